@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("untimed")
 TESTS = Path(__file__).parent
 # Not in `make test`, which is to take five minutes: what `make test-all` and CI run as well.
 NIGHTLY_MODULES = {"unit/cli/test_new.py", "unit/common/day/cluster/test_cluster.py"}
-# A promise of the common engine (mark ``engine``) is asked of this competition alone in `make test`.
+# What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
@@ -54,7 +54,6 @@ SLOW_MODULES = {
     "unit/common/day/test_registry.py",
     "unit/flight/ranking/test_training_data.py",
     "unit/mgtv/features/test_build.py",
-    "unit/tencent/day/test_permutation_importance.py",
 }
 
 
@@ -91,7 +90,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(name)
         if is_slow(where):
             item.add_marker("slow")
-        if str(where) in NIGHTLY_MODULES or (item.get_closest_marker("engine") and contract != QUICKEST):
+        if str(where) in NIGHTLY_MODULES or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
             item.add_marker("nightly")
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 

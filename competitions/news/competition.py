@@ -7,7 +7,6 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles, is_simulated
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
-from common.io.submission import Checked
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.day.judged import METRIC, judge, score_truth
@@ -19,11 +18,6 @@ from competitions.news.simulator.simulate import TRUTH, Simulation, describe, si
 def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
     """The organiser's files in a folder."""
     return reader.locate(raw, config.board)
-
-
-def check(path: Path, files: reader.RawFiles) -> Checked:
-    """Refuse a submission that breaks a rule."""
-    return submission.check_submission(path, files)
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
@@ -68,7 +62,7 @@ COMPETITION = Competition(
     solve=solve,
     judge=judge,
     score_truth=score_truth,
-    check=check,
+    check=submission.check_submission,
     score=score,
     climb=climb,
     describe=describe,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
-from common.io.submission import Checked
 from competitions.template import submission
 from competitions.template.config import TemplateConfig
 from competitions.template.day.judged import METRIC, judge, score_truth
@@ -17,11 +16,6 @@ from competitions.template.simulator.simulate import Simulation, describe, simul
 def locate(raw: Path, config: TemplateConfig) -> reader.RawFiles:
     """The organiser's files in a folder."""
     return reader.locate(raw)
-
-
-def check(path: Path, files: reader.RawFiles) -> Checked:
-    """Refuse a submission that breaks a rule."""
-    return submission.check_submission(path, files)
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
@@ -46,7 +40,7 @@ COMPETITION = Competition(
     validate=validate,
     judge=judge,
     score_truth=score_truth,
-    check=check,
+    check=submission.check_submission,
     score=score,
     climb=climb,
     describe=describe,

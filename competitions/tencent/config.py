@@ -111,3 +111,8 @@ class TencentConfig(Settings, frozen=True):
         """Refuse what does not go together (``ValueError``)."""
         if not self.ranker.features.blocks:
             raise ValueError("ranker.features.blocks is empty: the ranker has no feature")
+        if self.network:
+            # Whatever the method: a name that is mistyped beside the ranker would wait for the day of the switch.
+            from competitions.tencent.lab.config import load_network
+
+            load_network(self.network)

@@ -54,7 +54,7 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     assert not (tmp_path / "build").exists()
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     assert_nothing_half_written(tmp_path / "build")
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_a_build_folder_on_a_disk_that_is_read_only_is_named(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def measure(task: Task) -> tuple[list[float], Scores]:
     return [task.score(task.current, fold) for fold in range(task.folds)], task.judge(task.current)
 
 
+@pytest.mark.each_nightly
 def test_no_study_sees_the_split_that_judges_it(
     contract: Contract, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +97,7 @@ def test_no_study_sees_the_split_that_judges_it(
         assert not np.array_equal(ruined, judged), name
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +131,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 # --- the ladder, the ledger, the hosts ---
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

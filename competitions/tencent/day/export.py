@@ -146,6 +146,11 @@ def write_requests(sequences: Sequences, fold: Fold, chosen: Int64s, folder: Pat
     """Write the histories of the ``chosen`` queries of a fold; ``sequences``: those of its queries."""
     histories = fold.queries(sequences).take(chosen)
     events = histories.events()
-    columns = [column[events] for column in (sequences.item, sequences.action, sequences.time)]
-    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
-    write_arrays(service.Requests(offsets, *columns, fold.condition[chosen]), folder)
+    requests = service.Requests(
+        offsets=np.concatenate([[0], np.cumsum(histories.lengths)]),
+        item=sequences.item[events],
+        action=sequences.action[events],
+        time=sequences.time[events],
+        condition=fold.condition[chosen],
+    )
+    write_arrays(requests, folder)

@@ -157,14 +157,6 @@ def test_score_names_what_it_cannot_use(call: Call, simulated: Path, submission:
 # --- the frame ---
 
 
-def test_simulate_tells_the_sizes_and_the_oracle(call: Call, tmp_path: Path) -> None:
-    code, out, err = call("simulate", "news", "--scale", 0.0005, "--seed", 3, "--out", tmp_path / "new", "--describe")
-    assert (code, err) == (0, "")
-    assert "oracle MRR@5 0." in out
-    assert "clicks per train user, mean" in out
-    assert (tmp_path / "new" / reader.TRAIN).exists()
-
-
 def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,7 +146,7 @@ def test_another_name_is_refused() -> None:
 # --- submit ---
 
 
-def write_run(folder: Path, test: Path, **data: Any) -> None:
+def write_run(folder: Path, test: Path) -> None:
     """A run whose submission answers ``test``."""
     ids = pl.read_parquet(test)
     ranks = pl.int_range(1, pl.len() + 1).over("ranker_id")
@@ -156,7 +156,7 @@ def write_run(folder: Path, test: Path, **data: Any) -> None:
         "run": folder.name,
         "config": {},
         "steps": [],
-        "data": {"folder": str(test.parent), "simulated": False} | data,
+        "data": {"folder": str(test.parent), "simulated": False},
         "code": {"revision": "abc1234"},
         "metric": "HitRate@3",
         "cv": {"score": 0.53123},
@@ -200,39 +200,36 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
-@pytest.mark.parametrize("simulated", [True, None])
-def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path, simulated: object) -> None:
-    write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=simulated)
-    with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
-        data_verbs.submit("flight", dry_run=True)
-    assert kaggle.calls == []
+SIMULATED, STANDIN = r"20260102.*made from simulated data, which no host scores", "from a public stand-in"
+NO_RECORD = r"run\.json is no record of a run"
+NOT_SAID = r"run\.json (does not say what the run was made from|is no record of a run)"
 
 
 @pytest.mark.parametrize(
-    ("report", "sentence"), [("simulation.json", "from simulated data"), ("standin.json", "from a public stand-in")]
+    ("file", "text", "sentence"),
+    [
+        ("run.json", {"folder": "data/flight/raw", "simulated": True}, SIMULATED),
+        ("run.json", {"folder": "data/flight/raw", "simulated": None}, SIMULATED),
+        ("run.json", None, NOT_SAID),
+        ("run.json", {}, NOT_SAID),
+        ("run.json", {"folder": "x"}, NOT_SAID),
+        ("run.json", "", NO_RECORD),
+        ("run.json", "{}", NO_RECORD),
+        # A folder that is not the host's is seen whatever the record says.
+        ("simulation.json", "{}", SIMULATED),
+        ("standin.json", "{}", STANDIN),
+    ],
 )
-def test_a_folder_that_is_not_the_hosts_is_seen_whatever_the_record_says(
-    kaggle: Kaggle, runs: Path, report: str, sentence: str
+def test_only_a_run_on_the_hosts_files_is_handed_in(
+    kaggle: Kaggle, runs: Path, file: str, text: str | dict[str, Any] | None, sentence: str
 ) -> None:
-    (Path("data/flight/raw") / report).write_text("{}")
+    path = (runs / "20260102-000000-000" if file == "run.json" else Path("data/flight/raw")) / file
+    if not isinstance(text, str):
+        text = json.dumps(json.loads(path.read_text()) | {"data": text})
+    path.write_text(text)
     with pytest.raises(UserError, match=sentence):
         data_verbs.submit("flight")
     assert kaggle.calls == []
-
-
-@pytest.mark.parametrize("text", ["", "{}"])
-def test_a_record_that_is_not_whole_is_refused(kaggle: Kaggle, runs: Path, text: str) -> None:
-    (runs / "20260102-000000-000" / "run.json").write_text(text)
-    with pytest.raises(UserError, match=r"run\.json is no record of a run"):
-        data_verbs.submit("flight")
-
-
-@pytest.mark.parametrize("data", [None, {}, {"folder": "x"}])
-def test_a_run_that_does_not_say_what_it_was_made_from_is_refused(kaggle: Kaggle, runs: Path, data: object) -> None:
-    path = runs / "20260102-000000-000" / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": data}))
-    with pytest.raises(UserError, match=r"run\.json (does not say what the run was made from|is no record of a run)"):
-        data_verbs.submit("flight")
 
 
 def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) -> None:
