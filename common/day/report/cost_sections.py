@@ -44,9 +44,8 @@ def _seconds(row: Row) -> float:
 
 def times(rows: Sequence[Row]) -> Column:
     """Seconds of each row, pale where they were spent in an earlier run."""
-    return Column(
-        "time", [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows], "bar", unit=" s"
-    )
+    marks = [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows]
+    return Column("time", marks, "bar", unit=" s")
 
 
 def memory(rows: Sequence[Row]) -> Column:

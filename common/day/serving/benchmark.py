@@ -121,25 +121,6 @@ class Export:
     notes: dict[str, str]
 
 
-class StageTimer:
-    """Adds up the time of each stage of many requests."""
-
-    def __init__(self) -> None:
-        """Nothing is counted before ``start``."""
-        self.totals: dict[str, float] = {}
-        self._last = 0.0
-
-    def start(self) -> None:
-        """A request begins."""
-        self._last = time.perf_counter()
-
-    def mark(self, stage: str) -> None:
-        """A stage ends here, and the next begins."""
-        now = time.perf_counter()
-        self.totals[stage] = self.totals.get(stage, 0.0) + now - self._last
-        self._last = now
-
-
 def ignore(_: str) -> None:
     """A mark that counts nothing."""
 
@@ -153,12 +134,19 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         raise UserError("There is no request to measure with.")
     for request in requests[:WARM_REQUESTS]:
         service.answer([request], ignore)
-    timer, times, answers = StageTimer(), np.empty(len(requests)), []
+    times, answers, last = np.empty(len(requests)), [], 0.0
+    stages: dict[str, float] = {}
+
+    def mark(stage: str) -> None:
+        nonlocal last
+        ended = time.perf_counter()
+        stages[stage] = stages.get(stage, 0.0) + ended - last
+        last = ended
+
     worked = time.process_time()
     for index, request in enumerate(requests):
-        timer.start()
-        begun = time.perf_counter()
-        answers += service.answer([request], timer.mark)
+        last = begun = time.perf_counter()
+        answers += service.answer([request], mark)
         times[index] = time.perf_counter() - begun
     worked = time.process_time() - worked
     begun = time.perf_counter()
@@ -173,7 +161,7 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         per_second=float(1 / times.mean()),
         batch=batch,
         batched_per_second=len(requests) / batched,
-        stages={name: total / len(requests) * 1e3 for name, total in timer.totals.items()},
+        stages={name: total / len(requests) * 1e3 for name, total in stages.items()},
         answers=answers,
     )
 

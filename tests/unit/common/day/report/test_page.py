@@ -293,5 +293,5 @@ def test_write_report_replaces_the_page_and_leaves_nothing_else(tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="Cannot write to"):
+    with pytest.raises(UserError, match="cannot be written"):
         write_report(report_record.bare(), tmp_path / "file")
