@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.day.serving.benchmark import Answer, Export, Variant, judge_variants, spread
 from common.day.serving.feature_tables import write_array, write_arrays, write_struct
@@ -12,7 +13,7 @@ from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.tencent import pipeline
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Floats, Int64s, RawFiles, Sequences
+from competitions.tencent.corpus import Int64s, RawFiles, Sequences
 from competitions.tencent.day import service
 from competitions.tencent.day.service import ServedFold, SparseTable
 from competitions.tencent.ids import CandidateIndices
@@ -59,7 +60,7 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
         write_export(*held_out, variants, exported)
         write_requests(corpus.train, valid, np.arange(len(valid.users)), histories)
 
-    def score(answers: list[Answer]) -> Floats:
+    def score(answers: list[Answer]) -> NDArray[np.float64]:
         columns = CandidateIndices(np.array(answers).astype(np.int64))
         return score_queries(valid, TopK(columns, np.zeros(columns.shape, np.float32)), config.host)
 

@@ -159,6 +159,7 @@ def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS)
 def test_without_a_baseline_the_variants_are_of_the_blended_models_alone() -> None:
     variants = export.list_variants(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), load_config([]))
     assert [variant.folder for variant in variants] == ["whole", "half", "quarter", "one", "one-half"]
+    assert [variant.share for variant in variants] == [1, 0.5, 0.25, 1, 0.5]
     assert {index for variant in variants for index in variant.rankers} == {0, 1}
     assert {variant.blend.blocks for variant in variants} == {BLOCKS}
     assert {variant.rankers for variant in variants if variant.folder.startswith("one")} == {(1,)}  # the best alone
