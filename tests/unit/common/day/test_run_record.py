@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 import pytest
 
@@ -76,17 +77,14 @@ def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
 
 
 def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
-    weights = [3.0, 1.0, 1.0, 1.0]
+    weights, scores = np.array([3.0, 1.0, 1.0, 1.0]), QUERIES["score"].to_numpy()
     summary = run_record.describe_queries(QUERIES.with_columns(weight=pl.Series(weights)))
-    scores = QUERIES["score"].to_list()
-    mean = sum(w * s for w, s in zip(weights, scores, strict=True)) / 6
-    spread = sum((w * (s - mean)) ** 2 for w, s in zip(weights, scores, strict=True)) ** 0.5 / 6
+    mean = scores @ weights / 6
     assert (summary["score"], summary["queries"]) == (pytest.approx(mean), 4)
-    assert summary["error"] == pytest.approx(spread)
+    assert summary["error"] == pytest.approx(np.linalg.norm((scores - mean) * weights) / 6)
     assert {row["slice"].partition(":")[0] for row in summary["slices"]} == {"kind"}
-    alike = run_record.describe_queries(QUERIES.with_columns(weight=pl.lit(7.0)))
-    assert alike["score"] == pytest.approx(run_record.describe_queries(QUERIES)["score"])
-    assert alike["error"] == pytest.approx(run_record.describe_queries(QUERIES)["error"])
+    alike, plain = (run_record.describe_queries(queries) for queries in (QUERIES.with_columns(weight=7.0), QUERIES))
+    assert (alike["score"], alike["error"]) == pytest.approx((plain["score"], plain["error"]))
 
 
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
