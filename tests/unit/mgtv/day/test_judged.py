@@ -71,7 +71,7 @@ def test_the_ladder_pools_devices_not_days() -> None:
     assert cells == pytest.approx([mean / 2**back for back in range(len(cells))][::-1])
 
 
-def test_the_decision_weighs_what_is_expected_by_the_power() -> None:
+def test_the_decision_weighs_what_is_expected_by_the_power_and_days_by_their_devices() -> None:
     day = make_day([2, 2], [0, 1], rates=[0.5, np.nan, np.nan, 0.2])
     probabilities = np.array([0.4, 0.6, 0.5, 0.5])
     predictions = [predict(day, [0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])]
@@ -81,9 +81,7 @@ def test_the_decision_weighs_what_is_expected_by_the_power() -> None:
     plain = judge(predictions, [probabilities], 0.0)
     assert (plain["hit_rate"], plain["score"]) == (0, 0)
     assert plain["log_likelihood"] == scores["log_likelihood"] == pytest.approx(np.log([0.4, 0.5]).mean())
-
-
-def test_days_count_by_their_devices() -> None:
+    # Days count by their devices.
     few, many = make_day([2], [0]), make_day([2, 2, 2], [0, 0, 1])
     one, other = np.array([0.9, 0.1]), np.array([0.2, 0.8] * 3)
     predictions = [predict(few, [1.0] * 2, [1.0] * 2), predict(many, [1.0] * 6, [1.0] * 6)]
@@ -96,10 +94,8 @@ def test_each_model_the_blend_and_each_day_are_measured() -> None:
     rng = np.random.default_rng(0)
     days = [make_day([3] * 40, rng.integers(0, 3, 40).tolist(), rates=rng.random(120) + 0.1, day=day) for day in (7, 8)]
     scores = [np.column_stack([day.rows.labels * 2 + rng.normal(size=120), rng.normal(size=120)]) for day in days]
-    predictions = [
-        predict(day, rng.random(120).tolist(), (rng.random(120) / 2 + 0.5).tolist(), own)
-        for day, own in zip(days, scores, strict=True)
-    ]
+    draw, pairs = rng.random, zip(days, scores, strict=True)
+    predictions = [predict(day, draw(120).tolist(), (draw(120) / 2 + 0.5).tolist(), own) for day, own in pairs]
     mixed = click_ranker.mix_across(days, scores, ["one", "two"], 0.01)
     measured = measure(predictions, mixed, ["one", "two"], 0.5, 3)
     assert list(measured.models) == ["one", "two", "blend"]
