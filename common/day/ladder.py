@@ -71,7 +71,9 @@ class Ladder:
         if not rung.scores:
             raise ValueError(f"the rung {name!r} recorded no score")
         before = [record for record in self.run.timings[:start] if record.name in needed]
-        own = [record for record in self.run.timings[start:] if not _is_free(record.name, free)]
+        names, beginnings = set(free), tuple(name for name in free if name.endswith((".", "_")))
+        later = [record for record in self.run.timings[start:] if record.name not in names]
+        own = [record for record in later if not record.name.startswith(beginnings)]
         seconds, peak = add_up([*before, *own])
         self.rows.append({"rung": rung.name, "family": family, **rung.scores, "seconds": seconds, "peak_mib": peak})
         say(f"  rung {rung.name}: {rung.scores['score']:.4f}")
@@ -88,10 +90,6 @@ class Ladder:
         self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "rows": rows})
         write_text(self.run.folder / PLOT, draw_ladder(self.title, self.metric, rows))
         return rows
-
-
-def _is_free(name: str, free: Sequence[str]) -> bool:
-    return any(name.startswith(word) if word.endswith((".", "_")) else name == word for word in free)
 
 
 def add_up(records: Sequence[StepRecord]) -> tuple[float, float]:

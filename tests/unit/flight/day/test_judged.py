@@ -77,6 +77,13 @@ def judge(*sessions: list[int]) -> TrainingData:
     return TrainingData(empty, np.array([0, 1, 3, 4, 5]), tuple(folds))
 
 
+def stand(folder: Path, **values: Any) -> Outcome:
+    """The parts of an outcome that the truth is measured with."""
+    parts = {"files": RawFiles(folder / schema.TRAIN, folder / schema.TEST), "names": ["logit", "baseline"]}
+    fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts | values
+    return Outcome(**fields)
+
+
 @pytest.fixture
 def outcome(train: Searches, test: Searches) -> Outcome:
     split: Split = split_by_time(train.sessions, [START + 5 * DAY_MS], 7, "x")
@@ -85,24 +92,20 @@ def outcome(train: Searches, test: Searches) -> Outcome:
     crosses = [kept(CrossFit((ranker,), ranker.rounds, (), (), "")) for ranker in rankers]
     measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.5)]
     checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
-    return Outcome(
-        files=RawFiles(Path("train.parquet"), Path("test.parquet")),
+    return stand(
+        Path(),
         train=kept(train),
         test=kept(test),
         plan=plan(PLAIN),
         choice=Choice(PLAIN, {}),
         split=kept(split),
-        log=kept(None),
         data=kept(judge([3, 4, 5])),
         names=["one", "two", "baseline"],
         crosses=crosses,
         final_rankers=[kept(ranker) for ranker in rankers],
-        scores=kept(None),
         blend=kept(BLEND),
         measured=kept(measured),
         snapshots=kept(take_test_snapshot(train.sessions, test.sessions, False, 7)),
-        history=kept(None),
-        test_scores=kept(None),
         checked=checked,
     )
 
@@ -210,13 +213,6 @@ def test_the_rows_that_were_booked_are_found_by_their_ids(tmp_path: Path) -> Non
     rows = find_booked(tmp_path / "test.parquet", tmp_path / "truth.csv")
     assert sorted(rows) == [0, 3]
     assert rows.dtype == pl.Int64
-
-
-def stand(folder: Path, **values: Any) -> Outcome:
-    """The parts of an outcome that the truth is measured with."""
-    parts = {"files": RawFiles(folder / schema.TRAIN, folder / schema.TEST), "names": ["logit", "baseline"]}
-    fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts | values
-    return Outcome(**fields)
 
 
 def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
