@@ -14,7 +14,7 @@ SAME_WHOLE = (*SAME, "until", "truth", "notes", "tables", "insight")
 
 def adds_nothing(before: Path, after: Path) -> bool:
     """Whether nothing was computed for the run ``after`` and all it has lies in the folder of the run ``before``:
-    scores by query, tables and submissions; of a run that stopped early no more is asked than the scores.
+    scores by query, tables and submissions; of a run that stopped early, its scores alone.
     """
     try:
         one, other = read_record(before / RECORD), read_record(after / RECORD)

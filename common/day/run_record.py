@@ -148,7 +148,7 @@ def find_paths(value: object) -> Iterator[Path]:
 
 
 def list_notes(notes: Sequence[Row]) -> list[Row]:
-    """What reading found, under the record's names whatever the reader calls them."""
+    """What reading settled, under the record's names whatever the reader calls them."""
 
     def first(note: Row, *names: str) -> Any:
         return next((note[name] for name in names if name in note), None)

@@ -65,5 +65,5 @@ def _example(row: Row) -> dict[str, Any]:
         "context": row.get("context"),
         "listed": [{"text": text, "right": number == right} for number, text in enumerate(listed)],
         "answer": row.get("answer"),
-        "place": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
+        "rank": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
     }

@@ -189,9 +189,9 @@ def judge_variants(
     ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns.
     """
     with tempfile.TemporaryDirectory() as name:
-        exported, asked = Path(name) / "export", Path(name) / "requests"
-        write(exported, asked)
-        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(asked))
+        exported, requests = Path(name) / "export", Path(name) / "requests"
+        write(exported, requests)
+        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(requests))
     earned = [score(one) for one in answers]
     return [
         replace(variant, score=float(own.mean()), error=float(own.std() / len(own) ** 0.5))

@@ -55,18 +55,18 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
     expected: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], test.rewards.rate[rows]]).tolist()
     last = ready.plan.valid[-1]
     shown, day = ready.slates[last].value, ready.labelled[last].value
-    asked = shown.rows["query"].unique(maintain_order=True)
+    last_queries = shown.rows["query"].unique(maintain_order=True)
     truth = shown.rows.select("query", pl.col("video").cast(pl.Int64), t=pl.Series(day.rates))
     truth = truth.filter(pl.Series(day.rows.labels) > 0)
 
     def write(exported: Path, devices: Path) -> None:
         write_tables(shown, sources, config, exported)
         write_models_of_day(outcome.early, variants, exported)
-        write_requests(shown, asked, devices)
+        write_requests(shown, last_queries, devices)
 
     def score(answers: list[Answer]) -> Floats:
         video, rate = np.array(answers).T
-        picked = pl.DataFrame({"query": asked, "video": video.astype(np.int64)})
+        picked = pl.DataFrame({"query": last_queries, "video": video.astype(np.int64)})
         rates = picked.join(truth, on=["query", "video"], how="left", maintain_order="left")["t"].fill_null(np.nan)
         return score_rates(rates.to_numpy(), rate)
 
