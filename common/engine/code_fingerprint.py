@@ -4,9 +4,10 @@ A definition is one top-level statement of a module. From the function's own def
 uses, be it a function, a class, a constant, an attribute of an imported first-party module or an import inside the
 function. The text that enters a key has no comments, docstrings or formatting: only a change of meaning changes it.
 
-Not seen: imports by string, objects found through ``globals()``, registries that a decorator fills. Annotations of
-undecorated functions do nothing at run time and are left out: a step does not depend on all that a class reaches just
-because its signature names that class. (The class of a value that a step is given enters its key with the value.)
+Not seen: star imports (ruff refuses them), imports by string, objects found through ``globals()``, registries that a
+decorator fills. Annotations of undecorated functions do nothing at run time and are left out: a step does not depend on
+all that a class reaches just because its signature names that class. (The class of a value that a step is given enters
+its key with the value.)
 """
 
 import ast
@@ -25,12 +26,11 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass
 class Module:
-    """A parsed first-party module: the statements that bind each top-level name, the modules of its star imports."""
+    """A parsed first-party module: the statements that bind each top-level name."""
 
     name: str
     package: str
     bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,11 @@ class SourceTree:
             dependencies.packages.add(module_name.partition(".")[0])
         elif not chain:  # the module itself is handed around: all of it may be used
             yield from ((module_name, (name,)) for name in module.bindings)
-            yield from ((star, ()) for star in module.stars)
         elif chain[0] in module.bindings:
             for statement in module.bindings[chain[0]]:
                 yield from self._follow_statement(module, statement, chain, dependencies)
         elif self.is_first_party(f"{module_name}.{chain[0]}"):
             yield f"{module_name}.{chain[0]}", chain[1:]
-        else:
-            yield from ((star, chain[:1]) for star in module.stars)
 
     def _follow_statement(
         self, module: Module, statement: ast.stmt, chain: Chain, dependencies: Dependencies
@@ -136,11 +133,8 @@ class SourceTree:
             for bound in _bound_names(statement):
                 module.bindings.setdefault(bound, []).append(statement)
             for node in _inner_imports(statement):
-                for bound, target, _ in _imports(node, module.package):
-                    if bound == "*":
-                        module.stars.append(target)
-                    else:
-                        module.bindings.setdefault(bound, []).append(node)
+                for bound, _, _ in _imports(node, module.package):
+                    module.bindings.setdefault(bound, []).append(node)
         return module
 
     def _snapshot(self, name: str) -> str:

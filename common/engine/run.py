@@ -14,8 +14,6 @@ it goes on where it was.
 import contextlib
 import functools
 import inspect
-import os
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +27,7 @@ from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.meter import Meter
 from common.engine.result_store import StepRecord, Store, prune, writing
 from common.engine.step_key import Keyed, Keys, function_name
+from common.io.submission import write_bytes
 
 __all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
 
@@ -225,17 +224,8 @@ class Run:
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
-        path = self.folder / name
         encoded = msgspec.json.format(msgspec.json.encode(data, enc_hook=_to_plain), indent=2)
-        temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-        with writing(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                temporary.write_bytes(encoded + b"\n")
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        return path
+        return write_bytes(self.folder / name, encoded + b"\n")
 
     def _compute(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Keep the step's result with what it cost; nothing of it where the function or the disk fails."""

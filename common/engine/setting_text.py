@@ -6,7 +6,6 @@ A shell takes quotes away, and make a second time. So words need none here: ``ra
 
 import shlex
 import tomllib
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 
@@ -43,16 +42,13 @@ def find_item(expected: object) -> object:
 
 def list_choices(expected: object, inside: bool = True) -> tuple[Any, ...]:
     """The values that a type names one by one; ``inside``: those of a list's items as well."""
-    return tuple(_iterate_choices(expected, inside))
-
-
-def _iterate_choices(expected: object, inside: bool) -> Iterator[Any]:
     origin = get_origin(expected)
     if origin is Literal:
-        yield from get_args(expected)
-    elif origin is not None and origin is not dict and (inside or origin not in (list, tuple)):
-        for part in get_args(expected)[: 1 if origin is Annotated else None]:
-            yield from _iterate_choices(part, inside)
+        return get_args(expected)
+    if origin is None or origin is dict or (origin in (list, tuple) and not inside):
+        return ()
+    parts = get_args(expected)[: 1 if origin is Annotated else None]
+    return tuple(choice for part in parts for choice in list_choices(part, inside))
 
 
 def _is_text(expected: object) -> bool:

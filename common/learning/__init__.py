@@ -1,1 +1,1 @@
-"""Data sets, features, metrics, rankers, blending and their diagnostics."""
+"""Data sets, features, metrics, rankers and their diagnostics."""

@@ -117,7 +117,7 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
     return Drift(auc=drift["auc"], rows=drift["rows"], features=features, reference=reference["auc"], between=between)
 
 
-def compare_halves(rows: RankingDataset, times: NDArray[np.int64], *, most: int = 10_000) -> Drift | None:
+def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | None:
     """The earlier half of labelled queries against the later one: ``times`` (queries,). All features are listed.
 
     >>> features = np.arange(120, dtype=np.float32)[:, None]  # grows with time
@@ -128,7 +128,7 @@ def compare_halves(rows: RankingDataset, times: NDArray[np.int64], *, most: int 
     late = times >= np.median(times) if len(times) else np.zeros(0, bool)
     one, other = pick_queries(rows, ~late), pick_queries(rows, late)
     sizes = one.group_sizes, other.group_sizes
-    return find_drift(rows.names, one.features, other.features, *sizes, most=most, top=len(rows.names))
+    return find_drift(rows.names, one.features, other.features, *sizes, top=len(rows.names))
 
 
 def _draw(

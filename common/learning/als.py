@@ -82,14 +82,14 @@ def _trust(weights: Sparse, settings: FactorSettings) -> sp.csr_matrix:
 
 
 def count_matrix(
-    users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]], shape: tuple[int, int], weights: Any = None
+    users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]], shape: tuple[int, int]
 ) -> sp.csr_matrix:
-    """Events as a csr matrix (users, items) of float32: how often, or the sum of their ``weights``.
+    """Events as a csr matrix (users, items) of float32: how often.
 
     >>> count_matrix(np.array([0, 0, 1]), np.array([2, 2, 0]), (2, 3)).toarray().tolist()
     [[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]
     """
-    worth = np.ones(len(users), np.float32) if weights is None else np.asarray(weights, np.float32)
+    worth = np.ones(len(users), np.float32)
     matrix = sp.csr_matrix((worth, (users, items)), shape)
     matrix.sum_duplicates()
     return matrix

@@ -127,7 +127,6 @@ def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]
     gains = [metric(cut).alias(f"{name}@{cut}") for name, metric in LIST_METRICS.items() for cut in k]
     per_query = (
         hits.lazy()
-        .filter(pl.col("rank") <= max(k))
         .select("query", pl.col("rank").cast(pl.Int64))
         .join(positives.lazy(), on="query")
         .sort("query", "rank")

@@ -11,19 +11,8 @@ from competitions.flight.day import ladder
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
-from competitions.flight.simulator.simulate import Law, Simulation, describe, simulate
+from competitions.flight.simulator.simulate import Law, describe, simulate
 from competitions.flight.submission import check_submission, score_submission
-
-
-def locate(raw: Path, config: FlightConfig) -> reader.RawFiles:
-    """The organiser's files in a folder."""
-    return reader.locate(raw)
-
-
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set, and under which law."""
-    return f"oracle HitRate@3 {simulation.oracle.hit_rate['3']:.4f}, law {simulation.law}"
-
 
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 4.7)), raw_gib=0.73)
@@ -47,7 +36,7 @@ COMPETITION = Competition(
     host=HOST,
     metric=METRIC,
     queries="sessions of more than 10 options",
-    locate=locate,
+    locate=lambda raw, _: reader.locate(raw),
     validate=validate,
     solve=solve,
     judge=judge,
@@ -56,5 +45,5 @@ COMPETITION = Competition(
     score=score_submission,
     climb=ladder.climb,
     describe=describe,
-    describe_oracle=describe_oracle,
+    describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}, law {made.law}",
 )

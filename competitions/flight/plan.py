@@ -25,18 +25,8 @@ MANY_SEEDS = 3
 PATIENCE, LONG_PATIENCE = 40, 200
 MARGIN = "taste_total"
 # What "auto" stands for in the parameters of the models, by size of the log.
-SMALL_TREES: Mapping[str, Any] = {
-    "num_leaves": 12,
-    "depth": 4,
-    "extra_trees": True,
-    "learning_rate": 0.05,
-}
-LARGE_TREES: Mapping[str, Any] = {
-    "num_leaves": 31,
-    "depth": 6,
-    "extra_trees": False,
-    "learning_rate": 0.1,
-}
+SMALL_TREES: Mapping[str, Any] = {"num_leaves": 12, "depth": 4, "extra_trees": True, "learning_rate": 0.05}
+LARGE_TREES: Mapping[str, Any] = {"num_leaves": 31, "depth": 6, "extra_trees": False, "learning_rate": 0.1}
 
 
 @dataclass(frozen=True)
@@ -166,7 +156,9 @@ def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, d
     auto = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
     given = {model: config.rank.parameters_of(model) for model in config.rank.models}
     for model, own in given.items():
-        refuse_auto(model, [key for key, value in own.items() if value == AUTO and key not in auto])
+        if unknown := [key for key, value in own.items() if value == AUTO and key not in auto]:
+            known = ", ".join(SMALL_TREES)
+            raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (auto may stand for {known}).")
     parameters = {
         model: {key: auto[key] if value == AUTO else value for key, value in own.items()}
         for model, own in given.items()
@@ -174,13 +166,6 @@ def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, d
     if not any(AUTO in own.values() for own in given.values()):
         return parameters, ("as set", "set")
     return parameters, (f"{auto['num_leaves']} leaves", f"{survey.sessions:,} sessions with a booking")
-
-
-def refuse_auto(model: str, unknown: list[str]) -> None:
-    """A ``UserError`` for a parameter that nobody decides."""
-    if unknown:
-        known = ", ".join(SMALL_TREES)
-        raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (auto may stand for {known}).")
 
 
 def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, str]:

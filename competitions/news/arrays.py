@@ -157,6 +157,16 @@ def median_by_row(rows: NDArray[np.int64], values: NDArray[np.float64], height: 
     return medians
 
 
+def normalise_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero.
+
+    >>> normalise_rows(np.array([[3, 4], [0, 0]], np.float32)).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class WindowCounts:
     """How many events a key had in any window of time, by binary search in one sorted array (8 bytes an event).

@@ -12,7 +12,8 @@ from competitions.news.config import NewsConfig
 from competitions.news.day.judged import METRIC, judge, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
-from competitions.news.simulator.simulate import TRUTH, Simulation, describe, simulate
+from competitions.news.simulator.calibration import describe
+from competitions.news.simulator.simulate import TRUTH, Simulation, simulate
 
 
 def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:

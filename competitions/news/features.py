@@ -13,30 +13,10 @@ from common.engine.progress import track
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.features import HOUR_MS
 from common.learning.split import Fold
-from competitions.news.arrays import (
-    Groups,
-    group_rows,
-    lookup_rows,
-    mean_by_row,
-    median_by_row,
-    rank_within,
-    share_within,
-    take_known,
-)
+from competitions.news import arrays, lookups
+from competitions.news.arrays import Groups, lookup_rows, take_known
 from competitions.news.io.reader import Embeddings
-from competitions.news.lookups import (
-    Catalogue,
-    Columns,
-    FeatureTables,
-    ItemClicks,
-    Pairs,
-    Queries,
-    build_feature_tables,
-    count_clicks,
-    index_catalogue,
-    read_pairs,
-    read_queries,
-)
+from competitions.news.lookups import Catalogue, Columns, FeatureTables, ItemClicks, Pairs, Queries
 from competitions.news.pair_features import pair_columns
 from competitions.news.retrieval.fusion import FusedLists
 from competitions.news.retrieval.lists import Int64s, pack_pairs
@@ -69,8 +49,8 @@ def to_block(columns: Columns) -> pl.DataFrame:
 
 def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     """One row per query: time, device, length of the history, the session and the user's habits."""
-    ids, queries = read_queries(fold)
-    block = to_block(query_columns(queries, index_catalogue(articles)))
+    ids, queries = lookups.read_queries(fold)
+    block = to_block(query_columns(queries, lookups.index_catalogue(articles)))
     return block.insert_column(0, pl.Series("query", ids))
 
 
@@ -95,8 +75,8 @@ def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
         "query_last_wait_minutes": wait[last] / 60_000,
         "query_span_hours": (clicked[last] - clicked[first]) / HOUR_MS,
         "user_categories": np.bincount(category, minlength=height)[some],
-        "user_words": mean_by_row(rows, take_known(catalogue.words, known), height)[some],
-        "user_age_hours": median_by_row(rows, age, height)[some],
+        "user_words": arrays.mean_by_row(rows, take_known(catalogue.words, known), height)[some],
+        "user_age_hours": arrays.median_by_row(rows, age, height)[some],
         "query_last_age_hours": age[last],
     }
     basis: Columns = {"query_hour": histories.times // HOUR_MS % 24, "query_clicks": histories.sizes}
@@ -109,9 +89,9 @@ def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
 
 def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
     """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
-    ids, queries = read_queries(fold)
-    pairs = read_pairs(candidates, ids)
-    return to_block(item_columns(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
+    ids, queries = lookups.read_queries(fold)
+    pairs = lookups.read_pairs(candidates, ids)
+    return to_block(item_columns(queries, pairs, lookups.index_catalogue(articles), lookups.count_clicks(fold.history)))
 
 
 def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
@@ -135,9 +115,9 @@ def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: I
         "item_trend_6h": counts["item_clicks_p6h"] / (counts["item_clicks_m6h"] + 1),
     }
     hours = {f"item_{name}_hours": (times - moment) / HOUR_MS for name, moment in since.items()}
-    shares = share_within(windows, pairs.groups)
+    shares = arrays.share_within(windows, pairs.groups)
     shared = {f"{name}_share": share for name, share in zip(WINDOWS_HOURS, shares, strict=True)}
-    ranked = {f"{name}_rank": rank_within(counts[name], pairs.groups) for name in RANKED_WINDOWS}
+    ranked = {f"{name}_rank": arrays.rank_within(counts[name], pairs.groups) for name in RANKED_WINDOWS}
     return counts | trends | hours | shared | ranked
 
 
@@ -145,16 +125,16 @@ def pair_block(
     fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame, content: Embeddings | None
 ) -> pl.DataFrame:
     """One row per candidate: the article against the user's past and context."""
-    ids, queries = read_queries(fold)
-    tables = build_feature_tables(fold.history, articles, content)
-    return to_block(pair_columns(queries, read_pairs(candidates, ids), tables))
+    ids, queries = lookups.read_queries(fold)
+    tables = lookups.build_feature_tables(fold.history, articles, content)
+    return to_block(pair_columns(queries, lookups.read_pairs(candidates, ids), tables))
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     """One row per candidate: each channel's rank, score and share of the query's best score, and their fusion."""
     names = [column.removeprefix("score_") for column in candidates.columns if column.startswith("score_")]
     ranks, scores = (candidates.select(f"{kind}_{name}" for name in names).to_numpy().T for kind in ("rank", "score"))
-    fusion, groups = candidates["fusion"].to_numpy(), group_rows(candidates["query"].to_numpy())
+    fusion, groups = candidates["fusion"].to_numpy(), arrays.group_rows(candidates["query"].to_numpy())
     return to_block(channel_columns(names, (fusion, ranks, scores), groups))
 
 
@@ -164,8 +144,8 @@ def channel_columns(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], 
     columns = {"channel_fusion": fusion}
     columns |= {f"channel_score_{name}": score for name, score in zip(names, scores, strict=True)}
     columns |= {f"channel_rank_{name}": rank for name, rank in zip(names, ranks, strict=True)}
-    columns["channel_fusion_rank"] = rank_within(fusion, groups)
-    shares = share_within(scores, groups)
+    columns["channel_fusion_rank"] = arrays.rank_within(fusion, groups)
+    shares = arrays.share_within(scores, groups)
     return columns | {f"channel_score_{name}_share": share for name, share in zip(names, shares, strict=True)}
 
 
@@ -192,7 +172,7 @@ def build_columns(
 ) -> dict[str, Columns]:
     """The columns of every block for the candidates of some queries, one value a candidate."""
     rows = fused.rows
-    pairs = Pairs(rows, fused.items, group_rows(rows))
+    pairs = Pairs(rows, fused.items, arrays.group_rows(rows))
     query = query_columns(queries, tables.catalogue)
     return {
         "query": {name: values[rows] for name, values in query.items()},

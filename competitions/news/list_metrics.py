@@ -26,7 +26,6 @@ def gauc(scored: pl.DataFrame) -> float | None:
     >>> gauc(pl.DataFrame(rows))  # query 0 is right, query 1 is wrong
     0.5
     """
-    _refuse_missing_scores(scored)
     relevant = pl.col("relevant").cast(pl.Float64)
     above = pl.col("score").rank("average").over("query")
     per_query = (
@@ -82,9 +81,3 @@ def category_diversity(ranked: pl.DataFrame, categories: pl.DataFrame, k: int) -
     pairs = per_query.filter(pl.col("len") > 1).sort("query")
     result: float | None = pairs.select((1 - pl.col("same") / (pl.col("len") * (pl.col("len") - 1))).mean()).item()
     return result
-
-
-def _refuse_missing_scores(predictions: pl.DataFrame) -> None:
-    score = pl.col("score").cast(pl.Float64)
-    if predictions.select((score.is_null() | score.is_nan()).any()).item():
-        raise ValueError("a prediction's score is missing or NaN")

@@ -9,9 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.split import Fold
-from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows
+from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.split import CONTEXT
 
@@ -65,10 +64,8 @@ class UnitVectors:
 
 
 def index_catalogue(articles: pl.DataFrame) -> Catalogue:
-    """The articles by id. ``ValueError`` where an id is there twice."""
+    """The articles by id."""
     known = articles.sort("item")
-    if known["item"].is_duplicated().any():
-        raise ValueError("index_catalogue: an article is there twice")
     category = np.unique(known["category"].to_numpy(), return_inverse=True)[1].astype(np.int32)
     return Catalogue(known["item"].to_numpy(), category, known["created"].to_numpy(), known["words"].to_numpy())
 

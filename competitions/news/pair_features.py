@@ -6,7 +6,7 @@ import numpy as np
 
 from common.engine.progress import track
 from common.learning.features import HOUR_MS
-from competitions.news.arrays import lookup_rows, mean_by_row, take_known
+from competitions.news.arrays import lookup_rows, mean_by_row, normalise_rows, take_known
 from competitions.news.lookups import (
     LIFT_CONTEXTS,
     Catalogue,
@@ -18,7 +18,6 @@ from competitions.news.lookups import (
     Queries,
     UnitVectors,
 )
-from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, pack_pairs
 
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors

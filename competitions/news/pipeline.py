@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from common.engine.decisions import say_decisions
 from common.engine.run import Result, Run, collect, collect_named
 from common.io.submission import Checked
-from common.learning.blending import Blend
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
+from competitions.news.blending import Blend
 from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.io import reader
 from competitions.news.plan import Plan, make_plan

@@ -27,16 +27,9 @@ class Plan:
 
 def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
     """Decide what config.toml leaves to the log, and say what the split took from it."""
-    queries = fold.queries.filter(role="train").height
-    negatives, why = decide_negatives(queries, config)
-    return Plan(
-        negatives,
-        (
-            explain_targets(clicks),
-            explain_validation(clicks, fold),
-            Decision("rank.negatives", str(negatives), why),
-        ),
-    )
+    negatives, why = decide_negatives(fold.queries.filter(role="train").height, config)
+    drawn = Decision("rank.negatives", str(negatives), why)
+    return Plan(negatives, (explain_targets(clicks), explain_validation(clicks, fold), drawn))
 
 
 def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:

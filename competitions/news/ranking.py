@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.learning.blending import Blend, search_weights, standardise
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
+from competitions.news.blending import Blend, search_weights, standardise
 from competitions.news.config import RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
 

@@ -20,22 +20,22 @@ CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 def find_targets(clicks: pl.DataFrame) -> pl.DataFrame:
     """Each user's latest click that can serve as a target, with at least one earlier click of the user.
 
-    One row per user: user, item, cut (its time in ms), before (clicks before it), is_last (the user's last click),
-    is_test. Targets are the steps of exactly ``GAP_MS`` and the train users' last clicks; if under half of the train
-    users end on such a step the log does not have it, and every last click serves.
+    One row per user: user, item, cut (its time in ms), before (clicks before it), until (the time of the latest of
+    these), is_last (the user's last click), is_test. Targets are the steps of exactly ``GAP_MS`` and the train users'
+    last clicks; if under half of the train users end on such a step the log does not have it, and every last click
+    serves.
     """
     before = pl.int_range(pl.len()).over("user")
     log = clicks.sort("user", "time", "item").with_columns(
         before=before,
-        wait=(pl.col("time") - pl.col("time").shift(1)).over("user"),
+        until=pl.col("time").shift(1).over("user"),
         is_last=before == pl.len().over("user") - 1,
     )
-    by_gap = ends_on_gap(clicks)
-    is_step = pl.col("wait") == GAP_MS
-    is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if by_gap else pl.col("is_last")
+    is_step = pl.col("time") - pl.col("until") == GAP_MS
+    is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if ends_on_gap(clicks) else pl.col("is_last")
     targets = log.filter(is_target & (pl.col("before") > 0))
     latest = targets.unique("user", keep="last", maintain_order=True)
-    return latest.select("user", "item", "before", "is_last", "is_test", cut="time")
+    return latest.select("user", "item", "before", "until", "is_last", "is_test", cut="time")
 
 
 def ends_on_gap(clicks: pl.DataFrame) -> bool:
@@ -61,8 +61,8 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     """
     targets = find_targets(clicks)
     test = stratify_test(clicks)
-    own = stratify_targets(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
-    latest = stratify_targets(clicks, targets.filter("is_test"))
+    own = stratify_targets(targets.filter(pl.col("is_last") & ~pl.col("is_test")))
+    latest = stratify_targets(targets.filter("is_test"))
     pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user")
     size = min(settings.valid_queries, own.height // 4)
     users = _draw_valid(pool, test, size, seed, own.height)
@@ -141,12 +141,9 @@ def stratify_test(clicks: pl.DataFrame) -> pl.DataFrame:
     return ends.select("user", **_strata(pl.col("visible")))
 
 
-def stratify_targets(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+def stratify_targets(targets: pl.DataFrame) -> pl.DataFrame:
     """The same columns of what stays visible of each target's user once it is hidden; one target a user."""
-    log = clicks.sort("user", "time", "item").select(
-        "user", until="time", before=pl.int_range(1, pl.len() + 1).over("user")
-    )
-    return targets.join(log, on=["user", "before"]).sort("user").select("user", **_strata(pl.col("before")))
+    return targets.select("user", **_strata(pl.col("before")))
 
 
 def _strata(visible: pl.Expr) -> dict[str, pl.Expr]:

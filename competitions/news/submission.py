@@ -11,7 +11,6 @@ from common.learning.split import Fold
 from competitions.news import list_metrics
 from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
-from competitions.news.schemas import Predictions, validate
 
 LENGTH = 5
 ARTICLES = tuple(f"article_{i}" for i in range(1, LENGTH + 1))
@@ -35,7 +34,8 @@ RULES = (
 
 def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
     """The submission frame: the best five of every test user by score, padded from popularity."""
-    validate(predictions, Predictions, "the blended scores")
+    if not predictions["score"].is_finite().fill_null(False).all():
+        raise UserError("A blended score is not a finite number: a ranker that was fitted is broken; fit it again.")
     users = test.queries.select("query", "user")
     order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
     top = predictions.with_columns(rank=order).filter(pl.col("rank") <= LENGTH).join(users, on="query")
@@ -81,23 +81,18 @@ def _order_padding(popular: pl.DataFrame, catalogue: pl.Series) -> pl.DataFrame:
 
 def _pad(kept: pl.DataFrame, users: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """For each user with a short list, more than enough articles (user, item), in the order in which to take them."""
-    listed = kept.group_by("user").agg(pl.len().cast(pl.Int64).alias("listed"))
-    short = users.join(listed, on="user", how="left").filter(pl.col("listed").fill_null(0) < LENGTH)
-    clicked = seen.select(pl.col("user", "item").cast(pl.Int32)).unique().join(short, on="user", how="semi")
-    counts = clicked.group_by("user").agg(pl.len().cast(pl.Int64).alias("clicked"))
-    # At most the listed and the clicked articles are taken among the first so many, which leaves five free ones.
-    count = pl.sum_horizontal(pl.col("listed", "clicked").fill_null(0)) + LENGTH
-    indices = (
-        short.join(counts, on="user", how="left")
-        .select("user", pl.int_ranges(0, count.clip(upper_bound=padding.height)).alias("index"))
-        .explode("index", empty_as_null=False)
-        .with_columns(pl.col("index").cast(pl.UInt32))
-    )
+    full = kept.group_by("user").len().filter(pl.col("len") >= LENGTH)
+    short = users.join(full, on="user", how="anti")
+    clicked = seen.select(pl.col("user", "item").cast(pl.Int32), clicked=pl.lit(True)).unique()
+    clicked = clicked.join(short, on="user", how="semi")
+    most = int(clicked.group_by("user").len()["len"].max() or 0)  # type: ignore[arg-type]
+    # Of the first so many at most LENGTH are listed and ``most`` clicked, which leaves five free ones.
+    reach = padding.head(2 * LENGTH + most)
     return (
-        indices.join(padding, on="index")
+        short.join(reach, how="cross")
         .join(kept, on=["user", "item"], how="anti")
-        .join(clicked.with_columns(clicked=pl.lit(True)), on=["user", "item"], how="left")
-        .sort(pl.col("user"), pl.col("clicked").fill_null(False), pl.col("index"))
+        .join(clicked, on=["user", "item"], how="left")
+        .sort("user", pl.col("clicked").fill_null(False), "index")
         .select("user", "item")
     )
 

@@ -10,23 +10,7 @@ from competitions.template.day.judged import METRIC, judge, score_truth
 from competitions.template.day.ladder import climb
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
-from competitions.template.simulator.simulate import Simulation, describe, simulate
-
-
-def locate(raw: Path, config: TemplateConfig) -> reader.RawFiles:
-    """The organiser's files in a folder."""
-    return reader.locate(raw)
-
-
-def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
-    """Every metric of a submission."""
-    return submission.score_submission(path, truth)
-
-
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    return f"oracle MRR@5 {simulation.oracle.mrr5:.4f} +- {simulation.oracle.mrr5_se:.4f}"
-
+from competitions.template.simulator.simulate import describe, simulate
 
 COMPETITION = Competition(
     name="template",
@@ -35,14 +19,14 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/template/raw"), "*.csv", "the host's files", 0.02, simulate),
     metric=METRIC,
     queries="validation users",
-    locate=locate,
+    locate=lambda raw, _: reader.locate(raw),
     solve=solve,
     validate=validate,
     judge=judge,
     score_truth=score_truth,
     check=submission.check_submission,
-    score=score,
+    score=lambda path, truth, _: submission.score_submission(path, truth),
     climb=climb,
     describe=describe,
-    describe_oracle=describe_oracle,
+    describe_oracle=lambda made: "oracle MRR@5 {mrr5:.4f} +- {mrr5_se:.4f}".format(**made.oracle),
 )

@@ -42,11 +42,8 @@ QUICK = (
     'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "catboost_softmax")
-AFTER_FITS = {"stack_scores", "find_blend", "measure_all", "score_test", "rank_test"}
-AFTER_FITS |= {"insight.importance"}
+AFTER_FITS = {"stack_scores", "find_blend", "measure_all", "score_test", "rank_test", "insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
-
-RankingDataset = pl.DataFrame
 
 
 def edit_lines(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
@@ -59,7 +56,7 @@ def edit_fields(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], byt
     return edit_lines(lambda lines: [*lines[:-1], ",".join(edit(lines[-1].split(",")))])
 
 
-def edit_frame(edit: Callable[[RankingDataset], RankingDataset]) -> Callable[[bytes], bytes]:
+def edit_frame(edit: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[bytes], bytes]:
     """An edit of a parquet file's table."""
 
     def change(content: bytes) -> bytes:
@@ -99,7 +96,7 @@ MUTATIONS = {
 }
 
 
-def edit(name: str, change: Callable[[RankingDataset], RankingDataset]) -> Callable[[Path], None]:
+def edit(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Path], None]:
     """An edit of a raw file's table."""
 
     def write(folder: Path) -> None:
@@ -108,7 +105,7 @@ def edit(name: str, change: Callable[[RankingDataset], RankingDataset]) -> Calla
     return write
 
 
-def book_twice_or_never(train: RankingDataset) -> RankingDataset:
+def book_twice_or_never(train: pl.DataFrame) -> pl.DataFrame:
     """Every second session without a booking, the others with nothing but bookings."""
     return train.with_columns(selected=(pl.col("ranker_id").rank("dense") % 2).cast(pl.Int64)).filter(
         pl.len().over("ranker_id") > 1

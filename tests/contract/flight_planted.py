@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from competitions.flight.io import schema
-from competitions.flight.io.schema import DTYPES, LAYOUT, Kind, leg_column, segment_column
+from competitions.flight.io.schema import LAYOUT, leg_column, segment_column
+from tests.unit.flight.flight_rows import HOST_DTYPES
 
 START_MS, DAY_MS, HOUR_MS, MINUTE_MS = 1_715_904_000_000, 86_400_000, 3_600_000, 60_000  # 2024-05-17
 TRAIN_SESSIONS, TRAIN_DAYS, TEST_SESSIONS, TEST_DAYS = 400, 60, 120, 20
@@ -100,12 +101,8 @@ def _lay_out(options: pl.DataFrame, first_id: int) -> pl.DataFrame:
         **_fly(1),
     }
     return options.select(
-        values.get(name, pl.lit(None)).cast(_host_type(kind)).alias(name) for name, kind in LAYOUT.items()
+        values.get(name, pl.lit(None)).cast(HOST_DTYPES[kind]).alias(name) for name, kind in LAYOUT.items()
     )
-
-
-def _host_type(kind: Kind) -> pl.DataType:
-    return pl.Datetime("ns") if kind is Kind.TIME else DTYPES[kind]
 
 
 def _pick(values: tuple[str, ...], column: str) -> pl.Expr:

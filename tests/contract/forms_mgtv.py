@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-import xlsxwriter
 
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.io import reader, schema
 from tests.contract.host_forms import Form
-from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, add_rows, edit_table, read_text
+from tests.contract.mgtv_planted import DAYS, add_rows, edit_table, read_text
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
 
 PANDAS, EXCEL, ARCHIVERS = "pandas.read_csv and to_csv", "Excel", "archivers that unpack into a folder of its own"
 TO_DATETIME = "public code that calls pandas.to_datetime"
@@ -84,10 +84,7 @@ def on_books(
             edits = {"ctime": ctime, "videoid": videoid}
             table = table.with_columns(expr.alias(name) for name, expr in edits.items() if expr is not None)
             table = table.insert_column(0, pl.lit("x").alias(more)) if more else table
-            with xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
-                page = book.add_worksheet(sheet)
-                for line, row in enumerate([tuple(table.columns), *table.rows()]):
-                    page.write_row(line, 0, row)
+            write_book(path, *table.rows(), sheet=sheet, header=tuple(table.columns))
 
     return apply
 
@@ -186,28 +183,30 @@ LOGS, CLICKS, BOOKS = "every CSV", schema.CLICKS, schema.COMMENTS
 DIGITS = "%Y%m%d%H%M%S"
 SERIAL = parse(CTIME).dt.epoch("s") / 86_400 + 25_569
 
+CLICK_TIMES = {
+    "click_time without seconds": TIME.str.replace(r"^(.{16}):00$", "$1"),
+    "click_time in 14 digits": parse(TIME).dt.strftime(DIGITS),
+    "14 digits as a double": parse(TIME).dt.strftime(DIGITS + ".0"),
+    "click_time with a T": TIME.str.replace(" ", "T"),
+    "click_time with a fraction": TIME + ".000000",
+    "click_time with slashes": parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"),
+    "click_time with Z": shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "click_time with +08:00": TIME + "+08:00",
+    "click_time with -0330": (shift(TIME, "-03") - pl.duration(minutes=30)).dt.strftime("%Y-%m-%d %H:%M:%S-0330"),
+    "seconds since 1970": shift(TIME, "").dt.epoch("s").cast(pl.String),
+    "milliseconds since 1970": shift(TIME, "").dt.epoch("ms").cast(pl.String),
+}
+COMMENT_TIMES = {
+    "ctime in 14 digits": (CAST, parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64)),
+    "ctime in 14 digits, as text": (CAST, parse(CTIME).dt.strftime(DIGITS)),
+    "ctime in seconds since 1970": (CAST, shift(CTIME, "").dt.epoch("s")),
+    "ctime in milliseconds, a fraction": (CAST, shift(CTIME, "").dt.epoch("ms") + 0.5),
+    "ctime with a fraction": (TO_DATETIME, CTIME + ".250"),
+    "ctime as cells of a date": (EXCEL, parse(CTIME)),
+    "ctime as Excel's days since 1900": (EXCEL, SERIAL),
+}
 FORMS = (
-    Form(CLICKS, "click_time without seconds", TO_DATETIME, False, on_clicks(TIME.str.replace(r"^(.{16}):00$", "$1"))),
-    Form(CLICKS, "click_time in 14 digits", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime(DIGITS))),
-    Form(CLICKS, "14 digits as a double", PANDAS, False, on_clicks(parse(TIME).dt.strftime(DIGITS + ".0"))),
-    Form(CLICKS, "click_time with a T", TO_DATETIME, False, on_clicks(TIME.str.replace(" ", "T"))),
-    Form(CLICKS, "click_time with a fraction", TO_DATETIME, False, on_clicks(TIME + ".000000")),
-    Form(
-        CLICKS, "click_time with slashes", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"))
-    ),
-    Form(CLICKS, "click_time with Z", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))),
-    Form(CLICKS, "click_time with +08:00", TO_DATETIME, False, on_clicks(TIME + "+08:00")),
-    Form(
-        CLICKS,
-        "click_time with -0330",
-        TO_DATETIME,
-        False,
-        on_clicks((shift(TIME, "-03") - pl.duration(minutes=30)).dt.strftime("%Y-%m-%d %H:%M:%S-0330")),
-    ),
-    Form(CLICKS, "seconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("s").cast(pl.String))),
-    Form(
-        CLICKS, "milliseconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("ms").cast(pl.String))
-    ),
+    *(Form(CLICKS, variant, TO_DATETIME, False, on_clicks(time)) for variant, time in CLICK_TIMES.items()),
     Form(CLICKS, "with item_cid, plays too", LAYOUT, False, add_collections),
     Form(LOGS, "NULL, nan and the like for a blank", PANDAS, False, on_all(say_null, names=NULLABLE), "says NULL"),
     Form(LOGS, "rows without a did or vid", PANDAS, False, add_blank_keys, "row whose did or vid is blank: 2"),
@@ -221,13 +220,7 @@ FORMS = (
     Form("did_features", "left packed", "archives", False, leave_packed("did_features"), "packed: unpack it"),
     Form(BOOKS, "left packed", "archives", False, leave_packed(BOOKS), "packed: unpack it"),
     Form("test files", "of board B", "by analogy with board A", False, rename_board),
-    Form(BOOKS, "ctime in 14 digits", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64))),
-    Form(BOOKS, "ctime in 14 digits, as text", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS))),
-    Form(BOOKS, "ctime in seconds since 1970", CAST, False, on_books(shift(CTIME, "").dt.epoch("s"))),
-    Form(BOOKS, "ctime in milliseconds, a fraction", CAST, False, on_books(shift(CTIME, "").dt.epoch("ms") + 0.5)),
-    Form(BOOKS, "ctime with a fraction", TO_DATETIME, False, on_books(CTIME + ".250")),
-    Form(BOOKS, "ctime as cells of a date", EXCEL, False, on_books(parse(CTIME))),
-    Form(BOOKS, "ctime as Excel's days since 1900", EXCEL, False, on_books(SERIAL)),
+    *(Form(BOOKS, variant, source, False, on_books(time)) for variant, (source, time) in COMMENT_TIMES.items()),
     Form(BOOKS, "videoid as text, a double", PANDAS, False, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
     Form(BOOKS, "a sheet of another name", LAYOUT, False, on_books(sheet="弹幕")),
     Form(BOOKS, "a further first column", PANDAS, False, on_books(more="id")),

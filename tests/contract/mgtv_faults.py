@@ -10,7 +10,8 @@ import polars as pl
 
 from competitions.mgtv.io import schema
 from tests.contract.contract import BadInput
-from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, edit_table
+from tests.contract.mgtv_planted import DAYS, edit_table
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN
 
 Lines = list[str]
 
@@ -91,10 +92,8 @@ def move_deeper(folder: Path) -> None:
 BAD_INPUTS = {
     "no table of videos": BadInput(unlink(schema.VIDEOS), ("vid_info_table.csv", "missing", "data/mgtv/raw")),
     "no asked devices": BadInput(unlink(ASKED), ("testA_pred_did.csv", "missing")),
-    "no test lists": BadInput(unlink(SHOWN), ("testA_did_show.csv", "missing")),
     "no day": BadInput(lambda folder: shutil.rmtree(folder / schema.SHOWS), ("day 1 has", schema.SHOWS)),
     "a day without clicks": BadInput(unlink(schema.click_path(5)), ("day 5 has", schema.CLICKS, "clicked")),
-    "a day without impressions": BadInput(unlink(schema.show_path(5)), ("day 5 has", schema.SHOWS, "shown")),
     "a day twice": BadInput(twice_a_day, ("both of day 5",)),
     "too few days": BadInput(keep_days, ("2 day(s)", "split.valid_days")),
     "an empty file": BadInput(lambda folder: os.truncate(folder / schema.show_path(4), 0), ("day04", "0 bytes")),
@@ -104,8 +103,6 @@ BAD_INPUTS = {
         rename(schema.click_path(3), "click_time", "clicktime"), ("day03", "'click_time'", "'clicktime'")
     ),
     "a missing profile column": BadInput(rename(schema.PROFILES, ",f3,", ",g3,"), ("did_features", "'f3'")),
-    "a text for a video": BadInput(spoil(schema.show_path(6), 9, "abc,v12"), ("day06", "line 9", "vid", "'v12'")),
-    "a float for a video": BadInput(spoil(SHOWN, 2, "abc,12.5"), ("testA_did_show.csv", "line 2", "vid", "'12.5'")),
     "no device at all": BadInput(blank_devices, ("day06", "did or vid is blank in every row")),
     "a test list left packed": BadInput(
         pack(SHOWN), ("testA_did_show.csv is missing", "testA_did_show.csv.zip", "unpack")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from xlsxwriter import Workbook
 
 from competitions.mgtv.io import schema
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
 
 DAYS, TEST_DAY = 11, 12
 FIRST_DATE = datetime.date(2025, 4, 20)
@@ -25,7 +25,6 @@ EXTRAS, EXTRA_VID, EXTRA_SHARE = 6, 900, 0.3  # videos without a programme or a 
 LONG, SHORT = 1, 2  # item_type
 SECONDS = {LONG: 2700, SHORT: 90}
 RATES = {(True, LONG): 0.96, (True, SHORT): 0.48, (False, LONG): 0.30, (False, SHORT): 0.12}
-ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 COMMENTS_A_BOOK = 60
 STRANGERS = 30
 
@@ -118,8 +117,13 @@ class Audience:
 
 def write_table(path: Path, rows: list[tuple[str]] | list[Row] | list[Play], *header: str) -> None:
     """A CSV of these rows."""
+    write_frame(path, pl.DataFrame(rows, schema=list(header), orient="row"))
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """A CSV in a folder that may not be there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(header), orient="row").write_csv(path)
+    frame.write_csv(path)
 
 
 def write_clicks(folder: Path, day: int, clicks: list[Click]) -> None:
@@ -127,9 +131,8 @@ def write_clicks(folder: Path, day: int, clicks: list[Click]) -> None:
     frame = pl.DataFrame(clicks, schema=["did", "vid", "second"], orient="row").sort("second", "did")
     midnight = FIRST_DATE + datetime.timedelta(days=day - 1)
     time = pl.lit(midnight).cast(pl.Datetime) + pl.duration(seconds="second")
-    path = folder / schema.click_path(day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.select("did", "vid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S")).write_csv(path)
+    timed = frame.select("did", "vid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
+    write_frame(folder / schema.click_path(day), timed)
 
 
 def write_truth(path: Path, clicks: list[Click], plays: list[Play], alone: list[str]) -> None:
@@ -154,9 +157,7 @@ def write_videos(folder: Path) -> None:
             rows.append((vid, 700 + programme, *about))
     for extra in range(EXTRAS):
         rows.append((EXTRA_VID + extra, 0, SHORT, None if extra % 2 else 0, 1, 9, 4, 0, 0, 1))
-    path = folder / schema.VIDEOS
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(schema.VIDEO_COLUMNS), orient="row").write_csv(path)
+    write_frame(folder / schema.VIDEOS, pl.DataFrame(rows, schema=list(schema.VIDEO_COLUMNS), orient="row"))
 
 
 def write_profiles(folder: Path, rng: np.random.Generator) -> None:
@@ -170,9 +171,7 @@ def write_profiles(folder: Path, rng: np.random.Generator) -> None:
         columns[number] = pl.Series(values).round(4).fill_nan(None)
     columns["f22"] = pl.repeat(None, count, dtype=pl.Float64, eager=True)
     columns[schema.WORD] = pl.Series(rng.choice(["new", "old", "loyal"], count))
-    path = folder / schema.PROFILES
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(columns).write_csv(path)
+    write_frame(folder / schema.PROFILES, pl.DataFrame(columns))
 
 
 def write_comments(folder: Path, rng: np.random.Generator) -> None:
@@ -184,16 +183,7 @@ def write_comments(folder: Path, rng: np.random.Generator) -> None:
             vid = vid_of(int(rng.integers(PROGRAMMES)), int(rng.integers(1, EPISODES)))
             text = str(rng.choice(["好看", "无聊", "打卡"]))
             rows.append((vid, text, f"{date} 20:15:00", int(rng.integers(0, 90_000))))
-        write_book(folder / schema.COMMENTS / f"{number}.xlsx", rows)
-
-
-def write_book(path: Path, rows: list[tuple[int, str, str, int]]) -> None:
-    """A workbook of comments: vid, text, when it was written, ms into the video."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Workbook(path) as book:
-        sheet = book.add_worksheet(schema.COMMENT_SHEET)
-        for line, row in enumerate([schema.COMMENT_COLUMNS, *rows]):
-            sheet.write_row(line, 0, row)
+        write_book(folder / schema.COMMENTS / f"{number}.xlsx", *rows)
 
 
 def write_popular(folder: Path, path: Path) -> None:

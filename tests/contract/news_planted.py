@@ -73,15 +73,8 @@ def _draw_hot(rng: np.random.Generator) -> int:
 
 def _write_log(path: Path, clicks: list[Click]) -> None:
     log = pl.DataFrame(clicks, schema=["user", "item", "time"], orient="row").sort("time", "user")
-    context = {
-        "environment": pl.lit(4),
-        "device_group": pl.col("user") % 3,
-        "os": pl.lit(17),
-        "country": pl.lit(1),
-        "region": pl.col("user") % 28,
-        "referrer": pl.col("user") % 2 + 1,
-    }
-    named = log.with_columns(**context)
+    user, constant = pl.col("user"), {"environment": pl.lit(4), "os": pl.lit(17), "country": pl.lit(1)}
+    named = log.with_columns(**constant, device_group=user % 3, region=user % 28, referrer=user % 2 + 1)
     named.select(pl.col(column.name).alias(column.header) for column in reader.CLICK_COLUMNS).write_csv(path)
 
 
@@ -95,12 +88,9 @@ def _write_articles(folder: Path, rng: np.random.Generator) -> None:
     }
     pl.DataFrame(columns).write_csv(folder / reader.ARTICLES)
     embedded = ids[ids % 5 > 0]
-    values = pl.DataFrame(rng.normal(size=(len(embedded), reader.EMBEDDING_WIDTH)), schema=_width())
+    width = [column.header for column in reader.EMBEDDING_COLUMNS[1:]]
+    values = pl.DataFrame(rng.normal(size=(len(embedded), len(width))), schema=width)
     values.insert_column(0, pl.Series("article_id", embedded)).write_csv(folder / reader.EMBEDDINGS, float_precision=6)
-
-
-def _width() -> list[str]:
-    return [f"emb_{column}" for column in range(reader.EMBEDDING_WIDTH)]
 
 
 def write_popular(folder: Path, path: Path) -> None:

@@ -18,21 +18,21 @@ from common.engine.errors import UserError
 HUB = "The hub"
 
 
-def fetch(repository: str, patterns: Sequence[str], raw: Path, revision: str = "main") -> None:
+def fetch(repository: str, patterns: Sequence[str], raw: Path) -> None:
     """Bring the files of a data set that fit one of ``patterns`` into ``raw``; those that are there stay."""
     with explained(HUB, functools.partial(_explain, repository)):
-        commit, files = _list_files(repository, patterns, revision)
+        commit, files = _list_files(repository, patterns)
         fetch_file = functools.partial(_fetch_file, repository, commit)
         download(raw, files, f"hub {repository}", commit, fetch_file)
 
 
-def _list_files(repository: str, patterns: Sequence[str], revision: str) -> tuple[str, list[RemoteFile]]:
-    """The commit that ``revision`` is now, and its files that fit, by path."""
+def _list_files(repository: str, patterns: Sequence[str]) -> tuple[str, list[RemoteFile]]:
+    """The newest commit, and its files that fit, by path."""
     from huggingface_hub import HfApi  # imported here: it takes a second, which no other command should wait
     from huggingface_hub.hf_api import RepoFile
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-    commit = api.repo_info(repository, repo_type="dataset", revision=revision).sha
+    commit = api.repo_info(repository, repo_type="dataset", revision="main").sha
     if commit is None:
         raise UserError(f"The hub names no version of {repository}; run this again.")
     tree = api.list_repo_tree(repository, recursive=True, revision=commit, repo_type="dataset")

@@ -55,22 +55,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Climb:
-    """What every rung needs: the ladder, the settings, the prepared rows and how often a session is judged."""
+    """What every rung needs: the ladder, the settings, how often a session is judged, the run and the prepared rows."""
 
     ladder: Ladder
     config: FlightConfig
     prepared: Prepared
     repeats: int
-
-    @property
-    def run(self) -> Run:
-        """Where steps are done."""
-        return self.ladder.run
-
-    @property
-    def data(self) -> Result[TrainingData]:
-        """The prepared rows."""
-        return self.prepared.data
+    run: Run
+    data: Result[TrainingData]
 
 
 @dataclass(frozen=True)
@@ -86,12 +78,13 @@ def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
     prepared = prepare(files, config, run)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
-    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats)
+    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats, run, prepared.data)
     final = _blend(way)
     _climb_rules(way, final)
     _climb_peers(way, final)
-    _climb_blocks(way, final)
-    _add_models(way, final)
+    _climb_models(way, final)
+    with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+        _record(rung, _blend(way), final)
     return way.ladder.write()
 
 
@@ -155,37 +148,25 @@ def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
     return np.concatenate(parts)
 
 
-def _climb_blocks(way: Climb, final: Measured) -> None:
-    """The named baseline, then the first model on block after block."""
+def _climb_models(way: Climb, final: Measured) -> None:
+    """The named baseline, then the first model on block after block, then every model alone."""
     config, plan = way.config, way.prepared.plan
     recipes = list_recipes(config, plan, way.prepared.choice.value)
     rungs = [(f"baseline: {BASELINE_MODEL} on {', '.join(BASELINE_BLOCKS)}", BASELINE, recipes[BASELINE])]
-    first, blocks = (
-        config.rank.models[0],
-        [block for block in ORDER if _has_block(way, block)] or list(way.prepared.plan.features[0].blocks),
-    )
+    first = config.rank.models[0]
+    blocks = [block for block in ORDER if _has_block(way, block)] or list(plan.features[0].blocks)
     for count, block in enumerate(blocks, 1):
         recipe = make_recipe(config, plan, first, Features(block, tuple(blocks[:count])))
         rungs.append((f"{first} on {block}" if count == 1 else f"+ {block} features", f"{first}-{count}", recipe))
     chosen = way.prepared.choice.value.features
     if chosen.base_margin:
         rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
+    rungs += [(name, name, recipes[name]) for name in plan.models]
     for title, name, recipe in rungs:
         with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
             cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
             scores = np.concatenate(cross.value.scores)
             _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
-
-
-def _add_models(way: Climb, final: Measured) -> None:
-    """Every model alone, then the blend of them."""
-    recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
-    for name in way.prepared.plan.models:
-        with way.ladder.rung(name, BOOSTING, FEATURES) as rung:
-            cross = way.run.step(cross_fit, recipes[name], way.data.folds, name=f"fit.{name}")
-            _record(rung, measure_scores(way.data.value, np.concatenate(cross.value.scores), way.repeats), final)
-    with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
-        _record(rung, _blend(way), final)
 
 
 def _blend(way: Climb) -> Measured:

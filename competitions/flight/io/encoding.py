@@ -1,6 +1,6 @@
 """Small integers for the names of carriers, airports, aircraft and routes, learned on the train file alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,6 @@ from common.engine.errors import UserError
 from competitions.flight.io.parquet import Source, collect, open_source
 from competitions.flight.io.schema import LEGS, SEGMENTS, segment_column
 
-CARRIER_FIELDS = ("marketingCarrier_code", "operatingCarrier_code")
-AIRPORT_FIELDS = ("departureFrom_airport_iata", "arrivalTo_airport_iata")
-AIRCRAFT_FIELDS = ("aircraft_code",)
 INT16_MAX, INT32_MAX = (1 << 15) - 1, (1 << 31) - 1
 
 
@@ -32,16 +29,16 @@ class Codes:
 def learn_codes(train: Path) -> Codes:
     """Read the names of carriers, airports, aircraft and routes from the train file."""
     source = open_source(train, labelled=True)
+
+    def columns(*fields: str) -> list[str]:
+        return [segment_column(leg, segment, field) for leg in LEGS for segment in SEGMENTS for field in fields]
+
     return Codes(
-        carriers=_learn(source, "carriers", _segment_columns(CARRIER_FIELDS)),
-        airports=_learn(source, "airports", _segment_columns(AIRPORT_FIELDS)),
-        aircraft=_learn(source, "aircraft", _segment_columns(AIRCRAFT_FIELDS)),
+        carriers=_learn(source, "carriers", columns("marketingCarrier_code", "operatingCarrier_code")),
+        airports=_learn(source, "airports", columns("departureFrom_airport_iata", "arrivalTo_airport_iata")),
+        aircraft=_learn(source, "aircraft", columns("aircraft_code")),
         routes=_learn(source, "routes", ["searchRoute"], most=INT32_MAX),
     )
-
-
-def _segment_columns(fields: Iterable[str]) -> Iterator[str]:
-    return (segment_column(leg, segment, field) for leg in LEGS for segment in SEGMENTS for field in fields)
 
 
 def _learn(source: Source, what: str, columns: Iterable[str], most: int = INT16_MAX) -> pl.Series:

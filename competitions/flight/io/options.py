@@ -7,7 +7,7 @@ and, beside them, one Boolean column per thing that can go wrong (its name start
 import polars as pl
 
 from common.io.notes import Note
-from competitions.flight.io.encoding import Codes, encode
+from competitions.flight.io.encoding import INT16_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, collect, filled
 from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
 
@@ -18,9 +18,18 @@ DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
 CLOCK_LENGTH = len("HH:MM:SS")
 NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
 INFINITY = float("inf")
-INT16_MAX = (1 << 15) - 1
 DISAGREEING = "isAccess3D and corporateTariffCode of which one says no"
 RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
+# Our name of a leg's field, and the organiser's.
+TIMES = {"departure": "departureAt", "arrival": "arrivalAt", "duration": "duration"}
+# By our name of a code, the text that it stands for and the names that it counts through.
+CODED = {
+    "carrier": ("carrier0", "carriers"),
+    "operator": ("operator0", "carriers"),
+    "aircraft": ("aircraft0", "aircraft"),
+    "origin": ("from0", "airports"),
+    "destination": ("last", "airports"),
+}
 # Our name of a segment's field, by the organiser's; some are of interest in the first segment alone.
 TEXTS = {
     "duration": "duration",
@@ -114,26 +123,30 @@ def parse_minute(text: pl.Expr) -> pl.Expr:
 
 def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list[Note]]:
     """Read one leg: one row per option in file order, all null where the option has no such leg."""
-    taken = [*_take_leg(leg), *(expr for s in SEGMENTS for expr in _take_segment(leg, s))]
+    times = [filled(leg_column(leg, field)).alias(f"{name}_text") for name, field in TIMES.items()]
     parsed = (
-        source.frame.select(taken)
-        .with_columns(_parse_times())
-        .with_columns(_is_present(s).alias(f"present{s}") for s in SEGMENTS)
+        source.frame.select(*times, *(expr for s in SEGMENTS for expr in _take_segment(leg, s)))
+        .with_columns(
+            parse_minute(pl.col("departure_text")).alias("departure"),
+            parse_minute(pl.col("arrival_text")).alias("arrival"),
+            parse_duration(pl.col("duration_text")).alias("duration"),
+            pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
+            *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in SEGMENTS),
+            # The files have columns for four segments a leg: a segment without a value is none.
+            *(_any_filled(f"duration{s}", f"flight{s}", f"from{s}").alias(f"present{s}") for s in SEGMENTS),
+        )
         .with_columns(pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS).alias("segments"))
         .with_columns(
-            present=(pl.col("segments") > 0) | _any_filled("departure_text", "arrival_text", "duration_text"),
+            present=(pl.col("segments") > 0) | _any_filled(*(f"{name}_text" for name in TIMES)),
             layover=_layover(),
             last=_last_airport(),
         )
-        .with_columns(_encode(codes))
+        .with_columns(
+            encode(pl.col(text), getattr(codes, names)).alias(f"{name}_code") for name, (text, names) in CODED.items()
+        )
     )
     frame = collect(source.path, parsed.select(*_leg_values(leg), *_leg_faults(leg)))
     return _split_faults(source, frame)
-
-
-def _take_leg(leg: int) -> list[pl.Expr]:
-    texts = {"departure": "departureAt", "arrival": "arrivalAt", "duration": "duration"}
-    return [filled(leg_column(leg, field)).alias(f"{name}_text") for name, field in texts.items()]
 
 
 def _take_segment(leg: int, s: int) -> list[pl.Expr]:
@@ -149,23 +162,8 @@ def _take_segment(leg: int, s: int) -> list[pl.Expr]:
     ]
 
 
-def _parse_times() -> list[pl.Expr]:
-    return [
-        parse_minute(pl.col("departure_text")).alias("departure"),
-        parse_minute(pl.col("arrival_text")).alias("arrival"),
-        parse_duration(pl.col("duration_text")).alias("duration"),
-        pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
-        *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in SEGMENTS),
-    ]
-
-
 def _any_filled(*names: str) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
-
-
-def _is_present(s: int) -> pl.Expr:
-    """The files have columns for four segments a leg: a segment without a value is none."""
-    return _any_filled(f"duration{s}", f"flight{s}", f"from{s}")
 
 
 def _layover() -> pl.Expr:
@@ -182,16 +180,6 @@ def _last_airport() -> pl.Expr:
     return last
 
 
-def _encode(codes: Codes) -> list[pl.Expr]:
-    return [
-        encode(pl.col("carrier0"), codes.carriers).alias("carrier_code"),
-        encode(pl.col("operator0"), codes.carriers).alias("operator_code"),
-        encode(pl.col("aircraft0"), codes.aircraft).alias("aircraft_code"),
-        encode(pl.col("from0"), codes.airports).alias("origin_code"),
-        encode(pl.col("last"), codes.airports).alias("destination_code"),
-    ]
-
-
 def _leg_values(leg: int) -> list[pl.Expr]:
     values = {
         **{name: pl.col(name) for name in ("departure", "arrival", "duration", "segments")},
@@ -199,9 +187,7 @@ def _leg_values(leg: int) -> list[pl.Expr]:
         "carrier": pl.col("carrier_code"),
         "operator": pl.col("operator_code"),
         "flight": pl.col("flight"),
-        "aircraft": pl.col("aircraft_code"),
-        "origin": pl.col("origin_code"),
-        "destination": pl.col("destination_code"),
+        **{name: pl.col(f"{name}_code") for name in ("aircraft", "origin", "destination")},
         "cabin": pl.col("cabin0"),
         "cabin_low": pl.min_horizontal(f"cabin{s}" for s in SEGMENTS),
         "bags": pl.col("bags0"),
@@ -227,12 +213,8 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
     def lost(text: str, value: str) -> pl.Expr:
         return pl.col(text).is_not_null() & pl.col(value).is_null()
 
-    unknown = {f"{name}0": name for name in ("carrier", "operator", "aircraft")}
-    unknown |= {"from0": "origin", "last": "destination"}
     return [
-        _fault(lost("departure_text", "departure"), f"{leg_column(leg, 'departureAt')} unreadable"),
-        _fault(lost("arrival_text", "arrival"), f"{leg_column(leg, 'arrivalAt')} unreadable"),
-        _fault(lost("duration_text", "duration"), f"{leg_column(leg, 'duration')} unreadable"),
+        *(_fault(lost(f"{name}_text", name), f"{leg_column(leg, field)} unreadable") for name, field in TIMES.items()),
         _fault(
             pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
             f"legs{leg} segment duration unreadable",
@@ -246,6 +228,6 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
         _fault(pl.col("layover") < 0, f"legs{leg} segments that outlast the leg: layover"),
         *(
             _fault(lost(text, f"{name}_code"), f"legs{leg} {name} unknown to the train file")
-            for text, name in unknown.items()
+            for name, (text, _) in CODED.items()
         ),
     ]

@@ -44,11 +44,6 @@ def filled(name: str) -> pl.Expr:
     return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
 
 
-def require_file(path: Path) -> None:
-    """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    files.require_file(path, WHERE)
-
-
 def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
     """Run a query over ``path`` in batches; a file that turns out to be damaged is a ``UserError``."""
     try:
@@ -63,7 +58,7 @@ def _describe_damage(path: Path, error: BaseException) -> str:
 
 def open_source(path: Path, labelled: bool) -> Source:
     """Check that ``path`` is a parquet file with at least one row and the columns of the layout, in fitting types."""
-    require_file(path)
+    files.require_file(path, WHERE)
     scan = pl.scan_parquet(path)
     try:
         schema = scan.collect_schema()
@@ -78,7 +73,12 @@ def open_source(path: Path, labelled: bool) -> Source:
     whole = [name for name in names if LAYOUT[name] is Kind.INTEGER or name in NUMBERED]
     _refuse_fractions(path, scan, [name for name in whole if schema[name].is_float()])
     frame = scan.select(_in_common_type(name, schema[name]) for name in names)
-    return Source(path, frame, rows, _note_others(path, schema, names, rows))
+    notes = (
+        Note(path.name, f"column {name!r} " + ("in a test file" if name == SELECTED else "unknown"), rows, "not read")
+        for name in schema
+        if name not in names and name != INDEX
+    )
+    return Source(path, frame, rows, tuple(notes))
 
 
 def _refuse_missing(path: Path, schema: pl.Schema, names: Iterable[str]) -> None:
@@ -139,11 +139,3 @@ def _in_common_type(name: str, dtype: pl.DataType) -> pl.Expr:
     if name in NUMBERED and dtype.is_float():
         value = value.cast(pl.Int64)
     return value.cast(DTYPES[LAYOUT[name]])
-
-
-def _note_others(path: Path, schema: pl.Schema, names: Iterable[str], rows: int) -> tuple[Note, ...]:
-    others = [name for name in schema if name not in names and name != INDEX]
-    return tuple(
-        Note(path.name, f"column {name!r} " + ("in a test file" if name == SELECTED else "unknown"), rows, "not read")
-        for name in others
-    )

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
+from common.io.files import require_file
 from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, learn_codes
 from competitions.flight.io.options import read_fares, read_leg
-from competitions.flight.io.parquet import open_source, require_file
-from competitions.flight.io.schema import LEGS, TEST, TRAIN
+from competitions.flight.io.parquet import open_source
+from competitions.flight.io.schema import LEGS, TEST, TRAIN, WHERE
 from competitions.flight.io.sessions import build_sessions, group_rows, mark_booked, refuse_repeated_ids
 
 __all__ = ["Codes", "Note", "RawFiles", "Searches", "learn_codes", "locate", "read_searches", "refuse_shared"]
@@ -42,7 +43,7 @@ class Searches:
 def locate(folder: Path) -> RawFiles:
     """Find the host's files in ``folder``."""
     for name in (TRAIN, TEST):
-        require_file(folder / name)
+        require_file(folder / name, WHERE)
     return RawFiles(folder / TRAIN, folder / TEST)
 
 

@@ -7,12 +7,10 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.flight.io.encoding import Codes, encode
+from competitions.flight.io.encoding import INT16_MAX, INT32_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, filled
 from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
-INT32_MAX = (1 << 31) - 1
-INT16_MAX = (1 << 15) - 1
 PLAUSIBLE_YEARS = (2000, 2099)
 PLAUSIBLE = "the years {} to {}".format(*PLAUSIBLE_YEARS)
 # The organiser's columns that hold for a whole session, read one at a time, and their names here.
@@ -187,10 +185,7 @@ def _note_missing(source: Source, taken: pl.DataFrame, sessions: pl.DataFrame) -
     """Flags that are not given, and values that do not fit the narrow types or are not among the codes."""
     flags = [name for name in CONSTANTS if LAYOUT[name] is Kind.FLAG]
     notes = [source.note(f"sessions without {name}", taken[CONSTANTS[name]].null_count(), "missing") for name in flags]
-    for name, what in {
-        "nationality": f"beyond {INT16_MAX}",
-        "searchRoute": "unknown to the train file",
-    }.items():
+    for name, what in (("nationality", f"beyond {INT16_MAX}"), ("searchRoute", "unknown to the train file")):
         lost = sessions[CONSTANTS[name]].null_count() - taken[CONSTANTS[name]].null_count()
         notes.append(source.note(f"sessions with a {name} {what}", lost, "missing"))
     return notes

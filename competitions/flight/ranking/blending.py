@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.blending import take_queries
 from common.learning.dataset import Matrix
-from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within
+from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure

@@ -55,16 +55,13 @@ def make_recipe(
     )
 
 
-def make_baseline(config: FlightConfig, plan: Plan) -> Recipe:
-    """The named baseline, on the blocks of the public notebooks."""
-    rounds, patience = config.rank.rounds, plan.patience
-    return Recipe(BASELINE_MODEL, BASELINE_PARAMETERS, rounds, patience, config.seed, CUTOFF, blocks=BASELINE_BLOCKS)
-
-
 def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
     """The recipes of a run by name: the models that are blended, then the named baseline where it is asked for."""
     recipes = {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
-    return recipes | ({BASELINE: make_baseline(config, plan)} if config.baseline.fit else {})
+    if config.baseline.fit:
+        fits = (config.rank.rounds, plan.patience, config.seed, CUTOFF)
+        recipes[BASELINE] = Recipe(BASELINE_MODEL, BASELINE_PARAMETERS, *fits, blocks=BASELINE_BLOCKS)
+    return recipes
 
 
 def list_blocks(config: FlightConfig, plan: Plan) -> list[str]:

@@ -50,8 +50,14 @@ def set_rules(state: SimulationState, options: Options) -> Rules:
     blind = unknown | (hashed(seed, 145, number, options.out, options.back + 1, fare) < UNKNOWN_STATUS)
     percent = unknown | (hashed(seed, 146, options.out, options.back + 1) >= PERCENT_ROWS / (1 - UNKNOWN_RULES))
     share = np.where((fare == LIGHT) & (hashed(seed, 147, carrier) < 0.2), 25.0, 0.0)
-    fee, dear = _fees(state, pair, carrier, options.back >= 0)
-    within = _within(state, options)
+    abroad = state.pairs.abroad[pair]
+    fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(seed, 141, carrier, pair)), FEE)
+    dear = fee * np.where(abroad, np.where(options.back >= 0, 3.0, 1.5), 1.0)
+    hidden_policy = np.where(state.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
+    # Within the company's cap, and of an allowed cabin.
+    user, company = state.searches.user[number], _company(state, options)
+    cabin = (fare < PREMIUM) | state.travellers.vip[user] | (hashed(seed, 149, company) < 0.2)
+    within: Floats = ((options.price <= price_caps(state, options)) & cabin).astype(np.float64)
     bags, in_kg = _bags(fare, carrier, seed)
     return Rules(
         cancel_fee=_hide(np.where(free | strict, 0.0, fee), unknown),
@@ -64,29 +70,14 @@ def set_rules(state: SimulationState, options: Options) -> Rules:
         in_kg=in_kg,
         cabin=np.select([fare == PREMIUM, fare >= BUSINESS], [4.0, 2.0], 1.0),
         within=within,
-        access=_hide(within, _policy_unknown(state, number, carrier)),
-        tariff=state.companies.agreement[_company(state, options), np.minimum(carrier, FERRY)],
+        access=_hide(within, hashed(seed, 148, number, carrier) < hidden_policy),
+        tariff=state.companies.agreement[company, np.minimum(carrier, FERRY)],
         seats=(_seats(options.out, out_day, fare, seed), _seats(options.back, back_day, fare, seed)),
     )
 
 
 def _hide(values: NDArray[np.float64] | Bools, hidden: Bools) -> Floats:
     return np.where(hidden, np.nan, values.astype(np.float64))
-
-
-def _fees(state: SimulationState, pair: Ints, carrier: Ints, returns: Bools) -> tuple[Floats, Floats]:
-    """(cancelling, exchange) in roubles, where they are neither free nor forbidden."""
-    abroad = state.pairs.abroad[pair]
-    fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(state.seed, 141, carrier, pair)), FEE)
-    return fee, fee * np.where(abroad, np.where(returns, 3.0, 1.5), 1.0)
-
-
-def _within(state: SimulationState, options: Options) -> Floats:
-    """1.0 where the price is within the company's cap and the cabin is allowed."""
-    user, company = state.searches.user[options.number], _company(state, options)
-    cabin = (options.fare < PREMIUM) | state.travellers.vip[user] | (hashed(state.seed, 149, company) < 0.2)
-    within: Floats = ((options.price <= price_caps(state, options)) & cabin).astype(np.float64)
-    return within
 
 
 def _company(state: SimulationState, options: Options) -> Ints:
@@ -102,12 +93,6 @@ def price_caps(state: SimulationState, options: Options) -> Floats:
     cap = state.companies.cap[company] * np.where(state.searches.test[options.number], TEST_CAP, 1.0)
     caps: Floats = cap * cheapest
     return caps
-
-
-def _policy_unknown(state: SimulationState, number: Ints, carrier: Ints) -> Bools:
-    share = np.where(state.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
-    hidden: Bools = hashed(state.seed, 148, number, carrier) < share
-    return hidden
 
 
 def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:

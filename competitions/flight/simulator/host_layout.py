@@ -53,10 +53,9 @@ def make_vocabularies(cities: Cities, pairs: Pairs) -> Vocabularies:
     day = START.astype("datetime64[D]")
     times = np.datetime_as_string(np.arange(day, day + HORIZON_DAYS, np.timedelta64(5, "m")).astype("datetime64[s]"))
     names = cities.names
-    out = [names[a] + names[b] for a, b in zip(pairs.start, pairs.end, strict=True)]
-    home = [names[b] + names[a] for a, b in zip(pairs.start, pairs.end, strict=True)]
+    ways = [(names[a] + names[b], names[b] + names[a]) for a, b in zip(pairs.start, pairs.end, strict=True)]
     # By pair: one way, one way back, return, return from the other end.
-    routes = [text for a, b in zip(out, home, strict=True) for text in (a, b, f"{a}/{b}", f"{b}/{a}")]
+    routes = [text for out, home in ways for text in (out, home, f"{out}/{home}", f"{home}/{out}")]
     return Vocabularies(
         times=pa.array(times.tolist()),
         origin=int(day.astype(np.int64)) * DAY,

@@ -64,7 +64,9 @@ def list_options(state: SimulationState, part: slice) -> Options:
     """The options of the searches ``part``."""
     searches = Searches(**{name: column[part] for name, column in vars(state.searches).items()})
     out = _offer(state, searches, searches.pair * 2 + searches.flip, searches.out_day, None)
-    carrier = _cheapest_carrier(out, state.legs)
+    order = np.lexsort((out.price, out.search))
+    first = order[np.append(True, np.diff(out.search[order]) != 0)]  # the cheapest leg out of each search
+    carrier = state.legs.carrier[out.leg[first]]
     back = _offer(state, searches, searches.pair * 2 + ~searches.flip, searches.back_day, carrier)
     return _add_fares(state, searches, part.start, cross(searches, out, back, state.legs))
 
@@ -117,14 +119,6 @@ def ranges(first: Ints, counts: Ints) -> Ints:
     ends = np.cumsum(counts)
     flat: Ints = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
     return flat
-
-
-def _cheapest_carrier(out: Offers, legs: Legs) -> Ints:
-    """By search, the carrier of the cheapest leg out."""
-    order = np.lexsort((out.price, out.search))
-    search = out.search[order]
-    carrier: Ints = legs.carrier[out.leg[order[np.append(True, search[1:] != search[:-1])]]]
-    return carrier
 
 
 def cross(searches: Searches, out: Offers, back: Offers, legs: Legs) -> Itineraries:

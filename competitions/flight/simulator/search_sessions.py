@@ -145,21 +145,16 @@ def _draw_searches(
         lead_days=lead,
         test=test,
         business=uniform(95) < rate * np.where(travellers.vip[user], 2.0, 1.0),
-        target=_target_sizes(pair, round_trip, test, _spread_normal(test, seed)),
+        target=_target_sizes(pair, round_trip, test, seed),
         direct_only=uniform(97) < DIRECT_ONLY,
     )
 
 
-def _spread_normal(test: Bools, seed: int) -> Floats:
-    """Standard normal numbers in random order, spread evenly in each file: a few large searches would else sway it."""
+def _target_sizes(pair: Ints, round_trip: Bools, test: Bools, seed: int) -> Floats:
+    """Lognormal numbers of options, spread evenly in each file: a few large searches would else sway it."""
     rng = np.random.default_rng([5, seed])
     ranks = [(rng.permutation(count) + 0.5) / count for count in (int((~test).sum()), int(test.sum()))]
-    normal: Floats = ndtri(np.concatenate(ranks))
-    return normal
-
-
-def _target_sizes(pair: Ints, round_trip: Bools, test: Bools, normal: Floats) -> Floats:
-    """Lognormal numbers of options."""
+    normal = ndtri(np.concatenate(ranks))
     middle = np.where(round_trip, RETURN_SIZE, ONE_WAY_SIZE) * np.where(test, TEST_SIZE, 1.0)
     middle = middle * np.where((pair == 0) & round_trip, CAPITAL_SIZE, 1.0)
     usual, capital = (np.where(test, late, early) for early, late in (SIZE_SIGMA, CAPITAL_SIGMA))

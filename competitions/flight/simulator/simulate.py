@@ -22,7 +22,7 @@ from common.engine.progress import track
 from competitions.flight.simulator.calibration import describe
 from competitions.flight.simulator.choice_model import OwnProbabilities, choose_by_logit, draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
-from competitions.flight.simulator.geography import Sizes, sizes_at
+from competitions.flight.simulator.geography import sizes_at
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import Oracle, SessionRanks, rank_sessions, summarise
@@ -60,26 +60,22 @@ def simulate(out: Path, scale: float, seed: int, law: Law = Law.LOGIT) -> Simula
     sizes = sizes_at(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    state = draw_state(sizes, seed, law)
     with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
-        rows, oracle = _write_all(folder, sizes, scale, draw_state(sizes, seed, law))
+        train_rows = _write_train(folder, state)
+        test_rows, ranks = _write_test(folder, state, train_rows)
+        rows = {
+            "train_sessions": sizes.train_sessions,
+            "train_rows": train_rows,
+            "test_sessions": sizes.test_sessions,
+            "test_rows": test_rows,
+        }
+        oracle = summarise(ranks)
+        report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": asdict(oracle)}
+        if law is not Law.LOGIT:  # a report that names no law is of the default one, as those of before
+            report["law"] = law
+        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle, law)
-
-
-def _write_all(folder: Path, sizes: Sizes, scale: float, state: SimulationState) -> tuple[dict[str, int], Oracle]:
-    train_rows = _write_train(folder, state)
-    test_rows, ranks = _write_test(folder, state, train_rows)
-    oracle = summarise(ranks)
-    rows = {
-        "train_sessions": sizes.train_sessions,
-        "train_rows": train_rows,
-        "test_sessions": sizes.test_sessions,
-        "test_rows": test_rows,
-    }
-    report = {"version": VERSION, "scale": scale, "seed": state.seed, "rows": rows, "oracle": asdict(oracle)}
-    if state.law is not Law.LOGIT:  # a report that names no law is of the default one, as those of before
-        report["law"] = state.law
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return rows, oracle
 
 
 def _write_train(folder: Path, state: SimulationState) -> int:

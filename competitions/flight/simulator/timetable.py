@@ -154,7 +154,9 @@ def _stops(cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, start: 
     extra = (hashed(seed, 31, number) < share).astype(np.int64)
     extra += extra * (hashed(seed, 32, number) < 0.05)
     extra += (extra == 2) * (hashed(seed, 33, number) < 0.003)
-    hub = _hubs()[np.minimum(carrier, FERRY)]
+    names = CITIES["code"].to_list()
+    hubs = np.array([*(names.index(city) for city in CARRIERS["hub"]), MOSCOW])  # outside the table they change there
+    hub = hubs[np.minimum(carrier, FERRY)]
     stops = np.stack([_choose_stop(hub, start, end, shift) for shift in range(3)], axis=1)
     path = np.full((len(carrier), SEGMENTS + 1), -1)
     path[:, 0] = start
@@ -162,12 +164,6 @@ def _stops(cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, start: 
         path[:, stop + 1] = np.where(extra > stop, stops[:, stop], -1)
     path[number, extra + 1] = end
     return path
-
-
-def _hubs() -> Ints:
-    """Hub city by carrier code; a carrier outside the table changes in Moscow."""
-    names = CITIES["code"].to_list()
-    return np.array([*(names.index(hub) for hub in CARRIERS["hub"]), MOSCOW])
 
 
 def _choose_stop(hub: Ints, start: Ints, end: Ints, skip: int) -> Ints:
@@ -199,6 +195,9 @@ def _assemble(
     ferried = (marketing == 0) & (hashed(seed, 42, key) < np.where(direction // 2 == 0, 0.72, 0.64)[:, None])
     end = path[number, segments]
     shift = 60 * (cities.zone_hours[end] - cities.zone_hours[path[:, 0]])
+    # FV flies the SU9; the others mostly the next commonest types.
+    other = 1 + np.minimum(-6.0 * np.log(hashed(seed, 45, key)), AIRCRAFT_COUNT - 2).astype(int)
+    aircraft = np.where(ferried & (hashed(seed, 46, key) < 0.93), 0, other)
     bounds = np.searchsorted(direction, np.arange(2 * len(pairs.start) + 1))
     return Legs(
         first=bounds,
@@ -213,7 +212,7 @@ def _assemble(
         flight=np.where(flown, 1 + (hashed(seed, 43, key) ** 1.6 * 7400).astype(int), -1),
         marketing=marketing,
         operating=np.where(ferried, FERRY, marketing),
-        aircraft=np.where(flown, _aircraft(key, ferried, seed), -1),
+        aircraft=np.where(flown, aircraft, -1),
         origin=_airports(cities, origin, carrier, flown),
         destination=_airports(cities, destination, carrier, flown),
         city=np.where(flown, destination, -1),
@@ -234,12 +233,6 @@ def _prices(pairs: Pairs, direction: Ints, carrier: Ints, minutes: Ints, segment
     number = np.arange(len(carrier))
     price: Floats = base * level * np.where(segments > 1, 0.86, 1.0) * np.exp(0.10 * hashed_normal(seed, 44, number))
     return price
-
-
-def _aircraft(key: Ints, ferried: Bools, seed: int) -> Ints:
-    """Aircraft codes: FV flies the SU9; the others mostly the next commonest types."""
-    other = 1 + np.minimum(-6.0 * np.log(hashed(seed, 45, key)), AIRCRAFT_COUNT - 2).astype(int)
-    return np.where(ferried & (hashed(seed, 46, key) < 0.93), 0, other)
 
 
 def _airports(cities: Cities, city: Ints, carrier: Ints, flown: Bools) -> Ints:

@@ -49,7 +49,7 @@ def make_table(chunk: Chunk, first_id: int) -> pa.Table:
     columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
     searches, search = chunk.state.searches, options.number[row]
     for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
-        columns |= _leg_columns(chunk, way, leg[row], day[search], _lose(number, way, chunk))
+        columns |= _leg_columns(chunk, way, leg[row], day[search], number)
     if chunk.labelled:
         booked = np.zeros(len(session), np.int64)
         booked[bookings.first[:-1] + bookings.booked] = 1
@@ -110,16 +110,8 @@ def _numbers(values: Floats) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
 
 
-def _lose(number: Ints, way: int, chunk: Chunk) -> tuple[Bools, Bools]:
-    """(rows without baggage and cabin, rows without seats)."""
-    test = 0 if chunk.labelled else 1
-    uniform = hashed(chunk.state.seed, 181, number, way)
-    share = (LOST_OUT, LOST_BACK)[way][test]
-    return uniform < share, uniform < share + LOST_SEATS[test]
-
-
-def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, lost: tuple[Bools, Bools]) -> dict[str, pa.Array]:
-    """Columns of one way; all null where ``leg`` is -1."""
+def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> dict[str, pa.Array]:
+    """Columns of one way; all null where ``leg`` is -1. ``number``: the rows' Ids."""
     legs, texts, prefix = chunk.state.legs, chunk.state.vocabularies, f"legs{way}_"
     known, row = leg >= 0, np.maximum(leg, 0)
     departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
@@ -129,6 +121,9 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, lost: tuple[Bools
         prefix + "arrivalAt": coded(np.where(known, (arrival - texts.origin) // 5, -1), texts.times),
         prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts.durations),
     }
+    test = 0 if chunk.labelled else 1
+    uniform, share = hashed(chunk.state.seed, 181, number, way), (LOST_OUT, LOST_BACK)[way][test]
+    lost = uniform < share, uniform < share + LOST_SEATS[test]  # rows without baggage and cabin, and without seats
     for segment in range(SEGMENTS):
         flown = known & (legs.segments[row] > segment)
         fields = _segment_texts(chunk, row, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)

@@ -3,40 +3,26 @@
 from pathlib import Path
 
 from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from competitions.mgtv.io import schema
 from competitions.mgtv.io.folder import RawFiles, find_workbooks, unpacked
-from competitions.mgtv.io.schema import (
-    ASKED,
-    CLICK_COLUMNS,
-    CLICKS,
-    COMMENTS,
-    PLAY_COLUMNS,
-    PLAYS,
-    PROFILE_COLUMNS,
-    PROFILES,
-    SHOW_COLUMNS,
-    SHOWN,
-    SHOWS,
-    VIDEO_COLUMNS,
-    VIDEOS,
-)
 
 PAGE = "https://challenge.ai.mgtv.com"
 DAYS = 30
-ASKED_A, ASKED_B = ASKED.format(board="A"), ASKED.format(board="B")
-SHOWN_A, SHOWN_B = SHOWN.format(board="A"), SHOWN.format(board="B")
+ASKED_A, ASKED_B = schema.ASKED.format(board="A"), schema.ASKED.format(board="B")
+SHOWN_A, SHOWN_B = schema.SHOWN.format(board="A"), schema.SHOWN.format(board="B")
 # The layout is that of code which reads this edition's files; board B's names are by analogy. The host publishes
 # neither rows nor sizes nor digests where they were looked for.
 FILES = (
-    FileSpec(f"{SHOWS}/day*/did_show_data*.csv", files=DAYS, columns=SHOW_COLUMNS),
-    FileSpec(f"{CLICKS}/day*/day*_data.csv", files=DAYS, columns=CLICK_COLUMNS),
-    FileSpec(f"{PLAYS}/day*/day*_data.csv", needed=False, files=DAYS, columns=PLAY_COLUMNS),
-    FileSpec(VIDEOS, columns=VIDEO_COLUMNS),
-    FileSpec(PROFILES, needed=False, columns=PROFILE_COLUMNS),
-    FileSpec(f"{COMMENTS}/*.xlsx", needed=False),
+    FileSpec(f"{schema.SHOWS}/day*/did_show_data*.csv", files=DAYS, columns=schema.SHOW_COLUMNS),
+    FileSpec(f"{schema.CLICKS}/day*/day*_data.csv", files=DAYS, columns=schema.CLICK_COLUMNS),
+    FileSpec(f"{schema.PLAYS}/day*/day*_data.csv", needed=False, files=DAYS, columns=schema.PLAY_COLUMNS),
+    FileSpec(schema.VIDEOS, columns=schema.VIDEO_COLUMNS),
+    FileSpec(schema.PROFILES, needed=False, columns=schema.PROFILE_COLUMNS),
+    FileSpec(f"{schema.COMMENTS}/*.xlsx", needed=False),
     FileSpec(ASKED_A, columns=("did",), unless=ASKED_B),
-    FileSpec(SHOWN_A, columns=SHOW_COLUMNS, unless=SHOWN_B),
+    FileSpec(SHOWN_A, columns=schema.SHOW_COLUMNS, unless=SHOWN_B),
     FileSpec(ASKED_B, needed=False, columns=("did",)),
-    FileSpec(SHOWN_B, needed=False, columns=SHOW_COLUMNS),
+    FileSpec(SHOWN_B, needed=False, columns=schema.SHOW_COLUMNS),
 )
 
 
@@ -47,14 +33,14 @@ def list_read(folder: Path) -> FilesRead:
     files: RawFiles = COMPETITION.locate(folder, COMPETITION.load_config([]))
     logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
     read = {"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}
-    return FilesRead(read, find_workbooks(unpacked(folder, COMMENTS))[1])
+    return FilesRead(read, find_workbooks(unpacked(folder, schema.COMMENTS))[1])
 
 
 SOURCE = Source(
     name="mgtv",
     host="login",
     dataset="",
-    layouts=(Layout("the host's folders", (VIDEOS, f"{SHOWS}/*/*.csv"), FILES),),
+    layouts=(Layout("the host's folders", (schema.VIDEOS, f"{schema.SHOWS}/*/*.csv"), FILES),),
     steps=(
         f"Open {PAGE}, log in and find the Malanshan Cup 2025 (马栏山杯), the video recommendation task; the address "
         "of its own page and the names of its buttons are not known here.",

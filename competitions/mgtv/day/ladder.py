@@ -15,23 +15,18 @@ import numpy as np
 
 from common.day import ladder as families
 from common.day.ladder import Ladder
-from common.engine.run import Result, Run, bundle, collect
+from common.engine.run import Result, Run, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab import baselines
-from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
-from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
-from competitions.mgtv.lab.public_baseline import answer_plainly
+from competitions.mgtv.lab import rungs
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.metrics import judge, sum_up
+from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import Predictions, expect_rewards
-from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, prepare
 
 (FIRST,) = MODELS
-DEEP = DeepSettings()
 Row = dict[str, Any]
 Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
 
@@ -90,9 +85,9 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
     """
     bench = prepare_bench(files, config, run)
     ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score")
-    climb_baselines(bench, ladder)
+    climb_plain(bench, ladder)
     climb_blocks(bench, ladder)
-    climb_networks(bench, ladder)
+    rungs.climb_networks(bench, ladder)
     return ladder.write()
 
 
@@ -108,28 +103,18 @@ def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench
     return Bench(run, config, ready, predictions)
 
 
-def climb_baselines(bench: Bench, ladder: Ladder) -> None:
+def climb_plain(bench: Bench, ladder: Ladder) -> None:
     """Rungs without a ranker: by chance, by position, by click rate, by neighbours."""
-    step, seed, ready = bench.run.step, bench.config.seed, bench.ready
-    log, days, labelled, slates = ready.sources.log, ready.plan.valid, ready.labelled, ready.slates
     rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
     none: str | None = None
-    with ladder.rung("random", families.POPULARITY) as rung:
-        rung.record(**bench.compare(step(rate_videos, bench.valid, none, seed, name="ladder.random").value))
-    with ladder.rung("position in the list", families.POPULARITY) as rung:
-        scores = {}
-        for day in days:
-            train = collect([labelled[other] for other in bench.before(day)])
-            scores[day] = step(baselines.score_positions, train, labelled[day], name=f"day{day:02d}.ladder.places")
-        rung.record(**bench.measure(scores, "position"))
-    with ladder.rung("smoothed click rate of the video", families.POPULARITY) as rung:
-        rung.record(**bench.compare(step(rate_videos, bench.valid, rate, seed, name="ladder.rate").value))
-    with ladder.rung("the public baseline's design, its own answers", families.POPULARITY) as rung:
-        rung.record(**measure_plainly(bench, rate.rpartition("_")[2]))
-    with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS) as rung:
-        kind = "ladder.neighbours"
-        scores = {day: step(baselines.score_neighbours, log, slates[day], name=f"day{day:02d}.{kind}") for day in days}
-        rung.record(**bench.measure(scores, "neighbours"))
+    for name, column, kept in (("random", none, "random"), ("smoothed click rate of the video", rate, "rate")):
+        with ladder.rung(name, families.POPULARITY) as rung:
+            drawn = bench.run.step(rate_videos, bench.valid, column, bench.config.seed, name=f"ladder.{kept}")
+            rung.record(**bench.compare(drawn.value))
+        if column is None:
+            rungs.climb_positions(bench, ladder)
+    rungs.climb_plainly(bench, ladder, rate.rpartition("_")[2])
+    rungs.climb_neighbours(bench, ladder)
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -142,17 +127,6 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
             weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
         probabilities.append(click_ranker.normalise(weight, day))
     return probabilities
-
-
-def measure_plainly(bench: Bench, tag: str) -> Row:
-    """The public baseline's design on the validation days: both its picks and its answers."""
-    parts = []
-    for day in bench.ready.plan.valid:
-        train = collect([bench.ready.labelled[other] for other in bench.before(day)])
-        own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
-        parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
-    scores = sum_up(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return {"score": scores["score"], "error": scores["error"], "hit rate": scores["hit_rate"]}
 
 
 def climb_blocks(bench: Bench, ladder: Ladder) -> None:
@@ -170,29 +144,3 @@ def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
     fits = collect([fit_ranker(bench.run, labelled, recipe, valid)])
     return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
-
-
-def climb_networks(bench: Bench, ladder: Ladder) -> None:
-    """The networks, each on the ids and on all numeric features of the pipeline."""
-    ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
-    videos = step(code_videos, ready.sources.videos, name="ladder.videos")
-    devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
-    fields = bundle(FieldTables, videos=videos, devices=devices)
-    height, log, days = len(devices.value.ids), ready.sources.log, {}
-    for day, slates in ready.slates.items():
-        inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
-        days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
-    needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
-    for kind in NETWORKS:
-        with ladder.rung(kind, families.DEEP, needs) as rung:
-            rung.record(**bench.measure(run_network(bench, days, fields, kind), kind))
-
-
-def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
-    """Fit a network on the days before the validation days and score these."""
-    step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
-    train = collect([days[day] for day in bench.before(min(valid))])
-    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
-    return {
-        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
-    }

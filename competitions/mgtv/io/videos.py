@@ -73,23 +73,20 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
         .with_columns(pl.col("known").fill_null(False))
         .select(ORDER)
     )
-    counts = first.select(
-        blank=duration.is_null().sum(),
-        zero=(duration == 0).sum(),
-        negative=(duration < 0).sum(),
-        odd=odd.sum(),
-        unreadable=(serial.is_null() & pl.col("item_serialno").is_not_null()).sum(),
-    ).row(0, named=True)
+    unknown = {
+        "item_duration blank": duration.is_null(),
+        "item_duration zero": duration == 0,
+        "item_duration negative": duration < 0,
+        "item_duration below a second or above a day": odd,
+        "item_serialno not a whole number": serial.is_null() & pl.col("item_serialno").is_not_null(),
+    }
+    counts = first.select(rows.sum().alias(what) for what, rows in unknown.items()).row(0, named=True)
     name = short_name(files.videos)
     notes = (
         *table.notes,
         Note(name, "row repeated", table.frame.height - distinct.height, "counted once"),
         Note(name, "further row of a video, with other values", distinct.height - first.height, "the first kept"),
-        Note(name, "item_duration blank", counts["blank"], "taken as unknown"),
-        Note(name, "item_duration zero", counts["zero"], "taken as unknown"),
-        Note(name, "item_duration negative", counts["negative"], "taken as unknown"),
-        Note(name, "item_duration below a second or above a day", counts["odd"], "taken as unknown"),
-        Note(name, "item_serialno not a whole number", counts["unreadable"], "taken as unknown"),
+        *(Note(name, what, rows, "taken as unknown") for what, rows in counts.items()),
         Note(name, "video of a log or the test that the table lacks", frame.height - first.height, "kept, unknown"),
     )
     return Videos(frame, keep_notes(notes))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.learning.cooccurrence import CovisitSettings, count_covisits
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.features.device_history import list_clicks, list_recent
+from competitions.mgtv.lab.clicks import list_clicks, list_recent
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates

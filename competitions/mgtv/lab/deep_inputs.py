@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from competitions.mgtv.features.device_history import list_recent
 from competitions.mgtv.features.profile import code_names
+from competitions.mgtv.lab.clicks import list_recent
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates
 

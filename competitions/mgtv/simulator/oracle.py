@@ -5,7 +5,7 @@ of ``click_model`` over the rows of known duration, and its t follows ``watch_ti
 and the rate that maximise chance * E[s]; the rate is tried on a grid. The other rates are given for the same rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -28,23 +28,6 @@ class OracleScores:
     expected: Floats
     expected_hit: Floats
     random_hit: Floats
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """Scores over the truth rows: realised, as the distributions expect, and with other rates on the same videos."""
-
-    truths: int
-    score: float
-    standard_error: float
-    expected: float
-    hit_rate: float
-    expected_hit_rate: float
-    random_hit_rate: float  # of any shown video
-    score_median: float
-    score_mean: float
-    score_0: float
-    score_1: float
 
 
 @dataclass(frozen=True)
@@ -104,26 +87,21 @@ def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools
     return gain, rates
 
 
-def summarise(scores: list[OracleScores]) -> Oracle:
-    """Means over the truth rows."""
-    gain = np.concatenate([score.gain for score in scores])
-    count = max(len(gain), 1)
-    totals = gain.sum(axis=0) / count
-    spread = float(gain[:, 0].std(ddof=1)) if len(gain) > 1 else 0.0
-
-    def mean(name: str) -> float:
-        return float(np.concatenate([getattr(score, name) for score in scores]).sum() / count)
-
-    return Oracle(
-        truths=len(gain),
-        score=float(totals[0]),
-        standard_error=spread / count**0.5,
-        expected=mean("expected"),
-        hit_rate=mean("hit"),
-        expected_hit_rate=mean("expected_hit"),
-        random_hit_rate=mean("random_hit"),
-        score_median=float(totals[1]),
-        score_mean=float(totals[2]),
-        score_0=float(totals[3]),
-        score_1=float(totals[4]),
+def summarise(scores: list[OracleScores]) -> dict[str, float]:
+    """Means over the ``truths``: realised, as the distributions expect, and with other rates on the same videos."""
+    hit, gain, expected, expected_hit, random_hit = (
+        np.concatenate([getattr(score, field.name) for score in scores]) for field in fields(OracleScores)
     )
+    count = max(len(gain), 1)
+    score, *others = (gain.sum(axis=0) / count).tolist()
+    spread = float(gain[:, 0].std(ddof=1)) if len(gain) > 1 else 0.0
+    return {
+        "truths": len(gain),
+        "score": score,
+        "standard_error": spread / count**0.5,
+        "expected": float(expected.sum() / count),
+        "hit_rate": float(hit.sum() / count),
+        "expected_hit_rate": float(expected_hit.sum() / count),
+        "random_hit_rate": float(random_hit.sum() / count),  # of any shown video
+        **{f"score_{rate}": other for rate, other in zip(RATES[1:], others, strict=True)},
+    }

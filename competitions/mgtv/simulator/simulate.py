@@ -9,7 +9,7 @@ influence each other: they are simulated in parts, day by day, so that memory do
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import draw_clicks
 from competitions.mgtv.simulator.comments import write_comments
 from competitions.mgtv.simulator.constants import DAYS, TEST_DAY, Ints, Sizes, measure_sizes
-from competitions.mgtv.simulator.oracle import Oracle, OracleScores, TruthRows, has_duration, score_slates, summarise
+from competitions.mgtv.simulator.oracle import OracleScores, TruthRows, has_duration, score_slates, summarise
 from competitions.mgtv.simulator.profiles import write_profiles
 from competitions.mgtv.simulator.slates import SimulationState, draw_slates
 from competitions.mgtv.simulator.users import (
@@ -38,7 +38,7 @@ from competitions.mgtv.simulator.users import (
 from competitions.mgtv.simulator.watch_time_model import draw_completion, find_forms, part_weights
 from competitions.mgtv.simulator.writer import DayFiles, DayPart, TestFiles, log_plays, write_videos
 
-__all__ = ["Oracle", "Simulation", "describe", "simulate"]
+__all__ = ["Simulation", "describe", "simulate"]
 
 VERSION = 1  # goes up when the same scale and seed give other files
 TRUTH = "truth.csv"
@@ -61,7 +61,7 @@ class Simulation:
     scale: float
     seed: int
     rows: dict[str, int]
-    oracle: Oracle
+    oracle: dict[str, float]
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -74,12 +74,12 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
     with written_at_once(out, OURS) as folder:
         rows, oracle = _write_all(folder, sizes, seed)
-        report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": asdict(oracle)}
+        report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": oracle}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return Simulation(out, out / TRUTH, scale, seed, rows, oracle)
 
 
-def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
+def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], dict[str, float]]:
     catalogue, users = make_catalogue(sizes, seed), make_users(sizes.devices, seed)
     rows = {
         "devices": sizes.devices,
@@ -96,10 +96,10 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], O
         state = SimulationState(catalogue, users, history, rate_day(catalogue, day))
         files = DayFiles(folder, day, users.did, catalogue)
         for devices, rng in draw_devices(users, day, seed):
-            part, watched = simulate_day(state, devices, rng)
+            part = simulate_day(state, devices, rng)
             files.add(part, rng)
             record_impressions(history, part.slates.row_device, part.slates.position, part.slates.video)
-            record_clicks(catalogue, history, watched)
+            record_clicks(catalogue, history, part.watched)
         for name, count in files.close().items():
             rows[name] += count
     state = SimulationState(catalogue, users, history, rate_day(catalogue, TEST_DAY))
@@ -117,7 +117,7 @@ def draw_devices(users: Users, day: int, seed: int) -> Iterator[tuple[Ints, np.r
         yield devices[start : start + PART], np.random.default_rng([31, seed, day, number])
 
 
-def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator) -> tuple[DayPart, Watched]:
+def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator) -> DayPart:
     """A day of some devices: what they are shown, click and play, and what they will remember of it."""
     catalogue = state.catalogue
     slates = draw_slates(state, devices, rng)
@@ -125,23 +125,23 @@ def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator
     device, video = slates.row_device[clicks.row], slates.video[clicks.row]
     weights = part_weights(state, device, video, slates.next[clicks.row])
     completion = draw_completion(weights, find_forms(catalogue, video), rng)
-    part = DayPart(slates, clicks, log_plays(completion, catalogue.videos.duration[video], rng))
-    return part, Watched(device, video, clicks.rank, completion, rng.random(len(video)))
+    play = log_plays(completion, catalogue.videos.duration[video], rng)
+    return DayPart(slates, clicks, Watched(device, video, clicks.rank, completion, rng.random(len(video))), play)
 
 
 def simulate_test_day(
     state: SimulationState, devices: Ints, files: TestFiles, rng: np.random.Generator
 ) -> list[OracleScores]:
     """The test day of some devices: write slates and labels; what the oracle scores on them, if there are any."""
-    part, _ = simulate_day(state, devices, rng)
-    slates, clicks = part.slates, part.clicks
+    part = simulate_day(state, devices, rng)
+    slates, clicks, video = part.slates, part.clicks, part.watched.video
     # First clicks come by slate, ascending.
     first = np.flatnonzero(clicks.rank == 0)
     first = first[rng.random(len(first)) < TEST_SHARE]
     given = rng.random(len(first)) >= UNSHOWN
     files.add(slates, slates.owner[clicks.row[first]], given, rng)
-    completion = part.play[first] / state.catalogue.videos.duration[part.video[first]]
-    known = has_duration(state, part.video[first]) & (completion > 0)
+    completion = part.play[first] / state.catalogue.videos.duration[video[first]]
+    known = has_duration(state, video[first]) & (completion > 0)
     first, given, completion = first[known], given[known], completion[known]
     row = clicks.row[first]
     files.add_truth(files.folder / TRUTH, slates.row_device[row], slates.video[row], completion)

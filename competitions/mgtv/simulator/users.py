@@ -16,7 +16,17 @@ import pyarrow as pa
 from scipy.special import expit
 
 from competitions.mgtv.simulator.catalogue import Catalogue
-from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Bools, Codes, Floats, Ints, Singles, channel_values
+from competitions.mgtv.simulator.constants import (
+    CHANNELS,
+    FEATURE,
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    Singles,
+    channel_values,
+    draw_columns,
+)
 
 RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 WEEKEND = 1.15
@@ -128,8 +138,7 @@ def _draw_liked(taste: Singles, channel: Ints, weight: Floats, rng: np.random.Ge
     steps = np.append(0.0, np.cumsum(weight[order]))
     bounds = np.append(0, np.cumsum(np.bincount(channel, minlength=len(CHANNELS))))
     low, high = steps[bounds[:-1]], steps[bounds[1:]]
-    chance = np.cumsum(np.exp(taste + channel_values("pull")) * (high - low), axis=1)
-    drawn = (chance < (rng.random(len(taste)) * chance[:, -1])[:, None]).sum(axis=1).clip(0, len(CHANNELS) - 1)
+    drawn = draw_columns(np.exp(taste + channel_values("pull")) * (high - low), rng.random(len(taste)))
     at = low[drawn] + rng.random(len(taste)) * (high - low)[drawn]
     row = np.searchsorted(steps, at, side="right") - 1
     return np.where(high[drawn] > low[drawn], order[np.clip(row, 0, len(order) - 1)], -1)

@@ -13,6 +13,7 @@ from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER, Bools, Floats, Ints
 from competitions.mgtv.simulator.slates import Slates
+from competitions.mgtv.simulator.users import Watched
 
 # Faults, as shares of the rows; assumed.
 TWICE_SHOWN, CLICK_UNSHOWN, NO_PLAY, ZERO_PLAY, TWICE_PLAYED = 5e-4, 5e-4, 8e-4, 5e-4, 5e-4
@@ -28,17 +29,8 @@ class DayPart:
 
     slates: Slates
     clicks: Clicks
+    watched: Watched
     play: Floats
-
-    @property
-    def device(self) -> Ints:
-        """By click."""
-        return self.slates.row_device[self.clicks.row]
-
-    @property
-    def video(self) -> Ints:
-        """By click."""
-        return self.slates.video[self.clicks.row]
 
 
 @dataclass
@@ -58,9 +50,7 @@ class DayFiles:
         copies = np.ones(len(slates.video), np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
         copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
-        frame = pair_rows(
-            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
-        )
+        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
         append(self.folder / schema.show_path(self.day), frame)
         self.rows["impressions"] += frame.height
         base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
@@ -71,10 +61,10 @@ class DayFiles:
         opening = np.flatnonzero(clicks.rank == 0)
         run = np.cumsum(clicks.rank == 0) - 1
         second = base[slates.owner[clicks.row]] + total - (total[opening])[run]
-        frame = pair_rows(self.did, self.catalogue, part.device, part.video)
+        frame = pair_rows(self.did, self.catalogue, part.watched.device, part.watched.video)
         self.clicks.append(
             frame.with_columns(
-                item_cid=pl.Series(collection_codes(self.catalogue)[part.video]),
+                item_cid=pl.Series(collection_codes(self.catalogue)[part.watched.video]),
                 second=pl.Series(second),
                 play_time=pl.Series(part.play).fill_nan(None),
                 twice=pl.Series(rng.random(frame.height) < TWICE_PLAYED),
@@ -166,9 +156,7 @@ class TestFiles:
         kept[chosen[given]] = True
         copies = kept[slates.owner].astype(np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
-        frame = pair_rows(
-            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
-        )
+        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
         append(self.folder / schema.SHOWN.format(board="A"), frame)
         self.rows["asked"] += len(chosen)
         self.rows["shown"] += frame.height

@@ -17,12 +17,12 @@ from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.natural_order import natural_key
 from common.learning.adversarial_validation import Drift, compare_halves
-from common.learning.blending import Blend, standardise
 from common.learning.dataset import RankingDataset
 from common.learning.metrics import reciprocal_ranks
 from common.learning.model_diagnostics import curves, number_names, share_gains
 from common.learning.split import Fold
 from competitions.news import submission
+from competitions.news.blending import Blend, standardise
 from competitions.news.config import NewsConfig
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader

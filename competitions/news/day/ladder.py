@@ -9,7 +9,7 @@ that two rungs share are taken from the store.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import polars as pl
@@ -45,6 +45,7 @@ ORDER = ("channel", "item", "pair", "query")
 SEQUENCE = gru4rec.SequenceSettings()
 # What a pipeline does beside answering the validation users is no cost of a rung.
 FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
+LEARNED: Literal["learned"] = "learned"
 Row = dict[str, Any]
 Judge = Callable[[Path], float | None]  # a submission's score on a known truth
 
@@ -94,7 +95,7 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
         union = step(fuse_channels, channel_lists, settings.candidates, name="ladder.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     with ladder.rung("all channels, their votes weighed", steps.BLEND) as rung:
-        fusion = step(learn_fusion, fold, channel_lists, "learned", seed)
+        fusion = step(learn_fusion, fold, channel_lists, LEARNED, seed)
         union = step(fuse_channels, channel_lists, settings.candidates, fusion, name="labelled.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
@@ -104,8 +105,10 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
 
 def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
     """Weighted MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
-    answers = list_answers(fold.value).with_columns(label=pl.lit(1.0, pl.Float32))
-    valid = lists.join(answers.select("query"), on="query", how="semi").sort("query", "item")
+    assert fold.value.answers is not None
+    queries = fold.value.queries.filter(role="valid")
+    answers = fold.value.answers.join(queries, on="query", how="semi").with_columns(label=pl.lit(1.0, pl.Float32))
+    valid = lists.join(answers, on="query", how="semi").sort("query", "item")
     marked = valid.join(answers, on=["query", "item"], how="left", maintain_order="left").with_columns(
         pl.col("label").fill_null(0.0)
     )
@@ -119,15 +122,7 @@ def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
 def take_valid(fold: Fold) -> Fold:
     """The validation queries alone, without answers: methods that train do so on the history's other users."""
     queries = fold.queries.filter(role="valid")
-    seen = fold.seen.join(queries.select("query"), on="query", how="semi", maintain_order="left")
-    return Fold(fold.history, queries, seen, None)
-
-
-def list_answers(fold: Fold) -> pl.DataFrame:
-    """The answers of the validation queries: query, item."""
-    if fold.answers is None:
-        raise ValueError("the test fold has no answers")
-    return fold.answers.join(fold.queries.filter(role="valid").select("query"), on="query", how="semi")
+    return Fold(fold.history, queries, fold.seen.join(queries, on="query", how="semi", maintain_order="left"), None)
 
 
 def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, NewsConfig]]:

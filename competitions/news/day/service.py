@@ -16,9 +16,9 @@ import polars as pl
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_arrays, read_struct, read_table
 from common.day.serving.model_files import BLEND, read_models, score_models
-from common.learning.blending import standardise
 from common.learning.dataset import Matrix
 from common.learning.split import Fold
+from competitions.news.blending import standardise
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.lookups import FeatureTables, Queries, read_queries, take_query

@@ -33,12 +33,7 @@ CLICK_FIELDS = (
     Field("click_article_id", pl.Int64, high=INT32_MAX),
     Field("click_timestamp", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS),
 )
-ARTICLE_FIELDS = (
-    Field("article_id", pl.Int64, high=INT32_MAX),
-    Field("category_id", pl.Int64, high=INT32_MAX),
-    Field("created_at_ts", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS),
-    Field("words_count", pl.Int64, high=INT32_MAX),
-)
+ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64, low=column.low, high=column.high) for column in ARTICLE_COLUMNS)
 SAMPLE, MULTIPLIER, MODULUS = 10, 2_654_435_761, 1 << 32  # a user is in where its hash lies in the first tenth
 TEST_SHARE = 5  # the first fifth of the users to arrive are test users, as the host's are
 FIRST_TEST_USER = 200_000
@@ -92,13 +87,8 @@ def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:
         clicks = read_fields(path, CLICK_FIELDS, HINT)
         clicked.append(clicks["click_article_id"].unique())
         in_sample = (pl.col("user_id") * MULTIPLIER % MODULUS) * SAMPLE < MODULUS
-        samples.append(
-            clicks.filter(in_sample).select(
-                pl.col("user_id").alias("user"),
-                pl.col("click_article_id").alias("item"),
-                pl.col("click_timestamp").alias("time"),
-            )
-        )
+        names = {"user": "user_id", "item": "click_article_id", "time": "click_timestamp"}
+        samples.append(clicks.filter(in_sample).select(**{name: pl.col(column) for name, column in names.items()}))
     sample = pl.concat(samples)
     several = sample.filter(pl.len().over("user") > 1)
     if several["user"].n_unique() < TEST_SHARE:
@@ -116,9 +106,7 @@ def convert_articles(path: Path, clicked: pl.Series) -> pl.DataFrame:
     if len(unknown):
         raise UserError(f"{path} lacks {len(unknown)} article(s) that the log clicks on (first: {unknown[0]}); {HINT}")
     listed = articles.filter(pl.col("article_id").is_in(clicked.implode())).sort("article_id", "line")
-    return (
-        listed.select(column.header for column in ARTICLE_COLUMNS).unique("article_id", keep="first").sort("article_id")
-    )
+    return listed.select(column.header for column in ARTICLE_COLUMNS).unique("article_id", maintain_order=True)
 
 
 def number_users(clicks: pl.DataFrame) -> pl.DataFrame:
@@ -138,20 +126,18 @@ def blur_times(clicks: pl.DataFrame) -> pl.DataFrame:
     Users of an hour start in the order of their first click in it, evenly spread; a user's n clicks of an hour follow
     each other after 90 s, or half an hour divided by n where that is less.
     """
-    hour = pl.col("time") // HOUR_MS
-    ordered = clicks.sort("user_id", "time", "item", descending=[True, False, False]).with_columns(hour=hour)
-    visits = ordered.group_by("user_id", "hour").agg(
-        pl.len().cast(pl.Int64).alias("n"), pl.col("time").min().alias("t")
+    ordered = clicks.sort("user_id", "time", "item", descending=[True, False, False]).with_columns(
+        hour=pl.col("time") // HOUR_MS
     )
-    rank = pl.struct("t", "user_id").rank("ordinal").over("hour").cast(pl.Int64) - 1
+    visits = ordered.group_by("user_id", "hour").agg(n=pl.len().cast(pl.Int64), first=pl.col("time").min())
+    rank = pl.struct("first", "user_id").rank("ordinal").over("hour").cast(pl.Int64) - 1
     step = pl.min_horizontal(pl.lit(STEP_MS), ROOM_MS // pl.col("n"))
-    visits = visits.with_columns(step=step, rank=rank, visitors=pl.len().over("hour").cast(pl.Int64))
-    start = pl.col("rank") * (HOUR_MS - pl.col("n") * pl.col("step")) // pl.col("visitors")
-    visits = visits.select("user_id", "hour", "step", start=start)
+    start = rank * (HOUR_MS - pl.col("n") * step) // pl.len().over("hour").cast(pl.Int64)
+    placed = visits.select("user_id", "hour", step=step, start=start)
     within = pl.int_range(pl.len(), dtype=pl.Int64).over("user_id", "hour")
-    return ordered.join(visits, on=["user_id", "hour"], how="left", maintain_order="left").select(
+    return ordered.join(placed, on=["user_id", "hour"], how="left", maintain_order="left").select(
         "user_id",
-        pl.col("item").alias("click_article_id"),
-        (pl.col("hour") * HOUR_MS + pl.col("start") + within * pl.col("step")).alias("click_timestamp"),
-        pl.int_range(pl.len(), dtype=pl.Int64).over("user_id").alias("position"),
+        click_article_id="item",
+        click_timestamp=pl.col("hour") * HOUR_MS + pl.col("start") + within * pl.col("step"),
+        position=pl.int_range(pl.len(), dtype=pl.Int64).over("user_id"),
     )

@@ -16,13 +16,13 @@ from common.day.tuning.gbdt_task import tune_ranker
 from common.day.tuning.search_space import Settings
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run, collect
-from common.learning.blending import search_weights
 from common.learning.dataset import RankingDataset, cut_by_time
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import ranking
+from competitions.news.blending import search_weights
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 from competitions.news.pipeline import Prepared, prepare

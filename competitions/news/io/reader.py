@@ -13,16 +13,8 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.io import files
-from competitions.news.io.csv_reader import (
-    TIME_MAX_MS,
-    TIME_MIN_MS,
-    Column,
-    Note,
-    count_rows,
-    read_blocks,
-    read_header,
-    read_table,
-)
+from competitions.news.io import csv_reader
+from competitions.news.io.csv_reader import TIME_MAX_MS, TIME_MIN_MS, Column, Note, read_table
 
 TRAIN = "train_click_log.csv"
 TEST_A = "testA_click_log.csv"
@@ -115,7 +107,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
         board = "A" if second is None else "B"
     first, target = raw / TEST_A, raw / TEST_A if board == "A" else second or raw / TEST_B[0]
     for path in (raw / TRAIN, target, raw / ARTICLES):
-        require_file(path)
+        files.require_file(path, WHERE)
     tests = (first, target) if board == "B" and first.exists() else (target,)
     embeddings = raw / EMBEDDINGS if (raw / EMBEDDINGS).exists() else None
     notes = []
@@ -125,11 +117,6 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
     if board == "B" and all((raw / name).exists() for name in TEST_B):
         notes.append(Note(TEST_B[1], "", f"not read, as {TEST_B[0]} is there", 1))
     return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, tuple(notes))
-
-
-def require_file(path: Path) -> None:
-    """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    files.require_file(path, WHERE)
 
 
 def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl.DataFrame) -> Clicks:
@@ -153,19 +140,20 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     is_target = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
     is_test = pl.col("user").is_in(pl.concat(logs[1:])["user"].unique().implode())
     frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
-    unknown = frame.join(articles.select("item"), on="item", how="anti")
-    single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
+    listed = pl.col("item").is_in(articles["item"].implode())
     far = pl.col("time").sub(pl.col("time").median()).abs() > FAR_MS
-    apart = frame.filter(far)
-    late = articles.filter(pl.col("created") > frame["time"].median() + FAR_MS).height  # type: ignore[operator]
+    odd = frame.with_columns(unlisted=~listed, far=far)
     for path, log in zip(paths, logs, strict=True):
-        dropped = log.height - frame.filter(log=path.name).height
-        notes.append(Note(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
-        unlisted = unknown.filter(log=path.name).height
-        notes.append(Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
-        far_off = apart.filter(log=path.name).height
-        notes.append(Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off))
+        kept = odd.filter(log=path.name)
+        far_off, unlisted = int(kept["far"].sum()), int(kept["unlisted"].sum())
+        notes += [
+            Note(path.name, "", "repeated (user, article, timestamp): dropped", log.height - kept.height),
+            Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted),
+            Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off),
+        ]
+    late = articles.filter(pl.col("created") > frame["time"].median() + FAR_MS).height  # type: ignore[operator]
     notes.append(Note(ARTICLES, "created_at_ts", "more than a year after the middle of the logs: kept", late))
+    single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 
@@ -206,11 +194,11 @@ def read_articles(path: Path) -> Articles:
 def read_embeddings(path: Path) -> Embeddings:
     """Read articles_emb.csv block by block; peak memory is the result plus a few blocks of 16 MiB."""
     names = [column.name for column in EMBEDDING_COLUMNS[1:]]
-    _, notes = read_header(path, EMBEDDING_COLUMNS)
-    size, end = count_rows(path), 0
+    _, notes = csv_reader.read_header(path, EMBEDDING_COLUMNS)
+    size, end = csv_reader.count_rows(path), 0
     items, lines = np.empty(size, np.int32), np.empty(size, np.int64)
     vectors = np.empty((size, EMBEDDING_WIDTH), np.float32)
-    for block in read_blocks(path, EMBEDDING_COLUMNS):
+    for block in csv_reader.read_blocks(path, EMBEDDING_COLUMNS):
         start, end = end, end + block.height
         items[start:end], lines[start:end] = block["item"].to_numpy(), block["line"].to_numpy()
         vectors[start:end] = block.select(names).to_numpy()

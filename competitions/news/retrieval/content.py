@@ -1,13 +1,15 @@
 """Nearest articles by content embedding."""
 
+import faiss
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.learning.cooccurrence import keep_top
 from common.learning.features import HOUR_MS
 from common.learning.split import Fold
+from competitions.news.arrays import lookup_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.nearest import find_nearest
 from competitions.news.retrieval.neighbours import NO_NEIGHBOURS
 
 TOP, SPAN_HOURS = 50, 72.0
@@ -31,3 +33,28 @@ def find_content_neighbours(embeddings: Embeddings | None, articles: pl.DataFram
 def list_recent(seen: pl.DataFrame) -> NDArray[np.int32]:
     """The articles among the last clicks of each query, ascending."""
     return seen.filter(pl.col("back") < RECENT)["item"].unique().sort().to_numpy()
+
+
+def find_nearest(
+    items: NDArray[np.int32], vectors: NDArray[np.float32], queries: NDArray[np.int32], top: int
+) -> pl.DataFrame:
+    """Nearest neighbours by cosine, exact: for each item of ``queries`` that has a vector, its ``top`` nearest others.
+
+    ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
+
+    >>> vectors = np.array([[1, 0], [5, 0], [0, 1]], np.float32)
+    >>> find_nearest(np.array([7, 8, 9], np.int32), vectors, np.array([7], np.int32), top=1).rows()
+    [(7, 8, 1.0)]
+    """
+    rows = lookup_rows(items, queries)
+    rows = rows[rows >= 0]
+    if not len(rows):
+        return NO_NEIGHBOURS
+    unit = normalise_rows(vectors)
+    index = faiss.IndexFlatIP(unit.shape[1])
+    index.add(unit)
+    weight, near = index.search(unit[rows], min(top + 1, len(items)))
+    table = pl.DataFrame(
+        {"item": np.repeat(items[rows], near.shape[1]), "neighbour": items[near.ravel()], "weight": weight.ravel()}
+    )
+    return keep_top(table.lazy().filter(pl.col("item") != pl.col("neighbour")), "item", "neighbour", "weight", top)

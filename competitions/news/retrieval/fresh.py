@@ -9,21 +9,8 @@ from common.learning.features import HOUR_MS, expand_spans
 from common.learning.split import Fold
 from competitions.news.arrays import WindowCounts, count_events, lookup_rows
 from competitions.news.lookups import Catalogue, index_catalogue
-from competitions.news.retrieval.lists import (
-    Histories,
-    Int64s,
-    ScoredLists,
-    count_up,
-    gather_histories,
-    join_lists,
-    keep_best,
-    keep_unseen,
-    lists_to_frame,
-    pack_pairs,
-    slice_histories,
-    split_rows,
-    take_range,
-)
+from competitions.news.retrieval import lists
+from competitions.news.retrieval.lists import Histories, Int64s, ScoredLists
 
 CATEGORIES, CATEGORY_DECAY = 3, 0.8  # the user's best; the weight of a click against the one after it
 HALF_LIFE_HOURS, SPAN_HOURS = 12.0, 27.0  # of an article's age; before and after the last click
@@ -52,8 +39,8 @@ def index_fresh(articles: pl.DataFrame, history: pl.DataFrame) -> FreshArticles:
 
 def find_fresh(fold: Fold, articles: pl.DataFrame, top: int) -> pl.DataFrame:
     """``list_fresh`` for the queries of a fold."""
-    ids, histories = gather_histories(fold.seen, fold.queries)
-    return lists_to_frame(ids, list_fresh(histories, index_fresh(articles, fold.history), top))
+    ids, histories = lists.gather_histories(fold.seen, fold.queries)
+    return lists.lists_to_frame(ids, list_fresh(histories, index_fresh(articles, fold.history), top))
 
 
 def list_fresh(histories: Histories, articles: FreshArticles, top: int) -> ScoredLists:
@@ -65,23 +52,25 @@ def list_fresh(histories: Histories, articles: FreshArticles, top: int) -> Score
     times = histories.times[favourite.rows]
     low, high = articles.births.find(favourite.items, times, span_ms + 1, span_ms)
     parts = []
-    for first, last in split_rows(count_up(high - low)[favourite.starts]):
-        part, own = take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
+    for first, last in lists.split_rows(lists.count_up(high - low)[favourite.starts]):
+        part, own = lists.take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
         near, which = expand_spans(low[own], (high - low)[own])
         article = articles.order[near]
         hours = np.abs(times[own][which] - articles.catalogue.created[article]) / HOUR_MS
         scores = part.scores[which] * 0.5 ** (hours / HALF_LIFE_HOURS) * np.log(articles.clicks[article] + 2.0)
         entries = part.rows[which], article, scores
-        parts.append(keep_unseen(entries, articles.catalogue.items, slice_histories(histories, first, last), top))
-    return join_lists(parts)
+        parts.append(
+            lists.keep_unseen(entries, articles.catalogue.items, lists.slice_histories(histories, first, last), top)
+        )
+    return lists.join_lists(parts)
 
 
 def _find_favourites(histories: Histories, articles: FreshArticles) -> ScoredLists:
     """The best categories of each query's clicks, those of later clicks weighing more."""
     known = lookup_rows(articles.catalogue.items, histories.items)
     clicks = known >= 0
-    pairs = pack_pairs(histories.rows[clicks], articles.catalogue.category[known[clicks]])
+    pairs = lists.pack_pairs(histories.rows[clicks], articles.catalogue.category[known[clicks]])
     distinct, group = np.unique(pairs, return_inverse=True)
     taste = np.bincount(group, CATEGORY_DECAY ** histories.back[clicks].astype(np.float64), len(distinct))
     rows, category = distinct >> 32, distinct & (2**32 - 1)
-    return keep_best(rows, category, taste, CATEGORIES, len(histories.times))
+    return lists.keep_best(rows, category, taste, CATEGORIES, len(histories.times))

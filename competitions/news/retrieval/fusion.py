@@ -26,7 +26,6 @@ from competitions.news.retrieval.lists import (
     split_rows,
     take_range,
 )
-from competitions.news.schemas import Candidates, validate
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
 LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists
@@ -63,8 +62,7 @@ def fuse_channels(
     lists = [frame_to_lists(ids, channel) for channel in channels.values()]
     votes = np.array([(weights or {}).get(name, 1.0) for name in channels])
     fused = fuse_lists(lists, top, votes)
-    candidates = fused_to_frame(ids, fused, list(channels))
-    return validate(candidates, Candidates, "the union of the recall channels")
+    return fused_to_frame(ids, fused, list(channels))
 
 
 def fused_to_frame(ids: NDArray[np.int32], fused: FusedLists, channels: Sequence[str]) -> pl.DataFrame:

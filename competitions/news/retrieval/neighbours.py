@@ -16,22 +16,8 @@ from numpy.typing import NDArray
 
 from common.learning.features import HOUR_MS
 from competitions.news.arrays import lookup_rows
-from competitions.news.retrieval.lists import (
-    Floats,
-    Histories,
-    Int64s,
-    Ints,
-    ScoredLists,
-    count_up,
-    gather_histories,
-    join_lists,
-    keep_unseen,
-    lists_to_frame,
-    pack_pairs,
-    repeat_histories,
-    slice_histories,
-    split_rows,
-)
+from competitions.news.retrieval import lists
+from competitions.news.retrieval.lists import Floats, Histories, Int64s, Ints, ScoredLists
 
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
 
@@ -69,7 +55,7 @@ def index_neighbours(tables: Sequence[pl.DataFrame]) -> NeighbourTables:
     """Frames of one row per (item, neighbour) with its weight."""
     ordered = pl.concat([NO_NEIGHBOURS, *(table.sort("item", maintain_order=True) for table in tables)])
     numbers = np.repeat(np.arange(len(tables)), np.array([table.height for table in tables], np.int64))
-    owner, reached = pack_pairs(numbers, ordered["item"].to_numpy()), ordered["neighbour"].to_numpy()
+    owner, reached = lists.pack_pairs(numbers, ordered["item"].to_numpy()), ordered["neighbour"].to_numpy()
     sources, neighbours = np.unique(owner), np.unique(reached)
     starts = np.append(np.searchsorted(owner, sources), len(owner)).astype(np.int32)
     columns = np.searchsorted(neighbours, reached).astype(np.int32)
@@ -78,8 +64,8 @@ def index_neighbours(tables: Sequence[pl.DataFrame]) -> NeighbourTables:
 
 def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
     """``follow`` for the queries of ``seen`` (query, item, time, back) with a table of (item, neighbour, weight)."""
-    ids, histories = gather_histories(seen)
-    return lists_to_frame(ids, follow(histories, index_neighbours([table]), [(0, settings)], top))
+    ids, histories = lists.gather_histories(seen)
+    return lists.lists_to_frame(ids, follow(histories, index_neighbours([table]), [(0, settings)], top))
 
 
 def follow(
@@ -92,22 +78,22 @@ def follow(
     come first, then those by the second. In one pass they cost a request what one of them costs.
     """
     table, last, decay, half_life = np.array([(number, *_list_weights(one)) for number, one in channels]).T[:, :, None]
-    every = repeat_histories(histories, len(channels))
+    every = lists.repeat_histories(histories, len(channels))
     hours = (_last_clicks(histories)[histories.rows] - histories.clicked) / HOUR_MS
-    keys = pack_pairs(table, histories.items)
+    keys = lists.pack_pairs(table, histories.items)
     used = histories.back < last
     sources = np.full(used.shape, -1)
     sources[used] = lookup_rows(tables.sources, keys[used])
     used = sources >= 0
     trust = (decay**histories.back * 0.5 ** (hours / half_life))[used]
-    starts, sources = count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
-    work = count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
+    starts, sources = lists.count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
+    work = lists.count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
     parts = []
-    for first, end in split_rows(work):
+    for first, end in lists.split_rows(work):
         own = slice(starts[first], starts[end])
         sums = _add_up((trust[own], sources[own], starts[first : end + 1]), tables.matrix)
-        parts.append(keep_unseen(sums, tables.neighbours, slice_histories(every, first, end), top))
-    return join_lists(parts)
+        parts.append(lists.keep_unseen(sums, tables.neighbours, lists.slice_histories(every, first, end), top))
+    return lists.join_lists(parts)
 
 
 def _list_weights(settings: FollowSettings) -> tuple[float, float, float]:

@@ -115,18 +115,14 @@ def make_catalogue(articles: int, live: int, categories: int, seed: int) -> Cata
     chosen = np.sort(rng.choice(articles, live, replace=False))
     # Ages of the archive: years, with more from the recent ones.
     created = START_MS - 96 * HOUR_MS - (rng.exponential(1.8 * 365 * 24, articles) * HOUR_MS).astype(np.int64)
-    fresh = rng.permutation(chosen)[: live - count_evergreens(live)]
+    old = max(5, round(EVERGREEN_SHARE * live))  # so that no hour is without articles
+    fresh = rng.permutation(chosen)[: live - old]
     created[fresh] = _draw_births(rng, len(fresh))
     words = np.clip(rng.normal(187, 45, articles) * rng.lognormal(0, 0.25, articles), 0, WORDS_MAX).astype(np.int64)
     words[rng.choice(articles, 2, replace=False)] = 0, WORDS_MAX
     centres = rng.standard_normal((categories, LATENT_WIDTH), dtype=np.float32)
     topics = rng.standard_normal((articles, LATENT_WIDTH), dtype=np.float32)
     return Catalogue(category, created, words, topics + np.float32(CATEGORY_PULL) * centres[category], chosen)
-
-
-def count_evergreens(live: int) -> int:
-    """How many of the live articles are old; at least 5, so that no hour is without articles."""
-    return max(5, round(EVERGREEN_SHARE * live))
 
 
 def make_live_catalogue(catalogue: Catalogue, seed: int) -> LiveCatalogue:

@@ -72,6 +72,14 @@ TARGETS = {
     "region 25": Target(0.272, "hour"),
     "referrer 1": Target(0.502, "hour"),
 }
+CONTEXT = (  # as a measure is called, its column, the value that is counted
+    ("environment", "click_environment", 4),
+    ("device group", "click_deviceGroup", 3),
+    ("os", "click_os", 2),
+    ("country", "click_country", 1),
+    ("region", "click_region", 25),
+    ("referrer", "click_referrer_type", 1),
+)
 
 
 def describe(out: Path) -> pl.DataFrame:
@@ -97,7 +105,8 @@ def measure_files(out: Path) -> dict[str, float]:
     articles = pl.read_csv(out / ARTICLES)
     both = pl.concat([train, test]).join(articles, left_on="click_article_id", right_on="article_id")
     sizes = _measure_sizes(train, test, articles, count_rows(out / EMBEDDINGS))
-    return sizes | _measure_sessions(train) | _measure_clicks(both) | _measure_context(both)
+    context = {f"{name} {value}": _number(both, (pl.col(column) == value).mean()) for name, column, value in CONTEXT}
+    return sizes | _measure_sessions(train) | _measure_clicks(both) | context
 
 
 def _scale(target: Target, scale: float) -> float | None:
@@ -163,18 +172,6 @@ def _measure_clicks(both: pl.DataFrame) -> dict[str, float]:
         "clicks on the top 20 categories": _top_share(both, "category_id", 20),
         "same category as the click before, in a session": _number(in_session, same_category.mean()),
     } | {f"age at click in hours, {name}": _number(both, age.quantile(level)) for name, level in quantiles.items()}
-
-
-def _measure_context(both: pl.DataFrame) -> dict[str, float]:
-    shares = {
-        "environment 4": pl.col("click_environment") == 4,
-        "device group 3": pl.col("click_deviceGroup") == 3,
-        "os 2": pl.col("click_os") == 2,
-        "country 1": pl.col("click_country") == 1,
-        "region 25": pl.col("click_region") == 25,
-        "referrer 1": pl.col("click_referrer_type") == 1,
-    }
-    return {name: _number(both, share.mean()) for name, share in shares.items()}
 
 
 def _top_share(clicks: pl.DataFrame, column: str, top: int) -> float:

@@ -16,21 +16,10 @@ from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
-from competitions.news.simulator.articles import (
-    EMBEDDED_SHARE,
-    EMBEDDING_WIDTH,
-    Catalogue,
-    Floats,
-    Ints,
-    embed,
-    make_catalogue,
-    make_live_catalogue,
-)
-from competitions.news.simulator.calibration import describe
+from competitions.news.simulator import articles
+from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue, Floats, Ints
 from competitions.news.simulator.sessions import Sessions, make_sessions
 from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
-
-__all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
 
 VERSION = 2  # goes up when the same scale and seed give other files
 TRUTH = "truth.csv"
@@ -98,22 +87,22 @@ def measure(scale: float) -> Sizes:
     """
     if not SCALE_MIN <= scale <= SCALE_MAX:
         raise UserError(f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0: the host's size).")
-    articles = max(500, round(ARTICLE_COUNT * scale))
+    count = max(500, round(ARTICLE_COUNT * scale))
     return Sizes(
         train_users=round(TRAIN_USERS * scale),
         train_clicks=round(TRAIN_CLICKS * scale),
         test_users=round(TEST_USERS * scale),
         test_clicks=round(TEST_CLICKS * scale),
-        articles=articles,
-        live_articles=min(round(LIVE_ARTICLES * scale**0.5), round(0.6 * articles)),
+        articles=count,
+        live_articles=min(round(LIVE_ARTICLES * scale**0.5), round(0.6 * count)),
         categories=round(CATEGORIES * min(scale, 1.0) ** 0.3),
-        embeddings=round(articles * EMBEDDED_SHARE),
+        embeddings=round(count * EMBEDDED_SHARE),
     )
 
 
 def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
-    catalogue = make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
-    live = make_live_catalogue(catalogue, seed)
+    catalogue = articles.make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
+    live = articles.make_live_catalogue(catalogue, seed)
     clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
     sessions = make_sessions((sizes.train_users, sizes.test_users), clicks, seed)
     users = make_users(live, len(sessions.counts), seed)
@@ -177,6 +166,6 @@ def _write_embeddings(path: Path, catalogue: Catalogue, rows: int, seed: int) ->
     with path.open("wb") as file:
         for first in track(range(0, rows, EMBEDDING_BLOCK), "Writing embeddings"):
             block = ids[first : first + EMBEDDING_BLOCK]
-            frame = pl.DataFrame(embed(catalogue, block, seed), schema=names).cast(pl.Float64)
+            frame = pl.DataFrame(articles.embed(catalogue, block, seed), schema=names).cast(pl.Float64)
             frame = frame.insert_column(0, pl.Series("article_id", block))
             frame.write_csv(file, include_header=first == 0, float_precision=EMBEDDING_DECIMALS)

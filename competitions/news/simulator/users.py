@@ -9,20 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.engine.progress import track
-from competitions.news.simulator.articles import (
-    HOUR_MS,
-    REPEAT_FACTOR,
-    START_MS,
-    ClickContext,
-    ClickDistribution,
-    Floats,
-    Ints,
-    LiveCatalogue,
-    category_mass,
-    click_distribution,
-    freshness,
-    top_columns,
-)
+from competitions.news.simulator import articles
+from competitions.news.simulator.articles import ClickContext, ClickDistribution, Floats, Ints, LiveCatalogue
 from competitions.news.simulator.sessions import Sessions
 
 TASTES = 5  # favourite categories of a user
@@ -79,7 +67,7 @@ def make_users(live: LiveCatalogue, count: int, seed: int) -> Users:
     for rows in _blocks(count, len(size)):
         with np.errstate(divide="ignore"):
             key = rng.standard_exponential((rows.stop - rows.start, len(size))) / size
-        tastes[rows] = top_columns(-key, kept)[0]
+        tastes[rows] = articles.top_columns(-key, kept)[0]
     weights = TASTE_DECAY ** np.arange(kept)
     return Users(tastes, np.tile(weights / weights.sum(), (count, 1)))
 
@@ -89,7 +77,7 @@ def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int)
     rng = np.random.default_rng([7, seed])
     order = np.argsort(-sessions.counts, kind="stable")  # so that each round is about a prefix of the users
     first = (np.cumsum(sessions.counts) - sessions.counts)[order]
-    hour = (sessions.time - START_MS) // HOUR_MS
+    hour = (sessions.time - articles.START_MS) // articles.HOUR_MS
     items = np.full(len(hour), -1, np.int64)
     history = np.empty((int(sessions.counts.max()), len(order)), np.int32)
     for k in track(range(len(history)), "Simulating clicks"):
@@ -103,12 +91,12 @@ def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int)
 
 def draw_unseen(live: LiveCatalogue, context: ClickContext, seen: NDArray[np.int32], rng: np.random.Generator) -> Ints:
     """Draw, and draw again where the article was seen, but for a share REPEAT_FACTOR: exactly the factor r in P."""
-    masses = _mass_of_parts(live, context, click_distribution(live, context))
+    masses = _mass_of_parts(live, context, articles.click_distribution(live, context))
     chosen = np.full(len(context.hour), -1, np.int64)
     waiting = np.arange(len(chosen))
     while len(waiting):
         item = _draw(live, context, masses, waiting, rng)
-        again = (seen[:, waiting] == item).any(axis=0) & (rng.random(len(item)) >= REPEAT_FACTOR)
+        again = (seen[:, waiting] == item).any(axis=0) & (rng.random(len(item)) >= articles.REPEAT_FACTOR)
         chosen[waiting[~again]] = item[~again]
         waiting = waiting[again]
     return chosen
@@ -118,7 +106,7 @@ def _mass_of_parts(live: LiveCatalogue, context: ClickContext, distribution: Cli
     """Cumulated chances of each neighbour, then of each taste, then of the hour's whole list."""
     start, end = live.bounds[context.hour, 0], live.bounds[context.hour, -1]
     whole = distribution.hot * (live.cumulative[end] - live.cumulative[start])
-    parts = np.hstack([distribution.link, distribution.taste * category_mass(live, context), whole[:, None]])
+    parts = np.hstack([distribution.link, distribution.taste * articles.category_mass(live, context), whole[:, None]])
     return np.asarray(np.cumsum(parts, axis=1), dtype=np.float64)
 
 
@@ -146,7 +134,7 @@ def make_queries(users: Users, sessions: Sessions, items: Ints) -> Queries:
     test = slice(sessions.train_users, None)
     steps = np.arange(1, int(counts.max()))
     seen = np.where(steps < counts[:, None], items[np.maximum(last[:, None] - steps, 0)], -1)
-    hour = (sessions.time[last] - START_MS) // HOUR_MS
+    hour = (sessions.time[last] - articles.START_MS) // articles.HOUR_MS
     return Queries(ClickContext(hour, seen[:, 0], users.tastes[test], users.taste_weights[test]), seen)
 
 
@@ -164,7 +152,7 @@ def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:
         for block in _blocks(len(same_hour), len(members)):
             rows = same_hour[block]
             chance = score_hour(live, take(queries, rows), members)
-            best, chances[rows, :top] = top_columns(chance, top)
+            best, chances[rows, :top] = articles.top_columns(chance, top)
             items[rows, :top] = members[best]
     return Ranking(items, chances)
 
@@ -172,25 +160,24 @@ def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:
 def score_hour(live: LiveCatalogue, queries: Queries, members: Ints) -> Floats:
     """P of every article of ``members``, all those live in the queries' one hour; rows add up to 1."""
     context = queries.context
-    distribution = click_distribution(live, context)
+    distribution = articles.click_distribution(live, context)
     row = np.arange(len(context.hour))[:, None]
     liking = np.zeros((len(row), live.bounds.shape[1] - 1))
     liking[row, context.tastes] = distribution.taste
     age = context.hour[0] - live.born[members]
-    pull = live.popularity[members] * freshness(age, live.height[members], live.evergreen[members])
+    pull = live.popularity[members] * articles.freshness(age, live.height[members], live.evergreen[members])
     chance = (distribution.hot[:, None] + liking[:, live.category[members]]) * pull
     near = live.neighbours[context.previous]
     np.add.at(chance, (row, _locate(members, near)), distribution.link)  # a neighbour that is not live has chance 0
     old = np.isin(queries.seen, members)
-    chance[np.nonzero(old)[0], _locate(members, queries.seen[old])] *= REPEAT_FACTOR
+    chance[np.nonzero(old)[0], _locate(members, queries.seen[old])] *= articles.REPEAT_FACTOR
     return np.asarray(chance / chance.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def take(queries: Queries, rows: Ints) -> Queries:
     """Some of the queries."""
-    context = queries.context
-    hour, previous = context.hour[rows], context.previous[rows]
-    return Queries(ClickContext(hour, previous, context.tastes[rows], context.taste_weights[rows]), queries.seen[rows])
+    context = ClickContext(*(part[rows] for part in vars(queries.context).values()))
+    return Queries(context, queries.seen[rows])
 
 
 def draw_devices(sessions: Sessions, seed: int) -> pl.DataFrame:

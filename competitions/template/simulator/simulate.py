@@ -1,7 +1,7 @@
 """Raw files of any size: with chance FOLLOW a user takes the item that follows the last one, else a popular one."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +17,12 @@ RANKED = 5  # as many items as the metric looks at
 
 
 @dataclass(frozen=True)
-class Oracle:
-    """MRR@5 of the ranking by the true chances, and its standard error."""
-
-    mrr5: float
-    mrr5_se: float
-
-
-@dataclass(frozen=True)
 class Simulation:
-    """A finished simulation: its folder, the rows of each file, the oracle's score."""
+    """A finished simulation: its folder, the rows of each file, MRR@5 of the ranking by the true chances, its error."""
 
     folder: Path
     rows: dict[str, int]
-    oracle: Oracle
+    oracle: dict[str, float]
 
 
 def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simulation:
@@ -52,14 +44,14 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
     hit = best == clicks[:, -1:]
     rank = hit.argmax(axis=1) + 1
     gains = np.where(hit.any(axis=1) & (rank <= RANKED), 1 / rank, 0.0)
-    oracle = Oracle(float(gains.mean()), float(gains.std() / users**0.5))
+    oracle = {"mrr5": float(gains.mean()), "mrr5_se": float(gains.std() / users**0.5)}
     ids = np.repeat(np.arange(users), EVENTS_PER_USER)
     log = pl.DataFrame({"user_id": ids, "item_id": clicks[:, :-1].ravel(), "timestamp": times.ravel()})
     with written_at_once(out, {EVENTS, USERS, TRUTH, REPORT}) as folder:
         log.sort("timestamp", "user_id").write_csv(folder / EVENTS)
         pl.DataFrame({"user_id": np.arange(users)}).write_csv(folder / USERS)
         pl.DataFrame({"user_id": np.arange(users), "item_id": clicks[:, -1]}).write_csv(folder / TRUTH)
-        report = {"scale": scale, "seed": seed, "oracle": asdict(oracle)}
+        report = {"scale": scale, "seed": seed, "oracle": oracle}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return Simulation(out, {EVENTS: log.height, USERS: users}, oracle)
 

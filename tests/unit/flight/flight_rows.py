@@ -27,38 +27,26 @@ NO_CODE = "- ЮТэйр ЗАО"  # noqa: RUF001, as it stands in the host's file
 Row = dict[str, Any]
 
 
+SEGMENT: dict[str, tuple[str, Any]] = {
+    "aircraft": ("aircraft_code", "SU9"),
+    "city": ("arrivalTo_airport_city_iata", "LED"),
+    "to": ("arrivalTo_airport_iata", "LED"),
+    "bags": ("baggageAllowance_quantity", 1.0),
+    "bags_kg": ("baggageAllowance_weightMeasurementType", 0.0),
+    "cabin": ("cabinClass", 1.0),
+    "origin": ("departureFrom_airport_iata", "SVO"),
+    "duration": ("duration", "01:30:00"),
+    "flight": ("flightNumber", "6"),
+    "carrier": ("marketingCarrier_code", "SU"),
+    "operator": ("operatingCarrier_code", "FV"),
+    "seats": ("seatsAvailable", 9.0),
+}
+
+
 def segment(leg: int, number: int, **fields: Any) -> Row:
     """A filled segment: an hour and a half from Moscow to Saint Petersburg, with ``fields`` (short names) changed."""
-    values: Row = {
-        "aircraft": "SU9",
-        "city": "LED",
-        "to": "LED",
-        "bags": 1.0,
-        "bags_kg": 0.0,
-        "cabin": 1.0,
-        "origin": "SVO",
-        "duration": "01:30:00",
-        "flight": "6",
-        "carrier": "SU",
-        "operator": "FV",
-        "seats": 9.0,
-    }
-    hosts = {
-        "aircraft": "aircraft_code",
-        "city": "arrivalTo_airport_city_iata",
-        "to": "arrivalTo_airport_iata",
-        "bags": "baggageAllowance_quantity",
-        "bags_kg": "baggageAllowance_weightMeasurementType",
-        "cabin": "cabinClass",
-        "origin": "departureFrom_airport_iata",
-        "duration": "duration",
-        "flight": "flightNumber",
-        "carrier": "marketingCarrier_code",
-        "operator": "operatingCarrier_code",
-        "seats": "seatsAvailable",
-    }
-    assert set(fields) <= set(values), fields
-    return {f"legs{leg}_segments{number}_{hosts[name]}": value for name, value in (values | fields).items()}
+    assert set(fields) <= set(SEGMENT), fields
+    return {f"legs{leg}_segments{number}_{host}": fields.get(name, usual) for name, (host, usual) in SEGMENT.items()}
 
 
 def no_segment(leg: int, number: int) -> Row:

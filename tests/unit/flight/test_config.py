@@ -52,8 +52,3 @@ def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[
         COMPETITION.load_config([override])
     assert all(word in str(refused.value) for word in words)
     assert "\n" not in str(refused.value)
-
-
-def test_the_quick_settings_fit() -> None:
-    config = COMPETITION.load_config([f"@{COMPETITION.folder / 'quick.toml'}"])
-    assert (config.rank.models, config.rank.seeds, config.split.validation) == (("lightgbm_softmax",), 1, "time")

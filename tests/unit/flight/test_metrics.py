@@ -22,37 +22,6 @@ def ranked(*sessions: tuple[int, int]) -> Measured:
     return np.array(scores, float), np.array(labels, np.float32), np.array([size for size, _ in sessions], np.int32)
 
 
-def test_only_sessions_of_more_than_ten_options_count() -> None:
-    rates = measure(*ranked((10, 1), (11, 2), (11, 4), (3, 1), (1, 1)))
-    assert rates["sessions"] == 2
-    assert [rates[f"hit_rate@{k}"] for k in (1, 3, 5, 10)] == [0, 0.5, 1, 1]
-    assert rates["error"] == pytest.approx((0.5 * 0.5 / 2) ** 0.5)
-
-
-@pytest.mark.parametrize("k", [1, 3, 5, 10])
-def test_the_last_rank_that_hits_is_the_cutoff_itself(k: int) -> None:
-    rates = measure(*ranked((40, k), (40, k + 1)))
-    assert rates[f"hit_rate@{k}"] == 0.5
-
-
-def test_hit_rates_by_group_size_reach_from_edge_to_edge() -> None:
-    sizes = (10, 11, 27, 28, 160, 161, 900)
-    for right in sizes:
-        rates = measure(*ranked(*((size, 3 if size == right else 4) for size in sizes)))
-        bands = {name: rates[f"hit_rate@3[{name}]"] for name in ("11-27", "28-160", "161+")}
-        own = {11: "11-27", 27: "11-27", 28: "28-160", 160: "28-160", 161: "161+", 900: "161+"}.get(right)
-        assert bands == {name: 0.5 if name == own else 0 for name in bands}
-
-
-def test_a_tie_counts_against_the_booked_option() -> None:
-    scores, labels, sizes = np.zeros(12), np.zeros(12, np.float32), np.array([12], np.int32)
-    labels[0] = 1
-    assert measure(scores, labels, sizes)["hit_rate@10"] == 0
-    scores[:3] = 1
-    rates = measure(scores, labels, sizes)
-    assert (rates["hit_rate@1"], rates["hit_rate@3"]) == (0, 1)
-
-
 def test_without_a_scored_session_every_rate_is_zero() -> None:
     rates = measure(*ranked((10, 1)))
     assert set(rates.values()) == {0}

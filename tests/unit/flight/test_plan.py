@@ -50,23 +50,12 @@ def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0, coded: int =
 # --- the survey ---
 
 
-def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None:
-    train = pl.concat([log([1, 1, 1, 2], size=11, unbooked=3), log([3], size=10)])
-    test = log([1, 2, 9, 9, -1])
-    counted = survey_log(train, test)
-    assert (counted.sessions, counted.scored) == (5, 4)  # a session of ten options is not scored
-    assert counted.returning == pytest.approx(2 / 5)
-    assert counted.known == pytest.approx(2 / 5)  # traveller -1 searched in the train file, and booked nothing
-
-
-def test_files_without_a_session_have_nothing_to_count() -> None:
+def test_the_survey_counts_bookings_scored_sessions_corporate_fares_and_who_comes_back() -> None:
+    train = pl.concat([log([1, 1, 1, 2], size=11, unbooked=3, coded=1), log([3], size=10)])
+    # A session of ten options is not scored; traveller -1 searched in the train file, and booked nothing.
+    assert survey_log(train, log([1, 2, 9, 9, -1], coded=5)) == Survey(5, 4, 2 / 5, 2 / 5, 4 / 5)
     empty = survey_log(log([], unbooked=2, coded=3), log([]))
     assert (empty.sessions, empty.scored, empty.known, empty.coded) == (0, 0, 0.0, 0.0)
-
-
-def test_the_survey_counts_sessions_that_offer_corporate_fares() -> None:
-    train = pl.concat([log([1], coded=20), log([2], coded=1), log([3, 4], unbooked=2)])
-    assert survey_log(train, log([1], coded=5)).coded == 0.5
 
 
 @pytest.mark.parametrize(
@@ -82,36 +71,26 @@ def test_a_log_has_a_memory_where_either_share_reaches_a_twentieth(
 
 
 @pytest.mark.parametrize(
-    ("scored", "returning", "expected"),
+    ("sessions", "scored", "returning", "share", "expected"),
     [
-        (20_000, 0.0, ("time", 1, 1)),  # the last tenth has 2,000 scored sessions
-        (20_000, 0.9, ("time", 1, 1)),
-        (19_990, 0.9, ("blocks", 2, 1)),
-        (10_000, 0.9, ("blocks", 2, 1)),
-        (9_990, 0.9, ("blocks", 3, 1)),  # two blocks of 999 are not enough
-        (100, 0.9, ("blocks", 3, 1)),  # nor are three, but there are no more
-        (5, 0.9, ("blocks", 3, 1)),
-        (19_990, 0.0, ("folds", 5, 1)),
-        (100, 0.0, ("folds", 5, 1)),
+        (30_000, 20_000, 0.0, 0.1, ("time", 1, 1)),  # the last tenth has 2,000 scored sessions
+        (30_000, 20_000, 0.9, 0.1, ("time", 1, 1)),
+        (30_000, 19_990, 0.9, 0.1, ("blocks", 2, 1)),
+        (30_000, 10_000, 0.9, 0.1, ("blocks", 2, 1)),
+        (30_000, 9_990, 0.9, 0.1, ("blocks", 3, 1)),  # two blocks of 999 are not enough
+        (30_000, 5, 0.9, 0.1, ("blocks", 3, 1)),  # nor are three, but there are no more
+        (30_000, 19_990, 0.0, 0.1, ("folds", 5, 1)),
+        (2_001, 100, 0.0, 0.1, ("folds", 5, 1)),
+        (2_000, 2_000, 0.0, 0.1, ("folds", 5, 2)),  # few sessions are dealt twice
+        (9_000, 4_000, 0.0, 0.5, ("time", 1, 1)),
+        (9_000, 3_999, 0.0, 0.5, ("folds", 5, 1)),
     ],
 )
 def test_how_to_validate_follows_scored_sessions_and_memory(
-    scored: int, returning: float, expected: tuple[str, int, int]
+    sessions: int, scored: int, returning: float, share: float, expected: tuple[str, int, int]
 ) -> None:
-    decided = decide_validation(survey(30_000, scored, returning), load())
+    decided = decide_validation(survey(sessions, scored, returning), load(f"split.valid_share={share}"))
     assert decided[:3] == expected
-
-
-@pytest.mark.parametrize(("sessions", "repeats"), [(100, 2), (2_000, 2), (2_001, 1)])
-def test_few_sessions_are_dealt_into_folds_twice(sessions: int, repeats: int) -> None:
-    way, folds, times, words = decide_validation(survey(sessions, sessions), load())
-    assert (way, folds, times) == ("folds", 5, repeats)
-    assert words[0] == f"5 folds of whole sessions, {repeats} times"
-
-
-def test_the_share_that_validates_counts() -> None:
-    assert decide_validation(survey(9_000, 4_000), load("split.valid_share=0.5"))[0] == "time"
-    assert decide_validation(survey(9_000, 3_999), load("split.valid_share=0.5"))[0] == "folds"
 
 
 @pytest.mark.parametrize(
@@ -200,35 +179,24 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
     assert (size, reason) == (f"{trees['num_leaves']} leaves", f"{sessions:,} sessions with a booking")
 
 
-def test_a_large_log_grows_larger_trees_faster() -> None:
-    for name in ("num_leaves", "depth", "learning_rate"):
-        assert LARGE_TREES[name] > SMALL_TREES[name], name
-    assert SMALL_TREES["extra_trees"] > LARGE_TREES["extra_trees"]
-
-
-def test_where_nothing_was_left_the_trees_are_as_set() -> None:
-    config = load("rank.models=['catboost_softmax']", "rank.catboost_softmax.depth=3")
-    assert decide_parameters(survey(100), config) == (
-        {"catboost_softmax": config.rank.catboost_softmax},
-        ("as set", "set"),
-    )
-
-
 def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
     with pytest.raises(UserError, match=r"rank\.catboost_softmax\.rsm cannot be auto"):
         decide_parameters(survey(100), load("rank.catboost_softmax.rsm=auto"))
 
 
-@pytest.mark.parametrize(("sessions", "patience", "seeds"), [(100, 200, 3), (1_999, 200, 3), (2_000, 40, 1)])
-def test_a_small_log_is_given_time_and_seeds(sessions: int, patience: int, seeds: int) -> None:
-    assert decide_fits(survey(sessions), load()) == (patience, seeds, f"{sessions:,} sessions with a booking")
-
-
-def test_patience_and_seeds_that_are_set_are_kept() -> None:
-    assert decide_fits(survey(100), load("rank.patience=0"))[:2] == (0, 3)
-    assert decide_fits(survey(100), load("rank.seeds=2"))[:2] == (200, 2)
-    assert decide_fits(survey(100), load("rank.seeds=2", "rank.patience=7")) == (7, 2, "set")
-    assert decide_fits(survey(100), load("rank.seeds=2"))[2] == "100 sessions with a booking"
+@pytest.mark.parametrize(
+    ("sessions", "given", "patience", "seeds"),
+    [
+        *((100, (), 200, 3), (1_999, (), 200, 3), (2_000, (), 40, 1)),
+        *((100, ("rank.patience=0",), 0, 3), (100, ("rank.seeds=2",), 200, 2)),
+        (100, ("rank.seeds=2", "rank.patience=7"), 7, 2),
+    ],
+)
+def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
+    sessions: int, given: tuple[str, ...], patience: int, seeds: int
+) -> None:
+    reason = "set" if len(given) == 2 else f"{sessions:,} sessions with a booking"
+    assert decide_fits(survey(sessions), load(*given)) == (patience, seeds, reason)
 
 
 # --- the plan ---
@@ -247,19 +215,6 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
         ("rank.seeds, rank.patience", "3, 200"),
     ]
     assert not any(each.reason in ("", "set") for each in plan.decisions)
-
-
-def test_a_plan_of_a_log_with_codes_names_its_sets_with_them() -> None:
-    plan = make_plan(log([1, 1, 2, 2], coded=3), log([1]), load())
-    assert plan.features == (Features("past bookings, tariffs", (*PAST.blocks, "tariff"), "taste_total"), PAST)
-    (blocks,) = [each for each in plan.decisions if each.setting == "rank.blocks"]
-    assert blocks.value == "core pair lift taste tariff or core pair lift taste"
-
-
-def test_a_plan_by_the_test_file_alone() -> None:
-    """Nobody searches twice in the train file, but half of the test's travellers are in it."""
-    plan = make_plan(log(range(40)), log([0, 1, 2, 100, 101, 102]), load())
-    assert (plan.validation, plan.folds, plan.features) == ("blocks", 3, (PAST,))
 
 
 def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:

@@ -65,30 +65,20 @@ def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float
     assert find_cut(sessions(*days), share) == moment(index)
 
 
-def test_validation_begins_at_the_cut_itself() -> None:
-    table = sessions(0, 1, 2, 3)
-    (fold,) = split_by_time(table, [moment(2)], 7, "x").folds
-    assert roles_of(fold) == ["train", "train", "valid", "valid"]
-    (later,) = split_by_time(table, [moment(2) + 1], 7, "x").folds
-    assert roles_of(later) == ["train", "train", "train", "valid"]
-
-
-def test_each_cut_makes_a_fold_up_to_the_next() -> None:
-    split = split_by_time(sessions(0, 1, 2, 3, 4, 5), [moment(2), moment(3), moment(5)], 7, "x")
-    assert [roles_of(fold) for fold in split.folds] == [
-        ["train", "train", "valid", "unused", "unused", "unused"],
-        ["train", "train", "train", "valid", "valid", "unused"],
-        ["train", "train", "train", "train", "train", "valid"],
-    ]
-    assert (split.cross_fitted, split.repeats) == (False, 1)
-
-
-def test_sessions_without_a_booking_neither_learn_nor_validate() -> None:
-    split = split_by_time(sessions(0, 1, 2, 3, unbooked=(0, 3)), [moment(2)], 7, "x")
-    (fold,) = split.folds
-    assert fold.roles["role"].to_list() == ["unused", "train", "valid", "unused"]
-    assert fold.roles["session"].to_list() == [0, 1, 2, 3]
-    assert split.name == "x"
+@pytest.mark.parametrize(
+    ("count", "unbooked", "cuts", "roles"),
+    [
+        (4, (), [2], ["ttvv"]),  # validation begins at the cut itself
+        (4, (), [2 + 1 / DAY_MS], ["tttv"]),
+        (6, (), [2, 3, 5], ["ttvuuu", "tttvvu", "tttttv"]),  # and ends at the next
+        (4, (0, 3), [2], ["utvu"]),  # without a booking nobody learns or validates
+    ],
+)
+def test_each_cut_makes_a_fold(count: int, unbooked: tuple[int, ...], cuts: list[float], roles: list[str]) -> None:
+    split = split_by_time(sessions(*range(count), unbooked=unbooked), [moment(cut) for cut in cuts], 7, "x")
+    assert [fold.roles["session"].to_list() for fold in split.folds] == [list(range(count))] * len(cuts)
+    assert ["".join(role[0] for role in roles_of(fold)) for fold in split.folds] == roles
+    assert (split.name, split.cross_fitted, split.repeats) == ("x", False, 1)
 
 
 @pytest.mark.parametrize(
@@ -110,18 +100,22 @@ def test_a_split_that_leaves_nobody_is_refused(cuts: list[float], unbooked: tupl
 # --- who sees what, by time ---
 
 
-def test_training_sessions_look_back_from_the_start_of_their_stretch() -> None:
-    """Stretches of two days from the first session on: [1, 3), [3, 5), [5, 7), [7, 9); the cut is at 6."""
-    split = split_by_time(sessions(1, 2.9, 3, 4.9, 5, 6, 8), [moment(6)], 2, "x")
-    assert list_visible(split.final) == {
-        0: set(),
-        1: set(),
-        2: {0, 1},
-        3: {0, 1},
-        4: {0, 1, 2, 3},
-        5: {0, 1, 2, 3},
-        6: {0, 1, 2, 3, 4, 5},
-    }
+@pytest.mark.parametrize(
+    ("days", "unbooked", "stretch", "counts"),
+    [
+        # Stretches of two days from the first session on: [1, 3), [3, 5), [5, 7), [7, 9).
+        ((1, 2.9, 3, 4.9, 5, 6, 8), (), 2, [0, 0, 2, 2, 4, 4, 6]),
+        ((0, 0.4, 0.5, 0.9, 1, 5), (), 0.5, [0, 0, 2, 2, 4, 5]),
+        ((0, 1, 2, 3), (1,), 1, [0, 1, 2, 3]),
+        ((0, 1, 2, 3), (1,), 1e-12, [0, 1, 2, 3]),  # none is shorter than a millisecond
+    ],
+)
+def test_training_sessions_look_back_from_the_start_of_their_stretch(
+    days: tuple[float, ...], unbooked: tuple[int, ...], stretch: float, counts: list[int]
+) -> None:
+    """Each sees the bookings of so many first sessions."""
+    split = split_by_time(sessions(*days, unbooked=unbooked), [moment(days[-2])], stretch, "x")
+    assert list_visible(split.final) == {own: set(range(count)) - {*unbooked} for own, count in enumerate(counts)}
 
 
 def test_validation_sessions_see_all_before_their_cut_and_nobody_else_is_in_their_snapshot() -> None:
@@ -129,25 +123,6 @@ def test_validation_sessions_see_all_before_their_cut_and_nobody_else_is_in_thei
     first, second = (list_visible(fold.snapshots) for fold in split.folds)
     assert first == {2: {0}, 3: {0}}
     assert second == {4: {0, 2, 3}, 5: {0, 2, 3}}
-
-
-def test_no_stretch_is_shorter_than_a_millisecond() -> None:
-    table = sessions(0, 1, 2, 3, unbooked=(1,))
-    expected = {0: set(), 1: {0}, 2: {0}, 3: {0, 2}}
-    assert list_visible(split_by_time(table, [moment(3)], 1, "x").final) == expected
-    assert list_visible(split_by_time(table, [moment(3)], 1e-12, "x").final) == expected
-
-
-def test_half_a_day_is_a_stretch_too() -> None:
-    split = split_by_time(sessions(0, 0.4, 0.5, 0.9, 1, 5), [moment(5)], 0.5, "x")
-    assert list_visible(split.final) == {
-        0: set(),
-        1: set(),
-        2: {0, 1},
-        3: {0, 1},
-        4: {0, 1, 2, 3},
-        5: {0, 1, 2, 3, 4},
-    }
 
 
 def test_a_booking_at_the_very_moment_is_not_seen() -> None:
@@ -271,30 +246,19 @@ def test_every_session_with_a_booking_validates_once_a_repeat(dealt: Split) -> N
     assert first != second
 
 
-def test_whoever_does_not_validate_trains_and_without_a_booking_neither(dealt: Split) -> None:
+def test_whoever_does_not_validate_trains_and_sees_the_other_inner_folds(dealt: Split) -> None:
+    """A held session, and one without a booking, sees every training booking."""
     for fold in dealt.folds:
         assert fold.roles["session"].to_list() == list(range(23))
-        assert with_role(fold, "train") == BOOKED - with_role(fold, "valid")
+        learned, held = with_role(fold, "train"), with_role(fold, "valid")
+        assert learned == BOOKED - held
         assert with_role(fold, "unused") == set(UNBOOKED)
-
-
-def test_a_held_session_sees_every_training_booking(dealt: Split) -> None:
-    for fold in dealt.folds:
         seen = list_visible(fold.snapshots)
         assert seen.keys() == set(range(23))
-        for session in with_role(fold, "valid") | set(UNBOOKED):
-            assert seen[session] == with_role(fold, "train")
-
-
-def test_a_training_session_sees_the_other_inner_folds_and_nothing_that_is_held(dealt: Split) -> None:
-    for fold in dealt.folds:
-        check_inner(fold.snapshots, with_role(fold, "train"))
-
-
-def test_in_the_final_fit_each_session_sees_the_other_inner_folds(dealt: Split) -> None:
+        assert all(seen[session] == learned for session in held | set(UNBOOKED))
+        check_inner(fold.snapshots, learned)
     check_inner(dealt.final, BOOKED)
-    seen = list_visible(dealt.final)
-    assert [seen[session] for session in UNBOOKED] == [BOOKED, BOOKED]
+    assert [list_visible(dealt.final)[session] for session in UNBOOKED] == [BOOKED, BOOKED]
 
 
 def check_inner(snapshots: Snapshots, learned: set[int]) -> None:

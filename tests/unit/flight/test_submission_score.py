@@ -69,13 +69,6 @@ def test_sizes_without_an_answer_and_the_error_of_one_session_are_left_out(score
     }
 
 
-def test_both_formats_score_the_same(scored: tuple[Path, Path]) -> None:
-    submission, truth = scored
-    parquet = submission.with_suffix(".parquet")
-    pl.read_csv(submission).write_parquet(parquet)
-    assert submissions.score_submission(parquet, truth) == submissions.score_submission(submission, truth)
-
-
 def change_truth(**values: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda frame: frame.with_columns(**values)
 

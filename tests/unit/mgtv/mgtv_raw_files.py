@@ -1,6 +1,9 @@
 """Tiny folders in the host's layout for the tests of the MGTV reader."""
 
 from pathlib import Path
+from typing import Any
+
+from xlsxwriter import Workbook
 
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader, schema
@@ -96,3 +99,18 @@ def counted(notes: tuple[reader.Note, ...]) -> dict[str, int]:
     assert len(rows_by_finding) == len(notes), notes
     assert all(note.rows > 0 and note.done and note.file for note in notes), notes
     return rows_by_finding
+
+
+def write_book(
+    path: Path,
+    *lines: tuple[Any, ...],
+    sheet: str = schema.COMMENT_SHEET,
+    header: tuple[str, ...] = schema.COMMENT_COLUMNS,
+) -> Path:
+    """A workbook of comments: vid, text, when it was written, ms into the video."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
+        page = book.add_worksheet(sheet)
+        for number, line in enumerate((header, *lines)):
+            page.write_row(number, 0, line)
+    return path

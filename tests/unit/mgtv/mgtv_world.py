@@ -56,6 +56,16 @@ COMMENTS = {
     "offset_s": pl.Float32,
     "length": pl.Int32,
 }
+DAY = 5  # that the drawn slates are of
+PROFILES = pl.DataFrame(
+    {
+        "device": range(12),
+        "f0": [7.0, 2.5, None] * 4,
+        "f3": [0.5, None] * 6,
+        "f87": [10, 30, 20, None, 10, 30] * 2,
+    },
+    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
+)
 Floats = NDArray[np.float64]
 
 
@@ -194,3 +204,12 @@ def build_day(
     """A day with its outcome; None: as the test."""
     outcome = hide_outcome(slates) if outcome is None else outcome
     return join_day(describe(sources, slates, settings), slates, sources.videos, outcome)
+
+
+def draw_sources(seed: int = 0) -> Sources:
+    """Sources of a drawn log, with profiles and comments."""
+    return make_sources(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
+
+
+# Of the day: lists of two to five videos; the last device has no past.
+SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})

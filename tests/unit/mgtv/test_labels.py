@@ -61,56 +61,47 @@ def test_the_score_by_hand(truth: float, answer: float, earned: float) -> None:
     assert float(score_rates(np.array([truth]), np.array([answer]))[0]) == pytest.approx(earned, abs=1e-12)
 
 
-def test_scores_are_broadcast() -> None:
-    truth, answers = np.array([[0.5], [0.0], [np.nan]]), np.array([[0.5, 0.0]])
-    assert score_rates(truth, answers).tolist() == [[1, 0.5], [0, 0], [0, 0]]
-
-
 # --- the right video ---
 
 
+FIRST, LAST, LONGEST = "first_click", "last_click", "longest_play"
+
+
 @pytest.mark.parametrize(
-    ("rule", "video"), [("first_click", 1), ("last_click", 0), ("longest_play", 3)], ids=lambda value: str(value)
+    ("rules", "rows", "video"),
+    [
+        # Rows of (video, position, click_ms, play).
+        ([FIRST], [(0, 0, 30, 8.0), (1, 1, 10, 5.0), (3, 2, 20, 9.0)], 1),
+        ([LAST], [(0, 0, 30, 8.0), (1, 1, 10, 5.0), (3, 2, 20, 9.0)], 0),
+        ([LONGEST], [(0, 0, 30, 8.0), (1, 1, 10, 5.0), (3, 2, 20, 9.0)], 3),
+        # Of clicks at one time the first or last position counts, where they have none the code; one that was shown.
+        ([FIRST], [(3, 0, 10, 1.0), (0, 1, 10, 1.0)], 3),
+        ([LAST], [(3, 0, 10, 1.0), (0, 1, 10, 1.0)], 0),
+        ([FIRST], [(3, None, None, 1.0), (0, None, None, 1.0)], 0),
+        ([LAST], [(3, None, None, 1.0), (0, None, None, 1.0)], 3),
+        ([FIRST, LAST], [(3, 5, 10, 1.0), (0, None, 10, 1.0)], 3),
+        # A click at an unknown time counts where there is no other.
+        ([FIRST, LAST], [(0, 0, None, 1.0), (1, 1, 99, 1.0)], 1),
+        ([FIRST, LAST], [(0, 0, None, None)], 0),
+        # Of equal plays the latest click counts, a play of nothing never.
+        ([LONGEST], [(0, 0, 10, 9.0), (1, 1, 20, 9.0)], 1),
+        ([LONGEST], [(0, 0, 10, 9.0), (1, 1, None, 9.0)], 0),
+        ([LONGEST], [(0, 0, 10, 0.0), (1, 1, 20, None)], None),
+    ],
 )
-def test_each_rule_finds_its_video(rule: str, video: int) -> None:
-    day = make_day((7, 0, 0, 30, 8.0), (7, 1, 1, 10, 5.0), (7, 3, 2, 20, 9.0))
-    assert find_answers(day, rule) == [(7, video)]
+def test_each_rule_finds_its_video(
+    rules: list[str], rows: list[tuple[int, int | None, int | None, float | None]], video: int | None
+) -> None:
+    for rule in rules:
+        expected = [] if video is None else [(7, video)]
+        assert find_answers(make_day(*((7, *each) for each in rows)), rule) == expected
 
 
-@pytest.mark.parametrize(("rule", "video"), [("first_click", 3), ("last_click", 0)])
-def test_of_clicks_at_one_time_the_first_or_last_position_counts(rule: str, video: int) -> None:
-    """The higher code stands first in the list."""
-    assert find_answers(make_day((7, 3, 0, 10, 1.0), (7, 0, 1, 10, 1.0)), rule) == [(7, video)]
-
-
-@pytest.mark.parametrize("rule", ["first_click", "last_click"])
-def test_of_clicks_at_one_time_one_that_was_shown_counts(rule: str) -> None:
-    assert find_answers(make_day((7, 3, 5, 10, 1.0), (7, 0, None, 10, 1.0)), rule) == [(7, 3)]
-
-
-@pytest.mark.parametrize(("rule", "video"), [("first_click", 0), ("last_click", 3)])
-def test_of_clicks_without_time_and_place_the_code_decides(rule: str, video: int) -> None:
-    assert find_answers(make_day((7, 3, None, None, 1.0), (7, 0, None, None, 1.0)), rule) == [(7, video)]
-
-
-@pytest.mark.parametrize("rule", ["first_click", "last_click"])
-def test_a_click_at_an_unknown_time_counts_where_there_is_no_other(rule: str) -> None:
-    assert find_answers(make_day((7, 0, 0, None, 1.0), (7, 1, 1, 99, 1.0)), rule) == [(7, 1)]
-    assert find_answers(make_day((7, 0, 0, None, 1.0)), rule) == [(7, 0)]
-
-
-def test_of_equal_plays_the_latest_click_counts_and_a_play_of_nothing_never() -> None:
-    assert find_answers(make_day((7, 0, 0, 10, 9.0), (7, 1, 1, 20, 9.0)), "longest_play") == [(7, 1)]
-    assert find_answers(make_day((7, 0, 0, 10, 9.0), (7, 1, 1, None, 9.0)), "longest_play") == [(7, 0)]
-    assert find_answers(make_day((7, 0, 0, 10, 0.0), (7, 1, 1, 20, None)), "longest_play") == []
-
-
-def test_the_longest_play_needs_no_click_and_the_others_no_play() -> None:
+def test_the_longest_play_needs_no_click_and_the_others_do() -> None:
     """The longest play is counted in seconds: 30 s of 100 are more than 9 s of 10."""
     unclicked = make_day((7, 0, 0, None, 9.0), (7, 1, 1, None, 30.0), clicked=False)
-    assert find_answers(unclicked, "longest_play") == [(7, 1)]
-    assert find_answers(unclicked, "first_click") == []
-    assert find_answers(make_day((7, 0, 0, 1, None)), "first_click") == [(7, 0)]
+    assert find_answers(unclicked, LONGEST) == [(7, 1)]
+    assert find_answers(unclicked, FIRST) == []
 
 
 # --- the completion rate ---

@@ -50,16 +50,6 @@ def test_a_device_that_was_shown_nothing_gets_the_fallback_and_no_other_does() -
     assert frame["vid"].to_list() == [20, 30, 40]
 
 
-def test_the_codes_are_the_readers(files: reader.RawFiles, written: Path) -> None:
-    """What the reader made of the same files is what the submission names again."""
-    codes = reader.learn_codes(files)
-    test = reader.read_test(files, codes)
-    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.queries, on="device")
-    frame = submissions.build_submission(test.queries, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
-    assert frame.rows() == [("c", 20, 0.5), ("a", 10, 0.5), ("b", 10, 0.5)]
-    assert submissions.check_submission(write_csv(frame, written), files).rows == 3
-
-
 # --- check ---
 
 
@@ -78,16 +68,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ("change", "rule", "message"),
     [
         (replace("20,", "9999999999999999999,"), submissions.INTEGERS, "line 2"),
-        (replace("1.123457", "50%"), submissions.RATES, "line 3: 'a,30,50%'"),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
-        (
-            replace("c,20,0.25\na,30,1.123457\n", "a,30,1.123457\nc,20,0.25\n"),
-            submissions.SAME_ORDER,
-            "broken 2 time(s), first: line 2: a where c is expected",
-        ),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
-        (lambda text: text + "a,10,0.5\n", submissions.ONCE, "broken 1 time(s), first: a"),
     ],
 )
 def test_each_rule_is_verified(
@@ -112,11 +95,6 @@ def test_rules_that_are_broken_together_are_named_together(files: reader.RawFile
 @pytest.mark.parametrize("rate", ["0", "1e-3", " 0.25", "7.5"])
 def test_any_finite_rate_of_0_or_more_passes(files: reader.RawFiles, written: Path, rate: str) -> None:
     written.write_text(EXACT.replace("0.25", rate))
-    assert submissions.check_submission(written, files).rows == 3
-
-
-def test_a_device_asked_for_twice_stands_once(tmp_path: Path, written: Path) -> None:
-    files = locate(tmp_path / "raw", queries=ASKED + "c\na\n", shown=SHOWN)
     assert submissions.check_submission(written, files).rows == 3
 
 
@@ -159,8 +137,6 @@ def test_answers_that_no_truth_row_asks_for_count_for_nothing(scored: tuple[Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (replace("did,vid", "did,video"), "must have the columns did,vid,completion_rate"),
-        (replace("c,10,0.5", "c,10,"), "line 3: a value is missing or not a number"),
         (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
     ],
@@ -176,16 +152,10 @@ def test_a_truth_that_does_not_fit_is_refused(
     assert str(truth) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [(replace("c,20,0.5", "c,x,0.5"), submissions.INTEGERS), (lambda text: text + "a,10,0.5\n", submissions.ONCE)],
-)
-def test_a_submission_that_breaks_a_rule_is_not_scored(
-    scored: tuple[Path, Path], change: Callable[[str], str], message: str
-) -> None:
+def test_a_submission_that_breaks_a_rule_is_not_scored(scored: tuple[Path, Path]) -> None:
     submission, truth = scored
-    submission.write_text(change(SAID))
-    with pytest.raises(UserError, match=message):
+    submission.write_text(SAID + "a,10,0.5\n")
+    with pytest.raises(UserError, match=submissions.ONCE):
         submissions.score_submission(submission, truth)
 
 

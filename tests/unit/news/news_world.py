@@ -37,29 +37,13 @@ def make_log(*rows: tuple[int, int, float], test: tuple[int, ...] = (), board_a:
 
     Users of ``test`` are to be predicted; those of ``board_a`` are test users of the board before.
     """
-    return pl.DataFrame(
-        [
-            (
-                user,
-                item,
-                START + round(1000 * second),
-                1,
-                user % 3,
-                2,
-                3,
-                user % 5,
-                item % 7,
-                *_marks(user, test, board_a),
-            )
-            for user, item, second in rows
-        ],
-        schema=CLICKS,
-        orient="row",
-    ).sort("user", "time", "item")
-
-
-def _marks(user: int, test: tuple[int, ...], board_a: tuple[int, ...]) -> tuple[bool, bool]:
-    return user in test or user in board_a, user in test
+    log = [
+        (user, item, START + round(1000 * second), 1, user % 3, 2, 3, user % 5, item % 7, user in {*test, *board_a})
+        for user, item, second in rows
+    ]
+    schema = {name: dtype for name, dtype in CLICKS.items() if name != "is_target"}
+    clicks = pl.DataFrame(log, schema=schema, orient="row").with_columns(is_target=pl.col("user").is_in(test))
+    return clicks.sort("user", "time", "item")
 
 
 def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0) -> World:
@@ -100,9 +84,8 @@ def label(clicks: pl.DataFrame, train: int = 10_000, valid: int = 25, seed: int 
 
 def swap_hidden(clicks: pl.DataFrame, fold: Fold) -> pl.DataFrame:
     """The log with another item in every click that the fold's history lacks."""
-    hidden = clicks.join(fold.history, on=["user", "item", "time"], how="anti").select(
-        "user", "item", "time", hidden=True
-    )
+    gone = clicks.join(fold.history, on=["user", "item", "time"], how="anti")
+    hidden = gone.select("user", "item", "time", hidden=True)
     marked = clicks.join(hidden, on=["user", "item", "time"], how="left")
     other = pl.when("hidden").then(100 + (pl.col("item") - 93) % 80).otherwise("item").cast(pl.Int32)
     return marked.with_columns(item=other).drop("hidden").sort("user", "time", "item")

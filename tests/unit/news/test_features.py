@@ -1,8 +1,9 @@
-"""The feature blocks: alignment with the candidates, hand-computed values, and nothing of what a fold hides."""
+"""The feature blocks: alignment with the candidates, hand-computed values, and how far one wrong row reaches."""
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,16 +12,8 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import features, pair_features, split
-from competitions.news.io.reader import Embeddings
-from tests.unit.news.news_world import (
-    ARTICLES,
-    HOUR_MS,
-    START,
-    World,
-    label,
-    make_log,
-    make_world,
-)
+from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS, Embeddings
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log, make_world
 
 Blocks = dict[str, pl.DataFrame]
 
@@ -28,38 +21,23 @@ Blocks = dict[str, pl.DataFrame]
 def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFrame:
     """Some items for each query, with two channels."""
     rng = np.random.default_rng(0)
-    queries = fold.queries["query"]
-    drawn = np.concatenate([np.sort(rng.choice(items.to_numpy(), each, replace=False)) for _ in queries])
-    frame = pl.DataFrame({"query": queries.to_numpy().repeat(each), "item": drawn})
-    score = [
-        None if hole else value
-        for hole, value in zip(rng.random(len(drawn)) < 0.3, rng.random(len(drawn)), strict=True)
-    ]
+    drawn = [np.sort(rng.choice(items.to_numpy(), each, replace=False)) for _ in fold.queries["query"]]
+    frame = pl.DataFrame({"query": fold.queries["query"].to_numpy().repeat(each), "item": np.concatenate(drawn)})
+    score = np.where(rng.random(frame.height) < 0.3, np.nan, rng.random(frame.height))
     return frame.cast(pl.Int32).with_columns(
-        fusion=pl.Series(rng.random(len(drawn)), dtype=pl.Float32),
+        fusion=pl.Series(rng.random(frame.height), dtype=pl.Float32),
         rank_near=pl.int_range(pl.len()).cast(pl.Float32),
-        score_near=pl.Series(score, dtype=pl.Float32),
+        score_near=pl.Series(score, dtype=pl.Float32).fill_nan(None),
     )
 
 
-def build(world: World, fold: Fold, candidates: pl.DataFrame, content: bool = True) -> Blocks:
-    given = world.content if content else None
+def build(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
     return {
         "query": features.query_block(fold, world.articles),
         "item": features.item_block(fold, world.articles, candidates),
-        "pair": features.pair_block(fold, world.articles, candidates, given),
+        "pair": features.pair_block(fold, world.articles, candidates, world.content),
         "channel": features.channel_block(candidates),
     }
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture(scope="module")
-def fold(world: World) -> Fold:
-    return label(world.clicks)
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +74,18 @@ def test_every_feature_varies(blocks: Blocks) -> None:
             assert column in constant or block[column].n_unique() > 1, (name, column)
 
 
-def test_rows_stand_beside_their_own_candidates(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+def test_rows_stand_beside_their_own_candidates_whatever_the_size_of_a_chunk(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A query's candidates alone give the rows that they have in the whole."""
-    for query in (0, 7, fold.queries.height - 1):
+    for query in (0, fold.queries.height - 1):
         mask = candidates["query"] == query
         alone = build(world, fold, candidates.filter(mask))
         for name in ("item", "pair", "channel"):
             assert_frame_equal(alone[name], blocks[name].filter(mask))
-
-
-def test_features_do_not_depend_on_the_size_of_a_chunk(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])
-
-
-# --- leaks ---
 
 
 # --- item ---
@@ -243,3 +213,51 @@ def test_channel_features_by_hand() -> None:
     assert block["channel_score_hot"] == [8, None, 2, 4]
     assert block["channel_score_hot_share"] == [1, 0, 0.25, 1]
     assert block["channel_fusion"] == pytest.approx([0.3, 0.2, 0.5, 0.1])
+
+
+# --- one wrong time moves what is known of its own user and article, and nothing that others see ---
+
+WORLD = make_world()
+ODD = WORLD.clicks.with_row_index("row").filter(pl.col("is_target"))["row"][5]
+USER, ARTICLE = WORLD.clicks["user"][ODD], WORLD.clicks["item"][ODD]
+
+
+def features_of(world: World) -> tuple[Fold, dict[str, pl.DataFrame]]:
+    fold = split.build_test_fold(world.clicks)
+    return fold, build(world, fold, CANDIDATES)
+
+
+CANDIDATES = make_candidates(split.build_test_fold(WORLD.clicks), WORLD.articles["item"], 20)
+
+
+@pytest.mark.parametrize("time", [TIME_MIN_MS, TIME_MAX_MS, START - 366 * 86_400_000])
+def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> None:
+    """But for shares and ranks within a query, in which the article stands beside the others."""
+    here = pl.int_range(pl.len()) == ODD
+    clicks = WORLD.clicks.with_columns(pl.when(here).then(pl.lit(time)).otherwise("time").alias("time"))
+    fold, before = features_of(WORLD)
+    _, after = features_of(replace(WORLD, clicks=clicks.sort("user", "time", "item")))
+    queries = fold.queries["user"] != USER
+    assert after["query"].filter(queries).equals(before["query"].filter(queries))
+    users = CANDIDATES.join(fold.queries.select("query", "user"), on="query", maintain_order="left")["user"]
+    rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
+    assert rows.sum() > 500
+    for block in ("item", "pair"):
+        own = [name for name in before[block].columns if not name.endswith(("_share", "_rank")) or block == "pair"]
+        assert len(own) > 8
+        assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))
+
+
+@pytest.mark.parametrize("created", [TIME_MIN_MS, TIME_MAX_MS])
+def test_an_article_created_at_a_wrong_time_moves_its_own_age_alone(created: int) -> None:
+    """And that of the readers whose last or middle article it is."""
+    wrong = pl.when(pl.col("item") == ARTICLE).then(pl.lit(created)).otherwise("created").alias("created")
+    fold, before = features_of(WORLD)
+    _, after = features_of(replace(WORLD, articles=WORLD.articles.with_columns(wrong)))
+    readers = fold.seen.filter(item=ARTICLE)["query"].implode()
+    queries = ~fold.queries["query"].is_in(readers)
+    rows = (CANDIDATES["item"] != ARTICLE) & ~CANDIDATES["query"].is_in(readers)
+    assert 100 < rows.sum() < CANDIDATES.height - 50
+    assert after["query"].filter(queries).equals(before["query"].filter(queries))
+    for block in ("item", "pair"):
+        assert after[block].filter(rows).equals(before[block].filter(rows))

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.learning.blending import Blend
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
+from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
 from competitions.news.ranking import make_recipe
 
@@ -21,49 +21,35 @@ QUERIES, EACH = 40, 25
 NAMES = ("user_own", "item_planted", "item_holes", "pair_twice")
 
 
+Rows = tuple[Fold, pl.DataFrame, dict[str, pl.DataFrame]]  # a fold, its candidates, their blocks
+
+
 @pytest.fixture(scope="module")
-def candidates() -> pl.DataFrame:
-    """25 items for each of 40 queries, sorted by both; query 39 has three only, query 38 none."""
+def prepared() -> Rows:
+    """25 items for each of 40 queries, sorted by both; query 39 has three only, query 38 none.
+
+    Every third query is for validation; retrieval missed the answer of every fifth query, and of 38. Features tell
+    whose they are: the query, query * 1000 + item, and both again in other blocks.
+    """
     rng = np.random.default_rng(0)
     sizes = {38: 0, 39: 3}
     rows = [(q, int(i)) for q in range(QUERIES) for i in np.sort(rng.choice(900, sizes.get(q, EACH), replace=False))]
-    return pl.DataFrame(rows, schema=KEYS, orient="row").with_columns(
-        fusion=pl.Series(rng.integers(0, 12, len(rows)), dtype=pl.Float32)  # with ties
-    )
-
-
-@pytest.fixture(scope="module")
-def fold(candidates: pl.DataFrame) -> Fold:
-    """Every third query is for validation; retrieval missed the answer of every fifth query, and of 38."""
-    queries = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32}).with_columns(
-        user=pl.col("query") + 500,
-        weight=1.0 + pl.col("query"),
-        role=pl.when(pl.col("query") % 3 == 0).then(pl.lit("valid")).otherwise(pl.lit("train")),
-    )
+    candidates = pl.DataFrame(rows, schema=KEYS, orient="row")
+    number = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32})
+    role = pl.when(pl.col("query") % 3 == 0).then(pl.lit("valid")).otherwise(pl.lit("train"))
+    queries = number.with_columns(user=pl.col("query") + 500, weight=1.0 + pl.col("query"), role=role)
     listed = candidates.group_by("query", maintain_order=True).agg(pl.col("item").get(pl.col("query").first() % 3))
-    answers = (
-        queries.select("query")
-        .join(listed, on="query", how="left")
-        .with_columns(
-            item=pl.when(pl.col("query") % 5 == 0).then(1000).otherwise(pl.col("item").fill_null(1000)).cast(pl.Int32)
-        )
-    )
-    empty = pl.DataFrame()
-    return Fold(empty, queries, empty, answers)
-
-
-@pytest.fixture(scope="module")
-def blocks(candidates: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Features that tell whose they are: the query, query * 1000 + item, and both again in other blocks."""
-    own = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32}).with_columns(
-        user_own=pl.col("query") * 1.0
-    )
-    planted = candidates.select(
-        item_planted=(pl.col("query") * 1000 + pl.col("item")).cast(pl.Float32),
-        item_holes=pl.when(pl.col("item") % 2 == 0).then(pl.col("item")).cast(pl.Float32),
-    )
-    twice = candidates.select(pair_twice=(pl.col("query") * 2000 + 2 * pl.col("item")).cast(pl.Float32))
-    return {"query": own.sample(fraction=1, shuffle=True, seed=0), "item": planted, "pair": twice}
+    found = pl.when(pl.col("query") % 5 == 0).then(1000).otherwise(pl.col("item").fill_null(1000)).cast(pl.Int32)
+    answers = number.join(listed, on="query", how="left").with_columns(item=found)
+    blocks = {
+        "query": number.with_columns(user_own=pl.col("query") * 1.0).sample(fraction=1, shuffle=True, seed=0),
+        "item": candidates.select(
+            item_planted=(pl.col("query") * 1000 + pl.col("item")).cast(pl.Float32),
+            item_holes=pl.when(pl.col("item") % 2 == 0).then(pl.col("item")).cast(pl.Float32),
+        ),
+        "pair": candidates.select(pair_twice=(pl.col("query") * 2000 + 2 * pl.col("item")).cast(pl.Float32)),
+    }
+    return Fold(pl.DataFrame(), queries, pl.DataFrame(), answers), candidates, blocks
 
 
 def identify(rows: RankingDataset) -> list[tuple[int, int]]:
@@ -79,63 +65,45 @@ def identify(rows: RankingDataset) -> list[tuple[int, int]]:
     return list(zip(query.tolist(), item.tolist(), strict=True))
 
 
-def right(fold: Fold) -> set[tuple[int, int]]:
-    assert fold.answers is not None
-    return set(fold.answers.rows())
-
-
-Prepared = tuple[Fold, pl.DataFrame, dict[str, pl.DataFrame]]
-
-
-@pytest.fixture(scope="module")
-def prepared(fold: Fold, candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Prepared:
-    return fold, candidates, blocks
-
-
 # --- rows ---
 
 
-def gather(prepared: Prepared, negatives: int, seed: int = 1) -> ranking.Labelled:
+def gather(prepared: Rows, negatives: int, seed: int = 1) -> ranking.Labelled:
     return ranking.gather_rows(*prepared, negatives, seed)
 
 
-@pytest.mark.parametrize(("part", "valid"), [("train", False), ("stop", True)])
 @pytest.mark.parametrize("negatives", [1, 6, 100])
-def test_a_thinned_query_keeps_its_answer_and_some_others(
-    prepared: Prepared, part: str, valid: bool, negatives: int
-) -> None:
+def test_a_thinned_query_keeps_its_answer_and_some_others(prepared: Rows, negatives: int) -> None:
     fold, candidates, _ = prepared
-    rows: RankingDataset = getattr(gather(prepared, negatives), part)
-    keys = identify(rows)
+    assert fold.answers is not None
+    labelled, right = gather(prepared, negatives), set(fold.answers.rows())
     listed = set(candidates.select("query", "item").rows())
-    hits = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
-    queries = {query for query, _ in hits}
-    assert {key for key, label in zip(keys, rows.labels, strict=True) if label == 1} == hits
-    assert set(rows.labels) == {0, 1}
-    assert len(set(keys)) == len(keys)
-    assert set(keys) <= listed
-    assert [query for query, _ in keys] == sorted(query for query, _ in keys)
-    assert {query for query, _ in keys} == queries
-    for query in queries:
-        held = min(1 + negatives, sum(key[0] == query for key in listed))
-        assert sum(key[0] == query for key in keys) == held
+    for rows, valid in ((labelled.train, False), (labelled.stop, True)):
+        keys = identify(rows)
+        hits = {key for key in right & listed if (key[0] % 3 == 0) == valid}
+        assert {key for key, label in zip(keys, rows.labels, strict=True) if label == 1} == hits
+        assert set(rows.labels) == {0, 1}
+        assert len(set(keys)) == len(keys)
+        assert set(keys) <= listed
+        sizes = {query: sum(key[0] == query for key in listed) for query, _ in sorted(hits)}
+        held = [query for query, size in sizes.items() for _ in range(min(1 + negatives, size))]
+        assert [query for query, _ in keys] == held
 
 
-def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> None:
+def test_validation_keeps_every_candidate_of_every_query(prepared: Rows) -> None:
     fold, candidates, _ = prepared
-    labelled = gather(prepared, 2)
+    assert fold.answers is not None
+    labelled, right = gather(prepared, 2), set(fold.answers.rows())
     valid = labelled.valid
-    with_rows = fold.queries.filter(pl.col("query") % 3 == 0)
-    assert len(labelled.weights) == 14
-    assert labelled.weights.tolist() == with_rows["weight"].to_list()
+    assert labelled.weights.tolist() == fold.queries.filter(role="valid")["weight"].to_list()
     expected = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == expected
-    assert valid.labels.tolist() == [float(key in right(fold)) for key in expected]
+    assert valid.labels.tolist() == [float(key in right) for key in expected]
     assert valid.group_sizes.tolist() == [*[EACH] * 13, 3]
     assert 0 < valid.labels.sum() < 14
 
 
-def test_negatives_are_drawn_by_seed_and_evenly(prepared: Prepared) -> None:
+def test_negatives_are_drawn_by_seed_and_evenly(prepared: Rows) -> None:
     one, again, other = (gather(prepared, 3, seed).train for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.features, again.features)
     assert identify(one) != identify(other)
@@ -146,17 +114,18 @@ def test_negatives_are_drawn_by_seed_and_evenly(prepared: Prepared) -> None:
     assert (counts > 0).all()
 
 
-def test_rows_do_not_depend_on_the_size_of_a_chunk(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_do_not_depend_on_the_size_of_a_chunk(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = gather(prepared, 4)
     monkeypatch.setattr(ranking, "CHUNK_ROWS", 7)
     parts = gather(prepared, 4)
-    for one, other in ((whole.train, parts.train), (whole.stop, parts.stop), (whole.valid, parts.valid)):
+    for name in ("train", "stop", "valid"):
+        one, other = getattr(whole, name), getattr(parts, name)
         np.testing.assert_array_equal(one.features, other.features)
         np.testing.assert_array_equal(one.labels, other.labels)
 
 
 @pytest.mark.parametrize("role", ["train", "valid"])
-def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared: Prepared, role: str) -> None:
+def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared: Rows, role: str) -> None:
     fold, candidates, blocks = prepared
     assert fold.answers is not None
     lost = fold.answers.join(fold.queries, on="query", maintain_order="left").select(
@@ -165,9 +134,6 @@ def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared:
     missed = Fold(fold.history, fold.queries, fold.seen, lost)
     with pytest.raises(UserError, match=r"^Retrieval listed no answer of the training or .*recall\.channels.*\.$"):
         ranking.gather_rows(missed, candidates, blocks, 3, seed=1)
-
-
-# --- fit and refit ---
 
 
 def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
@@ -184,32 +150,22 @@ def pick_column(ranker: Ranker, features: Matrix) -> np.ndarray:
     return features[:, ranker.rounds].astype(np.float64)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 25, 10_000])
+@pytest.mark.parametrize("chunk", [1, 7, 10_000])
 def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
-    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, chunk: int
+    prepared: Rows, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     _, candidates, blocks = prepared
     monkeypatch.setattr(ranking, "CHUNK_ROWS", chunk)
     monkeypatch.setattr(ranking, "predict", pick_column)
-    rng = np.random.default_rng(3)
-    noise = pl.DataFrame({"pair_noise": rng.normal(size=candidates.height).astype(np.float32)})
+    noise = pl.DataFrame({"pair_noise": np.random.default_rng(3).normal(size=candidates.height).astype(np.float32)})
     rankers = [Ranker("x", None, column, {}) for column in (1, 4)]
     scored = ranking.score_test(candidates, {**blocks, "extra": noise}, rankers, Blend((0.75, 0.25), 0.0, np.zeros(0)))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
-    expected: list[float] = []
-    for query in candidates["query"].unique(maintain_order=True):
-        mask = (candidates["query"] == query).to_numpy()
-        columns = [blocks["item"]["item_planted"].to_numpy()[mask], noise["pair_noise"].to_numpy()[mask]]
-        planted, other = ((c - c.mean(dtype=float)) / c.std(dtype=float) for c in columns)
-        expected.extend(0.75 * planted + 0.25 * other)
-    np.testing.assert_allclose(scored["score"], expected, atol=1e-4)
 
-
-def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "predict", pick_column)
-    labelled = gather(prepared, 4)
-    scores = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
-    np.testing.assert_array_equal(scores, labelled.valid.features[:, [3, 0]])
+    both = candidates.select("query", planted=blocks["item"]["item_planted"], other=noise["pair_noise"])
+    columns = pl.col("planted", "other").cast(pl.Float64)
+    standard = both.select((columns - columns.mean().over("query")) / columns.std(ddof=0).over("query"))
+    np.testing.assert_allclose(scored["score"], standard.to_numpy() @ [0.75, 0.25], atol=1e-4)
 
 
 def test_the_measure_counts_queries_without_candidates() -> None:
@@ -229,8 +185,11 @@ def test_the_measure_counts_queries_without_candidates() -> None:
     assert heavy == pytest.approx((mean, np.sqrt(np.square(spread).sum()) / 6))
 
 
-def test_the_blend_is_fitted_on_validation_rows(prepared: Prepared) -> None:
+def test_scores_and_blend_are_of_validation_rows(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "predict", pick_column)
     labelled = gather(prepared, 4)
+    picked = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
+    np.testing.assert_array_equal(picked, labelled.valid.features[:, [3, 0]])
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))
     scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import split
-from tests.unit.news.news_world import CONTEXT, START, TEST_FROM, label, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import CONTEXT, START, TEST_FROM, World, label, make_log, swap_hidden
 
 Target = tuple[int, int, int]  # user, item, before
 
@@ -15,9 +15,9 @@ def targets_of(log: pl.DataFrame) -> list[Target]:
     return split.find_targets(log).select("user", "item", "before").rows()
 
 
-@pytest.fixture(scope="module")
-def log() -> pl.DataFrame:
-    return make_world().clicks
+@pytest.fixture
+def log(world: World) -> pl.DataFrame:
+    return world.clicks
 
 
 # --- targets ---
@@ -46,17 +46,11 @@ def test_where_under_half_of_the_train_users_end_on_the_gap_every_last_click_ser
     log = make_log(*MIXED, test=(9,))
     assert split.terminal_share(log) == pytest.approx(1 / 3)
     assert targets_of(log) == [(1, 13, 3), (2, 11, 1), (9, 13, 3)]
-
-
-def test_the_share_is_of_train_users_with_single_clicks_among_them() -> None:
+    # The share is of train users, those of a single click among them.
     assert split.terminal_share(make_log(*MIXED, *ENDS, test=(9,))) == 2 / 4
-    assert split.terminal_share(make_log(*MIXED, *ENDS, test=(2, 9))) == 2 / 3
     assert split.terminal_share(make_log(*MIXED, test=(1, 2, 3, 9))) == 0
-
-
-def test_a_step_from_another_user_is_no_step() -> None:
-    log = make_log((1, 10, 0), (1, 11, 30), (2, 12, 60), (2, 13, 90))
-    assert targets_of(log) == [(1, 11, 1), (2, 13, 1)]
+    # A step from another user is no step.
+    assert targets_of(make_log((1, 10, 0), (1, 11, 30), (2, 12, 60), (2, 13, 90))) == [(1, 11, 1), (2, 13, 1)]
 
 
 # --- a labelled fold, by hand ---
@@ -108,11 +102,10 @@ def test_of_two_targets_of_one_millisecond_the_later_one_is_hidden() -> None:
 # --- a labelled fold, at large ---
 
 
-def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: pl.DataFrame) -> None:
-    fold = label(log)
+def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: pl.DataFrame, fold: Fold) -> None:
     assert fold.answers is not None
     targets = fold.queries.join(fold.answers, on="query").select("query", "user", "item", last="time")
-    logs = {user[0]: rows.select("time", "item").rows() for user, rows in log.group_by("user", maintain_order=True)}
+    logs = list_clicks(log)
     first: dict[int, int] = {}
     for query, user, item, last in targets.rows():
         index = next(p for p, (time, own) in enumerate(logs[user]) if time > last and own == item)
@@ -120,20 +113,24 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
         own = fold.seen.filter(query=query).sort("back", descending=True)
         assert own.select("time", "item").rows() == logs[user][:index]
         assert own["back"].to_list() == list(range(index))[::-1]
-        first[user] = min(first.get(user, index), index)
-    kept = {
-        user[0]: rows.select("time", "item").rows() for user, rows in fold.history.group_by("user", maintain_order=True)
-    }
-    assert kept == {user: rows[: first.get(user, len(rows))] for user, rows in logs.items()}
+        first[user] = index
+    assert list_clicks(fold.history) == {user: rows[: first.get(user, len(rows))] for user, rows in logs.items()}
     assert not targets["user"].is_duplicated().any()
 
 
-def test_training_and_validation_users_are_disjoint_and_validation_targets_are_last_clicks(log: pl.DataFrame) -> None:
-    fold = label(log)
+def list_clicks(log: pl.DataFrame) -> dict[int, list[tuple[int, int]]]:
+    """The clicks (time, item) of each user."""
+    parts = log.group_by("user", maintain_order=True)
+    return {user: rows.select("time", "item").rows() for (user,), rows in parts}
+
+
+def test_training_and_validation_users_are_disjoint_and_validation_targets_are_last_clicks(
+    log: pl.DataFrame, fold: Fold
+) -> None:
     assert fold.answers is not None
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     assert not roles["train"] & roles["valid"]
-    assert roles["train"] | roles["valid"] == set(log["user"].unique()) - without_target(log)
+    assert roles["train"] | roles["valid"] == set(split.find_targets(log)["user"])
     assert max(roles["valid"]) < TEST_FROM <= max(roles["train"])
     last = log.group_by("user", maintain_order=True).last().select("user", "item")
     valid = fold.queries.filter(role="valid").join(fold.answers, on="query").select("user", "item")
@@ -141,23 +138,21 @@ def test_training_and_validation_users_are_disjoint_and_validation_targets_are_l
     assert_frame_equal(valid, last.join(valid, on="user", how="semi"), check_row_order=False)
 
 
-def without_target(log: pl.DataFrame) -> set[int]:
-    return set(log["user"].unique()) - set(split.find_targets(log)["user"])
-
-
 def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation(log: pl.DataFrame) -> None:
     roles = label(log, train=17, valid=10_000).queries["role"].value_counts().rows()
     assert dict(roles) == {"train": 17, "valid": 120 // 4}
 
 
-def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(log: pl.DataFrame) -> None:
-    for fold in (label(log), split.build_test_fold(log)):
-        assert fold.queries["query"].to_list() == list(range(fold.queries.height))
-        latest = fold.seen.filter(back=0)
-        assert_frame_equal(fold.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
-        counted = fold.seen.group_by("query", maintain_order=True).agg(clicks=pl.len().cast(pl.Int32))
-        assert_frame_equal(fold.queries.select("query", "clicks"), counted)
-        assert_frame_equal(fold.history, fold.history.sort("user", "time", "item"))
+def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(
+    log: pl.DataFrame, fold: Fold
+) -> None:
+    for each in (fold, split.build_test_fold(log)):
+        assert each.queries["query"].to_list() == list(range(each.queries.height))
+        latest = each.seen.filter(back=0)
+        assert_frame_equal(each.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
+        counted = each.seen.group_by("query", maintain_order=True).agg(clicks=pl.len().cast(pl.Int32))
+        assert_frame_equal(each.queries.select("query", "clicks"), counted)
+        assert_frame_equal(each.history, each.history.sort("user", "time", "item"))
 
 
 def test_a_seed_gives_the_same_fold_and_another_seed_another(log: pl.DataFrame) -> None:
@@ -168,11 +163,7 @@ def test_a_seed_gives_the_same_fold_and_another_seed_another(log: pl.DataFrame) 
         assert set(first.queries.filter(role=role)["user"]) != set(other.queries.filter(role=role)["user"])
 
 
-# --- leaks ---
-
-
-def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFrame) -> None:
-    fold = label(log)
+def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFrame, fold: Fold) -> None:
     other = label(swap_hidden(log, fold))
     assert fold.answers is not None
     assert other.answers is not None
@@ -193,9 +184,6 @@ def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
     own = fold.seen.join(fold.queries.select("query", "user"), on="query", maintain_order="left")
     assert_frame_equal(own.select("user", "item", "time"), log.filter("is_test").select("user", "item", "time"))
     assert fold.seen.group_by("query").agg(pl.col("back").min()).filter(pl.col("back") != 0).is_empty()
-
-
-def test_a_test_user_with_a_single_click_is_a_query_too() -> None:
-    fold = split.build_test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
-    assert fold.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
-    assert fold.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]
+    single = split.build_test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
+    assert single.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
+    assert single.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]

@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,13 @@ class World:
 WORLD = World()
 
 
-def indexer(world: World, pairs: bool = False) -> dict[str, Any]:
+def indexer(world: World) -> dict[str, Any]:
     """The content of indexer.pkl."""
-    kind: Callable[[dict[Any, int]], Any] = (lambda numbers: list(numbers.items())) if pairs else dict
     sizes = {name: world.sizes.get(name, SIZE) for name in FEATURES}
     return {
-        "i": kind({oid: rid for rid, oid in enumerate(world.items, 1)}),
-        "u": kind({name: rid for rid, name in enumerate(world.users, 1)}),
-        "f": {name: kind({1000 + rid: rid for rid in range(1, size + 1)}) for name, size in sizes.items()},
+        "i": {oid: rid for rid, oid in enumerate(world.items, 1)},
+        "u": {name: rid for rid, name in enumerate(world.users, 1)},
+        "f": {name: {1000 + rid: rid for rid in range(1, size + 1)} for name, size in sizes.items()},
     }
 
 
@@ -120,12 +119,12 @@ def write_items(folder: Path, items: Any) -> Path:
     return path
 
 
-def write_competition(folder: Path, world: World = WORLD, pairs: bool = False) -> Path:
+def write_competition(folder: Path, world: World = WORLD) -> Path:
     """The competition layout: users by re-id in train, the lines of candidates in reverse."""
     users = sorted(user for user in world.events if isinstance(user, int))
     write_train(folder, [user_line(world, user) for user in users])
     write_test(folder, [user_line(world, user) for user in world.order or users[::-1]])
-    write_pickle(folder / "train" / layouts.INDEXER, indexer(world, pairs))
+    write_pickle(folder / "train" / layouts.INDEXER, indexer(world))
     known = {rid: values for rid, values in world.item_features.items() if rid <= len(world.items)}
     write_items(folder, {str(rid): {**values, "111": rid} for rid, values in known.items()})
     lines = [
@@ -187,7 +186,7 @@ def seq_rows(world: World) -> list[dict[str, Any]]:
     ]
 
 
-def write_release(folder: Path, world: World = WORLD, pairs: bool = False) -> Path:
+def write_release(folder: Path, world: World = WORLD) -> Path:
     """The release layout, whose users are all in the indexer."""
     write_table(folder, layouts.RELEASE_SEQUENCES, seq_rows(world), SEQ)
     known = {rid: values for rid, values in world.item_features.items() if rid <= len(world.items)}
@@ -195,7 +194,7 @@ def write_release(folder: Path, world: World = WORLD, pairs: bool = False) -> Pa
     users = [{"user_id": rid, **values} for rid, values in world.user_features.items()]
     write_table(folder, layouts.RELEASE_USERS, users, USERS)
     write_table(folder, layouts.RELEASE_CANDIDATES, candidate_rows(world), candidate_schema())
-    write_pickle(folder / layouts.INDEXER, indexer(world, pairs))
+    write_pickle(folder / layouts.INDEXER, indexer(world))
     if world.vectors:
         vectors = {str(oid): vector for oid, vector in world.vectors.items() if vector is not None}
         rows = [{"anonymous_cid": oid, "emb": vector.tolist()} for oid, vector in vectors.items()]

@@ -67,14 +67,6 @@ def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpu
     assert expected.candidates.values.tolist() == corpus.catalogue.oid[ROWS].tolist()
 
 
-def test_only_the_hold_out_has_targets(corpus: Corpus) -> None:
-    valid = split.hold_out(corpus.train, corpus.candidates, CONFIG.host, CONFIG.split, 0)
-    assert valid.target is not None
-    test = fold_of_test(corpus)
-    assert test.target is None
-    assert test.history(corpus.train).lengths.tolist() == [3, 3, 1]
-
-
 def test_fewer_than_ten_candidates_are_refused_before_anything_is_learned(corpus: Corpus) -> None:
     few = dataclasses.replace(corpus, candidates=Candidates(Rows(ROWS[:9])))
     with pytest.raises(UserError, match="has 9 candidates where each user is to get 10"):

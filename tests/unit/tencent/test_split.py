@@ -148,16 +148,19 @@ def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sequences", "message"),
+    ("kind", "sequences", "message"),
     [
-        (make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
-        (make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
-        (make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
+        ("time", make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
+        ("time", make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
+        ("time", make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
+        ("last", make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), "No user has two events"),
+        # 1 is seen already, 9 no candidate
+        ("last", make_sequences([(1, 1, 1), (1, 1, 2)], [(2, 1, 1), (9, 1, 2)]), "nothing can be held out"),
     ],
 )
-def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, message: str) -> None:
+def test_where_nothing_can_be_held_out_the_reason_is_named(kind: str, sequences: Sequences, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        hold_out(sequences)
+        hold_out(sequences, kind=kind)
 
 
 # --- by order ---
@@ -171,15 +174,7 @@ def test_where_times_say_nothing_the_last_event_of_each_is_asked_for() -> None:
     assert fold.unseen.tolist() == [True, True]
 
 
-def test_users_of_one_event_are_no_queries() -> None:
-    with pytest.raises(UserError, match="No user has two events"):
-        hold_out(make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), kind="last")
-
-
-def test_where_nobody_ends_on_a_new_candidate_nobody_can_be_asked() -> None:
-    repeated = make_sequences([(1, 1, 1), (1, 1, 2)], [(2, 1, 1), (9, 1, 2)])  # 1 is seen already, 9 no candidate
-    with pytest.raises(UserError, match="nothing can be held out"):
-        hold_out(repeated, kind="last")
+def test_where_nobody_ended_on_a_new_candidate_before_there_is_no_earlier_question() -> None:
     ends = make_sequences([(1, 1, 1), (1, 1, 2), (1, 1, 3), (3, 1, 4)])
     assert earlier(ends, hold_out(ends, kind="last"), kind="last") == []
 

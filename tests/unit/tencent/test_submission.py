@@ -68,12 +68,6 @@ def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
     assert submission.read_back(csv).users == submission.read_back(result).users == names
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file in its place")
-    with pytest.raises(UserError, match=r"taken/submission\.csv cannot be written"):
-        submission.write_submissions(USERS, Oids(ADS.reshape(-1)), tmp_path / "taken")
-
-
 def test_another_suffix_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     assert ".csv, .json, .u64bin" in refused(tmp_path / "result.txt")
     for suffix in (".csv", ".json", ".u64bin"):
@@ -161,22 +155,3 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
     truth.write_text("user,creative_id\nnobody,1\n")
     with pytest.raises(UserError, match="belong to different files"):
         submission.score_submission(written[0], truth)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("user,ad\nuser_a,1\n", "must have the columns"),
-        ("user,creative_id\n", "a row for each answer"),
-        ("user,creative_id\nuser_a,1\nuser_b,one\n", "line 3"),
-        ("user,creative_id\nuser_a,\n", "line 2"),
-        ("user,creative_id\nuser_a,1\nuser_a,2\n", "user user_a is on the lines 2 and 3; keep one"),
-        ("", "cannot be read"),
-        (None, "name the truth file"),
-    ],
-)
-def test_a_truth_file_that_is_none_is_refused(text: str | None, message: str, written: list[Path], truth: Path) -> None:
-    truth.write_text(text) if text is not None else truth.unlink()
-    with pytest.raises(UserError, match=message) as caught:
-        submission.score_submission(written[0], truth)
-    assert str(truth) in str(caught.value)

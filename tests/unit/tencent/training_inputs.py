@@ -1,59 +1,20 @@
 """Tiny sequences, settings and training inputs for the tests of the Tencent pipeline."""
 
-import msgspec
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
 from competitions.tencent.io import schema
-from competitions.tencent.lab.config import ModelSettings, TrainSettings
+from competitions.tencent.lab.config import ModelSettings, load_network
 from competitions.tencent.lab.forecast_table import ForecastTable
-from competitions.tencent.lab.training.inputs import ModelInputs, TrainingInputs
+from competitions.tencent.lab.training.inputs import TrainingInputs
 from competitions.tencent.sequences import whole
-from competitions.tencent.split import Fold
 
-MODEL = ModelSettings(
-    encoder="hstu",
-    score="cosine",
-    width=16,
-    blocks=2,
-    heads=2,
-    length=8,
-    ids=True,
-    id_buckets=0,
-    id_dropout=0.0,
-    features=True,
-    feature_dropout=0.0,
-    field_width=4,
-    feature_buckets=100,
-    embeddings=True,
-    actions=True,
-    condition=True,
-    times=True,
-    forecast=True,
-    kernel=False,
-    deep_tower=True,
-    dropout=0.0,
-)
-TRAIN = TrainSettings(
-    batch=8,
-    epochs=3,
-    rate=5e-3,
-    decay=0.0,
-    warmup=0.1,
-    clip=1.0,
-    loss="sampled_softmax",
-    temperature=0.1,
-    negatives=0,
-    even_share=0.5,
-    click_weight=1.0,
-    exposure_weight=1.0,
-    exposure_share=1.0,
-    word_weight=0.5,
-    levels=0,
-    codes=4,
-    processes=1,
-    checkpoint_s=1e9,
-)
+# Small, without dropout, and every event a target of the same weight.
+MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}
+MODEL |= {"id_dropout": 0.0, "feature_dropout": 0.0, "dropout": 0.0}
+TRAIN = {"batch": 8, "epochs": 3, "decay": 0.0, "warmup": 0.1, "temperature": 0.1, "negatives": 0, "processes": 1}
+TRAIN |= {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "word_weight": 0.5, "levels": 0}
+TRAIN |= {"codes": 4, "checkpoint_s": 1e9}
 
 
 def make_sequences(*histories: list[tuple[int, int, int]]) -> Sequences:
@@ -101,14 +62,15 @@ def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0, **sett
     vectors[0] = 0
     model = {name: value for name, value in settings.items() if name in ModelSettings.__struct_fields__}
     train = {name: value for name, value in settings.items() if name not in model}
+    network = load_network({"model": MODEL | model, "train": TRAIN | train})
     return TrainingInputs(
         history=whole(make_sequences(*histories)),
         users=make_users(users),
         catalogue=catalogue,
         embeddings=(Embedding("81", vectors),),
         semantic_ids=None,
-        model=msgspec.structs.replace(MODEL, **model),
-        train=msgspec.structs.replace(TRAIN, **train),
+        model=network.model,
+        train=network.train,
         seed=seed,
     )
 
@@ -117,10 +79,3 @@ def make_forecast(items: int, seed: int = 0) -> ForecastTable:
     """Random forecasts at the start of the users' histories, within and behind them."""
     table = np.random.default_rng(seed).standard_normal((3, items + 1)).astype(np.float16)
     return ForecastTable(np.array([1_000_000, 1_002_000, 1_004_000]), table)
-
-
-def make_model_inputs(
-    corpus: Corpus, fold: Fold, embeddings: tuple[Embedding, ...] = (), semantic_ids: Int64s | None = None
-) -> ModelInputs:
-    """The inputs of a fold."""
-    return ModelInputs(corpus, embeddings, fold, semantic_ids)

@@ -11,7 +11,6 @@ from common.day.answers import Answers, Example, rank_models
 from common.day.judged import Diagnostic, Insight, Sample, compare_rows, count_first, diagnose, measure_importance
 from common.day.judged import measure_drift as drift_of
 from common.engine.run import Run
-from common.learning.blending import standardise
 from common.learning.dataset import RankingDataset
 from common.learning.metrics import reciprocal_ranks
 from tests.unit.rankers import fit_rows
@@ -30,7 +29,7 @@ def draw_rows(seed: int, shift: float = 0.0) -> RankingDataset:
 
 
 def mix(weights: tuple[float, ...], scores: Any, sizes: Any) -> Any:
-    return standardise(scores, sizes) @ np.array(weights)
+    return scores @ np.array(weights)
 
 
 def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no_say() -> None:

@@ -46,7 +46,6 @@ STEPS = '''
 import math as maths
 from shop import helpers, whole
 from shop.helpers import Scale as Resize, Named, traced
-from shop.stars import *
 import shop.deep.inner
 
 WEIGHT = 10
@@ -69,7 +68,7 @@ def total(x: int, flag: Named = None):
     from shop.late import extra
     other = WEIGHT
     value: int = helpers.cap(x) + other + Resize().apply(x) + extra(x) + shop.deep.inner.depth(x)
-    value += helpers.TABLE["low"] + starred(x) + maths.floor(x) + getattr(whole, "any")(x)
+    value += helpers.TABLE["low"] + maths.floor(x) + getattr(whole, "any")(x)
     return CHOICES["double"](value) + (fast is None)
 
 def plain(x: Named) -> Named:
@@ -80,7 +79,6 @@ SOURCES = {
     "helpers": HELPERS,
     "steps": STEPS,
     "late": "def extra(x):\n    return more(x)\n\ndef more(x):\n    return x + 1\n",
-    "stars": "def starred(x):\n    return x\n\ndef idle(x):\n    return x\n",
     "whole": "def any(x):\n    return x\n",
     "deep/__init__": "",
     "deep/inner": "from ..late import more as again\n\ndef depth(x):\n    return again(x)\n",
@@ -128,7 +126,6 @@ def edit(root: Path, module: str, old: str, new: str) -> None:
         ("steps", "value: int =", "value: float ="),
         ("helpers", '"""Scales."""', '"""Scales a number."""'),
         ("helpers", '"""Helpers."""', '"""Other helpers."""\n'),
-        ("stars", "def idle(x):\n    return x", "def idle(x):\n    return 5"),
     ],
 )
 def test_an_edit_that_changes_nothing_reached_keeps_the_key(shop: Path, module: str, old: str, new: str) -> None:
@@ -155,7 +152,6 @@ def test_an_edit_that_changes_nothing_reached_keeps_the_key(shop: Path, module: 
         ("helpers", "size: int = 1", "size: float = 1"),
         ("helpers", "return function(*args)", "return -function(*args)"),
         ("late", "x + 1", "x + 2"),
-        ("stars", "def starred(x):\n    return x", "def starred(x):\n    return 5"),
         ("whole", "return x", "return -x"),
         ("deep/inner", "again(x)", "-again(x)"),
         ("deep/inner", "more as again", "extra as again"),

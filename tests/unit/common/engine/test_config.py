@@ -100,25 +100,24 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
         assert word.lower() in str(error.value).lower()
 
 
-def test_an_error_names_the_file_that_gave_the_value(base: Path, tmp_path: Path) -> None:
-    tuned = tmp_path / "tuned.toml"
-    for setting, sentence in (
-        ("window_days = 'long'", r"recall\.window_days in .*tuned\.toml .*expected int, got str"),
-        ("window = 1", r"no key recall\.window \(from .*tuned\.toml\).* recall\.window_days"),
-    ):
-        tuned.write_text(f"[recall]\n{setting}\n")
-        with pytest.raises(UserError, match=sentence):
-            load(Config, [base, tuned])
-
-
-def test_a_missing_file_a_missing_key_and_bad_toml_are_named(tmp_path: Path) -> None:
-    file = tmp_path / "config.toml"
-    for text, sentence in (
-        (None, r"config\.toml cannot be read"),
-        ("[recall]\ndecay = 1.0\n", "lacks seed"),
-        ("seed = \n", r"config\.toml is not valid TOML.*line 1"),
-    ):
-        if text is not None:
-            file.write_text(text)
-        with pytest.raises(UserError, match=sentence):
-            load(Config, [file])
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, r"config\.toml cannot be read"),
+        ({"config": "[recall]\ndecay = 1.0"}, "lacks seed"),
+        ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
+        (
+            {"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"},
+            r"recall\.window_days in .*tuned\.toml .*expected int, got str",
+        ),
+        (
+            {"config": "seed = 1", "tuned": "[recall]\nwindow = 1"},
+            r"no key recall\.window \(from .*tuned\.toml\).* recall\.window_days",
+        ),
+    ],
+)
+def test_an_error_names_the_file_that_gave_the_value(tmp_path: Path, files: dict[str, str], sentence: str) -> None:
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        load(Config, [tmp_path / "config.toml", tmp_path / "tuned.toml"])

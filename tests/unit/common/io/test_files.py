@@ -7,11 +7,6 @@ import pytest
 from common.engine.errors import UserError
 from common.engine.step_key import Digests
 from common.io.files import hint_where, refuse_folder, require_file
-from competitions.flight.io import parquet
-from competitions.mgtv.io import csv_reader
-from competitions.mgtv.io import folder as mgtv_folder
-from competitions.news.io import reader
-from competitions.tencent.io import folder as tencent_folder
 
 
 def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
@@ -20,21 +15,8 @@ def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
     for refuse in (refuse_folder, require_file):
         with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; get it there"):
             refuse(path, "get it there")
-    for required in (parquet.require_file, csv_reader.require_file, reader.require_file):
-        with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; put the"):
-            required(path)
     with pytest.raises(UserError, match=r"x\.csv is a directory, not a file"):
         Digests(tmp_path / "digests.json").digest(path)
-
-
-def test_a_log_of_mgtv_or_a_file_of_tencent_that_is_a_folder_is_not_passed_over(tmp_path: Path) -> None:
-    log = tmp_path / "01.did_show_data" / "day01" / "did_show_data01.csv"
-    log.mkdir(parents=True)
-    with pytest.raises(UserError, match="is a directory, not a file"):
-        mgtv_folder._find_logs(log.parent.parent, "did_show_data{day}.csv")
-    (tmp_path / "train" / "seq.jsonl").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"seq\.jsonl is a directory, not a file"):
-        tencent_folder.locate(tmp_path)
 
 
 def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:

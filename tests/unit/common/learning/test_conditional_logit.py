@@ -177,7 +177,9 @@ def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clippe
 # --- rounds ---
 
 
-def test_validation_ends_the_fit_where_its_likelihood_is_best() -> None:
+def test_validation_ends_the_fit_where_its_likelihood_is_best_after_its_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     train, valid = plant(25, [1.0, *[0.0] * 11], 30), plant(300, [1.0, *[0.0] * 11], 40)
     early, late = fit_logit(train, valid, 0.0, 200, 20), fit_logit(train, None, 0.0, 200)
     assert early.rounds < late.rounds
@@ -186,20 +188,15 @@ def test_validation_ends_the_fit_where_its_likelihood_is_best() -> None:
     assert early.rounds == 1 + int(np.argmax(judged))
     np.testing.assert_array_equal(early.weights, each[early.rounds - 1].weights)
     assert max(judged) > judged[-1] + 0.05
-
-
-def test_patience_is_how_long_a_fit_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    train, valid = plant(25, [1.0, *[0.0] * 11], 30), plant(300, [1.0, *[0.0] * 11], 40)
-    judged: list[float] = []
+    seen: list[float] = []
     likelihood = conditional_logit._Choices.likelihood
 
     def spy(choices: conditional_logit._Choices, weights: Array) -> float:
-        judged.append(likelihood(choices, weights))
-        return judged[-1]
+        seen.append(likelihood(choices, weights))
+        return seen[-1]
 
     monkeypatch.setattr(conditional_logit._Choices, "likelihood", spy)
-    assert len(judged) == 0
-    assert fit_logit(train, valid, 0.0, 200, 3).rounds == len(judged) - 3 == 1 + int(np.argmax(judged))
+    assert fit_logit(train, valid, 0.0, 200, 3).rounds == len(seen) - 3 == 1 + int(np.argmax(seen))
 
 
 def test_a_negative_penalty_is_refused() -> None:

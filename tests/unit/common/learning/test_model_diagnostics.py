@@ -67,26 +67,20 @@ def test_planted_feature_loses_the_score_and_noise_nothing() -> None:
 
 
 def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
-    """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score."""
+    """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score; so would gaps."""
     rows = plant()
+    rows.features[: PER_QUERY * 20, 2] = np.nan
     seen = []
 
     def watch(features: Matrix) -> NDArray[np.float64]:
-        seen.append(features[:, 2].copy())
-        return score(features)
+        seen.append(np.nan_to_num(features[:, 2], nan=-9))
+        return score(np.nan_to_num(features))
 
     assert permute(watch, rows, metric, ["of_query"])["of_query"] == (0.0, 0.0)
     moved = seen[1].reshape(QUERIES, PER_QUERY)
     assert (moved == moved[:, :1]).all()
-    assert sorted(moved[:, 0]) == sorted(rows.features[::PER_QUERY, 2])
-    assert (seen[1] != rows.features[:, 2]).mean() > 0.8
-
-
-def test_a_feature_that_is_missing_in_whole_queries_is_one_of_the_query() -> None:
-    rows = plant()
-    rows.features[: PER_QUERY * 20, 2] = np.nan
-    scores = permute(lambda features: np.nan_to_num(score(features)), rows, metric, ["of_query"])
-    assert np.isfinite(scores["of_query"].mean)
+    assert sorted(moved[:, 0]) == sorted(seen[0][::PER_QUERY])
+    assert (seen[1] != seen[0]).mean() > 0.6
 
 
 def test_importance_measures_the_strongest_features_only() -> None:

@@ -171,13 +171,6 @@ def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     }
 
 
-def test_the_table_is_left_beside_the_run(climbed: Climbed) -> None:
-    written = climbed.run.written["ladder.json"]
-    assert (written["rows"], written["metric"]) == (climbed.rows, "HitRate@3")
-    assert "folds of whole sessions" in written["title"]
-    assert (climbed.run.folder / "ladder.svg").exists()
-
-
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
     """A fold that judges sessions of as many options each."""
     size = len(labels) // len(sessions)

@@ -156,19 +156,15 @@ def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS)
     return cast(Outcome, SimpleNamespace(choice=choice, names=names, **values))
 
 
-def test_without_a_baseline_the_variants_are_of_the_blended_models_alone() -> None:
-    variants = export.list_variants(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), load_config([]))
-    assert [variant.folder for variant in variants] == ["whole", "half", "quarter", "one", "one-half"]
-    assert [variant.share for variant in variants] == [1, 0.5, 0.25, 1, 0.5]
-    assert {index for variant in variants for index in variant.rankers} == {0, 1}
-    assert {variant.blend.blocks for variant in variants} == {BLOCKS}
-    assert {variant.rankers for variant in variants if variant.folder.startswith("one")} == {(1,)}  # the best alone
-
-
-def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -> None:
-    config = load_config(["baseline.fit=true"])
-    names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
-    *_, best, half, baseline = export.list_variants(outcome_of(BLEND, names), config)
-    assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
-    assert baseline.blend.blocks == ("public",)
-    assert best.rankers == half.rankers == (1,)
+def test_the_variants_are_of_the_blended_models_then_of_the_baseline_where_it_was_fitted() -> None:
+    names = ["lightgbm_softmax", "xgboost_softmax"]
+    folders = ["whole", "half", "quarter", "one", "one-half"]
+    for given, more in (([], []), (["baseline.fit=true"], ["baseline"])):
+        variants = export.list_variants(outcome_of(BLEND, [*names, *more]), load_config(given))
+        assert [variant.folder for variant in variants] == [*folders, *more]
+        assert {index for variant in variants[:5] for index in variant.rankers} == {0, 1}
+        assert [variant.share for variant in variants[:5]] == [1, 0.5, 0.25, 1, 0.5]
+        assert {variant.blend.blocks for variant in variants[:5]} == {BLOCKS}
+        assert [variant.rankers for variant in variants[3:5]] == [(1,), (1,)]  # the best alone
+    baseline = variants[-1]
+    assert (baseline.rankers, baseline.share, baseline.blend.blocks) == ((2,), 1.0, ("public",))

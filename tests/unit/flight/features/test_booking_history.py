@@ -16,16 +16,16 @@ from competitions.flight.features.booking_history import (
     History,
     build_history,
     collect_bookings,
-    count_offers,
 )
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
+from competitions.flight.split import DAY_MS, Snapshots
 from tests.unit.flight.flight_world import (
     START,
     Search,
     assert_column,
     by_session,
     draw_searches,
+    look_back,
     make_searches,
     option,
     search,
@@ -64,11 +64,6 @@ def test_offers_are_shares_of_the_sessions_options() -> None:
     assert log.offers["carrier_route"]["session"].unique().to_list() == [0]  # no route, nothing of it
 
 
-def test_sessions_without_a_booking_offer_nothing() -> None:
-    log = collect_bookings(make_searches(search(booked=None), search()))
-    assert {frame["session"].to_list()[0] for frame in log.offers.values()} == {1}
-
-
 def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     searches = draw_searches(3, count=8)
     whole = collect_bookings(searches)
@@ -97,15 +92,6 @@ def test_a_lift_compares_bookings_with_random_choice() -> None:
     assert back.rows() == [(3, 0, 2, 0)]  # the way back has one carrier, booked as often as offered
 
 
-def test_offers_without_a_key_are_no_offers() -> None:
-    options = pl.DataFrame(
-        {"session": [0, 0, 1], "size": [2, 2, 1], "out_carrier": [3, None, 3], "chosen": [0.0, 1.0, 1.0]}
-    )
-    table = count_offers(options, ("out_carrier",))
-    assert table.columns == ["session", "out_carrier", "offered", "booked"]
-    assert table.rows() == [(0, 3, 0.5, 0), (1, 3, 1, 1)]
-
-
 # --- an oracle ---
 
 
@@ -130,9 +116,7 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
-    as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
-    snapshots = take_snapshots(sessions, as_of)
-    past = build_history(collect_bookings(searches), snapshots)
+    past = look_back(searches, pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))[1]
     for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
         seen = set(sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))["session"])
         assert seen
@@ -148,15 +132,6 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
 
 
 # --- what a snapshot must not see ---
-
-
-def test_each_snapshot_knows_its_own_bookings_only() -> None:
-    searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
-    as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
-    past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))
-    profiles = past.lifts["carrier_profile"].select("snapshot", "profile", "times")
-    assert profiles.rows() == [(1, 1, 1), (2, 1, 2), (2, 2, 1)]
-    assert past.lifts["carrier"].select("snapshot", "times").rows() == [(1, 1), (2, 3)]
 
 
 def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -22,7 +21,6 @@ from tests.unit.flight.flight_world import (
     draw_searches,
     known,
     make_searches,
-    option,
     search,
 )
 
@@ -139,17 +137,3 @@ def expect_pair(session: Row, options: Sequence[Row]) -> list[Row]:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_feature_of_the_pair_is_what_the_oracle_says(seed: int) -> None:
     check_block(draw_searches(seed, count=60), "pair", expect_pair)
-
-
-def test_programmes_are_those_of_the_searchs_own_traveller() -> None:
-    rows = [option(out_carrier=1, back_carrier=2), option(out_carrier=2, back_carrier=3)]
-    table = make(make_searches(search(*rows, loyalty=(1,)), search(*rows, loyalty=(2,)), search(*rows)), "pair")
-    assert table["pair_out"].to_list() == [1, 0, 0, 1, 0, 0]
-    assert table["pair_back"].to_list() == [0, 0, 1, 0, 0, 0]
-    assert table["pair_own_programme"].to_list() == [1, 0, 1, 1, None, None]
-
-
-def test_nobody_in_a_programme_is_no_trouble() -> None:
-    table = make(make_searches(search(), search()), "pair")
-    assert table["pair_out"].to_list() == [0] * 4
-    assert np.isnan(table["pair_own_programme"].cast(pl.Float64).fill_null(np.nan).to_numpy()).all()

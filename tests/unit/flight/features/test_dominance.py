@@ -34,25 +34,20 @@ def count_plainly(rows: Rows) -> list[float | None]:
     ]
 
 
-def test_an_option_is_dominated_by_those_no_worse_in_both_and_better_in_one() -> None:
-    assert count([(1, 1), (1, 2), (2, 1), (2, 2), (0, 9)]) == [0, 1, 1, 3, 0]
-
-
-def test_equals_do_not_dominate_each_other() -> None:
-    assert count([(1, 1), (1, 1), (2, 3), (1, 1), (2, 3)]) == [0, 0, 3, 0, 3]
-
-
-def test_a_missing_value_dominates_none_and_has_no_count() -> None:
-    assert count([(None, 0), (2, 2), (0, None), (1, 1), (None, None)]) == [None, 1, None, 0, None]
-
-
-def test_searches_are_kept_apart() -> None:
-    assert count([(1, 1), (2, 2)], [(3, 3), (2, 2), (9, 9)], [(5, 5)]) == [0, 1, 1, 0, 2, 0]
-
-
-def test_nothing_is_counted_among_nothing() -> None:
-    assert count() == []
-    assert count([(None, 1.0)]) == [None]
+@pytest.mark.parametrize(
+    ("sessions", "expected"),
+    [
+        ([[(1, 1), (1, 2), (2, 1), (2, 2), (0, 9)]], [0, 1, 1, 3, 0]),
+        ([[(1, 1), (1, 1), (2, 3), (1, 1), (2, 3)]], [0, 0, 3, 0, 3]),  # equals do not dominate each other
+        ([[(None, 0), (2, 2), (0, None), (1, 1), (None, None)]], [None, 1, None, 0, None]),
+        ([[(1, 1), (2, 2)], [(3, 3), (2, 2), (9, 9)], [(5, 5)]], [0, 1, 1, 0, 2, 0]),
+        ([], []),
+    ],
+)
+def test_an_option_is_dominated_by_those_no_worse_in_both_and_better_in_one(
+    sessions: list[Rows], expected: list[Value]
+) -> None:
+    assert count(*sessions) == expected
 
 
 values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.5, 70.25]))

@@ -6,19 +6,18 @@ from typing import Any
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
-from competitions.flight.features.booking_history import LIFTS, History, build_history, collect_bookings
-from competitions.flight.features.build import build_features
-from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
+from competitions.flight.features.booking_history import LIFTS
+from competitions.flight.split import DAY_MS
 from tests.unit.flight.flight_world import (
     START,
     Row,
     Search,
     assert_column,
+    build_seen,
     by_session,
     draw_searches,
+    look_back,
     make_searches,
     option,
     search,
@@ -29,12 +28,7 @@ TIMES = ("carrier_profile", *(name for name in LIFTS if name.startswith(("habit"
 
 def compare(*searches: Search, moment: float, block: str = "lift") -> pl.DataFrame:
     """The features of a block of all options, everybody looking back from ``moment`` (days)."""
-    made = make_searches(*searches)
-    as_of = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
-    snapshots = take_snapshots(made.sessions, as_of)
-    frame = build_features(
-        made, 0, len(searches), snapshots.assigned, build_history(collect_bookings(made), snapshots), [block]
-    )
+    frame = build_seen(make_searches(*searches), pl.lit(START + round(moment * DAY_MS)), block)
     return frame.rename(lambda name: name.removeprefix(f"{block}_"))
 
 
@@ -77,15 +71,6 @@ def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> Non
     assert "carrier_pair_route_times" not in table.columns
 
 
-def test_nothing_is_known_of_an_incomplete_key() -> None:
-    rows = [option(back_carrier=None, price=90.0), option(back_carrier=3)]
-    earlier = [search(*rows, day=day, booked=1) for day in (0, 1)]
-    table = compare(*earlier, search(*rows, day=3), search(*rows, day=3, route=None), moment=2)[-4:]
-    liked = math.log(4 / 3)
-    assert_column(table["back_carrier_route"], [0, liked, 0, 0])
-    assert_column(table["carrier_pair_route"], [0, liked, 0, 0])
-
-
 # --- an oracle ---
 
 
@@ -114,43 +99,15 @@ def expect_lifts(session: Row, options: Sequence[Row], lifts: dict[str, Any]) ->
 @pytest.mark.parametrize("seed", range(2))
 def test_every_lift_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
-    moments = [START + day * DAY_MS for day in (9, 20)] * 30
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
-    past = build_history(collect_bookings(searches), snapshots)
-    lifts = find_rows(past.lifts, dict(LIFTS))
+    moments = pl.Series([START + day * DAY_MS for day in (9, 20)] * 30)
+    lifts = find_rows(look_back(searches, moments)[1].lifts, dict(LIFTS))
     expected: list[Row] = []
     for number, (session, options) in enumerate(by_session(searches)):
         expected += expect_lifts(session | {"snapshot": number % 2}, options, lifts)
-    table = build_features(searches, 0, 60, snapshots.assigned, past, ["lift"])
+    table = build_seen(searches, moments, "lift")
     assert set(table.columns) == {f"lift_{name}" for name in expected[0]}
     for name in expected[0]:
         assert_column(table[f"lift_{name}"], [row[name] for row in expected])
 
 
 # --- what must not be seen ---
-
-
-def rebook(searches: Searches, changed: pl.Series) -> Searches:
-    other = (pl.col("booked").fill_null(0) + 1) % pl.col("size")
-    booked = pl.when(changed).then(other).otherwise("booked").cast(pl.Int32)
-    return Searches(searches.sessions.with_columns(booked), searches.options)
-
-
-@pytest.mark.parametrize("block", ["lift", "tariff", "taste"])
-def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_one_does(block: str) -> None:
-    searches = draw_searches(4, count=40, longest=4)
-    times = searches.sessions["time"]
-    moment = int(times.sort()[25])
-    snapshots: Snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(moment)))
-
-    def features(given: Searches) -> pl.DataFrame:
-        past: History = build_history(
-            collect_bookings(given),
-            take_snapshots(given.sessions, given.sessions.select("session", until=pl.lit(moment))),
-        )
-        return build_features(given, 0, 40, snapshots.assigned, past, [block])
-
-    plain = features(searches)
-    assert_frame_equal(features(rebook(searches, times >= moment)), plain)
-    with pytest.raises(AssertionError):
-        assert_frame_equal(features(rebook(searches, times < moment)), plain)

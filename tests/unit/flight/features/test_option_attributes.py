@@ -4,7 +4,6 @@ import math
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from tests.unit.flight.flight_world import (
@@ -12,7 +11,6 @@ from tests.unit.flight.flight_world import (
     ONE_WAY,
     Row,
     assert_column,
-    draw_searches,
     make_searches,
     option,
     search,
@@ -33,21 +31,6 @@ def test_prices_within_a_session_by_hand() -> None:
     assert_column(table["position"], range(5))
 
 
-def test_a_session_of_one_option_is_its_own_cheapest() -> None:
-    table = attributes(option(price=300.0, out_segments=2))
-    for name in ("price_rank", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
-        assert table[name].to_list() == [0], name
-
-
-def test_sessions_do_not_see_each_other() -> None:
-    searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
-    table = add_attributes(searches.options)
-    assert table["price_rank"].to_list() == [0, 1, 0]
-    assert table["position"].to_list() == [0, 1, 0]
-    assert table["fare_level"].to_list() == [0, 1, 0]
-    assert table["itinerary"].n_unique() == 2
-
-
 def test_duration_and_segments_are_sums_over_the_legs() -> None:
     table = attributes(
         option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
@@ -66,18 +49,6 @@ def test_duration_and_segments_are_sums_over_the_legs() -> None:
 )
 def test_direct_means_one_segment_each_way(out: int, back: int | None, direct: bool) -> None:
     assert attributes(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
-
-
-def test_hours_are_those_of_the_local_clock() -> None:
-    midnight = NOON - 720
-    table = attributes(
-        option(out_departure=midnight, out_arrival=midnight + 1439, back_departure=midnight + 1441),
-        option(**ONE_WAY | {"out_departure": midnight + 2 * 1440 + 90}),
-    )
-    assert_column(table["out_hour"], [0, 1.5])
-    assert_column(table["out_arrival_hour"], [1439 / 60, 13.5])
-    assert_column(table["back_hour"], [1 / 60, None])
-    assert_column(table["back_arrival_hour"], [13.5, None])
 
 
 def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:
@@ -141,14 +112,6 @@ def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     assert len(set(itinerary[1:])) == len(rows) - 1
 
 
-def test_legs_in_exchange_are_another_itinerary() -> None:
-    out, back = ({"departure": NOON, "flight": 1}, {"departure": NOON + 9000, "flight": 2})
-    there = {f"out_{name}": value for name, value in out.items()} | {f"back_{k}": v for k, v in back.items()}
-    again = {f"back_{name}": value for name, value in out.items()} | {f"out_{k}": v for k, v in back.items()}
-    rows = [option(**columns, out_arrival=NOON, back_arrival=NOON) for columns in (there, again)]
-    assert attributes(*rows)["itinerary"].n_unique() == 2
-
-
 def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> None:
     table = attributes(
         option(price=300.0),
@@ -191,13 +154,3 @@ def test_the_options_of_a_run_of_sessions() -> None:
     searches = make_searches(*(search(*[option()] * size) for size in (2, 1, 3, 1)))
     for first, last, rows in ((0, 4, range(7)), (1, 3, range(2, 6)), (2, 3, range(3, 6)), (3, 4, [6])):
         assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
-
-
-def test_slices_have_the_attributes_of_the_whole() -> None:
-    searches = draw_searches(8)
-    parts = [
-        add_attributes(take_options(searches.options, searches.sessions, first, last))
-        for first, last in slice_sessions(searches.sessions, 10)
-    ]
-    assert len(parts) > 5
-    assert_frame_equal(pl.concat(parts), add_attributes(searches.options))

@@ -13,7 +13,6 @@ from scipy.optimize import minimize
 
 from competitions.flight.features import preferences
 from competitions.flight.features.booking_history import build_history, collect_bookings
-from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.preferences import (
     LEVELS,
@@ -25,9 +24,18 @@ from competitions.flight.features.preferences import (
     fit_deviations,
     fit_weights,
 )
-from competitions.flight.io.reader import Searches
 from competitions.flight.split import take_snapshots
-from tests.unit.flight.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
+from tests.unit.flight.flight_world import (
+    DAY_MS,
+    NOON,
+    START,
+    Search,
+    build_seen,
+    look_back,
+    make_searches,
+    option,
+    search,
+)
 
 K = len(NAMES)
 PRICE = NAMES.index("price")
@@ -136,13 +144,6 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     np.testing.assert_array_equal(chosen(*large[7:9]).x, sampled.x[7:9])
 
 
-def test_choices_stand_in_order_of_time() -> None:
-    searches = (pricey(100, 200, booked=1, day=3), pricey(100, 400, booked=1, day=1), pricey(100, 800, booked=1, day=2))
-    choices = chosen(*searches)
-    assert choices.sessions["session"].to_list() == [1, 2, 0]
-    assert choices.x[:, 0, PRICE].tolist() == pytest.approx([2 * math.log(n) for n in (4, 8, 2)])
-
-
 # --- the law ---
 
 
@@ -208,29 +209,13 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
-def test_many_steps_lead_to_the_highest_posterior() -> None:
-    choices, weights = drawn(8, count=80)
-    own = weights + np.where(np.arange(K) == 2, 1.5, 0)
-    level = Level((), 5.0, 12)
-    fitted = fit_deviations(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
-
-    def loss(d: NDArray[np.float64]) -> float:
-        utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
-        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
-        return float(total.sum() + 2.5 * d @ d)
-
-    assert fitted == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
-
-
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
     """Searches from the day ``first`` on, one an hour."""
     return [pricey(100, 150, 220, booked=booked, day=first + hour / 24, **session) for hour in range(count)]
 
 
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
-    made = make_searches(*searches)
-    as_of = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
-    return build_history(collect_bookings(made), take_snapshots(made.sessions, as_of)).preferences
+    return look_back(make_searches(*searches), pl.lit(START + 999 * DAY_MS))[1].preferences
 
 
 def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
@@ -280,12 +265,6 @@ def test_each_snapshot_knows_its_own_bookings_only() -> None:
 # --- the block ---
 
 
-def taste(searches: Searches, until: int) -> pl.DataFrame:
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    past = build_history(collect_bookings(searches), snapshots)
-    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, ["taste"])
-
-
 def test_the_block_by_an_oracle() -> None:
     late = [option(price=100.0), option(price=130.0, out_departure=NOON + 360), option(price=140.0, out_duration=200)]
     searches = make_searches(
@@ -295,10 +274,8 @@ def test_the_block_by_an_oracle() -> None:
         pricey(80, 300, 90, booked=1, day=2, company=2, profile=1, route=None),
         search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
-    until = START + DAY_MS
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    known = build_history(collect_bookings(searches), snapshots).preferences
-    frame = taste(searches, until)
+    until = pl.lit(START + DAY_MS)
+    known, frame = look_back(searches, until)[1].preferences, build_seen(searches, until, "taste")
     for name, weights in (
         (-2, ["everybody", "company", "profile"]),  # no route: no habit
         (-1, ["everybody"]),  # neither the company nor the traveller is known
@@ -321,7 +298,8 @@ def test_the_block_by_an_oracle() -> None:
 
 
 def test_without_a_past_every_option_is_alike() -> None:
-    frame = taste(make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1)), START)
+    searches = make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1))
+    frame = build_seen(searches, pl.lit(START), "taste")
     assert frame.select("taste_everybody", "taste_total").to_numpy().any() == np.False_
     assert frame["taste_rank"].to_list() == [1] * 4
     assert np.exp(frame["taste_log_chance"].to_numpy()) == pytest.approx(0.5)

@@ -6,11 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from competitions.flight.features.public import LEG_COLUMNS, RULES, SESSION
 from tests.unit.flight.features.test_build import make
-from tests.unit.flight.features.test_history_features import compare
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
@@ -132,12 +130,3 @@ def test_ties_share_the_middle_rank_and_prices_are_compared_with_the_median() ->
 def test_one_option_is_its_own_cheapest_and_has_no_spread() -> None:
     assert_column(public(FIRST)["price_from_median"], [0])
     assert_column(public(FIRST)["price_place"], [1])
-
-
-def test_earlier_bookings_are_not_looked_at() -> None:
-    rows = (FIRST, SECOND)
-    one, other = (
-        compare(search(*rows, booked=booked), search(*rows, day=9), moment=8, block="public") for booked in (0, 1)
-    )
-    assert_frame_equal(one, other)
-    assert_frame_equal(one[-2:], public(*rows))

@@ -7,15 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.flight.features.booking_history import build_history, collect_bookings
-from competitions.flight.features.build import build_features
-from competitions.flight.split import DAY_MS, take_snapshots
+from competitions.flight.split import DAY_MS
 from tests.unit.flight.features.test_history_features import compare
 from tests.unit.flight.flight_world import (
     START,
     Row,
     Search,
     assert_column,
+    build_seen,
+    look_back,
     make_searches,
     option,
     search,
@@ -76,12 +76,6 @@ def test_a_search_beside_earlier_bookings_by_hand() -> None:
     assert sorted(table.columns) == sorted(expected)
     for name, values in expected.items():
         assert_column(table[name], values)
-
-
-def test_bookings_from_the_snapshots_moment_on_tell_nothing() -> None:
-    late = [search(*LIST, day=8 + number, booked=2) for number in range(3)]
-    for name, values in LOOK_BACK.items():
-        assert_column(tariff(*late, search(*LIST, day=9))[name], [0] * len(values))
 
 
 # --- one rule each ---
@@ -146,9 +140,6 @@ def test_searches_do_not_see_each_other() -> None:
 
 def test_a_log_without_codes_has_the_same_columns() -> None:
     nobody = make_searches(search(PLAIN, PLAIN), search(PLAIN, day=9))
-    as_of = nobody.sessions.select("session", until=pl.lit(START + 8 * DAY_MS))
-    snapshots = take_snapshots(nobody.sessions, as_of)
-    past = build_history(collect_bookings(nobody), snapshots)
-    table = build_features(nobody, 0, 2, snapshots.assigned, past, ["tariff"])
-    assert table.columns == [f"tariff_{name}" for name in beside(*LIST).columns]
-    assert past.lifts["company_tariff"].height == 0
+    until = pl.lit(START + 8 * DAY_MS)
+    assert build_seen(nobody, until, "tariff").columns == [f"tariff_{name}" for name in beside(*LIST).columns]
+    assert look_back(nobody, until)[1].lifts["company_tariff"].height == 0

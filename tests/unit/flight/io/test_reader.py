@@ -9,8 +9,7 @@ import pytest
 
 from competitions.flight.io import reader
 from competitions.flight.io.options import parse_duration, parse_minute
-from competitions.flight.io.schema import TRAIN
-from tests.unit.flight.flight_rows import CODES, NO_CODE, Row, no_leg, option, segment, table, write_test, write_train
+from tests.unit.flight.flight_rows import CODES, NO_CODE, Row, no_leg, option, segment, write_test, write_train
 
 # 15 June 2024 is day 19,889 since 1970.
 JUNE_15 = 19_889 * 1440
@@ -194,15 +193,6 @@ def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(t
         *(("a", 3, 0, 2), ("b", 2, 3, 0), ("c", 2, 5, 0)),
     ]
     assert [(note.what, note.rows) for note in searches.notes] == [("sessions whose rows do not stand together", 3)]
-
-
-def test_row_groups_leave_no_trace(tmp_path: Path) -> None:
-    rows = [option(i, f"s{i // 7}", totalPrice=1.0 + i, selected=int(i % 7 == 3)) for i in range(70)]
-    whole = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
-    table(rows).write_parquet(tmp_path / TRAIN, row_group_size=4)
-    split = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert whole.options.equals(split.options)
-    assert whole.sessions.equals(split.sessions)
 
 
 # --- parsing ---

@@ -1,5 +1,7 @@
-"""The flight reader: which segments count, the codes learned on the train file, the two files."""
+"""The flight reader: which segments count, the codes learned on the train file, what it refuses and how it says so."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.flight.io import reader
-from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TEST, TRAIN, required
+from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TRAIN, required
 from tests.unit.flight.flight_rows import (
     CODES,
     Row,
@@ -119,34 +121,134 @@ def test_more_names_than_a_code_can_hold_are_refused(tmp_path: Path, monkeypatch
 # --- files ---
 
 
-def test_locate_finds_both_files(tmp_path: Path) -> None:
-    train, test = write_train(tmp_path, two_sessions()), write_test(tmp_path, two_sessions())
-    assert reader.locate(tmp_path) == reader.RawFiles(train, test)
-
-
-@pytest.mark.parametrize("name", [TRAIN, TEST])
-def test_a_missing_file_says_which_where_and_whence(tmp_path: Path, name: str) -> None:
-    write_train(tmp_path, two_sessions())
-    write_test(tmp_path, two_sessions())
-    (tmp_path / name).unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing from .*data/flight/raw.*RAW=DIR.*aeroclub-recsys-2025"):
-        reader.locate(tmp_path)
-    (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match=rf"{name} is a directory"):
-        reader.locate(tmp_path)
-
-
-def test_one_session_in_both_files_is_refused(tmp_path: Path) -> None:
-    train = reader.read_searches(write_train(tmp_path, two_sessions()), CODES, labelled=True)
-    test = reader.read_searches(write_test(tmp_path, [option(1, "z"), option(2, "b")]), CODES, labelled=False)
-    with pytest.raises(UserError, match=r"1 session\(s\) are in both train.parquet and test.parquet \(first: 'b'\)"):
-        reader.refuse_shared(train, test)
-    reader.refuse_shared(train, reader.read_searches(write_test(tmp_path, [option(1, "z")]), CODES, labelled=False))
-
-
 def test_the_layout_is_the_hosts() -> None:
     """127 columns in train.parquet with its index, 126 in test.parquet."""
     assert len(LAYOUT) == 127
     assert len(required(labelled=True)) == 126
     assert set(required(labelled=True)) - set(required(labelled=False)) == {SELECTED}
     assert INDEX not in required(labelled=True)
+
+
+def refusal(path: Path, labelled: bool = True) -> str:
+    """Read ``path`` and return the sentence that refuses it."""
+    with pytest.raises(UserError) as caught:
+        reader.read_searches(path, CODES, labelled)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def refuse_frame(folder: Path, frame: pl.DataFrame) -> str:
+    frame.write_parquet(folder / TRAIN)
+    return refusal(folder / TRAIN)
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"Id,ranker_id\n1,a\n",
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: data[:4] + data[-8:],
+        lambda data: data[:4] + bytes(len(data) // 2) + data[4 + len(data) // 2 :],
+    ],
+)
+def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = write_train(tmp_path, two_sessions())
+    path.write_bytes(damage(path.read_bytes()))
+    assert "cannot be read as a parquet file" in refusal(path)
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file.*download it again"):
+        reader.learn_codes(path)
+
+
+# --- columns ---
+
+
+@pytest.mark.parametrize("name", [*tuple(LAYOUT)[:-1:11], "ranker_id", "legs1_segments3_cabinClass", SELECTED])
+def test_a_missing_column(tmp_path: Path, name: str) -> None:
+    table(two_sessions()).drop(name).write_parquet(tmp_path / TRAIN)
+    with pytest.raises(UserError, match=f"lacks the column '{name}'; "):
+        reader.learn_codes(tmp_path / TRAIN)
+
+
+def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
+    sentence = refuse_frame(tmp_path, table(two_sessions()).rename({"ranker_id": "rankerId"}).drop("taxes"))
+    assert "lacks the column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "expected"),
+    [
+        ("totalPrice", pl.String, "the type is String where a number is expected (Float64)"),
+        ("Id", pl.String, "the type is String where a whole number is expected (Int64)"),
+        ("selected", pl.Boolean, "the type is Boolean where a whole number is expected (Int64)"),
+        ("legs0_segments2_seatsAvailable", pl.Boolean, "the type is Boolean where a number is expected (Float64)"),
+        ("isVip", pl.Int8, "the type is Int8 where true or false is expected (Boolean)"),
+        ("requestDate", pl.Date, "the type is Date where a date and time without a time zone is expected"),
+        ("requestDate", pl.Int64, "the type is Int64 where a date and time without a time zone is expected"),
+        ("requestDate", pl.Datetime("us", "UTC"), "UTC"),
+        ("legs0_departureAt", pl.Datetime, "where text is expected (String)"),
+        ("legs1_segments0_flightNumber", pl.Int64, "the type is Int64 where text is expected (String)"),
+        ("pricingInfo_passengerCount", pl.String, "the type is String where a whole number is expected (Int64)"),
+    ],
+)
+def test_a_column_of_another_type(tmp_path: Path, name: str, dtype: Any, expected: str) -> None:
+    frame = table(two_sessions())
+    changed = (
+        frame[name].str.to_datetime() if dtype == pl.Datetime and name != "requestDate" else frame[name].cast(dtype)
+    )
+    assert f"column '{name}': " in (sentence := refuse_frame(tmp_path, frame.with_columns(changed)))
+    assert expected in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("companyID", 500.5), ("Id", 2.0**60), ("corporateTariffCode", 0.1), ("selected", math.inf)]
+)
+def test_a_float_that_is_no_whole_number(tmp_path: Path, name: str, value: float) -> None:
+    frame = table(two_sessions())
+    changed = pl.when(pl.int_range(pl.len()) == 1).then(value).otherwise(pl.col(name).cast(pl.Float64)).alias(name)
+    assert f"column '{name}': {value} is not a whole number" in refuse_frame(tmp_path, frame.with_columns(changed))
+
+
+# --- values ---
+
+
+NEVER_NULL = ("ranker_id", "requestDate", "Id", "profileId", "companyID")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        *((name, {1: None}, f"column '{name}': 1 row(s) have no value, the first is row 1") for name in NEVER_NULL),
+        ("ranker_id", {2: ""}, "column 'ranker_id': 1 row(s) have no value, the first is row 2"),
+        ("Id", {0: 5, 1: 6, 2: 6}, "the Id 6 is on the rows 1 and 2"),
+        ("Id", {0: 7, 1: 6, 2: 7}, "the Id 7 is on the rows 0 and 2"),
+        ("Id", {0: 7, 1: 7, 2: 7}, "the Id 7 is on the rows 0 and 1"),
+        *((name, {2: 2**31}, f"column '{name}': 2147483648 is beyond 2147483647") for name in NEVER_NULL[3:]),
+        *((SELECTED, {1: value}, f"row 1 holds {value} where 0 or 1 is expected") for value in (2, -1, None)),
+        *((SELECTED, dict(enumerate(own)), "no session has exactly one") for own in ((0, 0, 0), (1, 1, 0))),
+    ],
+)
+def test_values_that_make_a_file_unusable(tmp_path: Path, name: str, values: dict[int, Any], fault: str) -> None:
+    path = write_train(tmp_path, two_sessions(**{f"r{row}": {name: value} for row, value in values.items()}))
+    assert fault in refusal(path)
+
+
+@pytest.mark.parametrize("name", NEVER_NULL)
+def test_a_column_of_nothing_but_nulls(tmp_path: Path, name: str) -> None:
+    frame = table(two_sessions()).with_columns(pl.lit(None).alias(name))
+    assert f"column '{name}': 3 row(s) have no value, the first is row 0" in refuse_frame(tmp_path, frame)
+
+
+def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object, **__: object) -> pl.DataFrame:
+        raise pl.exceptions.PanicException("assertion failed: offset + length <= self.length")
+
+    path = write_train(tmp_path, two_sessions())
+    monkeypatch.setattr(pl.LazyFrame, "collect", panic)
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(its bytes are damaged"):
+        reader.read_searches(path, CODES, labelled=True)

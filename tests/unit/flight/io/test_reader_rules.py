@@ -5,18 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from competitions.flight.io import reader
-from competitions.flight.io.schema import TRAIN
 from tests.unit.flight.flight_rows import (
     CODES,
     NO_CODE,
     no_leg,
     option,
-    segment,
-    table,
     two_sessions,
     write_test,
     write_train,
@@ -25,6 +21,7 @@ from tests.unit.flight.flight_rows import (
 UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
+YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
 def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
@@ -36,15 +33,15 @@ def list_notes(searches: reader.Searches) -> list[tuple[str, int, str]]:
     return [(note.what, note.rows, note.done) for note in searches.notes if "with one option" not in note.what]
 
 
-def test_a_sound_file_leaves_no_note(tmp_path: Path) -> None:
-    searches = reader.read_searches(
-        write_train(
-            tmp_path, [*two_sessions(), option(13, "b"), option(14, "c", **no_leg(1), selected=1), option(15, "c")]
-        ),
-        CODES,
-        labelled=True,
+def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_path: Path) -> None:
+    fields = (
+        *("corporateTariffCode", "isAccess3D", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
+        *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
+        *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
     )
-    assert searches.notes == ()
+    lone = option(14, "c", **no_leg(1), **dict.fromkeys(fields), selected=1)
+    rows = [*two_sessions(), option(13, "b"), lone, lone | {"Id": 15, "selected": 0}]
+    assert reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -71,35 +68,15 @@ def test_a_sound_file_leaves_no_note(tmp_path: Path) -> None:
         ({"legs0_segments0_departureFrom_airport_iata": ""}, "legs0 segment with an empty text", "out_origin"),
         ({"legs1_segments0_arrivalTo_airport_iata": ""}, "legs1 segment with an empty text", "back_destination"),
         ({"legs1_segments0_operatingCarrier_code": ""}, "legs1 segment with an empty text", "back_operator"),
-        (
-            {"legs0_segments0_cabinClass": 1.5},
-            f"legs0 {UNFIT}",
-            "out_cabin",
-        ),
-        (
-            {"legs1_segments0_seatsAvailable": -1.0},
-            f"legs1 {UNFIT}",
-            "back_seats",
-        ),
-        (
-            {"legs0_segments0_baggageAllowance_quantity": 128.0},
-            f"legs0 {UNFIT}",
-            "out_bags",
-        ),
+        ({"legs0_segments0_cabinClass": 1.5}, f"legs0 {UNFIT}", "out_cabin"),
+        ({"legs1_segments0_seatsAvailable": -1.0}, f"legs1 {UNFIT}", "back_seats"),
+        ({"legs0_segments0_baggageAllowance_quantity": 128.0}, f"legs0 {UNFIT}", "out_bags"),
         ({"legs1_duration": "01:34:00"}, "legs1 segments that outlast the leg: layover", "back_layover"),
         ({"legs0_segments0_marketingCarrier_code": "ZZ"}, f"legs0 carrier {UNKNOWN}", "out_carrier"),
         ({"legs0_segments0_operatingCarrier_code": "ZZ"}, f"legs0 operator {UNKNOWN}", "out_operator"),
         ({"legs0_segments0_aircraft_code": "ZZ"}, f"legs0 aircraft {UNKNOWN}", "out_aircraft"),
-        (
-            {"legs1_segments0_departureFrom_airport_iata": "ZZZ"},
-            f"legs1 origin {UNKNOWN}",
-            "back_origin",
-        ),
-        (
-            {"legs1_segments0_arrivalTo_airport_iata": "ZZZ"},
-            f"legs1 destination {UNKNOWN}",
-            "back_destination",
-        ),
+        ({"legs1_segments0_departureFrom_airport_iata": "ZZZ"}, f"legs1 origin {UNKNOWN}", "back_origin"),
+        ({"legs1_segments0_arrivalTo_airport_iata": "ZZZ"}, f"legs1 destination {UNKNOWN}", "back_destination"),
     ],
 )
 def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
@@ -109,15 +86,6 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
     assert list_notes(searches) == [(what, 2, "missing")]
     assert searches.options[column].is_null().to_list() == [False, True, True]
     assert searches.options["row"].to_list() == [0, 1, 2]
-
-
-def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
-    fields = (
-        *("corporateTariffCode", "isAccess3D", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
-        *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
-        *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
-    )
-    assert list_notes(read(tmp_path, option(1, "a", **dict.fromkeys(fields)))) == []
 
 
 @pytest.mark.parametrize(
@@ -148,34 +116,32 @@ def test_a_constant_that_varies_is_counted_by_session_and_the_first_is_taken(
     assert searches.sessions[ours].to_list()[0] == kept
 
 
-def test_a_route_the_train_file_lacks_is_counted_and_still_says_whether_it_returns(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a", searchRoute="AAABBB/BBBAAA"), option(2, "b", searchRoute="AAABBB"))
-    assert searches.sessions.select("route", "round_trip").rows() == [(None, True), (None, False)]
-    assert list_notes(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
-
-
-def test_a_nationality_beyond_the_narrow_type_is_counted(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a"), option(2, "b", nationality=-40_000))
-    assert searches.sessions["nationality"].to_list() == [36, None]
-    assert list_notes(searches) == [("sessions with a nationality beyond 32767", 1, "missing")]
+@pytest.mark.parametrize(
+    ("fields", "column", "kept", "what", "done"),
+    [
+        ({"searchRoute": "AAABBB"}, "route", None, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"searchRoute": "AAABBB"}, "round_trip", False, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"searchRoute": "AAABBB/BBBAAA"}, "round_trip", True, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"nationality": -40_000}, "nationality", None, "sessions with a nationality beyond 32767", "missing"),
+        *(
+            ({host: None}, ours, None, f"sessions without {host}", "missing")
+            for host, ours in (("bySelf", "by_self"), ("isVip", "vip"), ("sex", "male"))
+        ),
+        *(
+            ({"requestDate": datetime(year, 2, 3)}, "size", 1, f"sessions with a requestDate outside {YEARS}", KEPT)
+            for year in (1970, 1999, 2100, 2262)
+        ),
+    ],
+)
+def test_a_faulty_value_of_a_session_is_counted_and_the_session_is_kept(
+    tmp_path: Path, fields: dict[str, Any], column: str, kept: Any, what: str, done: str
+) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "b", **fields))
+    assert searches.sessions[column].to_list()[1] == kept
+    assert list_notes(searches) == [(what, 1, done)]
 
 
 # --- the corporate fare, which is the option's ---
-
-
-def test_all_flights_of_one_carrier_have_a_code_and_no_other(tmp_path: Path) -> None:
-    """As in the organiser's rows: what holds for the first option holds for no other carrier's."""
-    fares = {"SU": {"corporateTariffCode": 55, "isAccess3D": True}}
-    none = {"corporateTariffCode": None, "isAccess3D": False}
-    rows = [
-        option(number, session, **segment(0, 0, carrier=carrier), **fares.get(carrier, none))
-        for number, (session, carrier) in enumerate([("a", "SU"), ("a", "S7"), ("a", "SU"), ("b", "S7"), ("b", "SU")])
-    ]
-    searches = read(tmp_path, *rows)
-    assert searches.options["tariff"].to_list() == [55, None, 55, None, 55]
-    assert searches.options["coded"].to_list() == [True, False, True, False, True]
-    assert searches.sessions["coded"].to_list() == [2, 1]
-    assert list_notes(searches) == []
 
 
 @pytest.mark.parametrize(
@@ -201,13 +167,6 @@ def test_a_code_beyond_the_narrow_type_is_missing_and_the_fare_stays_corporate(t
     searches = read(tmp_path, option(1, "a", corporateTariffCode=code), option(2, "a", corporateTariffCode=32_767))
     assert searches.options.select("tariff", "coded").rows() == [(None, True), (32_767, True)]
     assert list_notes(searches) == [("corporateTariffCode negative or beyond 32767", 1, "missing")]
-
-
-@pytest.mark.parametrize("host", ["bySelf", "isVip", "sex"])
-def test_a_flag_that_is_not_given_is_counted(tmp_path: Path, host: str) -> None:
-    assert list_notes(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
-        (f"sessions without {host}", 1, "missing")
-    ]
 
 
 @pytest.mark.parametrize(
@@ -255,62 +214,3 @@ def test_sessions_with_one_option_are_counted_and_kept(tmp_path: Path) -> None:
     searches = read(tmp_path, option(1, "a"), option(2, "b"), option(3, "b"), option(4, "c"))
     assert searches.notes == (reader.Note("test.parquet", "sessions with one option", 2, "kept"),)
     assert searches.sessions["size"].to_list() == [1, 2, 1]
-
-
-def test_columns_outside_the_layout_are_noted_and_not_read(tmp_path: Path) -> None:
-    frame = table([option(1, "a"), option(2, "a")]).with_columns(extra=pl.lit(1))
-    frame.write_parquet(tmp_path / "t.parquet")
-    searches = reader.read_searches(tmp_path / "t.parquet", CODES, labelled=False)
-    assert list_notes(searches) == [
-        ("column 'selected' in a test file", 2, "not read"),
-        ("column 'extra' unknown", 2, "not read"),
-    ]
-    assert searches.sessions["booked"].to_list() == [None]
-
-
-# --- types that stand for one another; the forms that are known to come stand in tests/contract/forms_flight.py ---
-
-SOUND = [
-    option(10, "a", **segment(0, 1, seats=None)),
-    option(11, "a", frequentFlyer="SU", corporateTariffCode=None, selected=1),
-    option(12, "b", selected=1, isVip=True, **no_leg(1)),
-]
-
-
-def test_a_column_of_type_null_counts_as_all_missing(tmp_path: Path) -> None:
-    """Every column of the layout that may be missing at all, in turn, as nulls of its own type and of the type Null."""
-    whole = table(SOUND)
-    names = ["frequentFlyer", "searchRoute", "isVip", "corporateTariffCode", "totalPrice", "miniRules1_percentage"]
-    names += [name for name in whole.columns if name.startswith(("legs0_segments0_", "legs1_"))]
-    typed = whole.with_columns(pl.lit(None, whole.schema[name]).alias(name) for name in names)
-    typed.write_parquet(tmp_path / TRAIN)
-    usual = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    typed.with_columns(pl.lit(None).alias(name) for name in names).write_parquet(tmp_path / TRAIN)
-    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert usual.options.equals(other.options)
-    assert usual.sessions.equals(other.sessions)
-    assert other.options["out_segments"].to_list() == [1, 0, 0]
-    assert other.sessions["round_trip"].to_list() == [False, False]
-
-
-@pytest.mark.parametrize("year", [1970, 1999, 2100, 2262])
-def test_a_session_of_an_implausible_year_is_counted_and_kept(tmp_path: Path, year: int) -> None:
-    rows = [option(1, "a", requestDate=datetime(year, 2, 3)), option(2, "b", selected=1)]
-    searches = read(tmp_path, *rows)
-    assert ("sessions with a requestDate outside the years 2000 to 2099", 1, "kept at that time") in list_notes(
-        searches
-    )
-    assert searches.sessions.height == 2
-
-
-def test_rows_out_of_the_order_of_their_ids_are_put_in_order(tmp_path: Path) -> None:
-    rows = [option(number, session) for number, session in ((10, "b"), (11, "b"), (12, "a"), (13, "c"), (14, "a"))]
-    sound, mixed = (read(tmp_path, *(rows[at] for at in order)) for order in ((0, 1, 2, 3, 4), (3, 2, 1, 4, 0)))
-    assert mixed.sessions.equals(sound.sessions)
-    assert mixed.sessions["ranker_id"].to_list() == ["b", "a", "c"]
-    assert mixed.options.drop("row").equals(sound.options.drop("row"))
-    assert sound.options["row"].to_list() == [0, 1, 2, 4, 3]
-    assert mixed.options["row"].to_list() == [4, 2, 1, 3, 0]
-    assert ("rows whose Id is smaller than that of the row before", 3, "rows put in the order of Ids") in list_notes(
-        mixed
-    )

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from catboost import CatBoostError
 
 from common.learning.dataset import RankingDataset, take_blocks
 from common.learning.listwise_softmax import softmax_gradients
@@ -95,14 +94,6 @@ def test_models_of_several_seeds_are_averaged(peer: Peer, monkeypatch: pytest.Mo
     alone = [score(peer, train, valid, seed) for seed in (0, 1)]
     assert not np.array_equal(*alone)
     np.testing.assert_allclose(both, np.mean(alone, axis=0))
-
-
-def test_catboost_refuses_training_rows_of_which_none_is_booked() -> None:
-    train = draw(11, 20, unanswered=1.0)
-    assert not train.labels.any()
-    with pytest.raises(CatBoostError, match="targets are equal"):
-        score(CATBOOST, train, train)
-    assert np.ptp(score(LIGHTGBM, train, train)) == 0
 
 
 def test_the_mix_is_the_sum_of_the_standardised_parts() -> None:

@@ -16,7 +16,6 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
-    FoldData,
     Histories,
     TrainingData,
     build_histories,
@@ -130,6 +129,11 @@ def split(searches: Searches) -> Split:
     return split_by_time(searches.sessions, [START + 14 * DAY_MS, START + 20 * DAY_MS], 7, "x")
 
 
+@pytest.fixture(scope="module")
+def dealt(searches: Searches) -> Split:
+    return split_folds(searches.sessions, 3, 2, 0)
+
+
 def gather(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
     """The rows without a history."""
     histories = Histories(NO_HISTORY, (NO_HISTORY,) * len(split.folds))
@@ -215,28 +219,27 @@ def test_by_time_a_fold_learns_from_the_final_fits_rows_of_earlier_sessions(sear
         check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), judged)
 
 
-def test_negatives_are_drawn_for_training_but_never_for_validation(searches: Searches, split: Split) -> None:
-    few, every = gather(searches, split, negatives=4), gather(searches, split)
-    assert few.final.group_sizes.tolist() == np.minimum(every.final.group_sizes, 5).tolist()
-    for drawn, whole in zip(few.folds, every.folds, strict=True):
-        assert drawn.train.group_sizes.tolist() == np.minimum(whole.train.group_sizes, 5).tolist()
-        np.testing.assert_array_equal(drawn.valid.features, whole.valid.features)
-        for rows in (drawn.train, drawn.valid):
-            ends = np.cumsum(rows.group_sizes)
-            assert np.add.reduceat(rows.labels, ends - rows.group_sizes).tolist() == [1] * len(ends)
-
-
-def test_only_training_rows_lose_values(searches: Searches, split: Split) -> None:
-    check_hidden(gather(searches, split), gather(searches, split, missing=0.5))
-
-
-def check_hidden(plain: TrainingData, holed: TrainingData) -> None:
-    np.testing.assert_array_equal(plain.valid.features, holed.valid.features)
-    learned = [(plain.final, holed.final)]
-    learned += [(one.train, other.train) for one, other in zip(plain.folds, holed.folds, strict=True)]
-    for whole, left in learned:
+@pytest.mark.parametrize("way", ["split", "dealt"])
+def test_training_rows_are_drawn_and_lose_values_and_validation_rows_never(
+    searches: Searches, way: str, request: pytest.FixtureRequest
+) -> None:
+    made: Split = request.getfixturevalue(way)
+    every, few, holed = (gather(searches, made, **own) for own in ({}, {"negatives": 4}, {"missing": 0.5}))
+    for drawn, whole in zip(list_learned(few), list_learned(every), strict=True):
+        assert drawn.group_sizes.tolist() == np.minimum(whole.group_sizes, 5).tolist()
+        ends = np.cumsum(drawn.group_sizes)
+        assert np.add.reduceat(drawn.labels, ends - drawn.group_sizes).tolist() == [1] * len(ends)
+    for left, whole in zip(list_learned(holed), list_learned(every), strict=True):
         gone = np.isnan(left.features) & ~np.isnan(whole.features)
         assert 0.4 < gone.sum() / (~np.isnan(whole.features)).sum() < 0.6
+    for other in (few, holed):
+        np.testing.assert_array_equal(other.valid.features, every.valid.features)
+        assert other.valid.group_sizes.tolist() == every.valid.group_sizes.tolist()
+
+
+def list_learned(data: TrainingData) -> list[RankingDataset]:
+    """The training rows of the final fit and of every fold."""
+    return [data.final, *(fold.train for fold in data.folds)]
 
 
 def test_the_row_cap_reaches_the_rows(searches: Searches, split: Split) -> None:
@@ -256,16 +259,9 @@ def by_day(*sizes: int) -> Searches:
     return make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
 
 
-def test_a_log_without_a_choice_is_refused() -> None:
-    searches = by_day(1, 1)
-    split = split_by_time(searches.sessions, [START + DAY_MS], 7, "the last days")
-    with pytest.raises(UserError, match=r"\(the last days\) leaves no train session of more than 1 option"):
-        gather(searches, split)
-
-
 @pytest.mark.parametrize(
     ("sizes", "cuts", "rows"),
-    [((1, 11), [1], 100), ((1, 11, 12), [1, 2], 100), ((5, 5, 5), [1], 4), ((5,) * 3, [1], 10)],
+    [((1, 1), [1], 100), ((1, 11), [1], 100), ((1, 11, 12), [1, 2], 100), ((5, 5, 5), [1], 4), ((5,) * 3, [1], 10)],
 )
 def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...], cuts: list[int], rows: int) -> None:
     """Because its training sessions have one option each, or because the row cap leaves later sessions only."""
@@ -284,11 +280,6 @@ def test_a_cross_fitted_fold_without_a_choice_to_learn_from_is_refused() -> None
 # --- all of it, cross-fitted ---
 
 
-@pytest.fixture(scope="module")
-def dealt(searches: Searches) -> Split:
-    return split_folds(searches.sessions, 3, 2, 0)
-
-
 def test_a_cross_fitted_fold_is_built_from_its_own_snapshots(searches: Searches, dealt: Split) -> None:
     data, histories = gather_past(searches, dealt)
     final = build_matrix(searches, dealt.final, histories.final, PAST)
@@ -298,20 +289,6 @@ def test_a_cross_fitted_fold_is_built_from_its_own_snapshots(searches: Searches,
         check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
         check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), whole)
         assert not np.array_equal(whole, final, equal_nan=True)
-
-
-def test_every_session_with_a_booking_is_judged_once_a_repeat(searches: Searches, dealt: Split) -> None:
-    judged = gather(searches, dealt).valid_sessions
-    booked = searches.sessions.drop_nulls("booked")["session"].to_list()
-    assert sorted(judged.tolist()) == sorted(booked * 2)
-
-
-def test_cross_fitted_training_rows_are_drawn_and_hidden_too(searches: Searches, dealt: Split) -> None:
-    every, few = gather(searches, dealt), gather(searches, dealt, negatives=3)
-    for drawn, whole in zip(few.folds, every.folds, strict=True):
-        assert drawn.train.group_sizes.tolist() == np.minimum(whole.train.group_sizes, 4).tolist()
-        assert drawn.valid.group_sizes.tolist() == whole.valid.group_sizes.tolist()
-    check_hidden(every, gather(searches, dealt, missing=0.5))
 
 
 def rebook(searches: Searches, session: int) -> Searches:
@@ -350,12 +327,3 @@ def test_what_a_session_booked_is_in_no_feature_of_its_own(searches: Searches, d
         told += not np.array_equal(rows.features[~own], again.features[~own], equal_nan=True)
     assert stands == 1 + 6  # in the final fit, and in each of the six folds either as training or to be judged
     assert told == 1 + 4 * 2  # in the final fit, and in all rows of the four folds that learn from it
-
-
-def test_a_validation_session_leaks_into_no_row_of_its_fold(searches: Searches, dealt: Split) -> None:
-    data, _ = gather_past(searches, dealt)
-    held: FoldData = data.folds[0]
-    session = int(held.sessions[np.argmax(held.valid.group_sizes)])
-    again: FoldData = gather_past(rebook(searches, session), dealt)[0].folds[0]
-    np.testing.assert_array_equal(held.train.features, again.train.features)
-    np.testing.assert_array_equal(held.valid.features, again.valid.features)

@@ -140,13 +140,6 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
         assert abs(booked[inside].sum() - expected) < 4 * spread
 
 
-def test_draw_inverts_the_distribution() -> None:
-    probability, first = np.array([0.2, 0.5, 0.3, 1.0, 0.6, 0.4]), np.array([0, 3, 4, 6])
-    assert choice_model.draw(probability, first, np.array([0.1, 0.5, 0.59])).tolist() == [0, 0, 0]
-    assert choice_model.draw(probability, first, np.array([0.21, 0.0, 0.61])).tolist() == [1, 0, 1]
-    assert choice_model.draw(probability, first, np.array([0.999, 0.999, 0.999])).tolist() == [2, 0, 1]
-
-
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
     searches = [state.sessions.search[chunk.part] for chunk in chunks]
     ranks = [oracle.rank_sessions(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]

@@ -202,19 +202,20 @@ def test_travellers_and_companies_have_habits(train: pl.DataFrame) -> None:
         assert pairs.select(pl.corr(column, "rest")).item() > 0.15
 
 
-def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("a", "b", "c")]
-    for folder, seed in zip(folders, (1, 1, 2), strict=True):
-        simulate.simulate(folder, 0.001, seed)
-    first, again, other = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
-    assert first.keys() == {
-        "train.parquet",
-        "test.parquet",
-        "sample_submission.parquet",
-        "truth.csv",
-        "simulation.json",
-    }
-    assert first == again
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+    return simulate.simulate(tmp_path_factory.mktemp("small") / "raw", 0.001, 1)
+
+
+def read_files(made: simulate.Simulation) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in made.train.parent.iterdir()}
+
+
+def test_same_arguments_give_the_same_bytes(small: simulate.Simulation, tmp_path: Path) -> None:
+    first, other = read_files(small), read_files(simulate.simulate(tmp_path / "other", 0.001, 2))
+    files = {"train.parquet", "test.parquet", "sample_submission.parquet", "truth.csv", "simulation.json"}
+    assert first.keys() == files
+    assert first == read_files(simulate.simulate(tmp_path / "again", 0.001, 1))
     assert all(first[name] != other[name] for name in first)
 
 
@@ -225,22 +226,22 @@ def test_the_default_law_books_as_it_always_did(tmp_path: Path) -> None:
     assert hashlib.sha256(str(booked).encode()).hexdigest()[:16] == "73a6630def7b889e"
 
 
-def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = simulate.simulate(tmp_path / "whole", 0.001, 1)
+def test_chunks_do_not_change_the_rows(
+    small: simulate.Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(simulate, "CHUNK", 7)
     parts = simulate.simulate(tmp_path / "parts", 0.001, 1)
-    for a, b in ((whole.train, parts.train), (whole.test, parts.test), (whole.sample, parts.sample)):
+    for a, b in ((small.train, parts.train), (small.test, parts.test), (small.sample, parts.sample)):
         assert pl.read_parquet(a).equals(pl.read_parquet(b))
-    assert whole.truth.read_bytes() == parts.truth.read_bytes()
+    assert small.truth.read_bytes() == parts.truth.read_bytes()
 
 
-def test_truth_is_what_was_booked(tmp_path: Path) -> None:
-    made = simulate.simulate(tmp_path / "raw", 0.001, 1)
+def test_truth_is_what_was_booked(small: simulate.Simulation) -> None:
     state = draw_state(geography.sizes_at(0.001), 1)
     (part,) = simulate.list_parts(state, test=True)
     bookings = simulate.make_chunk(state, part).bookings
-    expected = made.rows["train_rows"] + bookings.first[:-1] + bookings.booked
-    assert pl.read_csv(made.truth)["Id"].to_list() == expected.tolist()
+    expected = small.rows["train_rows"] + bookings.first[:-1] + bookings.booked
+    assert pl.read_csv(small.truth)["Id"].to_list() == expected.tolist()
 
 
 def test_report_tells_what_was_made(made: simulate.Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:

@@ -245,7 +245,3 @@ def test_the_ladder_on_a_known_truth(outcome: Outcome) -> None:
     assert rows["P(watch)"]["p = 0"] == 0.5
     missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
     assert {row["pick"]: row for row in measure_truth(outcome, missed)}["P(watch)"]["hit_rate"] == 0.5
-    # A truth of nothing watched earns nothing.
-    truth = pl.DataFrame({"did": ["b"], "vid": [10], "completion_rate": [0.0]})
-    rows = {row["pick"]: row for row in measure_truth(outcome, truth)}
-    assert (rows["P(watch)"]["hit_rate"], rows["P(watch)"]["max E[s]"]) == (1, 0)

@@ -1,16 +1,13 @@
 """The rungs without a ranker: what they find in a planted log, and that they see nothing of the day or after it."""
 
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
 import pytest
 
 from competitions.mgtv.day.ladder import rate_videos
-from competitions.mgtv.features.device_history import list_clicks, list_recent
 from competitions.mgtv.lab import baselines
-from competitions.mgtv.split import Slates
-from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, row
+from competitions.mgtv.lab.clicks import list_clicks, list_recent
+from tests.unit.mgtv.mgtv_world import draw_log, make_day, make_log, make_slates, row
 
 VIDEOS = 12
 
@@ -27,16 +24,10 @@ def draw_tastes(seed: int = 0) -> pl.DataFrame:
     return make_log(*rows)
 
 
-METHODS: dict[str, Callable[[pl.DataFrame, Slates], Floats]] = {
-    "neighbours": baselines.score_neighbours,
-}
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_videos_of_the_devices_taste_score_higher(method: str) -> None:
+def test_videos_of_the_devices_taste_score_higher() -> None:
     log = draw_tastes()
     slates = make_slates(6, {0: list(range(VIDEOS)), 1: list(range(VIDEOS)), 999: [3, 4]})
-    scores = METHODS[method](log, slates)
+    scores = baselines.score_neighbours(log, slates)
     assert scores.shape == (2 * VIDEOS + 2, 1)
     even, odd, unknown = scores[:VIDEOS, 0], scores[VIDEOS : 2 * VIDEOS, 0], scores[2 * VIDEOS :, 0]
     assert even[:6].min() > even[6:].max()
@@ -44,8 +35,7 @@ def test_videos_of_the_devices_taste_score_higher(method: str) -> None:
     assert unknown.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_day_and_what_comes_later_change_nothing(method: str) -> None:
+def test_the_day_and_what_comes_later_change_nothing() -> None:
     log = draw_log(3, videos=VIDEOS)
     slates = make_slates(4, {device: [0, 3, 7, 11] for device in range(8)})
     later = pl.col("day") >= 4
@@ -54,10 +44,10 @@ def test_the_day_and_what_comes_later_change_nothing(method: str) -> None:
         video=pl.when(later).then((pl.col("video") + 5) % VIDEOS).otherwise("video"),
         t=pl.when(later).then(None).otherwise("t"),
     )
-    before, after = (METHODS[method](frame, slates) for frame in (log, other))
+    before, after = (baselines.score_neighbours(frame, slates) for frame in (log, other))
     np.testing.assert_array_equal(before, after)
     earlier = log.with_columns(clicked=pl.when(pl.col("day") == 3).then(~pl.col("clicked")).otherwise("clicked"))
-    assert not np.array_equal(before, METHODS[method](earlier, slates))
+    assert not np.array_equal(before, baselines.score_neighbours(earlier, slates))
 
 
 def test_a_position_scores_how_often_it_was_the_answer() -> None:

@@ -1,8 +1,10 @@
 """All blocks together: their order, nothing of the day itself in them, and the matrix with its outcome."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import polars as pl
@@ -10,39 +12,29 @@ import pytest
 
 from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
+from competitions.mgtv.features import device_history, profile, target_encoding, video
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.plan import plan_days
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome
 from tests.unit.mgtv.mgtv_world import (
+    DAY,
     SETTINGS,
+    SLATES,
     SPLIT,
     build,
     build_day,
     date_of,
-    draw_comments,
-    draw_log,
-    draw_videos,
+    draw_sources,
     make_slates,
     make_sources,
 )
-
-DAY = 5
-PROFILES = pl.DataFrame(
-    {"device": range(12), "f0": [1.0, 2.0, None] * 4, "f3": [0.5] * 12, "f87": [0, 1] * 6},
-    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
-)
-SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 
 
 def choose(*blocks: str) -> FeatureSettings:
     values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
     return FeatureSettings(**values | {"blocks": blocks})
-
-
-def draw_sources(seed: int = 0) -> Sources:
-    return make_sources(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
 
 
 def regather(sources: Sources, log: pl.DataFrame, comments: pl.DataFrame | None = None) -> Sources:
@@ -73,16 +65,13 @@ def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(feat
     assert {"list_video_own_click_2d_off", "list_pair_video_click_off"} < set(features.columns)
 
 
-def test_blocks_stand_in_the_order_chosen(sources: Sources, features: pl.DataFrame) -> None:
-    described = build(sources, SLATES, choose("comment", "device"))
-    assert described.equals(features.select(pl.col("^comment_.*$"), pl.col("^device_.*$")))
-
-
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
 def test_a_block_does_not_depend_on_which_others_are_built(
     block: str, sources: Sources, features: pl.DataFrame
 ) -> None:
-    assert build(sources, SLATES, choose(block)).equals(features.select(pl.col(f"^{block}_.*$")))
+    described = build(sources, SLATES, choose(block, "comment" if block != "comment" else "device"))
+    assert described.columns[0].startswith(f"{block}_")  # in the order chosen
+    assert described.equals(features.select(described.columns))
 
 
 def test_lists_compare_the_videos_alone_where_pairs_are_not_built(sources: Sources, features: pl.DataFrame) -> None:
@@ -112,6 +101,65 @@ def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.D
 # --- the day itself ---
 
 
+def turn(log: pl.DataFrame) -> pl.DataFrame:
+    """Another outcome of every row from the day on: clicked where it was not, played to another end."""
+    late = pl.col("day") >= DAY
+    return log.with_columns(
+        clicked=pl.col("clicked") ^ late,
+        answer=pl.col("answer") ^ late,
+        click_ms=pl.when(late).then(pl.int_range(pl.len())).otherwise("click_ms"),
+        t=pl.when(late).then((1.3 - pl.col("t").fill_null(0.7)).abs()).otherwise("t").cast(pl.Float32),
+    )
+
+
+def find_changed(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
+    """The blocks in which two frames of features differ."""
+    assert one.columns == other.columns
+    return {name.partition("_")[0] for name in one.columns if not one[name].equals(other[name])}
+
+
+def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(sources: Sources, features: pl.DataFrame) -> None:
+    turned = regather(sources, turn(sources.log))
+    assert find_changed(features, build(turned, SLATES)) == set()
+    unknown = regather(sources, sources.log.filter(pl.col("day") < DAY))
+    assert find_changed(features, build(unknown, SLATES)) == set()
+    # The day after sees it, else there would be nothing to leak.
+    later = replace(SLATES, day=DAY + 1)
+    changed = find_changed(build(sources, later), build(turned, later))
+    assert changed == {"video", "device", "pair", "list", "profile"}
+
+
+def include_the_day(log: pl.DataFrame, slates: Slates) -> pl.LazyFrame:
+    """``before_day`` with the day itself."""
+    return log.lazy().filter(pl.col("day") <= slates.day)
+
+
+def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: float) -> pl.DataFrame:
+    """``sum_decayed`` with the day itself."""
+    return target_encoding.sum_decayed(tally, keys, day + 1, half_life)
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "leaky", "blocks"),
+    [
+        (device_history, "before_day", include_the_day, {"device", "pair", "list"}),
+        (video, "sum_decayed", weigh_the_day, {"video", "pair", "list"}),
+        (profile, "sum_decayed", weigh_the_day, {"profile"}),
+    ],
+)
+def test_a_leak_would_be_seen(
+    module: ModuleType,
+    function: str,
+    leaky: Callable[..., object],
+    blocks: set[str],
+    sources: Sources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, function, leaky)
+    turned = regather(sources, turn(sources.log))
+    assert find_changed(build(sources, SLATES), build(turned, SLATES)) == blocks
+
+
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
     shuffled = regather(sources, sources.log.sample(fraction=1, shuffle=True, seed=2))
     assert build(shuffled, SLATES).equals(features)
@@ -132,18 +180,20 @@ def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
 # --- dates ---
 
 
-@pytest.mark.parametrize(("day", "known"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
-def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, known: int) -> None:
-    dates = {3: date_of(3), 5: date_of(5)}
-    assert find_date(dates, day) == date_of(known)
-
-
-def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none() -> None:
-    later = {3: date_of(3), 5: date_of(50)}
-    assert find_date(later, 4) == date_of(4)
-    assert find_date(later, 5) == date_of(50)
-    assert find_date(later, 6) == date_of(50) + datetime.timedelta(days=1)
-    assert find_date({}, 4) is None
+@pytest.mark.parametrize(
+    ("second", "day", "expected"),
+    [
+        (5, 1, date_of(1)),
+        (5, 3, date_of(3)),
+        (5, 8, date_of(8)),
+        (50, 4, date_of(4)),  # the earlier of two as near days counts
+        (50, 5, date_of(50)),
+        (50, 6, date_of(51)),
+    ],
+)
+def test_a_day_without_a_date_is_counted_on_from_the_nearest(second: int, day: int, expected: datetime.date) -> None:
+    assert find_date({3: date_of(3), 5: date_of(second)}, day) == expected
+    assert find_date({}, day) is None
 
 
 # --- the matrix ---
@@ -170,22 +220,17 @@ def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -
     assert day.scorable.all()
 
 
-def test_a_video_without_a_duration_cannot_be_scored(sources: Sources) -> None:
-    durations = sources.videos["duration"].scatter([3], None)
-    slates = ask(sources)
-    day = build_day(replace(sources, videos=sources.videos.with_columns(durations)), slates)
-    assert day.scorable.tolist() == (slates.rows["video"] != 3).to_list()
-    assert not day.scorable.all()
-
-
 def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> None:
+    """A video without a duration, here of code 3, cannot be scored."""
     slates = ask(sources)
-    test = build_day(sources, slates)
-    labelled = build_day(sources, slates, look_up_outcome(sources.log, slates))
+    lost = replace(sources, videos=sources.videos.with_columns(sources.videos["duration"].scatter([3], None)))
+    test, labelled = build_day(lost, slates), build_day(lost, slates, look_up_outcome(sources.log, slates))
     np.testing.assert_array_equal(test.rows.features, labelled.rows.features)
     assert test.rows.labels.tolist() == [0] * slates.rows.height
     assert np.isnan(test.rates).all()
     assert not test.clicked.any()
+    assert test.scorable.tolist() == (slates.rows["video"] != 3).to_list()
+    assert not test.scorable.all()
 
 
 def test_queries_without_a_row_are_counted(sources: Sources) -> None:

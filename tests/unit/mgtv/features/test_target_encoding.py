@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -81,35 +80,6 @@ def test_the_logarithm_is_bounded_and_of_plays_only(t: float | None, logged: flo
 def test_yesterday_weighs_1_and_half_of_it_a_half_life_earlier(day: int, weight: float) -> None:
     frame = make_log(row(day, 0, 0)).select(weight=decay_weight(10, 3.0))
     assert frame["weight"].to_list() == [pytest.approx(weight)]
-
-
-def count_plainly(rows: list[dict[str, Any]], day: int, half_life: float) -> list[float]:
-    """The decayed counts of the days before ``day``, row by row."""
-    total = dict.fromkeys(COUNTS, 0.0)
-    for record in rows:
-        if record["day"] >= day:
-            continue
-        weight = 2.0 ** (-(day - 1 - record["day"]) / half_life)
-        t = record["t"]
-        total["shows"] += weight * record["shown"]
-        total["clicks"] += weight * record["clicked"]
-        total["answers"] += weight * record["answer"]
-        if t is not None and t > 0:
-            total["plays"] += weight
-            total["finished"] += weight * (t >= np.float32(0.95))
-            total["abandoned"] += weight * (t < np.float32(0.15))
-            total["log_t"] += weight * math.log(min(max(t, 0.01), 2.0))
-    return list(total.values())
-
-
-@pytest.mark.parametrize(("seed", "half_life"), [(0, 1.0), (1, 2.5), (2, 30.0)])
-def test_decayed_counts_of_a_drawn_log_are_those_of_a_plain_loop(seed: int, half_life: float) -> None:
-    log = draw_log(seed)
-    counts_by_hand = sum_decayed(tally_videos(log), ["video"], 5, half_life)
-    assert counts_by_hand["video"].to_list() == sorted(set(log.filter(pl.col("day") < 5)["video"]))
-    for video, *counts in counts_by_hand.select("video", *COUNTS).iter_rows():
-        own = log.filter(video=video).to_dicts()
-        assert counts == pytest.approx(count_plainly(own, 5, half_life), abs=1e-5)
 
 
 def test_the_day_itself_and_later_ones_do_not_count() -> None:

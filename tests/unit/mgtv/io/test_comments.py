@@ -1,6 +1,7 @@
-"""Time-synced comments: what is added up, what is left out, each rule on a hand-made workbook."""
+"""Time-synced comments: what is added up, left out or refused, each rule on a hand-made workbook."""
 
 import datetime
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,13 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from competitions.mgtv.io import nulls, reader, schema
+from common.engine.errors import UserError
+from competitions.mgtv.io import nulls, reader, schema, xlsx
 from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
+from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_book, write_text
 
 FIRST = datetime.date(2025, 4, 20)
 COLUMNS = schema.COMMENT_COLUMNS
-
-
-def write_book(path: Path, *lines: tuple[Any, ...], sheet: str = "Sheet1", header: tuple[str, ...] = COLUMNS) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    book = xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"})
-    page = book.add_worksheet(sheet)
-    for number, line in enumerate((header, *lines)):
-        page.write_row(number, 0, line)
-    book.close()
-    return path
 
 
 def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:
@@ -65,23 +57,6 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
     assert table.notes == ()
 
 
-@pytest.mark.parametrize(
-    "ctime",
-    [
-        datetime.datetime(2025, 4, 20, 23, 30),
-        "2025-04-20 23:30:00",
-        " 2025/4/20 23:30:00 ",
-        1_745_107_200 - 8 * 3600,  # midnight in China
-        45767.979167,
-        "45767",
-    ],
-)
-def test_when_a_comment_was_written(tmp_path: Path, ctime: object) -> None:
-    table = read(tmp_path, ((10, "a", ctime, 0),))
-    assert table.frame.select("date", "comments").rows() == [(FIRST, 1)]
-    assert table.notes == ()
-
-
 @pytest.mark.parametrize("ctime", [None, "", "NULL", "soon", "2025-13-01 00:00:00", 45000, True])
 def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: object) -> None:
     table = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
@@ -90,62 +65,65 @@ def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: objec
     assert table.warning == ""
 
 
-def test_of_dates_and_days_since_1900_what_more_comments_can_be_read_as_is_taken(tmp_path: Path) -> None:
-    times = (45767.5, 45768.25, MIDNIGHT)
-    table = read(tmp_path, tuple((10, "a", ctime, 0) for ctime in times))
-    assert table.frame["date"].to_list() == [FIRST, datetime.date(2025, 4, 21)]
-    assert counted(table) == {"comment with a ctime that is blank or no date": 1}
+UNDATED, ODD_VIDEO = "comment with a ctime that is blank or no date", "comment with a videoid that is no whole number"
 
 
-def test_comments_that_are_all_lost_are_worth_a_warning(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "a", "day one", 0), (10, "b", "day two", 0)))
-    assert table.frame.is_empty()
-    for words in ("no comment in", "comment with a ctime that is blank or no date: 2", "ctime 'day one'"):
-        assert words in table.warning
+def at(*etimes: object) -> list[tuple[object, ...]]:
+    """Comments at these offsets."""
+    return [(10, "a", MIDNIGHT, etime) for etime in etimes]
 
 
-def test_words_for_nothing_are_null_in_every_column(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)))
-    assert table.frame.rows() == [(0, FIRST, 1, 0.0, 0.0, 0)]
-    assert counted(table) == {
-        "comment with a videoid that is no whole number": 1,
-        "comment with a ctime that is blank or no date": 1,
-        "comment without a text": 1,
-        nulls.WHAT: 4,
-    }
-
-
-def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
-    lines = [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)]
+@pytest.mark.parametrize(
+    ("lines", "columns", "expected", "notes"),
+    [
+        # Of dates and days since 1900, what more comments can be read as is taken.
+        (
+            [(10, "a", 45767.5, 0), (10, "a", 45768.25, 0), (10, "a", MIDNIGHT, 0)],
+            ("date",),
+            [(FIRST,), (datetime.date(2025, 4, 21),)],
+            {UNDATED: 1},
+        ),
+        (
+            [(10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)],
+            ("date", "comments", "offset_s", "length"),
+            [(FIRST, 1, 0.0, 0)],
+            {ODD_VIDEO: 1, UNDATED: 1, "comment without a text": 1, nulls.WHAT: 4},
+        ),
+        (
+            [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)],
+            ("video", "comments"),
+            [(2, 3)],
+            {ODD_VIDEO: 3, "comment of a video that no log, no table and no test has": 2},
+        ),
+        (
+            at(None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001),
+            ("comments", "offset_s"),
+            [(10, pytest.approx(62.501))],
+            {
+                "comment with an etime that is no number": 2,
+                "comment with an etime below 0": 1,
+                "comment with an etime beyond the end of the video": 1,
+            },
+        ),
+        (
+            [(10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)],
+            ("comments", "length"),
+            [(3, 7)],
+            {"comment without a text": 1},
+        ),
+        ([*at(0), (), (), *at(0)], ("comments",), [(2,)], {}),  # blank rows are no comments
+    ],
+)
+def test_what_a_rule_settles_is_counted(
+    tmp_path: Path,
+    lines: list[tuple[object, ...]],
+    columns: tuple[str, ...],
+    expected: list[tuple[object, ...]],
+    notes: dict[str, int],
+) -> None:
     table = read(tmp_path, tuple(lines))
-    assert table.frame.select("video", "comments").rows() == [(2, 3)]
-    assert counted(table) == {
-        "comment with a videoid that is no whole number": 3,
-        "comment of a video that no log, no table and no test has": 2,
-    }
-
-
-def test_offsets_that_are_none(tmp_path: Path) -> None:
-    offsets = (None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001)
-    table = read(tmp_path, tuple((10, "a", MIDNIGHT, etime) for etime in offsets))
-    assert table.frame.select("comments", "offset_s").rows() == [(10, pytest.approx(62.501))]
-    assert counted(table) == {
-        "comment with an etime that is no number": 2,
-        "comment with an etime below 0": 1,
-        "comment with an etime beyond the end of the video": 1,
-    }
-
-
-def test_a_comment_without_a_text(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
-    assert table.frame.select("comments", "length").rows() == [(3, 7)]
-    assert counted(table) == {"comment without a text": 1}
-
-
-def test_blank_rows_are_no_comments(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
-    assert table.frame["comments"].to_list() == [2]
-    assert table.notes == ()
+    assert table.frame.select(columns).rows() == expected
+    assert counted(table) == notes
 
 
 def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:
@@ -183,3 +161,89 @@ def test_no_word_is_of_both_moods() -> None:
         assert len(set(words)) == len(words) >= 40
         weights = pl.DataFrame({"text": words}).select(score_sentiment(pl.col("text"))).to_series()
         assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, sentiment)
+
+
+# --- workbooks that are none, were cut or damaged on their way, or are larger than may be ---
+
+BOOK = Path(schema.COMMENTS) / "1.xlsx"
+
+
+def refusal(folder: Path) -> str:
+    files = locate(folder)
+    with pytest.raises(UserError) as caught:
+        reader.read_comments(files, reader.learn_codes(files), HOST)
+    sentence = str(caught.value)
+    assert sentence.startswith(str(folder / BOOK))
+    assert "\n" not in sentence
+    return sentence.removeprefix(str(folder / BOOK)).strip()
+
+
+def plain(folder: Path) -> Path:
+    return write_book(folder / BOOK, (10, "a", MIDNIGHT, 0))
+
+
+def unpack(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+@pytest.mark.parametrize("data", [b"", b"videoid,content\n10,a\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0" + bytes(600)])
+def test_a_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
+    write_text(tmp_path / BOOK, data)
+    assert refusal(tmp_path).startswith("is not a workbook (File is not a zip file)")
+
+
+def test_one_flipped_bit_is_refused_or_changes_nothing(tmp_path: Path) -> None:
+    path = plain(tmp_path)
+    whole, sound = path.read_bytes(), read(tmp_path).frame
+    refused = 0
+    for at in range(0, len(whole), 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        try:
+            assert read(tmp_path).frame.equals(sound)
+        except UserError as error:
+            refused += str(error).startswith(f"{path} ")
+    assert refused > len(whole) // 97 // 2
+
+
+def test_what_is_larger_than_may_be_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xlsx, "MOST_MIB", 2)
+    members = unpack(plain(tmp_path)) | {"xl/media/a": bytes(3 << 20)}
+    pack(tmp_path / BOOK, members)
+    assert (tmp_path / BOOK).stat().st_size < 1 << 14
+    assert refusal(tmp_path).startswith("is 3.0 MiB unpacked, more than the 2 that is read")
+    write_text(tmp_path / BOOK, bytes(4 << 20))
+    assert refusal(tmp_path).startswith("is 4.0 MiB unpacked, more than the 2 that is read")
+
+
+def test_several_sheets_of_other_names(tmp_path: Path) -> None:
+    (tmp_path / BOOK).parent.mkdir()
+    book = xlsxwriter.Workbook(tmp_path / BOOK)
+    for name in ("A", "B"):
+        book.add_worksheet(name).write_row(0, 0, schema.COMMENT_COLUMNS)
+    book.close()
+    assert refusal(tmp_path).startswith("has no sheet 'Sheet1' but 2 others")
+
+
+def test_a_formula_is_not_evaluated(tmp_path: Path) -> None:
+    (tmp_path / BOOK).parent.mkdir()
+    book = xlsxwriter.Workbook(tmp_path / BOOK)
+    page = book.add_worksheet("Sheet1")
+    page.write_row(0, 0, schema.COMMENT_COLUMNS)
+    page.write_row(1, 0, (10, "stored", MIDNIGHT))
+    page.write_formula(1, 3, "=1000+1000", None, 7000)
+    book.close()
+    assert read(tmp_path).frame.select("comments", "offset_s").rows() == [(1, 7.0)]
+
+
+def test_an_empty_sheet(tmp_path: Path) -> None:
+    write_book(tmp_path / BOOK, header=())
+    assert refusal(tmp_path).startswith(("lacks the column", "cannot be read as a workbook"))

@@ -39,30 +39,18 @@ def test_a_whole_folder(tmp_path: Path) -> None:
     assert (files.board, files.test_devices, files.comments, files.notes) == ("A", tmp_path / ASKED, (), ())
 
 
-def test_days_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+def test_days_are_in_order_of_their_numbers_and_missing_ones_are_counted(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    for day in (10, 2, 3, 4, 5, 6, 7, 8, 9):
+    for day in (10, 2, 3, 4, 5, 6, 9):
         add_day(tmp_path, day)
+    # No days: another name, a file, a folder without a log.
+    write_text(tmp_path / schema.SHOWS / "day07x" / "did_show_data07.csv", FILES[SHOW])
+    write_text(tmp_path / schema.SHOWS / "day07", "a file")
+    (tmp_path / schema.SHOWS / "day08").mkdir()
     files = reader.locate(tmp_path, HOST)
-    assert [day.day for day in files.days] == list(range(1, 11))
-    assert files.days[9].click == tmp_path / schema.click_path(10)
-    assert files.notes == ()
-
-
-def test_missing_days_in_between_are_counted(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    add_day(tmp_path, 4)
-    files = reader.locate(tmp_path, HOST)
-    assert [day.day for day in files.days] == [1, 4]
-    assert [(note.what, note.rows) for note in files.notes] == [("day missing between day 1 and day 4", 2)]
-
-
-def test_other_folders_are_no_days(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    write_text(tmp_path / schema.SHOWS / "day02x" / "did_show_data02.csv", FILES[SHOW])
-    write_text(tmp_path / schema.SHOWS / "day02", "a file")
-    (tmp_path / schema.SHOWS / "day03").mkdir()
-    assert [day.day for day in reader.locate(tmp_path, HOST).days] == [1]
+    assert [day.day for day in files.days] == [1, 2, 3, 4, 5, 6, 9, 10]
+    assert files.days[7].click == tmp_path / schema.click_path(10)
+    assert [(note.what, note.rows) for note in files.notes] == [("day missing between day 1 and day 10", 2)]
 
 
 def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
@@ -91,12 +79,6 @@ def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named
     assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
     named = "other than a workbook that is named by a number (3.xls, 4.xlsx, notes.xlsx)"
     assert [(note.what, note.rows) for note in files.notes] == [(named, 3)]
-
-
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
-    write_folder(tmp_path, videos=None)
-    (tmp_path / schema.VIDEOS).mkdir(parents=True)
-    assert "is a directory, not a file" in refusal(tmp_path)
 
 
 def test_codes_know_all_logs_the_test_and_the_table_of_videos(tmp_path: Path) -> None:

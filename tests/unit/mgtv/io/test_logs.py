@@ -65,12 +65,6 @@ def test_a_day(tmp_path: Path) -> None:
     assert day.notes == ()
 
 
-def test_an_impression_repeated_is_counted_once(tmp_path: Path) -> None:
-    day = read_day(tmp_path, show=shows("a,11", "a,10", "a,11", "a,12"), click=clicks(f"a,10,{MIDNIGHT}"))
-    assert day.frame.select("video", "position").rows() == [(1, 0), (0, 1), (2, 2)]
-    assert counted(day.notes)["impression repeated"] == 1
-
-
 def test_a_header_only_is_a_day_without_impressions(tmp_path: Path) -> None:
     day = read_day(tmp_path, show=shows())
     assert day.frame.schema == pl.Schema(DAY_SCHEMA)
@@ -82,44 +76,81 @@ def test_a_header_only_is_a_day_without_impressions(tmp_path: Path) -> None:
     ]
 
 
-def test_a_click_without_an_impression_is_kept(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path,
-        show=shows("a,11", "b,10"),
-        click=clicks(f"a,12,{at(3)}", f"a,10,{at(2)}", f"a,11,{at(1)}"),
-        play=plays("a,12,5"),
-    )
-    assert day.frame.select("device", "video", "position", "shown", "clicked", "play").rows() == [
-        (0, 1, 0, True, True, None),
-        (0, 0, None, False, True, None),
-        (0, 2, None, False, True, 5.0),
-        (1, 0, 0, True, False, None),
-    ]
-    assert counted(day.notes) == {"click without an impression": 2, "play without an impression": 1}
+CLICKED = [f"a,10,{MIDNIGHT}"]
 
 
-def test_a_play_without_a_click_is_kept(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path, show=shows("a,10", "a,11"), click=clicks(f"a,11,{MIDNIGHT}"), play=plays("a,10,5", "a,11,6")
-    )
-    assert day.frame.select("video", "clicked", "click_ms", "play").rows() == [
-        (0, False, None, 5.0),
-        (1, True, MIDNIGHT_MS, 6.0),
-    ]
-    assert counted(day.notes) == {"play without a click": 1}
-
-
-def test_of_several_clicks_of_a_pair_the_earliest_is_taken(tmp_path: Path) -> None:
-    lines = (f"a,10,{at(5)}", f"a,10,{at(3)}", "a,10,", f"a,10,{at(4)}")
-    day = read_day(tmp_path, click=clicks(*lines), play=plays("a,10,5"))
-    assert only(day)["click_ms"] == MIDNIGHT_MS + 3000
-    assert counted(day.notes) == {"click_time blank": 1, "further click of a pair": 3}
-
-
-def test_a_play_repeated_is_counted_once(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,5", "a,10,5.0"))
-    assert only(day)["play"] == 5.0
-    assert counted(day.notes) == {"play repeated": 1}
+@pytest.mark.parametrize(
+    ("show", "click", "play", "columns", "expected", "notes"),
+    [
+        (
+            ["a,11", "a,10", "a,11", "a,12"],
+            CLICKED,
+            ["a,10,1"],
+            ("video", "position"),
+            [(1, 0), (0, 1), (2, 2)],
+            {"impression repeated": 1},
+        ),
+        (
+            ["a,11", "b,10"],
+            [f"a,12,{at(3)}", f"a,10,{at(2)}", f"a,11,{at(1)}"],
+            ["a,12,5"],
+            ("device", "video", "position", "shown", "clicked", "play"),
+            [
+                (0, 1, 0, True, True, None),
+                (0, 0, None, False, True, None),
+                (0, 2, None, False, True, 5.0),
+                (1, 0, 0, True, False, None),
+            ],
+            {"click without an impression": 2, "play without an impression": 1},
+        ),
+        (
+            ["a,10", "a,11"],
+            [f"a,11,{MIDNIGHT}"],
+            ["a,10,5", "a,11,6"],
+            ("clicked", "click_ms", "play"),
+            [(False, None, 5.0), (True, MIDNIGHT_MS, 6.0)],
+            {"play without a click": 1},
+        ),
+        (
+            ["a,10"],
+            [f"a,10,{at(5)}", f"a,10,{at(3)}", "a,10,", f"a,10,{at(4)}"],
+            ["a,10,5"],
+            ("click_ms",),
+            [(MIDNIGHT_MS + 3000,)],
+            {"click_time blank": 1, "further click of a pair": 3},
+        ),
+        (["a,10"], CLICKED, ["a,10,5", "a,10,5.0"], ("play",), [(5.0,)], {"play repeated": 1}),
+        (
+            ["a,10", "a,11"],
+            [*CLICKED, f"a,11,{MIDNIGHT}"],
+            ["a,10,86400", "a,11,1e9"],
+            ("play",),
+            [(86_400.0,), (None,)],
+            {"play_time longer than a day": 1},
+        ),
+        (
+            ["a,10", "a,11", "a,12"],
+            [*CLICKED, f"a,11,{MIDNIGHT}", "a,12,1999-01-01 00:00:00"],
+            [],
+            ("clicked",),
+            [(True,)] * 3,
+            {"click_time more than a day from most of the file": 1, "no play": 1},
+        ),
+    ],
+)
+def test_what_a_rule_settles_is_counted_and_kept(
+    tmp_path: Path,
+    show: list[str],
+    click: list[str],
+    play: list[str],
+    columns: tuple[str, ...],
+    expected: list[tuple[object, ...]],
+    notes: dict[str, int],
+) -> None:
+    day = read_day(tmp_path, show=shows(*show), click=clicks(*click), play=plays(*play))
+    assert day.frame.select(columns).rows() == expected
+    assert day.date == datetime.date(2025, 4, 20)
+    assert counted(day.notes) == notes
 
 
 @pytest.mark.parametrize(("rule", "seconds"), [("first", 5.0), ("sum", 19.0), ("max", 8.0)])
@@ -167,29 +198,6 @@ def test_plays_longer_than_the_video_are_counted_and_kept(tmp_path: Path) -> Non
     assert day.frame["play"].to_list() == [61.0, 60.0, 1000.0, 99.5]
 
 
-def test_a_play_longer_than_a_day_has_an_unknown_length(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path,
-        show=shows("a,10", "a,11"),
-        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}"),
-        play=plays("a,10,86400", "a,11,1e9"),
-    )
-    assert day.frame["play"].to_list() == [86_400.0, None]
-    assert counted(day.notes) == {"play_time longer than a day": 1}
-
-
-def test_clicks_dated_apart_from_their_file_are_counted_and_kept(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path,
-        show=shows("a,10", "a,11", "a,12"),
-        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}", "a,12,1999-01-01 00:00:00"),
-        play=plays(),
-    )
-    assert day.date == datetime.date(2025, 4, 20)
-    assert day.frame["clicked"].to_list() == [True] * 3
-    assert counted(day.notes) == {"click_time more than a day from most of the file": 1, "no play": 1}
-
-
 # --- the test ---
 
 
@@ -198,12 +206,8 @@ def read_test(folder: Path, queries: str, shown: str) -> reader.Test:
     return reader.read_test(files, reader.learn_codes(files))
 
 
-def queries(*dids: str) -> str:
-    return rows("did", *dids)
-
-
 def test_a_test(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("c", "a", "b"), shows("b,12", "a,11", "c,10", "b,10", "a,12"))
+    test = read_test(tmp_path, rows("did", "c", "a", "b"), shows("b,12", "a,11", "c,10", "b,10", "a,12"))
     assert test.queries.schema == pl.Schema({"query": pl.Int32, "device": pl.Int32})
     assert test.queries.rows() == [(0, 2), (1, 0), (2, 1)]
     assert test.shown.schema == pl.Schema({"device": pl.Int32, "video": pl.Int32, "position": pl.Int16})
@@ -211,29 +215,30 @@ def test_a_test(tmp_path: Path) -> None:
     assert test.notes == ()
 
 
-def test_a_device_asked_for_twice(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b", "a", "b", "b"), shows("a,10", "b,10"))
-    assert test.queries.rows() == [(0, 1), (1, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [(ASKED, "device asked for again", 2)]
-
-
-def test_a_device_shown_nothing(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b", "a"), shows("a,10"))
-    assert test.queries.rows() == [(0, 1), (1, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [
-        (ASKED, "device asked for and shown nothing", 1)
-    ]
-
-
-def test_impressions_of_devices_that_are_not_asked_for(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b"), shows("a,10", "b,10", "c,11", "c,10"))
-    assert test.shown.rows() == [(1, 0, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [
-        (SHOWN, "row of a device that is not asked for", 3)
-    ]
-
-
-def test_an_impression_repeated(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("a"), shows("a,11", "a,10", "a,11", "a,12"))
-    assert test.shown.rows() == [(0, 1, 0), (0, 0, 1), (0, 2, 2)]
-    assert counted(test.notes) == {"impression repeated": 1}
+@pytest.mark.parametrize(
+    ("asked", "lines", "queries", "shown", "note"),
+    [
+        ("babb", ("a,10", "b,10"), [1, 0], [(0, 0, 0), (1, 0, 0)], (ASKED, "device asked for again", 2)),
+        ("ba", ("a,10",), [1, 0], [(0, 0, 0)], (ASKED, "device asked for and shown nothing", 1)),
+        (
+            "b",
+            ("a,10", "b,10", "c,11", "c,10"),
+            [1],
+            [(1, 0, 0)],
+            (SHOWN, "row of a device that is not asked for", 3),
+        ),
+    ],
+)
+def test_what_a_rule_settles_in_the_test(
+    tmp_path: Path,
+    asked: str,
+    lines: tuple[str, ...],
+    queries: list[int],
+    shown: list[tuple[int, int, int]],
+    note: tuple[str, str, int],
+) -> None:
+    """``asked``: a device a letter."""
+    test = read_test(tmp_path, rows("did", *asked), shows(*lines))
+    assert test.queries.rows() == list(enumerate(queries))
+    assert test.shown.rows() == shown
+    assert [(each.file, each.what, each.rows) for each in test.notes] == [note]

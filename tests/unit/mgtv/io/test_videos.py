@@ -56,22 +56,42 @@ def test_a_video_that_the_table_lacks(tmp_path: Path) -> None:
     assert counted(table.notes) == {"video of a log or the test that the table lacks": 1}
 
 
-def test_durations_that_are_none(tmp_path: Path) -> None:
-    table = read(
-        tmp_path, *(f"{10 + i},1,2,{text},,,,,," for i, text in enumerate(("0", "-1", "", "0.0", " ", "", "3")))
-    )
-    assert table.frame["duration"].to_list() == [None] * 6 + [3.0]
-    assert counted(table.notes) == {
-        "item_duration blank": 3,
-        "item_duration zero": 2,
-        "item_duration negative": 1,
-    }
-
-
-def test_a_duration_that_cannot_be_is_unknown(tmp_path: Path) -> None:
-    table = read(tmp_path, *(f"{10 + i},1,2,{s},,,,,," for i, s in enumerate(("0.001", "1", "86400", "1e9", "86401"))))
-    assert table.frame["duration"].to_list() == [None, 1.0, 86_400.0, None, None]
-    assert counted(table.notes) == {"item_duration below a second or above a day": 3}
+@pytest.mark.parametrize(
+    ("column", "lines", "expected", "notes"),
+    [
+        (
+            "duration",
+            [f"{10 + i},1,2,{text},,,,,," for i, text in enumerate(("0", "-1", "", "0.0", " ", "", "3"))],
+            [None] * 6 + [3.0],
+            {"item_duration blank": 3, "item_duration zero": 2, "item_duration negative": 1},
+        ),
+        (
+            "duration",
+            [f"{10 + i},1,2,{text},,,,,," for i, text in enumerate(("0.001", "1", "86400", "1e9", "86401"))],
+            [None, 1.0, 86_400.0, None, None],
+            {"item_duration below a second or above a day": 3},
+        ),
+        (
+            "serial",
+            [f"{10 + i},,,1,,,,{s},," for i, s in enumerate(("1", "2.0", "02", "third", "1.5", "", "99999999999"))],
+            [1, 2, 2, None, None, None, None],
+            {"item_serialno not a whole number": 3},
+        ),
+        # Of rows that contradict each other the first is kept.
+        (
+            "duration",
+            ["10,,,60,,,,,,", "10,,,70,,,,,,", "10,,,60,,,,,,", "11,,,0,,,,,,", "11,,,5,,,,,,"],
+            [60.0, None],
+            {"row repeated": 1, "further row of a video, with other values": 2, "item_duration zero": 1},
+        ),
+    ],
+)
+def test_what_a_rule_settles_is_counted(
+    tmp_path: Path, column: str, lines: list[str], expected: list[float | None], notes: dict[str, int]
+) -> None:
+    table = read(tmp_path, *lines)
+    assert table.frame[column].to_list() == expected
+    assert counted(table.notes) == notes
 
 
 def test_values_that_mean_none(tmp_path: Path) -> None:
@@ -85,23 +105,6 @@ def test_values_that_mean_none(tmp_path: Path) -> None:
     named = read(tmp_path, *lines, host=msgspec.structs.replace(HOST, none_values=("5",))).frame
     assert named["collection"].to_list() == [1, 0, 0, None]
     assert named["series"].to_list() == [0, 1, 1, 2]
-
-
-def test_a_serial_that_is_no_whole_number(tmp_path: Path) -> None:
-    texts = ("1", "2.0", "02", "third", "1.5", "", "99999999999")
-    table = read(tmp_path, *(f"{10 + i},,,1,,,,{text},," for i, text in enumerate(texts)))
-    assert table.frame["serial"].to_list() == [1, 2, 2, None, None, None, None]
-    assert counted(table.notes) == {"item_serialno not a whole number": 3}
-
-
-def test_of_rows_that_contradict_each_other_the_first_is_kept(tmp_path: Path) -> None:
-    table = read(tmp_path, "10,,,60,,,,,,", "10,,,70,,,,,,", "10,,,60,,,,,,", "11,,,0,,,,,,", "11,,,5,,,,,,")
-    assert table.frame["duration"].to_list() == [60.0, None]
-    assert counted(table.notes) == {
-        "row repeated": 1,
-        "further row of a video, with other values": 2,
-        "item_duration zero": 1,
-    }
 
 
 @pytest.mark.parametrize(

@@ -127,14 +127,6 @@ def test_training_lists_are_drawn_from_and_validation_lists_are_whole(tasks: lis
     assert task.valid.group_sizes.max() > 2
 
 
-def test_a_model_is_given_its_blocks_alone(tasks: list[FitTask]) -> None:
-    model = fit_watch(DAYS[:2], DAYS[2], blocks=("pair",))
-    assert tasks[0].valid is not None
-    assert tasks[0].train.names == tasks[0].valid.names == ("pair_taste", "pair_noise")
-    refit(make(blocks=("device", "pair")), [model], [day.rows for day in DAYS])
-    assert tasks[1].train.names == ("pair_taste", "device_leak", "pair_noise")
-
-
 @pytest.mark.parametrize(("rounds", "mean"), [((4, 9), 6), ((4, 10), 7), ((3,), 3), ((0, 0), 1)])
 def test_the_last_fit_is_on_all_days_for_the_mean_of_the_rounds(
     rounds: tuple[int, ...], mean: int, tasks: list[FitTask]
@@ -202,15 +194,6 @@ def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
         others = [days[other] for other in range(3) if other != i]
         blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others], NAMES, 0.01)
         np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))
-
-
-def test_a_days_own_answers_do_not_change_its_mix() -> None:
-    (day, scores), (other, other_scores) = SCORED
-    changed = make_day([5] * 1500, [0] * 1500, day=1)
-    before = mix_across([day, other], [scores, other_scores], NAMES, 0.01)
-    after = mix_across([changed, other], [scores, other_scores], NAMES, 0.01)
-    np.testing.assert_array_equal(after[0], before[0])
-    assert not np.allclose(after[1], before[1])
 
 
 # --- likelihood ---

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.optimize import minimize_scalar
 
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
@@ -14,12 +12,16 @@ from competitions.mgtv.models.completion import (
     Plays,
     best_answers,
     fit,
+    fit_early,
+    gather_plays,
     make_bins,
     mean_and_median,
     mean_scores,
     predict,
+    refit,
 )
-from tests.unit.mgtv.mgtv_world import Floats
+from competitions.mgtv.models.dataset import DayFeatures
+from tests.unit.mgtv.mgtv_world import Floats, make_day
 
 FINE = np.linspace(0, 2, 4001)
 
@@ -64,54 +66,7 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
         assert best - 0.01 < earned <= best + 1e-12
 
 
-def test_the_answer_is_the_best_of_the_grid_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_bins(draw_rates(1), 6, 60)
-    drawn = np.random.default_rng(0).dirichlet(np.ones(len(made.table)), size=25)
-    answers, expected = best_answers(drawn, made)
-    for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        expected_scores = [float(probabilities @ made.table[:, index]) for index in range(len(made.answers))]
-        assert earned == pytest.approx(max(expected_scores))
-        assert answer == made.answers[int(np.argmax(expected_scores))]
-    monkeypatch.setattr(completion, "SLICE_ROWS", 7)
-    again = best_answers(drawn, made)
-    np.testing.assert_array_equal(again[0], answers)
-    np.testing.assert_allclose(again[1], expected)
-
-
 # --- against closed forms ---
-
-
-@pytest.mark.parametrize("t", [0.07, 0.5, 1.0, 1.83])
-def test_of_a_single_rate_the_answer_is_the_rate_and_earns_1(t: float) -> None:
-    made = make_bins(np.full(30, t), 8, 50)
-    assert made.table.shape[0] == 1
-    answers, expected = best_answers(np.ones((2, 1)), made)
-    assert answers.tolist() == [t, t]
-    assert expected.tolist() == [1, 1]
-
-
-def integrate(answer: float) -> float:
-    """E[s] of t even on (0, 1], in two parts that meet at the cusp."""
-    parts = [(0.0, min(answer, 1.0)), (min(answer, 1.0), 1.0)]
-    return float(
-        sum(quad(lambda t: 1 / (1 + (abs(t - answer) / t) ** 0.5), *part)[0] for part in parts if part[1] > part[0])
-    )
-
-
-def test_of_even_rates_the_table_is_the_integral() -> None:
-    """The mean, 1/2, is not the best answer; the best earns more than it and than both ends."""
-    best = minimize_scalar(
-        lambda answer: -integrate(answer), bounds=(0.01, 1), method="bounded", options={"xatol": 1e-6}
-    )
-    rates = (np.arange(6000) + 0.5) / 6000
-    made = make_bins(rates, 1, 800)
-    answers, expected = best_answers(np.ones((1, 1)), made)
-    assert expected[0] == pytest.approx(-best.fun, abs=1e-4)
-    assert answers[0] == pytest.approx(best.x, abs=5e-3)
-    for index in range(0, len(made.answers), 60):
-        assert made.table[0, index] == pytest.approx(integrate(made.answers[index]), abs=2e-3)
-    assert best.x < 0.49
-    assert expected[0] > max(integrate(0.5), integrate(1.0))
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
@@ -244,3 +199,84 @@ def test_a_single_bin_needs_no_model() -> None:
     assert model.model is None
     assert predict(model, FEATURES[:4]).tolist() == [[1]] * 4
     assert best_answers(predict(model, FEATURES[:1]), model.bins)[0].tolist() == [0.5]
+
+
+# --- which plays it is fitted on, and for how many rounds ---
+
+PLAY_SETTINGS = CompletionSettings(
+    blocks=("video", "pair"),
+    bins=4,
+    rounds=30,
+    patience=3,
+    parameters={"num_threads": 1, "min_data_in_leaf": 5},
+)
+NAMES = ("video_a", "device_b", "pair_c")
+
+
+def day(number: int, rates: list[float], clicked: list[bool] | None = None, answer: int = 0) -> DayFeatures:
+    """One slate, whose rows differ by their features: 100 times the day plus the row."""
+    features = {name: 100 * number + np.arange(len(rates)) + i / 10 for i, name in enumerate(NAMES)}
+    known = np.array(rates)
+    watched = known > 0 if clicked is None else np.array(clicked)
+    return make_day([len(rates)], [answer], features, known, day=number, clicked=watched)
+
+
+PLAYED = [
+    day(1, [0.5, 0.0, np.nan, 0.25], [True] * 4),
+    day(2, [0.1, 0.2, 0.3], [True, False, True]),
+    day(3, [np.nan, 0.9, 0.8]),
+]
+
+
+def test_plays_are_clicked_rows_with_a_known_rate_above_0() -> None:
+    plays = gather_plays(PLAYED, ["video", "pair"])
+    features = plays.features
+    assert plays.names == ("video_a", "pair_c")
+    assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
+    assert features[:, 0].tolist() == [100, 103, 200, 202, 301, 302]
+    np.testing.assert_allclose(features[:, 1], features[:, 0] + 0.2, rtol=1e-6)
+    assert features.shape == (6, 2)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5])
+def test_of_too_many_plays_the_latest_are_taken(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "MOST_PLAYS", most)
+    plays = gather_plays(PLAYED, ["device"])
+    assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8][-most:]
+    assert len(plays.features) == most
+
+
+def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Plays, Plays | None, CompletionSettings, int]] = []
+
+    def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:
+        calls.append((train, valid, settings, seed))
+        return Completion(make_bins(np.array([0.5]), 2, 10), None, ("video_a",), 9)
+
+    monkeypatch.setattr(completion, "fit", fit)
+    fit_early(PLAYED, [day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0)], PLAY_SETTINGS, 8)
+    train, valid, settings, seed = calls[0]
+    assert train.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
+    assert train.features.shape == (6, 2)
+    assert valid is not None
+    assert train.names == valid.names == ("video_a", "pair_c")
+    assert (valid.features[0].tolist(), valid.rates.tolist()) == ([401, pytest.approx(401.2)], [0.6, 0.2])
+    assert len(valid.features) == 2
+    assert (settings, seed) == (PLAY_SETTINGS, 8)
+    early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), 7)
+    refit(PLAYED, early, PLAY_SETTINGS, 8)
+    assert calls[1][1] is None
+    assert calls[1][2].rounds == 7
+    refit(PLAYED, Completion(early.bins, None, (), 0), PLAY_SETTINGS, 8)
+    assert calls[2][2].rounds == 1
+
+
+def test_bins_are_those_of_the_training_plays() -> None:
+    rng = np.random.default_rng(0)
+    train = [day(number, (rng.random(40) / 2 + 0.01).tolist()) for number in (1, 2)]
+    model = fit_early(train, [day(3, (rng.random(40) + 5).tolist())], PLAY_SETTINGS, 1)
+    expected = make_bins(np.concatenate([each.rates for each in train]), 4)
+    np.testing.assert_array_equal(model.bins.edges, expected.edges)
+    np.testing.assert_array_equal(model.bins.table, expected.table)
+    assert model.names == ("video_a", "pair_c")
+    assert 1 <= model.rounds <= 30

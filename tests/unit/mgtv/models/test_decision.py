@@ -32,11 +32,6 @@ def sizes(*counts: int) -> Any:
 # --- picks ---
 
 
-def test_the_largest_of_each_list_is_picked_and_the_first_of_equals() -> None:
-    worth = np.array([0.1, 0.5, 0.4, 0.2, 0.7, 0.7, 0.3, 0.7, 0.0, 0.0])
-    assert pick(worth, sizes(3, 1, 4, 2)).tolist() == [1, 3, 4, 8]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator import click_model, oracle, simulate, users, watch_time_model
-from competitions.mgtv.simulator.catalogue import CLOSING, make_catalogue, rate_day
+from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, TEST_DAY, Floats, Ints, measure_sizes
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
@@ -29,9 +29,9 @@ def state() -> SimulationState:
     history = users.init_history(catalogue, people, SEED)
     for day in range(TEST_DAY - 5, TEST_DAY):
         today = SimulationState(catalogue, people, history, rate_day(catalogue, day))
-        part, watched = simulate.simulate_day(today, np.arange(sizes.devices), np.random.default_rng(day))
+        part = simulate.simulate_day(today, np.arange(sizes.devices), np.random.default_rng(day))
         users.record_impressions(history, part.slates.row_device, part.slates.position, part.slates.video)
-        users.record_clicks(catalogue, history, watched)
+        users.record_clicks(catalogue, history, part.watched)
     return SimulationState(catalogue, people, history, rate_day(catalogue, TEST_DAY))
 
 
@@ -111,7 +111,9 @@ def test_clicks_are_without_replacement_and_in_order(state: SimulationState, sla
 
 def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: SimulationState, slates: Slates) -> None:
     weights_by_row = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
-    videos = state.catalogue.videos
+    videos, forms = state.catalogue.videos, watch_time_model.find_forms(state.catalogue, slates.video)
+    closing = state.catalogue.collections.closing[videos.collection[slates.video]]
+    assert forms.tolist() == np.where(videos.kind[slates.video] == FEATURE, 1 + closing, 0).tolist()
     for row in range(0, len(weights_by_row), 997):
         device, video = int(slates.row_device[row]), int(slates.video[row])
         kind = KINDS[int(videos.kind[video])]
@@ -124,26 +126,6 @@ def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: Simul
             math.exp(kind.complete + sum(a * b for a, b in zip(watch_time_model.COMPLETE, values, strict=True))),
         ]
         np.testing.assert_allclose(weights_by_row[row], np.array(odds) / sum(odds), rtol=1e-5)
-
-
-def test_trailers_complete_more_and_closing_titles_move_the_end(state: SimulationState) -> None:
-    assert len(SHAPES) == 1 + len(CLOSING)
-    rng = np.random.default_rng(6)
-    only_end = np.tile([0.0, 0.0, 1.0], (4000, 1))
-    means = [watch_time_model.draw_completion(only_end, np.full(4000, form), rng).mean() for form in range(len(SHAPES))]
-    assert means[0] > 1
-    assert all(abs(mean - (1 - closing)) < 0.01 for mean, closing in zip(means[1:], CLOSING, strict=True))
-    videos = state.catalogue.videos
-    weights = [
-        watch_time_model.part_weights(
-            state, np.arange(500), np.full(500, np.flatnonzero(videos.kind == kind)[0]), NOT_NEXT
-        )
-        for kind in (FEATURE, 2)
-    ]
-    assert weights[1][:, 2].mean() > weights[0][:, 2].mean()
-
-
-NOT_NEXT = np.zeros(500, bool)
 
 
 @pytest.mark.parametrize("form", range(len(SHAPES)))
@@ -209,12 +191,12 @@ def test_the_oracle_scores_what_it_expects_and_its_rates_are_a_ladder(state: Sim
     made = oracle.summarise(
         [oracle.score_slates(state, slates, *draw_all(state, slates, seed)[:2]) for seed in range(10, 12)]
     )
-    assert abs(made.score - made.expected) < 3 * made.standard_error
-    assert abs(made.hit_rate - made.expected_hit_rate) < 3 * (0.25 / made.truths) ** 0.5
-    assert made.score > made.score_median > made.score_mean
-    assert made.score > made.score_1 > made.score_0
-    assert made.score_0 == pytest.approx(made.hit_rate / 2)
-    assert made.random_hit_rate < 0.6 * made.hit_rate
+    assert abs(made["score"] - made["expected"]) < 3 * made["standard_error"]
+    assert abs(made["hit_rate"] - made["expected_hit_rate"]) < 3 * (0.25 / made["truths"]) ** 0.5
+    assert made["score"] > made["score_median"] > made["score_mean"]
+    assert made["score"] > made["score_1"] > made["score_0"]
+    assert made["score_0"] == pytest.approx(made["hit_rate"] / 2)
+    assert made["random_hit_rate"] < 0.6 * made["hit_rate"]
 
 
 def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(state: SimulationState) -> None:

@@ -29,28 +29,6 @@ def videos(made: simulate.Simulation) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def shows(made: simulate.Simulation) -> pl.DataFrame:
-    """Every shown pair of a day once, with its place and whether it was clicked."""
-    days = []
-    for day in range(1, 31):
-        clicked = pl.read_csv(made.folder / schema.click_path(day), columns=["did", "vid"]).unique()
-        shown = pl.read_csv(made.folder / schema.show_path(day)).unique(maintain_order=True)
-        joined = shown.join(clicked.with_columns(click=1), on=["did", "vid"], how="left", maintain_order="left")
-        position = pl.int_range(pl.len()).over("did")
-        days.append(joined.with_columns(pl.col("click").fill_null(0), position=position, day=pl.lit(day)))
-    return pl.concat(days)
-
-
-@pytest.fixture(scope="module")
-def plays(made: simulate.Simulation, videos: pl.DataFrame) -> pl.DataFrame:
-    """Every play with its day and completion, where the duration is known."""
-    paths = [(day, made.folder / schema.play_path(day)) for day in range(1, 31)]
-    plays = pl.concat([pl.read_csv(path).with_columns(day=pl.lit(day)) for day, path in paths])
-    joined = plays.drop("item_cid").join(videos, on="vid", maintain_order="left")
-    return joined.filter(pl.col("item_duration") > 0).with_columns(t=pl.col("play_time") / pl.col("item_duration"))
-
-
-@pytest.fixture(scope="module")
 def measured(made: simulate.Simulation) -> dict[str, float]:
     return dict(simulate.describe(made.folder).select("what", "simulated").iter_rows())
 
@@ -86,11 +64,11 @@ def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, video
         "scale": SCALE,
         "seed": SEED,
     }
-    assert report["oracle"]["score"] == made.oracle.score
+    assert report["oracle"]["score"] == made.oracle["score"]
     for name, path in (("impressions", schema.show_path), ("clicks", schema.click_path), ("plays", schema.play_path)):
         rows = sum(pl.read_csv(made.folder / path(day)).height for day in range(1, 31))
         assert made.rows[name] == rows, name
-    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.truths
+    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle["truths"]
     assert made.rows["videos"] == videos.height == videos["vid"].n_unique()
     assert measure_sizes(1.0).devices == 1_500_000
 
@@ -175,43 +153,9 @@ def test_marginals_are_near_what_is_assumed(measured: dict[str, float]) -> None:
         "completion above 1": (0.05, 0.2),
         "profile columns without a value": (5, 5),
     }
+    assert measured["CTR at position 1"] > 1.3 * measured["CTR at position 5"] > 1.3 * measured["CTR at position 10"]
     off = {name: measured[name] for name, (low, high) in bands.items() if not low <= measured[name] <= high}
     assert off == {}
-
-
-def test_clicks_fall_with_the_position(shows: pl.DataFrame) -> None:
-    long = shows.filter(pl.len().over("day", "did") >= 8)
-    rates = [long.filter(position=position)["click"].mean() for position in (0, 2, 7)]
-    assert rates[0] > 1.3 * rates[1] > 1.3 * 1.3 * rates[2]  # type: ignore[operator]
-
-
-def test_the_next_episode_follows_from_the_history_and_is_clicked(
-    shows: pl.DataFrame, plays: pl.DataFrame, videos: pl.DataFrame
-) -> None:
-    """Of shown features, those after an episode that the device finished on an earlier day are clicked most."""
-    done = plays.filter(pl.col("t") >= 0.6, pl.col("item_isIntact") == 1, pl.col("item_cid") > 0)
-    done = done.select("did", "item_cid", "day", before="item_serialno").unique(["did", "item_cid", "day"], keep="last")
-    features = videos.filter(pl.col("item_isIntact") == 1).select("vid", "item_cid", "item_serialno")
-    rows = shows.join(features, on="vid").with_columns(since=pl.col("day") - 1).sort("since")
-    done = done.sort("day").rename({"day": "seen"})
-    joined_rows = rows.join_asof(done, left_on="since", right_on="seen", by=["did", "item_cid"], check_sortedness=False)
-    following = pl.col("item_serialno") == pl.col("before") + 1
-    known = joined_rows.filter(pl.col("before").is_not_null())
-    ahead, others = known.filter(following)["click"], known.filter(following.not_())["click"]
-    assert ahead.len() > 1000
-    assert ahead.mean() > 1.6 * others.mean()  # type: ignore[operator]
-    assert others.mean() > joined_rows.filter(pl.col("before").is_null())["click"].mean()  # type: ignore[operator]
-
-
-def test_completion_falls_with_the_duration_and_is_high_for_trailers(plays: pl.DataFrame) -> None:
-    edges = (120, 600, 2400)
-    bands = plays.with_columns(band=pl.sum_horizontal(pl.col("item_duration") >= edge for edge in edges))
-    means = bands.group_by("band").agg(pl.col("t").mean()).sort("band", descending=True)["t"]
-    assert means.is_sorted(), means
-    kinds = dict(plays.group_by("item_isIntact").agg(pl.col("t").mean()).iter_rows())
-    assert kinds[3] > kinds[2] > kinds[1] + 0.05
-    long = plays.filter(pl.col("item_isIntact") == 1)["t"]
-    assert (long < 0.1).mean() > (long.is_between(0.4, 0.5)).mean() < (long > 0.9).mean()  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.0004, 4.1, -1.0, float("nan"), float("inf")])
@@ -219,30 +163,6 @@ def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
     with pytest.raises(UserError, match="scale is"):
         simulate.simulate(tmp_path / "raw", scale, 1)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "truth.csv", schema.SHOWS])
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="no simulation"):
-        simulate.simulate(tmp_path, 0.0005, 1)
-    assert (tmp_path / name).read_text() == "mine"
-
-
-def test_an_earlier_simulation_is_replaced_and_a_stopped_one_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulate.simulate(tmp_path / "raw", 0.0005, 1)
-    made = simulate.simulate(tmp_path / "raw", 0.0005, 2)
-    assert json.loads((made.folder / REPORT).read_text(encoding="utf-8"))["seed"] == 2
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(simulate, "simulate_test_day", stop)
-    with pytest.raises(KeyboardInterrupt):
-        simulate.simulate(tmp_path / "other", 0.0005, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
 def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ def test_validation_and_test_stand_side_by_side() -> None:
 
     labelled = queries((1, 0, "valid"), (3, 0, "valid"), (4, 1, "valid"), (40, 1, "valid"), (9, 5, "train"))
     test = queries((2, 1, "test"), (33, 2, "test"))
-    table = compare_folds(cast(Prepared, prepare(labelled, test)))
+    inputs = SimpleNamespace(fold=Result("labelled", lambda: labelled))
+    ready = SimpleNamespace(labelled=SimpleNamespace(inputs=inputs), test=Result("test", lambda: test))
+    table = compare_folds(cast(Prepared, ready))
     assert table.columns == ["what", "value", "validation", "weighted", "test"]
     shares = {(what, value): (valid, weighted, test) for what, value, valid, weighted, test in table.rows()}
     assert shares == {
@@ -39,9 +41,3 @@ def test_validation_and_test_stand_side_by_side() -> None:
         ("last visible day", "10-04"): (0.5, 0.25, 0.5),
         ("last visible day", "10-05"): (0, 0, 0.5),
     }
-
-
-def prepare(labelled: Fold, test: Fold) -> SimpleNamespace:
-    """The two folds of what was prepared."""
-    inputs = SimpleNamespace(fold=Result("key", lambda: labelled))
-    return SimpleNamespace(labelled=SimpleNamespace(inputs=inputs), test=Result("key", lambda: test))

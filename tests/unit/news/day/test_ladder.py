@@ -14,7 +14,7 @@ from competitions.news.day import ladder
 from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.lab.als import list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
-from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
 
@@ -43,6 +43,7 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
     assert counts == sorted(counts)
     assert counts[0] == (len(CHANNELS[0][1]), 1, 1)
     assert counts[-1] == (len(config.recall.channels), 4, 2)
+    assert {channel for _, _, channel in ladder.ALONE} <= set(config.recall.channels)
     last = rungs[-1][2]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(config.rank.blocks)
@@ -54,10 +55,6 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
         "+ co-visitation",
     ]
     assert len({name for name, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
-
-
-def test_channels_that_stand_alone_are_channels_of_the_pipeline() -> None:
-    assert {channel for _, _, channel in ladder.ALONE} <= set(COMPETITION.load_config([]).recall.channels)
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:
@@ -79,14 +76,9 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
 
 def test_factors_name_articles_of_the_users_family() -> None:
     rng = np.random.default_rng(0)
-    log = make_log(
-        *(
-            (user, int(item), 60 * n)
-            for user in range(60)
-            for n, item in enumerate(rng.permutation(8)[:4] + user % 2 * 8)
-        )
-    )
-    fold = make_fold(log, [(0, [0, 3]), (1, [9, 14]), (2, [77])], [1, 10, 1])
+    reads = [(user, rng.permutation(8)[:4] + user % 2 * 8) for user in range(60)]
+    log = [(user, int(item), 60 * n) for user, items in reads for n, item in enumerate(items)]
+    fold = make_fold(make_log(*log), [(0, [0, 3]), (1, [9, 14]), (2, [77])], [1, 10, 1])
     listed = list_by_factors(fold, 6, 0)
     lists = {query: part["item"].to_list() for (query,), part in listed.group_by("query", maintain_order=True)}
     assert len(set(lists[0]) & set(range(8))) >= 5
@@ -96,12 +88,9 @@ def test_factors_name_articles_of_the_users_family() -> None:
     assert listed.filter(query=0)["score"].is_sorted(descending=True)
 
 
-def test_factors_and_network_see_nothing_that_the_fold_hides() -> None:
-    world = make_world()
-    fold = label(world.clicks)
+def test_factors_and_network_see_nothing_that_the_fold_hides(world: World, fold: Fold) -> None:
     other = label(swap_hidden(world.clicks, fold))
     assert fold.answers is not None
-    assert other.answers is not None
     assert not fold.answers.equals(other.answers)
     assert_frame_equal(list_by_factors(fold, 20, 0), list_by_factors(other, 20, 0))
     short = SequenceSettings(size=8, steps=4, negatives=20, threads=1)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from competitions.news.day.standin import CONTEXT, blur_times, convert, number_users
+from competitions.news.day.standin import CONTEXT, blur_times, convert
 from competitions.news.io import reader
 from competitions.news.simulator.articles import HOUR_MS
 
@@ -30,7 +30,7 @@ def click(user: int, item: int, minute: float) -> str:
     return f"{user},1,{START},2,{item},{START + int(minute * MINUTE_MS)},1,2,3,4,5,6"
 
 
-def write(folder: Path, *, articles: bool = True) -> Path:
+def write(folder: Path) -> Path:
     """Six users of the tenth, the n-th arriving in minute n of the first hour; the last has one click only."""
     clicks = folder / "clicks"
     clicks.mkdir(parents=True)
@@ -41,21 +41,16 @@ def write(folder: Path, *, articles: bool = True) -> Path:
     }
     for hour, lines in hours.items():
         (clicks / f"clicks_hour_{hour:03d}.csv").write_text("\n".join((CLICK_HEADER, *lines)) + "\n")
-    if articles:
-        listed = [f"{item},{item % 3},{START},0,{item * 7}" for item in (20, 21, 99, *range(10, 17), 500)]
-        header = "article_id,category_id,created_at_ts,publisher_id,words_count"
-        (folder / "articles_metadata.csv").write_text("\n".join((header, *listed)) + "\n")
+    listed = [f"{item},{item % 3},{START},0,{item * 7}" for item in (20, 21, 99, *range(10, 17), 500)]
+    header = "article_id,category_id,created_at_ts,publisher_id,words_count"
+    (folder / "articles_metadata.csv").write_text("\n".join((header, *listed)) + "\n")
     return folder
 
 
-@pytest.fixture
-def converted(tmp_path: Path) -> Path:
-    dataset = convert(write(tmp_path / "globo"), tmp_path / "out")
+def test_the_first_fifth_to_arrive_is_tested_on_its_last_click_without_devices(tmp_path: Path) -> None:
+    converted = tmp_path / "out"
+    dataset = convert(write(tmp_path / "globo"), converted)
     assert dataset.rows == {"train users": 4, "train clicks": 8, "test users": 1, "test clicks": 2, "articles": 9}
-    return tmp_path / "out"
-
-
-def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(converted: Path) -> None:
     train, test = pl.read_csv(converted / reader.TRAIN), pl.read_csv(converted / reader.TEST_A)
     assert pl.read_csv(converted / "truth.csv").rows() == [(200_000, 21)]
     assert test.select("user_id", "click_article_id").rows() == [(200_000, 10), (200_000, 20)]
@@ -63,23 +58,15 @@ def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(converted: Path) 
     assert train.select("user_id", "click_article_id").rows() == [
         *((3, 11), (3, 20), (2, 12), (2, 20), (1, 13), (1, 20), (0, 14), (0, 20)),
     ]
-
-
-def test_devices_are_left_out_and_articles_are_those_that_anyone_clicked(converted: Path) -> None:
-    for name in (reader.TRAIN, reader.TEST_A):
-        assert pl.read_csv(converted / name).select(*CONTEXT).unique().rows() == [tuple(CONTEXT.values())]
-    articles = pl.read_csv(converted / reader.ARTICLES)
+    for log in (train, test):
+        assert log.select(*CONTEXT).unique().rows() == [tuple(CONTEXT.values())]
+    articles = pl.read_csv(converted / reader.ARTICLES)  # those that anyone clicked
     assert articles["article_id"].to_list() == [*range(10, 16), 20, 21, 99]
     assert articles.row(0) == (10, 1, START, 70)
-
-
-def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
     files = reader.locate(converted)
-    articles = reader.read_articles(files.articles)
-    clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
-    assert articles.notes == clicks.notes == ()
-    assert clicks.frame.height == 10
-    assert clicks.frame.filter("is_target").height == 2
+    read = reader.read_clicks(files.train, files.tests, files.target, reader.read_articles(files.articles).frame)
+    assert read.notes == ()
+    assert (read.frame.height, read.frame.filter("is_target").height) == (10, 2)
 
 
 def test_a_clock_shows_the_hour_and_no_more() -> None:
@@ -99,12 +86,6 @@ def test_a_clock_shows_the_hour_and_no_more() -> None:
         *(START + half + step * 90_000 for step in range(3)),
         *(START + HOUR_MS + step * 45_000 for step in range(40)),
     ]
-
-
-def test_users_are_numbered_by_arrival() -> None:
-    clicks = pl.DataFrame({"user": [4, 9, 7, 4, 3, 5], "item": [1] * 6, "time": [50, 10, 30, 5, 40, 20]})
-    numbered = number_users(clicks).select("user", "user_id").unique().sort("user").rows()
-    assert numbered == [(3, 0), (4, 200_000), (5, 2), (7, 1), (9, 3)]
 
 
 @pytest.mark.parametrize(

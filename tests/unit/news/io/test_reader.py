@@ -1,4 +1,4 @@
-"""The reader of the click logs: what it accepts, what it counts, what it refuses and how it says so."""
+"""The reader of the raw files: what it accepts, what it counts, what it refuses and how it says so."""
 
 from pathlib import Path
 
@@ -9,14 +9,19 @@ import pytest
 from common.engine.errors import UserError
 from common.io import csv_blocks
 from competitions.news.io import csv_reader, reader
+from tests.unit.news.news_world import CLICKS, START
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
-ARTICLE_HEADER = "article_id,category_id,created_at_ts,words_count"
-START = 1_507_000_000_000
+ARTICLE_HEADER = ",".join(column.header for column in reader.ARTICLE_COLUMNS)
+EMBEDDING_HEADER = ",".join(column.header for column in reader.EMBEDDING_COLUMNS)
 
 
 def click(user: int, item: int, second: int = 0) -> str:
     return f"{user},{item},{START + 1000 * second},4,1,17,1,25,2"
+
+
+def embedding(item: int, fill: object = 0.5) -> str:
+    return ",".join([str(item), *[str(fill)] * reader.EMBEDDING_WIDTH])
 
 
 def write(path: Path, *lines: str, end: str = "\n") -> Path:
@@ -57,78 +62,51 @@ def refusal(path: Path) -> str:
 # --- locate ---
 
 
-def test_board_a_is_found_and_absent_embeddings_are_noted(folder: Path) -> None:
-    files = reader.locate(folder)
-    assert (files.board, files.tests, files.target) == ("A", (folder / reader.TEST_A,), folder / reader.TEST_A)
-    assert files.embeddings is None
-    assert files.notes[0].file == reader.EMBEDDINGS
-
-
 @pytest.mark.parametrize("name", reader.TEST_B)
 def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: str) -> None:
+    files = reader.locate(folder)
+    assert (files.board, files.tests, files.target) == ("A", (folder / reader.TEST_A,), folder / reader.TEST_A)
+    assert (files.embeddings, files.notes[0].file) == (None, reader.EMBEDDINGS)
     path = add_board_b(folder, name)
     files = reader.locate(folder)
     assert (files.board, files.tests, files.target) == ("B", (folder / reader.TEST_A, path), path)
     assert reader.locate(folder, "a").tests == (folder / reader.TEST_A,)
 
 
-def test_missing_board_b_is_named_when_asked_for(folder: Path) -> None:
-    with pytest.raises(UserError, match=reader.TEST_B[0]):
-        reader.locate(folder, "B")
-
-
-def test_unknown_board_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="'C'"):
-        reader.locate(folder, "C")
+@pytest.mark.parametrize(("board", "said"), [("B", reader.TEST_B[0]), ("C", "'C'")])
+def test_a_board_that_is_not_there_is_refused(folder: Path, board: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        reader.locate(folder, board)
 
 
 # --- clicks: accepted and counted ---
 
 
-def test_clicks_are_sorted_typed_and_marked(folder: Path) -> None:
-    frame = read(folder).frame
+def test_clicks_are_sorted_typed_and_marked_and_what_is_odd_is_counted(folder: Path) -> None:
+    clicks = read(folder)
+    frame = clicks.frame
     expected = [(0, 11, 0), (0, 10, 5), (1, 10, 0), (1, 12, 60), (5, 99, 0), (5, 10, 30), (6, 11, 0)]
     assert frame.select("user", "item", (pl.col("time") - START) // 1000).rows() == expected
     assert frame["is_test"].to_list() == [user > 1 for user, _, _ in expected]
     assert frame["is_target"].to_list() == frame["is_test"].to_list()
     assert frame.drop("is_test", "is_target").row(0) == (0, 11, START, 4, 1, 17, 1, 25, 2)
-    assert frame.schema == {
-        **{"user": pl.Int32, "item": pl.Int32, "time": pl.Int64},
-        **dict.fromkeys(["environment", "device_group", "os", "country", "region", "referrer"], pl.Int16),
-        **{"is_test": pl.Boolean, "is_target": pl.Boolean},
-    }
-
-
-def test_unknown_articles_and_one_click_users_are_kept_and_counted(folder: Path) -> None:
-    notes = read(folder).notes
-    assert list_counts(notes, "not in articles.csv") == [(reader.TEST_A, 1)]
-    assert list_counts(notes, "single click") == [(reader.TEST_A, 1)]
-    assert len(notes) == 2
+    assert frame.schema == CLICKS
+    assert list_counts(clicks.notes, "not in articles.csv") == [(reader.TEST_A, 1)]
+    assert list_counts(clicks.notes, "single click") == [(reader.TEST_A, 1)]
+    assert len(clicks.notes) == 2
 
 
 def test_on_board_b_only_its_own_users_are_predicted_and_those_of_board_a_are_test_users_too(folder: Path) -> None:
     add_board_b(folder)
-    frame = read(folder).frame
-    marks = frame.select("user", "is_test", "is_target").unique().sort("user")
-    assert marks.rows() == [
-        *[(0, False, False), (1, False, False)],
-        *[(5, True, False), (6, True, False)],
-        (8, True, True),
-    ]
-
-
-def test_a_single_click_counts_only_for_users_to_predict(folder: Path) -> None:
-    add_board_b(folder)
-    assert list_counts(read(folder).notes, "single click") == []
-    write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10))
-    assert list_counts(read(folder).notes, "single click") == [(reader.TEST_B[0], 1)]
-
-
-def test_user_in_both_test_logs_is_merged_and_counted(folder: Path) -> None:
-    write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10), click(6, 12, 9))
     clicks = read(folder)
-    assert clicks.frame.filter(user=6).select("is_test", "is_target").rows() == [(True, True)] * 2
-    assert list_counts(clicks.notes, "board-A log") == [(reader.TEST_B[0], 1)]
+    marks = clicks.frame.select("user", "is_test", "is_target").unique().sort("user")
+    assert marks.rows() == [(user, user > 1, user > 6) for user in (0, 1, 5, 6, 8)]
+    assert list_counts(clicks.notes, "single click") == []
+    write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10), click(6, 12, 9))
+    merged = read(folder)
+    assert merged.frame.filter(user=6).select("is_test", "is_target").rows() == [(True, True)] * 2
+    assert list_counts(merged.notes, "board-A log") == [(reader.TEST_B[0], 1)]
+    assert list_counts(merged.notes, "single click") == [(reader.TEST_B[0], 1)]
 
 
 def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
@@ -138,9 +116,8 @@ def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
     assert list_counts(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
-    path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end=end)
+def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
+    path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end="\r\n")
     frame, notes = csv_reader.read_table(path, reader.CLICK_COLUMNS)
     assert frame["line"].to_list() == [3, 5]
     assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
@@ -175,23 +152,12 @@ def test_bad_row_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id'; expected 'user_id', 'click_article_id'"),
         (CLICK_HEADER.replace("user_id", "uid") + ",click_os", "lacks 'user_id' and repeats 'click_os'"),
-        (CLICK_HEADER.replace("user_id", "\x1b[31mred\x07"), "lacks 'user_id'"),
         (click(1, 10), "lacks 'user_id', 'click_article_id'"),
     ],
 )
 def test_a_column_that_is_missing_or_repeated_is_named(folder: Path, header: str, said: str) -> None:
     assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
-
-
-def test_clicked_articles_without_an_embedding_are_counted() -> None:
-    clicks = pl.DataFrame({"item": pl.Series([1, 2, 2, 3, 9], dtype=pl.Int32)})
-    vectors = reader.Embeddings(np.array([1, 3, 4], np.int32), np.zeros((3, 250), np.float32))
-    (note,) = reader.note_unembedded(clicks, vectors)
-    assert (note.file, note.rows) == (reader.EMBEDDINGS, 2)
-    assert note.rule.startswith("clicked article without an embedding, of 4")
-    assert reader.note_unembedded(clicks.filter(pl.col("item").is_in([1, 3])), vectors) == ()
 
 
 @pytest.mark.parametrize("time", [reader.TIME_MIN_MS, reader.TIME_MAX_MS])
@@ -207,12 +173,64 @@ def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int
     assert odd.frame.height == sound.frame.height + 1
 
 
-def test_an_article_that_is_too_long_or_created_after_the_logs_is_counted(folder: Path) -> None:
-    lines = (f"10,1,{START},100", f"12,2,{START},2000000000", f"11,1,{START + 2 * reader.FAR_MS},8", f"13,1,{START},30")
-    write(folder / reader.ARTICLES, ARTICLE_HEADER, *lines)
-    articles = reader.read_articles(folder / reader.ARTICLES)
-    assert articles.frame["words"].to_list() == [100, 8, 65, 30]  # of 8, 30, 100 and 2000000000
-    assert list_counts(articles.notes, "above 100,000: taken as the median") == [(reader.ARTICLES, 1)]
-    assert list_counts(read(folder).notes, "more than a year after the middle of the logs: kept") == [
-        (reader.ARTICLES, 1)
+# --- articles ---
+
+
+def test_articles_are_sorted_by_item_and_their_repeats_and_odd_values_counted(folder: Path) -> None:
+    far = START + 2 * reader.FAR_MS
+    rows = (f"10,1,{START},100", f"12,2,{START},2000000000", f"11,1,{far},8", f"13,1,{START},30", f"10,1,{START},100")
+    path = write(folder / reader.ARTICLES, ARTICLE_HEADER, *rows)
+    articles = reader.read_articles(path)
+    assert articles.frame.rows() == [
+        *[(10, 1, START, 100), (11, 1, far, 8), (12, 2, START, 65), (13, 1, START, 30)],  # of 8, 30, 100 and 2000000000
     ]
+    assert articles.frame.schema == {"item": pl.Int32, "category": pl.Int32, "created": pl.Int64, "words": pl.Int32}
+    assert list_counts(articles.notes, "repeated identical") == [(reader.ARTICLES, 1)]
+    assert list_counts(articles.notes, "above 100,000: taken as the median") == [(reader.ARTICLES, 1)]
+    assert list_counts(read(folder).notes, "more than a year after the middle") == [(reader.ARTICLES, 1)]
+    write(path, ARTICLE_HEADER, *rows, f"10,2,{START},100")
+    with pytest.raises(UserError, match=r"articles\.csv, line 7: article 10 is already on line 2"):
+        reader.read_articles(path)
+
+
+# --- embeddings ---
+
+
+@pytest.mark.parametrize("block_bytes", [1 << 24, 3000])
+def test_embeddings_are_ordered_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
+    vectors = np.random.default_rng(0).normal(size=(4, reader.EMBEDDING_WIDTH)).astype(np.float32)
+    items = [7, 3, 11, 5]
+    lines = [",".join([str(item), *map(str, vector.tolist())]) for item, vector in zip(items, vectors, strict=True)]
+    read = reader.read_embeddings(write(tmp_path / reader.EMBEDDINGS, EMBEDDING_HEADER, *lines, ""))
+    assert read.items.tolist() == [3, 5, 7, 11]
+    assert (read.items.dtype, read.vectors.dtype) == (np.int32, np.float32)
+    np.testing.assert_array_equal(read.vectors, vectors[[1, 3, 0, 2]])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (embedding(3, "nan"), "line 3: emb_0 is 'nan', not a finite number"),
+        (embedding(3)[:-3] + "1e39", "line 3: emb_249 is '1e39', not a finite number"),
+        (embedding(3)[:-3], "line 3: emb_249 is '', not a finite number"),
+        (embedding(3) + ",0.5", "line 3: 252 fields where 251 are expected"),
+        (embedding(1), "line 3: article 1 is already on line 2"),
+    ],
+)
+def test_bad_embedding_row_is_refused_with_its_line(tmp_path: Path, row: str, said: str) -> None:
+    path = write(tmp_path / reader.EMBEDDINGS, EMBEDDING_HEADER, embedding(1), row, embedding(2))
+    with pytest.raises(UserError) as caught:
+        reader.read_embeddings(path)
+    assert f"{reader.EMBEDDINGS}, {said}" in str(caught.value)
+    with pytest.raises(UserError, match="no rows"):
+        reader.read_embeddings(write(path, EMBEDDING_HEADER))
+
+
+def test_clicked_articles_without_an_embedding_are_counted() -> None:
+    clicks = pl.DataFrame({"item": pl.Series([1, 2, 2, 3, 9], dtype=pl.Int32)})
+    vectors = reader.Embeddings(np.array([1, 3, 4], np.int32), np.zeros((3, 250), np.float32))
+    (note,) = reader.note_unembedded(clicks, vectors)
+    assert (note.file, note.rows) == (reader.EMBEDDINGS, 2)
+    assert note.rule.startswith("clicked article without an embedding, of 4")
+    assert reader.note_unembedded(clicks.filter(pl.col("item").is_in([1, 3])), vectors) == ()

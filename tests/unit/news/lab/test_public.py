@@ -2,7 +2,9 @@
 
 import math
 import sys
+from collections import defaultdict
 from dataclasses import replace
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +13,24 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
-from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.lab import __main__ as command
 from competitions.news.lab import gap_pairs, marks, neighbours
+from competitions.news.lab.neighbours import SwingSettings, count_swings
 from competitions.news.simulator.simulate import simulate
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, make_log, make_world
+from tests.unit.common.learning.test_cooccurrence import (
+    CLICKS,
+    Click,
+    Weights,
+    approximately,
+    assert_ordered,
+    frame,
+    random_log,
+    weights_of,
+)
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
 
 HOUR = 3600.0  # seconds
-
-
-def make_fold(clicks: pl.DataFrame) -> Fold:
-    """The test users of a log as queries."""
-    return split.build_test_fold(clicks)
 
 
 def make_articles(*rows: tuple[int, int, float]) -> pl.DataFrame:
@@ -45,7 +52,7 @@ NO_ARTICLES = make_articles()
 
 def test_popular_articles_are_the_same_for_all_but_those_seen() -> None:
     log = make_log((1, 5, 0), (2, 5, 0), (3, 5, 0), (1, 6, 9), (2, 6, 9), (3, 7, 9), (8, 7, 1), (9, 5, 1), test=(8, 9))
-    lists = neighbours.list_popular(make_fold(log), NO_ARTICLES, 0)
+    lists = neighbours.list_popular(split.build_test_fold(log), NO_ARTICLES, 0)
     assert lists_of(lists) == {0: [5, 6], 1: [6, 7]}
     assert lists.filter(query=0)["score"].to_list() == [4.0, 2.0]
 
@@ -66,18 +73,55 @@ def test_item_cf_adds_up_over_the_whole_history_and_fills_with_popular_articles(
         *((user, item, n) for user in (1, 2) for n, item in enumerate((5, 6))), (3, 7, 0), (3, 8, 1),
         *((user, 99, 50) for user in (4, 5, 6)), (9, 5, 0), (9, 7, 1), (9, 42, 2), test=(9,),
     )  # fmt: skip
-    lists = neighbours.list_by_item_cf(make_fold(log), NO_ARTICLES, 0)
+    lists = neighbours.list_by_item_cf(split.build_test_fold(log), NO_ARTICLES, 0)
     assert lists_of(lists)[0] == [6, 8, 99]
     assert lists["score"][2] < 0 < lists["score"][1]
 
 
 def test_only_the_last_two_clicks_are_followed() -> None:
     pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8)), (3, (9, 10))) for n, item in enumerate(own)]
-    fold = make_fold(make_log(*pairs, (99, 5, 0), (99, 7, 1), (99, 9, 2), test=(99,)))
+    fold = split.build_test_fold(make_log(*pairs, (99, 5, 0), (99, 7, 1), (99, 9, 2), test=(99,)))
     lists = neighbours.list_by_last_two(fold, NO_ARTICLES, 0)
     # Counts with the query's own clicks: 9 and 7 have two clicks, 10 and 8 one each.
     assert lists_of(lists)[0] == [10, 8]
     assert lists["score"].to_list() == pytest.approx([1 / math.log(3) / math.sqrt(2) * trust for trust in (1.0, 0.7)])
+
+
+# --- swing ---
+
+
+def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
+    users, items = defaultdict(set), defaultdict(set)
+    for user, item, _ in rows:
+        users[item].add(user)
+        items[user].add(item)
+    weights: Weights = defaultdict(float)
+    for i, j in permutations(users, 2):
+        for one, other in combinations(users[i] & users[j], 2):
+            weights[i, j] += 1 / (alpha + len(items[one] & items[other])) / math.sqrt(len(users[j]))
+    return weights
+
+
+@pytest.mark.parametrize("alpha", [0.5, 3.0])
+def test_swings_follow_the_formula(alpha: float) -> None:
+    rows = random_log(9, items=25)
+    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=alpha, users_per_item=60, top=1000), 0)
+    assert_ordered(table, "item", "neighbour", "weight")
+    assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
+
+
+def test_swings_compare_a_limited_number_of_users_who_have_the_same_chance_by_seed() -> None:
+    """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
+    log = frame([(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)], CLICKS)
+    settings = SwingSettings(alpha=0.0, users_per_item=12, top=99)
+    tables = [count_swings(log, settings, seed) for seed in range(60)]
+    assert_frame_equal(tables[0], count_swings(log.reverse(), settings, 0))
+    assert len({tuple(table["weight"]) for table in tables}) > 5
+    drawn = [weights_of(table) for table in tables]
+    low, high = (np.array([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
+    # At most all pairs of twelve users, who share two items, over the root of the neighbour's users.
+    assert (low + high <= 66 / 2 / math.sqrt(20) + 1e-6).all()
+    assert low.mean() == pytest.approx(high.mean(), rel=0.25)  # six of each half: standard error 5 % each
 
 
 # --- the third place ---
@@ -94,11 +138,9 @@ def test_pairs_are_steps_of_exactly_30_s_seen_twice_in_either_direction() -> Non
 
 def test_pairs_are_followed_from_young_articles_alone() -> None:
     log = make_log((9, 5, 30 * HOUR), (9, 6, 30 * HOUR + 1), (8, 5, 20 * HOUR), test=(8, 9))
-    pairs = pl.DataFrame({"item": [5, 6], "neighbour": [70, 80], "count": [9, 3]}).cast(
-        {"item": pl.Int32, "neighbour": pl.Int32}
-    )
+    pairs = pl.DataFrame({"item": [5, 6], "neighbour": [70, 80], "count": [9, 3]}).cast(pl.Int32)
     articles = make_articles((5, 0, 0), (6, 0, 10))
-    assert lists_of(gap_pairs.follow_pairs(make_fold(log), pairs, articles)) == {0: [70], 1: [80]}
+    assert lists_of(gap_pairs.follow_pairs(split.build_test_fold(log), pairs, articles)) == {0: [70], 1: [80]}
 
 
 def test_hot_articles_were_created_3_to_27_hours_before_the_last_click() -> None:
@@ -107,7 +149,7 @@ def test_hot_articles_were_created_3_to_27_hours_before_the_last_click() -> None
     ]
     log = make_log(*clicks, (99, 4, 30 * HOUR), test=(99,))
     articles = make_articles((1, 0, 2.9), (2, 0, 3.1), (3, 0, 26.9), (4, 0, 10), (5, 0, 27.1))
-    assert lists_of(gap_pairs.list_hot(make_fold(log), articles)) == {0: [2, 3]}
+    assert lists_of(gap_pairs.list_hot(split.build_test_fold(log), articles)) == {0: [2, 3]}
 
 
 def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame, dict[int, int]]:
@@ -141,7 +183,7 @@ def small_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
     rank = gap_pairs.list_by_gap_ranker
     clicks, articles, answers = plant_categories()
-    fold = make_fold(clicks)
+    fold = split.build_test_fold(clicks)
     lists = rank(fold, articles, 0)
     best = lists_of(lists)
     right = [set(best[query][:2]) == {30, 31} for query in fold.queries["query"]]
@@ -154,13 +196,13 @@ def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
 
 def test_without_a_training_answer_the_ranker_falls_back_on_the_retrieval() -> None:
     pairs = [(user, item, 30 * n) for user in (1, 2) for n, item in enumerate((5, 6))]
-    fold = make_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
+    fold = split.build_test_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
     assert lists_of(gap_pairs.list_by_gap_ranker(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
 
 
 def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
-    fold = make_fold(make_log((1, 5, 0), (1, 6, 30), (2, 7, 0), (2, 8, 30), (2, 9, 999), (3, 5, 0), test=(3,)))
-    train = gap_pairs.take_training_queries(fold, 0)
+    log = make_log((1, 5, 0), (1, 6, 30), (2, 7, 0), (2, 8, 30), (2, 9, 999), (3, 5, 0), test=(3,))
+    train = gap_pairs.take_training_queries(split.build_test_fold(log), 0)
     assert train.answers is not None
     joined = train.queries.join(train.answers, on="query").select("user", "item")
     assert dict(joined.iter_rows()) == {1: 6, 2: 9}
@@ -177,19 +219,10 @@ def test_measures_by_hand() -> None:
     assert scores == pytest.approx({"mrr@5": 0.5 / 3, "hit@5": 1 / 3, "hit@50": 2 / 3})
 
 
-def test_the_board_asks_for_the_test_users() -> None:
-    log = make_log((1, 5, 0), (7, 5, 0), (8, 6, 0), test=(7, 8))
-    truth = pl.DataFrame({"user": [8, 7], "item": [60, 50]}).cast(pl.Int32)
-    fold = marks.board_fold(log, truth)
-    assert fold.answers is not None
-    assert fold.queries.join(fold.answers, on="query")["item"].to_list() == [50, 60]
-
-
-def test_the_offline_split_hides_the_last_clicks_of_train_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_offline_split_hides_the_last_clicks_of_train_users(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(marks, "OFFLINE_SHARE", 0.2)
-    clicks = make_world().clicks
+    clicks = world.clicks
     fold = marks.offline_fold(clicks, 0)
-    assert fold.answers is not None
     assert 20 < fold.queries.height < 120
     hidden = clicks.join(fold.history, on=["user", "item", "time"], how="anti")
     assert not hidden["is_test"].any()
@@ -204,6 +237,9 @@ def test_every_mark_is_measured_on_its_fold() -> None:
     folds = {"board": marks.board_fold(clicks, truth), "offline": marks.offline_fold(clicks, 0)}
     methods = [method for method in marks.METHODS if "CF" in method.title and "LightGBM" not in method.title]
     rows = marks.compare(methods, folds, articles, 0)
+    fold = folds["board"]
+    assert fold.answers is not None
+    assert dict(fold.queries.join(fold.answers, on="query").select("user", "item").iter_rows()) == answers
     assert len(rows) == sum(len(method.marks) for method in methods) == 9
     assert all(row["ratio"] == pytest.approx(row["score"] / row["mark"]) for row in rows)
     assert {row["fold"] for row in rows} == {"board", "offline"}

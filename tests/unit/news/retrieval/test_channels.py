@@ -1,4 +1,4 @@
-"""From vectors and tables to candidates: neighbours, popularity, fusion, and sums and tops under them."""
+"""From vectors and tables to candidates: neighbours, popularity, fusion, and the sums under them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,21 +8,20 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import exact_sum, keep_top
+from common.learning.cooccurrence import exact_sum
 from common.learning.features import HOUR_MS
-from competitions.news.nearest import find_nearest
 from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular
+from tests.unit.news.news_world import START
 
-Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
 SEEN = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
 SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-START = 1_507_000_000_000
 
 
 def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
@@ -30,11 +29,6 @@ def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataTy
 
 
 # --- nearest neighbours ---
-
-
-def pairs_of(table: pl.DataFrame) -> Weights:
-    assert dict(table.schema) == TABLE
-    return {(item, neighbour): weight for item, neighbour, weight in table.rows()}
 
 
 def test_nearest_neighbours_agree_with_numpy() -> None:
@@ -60,11 +54,10 @@ def test_an_item_is_not_its_own_neighbour_though_twins_stand_before_it() -> None
     assert (table["item"] != table["neighbour"]).all()
     everyone = find_nearest(items, vectors, items, top=50)
     assert everyone.group_by("item").len()["len"].to_list() == [3, 3, 3, 3]
-
-
-def test_an_item_without_direction_is_near_nothing_and_breaks_nothing() -> None:
-    items, vectors = np.array([1, 2, 3], np.int32), np.array([[0, 0], [1, 0], [0, 2]], np.float32)
-    assert pairs_of(find_nearest(items, vectors, items[:1], top=5)) == {(1, 2): 0.0, (1, 3): 0.0}
+    aimless = np.array([[0, 0], [1, 0], [0, 2]], np.float32)  # the first is near nothing, and breaks nothing
+    near = find_nearest(items[:3], aimless, items[:1], top=5)
+    assert dict(near.schema) == TABLE
+    assert near.rows() == [(3, 5, 0.0), (3, 8, 0.0)]
 
 
 # --- neighbours of a query's clicks ---
@@ -84,40 +77,25 @@ def scores_of(scored: pl.DataFrame) -> Weights:
     return {(query, item): score for query, item, score in scored.rows()}
 
 
-def score(last: int, decay: float, half_life_hours: float, top: int = 10) -> Weights:
-    settings = FollowSettings(last=last, decay=decay, half_life_hours=half_life_hours)
-    return scores_of(score_neighbours(LOG, LINKS, settings, top))
-
-
-def test_scores_add_up_decayed_weights_and_leave_out_what_was_seen() -> None:
-    assert score(2, 0.5, 1.0) == {(0, 20): 1 + 0.5 * 0.5 * 0.5, (0, 21): 4 * 0.25, (1, 21): 4.0, (1, 20): 0.5}
-
-
-def test_scores_decay_by_rank_and_by_the_hours_before_the_last_click() -> None:
-    assert score(3, 0.1, 1e9) == pytest.approx({(0, 20): 1.05, (0, 21): 0.4, (0, 22): 0.8, (1, 21): 4, (1, 20): 0.5})
-    assert score(3, 1.0, 0.5) == {(0, 20): 1.125, (0, 21): 1.0, (0, 22): 80 / 16, (1, 21): 4.0, (1, 20): 0.5}
-
-
-def test_scores_start_from_the_last_clicks_and_keep_the_best_items() -> None:
-    assert score(1, 1.0, 1.0).keys() == {(0, 20), (1, 20), (1, 21)}
-    assert score(3, 1.0, 1e9, top=1) == {(0, 22): 80.0, (1, 21): 4.0}
+@pytest.mark.parametrize(
+    ("settings", "top", "expected"),
+    [
+        ((2, 0.5, 1.0), 10, {(0, 20): 1 + 0.5 * 0.5 * 0.5, (0, 21): 4 * 0.25, (1, 21): 4.0, (1, 20): 0.5}),
+        ((3, 0.1, 1e9), 10, {(0, 20): 1.05, (0, 21): 0.4, (0, 22): 0.8, (1, 21): 4, (1, 20): 0.5}),  # by rank
+        ((3, 1.0, 0.5), 10, {(0, 20): 1.125, (0, 21): 1.0, (0, 22): 80 / 16, (1, 21): 4.0, (1, 20): 0.5}),  # by hours
+        ((1, 1.0, 1.0), 10, {(0, 20): 1.0, (1, 20): 0.5, (1, 21): 4.0}),  # from the last click alone
+        ((3, 1.0, 1e9), 1, {(0, 22): 80.0, (1, 21): 4.0}),
+    ],
+)
+def test_scores_add_up_decayed_weights_and_leave_out_what_was_seen(
+    settings: tuple[int, float, float], top: int, expected: Weights
+) -> None:
+    last, decay, hours = settings
+    chosen = FollowSettings(last=last, decay=decay, half_life_hours=hours)
+    assert scores_of(score_neighbours(LOG, LINKS, chosen, top)) == pytest.approx(expected)
 
 
 # --- popularity ---
-
-
-def popular_by_loop(
-    history: list[Click], queries: list[tuple[int, int]], seen: set[tuple[int, int]], before: float, after: float
-) -> Weights:
-    width = int((before + after) * HOUR_MS / 8)
-    counted: Weights = defaultdict(float)
-    for query, time in queries:
-        own = time // width
-        for _, item, moment in history:
-            first, last = own - round(before * HOUR_MS / width), own + round(after * HOUR_MS / width)
-            if first <= moment // width <= last and (query, item) not in seen:
-                counted[query, item] += 1
-    return counted
 
 
 @pytest.mark.parametrize(("before", "after"), [(1.0, 1.0), (0.0, 3.0), (3.0, 0.0), (24.0, 24.0), (2.0, 6.0)])
@@ -127,20 +105,18 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     queries = [(query, START + int(rng.integers(-HOUR_MS, 73 * HOUR_MS))) for query in range(40)]
     queries += [(query + 40, time) for query, time in queries[:5]]  # two queries of one moment
     seen = {(query, int(rng.integers(12))) for query in range(45) for _ in range(2)}
-    expected = popular_by_loop(history, queries, seen, before, after)
-
-    def find(top: int) -> pl.DataFrame:
-        return find_popular(
-            frame(history, CLICKS),
-            frame(queries, {"query": pl.Int32, "time": pl.Int64}),
-            frame([(q, i, 0, 0) for q, i in seen], SEEN),
-            (before, after),
-            top,
-        )
-
-    full = find(100)
+    width = int((before + after) * HOUR_MS / 8)
+    first, last = round(-before * HOUR_MS / width), round(after * HOUR_MS / width)
+    expected: Weights = defaultdict(float)
+    for query, time in queries:
+        for _, item, moment in history:
+            if first <= moment // width - time // width <= last and (query, item) not in seen:
+                expected[query, item] += 1
+    log, times = frame(history, CLICKS), frame(queries, {"query": pl.Int32, "time": pl.Int64})
+    known = frame([(q, i, 0, 0) for q, i in seen], SEEN)
+    full, short = (find_popular(log, times, known, (before, after), top) for top in (100, 3))
     assert scores_of(full) == expected
-    assert_frame_equal(find(3), full.group_by("query", maintain_order=True).head(3))
+    assert_frame_equal(short, full.group_by("query", maintain_order=True).head(3))
 
 
 # --- union ---
@@ -173,42 +149,7 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
     assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
 
 
-def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
-    rng = np.random.default_rng(4)
-    channels: dict[str, pl.DataFrame] = {}
-    fused: Weights = defaultdict(float)
-    for name in "abcd":
-        rows = [
-            (q, int(i), 1.0 / rank) for q in range(30) for rank, i in enumerate(rng.choice(40, 12, replace=False), 1)
-        ]
-        channels[name] = frame(rows, SCORED)
-        for query, item, score in rows:
-            fused[query, item] += 1 / (20 + round(1 / score))
-    union = fuse_channels(channels, top=10)
-    assert not union.select("query", "item").is_duplicated().any()
-    assert_frame_equal(union, union.sort("query", "item"))
-    assert union.group_by("query").len()["len"].to_list() == [10] * 30
-    assert {(q, i): f for q, i, f in union.select("query", "item", "fusion").rows()} == pytest.approx(
-        {(q, i): fused[q, i] for q, i in union.select("query", "item").rows()}
-    )
-    for query in range(30):
-        kept = union.filter(query=query)["fusion"].min()
-        left_out = [
-            value for (q, i), value in fused.items() if q == query and i not in union.filter(query=query)["item"]
-        ]
-        assert max(left_out) <= kept + 1e-6  # type: ignore[operator]
-
-
-# --- sums and tops ---
-
-
-def test_the_exact_sum_does_not_depend_on_the_order_of_its_rows() -> None:
-    rng = np.random.default_rng(0)
-    values = pl.DataFrame({"group": rng.integers(0, 3, 20_000), "x": 10.0 ** rng.uniform(-6, 3, 20_000)})
-    orders = [values, *(values.sample(fraction=1, shuffle=True, seed=seed) for seed in range(6))]
-    sums = {tuple(order.group_by("group").agg(exact_sum(pl.col("x"))).sort("group")["x"]) for order in orders}
-    assert len(sums) == 1
-    assert next(iter(sums)) == pytest.approx(values.group_by("group").agg(pl.col("x").sum()).sort("group")["x"])
+# --- sums ---
 
 
 def test_the_exact_sum_is_right_to_the_last_digit_it_keeps() -> None:
@@ -217,14 +158,6 @@ def test_the_exact_sum_is_right_to_the_last_digit_it_keeps() -> None:
         pl.DataFrame({"x": [1.0, tiny, -0.25, 0.5, 3 * tiny]}).select(exact_sum(pl.col("x"))).item() == 1.25 + 4 * tiny
     )
     assert pl.DataFrame({"x": [0.6 * tiny] * 3}).select(exact_sum(pl.col("x"))).item() == 3 * tiny
-
-
-def test_keep_top_ranks_within_the_group_with_ties_by_item() -> None:
-    rows = [(1, 5, 2.0), (1, 4, 2.0), (1, 3, 9.0), (1, 6, 2.0), (0, 9, -1.0), (0, 8, 0.0), (2, 1, 5.0)]
-    wide = pl.DataFrame(rows, schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64}, orient="row")
-    kept = keep_top(wide.lazy(), "query", "item", "score", 2)
-    assert kept.rows() == [(0, 8, 0.0), (0, 9, -1.0), (1, 3, 9.0), (1, 4, 2.0), (2, 1, 5.0)]
-    assert kept.schema["score"] == pl.Float32
 
 
 # --- parts ---

@@ -26,12 +26,12 @@ from competitions.news.simulator.users import (
     score_hour,
 )
 
+Tiny = tuple[LiveCatalogue, Queries, np.ndarray]  # a catalogue, its queries and their hidden live articles
 LATE_HOUR = 900  # long after the main days: few articles but the evergreens
 
 
 @pytest.fixture(scope="module")
-def tiny() -> tuple[LiveCatalogue, Queries, np.ndarray]:
-    """A tiny catalogue, its queries and their hidden live articles."""
+def tiny() -> Tiny:
     newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
     sessions = make_sessions((60, 40), (400, 500), seed=5)
     users = make_users(newspaper, 100, seed=5)
@@ -40,7 +40,7 @@ def tiny() -> tuple[LiveCatalogue, Queries, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def hard(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> Queries:
+def hard(tiny: Tiny) -> Queries:
     """The tiny queries, some changed so that each part of the distribution is empty in one of them."""
     newspaper, queries, _ = tiny
     previous, hour = queries.context.previous.copy(), queries.context.hour.copy()
@@ -93,7 +93,7 @@ def chance_by_hand(newspaper: LiveCatalogue, queries: Queries, query: int) -> di
     return {item: value / total for item, value in chance.items()}
 
 
-def test_oracle_is_exact(tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries) -> None:
+def test_oracle_is_exact(tiny: Tiny, hard: Queries) -> None:
     newspaper = tiny[0]
     ranking = rank_best(newspaper, hard)
     for query in range(len(hard.seen)):
@@ -103,31 +103,19 @@ def test_oracle_is_exact(tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: 
         assert len(set(ranking.items[query].tolist())) == 5
         given = [chance[int(item)] for item in ranking.items[query]]
         np.testing.assert_allclose(given, ranking.chances[query], rtol=1e-9)
-
-
-def test_the_exactness_test_reaches_every_case_of_the_distribution(
-    tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries
-) -> None:
-    distribution = click_distribution(tiny[0], hard.context)
-    linked, liked, known = (
-        distribution.link.sum(axis=1) > 0,
-        distribution.taste.sum(axis=1) > 0,
-        hard.context.previous >= 0,
-    )
-    assert linked.sum() > 20
-    assert (known & ~linked).any()
-    assert (~known).any()
-    assert liked.sum() > 20
-    assert (~liked & linked).any()
-    assert (~liked & ~linked).any()
-    again = [set(chance_by_hand(tiny[0], hard, query)) & set(hard.seen[query].tolist()) for query in range(40)]
+    # Every case of the distribution is among them.
+    distribution = click_distribution(newspaper, hard.context)
+    linked, liked = distribution.link.sum(axis=1) > 0, distribution.taste.sum(axis=1) > 0
+    known = hard.context.previous >= 0
+    for case in (known & ~linked, ~known, ~liked & linked, ~liked & ~linked, liked & linked):
+        assert case.any()
+    again = [set(chance_by_hand(newspaper, hard, query)) & set(hard.seen[query].tolist()) for query in range(40)]
     assert sum(map(bool, again)) > 10
 
 
-def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
+def test_clicks_are_drawn_from_the_distribution_of_the_oracle(tiny: Tiny) -> None:
     """20,000 users with one history and one context: their next clicks against the chances, by chi-square."""
-    newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
-    users, hour = 20_000, 200
+    newspaper, users, hour = tiny[0], 20_000, 200
     members = newspaper.rows[newspaper.bounds[hour, 0] : newspaper.bounds[hour, -1]]
     known = members[np.argsort(-newspaper.popularity[members])[:4]]
     linked = members[newspaper.link_weights[members].sum(axis=1) > 0]
@@ -149,7 +137,7 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
     assert 0 < np.isin(drawn, known).mean() < unseen[np.isin(members, known)].sum() / 2
 
 
-def test_a_query_ends_before_the_hidden_click(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
+def test_a_query_ends_before_the_hidden_click(tiny: Tiny) -> None:
     newspaper = tiny[0]
     sessions = make_sessions((60, 40), (400, 500), seed=5)
     items = np.arange(900)  # every click another article
@@ -186,7 +174,7 @@ def test_an_article_is_read_around_its_height_and_as_much_at_any_height() -> Non
 
 
 def test_links_lead_to_articles_that_are_read_in_the_same_hours(
-    tiny: tuple[LiveCatalogue, Queries, np.ndarray],
+    tiny: Tiny,
 ) -> None:
     newspaper = tiny[0]
     time = newspaper.born + newspaper.height

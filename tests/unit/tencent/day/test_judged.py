@@ -1,43 +1,24 @@
-"""The closing summary, by hand: the two folds side by side, and how a training went."""
+"""The closing summary, by hand: what a fold holds, how a training went, what retrieval finds."""
 
 import numpy as np
-import pytest
 
-from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day.judged import measure_fold, measure_recall, unseen_share
+from competitions.tencent.day.judged import measure_fold, measure_recall
 from competitions.tencent.ids import Rows
 from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
-from competitions.tencent.split import Fold, build_test_fold
+from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])
-TEST = make_sequences([(1, 0, 1), (2, 0, 2), (3, 0, 3)], [])
 
 
-@pytest.fixture
-def corpus() -> Corpus:
-    candidates = Candidates(Rows(np.arange(1, 11)))
-    return Corpus(make_catalogue(10), TRAIN, make_users(3), TEST, make_users(2), candidates, None, ())
-
-
-@pytest.fixture
-def valid() -> Fold:
+def test_the_hold_out_by_hand() -> None:
     """The first two users are asked for their last event; the third has no history."""
-    return Fold(
-        train_ends=np.array([2, 5, 6]),
-        users=np.array([0, 1]),
-        query_ends=np.array([2, 5]),
-        candidates=Candidates(Rows(np.array([3, 4, 1, 7]))),
-        condition=np.array([1, 1]),
-        target=np.array([3, 4]),
-        unseen=np.array([False, True]),
-        target_action=np.array([1, 1], np.int8),
-    )
-
-
-def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
-    assert measure_fold("validation", corpus, valid) == {
+    candidates, ends = Candidates(Rows(np.array([3, 4, 1, 7]))), np.array([2, 5, 6])
+    corpus = Corpus(make_catalogue(10), TRAIN, make_users(3), TRAIN, make_users(3), candidates, None, ())
+    clicks, unseen = np.array([1, 1]), np.array([False, True])
+    fold = Fold(ends, np.array([0, 1]), ends[:2], candidates, clicks, np.array([3, 4]), unseen, clicks.astype(np.int8))
+    assert measure_fold("validation", corpus, fold) == {
         "fold": "validation",
         "training events": 4,
         "queries": 2,
@@ -48,30 +29,10 @@ def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
     }
 
 
-def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
-    test = build_test_fold(TRAIN, TEST, corpus.candidates, None, COMPETITION.load_config([]).host)
-    description = measure_fold("test", corpus, test)
-    assert description == {
-        "fold": "test",
-        "training events": 7,
-        "queries": 2,
-        "history, mean": 1.5,
-        "candidates": 10,
-        "unseen candidates": 0.5,
-        "unseen targets": None,
-    }
-    assert unseen_share(corpus, test) == 0.5
-
-
 def test_a_training_by_hand() -> None:
     trained = Trained({"a": np.zeros((3, 4)), "b": np.zeros(5)}, TrainingHistory((2.5, 1.5), 3_000, 1.5))
-    assert trained.summarise() == {
-        "losses": [2.5, 1.5],
-        "tokens": 3_000,
-        "seconds": 1.5,
-        "tokens_per_second": 2_000,
-        "parameters": 17,
-    }
+    expected = {"losses": [2.5, 1.5], "tokens": 3_000, "seconds": 1.5, "tokens_per_second": 2_000, "parameters": 17}
+    assert trained.summarise() == expected
     assert Trained({}, TrainingHistory((), 0, 0.0)).summarise()["tokens_per_second"] == 0
 
 

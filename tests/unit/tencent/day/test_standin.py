@@ -66,14 +66,6 @@ def test_times_carry_order_only_and_the_reader_takes_it_without_a_note(converted
     assert (len(corpus.test.item), len(corpus.candidates.rows), corpus.catalogue.known) == (6, 5, 4)
 
 
-def test_the_same_file_gives_the_same_bytes(converted: Path, tmp_path: Path) -> None:
-    convert(tmp_path / "source", tmp_path / "again")
-    files = sorted(path.relative_to(converted) for path in converted.rglob("*") if path.is_file())
-    assert len(files) == 7
-    for file in files:
-        assert (converted / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
-
-
 def test_attributes_go_by_position_and_lose_their_repeats(tmp_path: Path) -> None:
     path = write_beauty(tmp_path).with_name("Beauty_item2attributes.json")
     table = read_attributes(path, pl.Series([3, 4, 5, 7, 9]))

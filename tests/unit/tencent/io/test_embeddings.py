@@ -1,7 +1,6 @@
 """Embeddings in the host's three forms become one table by row of the catalogue."""
 
 import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.io import embeddings, jsonl, reader
-from tests.unit.tencent.tencent_files import BASE, write_competition, write_lines, write_pickle
+from tests.unit.tencent.tencent_files import BASE, write_lines, write_pickle
 
 CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
 VECTORS: dict[int, Any] = {BASE + 3: [1.5, -2.0], BASE + 1: [0.1, 65504.0], BASE + 9: None, BASE + 99: [3.0, 4.0]}
@@ -104,7 +103,6 @@ def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
     ("vector", "reason"),
     [
         ([1.0, 2.0, 3.0], "a vector of width"),
-        ([1.0], "a vector of width"),
         ([], "a vector of width"),
         ([1.0, 1e6], "a vector with a number that is not finite, or beyond 65504"),
     ],
@@ -150,32 +148,3 @@ def test_a_line_of_a_gzipped_file_is_named(tmp_path: Path, monkeypatch: pytest.M
     lines = as_lines(tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, 1e6]})
     (tmp_path / "part-00000.gz").write_bytes(gzip.compress(b"\n" + lines.read_bytes()))
     assert "line 3: a vector with a number that is not finite" in refusal(tmp_path / "part-00000.gz")
-
-
-def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
-    write_competition(tmp_path / "a")
-    train, names = (tmp_path / "a" / side / "creative_emb" for side in ("train", "eval"))
-    write_pickle(train / "emb_81_32.pkl", {})
-    for path in (train / "emb_82_1024" / "b.json", train / "emb_82_1024" / "a.json", names / "emb_82_1024" / "c.json"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"anonymous_cid": "1"}))
-    for name in ("notes.txt", "README.md", "emb_82_1024/a.csv", "emb_82_1024/_SUCCESS", "emb_82_1024/.a.json.crc"):
-        (train / name).write_text("")
-    (train / "emb_83_3584").mkdir()
-    files = reader.locate(tmp_path / "a")
-    assert tuple(files.embeddings) == ("emb_81_32", "emb_82_1024")
-    assert [files.find_embedding(name) for name in ("emb_82_1024", "emb_82_32", "emb_83_3584")] == [
-        "emb_82_1024",
-        "emb_82_1024",
-        None,
-    ]
-    said = [(note.file, note.count, note.what, note.first) for note in reader.note_unread(files)]
-    assert said == [
-        ("train/creative_emb", 3, "entries are not read", "README.md, emb_83_3584, notes.txt"),
-        ("train/creative_emb/emb_82_1024", 1, "entry is not read", "a.csv"),
-    ]
-    assert files.embeddings["emb_82_1024"] == (
-        train / "emb_82_1024" / "a.json",
-        train / "emb_82_1024" / "b.json",
-        names / "emb_82_1024" / "c.json",
-    )

@@ -5,19 +5,10 @@ import dataclasses
 import numpy as np
 
 from competitions.tencent.corpus import Floats
-from competitions.tencent.lab.forecast_table import FLOOR, history_before, tabulate_forecasts
+from competitions.tencent.lab.forecast_table import FLOOR, tabulate_forecasts
 from competitions.tencent.ranking.forecast import AdStatistics, Forecast, fit_forecasts
-from competitions.tencent.sequences import whole
 from competitions.tencent.split import end_time
 from tests.unit.tencent.ranking.test_forecast import FORECAST, HOUR, plant
-from tests.unit.tencent.training_inputs import make_sequences
-
-
-def test_what_lies_before_a_time_by_hand() -> None:
-    histories = whole(make_sequences([(1, 0, 10), (2, 0, 20), (3, 0, 30)], [(4, 0, 20)], [(5, 0, 5)]))
-    assert history_before(histories, 20).lengths.tolist() == [1, 0, 1]
-    assert history_before(histories, 21).lengths.tolist() == [2, 1, 1]
-    assert history_before(histories.take(np.array([2, 0])), 25).lengths.tolist() == [1, 2]
 
 
 def test_events_behind_a_time_do_not_change_what_is_known_then() -> None:

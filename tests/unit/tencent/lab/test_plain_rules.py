@@ -7,23 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
-from competitions.tencent.ids import Rows
 from competitions.tencent.lab.plain_rules import (
     ALS,
-    CONTENT_RULES,
     KERNEL,
     MEAN,
     NEAREST,
     POPULARITY,
-    answer_by_rule,
     fit_content_rule,
     fit_rule,
 )
 from competitions.tencent.sequences import whole
-from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_log import make_catalogue as one_feature_catalogue
 from tests.unit.tencent.tencent_log import write_log
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
@@ -71,18 +65,6 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     ]
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
-
-
-def test_answers_leave_out_what_was_seen_and_cover_every_user() -> None:
-    ads = 12
-    vectors = np.concatenate([VECTORS, np.tile(VECTORS[3:4], (ads - 4, 1))])
-    rows = np.arange(1, ads + 1)
-    corpus = SimpleNamespace(catalogue=make_catalogue(ads), train=LOG)
-    fold = build_test_fold(LOG, LOG, Candidates(Rows(rows)), None, COMPETITION.load_config([]).host)
-    for name in CONTENT_RULES:
-        top = answer_by_rule(corpus, [Embedding("one", vectors.astype(np.float16))], fold, name, 0)  # type: ignore[arg-type]
-        assert top.columns.shape == (3, 10)
-        assert not {1, 2} & set(rows[top.columns[0]].tolist())
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:

@@ -74,14 +74,6 @@ def test_a_rate_is_pulled_to_the_mean_of_all() -> None:
     assert mean_by_value(codes, values, np.zeros(4, bool)).tolist() == [0.0] * 4
 
 
-def test_without_times_only_events_count() -> None:
-    plain = compute_statistics(whole(LOG), CATALOGUE, times=False)
-    assert plain.names == ("events",)
-    assert own_of(plain, "events") == rounded(0, np.log(4), np.log(3), 0, np.log(2))
-    assert plain.values.shape == (5, 0)
-    assert plain.events.tolist() == [0, 3, 2, 0, 1]
-
-
 def test_nothing_behind_the_histories_is_known() -> None:
     cut = compute_statistics(Histories(LOG, np.arange(3), np.array([2, 4, 5])), CATALOGUE, times=True)
     shorter = make_sequences([(4, 0, NOW - 100 * HOUR), (1, 0, NOW - 10 * HOUR)], [(2, -1, NOW - 5 * HOUR)], [])

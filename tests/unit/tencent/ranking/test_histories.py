@@ -10,28 +10,19 @@ from tests.unit.tencent.training_inputs import make_sequences
 QUERIES = make_sequences([(1, 0, 0), (2, 1, 1), (3, 0, 2)], [(4, -1, 0)], [(5, 2, 0), (6, 1, 1)])
 
 
-def test_events_are_padded_at_the_end() -> None:
+def test_events_are_padded_at_the_end_and_recent_ones_and_clicks_weigh_more() -> None:
     past = weigh_events(whole(QUERIES), 10)
     assert past.item.tolist() == [[1, 2, 3], [4, 0, 0], [5, 6, 0]]
     assert past.mask.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
     assert past.clicked.tolist() == [[False, True, False], [False, False, False], [True, True, False]]
-
-
-def test_recent_events_and_clicks_weigh_more() -> None:
+    assert (past.last_click.tolist(), past.last_position.tolist()) == ([2, 0, 6], [1, -1, 1])
     assert KINDS == ("recent", "clicked", "shown")
-    weights = weigh_events(whole(QUERIES), 10).weights.numpy()
     expected = [
         [[RECENT**2, RECENT * CLICKED, 1.0], [0.0, LASTING, 0.0], [LASTING**2, 0.0, 1.0]],
         [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],  # an action that the host does not give was shown
         [[RECENT * CLICKED, CLICKED, 0.0], [LASTING, 1.0, 0.0], [0.0, 0.0, 0.0]],  # a conversion is a click
     ]
-    np.testing.assert_allclose(weights, expected, rtol=1e-6)
-
-
-def test_the_last_click_is_found_where_there_is_one() -> None:
-    past = weigh_events(whole(QUERIES), 10)
-    assert past.last_click.tolist() == [2, 0, 6]
-    assert past.last_position.tolist() == [1, -1, 1]
+    np.testing.assert_allclose(past.weights.numpy(), expected, rtol=1e-6)
 
 
 def test_only_the_last_events_are_taken() -> None:

@@ -58,17 +58,6 @@ def test_a_planted_successor_wins_over_a_popular_item() -> None:
     assert scores.dtype == np.float32
 
 
-def test_an_unseen_item_speaks_as_its_like_do() -> None:
-    catalogue = make_catalogue(4, {0: [1, 2, 1, 3]})  # 3 was never seen and is like 1
-    attributes = attribute_matrix(catalogue)
-    histories = write_log(*[[1, 2]] * 10)
-    for prior, heard in ((0.0, False), (2.0, True)):
-        model = fit_regression(histories, catalogue, attributes, change(PLAIN_LINEAR, prior=prior))
-        scores = score_regression(model, write_log([3]), np.array([2, 4]))
-        assert (scores[0, 0] > 0.1) == heard
-        assert abs(scores[0, 1]) < 1e-6
-
-
 def test_nothing_behind_the_end_of_a_history_is_learned() -> None:
     whole = write_log([1, 2, 3], [4, 5, 6, 1])
     cut = Histories(whole.sequences, whole.users, whole.ends - 1)

@@ -1,7 +1,6 @@
 """The choice model of the Tencent simulator and its oracle, computed again in another way."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -133,15 +132,6 @@ def test_only_running_ads_are_shown_and_seldom_twice(world: World) -> None:
     assert (np.diff(ordered, axis=1) == 0).sum() < 0.03 * recorded.sum()
 
 
-def test_times_ascend_and_lengths_are_kept(world: World) -> None:
-    assert (np.diff(world.users.time, axis=1) >= 0).all()
-    assert world.users.length.min() >= 10
-    assert world.users.length.max() == 100
-    hour = (world.users.time[world.users.recorded] % 86_400 + 8 * 3600) % 86_400 // 3600
-    share = np.bincount(hour.astype(int), minlength=24) / len(hour)
-    assert share[12:].sum() > 1.3 * share[:12].sum()  # more in the afternoon and evening
-
-
 def clicks_and_others(world: World) -> tuple[Codes, Codes, Bools]:
     """Of recorded events behind a click: topic, topic of the click before, whether it is a click."""
     click = world.users.action == CLICK
@@ -159,31 +149,6 @@ def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(worl
     for follows in (topic == last, topic == world.env.topics.successor[last]):
         assert follows[click].mean() > 1.8 * follows[~click].mean() > 1.8 * 1.2 * chance
         assert follows[click].mean() > 0.09
-
-
-def test_interest_in_what_is_shown_decides_the_click(world: World) -> None:
-    """The click rate of shown ads rises with their affinity, as a logistic model has it."""
-    env, rng = world.env, np.random.default_rng(7)
-    users = np.resize(np.flatnonzero(world.state.last >= 0), 60_000)
-    state, slot = click_model.take(world.state, users), np.full(len(users), NOW)
-    preference = click_model.preference_direction(env, world.users.taste[users], state.last)
-    ads = {}
-    for name, reasons in (("shown", click_model.SHOWN), ("clicked", CLICKED)):
-        ads[name] = click_model.propose_ads(env, state, slot, reasons, rng)
-    x = {name: np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad]) for name, ad in ads.items()}
-    kept = rng.random(len(users)) < click_model.acceptance_probability(x["clicked"], env.slope)
-    liked = {
-        name: (env.inventory.ads.topic[ad][:, None] == state.interest).any(axis=1).mean() for name, ad in ads.items()
-    }
-    # Per event shown so many are clicked, by affinity and by interest, up to one factor.
-    bands = np.linspace(-0.5, 0.6, 5)
-    rates = []
-    for low, high in pairwise(bands):
-        in_band = {name: (values >= low) & (values < high) for name, values in x.items()}
-        rates.append((in_band["clicked"] & kept).sum() / in_band["shown"].sum())
-    assert all(after > 1.15 * before for before, after in pairwise(rates)), rates
-    assert rates[-1] > 4 * rates[0]
-    assert liked["clicked"] > 1.3 * liked["shown"]
 
 
 def test_a_mood_lasts_for_a_visit(world: World) -> None:
@@ -254,22 +219,6 @@ def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
         np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
 
 
-def test_first_clicks_are_drawn_by_the_oracles_chances(world: World) -> None:
-    rows = np.full(20_000, 11)
-    users = replace(click_model.take(world.users, rows), pace=np.full(len(rows), 1e9))  # everyone clicks
-    state, past = click_model.take(world.state, rows), world.past[rows]
-    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
-    truth = draw_targets(world.env, users, state, past, allowed, np.random.default_rng(8)).ad
-    assert (truth >= 0).all()
-    weights = oracle.weigh_candidates(world.env, world.candidates)
-    chance = oracle.click_probabilities(
-        world.env, weights, click_model.take(state, slice(1)), users.taste[:1], past[:1]
-    )[0].astype(float)
-    observed = np.bincount(weights.column[truth], minlength=len(chance)).astype(float)
-    assert observed[chance == 0].sum() == 0
-    assert_near(observed, len(users) * chance / chance.sum())
-
-
 def ranks_of(world: World, state: UserState, rows: Ints) -> oracle.OracleRanks:
     weights = oracle.weigh_candidates(world.env, world.candidates)
     users, targets = click_model.take(world.users, rows), clicks_on(world.truth[rows])
@@ -323,19 +272,6 @@ def test_ties_count_against_the_oracle(world: World) -> None:
             world.env, alike, users, state, world.past[row], clicks_on(world.truth[row]), world.seen
         )
     assert ranks.rank.tolist() == [len(world.candidates)]
-
-
-def test_products_are_of_one_advertiser_and_some_are_repeated(world: World) -> None:
-    ads = world.env.inventory.ads
-    low, high = np.full(int(ads.product.max()) + 1, 1 << 30), np.zeros(int(ads.product.max()) + 1, np.int64)
-    np.minimum.at(low, ads.product, ads.advertiser)
-    np.maximum.at(high, ads.product, ads.advertiser)
-    assert (low == high).all()
-    size = np.bincount(ads.product)
-    assert size.min() >= 1
-    assert 2 < size.mean() < 6
-    assert (np.diff(ads.topic) >= 0).all()
-    assert (ads.advertiser_topic[ads.advertiser] == ads.topic).all()
 
 
 def test_people_are_choosier_in_larger_worlds() -> None:

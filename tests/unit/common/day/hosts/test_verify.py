@@ -105,9 +105,7 @@ def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: P
     ("spec", "name", "body", "words"),
     [
         (PARTS_KNOWN, "seq/1.parquet", b"PAR1 no parquet at all", "cannot be read: "),
-        (PARTS_KNOWN, "seq/1.parquet", b"", "cannot be read: "),
         (CLICKS_KNOWN, "clicks.csv", b"\xff\xfe\x00", "lacks the column"),
-        (CLICKS_KNOWN, "clicks.csv", b"", "lacks the column"),
     ],
 )
 def test_a_file_that_cannot_be_read_differs(raw: Path, spec: FileSpec, name: str, body: bytes, words: str) -> None:

@@ -1,6 +1,6 @@
 import dataclasses
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -58,14 +58,6 @@ def test_what_stands_behind_the_end_changes_nothing(encoder: str) -> None:
     torch.testing.assert_close(encode(network, longer)[rows, last], encode(network, batch)[rows, last])
 
 
-def test_the_users_token_carries_no_time() -> None:
-    network, batch = make_network()
-    moved = dataclasses.replace(batch, time=batch.time * 3 + 7_777)
-    before, after = encode(network, batch), encode(network, moved)
-    torch.testing.assert_close(after[:, 0], before[:, 0])
-    assert (after[:, 1] != before[:, 1]).any()
-
-
 def test_the_condition_counts_from_its_own_token_on() -> None:
     network, batch = make_network()
     next_action = batch.next_action.clone()
@@ -86,29 +78,6 @@ def test_an_input_that_is_switched_off_changes_nothing(switch: str) -> None:
     torch.testing.assert_close(encode(network, edits[switch]), encode(network, batch))
     for other in edits.keys() - {switch}:
         assert (encode(network, edits[other]) != encode(network, batch)).any()
-
-
-def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
-    inputs = make_training_inputs(items=10)
-    features = inputs.catalogue.features.copy()
-    vectors = inputs.embeddings[0].vectors.copy()
-    features[10], vectors[10] = features[9], vectors[9]
-    history = dataclasses.replace(inputs.history, ends=inputs.history.starts + 1)
-    known = np.unique(history.sequences.item[history.events()])
-    history = history.take(np.flatnonzero(~np.isin(history.sequences.item[history.starts], [9, 10])))
-    assert len(known) > 3
-    inputs = dataclasses.replace(
-        inputs,
-        history=history,
-        catalogue=dataclasses.replace(inputs.catalogue, features=features),
-        embeddings=(dataclasses.replace(inputs.embeddings[0], vectors=vectors),),
-    )
-    network = build_network(inputs).eval()
-    with torch.no_grad():
-        nine, ten = network.encode_rows(torch.tensor([9, 10]))
-        torch.testing.assert_close(nine, ten)
-        network.tower.content.trained[9] = True
-        assert (network.encode_rows(torch.tensor([9]))[0] != ten).any()
 
 
 def test_hidden_ids_in_training_leave_the_content() -> None:
@@ -142,15 +111,6 @@ def test_a_missing_feature_is_a_zero_vector_and_large_values_are_hashed_into_the
     assert 5 <= len(distinct) <= 10
 
 
-def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
-    inputs = make_training_inputs(items=200, users=120, id_buckets=40)
-    network = build_network(inputs).eval()
-    assert network.tower.ids.weight.shape[0] == 40
-    with torch.no_grad():
-        vectors = network.tower.embed_ids(torch.arange(1, 201))
-    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
-
-
 def test_gaps_are_powers_of_two() -> None:
     assert bucket_seconds(torch.tensor([0, 1, 2, 3, 4, 1023, 1024, 2**40])).tolist() == [0, 0, 1, 1, 2, 9, 10, 25]
 
@@ -174,3 +134,39 @@ def test_a_dot_product_is_of_the_hidden_vector_and_the_tower_s_alone() -> None:
     torch.testing.assert_close(network.encode_rows(rows), network.tower(rows))
     lengths = network.tower(rows).norm(dim=1)
     assert lengths.max() > 1.01 * lengths.min()  # not normalised: a popular ad can have a longer vector
+
+
+def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
+    network = build_network(make_training_inputs()).eval()
+    content = network.tower.content
+    content.features[10], content.vectors[0][10] = content.features[9], content.vectors[0][9]
+    with torch.no_grad():
+        for seen in (False, True):
+            content.trained[9] = content.trained[10] = seen
+            nine, ten = network.encode_rows(torch.tensor([9, 10]))
+            assert torch.allclose(nine, ten) != seen
+
+
+def test_the_hidden_layer_of_two_towers_sees_the_mean_of_the_ads_before() -> None:
+    network, batch = make_network(encoder="two_tower", actions=False, condition=False)
+    with torch.no_grad():
+        tower: Any = network.encoder
+        items = network.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
+        user = tower.user(tower.users(batch.users[:1]))
+        mean = (items[0, 0] + items[0, 1] + items[0, 2]) / 3 + user[0]
+        torch.testing.assert_close(encode(network, batch)[0, 3], tower.norm(mean + tower.hidden_layer(mean)))
+        torch.testing.assert_close(encode(network, batch)[0, 0], tower.norm(user + tower.hidden_layer(user))[0])
+
+
+def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
+    network = build_network(make_training_inputs(items=200, users=120, id_buckets=40)).eval()
+    assert network.tower.ids.weight.shape[0] == 40
+    vectors = network.tower.embed_ids(torch.arange(1, 201)).detach()
+    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
+
+
+def test_the_users_token_carries_no_time() -> None:
+    network, batch = make_network()
+    before, after = (encode(network, dataclasses.replace(batch, time=time)) for time in (batch.time, batch.time * 3))
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    assert (after[:, 1] != before[:, 1]).any()

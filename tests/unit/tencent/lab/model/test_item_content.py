@@ -49,14 +49,6 @@ def make_groups(seed: int = 0) -> Histories:
     return whole(make_sequences(*histories))
 
 
-def test_equal_features_give_equal_vectors_and_none_give_zero() -> None:
-    vectors = project_features(make_features({"100": 1, "101": 2}, {"100": 1, "101": 2}, {"100": 3}, {}), 0)
-    assert vectors.shape == (5, FEATURE_WIDTH)
-    np.testing.assert_array_equal(vectors[1], vectors[2])
-    assert (vectors[[0, 4]] == 0).all()
-    assert np.abs(vectors[1] - vectors[3]).max() > 0.1
-
-
 def test_a_value_is_a_direction_and_a_rare_one_is_longer() -> None:
     many = [{"100": 1}] * 50
     vectors = project_features(make_features(*many, {"100": 2}, {"100": 2, "101": 3}, {"101": 3}), 0)
@@ -98,15 +90,6 @@ def test_every_ad_has_a_word_of_its_own(embeddings: tuple[Embedding, ...]) -> No
     assert semantic_ids[:, :2].max() < 4
     assert len({tuple(semantic_id) for semantic_id in semantic_ids[1:].tolist()}) == ADS + 5
     np.testing.assert_array_equal(semantic_ids, build_semantic_ids(catalogue, embeddings, groups, 2, 4, 0))
-
-
-def test_of_equal_codes_the_most_frequent_is_first() -> None:
-    catalogue = make_features(*[{"100": 1}] * 4)
-    history = whole(make_sequences([(3, 0, 1), (3, 0, 2), (2, 0, 3)], [(3, 1, 1), (4, 0, 2), (2, 1, 3)]))
-    semantic_ids = build_semantic_ids(
-        catalogue, (Embedding("emb_81_8", np.ones((5, 8), np.float16)),), history, 1, 1, 0
-    )
-    assert semantic_ids[1:, 1].argsort().tolist() == [2, 1, 3, 0]  # ads 3 (three times), 2 (twice), 4 (once), 1
 
 
 @pytest.mark.parametrize("embeddings", [(), (make_embedding(ADS + 1),)], ids=["company", "embedding"])

@@ -1,25 +1,23 @@
+"""Terms of the score by hand: the ad's age, its forecast, the content of the history, the kernel over it."""
+
 import dataclasses
 
 import numpy as np
 import torch
 
-from competitions.tencent.lab.model.encoder import DAY_S
+from competitions.tencent.io.schema import CLICK
+from competitions.tencent.lab.model.encoder import DAY_S, Batch
+from competitions.tencent.lab.model.interest_kernel import InterestKernel
+from competitions.tencent.lab.model.network import Network
 from competitions.tencent.lab.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
+from competitions.tencent.lab.steps import gather_content, kernel_scores
+from competitions.tencent.lab.training.batches import make_batch
 from competitions.tencent.lab.training.trainer import build_network
 from tests.unit.tencent.lab.model.test_encoder import make_network
 from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
-
-def test_the_age_encoding_depends_on_the_age_alone() -> None:
-    age = AgeEncoding()
-    torch.nn.init.normal_(age.amplitudes, generator=torch.Generator().manual_seed(0))
-    births = torch.tensor([0, 10, 40, 41]) * DAY_S + 1_700_000_000
-    with torch.no_grad():
-        scores = age.encode_query(births + 3 * DAY_S) @ age.encode_item(births).T
-        later = age.encode_query(births + 500 * DAY_S + 3 * DAY_S) @ age.encode_item(births + 500 * DAY_S).T
-    torch.testing.assert_close(scores.diagonal(), scores[0, 0].expand(4), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(later, scores, atol=1e-4, rtol=1e-4)
-    assert (scores[0, 1:] - scores[0, 0]).abs().min() > 1e-3
+INPUTS = make_training_inputs(kernel=True)
+ADS = np.arange(1, 11)
 
 
 def test_the_age_encoding_by_hand() -> None:
@@ -27,8 +25,8 @@ def test_the_age_encoding_by_hand() -> None:
     with torch.no_grad():
         age.amplitudes[0] = torch.tensor([2.0, 3.0])  # period two days: half a day is a quarter turn
         queries = age.encode_query(torch.tensor([DAY_S // 2, DAY_S, 0]))
-        scores = queries @ age.encode_item(torch.tensor([0])).T
-    torch.testing.assert_close(scores.squeeze(1), torch.tensor([3.0, -2.0, 2.0]), atol=1e-5, rtol=0)
+        scores = queries @ age.encode_item(torch.tensor([0, DAY_S // 2])).T
+    torch.testing.assert_close(scores, torch.tensor([[3.0, 2.0], [-2.0, 3.0], [2.0, -3.0]]), atol=1e-5, rtol=0)
 
 
 def test_a_query_takes_the_latest_forecast_before_it_and_an_answer_the_last() -> None:
@@ -59,22 +57,45 @@ def test_the_profile_is_the_decayed_mean_with_clicks_counted_more() -> None:
     assert (profiles[history, 3, 3:] == 0).all()
 
 
-def test_the_profile_has_nothing_of_later_events() -> None:
-    network, batch = make_network()
-    content = content_vectors(network.tower.content.vectors, batch.item)
-    changed = content.clone()
-    changed[:, 4:] = 1.0
-    with torch.no_grad():
-        before = network.content_profile(content, batch)
-        after = network.content_profile(
-            changed, dataclasses.replace(batch, action=batch.action.clone().index_fill_(1, torch.tensor([4]), 2))
-        )
-    torch.testing.assert_close(after[:, :5], before[:, :5])
-    assert (after[:, 5] != before[:, 5]).any()
-
-
 def test_embeddings_side_by_side_are_of_length_one_and_a_missing_one_is_zero() -> None:
     vectors = (torch.tensor([[0.0, 0.0], [3.0, 4.0]]).half(), torch.tensor([[0.0], [-2.0]]).half())
     content = content_vectors(vectors, torch.tensor([1, 0]))
     expected = torch.tensor([[0.6, 0.8, -1.0], [0.0, 0.0, 0.0]]) / 2**0.5
     torch.testing.assert_close(content, expected, atol=1e-3, rtol=1e-3)
+
+
+def make_kernel() -> tuple[Network, Batch, torch.Tensor, torch.Tensor]:
+    """A network, a batch, and the content of its events and of all ads."""
+    network = build_network(INPUTS).eval()
+    batch = make_batch(INPUTS.history, INPUTS.users.features, 8, CLICK, 2_000_000)
+    vectors = network.tower.content.vectors
+    return network, batch, content_vectors(vectors, batch.item), content_vectors(vectors, torch.from_numpy(ADS))
+
+
+def test_the_kernel_at_a_position_by_hand() -> None:
+    _, batch, history, ads = make_kernel()
+    user = int(batch.mask.sum(1).argmax())
+    at = 4
+    targets = torch.zeros_like(batch.mask)
+    targets[user, at] = True
+    with torch.no_grad():
+        own, others = InterestKernel()(history, ads, batch, targets)
+    weights = [0.9 ** (at - 1 - k) * (60.0 if batch.action[user, k] == CLICK else 1.0) for k in range(at)]
+    near = np.exp(12 * (history[user, :at].numpy() @ ads.numpy().T - 1))
+    np.testing.assert_allclose(others[0].numpy(), np.log(np.array(weights) @ near), rtol=1e-4)
+    torch.testing.assert_close(own[0], others[0, int(batch.item[user, at]) - 1])
+
+
+def test_an_answer_has_the_kernel_of_the_position_behind_the_last_event() -> None:
+    network, batch, history, ads = make_kernel()
+    lengths = INPUTS.history.lengths
+    rows = np.flatnonzero(lengths > 3)
+    targets = torch.zeros_like(batch.mask)
+    targets[rows, 3] = True
+    with torch.no_grad():
+        expected = network.interests(history, ads, batch, targets)[1]
+    first = INPUTS.history.take(rows)
+    shorter = dataclasses.replace(first, ends=first.starts + 3)
+    content = gather_content(network, ADS)
+    assert content is not None
+    torch.testing.assert_close(kernel_scores(network, shorter, content), expected, rtol=1e-4, atol=1e-4)

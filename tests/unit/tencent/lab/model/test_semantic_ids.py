@@ -60,11 +60,8 @@ def test_the_tree_by_hand() -> None:
     assert [level.tolist() for level in trie.code] == [[0, 2], [1, 3, 0], [2, 0, 0, 1]]
     assert [level.tolist() for level in trie.children] == [[0, 2], [0, 2, 3], [0, 1, 2, 4]]
     assert trie.candidate.tolist() == [3, 1, 2, 0]
-
-
-def test_two_candidates_of_one_semantic_id_are_refused() -> None:
     with pytest.raises(ValueError, match="the same semantic ID"):
-        build_trie(np.array([[1, 2], [0, 0], [1, 2]]))
+        build_trie(semantic_ids[[0, 1, 0]])
 
 
 def draw_semantic_ids(count: int, seed: int) -> Int64s:
@@ -82,9 +79,6 @@ def head() -> SemanticIdHead:
 @pytest.fixture(scope="module")
 def hidden() -> torch.Tensor:
     return 3 * torch.randn(7, WIDTH, generator=torch.Generator().manual_seed(1))
-
-
-NOBODY = Seen(np.zeros(8, np.int64), np.empty(0, np.int64))
 
 
 @torch.inference_mode()
@@ -106,27 +100,19 @@ def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticI
     np.testing.assert_allclose(losses, -np.diag(every) / 3, rtol=1e-5)
 
 
-@pytest.mark.parametrize("block", [2, 256])
-def test_a_beam_of_all_words_is_the_exact_ranking(head: SemanticIdHead, hidden: torch.Tensor, block: int) -> None:
-    semantic_ids = draw_semantic_ids(33, 2)
-    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, len(semantic_ids), block)
+@pytest.mark.parametrize("block", [3, 256])
+@pytest.mark.parametrize("counts", [(0,) * 7, (0, 5, 20, 33, 1, 12, 30)])
+def test_a_beam_of_all_words_is_the_exact_ranking_without_what_was_seen(
+    head: SemanticIdHead, hidden: torch.Tensor, counts: tuple[int, ...], block: int
+) -> None:
+    semantic_ids, rng = draw_semantic_ids(33, 2), np.random.default_rng(3)
+    seen = [np.sort(rng.choice(33, count, replace=False)) for count in counts]
     scores = log_probabilities(head, hidden, semantic_ids)
-    order_batches = np.argsort(-scores, axis=1)[:, :10]
-    np.testing.assert_array_equal(top.columns, order_batches)
-    np.testing.assert_allclose(top.scores, np.take_along_axis(scores, order_batches, 1), rtol=1e-5)
-
-
-def test_seen_candidates_are_left_out(head: SemanticIdHead, hidden: torch.Tensor) -> None:
-    semantic_ids = draw_semantic_ids(33, 2)
-    scores = log_probabilities(head, hidden, semantic_ids)
-    rng = np.random.default_rng(3)
-    expected = [np.sort(rng.choice(33, count, replace=False)) for count in (0, 5, 20, 33, 1, 12, 30)]
-    for query, columns in enumerate(expected):
+    for query, columns in enumerate(seen):
         scores[query, columns] = -np.inf
-    seen = Seen(np.cumsum([0, *map(len, expected)]), np.concatenate(expected))
-    top = beam_search(head, hidden, build_trie(semantic_ids), seen, 10, len(semantic_ids), 3)
-    order_batches = np.argsort(-scores, axis=1)[:, :10]
-    left = np.isfinite(np.take_along_axis(scores, order_batches, 1))
-    np.testing.assert_array_equal(top.columns, np.where(left, order_batches, -1))
-    assert (top.columns[3] == -1).all()
-    assert (top.columns[6] >= 0).sum() == 3
+    known = Seen(np.cumsum([0, *counts]), np.concatenate(seen))
+    top = beam_search(head, hidden, build_trie(semantic_ids), known, 10, len(semantic_ids), block)
+    order = np.argsort(-scores, axis=1)[:, :10]
+    best = np.take_along_axis(scores, order, 1)
+    np.testing.assert_array_equal(top.columns, np.where(np.isfinite(best), order, -1))
+    np.testing.assert_allclose(top.scores, best, rtol=1e-5)

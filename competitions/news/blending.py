@@ -1,13 +1,11 @@
 """Blending rankers: their scores, standardised within each query, added up with searched weights."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 
-from common.learning.listwise_softmax import Labels, Scores, Sizes, find_starts
+from common.learning.listwise_softmax import Labels, Scores, Sizes, find_starts, take_queries
 from common.learning.metrics import reciprocal_ranks
 
 
@@ -68,48 +66,17 @@ def search_weights(
 
 
 def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:
-    def judge(weights: Scores) -> float:
-        return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum())
+    """The weights, summing to 1, with the highest MRR@k."""
+    names = [f"weight_{model}" for model in range(scores.shape[1])]
 
-    return search_shares(judge, plain_starts(scores.shape[1]), trials, seed)
-
-
-def take_queries(scores: Scores, labels: Labels, sizes: Sizes, part: NDArray[np.bool_]) -> tuple[Scores, Labels, Sizes]:
-    """The rows of those queries that ``part`` (queries,) marks.
-
-    >>> scores, labels, sizes = take_queries(np.eye(3), np.array([1, 0, 1]), np.array([2, 1]), np.array([False, True]))
-    >>> scores.tolist(), labels.tolist(), sizes.tolist()
-    ([[0.0, 0.0, 1.0]], [1], [1])
-    """
-    rows = np.repeat(part, sizes)
-    return scores[rows], labels[rows], sizes[part]
-
-
-def plain_starts(models: int) -> list[Scores]:
-    """Equal weights, then each model alone.
-
-    >>> [start.tolist() for start in plain_starts(2)]
-    [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
-    """
-    return [np.ones(models), *np.eye(models)]
-
-
-def search_shares(judge: Callable[[Scores], float], starts: Sequence[Scores], trials: int, seed: int) -> Scores:
-    """The weights, summing to 1, that ``judge`` finds best among ``starts`` and what Optuna's TPE proposes.
-
-    >>> search_shares(lambda weights: float(weights[0] - weights[1]), plain_starts(2), trials=3, seed=0).tolist()
-    [1.0, 0.0]
-    """
-    names = [f"weight_{model}" for model in range(len(starts[0]))]
-
-    def judge_trial(trial: optuna.Trial) -> float:
-        raw = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
-        return judge(raw) if raw.any() else -1e9
+    def judge(trial: optuna.Trial) -> float:
+        weights = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
+        return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum()) if weights.any() else -1.0
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    for start in starts:
+    for start in (np.ones(len(names)), *np.eye(len(names))):  # equal weights, then each model alone
         study.enqueue_trial({name: float(value) for name, value in zip(names, start, strict=True)})
-    study.optimize(judge_trial, n_trials=trials)
+    study.optimize(judge, n_trials=trials)
     best = np.array([study.best_params[name] for name in names])
     return np.asarray(best / best.sum())
