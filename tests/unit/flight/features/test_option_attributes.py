@@ -31,6 +31,15 @@ def test_prices_within_a_session_by_hand() -> None:
     assert_column(table["position"], range(5))
 
 
+def test_sessions_do_not_see_each_other() -> None:
+    searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
+    table = add_attributes(searches.options)
+    assert table["price_rank"].to_list() == [0, 1, 0]
+    assert table["position"].to_list() == [0, 1, 0]
+    assert table["fare_level"].to_list() == [0, 1, 0]
+    assert table["itinerary"].n_unique() == 2
+
+
 def test_duration_and_segments_are_sums_over_the_legs() -> None:
     table = attributes(
         option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
