@@ -64,6 +64,12 @@ def rank_models(names: Sequence[str], scores: NDArray[np.floating], rows: Rankin
     return {name: rank_answers(np.ascontiguousarray(one), rows.labels, rows.group_sizes) for name, one in columns}
 
 
+def rows_of(sizes: NDArray[np.int32], query: int) -> slice:
+    """The rows of a query by its number; rows stand query by query, ``sizes`` of each."""
+    start = int(sizes[:query].sum())
+    return slice(start, start + int(sizes[query]))
+
+
 def count_within(ranks: Ranks, cutoff: int) -> int:
     """How many right answers are among the first ``cutoff``."""
     return int(((ranks > 0) & (ranks <= cutoff)).sum())

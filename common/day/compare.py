@@ -4,28 +4,37 @@ Two scores of the same validation queries share most of their noise. Their diffe
 its standard error is that of the difference and not of two scores.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from common.day.outcomes import count_outcomes
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
-from common.day.run_record import (
-    QUERIES,
-    TRUTH,
-    WEIGHT,
-    weigh_alike,
-    weighted_error,
-    weighted_mean,
-)
+from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike, weighted_error, weighted_mean
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
-from common.io.natural_order import natural_key
 
 CLEAR = 2.0  # standard errors
+BEFORE, AFTER = pl.col("before"), pl.col("after")
+GAIN = AFTER - BEFORE
+OUTCOMES = (
+    (AFTER > BEFORE).sum().alias("won"),
+    (AFTER < BEFORE).sum().alias("lost"),
+    (AFTER == BEFORE).sum().alias("equal"),
+    ((BEFORE > 0) & (AFTER > 0)).sum().alias("hit by both"),
+    ((BEFORE > 0) & (AFTER <= 0)).sum().alias("only A"),
+    ((BEFORE <= 0) & (AFTER > 0)).sum().alias("only B"),
+    ((BEFORE <= 0) & (AFTER <= 0)).sum().alias("neither"),
+)
+PAIRED = (
+    weighted_mean(BEFORE).alias("A"),
+    weighted_mean(AFTER).alias("B"),
+    weighted_mean(GAIN).alias("B - A"),
+    weighted_error(GAIN).alias("error"),
+    pl.len().alias("queries"),
+)
 
 
 class Difference(NamedTuple):
@@ -67,12 +76,13 @@ def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
     (one, other), joined = read_records(first, second), pair_queries(first, second)
     truth = pair_truth(first, second)
+    (whole,) = joined.select(*OUTCOMES).to_dicts()
     return Comparison(
         list_changed_settings(one["config"], other["config"]),
         list_changed_features(one, other),
         list_scores(one, other),
-        list_slices(joined),
-        count_outcomes(joined, ["fold", *_list_slice_names(joined)]),
+        list_slices(weigh_alike(joined), PAIRED),
+        [{"slice": "all queries"} | whole, *list_slices(joined, OUTCOMES)],
         compute_difference(joined),
         None if truth is None else compute_difference(truth),
         list_warnings(one, other, joined.height),
@@ -131,35 +141,18 @@ def _read_queries(path: Path) -> pl.DataFrame:
 
 def compute_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
-    gain = pl.col("after") - pl.col("before")
-    figures = weighted_mean(gain).alias("mean"), weighted_error(gain).alias("error"), (gain != 0).sum().alias("changed")
+    figures = weighted_mean(GAIN).alias("mean"), weighted_error(GAIN).alias("error"), (GAIN != 0).sum().alias("changed")
     (row,) = weigh_alike(joined).select(*figures).to_dicts()
     return Difference(row["mean"], row["error"], joined.height, row["changed"])
 
 
-def list_slices(joined: pl.DataFrame) -> list[Row]:
-    """The paired difference by fold and by value of every slice."""
-    before, after, rows = pl.col("before"), pl.col("after"), []
-    for name in ("fold", *_list_slice_names(joined)):
-        table = (
-            weigh_alike(joined)
-            .drop_nulls(name)
-            .group_by(name)
-            .agg(
-                weighted_mean(before).alias("A"),
-                weighted_mean(after).alias("B"),
-                weighted_mean(after - before).alias("B - A"),
-                weighted_error(after - before).alias("error"),
-                pl.len().alias("queries"),
-            )
-        )
-        ordered = sorted(table.to_dicts(), key=lambda row: natural_key(row[name]))
-        rows += [{"slice": f"{name}: {row.pop(name)}"} | row for row in ordered]
-    return rows
-
-
-def _list_slice_names(joined: pl.DataFrame) -> list[str]:
-    return [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
+def list_slices(joined: pl.DataFrame, figures: Sequence[pl.Expr]) -> list[Row]:
+    """The ``figures`` of the queries by fold and by value of every slice: ``PAIRED``, or ``OUTCOMES``, queries that B
+    answers better (``won``), worse and alike, and which of the two has a hit, a score above 0.
+    """
+    names = [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
+    slices = [(name, group_slice(joined, name, figures)) for name in ("fold", *names)]
+    return [{"slice": f"{name}: {value}"} | row for name, rows in slices for value, row in rows]
 
 
 def list_scores(one: Row, other: Row) -> list[Row]:

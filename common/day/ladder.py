@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from common.engine.progress import say
-from common.engine.result_store import writing
 from common.engine.run import Run, StepRecord
+from common.io.submission import write_text
 
 Row = dict[str, Any]
 TABLE, PLOT = "ladder.json", "ladder.svg"
@@ -71,11 +71,12 @@ class Ladder:
         if not rung.scores:
             raise ValueError(f"the rung {name!r} recorded no score")
         before = [record for record in self.run.timings[:start] if record.name in needed]
-        own = [record for record in self.run.timings[start:] if not _is_free(record.name, free)]
+        names, beginnings = set(free), tuple(name for name in free if name.endswith((".", "_")))
+        later = [record for record in self.run.timings[start:] if record.name not in names]
+        own = [record for record in later if not record.name.startswith(beginnings)]
         seconds, peak = add_up([*before, *own])
-        row = {"rung": rung.name, "family": family, **rung.scores, "seconds": seconds, "peak_mib": peak}
-        self.rows.append(row)
-        say(f"  rung {rung.name}: {row['score']:.4f}")
+        self.rows.append({"rung": rung.name, "family": family, **rung.scores, "seconds": seconds, "peak_mib": peak})
+        say(f"  rung {rung.name}: {rung.scores['score']:.4f}")
 
     def write(self) -> list[Row]:
         """Leave ladder.json and ladder.svg in the run's folder; returns the rows, all with the same columns.
@@ -83,15 +84,12 @@ class Ladder:
         A row: rung, family, score, error, whatever else was recorded (None where a rung has no such number), seconds,
         peak_mib (the resident memory of the whole process, in MiB).
         """
-        rows = align(self.rows)
+        costs = ("seconds", "peak_mib")  # which stand last
+        names = dict.fromkeys(name for row in self.rows for name in row if name not in costs)
+        rows = [{name: row.get(name) for name in (*names, *costs)} for row in self.rows]
         self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "rows": rows})
-        with writing(self.run.folder):
-            (self.run.folder / PLOT).write_text(draw_ladder(self.title, self.metric, rows), encoding="utf-8")
+        write_text(self.run.folder / PLOT, draw_ladder(self.title, self.metric, rows))
         return rows
-
-
-def _is_free(name: str, free: Sequence[str]) -> bool:
-    return any(name.startswith(word) if word.endswith((".", "_")) else name == word for word in free)
 
 
 def add_up(records: Sequence[StepRecord]) -> tuple[float, float]:
@@ -101,13 +99,6 @@ def add_up(records: Sequence[StepRecord]) -> tuple[float, float]:
     """
     once = {(record.name, record.seconds): record for record in records}
     return sum(record.seconds for record in once.values()), max((r.peak_mib for r in once.values()), default=0.0)
-
-
-def align(rows: Sequence[Row]) -> list[Row]:
-    """The rows with the columns of all of them, in the order in which they came up, the costs last."""
-    last = ("seconds", "peak_mib")
-    names = dict.fromkeys(name for row in rows for name in row if name not in last)
-    return [{name: row.get(name) for name in (*names, *last)} for row in rows]
 
 
 def _shorten(name: str) -> str:

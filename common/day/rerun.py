@@ -14,27 +14,24 @@ SAME_WHOLE = (*SAME, "until", "truth", "notes", "tables", "insight")
 
 def adds_nothing(before: Path, after: Path) -> bool:
     """Whether nothing was computed for the run ``after`` and all it has lies in the folder of the run ``before``:
-    scores by query, tables and submissions; of a run that stopped early no more is asked than the scores.
+    scores by query, tables and submissions; of a run that stopped early, its scores alone.
     """
     try:
         one, other = read_record(before / RECORD), read_record(after / RECORD)
     except UserError:  # of a damaged record there is nothing to be said
         return False
     parts = SAME if other.get("until") else SAME_WHOLE
+    submitted = (other.get("submission") or {}).get("paths") or []
     return (
         all(step.get("kept") for step in other["steps"])
         and _digest(one) == _digest(other)
         and all(one.get(part) == other.get(part) for part in parts)
-        and all(_same_bytes(before / name, after / name) for name in (QUERIES, *_list_submissions(other)))
+        and all(_same_bytes(before / Path(path).name, after / Path(path).name) for path in (QUERIES, *submitted))
     )
 
 
 def _digest(record: Row) -> Any:
     return (record["data"] or {}).get("digest")
-
-
-def _list_submissions(record: Row) -> list[str]:
-    return [Path(path).name for path in (record.get("submission") or {}).get("paths") or []]
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -9,7 +9,7 @@ holds the same of the test, where a simulation knows the truth.
 import dataclasses
 import datetime
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,10 @@ def describe_queries(queries: pl.DataFrame) -> Row:
     """
     slices = [name for name in queries.columns if name not in ("query", "fold", "score", WEIGHT)]
     queries = weigh_alike(queries)
-    rows = [
-        {"slice": f"{name}: {value}", **scores}
-        for name in slices
-        for value, scores in _describe_by(queries.drop_nulls(name), name)
-    ]
-    folds = [{"fold": value, **scores} for value, scores in _describe_by(queries, "fold")]
+    folds = [{"fold": value} | row for value, row in group_slice(queries, "fold", MEAN)]
+    rows = [{"slice": f"{name}: {value}"} | row for name in slices for value, row in group_slice(queries, name, MEAN)]
     (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
-    return {**_zero_for_null(whole), "folds": folds, "slices": rows}
+    return {name: 0.0 if value is None else value for name, value in whole.items()} | {"folds": folds, "slices": rows}
 
 
 def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
@@ -105,14 +101,10 @@ MEAN = (
 )
 
 
-def _describe_by(queries: pl.DataFrame, column: str) -> Iterator[tuple[str, Row]]:
-    rows = queries.group_by(column).agg(*MEAN).to_dicts()
-    for row in sorted(rows, key=lambda row: natural_key(row[column])):
-        yield str(row.pop(column)), _zero_for_null(row)
-
-
-def _zero_for_null(row: Row) -> Row:
-    return {name: 0.0 if value is None else value for name, value in row.items()}
+def group_slice(queries: pl.DataFrame, name: str, figures: Iterable[pl.Expr]) -> list[tuple[str, Row]]:
+    """Each value of a slice in natural order, and the ``figures`` of its queries."""
+    rows = queries.drop_nulls(name).group_by(name).agg(*figures).to_dicts()
+    return [(str(row.pop(name)), row) for row in sorted(rows, key=lambda row: natural_key(row[name]))]
 
 
 def describe_data(origin: Origin, cache: Path) -> Row:
@@ -156,7 +148,7 @@ def find_paths(value: object) -> Iterator[Path]:
 
 
 def list_notes(notes: Sequence[Row]) -> list[Row]:
-    """What reading found, under the record's names whatever the reader calls them."""
+    """What reading settled, under the record's names whatever the reader calls them."""
 
     def first(note: Row, *names: str) -> Any:
         return next((note[name] for name in names if name in note), None)

@@ -11,7 +11,7 @@ from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 
 Row = dict[str, Any]
-SAMPLE_ROWS = 200_000  # of which different values and ranges are told; missing values are counted in all rows
+SAMPLE_ROWS = 200_000  # of which different values and ranges are given; missing values are counted in all rows
 
 
 @dataclass(frozen=True)

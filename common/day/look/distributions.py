@@ -130,13 +130,11 @@ def share_values(
     if not known:
         return None
     counts = {side: dict(values.value_counts().iter_rows()) for side, values in known.items()}
-    share = {side: {value: n / len(known[side]) for value, n in found.items()} for side, found in counts.items()}
-    values = {value for found in share.values() for value in found}
-    order = sorted(values, key=lambda value: (-max(found.get(value, 0.0) for found in share.values()), str(value)))[
-        :top
-    ]
+    share = {side: {value: n / len(known[side]) for value, n in own.items()} for side, own in counts.items()}
+    values = {value for own in share.values() for value in own}
+    order = sorted(values, key=lambda value: (-max(own.get(value, 0.0) for own in share.values()), str(value)))[:top]
     labels = ["missing" if value is None else (names or {}).get(value, str(value)) for value in order]
-    columns = {side: [found.get(value, 0.0) for value in order] for side, found in share.items()}
+    columns = {side: [own.get(value, 0.0) for value in order] for side, own in share.items()}
     if len(values) > len(order):
         others = len(values) - len(order)
         labels.append(f"{others:,} other{'s' * (others > 1)}")

@@ -47,7 +47,6 @@ def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Pa
 
 def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
     """The page as text."""
-    files = count_files(look.tables)
     columns = [
         {"title": table.title, "table": make_table(describe_columns(table))}
         for table in look.tables
@@ -65,54 +64,43 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             name=name,
             folder=str(folder),
             basis=basis,
-            files=make_table(files, tints=False),
+            files=make_table(count_files(look.tables), tints=False),
             groups=[group for group in groups if group["pictures"]],
             columns=columns,
-            notes=make_table([dict(note) for note in look.notes], tints=False),
+            notes=make_table(look.notes, tints=False),
         )
     )
 
 
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
+    head = {"title": picture.title, "note": picture.note}
     if isinstance(picture, Shares):
         most = 100 * max((max(values, default=0.0) for values in picture.shares.values()), default=0.0)
         columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
-        return {"kind": "shares", "title": picture.title, "note": picture.note} | {
-            "marks": MarkTable("", picture.labels, columns)
-        }
-    sides = list(picture.shares if isinstance(picture, Histogram) else picture.lines)
-    plot = _draw_histogram(picture) if isinstance(picture, Histogram) else _draw_curves(picture)
-    medians = picture.medians if isinstance(picture, Histogram) else {}
-    legend = [
-        {
-            "side": side,
-            "style": style,
-            "text": f"median {numbers.significant(medians[side])}" if side in medians else "",
-        }
-        for side, style in zip(sides, STYLES, strict=False)
-    ]
-    across = picture.unit if isinstance(picture, Histogram) else picture.x_title
-    upward = "share" if isinstance(picture, Histogram) else picture.y_title
-    described = "; ".join(f"{one['side']} {one['text']}".strip() for one in legend)
-    return {"kind": "plot", "title": picture.title, "note": picture.note, "plot": plot, "legend": legend} | {
-        "across": across,
-        "upward": upward,
-        "description": f"{picture.title}, {described}",
-    }
+        return head | {"kind": "shares", "marks": MarkTable("", picture.labels, columns)}
+    if isinstance(picture, Histogram):
+        sides = {side: f"median {numbers.significant(median)}" for side, median in picture.medians.items()}
+        plot, across, upward = _draw_histogram(picture), picture.unit, "share"
+    else:
+        sides = dict.fromkeys(picture.lines, "")
+        plot, across, upward = _draw_curves(picture), picture.x_title, picture.y_title
+    legend = [{"side": side, "style": style, "text": sides[side]} for side, style in zip(sides, STYLES, strict=False)]
+    described = "; ".join(f"{side} {text}".strip() for side, text in list(sides.items())[: len(STYLES)])
+    drawn = {"kind": "plot", "plot": plot, "legend": legend, "across": across, "upward": upward}
+    return head | drawn | {"description": f"{picture.title}, {described}"}
 
 
 def _draw_histogram(picture: Histogram) -> Plot:
     """Steps from edge to edge, a line each side."""
     edges = picture.edges
-    lines = []
-    for style, values in zip(STYLES, picture.shares.values(), strict=False):
-        points = [(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)]
-        lines.append(Line(points, f"step {style}"))
+    lines = [
+        Line([(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)], f"step {style}")
+        for style, values in zip(STYLES, picture.shares.values(), strict=False)
+    ]
     highest = max(max(values, default=0.0) for values in picture.shares.values())
-    return Plot(
-        lines, [], _scale_across(edges[0], edges[-1], picture.logarithmic), make_scale([0.0, highest], zero=True)
-    )
+    across = _scale_across(edges[0], edges[-1], picture.logarithmic)
+    return Plot(lines, [], across, make_scale([0.0, highest], zero=True))
 
 
 def _draw_curves(picture: Curves) -> Plot:
@@ -123,12 +111,8 @@ def _draw_curves(picture: Curves) -> Plot:
         highest = max(y for points in picture.lines.values() for _, y in points)
         return Plot(lines, [], _scale_across(low, high, False), make_scale([0.0, highest], zero=True))
     ticks = [float(tick) for tick in range(-6, 1) if low <= tick <= high]
-    return Plot(
-        lines,
-        [],
-        LogScale(low, high if high > low else low + 1, ticks, percent=True),
-        make_scale([0.0, 1.0], zero=True),
-    )
+    across = LogScale(low, high if high > low else low + 1, ticks, percent=True)
+    return Plot(lines, [], across, make_scale([0.0, 1.0], zero=True))
 
 
 def _scale_across(low: float, high: float, logarithmic: bool) -> Scale:

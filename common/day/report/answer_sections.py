@@ -48,10 +48,9 @@ def _counted(rows: Sequence[Row]) -> Column:
 
 def _find_worst(rows: Sequence[Row]) -> dict[str, Any] | None:
     """The stage, of those before the last, that loses most: what to work on."""
-    losing = [row for row in rows if row.get("lost")]
-    if not losing:
+    worst = max(rows, key=lambda row: float(row.get("lost") or 0.0))
+    if not worst.get("lost"):
         return None
-    worst = max(losing, key=lambda row: float(row["lost"]))
     before = rows[list(rows).index(worst) - 1]
     return {"from": before.get("stage"), "to": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
 
@@ -66,5 +65,5 @@ def _example(row: Row) -> dict[str, Any]:
         "context": row.get("context"),
         "listed": [{"text": text, "right": number == right} for number, text in enumerate(listed)],
         "answer": row.get("answer"),
-        "place": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
+        "rank": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
     }

@@ -24,18 +24,8 @@ class Note(NamedTuple):
 
 def check_record(record: Row) -> list[Note]:
     """All notes on a filled record, the gravest kinds first."""
-    rules = (
-        _far_from_other_scores,
-        _uneven_folds,
-        _blend_below_member,
-        _drifting,
-        _dominant,
-        _harmful,
-        _unfinished,
-        _read_with_notes,
-        _unrecorded,
-    )
-    return [note for rule in rules for note in rule(record)]
+    kinds = [_far_from_other_scores, _uneven_folds, _blend_below_member, _drifting, _dominant, _harmful, _unfinished]
+    return [note for rule in (*kinds, _read_with_notes, _unrecorded) for note in rule(record)]
 
 
 def _far_from_other_scores(record: Row) -> Iterator[Note]:

@@ -11,6 +11,7 @@ from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 STEPS_SHOWN = 20
+LISTED = {"step": "name", "seconds": "seconds", "peak MiB": "peak_mib"}
 
 
 def steps(record: Row) -> dict[str, Any] | None:
@@ -22,12 +23,7 @@ def steps(record: Row) -> dict[str, Any] | None:
     longest = sorted(rows, key=_seconds, reverse=True)[:STEPS_SHOWN]
     names = [f"{row.get('name', '')}{' (kept)' if row.get('kept') else ''}" for row in longest]
     listed = [
-        {
-            "step": row.get("name"),
-            "seconds": row.get("seconds"),
-            "peak MiB": row.get("peak_mib"),
-            "kept": "kept" if row.get("kept") else None,
-        }
+        {title: row.get(key) for title, key in LISTED.items()} | {"kept": "kept" if row.get("kept") else None}
         for row in rows
     ]
     return {
@@ -48,9 +44,8 @@ def _seconds(row: Row) -> float:
 
 def times(rows: Sequence[Row]) -> Column:
     """Seconds of each row, pale where they were spent in an earlier run."""
-    return Column(
-        "time", [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows], "bar", unit=" s"
-    )
+    marks = [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows]
+    return Column("time", marks, "bar", unit=" s")
 
 
 def memory(rows: Sequence[Row]) -> Column:

@@ -12,6 +12,7 @@ from common.day.report.tables import make_table
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
 MOST_DOTS = 40
+AXES = ("predicted", "observed")  # of a calibration
 CUT_PER_CENT = 10  # of the rounds: the first climb would flatten what matters
 
 
@@ -47,15 +48,11 @@ def _loss(row: Row) -> Mark:
 
 def calibration(record: Row) -> list[dict[str, Any]]:
     """What was predicted against what came, one plot for each kind of prediction, with its numbers."""
-    kinds = [
-        (str(kind.get("title", "")), [one for one in kind.get("bins") or [] if _is_complete(one)])
-        for kind in record["insight"]["calibration"]
-    ]
-    return [_calibration(title, bins) for title, bins in kinds if bins]
-
-
-def _is_complete(one: Row) -> bool:
-    return numbers.is_number(one.get("predicted")) and numbers.is_number(one.get("observed"))
+    drawn = []
+    for kind in record["insight"]["calibration"]:
+        bins = [one for one in kind.get("bins") or [] if all(map(numbers.is_number, map(one.get, AXES)))]
+        drawn += [_calibration(str(kind.get("title", "")), bins)] if bins else []
+    return drawn
 
 
 def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
@@ -84,29 +81,21 @@ def curves(record: Row) -> list[dict[str, Any]]:
 
 
 def _curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
-    best = min(max(int(one.get("best") or len(values)), 1), len(values))
-    if one.get("falls"):
-        return _falling_curve(one, values)
-    metric, reached = str(one.get("metric", "")), values[best - 1]
-    start = len(values) * CUT_PER_CENT // 100
-    points = [point for point in thin(values, best) if point[0] > start or point[1] >= values[start]]
-    caption = f"{metric} {numbers.score(reached)} at round {best} of {len(values)}"
-    plot = make_plot([Line(points)], [Dot(float(best), reached, caption, "best")])
-    return {"name": str(one.get("name", "")), "metric": metric, "caption": caption, "plot": plot}
-
-
-def _falling_curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
-    """A loss in training: nothing was stopped by it, so no round is marked."""
-    metric = str(one.get("metric", ""))
-    caption = f"{metric} {numbers.score(values[0])} at round 1, {numbers.score(values[-1])} at round {len(values)}"
-    points = thin(values, len(values))
+    metric, last = str(one.get("metric", "")), len(values)
+    if one.get("falls"):  # a loss in training: nothing was stopped by it, so no round is marked
+        caption = f"{metric} {numbers.score(values[0])} at round 1, {numbers.score(values[-1])} at round {last}"
+        points = thin(values, last)
+        dots = [Dot(x, y, f"round {x:.0f}: {numbers.score(y)}") for x, y in points[:MOST_DOTS]]
+    else:
+        best, start = min(max(int(one.get("best") or last), 1), last), last * CUT_PER_CENT // 100
+        caption = f"{metric} {numbers.score(values[best - 1])} at round {best} of {last}"
+        points = [point for point in thin(values, best) if point[0] > start or point[1] >= values[start]]
+        dots = [Dot(float(best), values[best - 1], caption, "best")]
     return {
         "name": str(one.get("name", "")),
         "metric": metric,
         "caption": caption,
-        "plot": make_plot(
-            [Line(points)], [Dot(x, y, f"round {x:.0f}: {numbers.score(y)}") for x, y in points[:MOST_DOTS]]
-        ),
+        "plot": make_plot([Line(points)], dots),
     }
 
 

@@ -5,8 +5,6 @@ text, since the templates escape every value.
 """
 
 import functools
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from common.day.report.checks import check_record, name_validation
 from common.day.report.record import Row, fill_record
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
-from common.engine.result_store import writing
+from common.io.submission import write_bytes
 
 PAGE = "report.html"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -45,16 +43,7 @@ def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Seq
     ``record``: the run's, as in run.json; ``ladder``: that of ladder.json, ``studies``: those of tuning, both if there
     are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
     """
-    page = build_page(record, ladder, studies)
-    path = out / PAGE
-    temporary = out / f".report-{uuid.uuid4().hex}.html"
-    with writing(out):
-        try:
-            temporary.write_text(page, encoding="utf-8", errors="replace")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return path
+    return write_bytes(out / PAGE, build_page(record, ladder, studies).encode(errors="replace"))
 
 
 def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = ()) -> str:
@@ -102,15 +91,13 @@ def summarise(record: Row) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
     cv, truth, sent = record["cv"], record["truth"], record["submission"]
     score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
-    interval = None
-    if numbers.is_number(score) and numbers.is_number(error):
-        interval = score - NORMAL_95 * error, score + NORMAL_95 * error
+    known = numbers.is_number(score) and numbers.is_number(error)
     ranked = [row for row in record["ranking"] if numbers.is_number(row.get("score"))]
     return {
         "score": numbers.score(score),
         "error": numbers.score(error),
         "queries": numbers.count(cv.get("queries")),
-        "interval": interval,
+        "interval": (score - NORMAL_95 * error, score + NORMAL_95 * error) if known else None,
         "validation": name_validation(cv),
         "basis": name_basis(record["data"]),
         "standing": score_sections.standing(record),

@@ -103,11 +103,9 @@ def tables(record: Row) -> list[dict[str, Any]]:
 def truth(record: Row) -> dict[str, Any] | None:
     """All scores on the simulated truth; ``x`` and ``x_error`` stand together."""
     scores = record["truth"]["scores"]
+    errors = {name.removesuffix("_error"): error for name, error in scores.items() if name.endswith("_error")}
     single = [
-        (
-            name,
-            numbers.with_error(value, scores[f"{name}_error"]) if f"{name}_error" in scores else numbers.alone(value),
-        )
+        (name, numbers.with_error(value, errors[name]) if name in errors else numbers.alone(value))
         for name, value in scores.items()
         if not isinstance(value, Mapping) and name.removesuffix("_error") not in scores.keys() - {name}
     ]

@@ -34,16 +34,12 @@ def make_table(rows: Sequence[Mapping[str, Any]], *, tints: bool = True) -> list
     columns = []
     for key in dict.fromkeys(key for row in rows for key in row):
         values = [row.get(key) for row in rows]
-        numeric = _is_numeric(values)
+        known = [value for value in values if value is not None]
+        numeric = bool(known) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known)
         highest = _find_highest(values) if tints and numeric and not key.endswith("error") else None
         strengths = [value / highest if highest and is_number(value) else None for value in values]
         columns.append(TableColumn(key, column(values), numeric, strengths))
     return columns
-
-
-def _is_numeric(values: Sequence[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
 
 
 def _find_highest(values: Sequence[Any]) -> float | None:

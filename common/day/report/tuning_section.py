@@ -21,19 +21,21 @@ def tuning(studies: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _study(study: Row, trials: Sequence[Row]) -> dict[str, Any]:
-    valued = sorted((trial for trial in trials if numbers.is_number(trial.get("value"))), key=_number)
-    complete = [trial for trial in valued if _state(trial) == "complete"]
+    trials = [{**trial, "state": str(trial.get("state") or "complete").lower()} for trial in trials]
+    valued = sorted((trial for trial in trials if numbers.is_number(trial.get("value"))), key=lambda one: one["number"])
+    complete = [trial for trial in valued if trial["state"] == "complete"]
     metric, current = str(study.get("metric", "value")), study.get("current")
-    floor = _find_floor([_value(trial) for trial in valued]) if valued else 0.0
+    states = sorted(Counter(trial["state"] for trial in trials).items())
+    floor = _find_floor([trial["value"] for trial in valued]) if valued else 0.0
     return {
         "name": str(study.get("study", "")),
         "metric": metric,
         "total": len(trials),
-        "states": ", ".join(f"{number} {state}" for state, number in sorted(Counter(map(_state, trials)).items())),
+        "states": ", ".join(f"{number} {state}" for state, number in states),
         "workers": len({trial["worker"] for trial in trials if trial.get("worker") is not None}),
-        "best": max(map(_value, complete), default=None),
+        "best": max((trial["value"] for trial in complete), default=None),
         "current": current if numbers.is_number(current) else None,
-        "below": sum(_value(trial) < floor for trial in valued),
+        "below": sum(trial["value"] < floor for trial in valued),
         "plot": _history(valued, complete, current, metric, floor) if len(valued) > 1 else None,
         "importance": _importance(study.get("importance") or {}),
         "best_trials": _best_trials(complete),
@@ -47,20 +49,21 @@ def _find_floor(values: Sequence[float]) -> float:
 
 
 def _history(valued: Sequence[Row], complete: Sequence[Row], current: Any, metric: str, floor: float) -> Plot:
-    first, last = _number(valued[0]), _number(valued[-1])
-    best_so_far = list(accumulate(map(_value, complete), max, initial=floor))[1:]
+    first, last = valued[0]["number"], valued[-1]["number"]
+    best_so_far = list(accumulate((trial["value"] for trial in complete), max, initial=floor))[1:]
     lines = []
     if complete:
-        lines.append(Line([*zip(map(_number, complete), best_so_far, strict=True), (last, best_so_far[-1])], "step"))
+        points = zip((trial["number"] for trial in complete), best_so_far, strict=True)
+        lines.append(Line([*points, (last, best_so_far[-1])], "step"))
     if numbers.is_number(current):
         level = max(float(current), floor)
         lines.append(Line([(first, level), (last, level)], "guide"))
     dots = [
         Dot(
-            _number(trial),
-            max(_value(trial), floor),
-            f"trial {trial.get('number')}: {metric} {numbers.score(_value(trial))}, {_state(trial)}",
-            "dot" if _state(trial) == "complete" else "pale-dot",
+            trial["number"],
+            max(trial["value"], floor),
+            f"trial {trial['number']}: {metric} {numbers.score(trial['value'])}, {trial['state']}",
+            "dot" if trial["state"] == "complete" else "pale-dot",
         )
         for trial in valued
     ]
@@ -74,22 +77,10 @@ def _importance(importance: Mapping[str, Any]) -> MarkTable | None:
 
 
 def _best_trials(complete: Sequence[Row]) -> dict[str, Any]:
-    best = sorted(complete, key=_value, reverse=True)[:TRIALS_SHOWN]
+    best = sorted(complete, key=lambda trial: trial["value"], reverse=True)[:TRIALS_SHOWN]
     rows = [
-        {"trial": str(trial.get("number")), "value": trial["value"], "seconds": trial.get("seconds")}
+        {"trial": str(trial["number"]), "value": trial["value"], "seconds": trial.get("seconds")}
         | dict(trial.get("params") or {})
         for trial in best
     ]
     return {"total": len(rows), "table": make_table(rows, tints=False)}
-
-
-def _state(trial: Row) -> str:
-    return str(trial.get("state") or "complete").lower()
-
-
-def _number(trial: Row) -> float:
-    return float(trial.get("number") or 0)
-
-
-def _value(trial: Row) -> float:
-    return float(trial["value"])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ ONE_THREAD = {
     )
 }
 Mark = Callable[[str], None]
+FEWER = {0.5: "half of the trees", 0.25: "a quarter"}
 SHOWN = ("p50_ms", "p99_ms", "cpu_ms", "per_second", "batched_per_second")
 Answer = list[float]  # whole numbers that name items, best first, and where there is one a rate
 
@@ -64,17 +65,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     batched_per_second: float
     stages: dict[str, float]
-    libraries_mib: float
-    resident_mib: float
-    load_seconds: float
     answers: list[Answer]
+    libraries_mib: float = 0.0
+    resident_mib: float = 0.0
+    load_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Variant:
     """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score.
 
-    What it is made of: which ``rankers`` (indices), the ``share`` of their trees that is kept, how they are blended.
+    What it is made of: which ``rankers`` (indices), the ``share`` of their trees (tencent: of the list) that is kept,
+    how they are blended (tencent: the bits of the content vectors).
     """
 
     name: str
@@ -84,6 +86,13 @@ class Variant:
     rankers: tuple[int, ...] = ()
     share: float = 1.0
     blend: Any = None
+
+
+def cut_trees(whole: Variant, title: str, shares: Mapping[str, float]) -> list[Variant]:
+    """The variant with the first share of its trees, by folder."""
+    return [
+        replace(whole, name=f"{title}, {FEWER[share]}", folder=folder, share=share) for folder, share in shares.items()
+    ]
 
 
 class ServiceModule(Protocol):
@@ -112,25 +121,6 @@ class Export:
     notes: dict[str, str]
 
 
-class StageTimer:
-    """Adds up the time of each stage of many requests."""
-
-    def __init__(self) -> None:
-        """Nothing is counted before ``start``."""
-        self.totals: dict[str, float] = {}
-        self._last = 0.0
-
-    def start(self) -> None:
-        """A request begins."""
-        self._last = time.perf_counter()
-
-    def mark(self, stage: str) -> None:
-        """A stage ends here, and the next begins."""
-        now = time.perf_counter()
-        self.totals[stage] = self.totals.get(stage, 0.0) + now - self._last
-        self._last = now
-
-
 def ignore(_: str) -> None:
     """A mark that counts nothing."""
 
@@ -144,12 +134,19 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         raise UserError("There is no request to measure with.")
     for request in requests[:WARM_REQUESTS]:
         service.answer([request], ignore)
-    timer, times, answers = StageTimer(), np.empty(len(requests)), []
+    times, answers, last = np.empty(len(requests)), [], 0.0
+    stages: dict[str, float] = {}
+
+    def mark(stage: str) -> None:
+        nonlocal last
+        ended = time.perf_counter()
+        stages[stage] = stages.get(stage, 0.0) + ended - last
+        last = ended
+
     worked = time.process_time()
     for index, request in enumerate(requests):
-        timer.start()
-        begun = time.perf_counter()
-        answers += service.answer([request], timer.mark)
+        last = begun = time.perf_counter()
+        answers += service.answer([request], mark)
         times[index] = time.perf_counter() - begun
     worked = time.process_time() - worked
     begun = time.perf_counter()
@@ -164,10 +161,7 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         per_second=float(1 / times.mean()),
         batch=batch,
         batched_per_second=len(requests) / batched,
-        stages={name: total / len(requests) * 1e3 for name, total in timer.totals.items()},
-        libraries_mib=0.0,
-        resident_mib=0.0,
-        load_seconds=0.0,
+        stages={name: total / len(requests) * 1e3 for name, total in stages.items()},
         answers=answers,
     )
 
@@ -195,9 +189,9 @@ def judge_variants(
     ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns.
     """
     with tempfile.TemporaryDirectory() as name:
-        exported, asked = Path(name) / "export", Path(name) / "requests"
-        write(exported, asked)
-        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(asked))
+        exported, requests = Path(name) / "export", Path(name) / "requests"
+        write(exported, requests)
+        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(requests))
     earned = [score(one) for one in answers]
     return [
         replace(variant, score=float(own.mean()), error=float(own.std() / len(own) ** 0.5))

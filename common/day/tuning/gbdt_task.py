@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from common.day.tuning import search_space
-from common.day.tuning.search_space import Settings
+from common.day.tuning.search_space import DEFAULTS, space_of
 from common.day.tuning.task import Scores, Task
 
 Fit = Callable[[Mapping[str, Any], int], float]  # parameters, fold -> score
@@ -16,20 +15,20 @@ def tune_ranker(
 ) -> Task:
     """The task for a ranker of ``kind`` whose ``parameters`` are in ``table`` of the configuration.
 
-    ``score`` and ``judge`` get all of them, with those of the space replaced by the trial's.
+    ``score`` and ``judge`` get all of them, with those of the space replaced by the trial's; today's value of one that
+    is not given is the library's.
     """
-    space = search_space.space_of(kind)
-    current = search_space.take_current(parameters, space, search_space.DEFAULTS)
+    space = space_of(kind)
+
+    def merge(settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {**parameters, **{key.rpartition(".")[2]: value for key, value in settings.items()}}
+
     return Task(
         kind if table.endswith(kind) else table,
         metric,
-        search_space.prefix(table, space),
-        {f"{table}.{key}": value for key, value in current.items()},
+        {f"{table}.{key}": among for key, among in space.items()},
+        {f"{table}.{key}": parameters.get(key, DEFAULTS[key]) for key in space},
         folds,
-        lambda settings, fold: score(_merge(parameters, settings), fold),
-        lambda settings: judge(_merge(parameters, settings)),
+        lambda settings, fold: score(merge(settings), fold),
+        lambda settings: judge(merge(settings)),
     )
-
-
-def _merge(parameters: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    return {**parameters, **{key.rpartition(".")[2]: value for key, value in settings.items()}}

@@ -72,11 +72,6 @@ def _fits(among: Range, value: Any) -> bool:
     return value in among.values if isinstance(among, Choices) else bool(among.low <= value <= among.high)
 
 
-def prefix(table: str, space: Space) -> dict[str, Range]:
-    """The space with its keys inside a table of the configuration."""
-    return {f"{table}.{key}": among for key, among in space.items()}
-
-
 def space_of(kind: str) -> Space:
     """The space of a ranker by the family that its kind begins with, see ``common.learning.gbdt``."""
     for family, space in RANKERS.items():
@@ -107,11 +102,6 @@ CATBOOST: Space = {
 }
 LOGIT: Space = {"l2": Floats(1e-4, 1.0, log=True)}
 RANKERS: Mapping[str, Space] = {"lightgbm": LIGHTGBM, "xgboost": XGBOOST, "catboost": CATBOOST, "logit": LOGIT}
-
-
-def take_current(parameters: Mapping[str, Any], space: Space, defaults: Mapping[str, Any]) -> Settings:
-    """The values that a parameter set has today for the keys of a space; what it leaves out has the library's."""
-    return {key: parameters.get(key, defaults.get(key)) for key in space}
 
 
 # What the libraries take where a parameter is not given.

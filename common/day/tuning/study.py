@@ -19,13 +19,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote_plus
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from common.day.tuning.search_space import fits
@@ -213,14 +213,9 @@ def rescue(study: optuna.Study, pids: Sequence[int], again: bool = True) -> None
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(WORKER) in names:
             study.tell(trial.number, state=TrialState.FAIL)
-            if again:
-                study.enqueue_trial(_settings_of(trial), user_attrs={RETRIED: trial.number})
-
-
-def _settings_of(trial: FrozenTrial) -> dict[str, Any]:
-    """The enqueued and the sampled values of a trial that died."""
-    enqueued: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return {**enqueued, **trial.params}
+            if again:  # with what was enqueued and what was sampled before it died
+                settings = trial.system_attrs.get("fixed_params", {}) | trial.params
+                study.enqueue_trial(settings, user_attrs={RETRIED: trial.number})
 
 
 def worker_command(verb: Sequence[str]) -> list[str]:

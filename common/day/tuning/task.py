@@ -5,9 +5,8 @@ it can only gain; a trial that falls behind the median of the earlier ones after
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -65,7 +64,6 @@ class Verdict:
     error: float
     fold_gain: float
     fold_error: float
-    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -115,7 +113,6 @@ def judge_study(task: Task, study: optuna.Study) -> Verdict:
         error=standard_error(gains),
         fold_gain=float(fold_gains.mean()),
         fold_error=standard_error(fold_gains, 1),
-        params=best.params,
     )
 
 

@@ -37,8 +37,8 @@ class TrialLog:
         fresh = [trial for trial in ended if trial.number not in self._seen]
         for trial in sorted(fresh, key=lambda one: (one.datetime_complete is None, one.datetime_complete, one.number)):
             self._seen.add(trial.number)
-            told = [other for other in ended if other.number in self._seen]
-            self._write(f"  {describe_trial(trial, told)}{left if trial is fresh[-1] else ''}")
+            so_far = [other for other in ended if other.number in self._seen]
+            self._write(f"  {describe_trial(trial, so_far)}{left if trial is fresh[-1] else ''}")
 
     def _time_left(self, done: int) -> str:
         """How long the rest takes at the pace so far, at most until the deadline; nothing where none is left."""
@@ -49,17 +49,17 @@ class TrialLog:
         return f", about {describe_seconds(seconds)} left" if seconds > 0 else ""
 
 
-def describe_trial(trial: FrozenTrial, told: Sequence[FrozenTrial]) -> str:
+def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial]) -> str:
     """A trial that has ended: number, value with its folds, best so far, why it was pruned or failed."""
     folds: Sequence[float] = trial.user_attrs.get(FOLDS, [])
     scores = f" ({' '.join(f'{score:.4f}' for score in folds)})" if len(folds) > 1 else ""
     if trial.state == TrialState.FAIL:
         reason = str(trial.user_attrs.get(FAILURE) or "its process ended")
-        return f"trial {trial.number:3d}: failed, {reason}; {describe_best(told)}"
+        return f"trial {trial.number:3d}: failed, {reason}; {describe_best(ended)}"
     # A pruned trial has the mean of the folds that it saw.
     value = trial.value if trial.value is not None else math.fsum(folds) / max(len(folds), 1)
     pruned = f", pruned after {len(folds)} fold{'s' * (len(folds) > 1)}" if trial.state == TrialState.PRUNED else ""
-    return f"trial {trial.number:3d}: {value:.4f}{scores}{pruned}; {describe_best(told)}"
+    return f"trial {trial.number:3d}: {value:.4f}{scores}{pruned}; {describe_best(ended)}"
 
 
 def describe_best(trials: Sequence[FrozenTrial]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.serving.benchmark import Answer, Export, Variant, judge_variants, spread
+from common.day.serving.benchmark import Answer, Export, Variant, cut_trees, judge_variants, spread
 from common.day.serving.feature_tables import write_struct, write_table
 from common.day.serving.model_files import write_variants
 from common.engine.run import Run
@@ -19,7 +19,6 @@ from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.rankers import BASELINE_BLOCKS
 
-MODULE = "competitions.flight.day.service"
 DESCRIPTION = {
     "request": "a search with all of its options, as the reader codes them -> its options, best first",
     "computed at export": "lifts and preferences of earlier bookings, by traveller, company, route and carrier",
@@ -56,32 +55,28 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
 
     judged = judge_variants(service, variants, write, score)
     expected = list_expected(test, chosen, pl.read_parquet(outcome.checked[0].path)["selected"])
-    return Export(MODULE, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
 
 def list_variants(outcome: Outcome, config: FlightConfig) -> list[Variant]:
     """The run's own blend, fewer trees of it, its best model alone, and the baseline if fitted."""
     temperatures, weights = outcome.blend.value.temperatures, outcome.blend.value.weights
     blocks, names, count = outcome.choice.features.blocks, outcome.names, len(temperatures)
-    whole = service.Mixture(blocks=blocks, temperatures=temperatures, weights=weights)
-    one = service.Mixture(blocks=blocks, temperatures=(1.0,), weights=(1.0,))
-    every = tuple(range(count))
-    title = f"{count} models, as chosen" if count > 1 else f"{names[0]}, as chosen"
-    variants = [Variant(title, "whole", rankers=every, blend=whole)]
-    if count > 1:
-        variants += [
-            Variant(f"{count} models, half of the trees", "half", rankers=every, share=0.5, blend=whole),
-            Variant(f"{count} models, a quarter", "quarter", rankers=every, share=0.25, blend=whole),
-        ]
+    mixture = service.Mixture(blocks=blocks, temperatures=temperatures, weights=weights)
+    alone = service.Mixture(blocks=blocks, temperatures=(1.0,), weights=(1.0,))
     rates = [scores["hit_rate@3"] for scores in outcome.measured.value[:count]]
-    best = rates.index(max(rates))
-    variants += [
-        Variant(f"{names[best]} alone", "one", rankers=(best,), blend=one),
-        Variant(f"{names[best]}, half of the trees", "one-half", rankers=(best,), share=0.5, blend=one),
+    best, title = rates.index(max(rates)), f"{count} models" if count > 1 else names[0]
+    whole = Variant(f"{title}, as chosen", "whole", rankers=tuple(range(count)), blend=mixture)
+    one = Variant(f"{names[best]} alone", "one", rankers=(best,), blend=alone)
+    variants = [
+        whole,
+        *(cut_trees(whole, title, {"half": 0.5, "quarter": 0.25}) if count > 1 else []),
+        one,
+        *cut_trees(one, names[best], {"one-half": 0.5}),
     ]
     if config.baseline.fit:
-        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), weights=(1.0,))
-        variants.append(Variant("baseline, no history", "baseline", rankers=(count,), blend=alone))
+        first = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), weights=(1.0,))
+        variants.append(Variant("baseline, no history", "baseline", rankers=(count,), blend=first))
     return variants
 
 

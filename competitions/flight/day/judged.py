@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.answers import Answers, Example, count_within, rank_answers, rank_models
+from common.day.answers import Answers, Example, count_within, rank_answers, rank_models, rows_of
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
@@ -115,7 +115,7 @@ def summarise(outcome: Validated) -> Row:
     notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
     rounds = [cross.value.rounds for cross in outcome.crosses]
     blended, final = outcome.names[: len(outcome.plan.models)], measured[-1]
-    return {
+    summary: Row = {
         "notes": [note._asdict() for note in notes],
         "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
         "models": dict(zip(outcome.rungs, measured, strict=True)),
@@ -129,18 +129,15 @@ def summarise(outcome: Validated) -> Row:
             "temperatures": list(blend.temperatures),
         },
         "folds": [*compare_folds(outcome), bookings],
-        **(summarise_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),
     }
-
-
-def summarise_end(outcome: Outcome, blended: int) -> Row:
-    """What only a whole run has: the final fits of the ``blended`` models, the submission."""
-    gains = share_gains([ranker.value for ranker in outcome.final_rankers[:blended]])
-    return {
-        "gains": dict(list(gains.items())[:GAINS_SHOWN]),
-        "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
-        "submissions": [str(checked.path) for checked in outcome.checked],
-    }
+    if isinstance(outcome, Outcome):
+        gains = share_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]])
+        summary |= {
+            "gains": dict(list(gains.items())[:GAINS_SHOWN]),
+            "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
+            "submissions": [str(checked.path) for checked in outcome.checked],
+        }
+    return summary
 
 
 def list_plan(outcome: Validated) -> list[dict[str, str]]:
@@ -187,12 +184,12 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 
 def explain(outcome: Outcome) -> Insight:
     """What the blend goes by and how validation and test differ, on the last fold; where booked options are lost."""
-    folds, valid = outcome.data.folds, outcome.data.value.valid
+    folds = outcome.data.folds
     rows = derive(take_last, folds=folds)
     rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
     reference = derive(compare_periods, folds=folds, train=outcome.train)
     first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=rows)
-    logs = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
+    labels = outcome.data.value.valid.labels.astype(np.float64)
     crosses = zip(outcome.names, (cross.value for cross in outcome.crosses), strict=True)
     return Insight(
         importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, mix_scores, find_hits, SAMPLE)),
@@ -204,7 +201,7 @@ def explain(outcome: Outcome) -> Insight:
         ],
         answers=list_answers(outcome),
         cutoff=CUTOFF,
-        calibration=[calibrate("P(booked)", np.exp(logs), valid.labels.astype(np.float64))],
+        calibration=[calibrate("P(booked)", np.exp(blend_valid(outcome)), labels)],
     )
 
 
@@ -239,12 +236,11 @@ def list_answers(outcome: Outcome) -> Answers:
     counted = np.flatnonzero(valid.group_sizes > LARGE)
     ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
     models = rank_models(outcome.names, outcome.scores.value, valid)
-    starts = np.cumsum(valid.group_sizes) - valid.group_sizes
 
     def describe(number: int) -> Example:
         """The search, the first options of the list, the option that was booked."""
         query = counted[number]
-        rows = slice(starts[query], starts[query] + valid.group_sizes[query])
+        rows = rows_of(valid.group_sizes, query)
         session = train.sessions.row(int(data.valid_sessions[query]), named=True)
         options = train.options.slice(session["first"], session["size"])
         cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0

@@ -93,9 +93,7 @@ class FlightService:
         return answers
 
 
-def load(export: Path, variant: str) -> FlightService:
-    """The service of a variant of an export."""
-    return FlightService(export, variant)
+load = FlightService  # what a worker process calls, with an export and a variant
 
 
 def read_requests(path: Path) -> list[Searches]:

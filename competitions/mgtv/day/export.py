@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.day.serving.benchmark import Answer, Export, Variant, judge_variants, spread
+from common.day.serving.benchmark import Answer, Export, Variant, cut_trees, judge_variants, spread
 from common.day.serving.feature_tables import write_array, write_struct, write_table
 from common.day.serving.model_files import write_logit, write_models
 from common.engine.run import Run
@@ -26,7 +26,6 @@ from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.pipeline import DayModels, Outcome
 from competitions.mgtv.split import Slates
 
-MODULE = "competitions.mgtv.day.service"
 NO_CHANNEL = -2  # as the profile block codes it
 NOTES = {
     "request": "a device and the videos that it is shown -> one video and the share of it that will be played",
@@ -56,33 +55,30 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
     expected: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], test.rewards.rate[rows]]).tolist()
     last = ready.plan.valid[-1]
     shown, day = ready.slates[last].value, ready.labelled[last].value
-    asked = shown.rows["query"].unique(maintain_order=True)
+    last_queries = shown.rows["query"].unique(maintain_order=True)
     truth = shown.rows.select("query", pl.col("video").cast(pl.Int64), t=pl.Series(day.rates))
     truth = truth.filter(pl.Series(day.rows.labels) > 0)
 
     def write(exported: Path, devices: Path) -> None:
         write_tables(shown, sources, config, exported)
         write_models_of_day(outcome.early, variants, exported)
-        write_requests(shown, asked, devices)
+        write_requests(shown, last_queries, devices)
 
     def score(answers: list[Answer]) -> Floats:
         video, rate = np.array(answers).T
-        picked = pl.DataFrame({"query": asked, "video": video.astype(np.int64)})
+        picked = pl.DataFrame({"query": last_queries, "video": video.astype(np.int64)})
         rates = picked.join(truth, on=["query", "video"], how="left", maintain_order="left")["t"].fill_null(np.nan)
         return score_rates(rates.to_numpy(), rate)
 
     judged = judge_variants(service, variants, write, score)
-    return Export(MODULE, folder / "export", folder / "requests", judged, expected, NOTES)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, NOTES)
 
 
 def list_variants(outcome: Outcome) -> list[Variant]:
     """The whole, and fewer trees."""
-    every, blend, title = tuple(range(len(MODELS))), outcome.blend.value, f"{' and '.join(MODELS)} and completion"
-    return [
-        Variant(title, "whole", rankers=every, blend=blend),
-        Variant(f"{title}, half of the trees", "half", rankers=every, share=0.5, blend=blend),
-        Variant(f"{title}, a quarter", "quarter", rankers=every, share=0.25, blend=blend),
-    ]
+    title = f"{' and '.join(MODELS)} and completion"
+    whole = Variant(title, "whole", rankers=tuple(range(len(MODELS))), blend=outcome.blend.value)
+    return [whole, *cut_trees(whole, title, {"half": 0.5, "quarter": 0.25})]
 
 
 def write_models_of_day(models: DayModels, variants: Sequence[Variant], folder: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, count_within, rank_answers, rank_models
+from common.day.answers import Answers, Example, count_within, rank_answers, rank_models, rows_of
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
@@ -86,9 +86,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     measured, blend, labelled = outcome.measured.value, outcome.blend.value, outcome.ready.labelled
-    early = outcome.early
-    fits = [ranker.value for ranker in early.rankers]
-    rounds = {ranker.kind: ranker.rounds for ranker in fits}
+    fits, completion = [ranker.value for ranker in outcome.early.rankers], outcome.early.completion.value
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
         "notes": [note._asdict() for note in pool_notes(outcome)],
@@ -97,7 +95,7 @@ def summarise(outcome: Validated) -> Row:
         "models": measured.models,
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
-        "rounds": rounds | {"completion": early.completion.value.rounds},
+        "rounds": {ranker.kind: ranker.rounds for ranker in fits} | {"completion": completion.rounds},
         "blend": {"models": list(MODELS), "weights": dict(zip(MODELS, blend.gain(), strict=True))},
         "days": compare_days(outcome),
         "gains": dict(list(share_gains(fits).items())[:GAINS_SHOWN]),
@@ -132,16 +130,14 @@ def compare_days(outcome: Validated) -> list[Row]:
 def _measure_day(day: DayFeatures) -> dict[str, float]:
     sizes, rates = day.rows.group_sizes, day.rates[day.rows.labels > 0]
     known, names = rates[rates > 0], day.rows.names
-    quartiles = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else np.full(3, np.nan)
+    quartiles = np.quantile(known, [0.25, 0.5, 0.75]).tolist() if len(known) else [np.nan] * 3
     unknown = np.isnan(day.rows.features[:, names.index("device_days")]) if "device_days" in names else np.zeros(1)
     return {
         "devices": float(day.queries),
         "videos shown, mean": _mean(sizes),
         "videos shown, most": float(sizes.max(initial=0)),
         "hit rate of a random pick": _mean(1 / sizes),
-        "rate, 25 %": float(quartiles[0]),
-        "rate, median": float(quartiles[1]),
-        "rate, 75 %": float(quartiles[2]),
+        **dict(zip(("rate, 25 %", "rate, median", "rate, 75 %"), quartiles, strict=True)),
         "without a past": _mean(unknown),
     }
 
@@ -238,29 +234,24 @@ def list_answers(outcome: Outcome) -> Answers:
         decision.expected_score(mixed, part.rewards, power)
         for part, mixed in zip(parts, outcome.mixed.value, strict=True)
     ]
-    by_day = [
-        {"": rank_answers(value, part.day.rows.labels, part.day.rows.group_sizes)}
-        | rank_models(MODELS, part.scores, part.day.rows)
-        for part, value in zip(parts, values, strict=True)
-    ]
-    ranks = {name: np.concatenate([day[name] for day in by_day]) for name in by_day[0]}
-    whole = ranks.pop("")
-    owners = [(number, query) for number, part in enumerate(parts) for query in range(len(part.day.rows.group_sizes))]
+    rows = [part.day.rows for part in parts]
+    answered = [rank_answers(of, day.labels, day.group_sizes) for day, of in zip(rows, values, strict=True)]
+    alone = [rank_models(MODELS, part.scores, part.day.rows) for part in parts]
+    ranks, models = np.concatenate(answered), {name: np.concatenate([day[name] for day in alone]) for name in MODELS}
+    owners = [(number, query) for number, day in enumerate(rows) for query in range(len(day.group_sizes))]
     before = [
         ("asked", sum(part.day.queries for part in parts)),
-        ("among the videos shown", int((whole > 0).sum())),
-        (f"in the first {FIRST_FEW}", count_within(whole, FIRST_FEW)),
+        ("among the videos shown", int((ranks > 0).sum())),
+        (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
     ]
-    return Answers(whole, before, lambda number: describe_slate(outcome, *owners[number], values), ranks)
+    return Answers(ranks, before, lambda number: describe_slate(outcome, *owners[number], values), models)
 
 
 def describe_slate(outcome: Outcome, number: int, query: int, values: list[Floats]) -> Example:
     """One slate in words: the videos by expected score, the one that was watched, and how much of it."""
     predicted, tables = outcome.valid[number].value, outcome.ready.tables
     day, codes, videos = predicted.day, tables.codes.value, tables.videos.value.frame
-    sizes = day.rows.group_sizes
-    start = int(sizes[:query].sum())
-    rows = slice(start, start + int(sizes[query]))
+    rows = rows_of(day.rows.group_sizes, query)
     slate = outcome.ready.slates[day.day].value.rows[rows]
     rates, right = predicted.rewards.rate[rows], int(day.rows.labels[rows].argmax())
     order = np.argsort(-values[number][rows], kind="stable")

@@ -154,9 +154,7 @@ def read_completion(path: Path) -> Any:
         raise UserError(f"{path} cannot be read: {error}; export the run again.") from error
 
 
-def load(export: Path, variant: str) -> MgtvService:
-    """The service of a variant of an export."""
-    return MgtvService(export, variant)
+load = MgtvService  # what a worker process calls, with an export and a variant
 
 
 def read_requests(path: Path) -> list[pl.DataFrame]:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.serving.benchmark import BATCH, Answer, Export, Variant, ignore, judge_variants, spread
+from common.day.serving.benchmark import BATCH, Answer, Export, Variant, cut_trees, ignore, judge_variants, spread
 from common.day.serving.feature_tables import write_arrays, write_struct, write_table
 from common.day.serving.model_files import write_variants
 from common.engine.progress import track
@@ -26,7 +26,6 @@ from competitions.news.retrieval.lists import gather_histories
 from competitions.news.retrieval.neighbours import index_neighbours
 from competitions.news.retrieval.popularity import count_popular
 
-MODULE = "competitions.news.day.service"
 DESCRIPTION = {
     "request": "what a user clicked and where he is -> five articles",
     "computed at export": "item-to-item tables, popularity by bucket of time, clicks by article and place",
@@ -66,7 +65,7 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
 
     judged = judge_variants(service, variants, write, score, answer_together)
     expected = list_expected(outcome.checked.path, chosen)
-    return Export(MODULE, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
 
 def list_variants(outcome: pipeline.Outcome) -> list[Variant]:
@@ -76,17 +75,10 @@ def list_variants(outcome: pipeline.Outcome) -> list[Variant]:
     blend, alone = service.Weights(weights=tuple(weights[index] for index in used)), service.Weights(weights=(1.0,))
     best = int(np.argmax([mrr for mrr, _ in outcome.scores.value]))
     title = f"{len(used)} models" if len(used) > 1 else kinds[used[0]]
-    variants = [
-        Variant(title, "whole", rankers=used, blend=blend),
-        Variant(f"{title}, half of the trees", "half", rankers=used, share=0.5, blend=blend),
-        Variant(f"{title}, a quarter", "quarter", rankers=used, share=0.25, blend=blend),
-    ]
-    if len(used) > 1:
-        variants += [
-            Variant(f"{kinds[best]} alone", "one", rankers=(best,), blend=alone),
-            Variant(f"{kinds[best]}, half of the trees", "one-half", rankers=(best,), share=0.5, blend=alone),
-        ]
-    return variants
+    whole = Variant(title, "whole", rankers=used, blend=blend)
+    one = Variant(f"{kinds[best]} alone", "one", rankers=(best,), blend=alone)
+    variants = [whole, *cut_trees(whole, title, {"half": 0.5, "quarter": 0.25})]
+    return variants if len(used) == 1 else [*variants, one, *cut_trees(one, kinds[best], {"one-half": 0.5})]
 
 
 def write_tables(inputs: FoldInputs, fusion: dict[str, float], config: NewsConfig, run: Run, folder: Path) -> None:

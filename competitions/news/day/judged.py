@@ -67,9 +67,9 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
 def list_ranked(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
     """The validation queries: those that have candidates, in the order of their rows, then the others."""
     valid = fold.queries.filter(role="valid")
-    listed = candidates.select("query").unique(maintain_order=True).with_row_index("place")
+    listed = candidates.select("query").unique(maintain_order=True).with_row_index("position")
     ranked = valid.join(listed, on="query", how="left", maintain_order="left")
-    return ranked.sort("place", nulls_last=True, maintain_order=True).drop("place")
+    return ranked.sort("position", nulls_last=True, maintain_order=True).drop("position")
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:

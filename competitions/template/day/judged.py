@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, rank_answers
+from common.day.answers import Answers, Example, rank_answers, rows_of
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth, describe_queries
@@ -84,11 +84,10 @@ def list_answers(outcome: Outcome) -> Answers:
     queries = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
     ranks = rank_answers(scores, valid.labels, valid.group_sizes)
     listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
-    starts = np.cumsum(valid.group_sizes) - valid.group_sizes
 
     def describe(number: int) -> Example:
         query = queries.row(number, named=True)
-        rows = slice(starts[number], starts[number] + valid.group_sizes[number])
+        rows = rows_of(valid.group_sizes, number)
         items = listed["item"].to_numpy()[rows][np.argsort(-scores[rows], kind="stable")[:CUTOFF]]
         last = fold.seen.filter(pl.col("query") == query["query"], pl.col("back") == 0)["item"][0]
         context = f"{query['events']} events before, the last on item {last}"

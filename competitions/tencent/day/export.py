@@ -1,24 +1,23 @@
 """Export a finished run as files that ``service.py`` answers from; the scores of fewer bits and of shorter lists."""
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from common.day.serving.benchmark import Export, Variant, answer_all, spread
+from common.day.serving.benchmark import Answer, Export, Variant, judge_variants, spread
 from common.day.serving.feature_tables import write_array, write_arrays, write_struct
 from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.tencent import pipeline
-from competitions.tencent.config import HostSettings, TencentConfig
-from competitions.tencent.corpus import Corpus, Int64s, RawFiles, Sequences
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Int64s, RawFiles, Sequences
 from competitions.tencent.day import service
 from competitions.tencent.day.service import ServedFold, SparseTable
 from competitions.tencent.ids import CandidateIndices
-from competitions.tencent.metrics import evaluate
+from competitions.tencent.metrics import score_queries
 from competitions.tencent.pipeline import RankedFold
 from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.ranker import Ranker
@@ -27,7 +26,6 @@ from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.split import Fold
 
 T = TypeVar("T")
-MODULE = "competitions.tencent.day.service"
 DESCRIPTION = {
     "request": "what a user did -> ten candidates, seen ones left out",
     "computed at export": "content vectors, forecast, statistics and lifts of all ads, tables of the first search",
@@ -35,23 +33,6 @@ DESCRIPTION = {
     "left out": "parsing, network; the tables stay those of the run until the next export",
     "half": "the ranker is the same, learned from whole lists",
 }
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """A variant: the bits of the content vectors, the share of the list that is ranked."""
-
-    name: str
-    folder: str
-    content: Literal["float32", "float16"] = "float32"
-    share: float = 1.0
-
-
-REDUCTIONS = (
-    Reduction("ranker in float32", "whole"),
-    Reduction("content in float16", "float16", "float16"),
-    Reduction("lists of half the length", "half", share=0.5),
-)
 
 
 def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, requests: int) -> Export:
@@ -68,15 +49,23 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     assert early.ranked is not None
     assert final.ranked is not None
     context, ranker = open_fold(final.ranked, config)
-    reductions = list_reductions(context)
-    write_export(context, ranker, reductions, folder / "export")
+    variants, valid = list_variants(context), prepared.valid.value
+    write_export(context, ranker, variants, folder / "export")
     chosen = spread(len(fold.users), requests)
     write_requests(corpus.test, fold, chosen, folder / "requests")
     expected = final.answers.value.best.columns[chosen].astype(float).tolist()
-    with tempfile.TemporaryDirectory() as name:
-        write_export(*open_fold(early.ranked, config), reductions, Path(name) / "export")
-        variants = judge_variants(corpus, prepared.valid.value, config.host, reductions, Path(name))
-    return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
+    held_out = open_fold(early.ranked, config)
+
+    def write(exported: Path, histories: Path) -> None:
+        write_export(*held_out, variants, exported)
+        write_requests(corpus.train, valid, np.arange(len(valid.users)), histories)
+
+    def score(answers: list[Answer]) -> NDArray[np.float64]:
+        columns = CandidateIndices(np.array(answers).astype(np.int64))
+        return score_queries(valid, TopK(columns, np.zeros(columns.shape, np.float32)), config.host)
+
+    judged = judge_variants(service, variants, write, score)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
 
 def open_fold(result: RankedFold, config: TencentConfig) -> tuple[FoldContext, Ranker]:
@@ -85,12 +74,17 @@ def open_fold(result: RankedFold, config: TencentConfig) -> tuple[FoldContext, R
     return build_context(inputs, inputs.fold, inputs.forecasts[-1], config.ranker.features), result.ranker.value
 
 
-def list_reductions(context: FoldContext) -> list[Reduction]:
-    """The variants that there are: without content vectors none of fewer bits."""
-    return [each for each in REDUCTIONS if context.content is not None or each.content == "float32"]
+def list_variants(context: FoldContext) -> list[Variant]:
+    """The whole, content vectors of fewer bits where there are any, lists of half the length."""
+    fewer_bits = Variant("content in float16", "float16", blend="float16")
+    return [
+        Variant("ranker in float32", "whole", blend="float32"),
+        *([] if context.content is None else [fewer_bits]),
+        Variant("lists of half the length", "half", share=0.5, blend="float32"),
+    ]
 
 
-def write_export(context: FoldContext, ranker: Ranker, reductions: Sequence[Reduction], folder: Path) -> None:
+def write_export(context: FoldContext, ranker: Ranker, variants: Sequence[Variant], folder: Path) -> None:
     """Write what the variants share, and each one's own."""
     write_arrays(gather_fold(context, ranker), folder / service.FOLD)
     settings = service.Settings(
@@ -100,13 +94,13 @@ def write_export(context: FoldContext, ranker: Ranker, reductions: Sequence[Redu
         hidden=ranker.hidden,
     )
     write_struct(settings, folder / service.SETTINGS)
-    for reduction in reductions:
-        content, own = context.content, folder / reduction.folder
-        length = max(1, round(reduction.share * context.list_length))
-        bits = None if content is None else reduction.content
+    for variant in variants:
+        content, own = context.content, folder / variant.folder
+        length = max(1, round(variant.share * context.list_length))
+        bits = None if content is None else variant.blend
         write_struct(service.VariantSettings(content=bits, list_length=length), own / service.VARIANT)
         if content is not None:
-            write_array(content.numpy().astype(reduction.content), own / service.CONTENT)
+            write_array(content.numpy().astype(variant.blend), own / service.CONTENT)
 
 
 def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
@@ -161,18 +155,3 @@ def write_requests(sequences: Sequences, fold: Fold, chosen: Int64s, folder: Pat
         condition=fold.condition[chosen],
     )
     write_arrays(requests, folder)
-
-
-def judge_variants(
-    corpus: Corpus, fold: Fold, host: HostSettings, reductions: Sequence[Reduction], folder: Path
-) -> list[Variant]:
-    """The Score of each variant of the hold-out's export below ``folder``: it answers all queries of ``fold``."""
-    write_requests(corpus.train, fold, np.arange(len(fold.users)), folder / "requests")
-    requests = service.read_requests(folder / "requests")
-    variants = []
-    for reduction in reductions:
-        answers = answer_all(service.load(folder / "export", reduction.folder), requests)
-        columns = CandidateIndices(np.array(answers).astype(np.int64))
-        scores = evaluate(fold, TopK(columns, np.zeros(columns.shape, np.float32)), host)
-        variants.append(Variant(reduction.name, reduction.folder, scores["score"], scores["score_error"]))
-    return variants

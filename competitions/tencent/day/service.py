@@ -144,9 +144,7 @@ class RankerService:
         return answers
 
 
-def load(export: Path, variant: str) -> RankerService:
-    """The service of a variant of an export."""
-    return RankerService(export, variant)
+load = RankerService  # what a worker process calls, with an export and a variant
 
 
 def read_requests(path: Path) -> list[Request]:

@@ -51,9 +51,10 @@ def test_only_a_run_on_the_hosts_files_under_the_boards_metric_is_held_against_i
         return boards.find_board(record, tmp_path) is not None
 
     assert found()
-    for other in ({"simulated": True}, {"simulated": None}, {"standin": True}, {"sample": True}):
+    assert not found(metric="hit rate")
+    others: list[dict[str, Any]] = [{"simulated": True}, {"simulated": None}, {"standin": True}, {"sample": True}]
+    for other in others:
         assert not found(**other)
-    assert not found("hit rate")
     assert boards.find_board({"metric": "MRR@5", "data": {}}, tmp_path) is None
     assert boards.find_board({"metric": "MRR@5", "data": {"folder": "x", "simulated": False}}, raw) is None
     for marker in ("simulation.json", "standin.json"):  # a record of before the files were named by it

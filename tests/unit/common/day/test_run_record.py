@@ -1,13 +1,13 @@
 """The record of a run: scores by fold and slice, the digest of the raw files, and what cannot be read back."""
 
 import datetime
-import json
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import polars as pl
 import pytest
 
@@ -27,6 +27,9 @@ QUERIES = pl.DataFrame(
         "kind": ["x", "y", None, "x"],
     }
 )
+
+
+PARTS = ("fold", "slice")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -67,29 +70,21 @@ def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
     summary = run_record.describe_queries(QUERIES)
     assert (summary["score"], summary["queries"]) == (0.375, 4)
     assert summary["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
-    assert [(row["fold"], row["score"], row["queries"]) for row in summary["folds"]] == [
-        ("day 1", 0, 1),
-        ("day 2", 0.5, 3),
-    ]
-    assert [(row["slice"], row["score"], row["queries"]) for row in summary["slices"]] == [
-        ("kind: x", 0.5, 2),
-        ("kind: y", 0, 1),
-    ]
+    folds, slices = ([(row[part], row["score"], row["queries"]) for row in summary[f"{part}s"]] for part in PARTS)
+    assert folds == [("day 1", 0, 1), ("day 2", 0.5, 3)]
+    assert slices == [("kind: x", 0.5, 2), ("kind: y", 0, 1)]
     assert run_record.describe_queries(QUERIES.clear())["score"] == 0
 
 
 def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
-    weights = [3.0, 1.0, 1.0, 1.0]
+    weights, scores = np.array([3.0, 1.0, 1.0, 1.0]), QUERIES["score"].to_numpy()
     summary = run_record.describe_queries(QUERIES.with_columns(weight=pl.Series(weights)))
-    scores = QUERIES["score"].to_list()
-    mean = sum(w * s for w, s in zip(weights, scores, strict=True)) / 6
-    spread = sum((w * (s - mean)) ** 2 for w, s in zip(weights, scores, strict=True)) ** 0.5 / 6
+    mean = scores @ weights / 6
     assert (summary["score"], summary["queries"]) == (pytest.approx(mean), 4)
-    assert summary["error"] == pytest.approx(spread)
+    assert summary["error"] == pytest.approx(np.linalg.norm((scores - mean) * weights) / 6)
     assert {row["slice"].partition(":")[0] for row in summary["slices"]} == {"kind"}
-    alike = run_record.describe_queries(QUERIES.with_columns(weight=pl.lit(7.0)))
-    assert alike["score"] == pytest.approx(run_record.describe_queries(QUERIES)["score"])
-    assert alike["error"] == pytest.approx(run_record.describe_queries(QUERIES)["error"])
+    alike, plain = (run_record.describe_queries(queries) for queries in (QUERIES.with_columns(weight=7.0), QUERIES))
+    assert (alike["score"], alike["error"]) == pytest.approx((plain["score"], plain["error"]))
 
 
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
@@ -112,13 +107,12 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
 def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
-    def digest(at: Files) -> str:
-        summary: str = read(run, tmp_path, at)["data"]["digest"]
-        return summary
+    def digest(at: Files) -> object:
+        return read(run, tmp_path, at)["data"]["digest"]
 
     first = digest(files)
     (tmp_path / "moved").mkdir()
-    moved = Files(*(tmp_path / "moved" / name for name in ("a.csv",)), (tmp_path / "moved" / "b.csv",))
+    moved = Files(tmp_path / "moved" / "a.csv", (tmp_path / "moved" / "b.csv",))
     for path in (moved.one, *moved.more):
         path.write_text(path.name)
     assert digest(moved) == first
@@ -131,12 +125,10 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
         read_record(path)
-    path.write_text("{")
-    with pytest.raises(UserError, match="is no record of a run"):
-        read_record(path)
-    path.write_text(json.dumps({"name": "news", "run": "r"}))
-    with pytest.raises(UserError, match="missing required field `config`"):
-        read_record(path)
+    for text, words in (("{", "is no record of a run"), ('{"name": "news", "run": "r"}', "required field `config`")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=words):
+            read_record(path)
 
 
 def test_findings_of_every_reader_come_under_the_same_names() -> None:

@@ -1,6 +1,6 @@
 """Searches answered from an export, one at a time: the pipeline's own order, from tables cut down to each search."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +12,11 @@ import pytest
 
 from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.day.serving.model_files import write_variants
-from common.engine.errors import UserError
 from common.engine.run import Result
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import split
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import FlightConfig
 from competitions.flight.day import export
 from competitions.flight.day import service as serving
 from competitions.flight.features import booking_history
@@ -38,6 +36,7 @@ from tests.unit.rankers import fit_rows
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
 BLEND = Blend((1.0, 0.7), (0.6, 0.4))
+load_config = COMPETITION.load_config
 
 
 @dataclass(frozen=True)
@@ -97,24 +96,13 @@ def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
-@pytest.mark.parametrize("ranker", [0, 1, 2])
-def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
-    """One of two seeds, one that starts from a feature, and a logit."""
-    alone = Blend((1.0,), (1.0,))
-    requests = write(example, tmp_path, take_both((ranker,), alone))
-    chosen = replace(example, rankers=[example.rankers[ranker]])
-    expected = order_of_pipeline(chosen, alone)
-    assert answer_all(serving.load(tmp_path / "export", "whole"), requests, batch=1) == expected
-    bare = replace(example.rankers[ranker], others=(), base_margin=None)
-    if ranker < 2:  # else the seeds, or the margin, would have no say
-        assert order_of_pipeline(replace(example, rankers=[bare]), alone) != expected
-
-
-def test_searches_of_a_batch_do_not_change_each_others_order(example: Example, tmp_path: Path) -> None:
+def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
     requests = write(example, tmp_path, take_both((0, 1), BLEND))
     service = serving.load(tmp_path / "export", "whole")
-    assert answer_all(service, requests, batch=7) == order_of_pipeline(example)
-    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example)
+    expected = order_of_pipeline(example)
+    assert [service.answer([request], ignore)[0] for request in requests] == expected
+    assert answer_all(service, requests[::-1], batch=7)[::-1] == expected
+    assert any(order != sorted(order) for order in expected)
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
@@ -156,13 +144,6 @@ def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path
         assert table.frame["snapshot"].unique().to_list() == [0]
 
 
-def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path) -> None:
-    write(example, tmp_path, take_both((1,), BLEND))
-    serving.table_path(tmp_path / "export", "lifts", "carrier").unlink()
-    with pytest.raises(UserError, match=r"lifts-carrier.arrow cannot be read"):
-        serving.load(tmp_path / "export", "whole")
-
-
 # --- what is exported ---
 
 
@@ -179,10 +160,10 @@ def test_the_variants_are_of_the_blended_models_then_of_the_baseline_where_it_wa
     names = ["lightgbm_softmax", "xgboost_softmax"]
     folders = ["whole", "half", "quarter", "one", "one-half"]
     for given, more in (([], []), (["baseline.fit=true"], ["baseline"])):
-        config: FlightConfig = COMPETITION.load_config(given, tuned=False)
-        variants = export.list_variants(outcome_of(BLEND, [*names, *more]), config)
+        variants = export.list_variants(outcome_of(BLEND, [*names, *more]), load_config(given))
         assert [variant.folder for variant in variants] == [*folders, *more]
         assert {index for variant in variants[:5] for index in variant.rankers} == {0, 1}
+        assert [variant.share for variant in variants[:5]] == [1, 0.5, 0.25, 1, 0.5]
         assert {variant.blend.blocks for variant in variants[:5]} == {BLOCKS}
         assert [variant.rankers for variant in variants[3:5]] == [(1,), (1,)]  # the best alone
     baseline = variants[-1]

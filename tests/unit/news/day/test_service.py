@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 
 from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.day.serving.model_files import write_variants
-from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
@@ -120,8 +119,3 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: 
     assert answer_all(loaded, requests, batch=7) == expected
     for request, answer in zip(requests, answers, strict=True):
         assert not {*answer} & {float(item) for item in request.histories.items}
-
-
-def test_a_missing_table_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"settings.json cannot be read.*export the run again"):
-        service.load(tmp_path, "whole")

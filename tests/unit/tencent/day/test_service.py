@@ -59,7 +59,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     features = CONFIG.ranker.features
     ranker = ranking.fit([ranking.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
     context = build_context(inputs, fold, inputs.forecasts[-1], features)
-    export.write_export(context, ranker, export.list_reductions(context), folder / "export")
+    export.write_export(context, ranker, export.list_variants(context), folder / "export")
     export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
     return Tried(inputs, ranker, context, folder)
 
@@ -103,7 +103,7 @@ def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> No
 
 
 def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
-    names = [reduction.folder for reduction in export.list_reductions(tried.context)]
+    names = [variant.folder for variant in export.list_variants(tried.context)]
     if tried.context.content is None:
         assert names == ["whole", "half"]
         return
@@ -136,7 +136,7 @@ def test_who_did_nothing_is_answered(tried: Tried) -> None:
 def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
     features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
     context = build_context(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
-    export.write_export(context, tried.ranker, export.REDUCTIONS[:1], tmp_path)
+    export.write_export(context, tried.ranker, export.list_variants(context)[:1], tmp_path)
     requests = read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tmp_path, "whole"), requests)
     assert answers == answer_of_pipeline(tried, pool=100)

@@ -83,12 +83,9 @@ def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
 def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
     digest = hashlib.sha256((raw / "seq" / "0.parquet").read_bytes()).hexdigest()
     size = (raw / "seq" / "0.parquet").stat().st_size
-    for listed, fault in (
-        ((size, digest), ""),
-        ((size, None), ""),
-        ((size + 9, digest), f"0.parquet: {size} bytes, {size + 9} listed"),
-        ((size, "0" * 64), "another sha256"),
-    ):
+    larger = f"0.parquet: {size} bytes, {size + 9} listed"
+    faults = {(size, digest): "", (size, None): "", (size + 9, digest): larger, (size, "0" * 64): "another sha256"}
+    for listed, fault in faults.items():
         row = check(raw, PARTS_KNOWN, {"seq/0.parquet": listed})
         assert (row.state, fault in row.actual) == (DIFFERS if fault else OK, True)
     # One that is published and one that is listed must both hold.
@@ -165,8 +162,7 @@ def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: P
     require_valid(rows, raw, "do nothing")
     assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []
 
-
-def test_a_folder_that_the_reader_refuses_does_not_pass_the_check(raw: Path) -> None:
+    # A folder that the reader refuses does not pass the check.
     def refuse(folder: Path) -> FilesRead:
         raise UserError("seq.jsonl is missing")
 

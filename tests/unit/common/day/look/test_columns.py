@@ -24,12 +24,8 @@ def test_files_and_rows_are_counted_by_side(table: RawTable) -> None:
 
 def test_blank_is_missing_and_a_column_of_numbers_has_a_range(table: RawTable) -> None:
     user, price, name = describe_columns(table)
-    assert (user["kind"], user["missing, train"], user["different, train"], user["different, test"]) == (
-        "number",
-        0,
-        5,
-        1,
-    )
+    assert (user["kind"], user["missing, train"]) == ("number", 0)
+    assert (user["different, train"], user["different, test"]) == (5, 1)
     assert (price["missing, train"], price["missing, test"]) == (0.2, 0.5)
     assert (price["from, train"], price["median, train"], price["to, train"]) == (1.0, 5.0, 10.0)
     assert (name["kind"], name["missing, train"], name["different, train"]) == ("text", 0.2, 3)

@@ -11,7 +11,7 @@ DAY = 86_400_000
 
 def test_whole_numbers_of_a_short_range_have_a_bin_each() -> None:
     made = histogram("t", "clicks", {"train": [1, 1, 2, 3], "test": [2, 2]})
-    assert made is not None
+    assert made
     assert made.edges == [0.5, 1.5, 2.5, 3.5]
     assert made.shares == {"train": [0.5, 0.25, 0.25], "test": [0.0, 1.0, 0.0]}
     assert made.medians == {"train": 1.5, "test": 2.0}

@@ -13,6 +13,10 @@ FEATURES = {
 }
 
 
+def scored(part: str, name: str, score: float, queries: int | None = None) -> Record:
+    return {part: name, "score": score, "error": 0.0068} | ({"queries": queries} if queries else {})
+
+
 def complete() -> Record:
     """Every part is there (mgtv, simulated)."""
     return {
@@ -34,17 +38,11 @@ def complete() -> Record:
             "score": 0.3619,
             "error": 0.0048,
             "queries": 6598,
-            "folds": [
-                {"fold": "day 29", "score": 0.3742, "error": 0.0068, "queries": 3301},
-                {"fold": "day 30", "score": 0.3496, "error": 0.0067, "queries": 3297},
-            ],
-            "slices": [
-                {"slice": "2 to 4 videos shown", "score": 0.4413, "error": 0.0091, "queries": 2104},
-                {"slice": "device without a past", "score": 0.2011, "error": 0.0310, "queries": 96},
-            ],
+            "folds": [scored("fold", "day 29", 0.3742, 3301), scored("fold", "day 30", 0.3496, 3297)],
+            "slices": [scored("slice", "2 to 4 videos", 0.4413, 2104), scored("slice", "without a past", 0.2011, 96)],
         },
         "ranking": [
-            {"model": model, "score": score, "error": 0.0048}
+            scored("model", model, score)
             for model, score in (("blend", 0.3619), ("lightgbm_softmax", 0.3636), ("logit", 0.3517))
         ],
         "truth": {
@@ -133,27 +131,24 @@ def answers() -> Record:
 
 def board() -> Record:
     """The known marks of a board."""
-    marks = (
+    marks = [
         ("3rd place", 0.2592, "its code"),
         ("official baseline", 0.1, "the host"),
         ("popularity", 0.0192, "a page"),
-    )
-    return {
-        "title": "the host's board",
-        "metric": "MRR@5",
-        "mark": [{"name": name, "score": score, "source": source} for name, score, source in marks],
-    }
+    ]
+    named = [{"name": name, "score": score, "source": source} for name, score, source in marks]
+    return {"title": "the host's board", "metric": "MRR@5", "mark": named}
 
 
 def news() -> Record:
     """Real clicks: no truth, one fold, one model."""
-    fold = {"fold": "validation users", "score": 0.1174, "error": 0.0049, "queries": 2955}
+    fold = scored("fold", "validation users", 0.1174, 2955)
     return complete() | {
         "name": "news",
         "metric": "MRR@5",
         "data": {"folder": "data/news/raw", "simulated": False, "digest": "00ff", "files": 4, "bytes": 91_200_000},
         "cv": {"score": 0.1174, "error": 0.0049, "queries": 2955, "folds": [fold], "slices": []},
-        "ranking": [{"model": "lightgbm_lambdarank", "score": 0.1175, "error": 0.0049}],
+        "ranking": [scored("model", "lightgbm_lambdarank", 0.1175)],
         "truth": None,
         "leaderboard": [],
         "notes": [],
@@ -162,19 +157,13 @@ def news() -> Record:
 
 def bare() -> Record:
     """The least that a run leaves: no fold, no truth, no insight."""
-    return {
+    kept = ("run", "started", "data", "metric", "truth")
+    return {name: news()[name] for name in kept} | {
         "name": "news",
-        "run": "20261125-180000-123",
-        "started": "2026-11-25T18:00:00",
-        "data": {"folder": "data/news/raw", "simulated": False, "digest": "00ff", "files": 0, "bytes": 0},
         "code": {"revision": None, "changed": False},
         "config": {},
-        "metric": "MRR@5",
         "cv": {"score": 0.1174, "error": 0.0049, "queries": 2955, "folds": [], "slices": []},
-        "truth": None,
         "insight": {"importance": [], "calibration": [], "curves": [], "drift": None},
-        "wall_seconds": 3.2,
-        "peak_mib": 310.0,
         "submission": {"paths": [], "rows": 0},
     }
 
@@ -182,15 +171,11 @@ def bare() -> Record:
 def ladder() -> Record:
     """The rungs of mgtv."""
     rungs = [("random", "rule", 0.260, 0.185, 0.1, 700.0), ("+ pair", "boosting", 0.514, 0.351, 8.9, 1302.0)]
-    return {
-        "title": "What each block and model is worth: two validation days, each rung adds to the one above it.",
-        "metric": "score",
-        "rows": [
-            {"rung": rung, "family": family, "score": score, "error": 0.0048, "seconds": seconds, "peak_mib": memory}
-            | {"hit_rate": hit}
-            for rung, family, hit, score, seconds, memory in rungs
-        ],
-    }
+    rows = [
+        scored("rung", rung, score) | {"family": family, "seconds": seconds, "peak_mib": memory, "hit_rate": hit}
+        for rung, family, hit, score, seconds, memory in rungs
+    ]
+    return {"title": "What each block is worth.", "metric": "score", "rows": rows}
 
 
 def study() -> Record:

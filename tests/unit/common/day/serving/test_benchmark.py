@@ -9,13 +9,11 @@ from common.day.serving.benchmark import (
     WARM_REQUESTS,
     Export,
     Variant,
-    answer_all,
     judge_variants,
     measure,
     measure_apart,
     measure_export,
     share_equal,
-    size_of,
     spread,
 )
 from common.engine.errors import UserError
@@ -25,17 +23,23 @@ from tests.unit.common.day.serving.serving_echo import Echo
 MODULE = serving_echo.__name__
 
 
-def write_export(folder: Path, requests: int = 50) -> Export:
+VARIANTS = [Variant("everything", "whole", 0.5, 0.1), Variant("half of it", "half", 0.4, 0.1, share=0.5)]
+
+
+def write_services(folder: Path) -> None:
     """Two variants: one adds nothing, the other one."""
     for name, add in (("whole", "0"), ("half", "1")):
-        (folder / "export" / name).mkdir(parents=True)
-        (folder / "export" / name / "add.txt").write_text(add)
+        (folder / name).mkdir(parents=True)
+        (folder / name / "add.txt").write_text(add)
+
+
+def write_export(folder: Path, requests: int = 50) -> Export:
+    write_services(folder / "export")
     (folder / "export" / "half" / "more.bin").write_bytes(bytes(2**20))
     (folder / "export" / "shared.bin").write_bytes(bytes(3 * 2**20))
     (folder / "requests.txt").write_text("\n".join(map(str, range(requests))))
-    variants = [Variant("everything", "whole", 0.5, 0.1), Variant("half of it", "half", 0.4, 0.1)]
     expected = [[2.0 * request] for request in range(requests)]
-    return Export(MODULE, folder / "export", folder / "requests.txt", variants, expected, {})
+    return Export(MODULE, folder / "export", folder / "requests.txt", VARIANTS, expected, {})
 
 
 def test_every_request_is_answered_alone_after_some_to_warm_up_then_in_batches() -> None:
@@ -60,24 +64,15 @@ def test_nothing_to_ask_is_refused() -> None:
         measure(Echo(0), [])
 
 
-def test_batches_answer_all_in_order() -> None:
-    assert answer_all(Echo(1), [3.0, 1.0, 2.0], batch=2) == [[7.0], [3.0], [5.0]]
-
-
 def test_a_process_of_its_own_measures_each_variant(tmp_path: Path) -> None:
     rows = measure_export(write_export(tmp_path))
     assert [row["variant"] for row in rows] == ["everything", "half of it"]
     assert [row["same_answers"] for row in rows] == [1.0, 0.0]
     assert [row["score"] for row in rows] == [0.5, 0.4]
+    assert [row["export_mib"] for row in rows] == pytest.approx([3.0, 4.0], abs=1e-4)  # what is shared, and its own
     for row in rows:
         assert row["requests"] == 50
         assert 0 < row["libraries_mib"] <= row["resident_mib"]
-
-
-def test_a_variant_weighs_what_it_shares_and_its_own(tmp_path: Path) -> None:
-    export = write_export(tmp_path)
-    sizes = [size_of(export, variant) for variant in export.variants]
-    assert sizes == pytest.approx([3.0, 4.0], abs=1e-4)
 
 
 def test_a_process_that_fails_says_why_in_a_sentence(tmp_path: Path) -> None:
@@ -95,13 +90,10 @@ def test_variants_are_judged_by_what_their_services_answer_on_validation() -> No
 
     def write(exported: Path, requests: Path) -> None:
         left.append(exported)
-        for name, add in (("whole", "0"), ("half", "1")):
-            (exported / name).mkdir(parents=True)
-            (exported / name / "add.txt").write_text(add)
+        write_services(exported)
         requests.write_text("3\n4\n5\n")
 
-    variants = [Variant("everything", "whole"), Variant("half of it", "half", share=0.5)]
-    judged = judge_variants(serving_echo, variants, write, lambda answers: np.array([one[0] for one in answers]))
+    judged = judge_variants(serving_echo, VARIANTS, write, lambda answers: np.array([one[0] for one in answers]))
     assert [(variant.score, variant.share) for variant in judged] == [(8.0, 1.0), (9.0, 0.5)]
     assert judged[0].error == pytest.approx((8 / 3) ** 0.5 / 3**0.5)  # of 6, 8 and 10
     assert not left[0].exists()

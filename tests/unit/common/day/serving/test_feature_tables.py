@@ -73,7 +73,7 @@ def test_spans_stand_one_after_the_other_for_every_key() -> None:
     assert owner.tolist() == [0, 0, 0, 2, 2, 3, 3, 3]
 
 
-def test_arrays_and_settings_come_back(tmp_path: Path) -> None:
+def test_arrays_settings_and_a_dataclass_of_arrays_come_back_mapped(tmp_path: Path) -> None:
     array = np.arange(12, dtype=np.float16).reshape(3, 4)
     write_array(array, tmp_path / "array.npy")
     mapped = read_array(tmp_path / "array.npy")
@@ -81,13 +81,10 @@ def test_arrays_and_settings_come_back(tmp_path: Path) -> None:
     assert isinstance(mapped, np.memmap)
     write_struct(Settings(day=30), tmp_path / "settings.json")
     assert read_struct(tmp_path / "settings.json", Settings).day == 30
-
-
-def test_a_dataclass_of_arrays_comes_back_mapped(tmp_path: Path) -> None:
     part = Part(np.arange(5, dtype=np.int32), 1 << 40)
     whole = Whole({"b": part, "a": Part(np.empty(0, np.int32), 0)}, {"x.1": np.ones((2, 3))}, {}, part)
-    write_arrays(whole, tmp_path)
-    back = read_arrays(tmp_path, Whole)
+    write_arrays(whole, tmp_path / "whole")
+    back = read_arrays(tmp_path / "whole", Whole)
     assert back.parts.keys() == {"a", "b"}
     assert back.parts["b"].numbers.tolist() == back.one.numbers.tolist() == [0, 1, 2, 3, 4]
     assert back.parts["b"].width == 1 << 40
@@ -95,9 +92,9 @@ def test_a_dataclass_of_arrays_comes_back_mapped(tmp_path: Path) -> None:
     assert back.arrays["x.1"].shape == (2, 3)
     assert back.nothing == {}
     assert isinstance(back.one.numbers.base, np.memmap)
-    (tmp_path / "one" / "width.npy").unlink()
+    (tmp_path / "whole" / "one" / "width.npy").unlink()
     with pytest.raises(UserError, match="export the run again"):
-        read_arrays(tmp_path, Whole)
+        read_arrays(tmp_path / "whole", Whole)
 
 
 def test_damage_is_named_in_a_sentence(tmp_path: Path) -> None:

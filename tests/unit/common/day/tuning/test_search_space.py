@@ -1,9 +1,13 @@
 """Search spaces: what is suggested, rounded, allowed, and how the subsets of models are named."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import optuna
 import pytest
 
 from common.day.tuning import search_space
+from common.day.tuning.gbdt_task import tune_ranker
 from common.day.tuning.search_space import Choices, Floats, Ints
 
 SPACE: search_space.Space = {
@@ -49,7 +53,21 @@ def test_a_ranker_has_the_space_of_its_family_and_the_librarys_value_where_none_
     assert search_space.space_of("lightgbm_softmax") == search_space.LIGHTGBM
     with pytest.raises(ValueError, match="no search space"):
         search_space.space_of("forest")
-    today = search_space.take_current({"depth": 4}, search_space.CATBOOST, search_space.DEFAULTS)
-    assert today == {"learning_rate": 0.1, "depth": 4, "l2_leaf_reg": 3.0}
-    for among in search_space.RANKERS.values():
-        assert search_space.fits(among, search_space.take_current({}, among, search_space.DEFAULTS))
+    seen: list[Mapping[str, object]] = []
+
+    def score(parameters: Mapping[str, object], fold: int) -> float:
+        seen.append(parameters)
+        return float(fold)
+
+    task = tune_ranker("catboost", "rank.catboost", {"depth": 4, "rsm": 1}, "m", 2, score, lambda _: np.zeros(1))
+    assert task.current == {
+        "rank.catboost.learning_rate": 0.1,
+        "rank.catboost.depth": 4,
+        "rank.catboost.l2_leaf_reg": 3,
+    }
+    assert task.name == "catboost"
+    task.score({"rank.catboost.depth": 6}, 0)
+    assert seen == [{"depth": 6, "rsm": 1}]
+    for family in search_space.RANKERS:
+        task = tune_ranker(family, f"rank.{family}", {}, "m", 2, score, lambda _: np.zeros(1))
+        assert search_space.fits(task.space, task.current)
