@@ -39,12 +39,13 @@ def test_compare_counts_every_query_once_in_every_slice(
     for record in (finished.record, after.record):
         shown = [row["slice"] for row in record["cv"]["slices"]]
         assert shown == sorted(shown, key=lambda name: (list(kinds).index(name.partition(": ")[0]), natural_key(name)))
-    code, out, err = call("compare", finished.folder.name, after.folder.name, "--build", finished.build)
+    # The run has told its change against the run before it, whichever that was, in the words of compare.
+    (change,) = [line for line in printed.splitlines() if line.startswith("Against ")]
+    before = change.removeprefix("Against ").partition(",")[0]
+    assert before.startswith(f"{contract.name}/")
+    code, out, err = call("compare", before, after.folder.name, "--build", finished.build)
     assert code == 0, err
     assert "Queries that B answers better (won), worse and alike" in out
-    # The run has told its change against the run before it in the same words.
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
-    (change,) = [line for line in printed.splitlines() if line.startswith("Against ")]
-    assert change.startswith(f"Against {contract.name}/{finished.folder.name}, ")
     assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
     assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]

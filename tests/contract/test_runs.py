@@ -87,6 +87,7 @@ def test_another_model_parameter_keeps_recall_and_features(contract: Contract, f
     assert after.computed() == contract.model_change.steps
 
 
+@pytest.mark.each_nightly
 def test_an_unchanged_rerun_says_so_and_does_not_become_the_last(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

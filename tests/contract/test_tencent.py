@@ -220,6 +220,7 @@ def test_words_answer_too(networked: Finished, call: Call) -> None:
     assert "words" not in bare.summary["ways"]
 
 
+@pytest.mark.nightly
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(networked: Finished, tmp_path: Path) -> None:
     build, settings = tmp_path / "build", (*INDEXED, "network.train.checkpoint_s=1e-6")
     process = start(*words(TENCENT, networked.raw, build, *settings))

@@ -14,6 +14,7 @@ def is_beyond(step: str) -> bool:
     )
 
 
+@pytest.mark.each_nightly
 def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

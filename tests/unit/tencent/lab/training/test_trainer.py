@@ -67,6 +67,7 @@ def test_a_damaged_checkpoint_is_a_new_beginning_and_weights_of_another_model_ar
         checkpoint.restore({"nothing": np.zeros(1)}, build_network(inputs))
 
 
+@pytest.mark.nightly
 def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines are two torchruns, here both on one, that need each other to begin."""
     inputs = with_semantic_ids(make_training_inputs(users=21, epochs=2, negatives=6, batch=8))
@@ -86,6 +87,7 @@ def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch:
     assert two.history.losses == pytest.approx(one.history.losses, rel=1e-4)
 
 
+@pytest.mark.nightly
 def test_a_failure_in_the_processes_is_one_sentence(tmp_path: Path) -> None:
     inputs = make_training_inputs(epochs=1, processes=2)
     broken = dataclasses.replace(inputs, catalogue=dataclasses.replace(inputs.catalogue, sizes=(3,) * 12))
