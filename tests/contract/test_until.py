@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Call
 from tests.contract.contract import SUBMISSIONS, Contract, Finished, run, words
 
