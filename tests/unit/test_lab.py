@@ -49,6 +49,8 @@ def test_only_the_ladder_and_the_switch_enter_a_lab(house: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("house", "switch"), [(house, one) for house, files in SWITCHES.items() for one in files])
+@pytest.mark.parametrize(
+    ("house", "switch"), [(house, one) for house, files in SWITCHES.items() for one in sorted(files)]
+)
 def test_a_switch_imports_its_lab_only_where_it_is_thrown(house: str, switch: str) -> None:
     assert list_visitors(house)[switch] == {True}
