@@ -70,6 +70,7 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / schema.TEST).height
 
 
+@pytest.mark.nightly
 def test_both_formats_say_the_same(finished: Finished, call: Call) -> None:
     text, table = (finished.folder / f"submission.{suffix}" for suffix in ("csv", "parquet"))
     assert finished.submissions == [text, table]
@@ -108,6 +109,7 @@ def read_truth(finished: Finished, truth: Path, call: Call) -> float:
     return float(line.split()[1])
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("way", "times"), [("auto", 1), ("folds", 2)])
 def test_every_way_of_validation_ends_in_a_submission_as_good(
     finished: Finished, call: Call, tmp_path: Path, way: str, times: int
@@ -124,6 +126,7 @@ def test_every_way_of_validation_ends_in_a_submission_as_good(
     assert read_truth(made, finished.truth, call) > FLIGHT.floor
 
 
+@pytest.mark.nightly
 def test_a_baseline_is_measured_last_and_changes_no_answer(finished: Finished, call: Call, tmp_path: Path) -> None:
     raw, quick = finished.raw, ("rank.seeds=1", "rank.sample.missing_share=0")
     plain = solve(call, raw, tmp_path / "build", *quick)
@@ -166,6 +169,7 @@ def test_a_train_file_of_a_few_sessions_runs_or_says_what_it_lacks(
         assert call("check", "flight", path, "--raw", tmp_path / "raw")[0] == 0
 
 
+@pytest.mark.nightly
 def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, call: Call, tmp_path: Path) -> None:
     def read_by_id(folder: Path) -> pl.DataFrame:
         return pl.read_parquet(folder / "submission.parquet").sort("Id")

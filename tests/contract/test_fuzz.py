@@ -11,7 +11,7 @@ from tests.contract.contract import Contract
 from tests.fuzz.trial import BEHIND_READING, UntilRun, find_fault, try_seed, write_base
 
 SEEDS, AT_ONCE = 100, 25
-BATCHES = [pytest.param(first, marks=[pytest.mark.nightly] if first else []) for first in range(0, SEEDS, AT_ONCE)]
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def reading(contract: Contract, base: Path) -> UntilRun:
     return UntilRun(base.parent / "work", BEHIND_READING[contract.name])
 
 
-@pytest.mark.parametrize("first", BATCHES)
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_damaged_files_are_refused_in_one_sentence_or_read(
     contract: Contract, reading: UntilRun, base: Path, first: int, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_nobody_is_answered_by_a_video_that_cannot_score(finished: Finished) -> 
     assert finished.summary["board"] == "A"
 
 
+@pytest.mark.nightly
 def test_without_comments_and_profiles_the_run_goes_on(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:

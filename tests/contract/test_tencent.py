@@ -71,6 +71,7 @@ def read_seen(finished: Finished) -> dict[str, set[int]]:
     return seen
 
 
+@pytest.mark.nightly
 def test_both_layouts_of_the_same_data_give_the_same_bytes(call: Call, tmp_path: Path) -> None:
     rows = []
     for write in (write_competition, write_release):
@@ -91,6 +92,7 @@ def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(fi
     assert finished.summary["filled"] == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("settings", [('ranker.features.blocks=["search","content","shares"]',), (NETWORK,)])
 def test_ads_that_nobody_has_seen_are_found_by_their_content(
     settings: tuple[str, ...], finished: Finished, call: Call
@@ -189,6 +191,7 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
     assert [step["name"] for step in finished.summary["steps"] if step["name"].startswith("embedding")]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "settings",
     [
@@ -213,6 +216,7 @@ def networked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return run(TENCENT, folder / "raw", folder / "build", *INDEXED)
 
 
+@pytest.mark.nightly
 def test_words_answer_too(networked: Finished, call: Call) -> None:
     ways = networked.summary["ways"]
     assert TENCENT.ceiling < ways["words"]["score"]

@@ -32,6 +32,7 @@ def weighted_score(submission: Path, truth: Path, actions: Path) -> tuple[float,
     return total / weights, users
 
 
+@pytest.mark.nightly
 def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_path: Path) -> None:
     code, out, err = call("simulate", "tencent", *WORDS)
     assert (code, "law round2" in out) == (0, True), out + err
