@@ -131,7 +131,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 # --- the ladder, the ledger, the hosts ---
 
 
-@pytest.mark.each_nightly
+@pytest.mark.nightly
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

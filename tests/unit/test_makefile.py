@@ -1,6 +1,7 @@
 """What a person gives to make reaches the command as it was typed, whatever it holds, and runs nothing."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,7 +35,13 @@ def make(folder: Path, target: str, **given: str) -> tuple[list[str], dict[str, 
         (folder / name).touch()
     words = ["make", "-f", str(ROOT / "Makefile"), "-o", "requirements.lock", "-o", "pyproject.toml", target]
     words += ["VENV=venv", "PY=./fake", *(f"{name}={value}" for name, value in given.items())]
-    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    # ARGS of the make that runs these tests would reach the one that is tested.
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS")
+    }
+    ended = subprocess.run(words, cwd=folder, env=own, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert not (folder / "y").exists()
     call = json.loads((folder / "called.jsonl").read_text().splitlines()[-1])
