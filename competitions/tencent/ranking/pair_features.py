@@ -3,8 +3,8 @@
 Blocks, each of which can be left out (``ranker.blocks``):
 
 - ``search``: retrieval's score below the best, the logarithm of the rank; the tables' scores.
-- ``content``: log sums over the history of w exp(beta (cosine - 1)) for three widths and the three kinds of weights of
-  ``histories.KINDS``; the cosine to the ad clicked last, the largest to any clicked and to any shown.
+- ``content``: for each embedding, log sums over the history of w exp(width (cosine - 1)) for three widths and the three
+  kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
 - ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
@@ -21,10 +21,10 @@ from torch import Tensor
 from competitions.tencent.corpus import Floats
 from competitions.tencent.io import schema
 from competitions.tencent.ranking.action_rates import action_log_ratio
-from competitions.tencent.ranking.context import FoldContext, Pairs
+from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
 from competitions.tencent.ranking.histories import KINDS
 
-BETAS = (4.0, 12.0, 30.0)  # of the kernel: the larger, the nearer an ad must be to count
+WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 DIRECT_CODES = 5_000  # up to so many, a code is an index into the table of sums
 Columns = dict[str, Floats]
@@ -45,24 +45,31 @@ def search_columns(context: FoldContext, pairs: Pairs) -> Columns:
     finite = np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0)
     rank = np.broadcast_to(np.log1p(np.arange(scores.shape[1])), scores.shape)
     columns = {"search score": finite - finite[:, :1], "search place": rank}
-    for at, table in enumerate(pairs.tables):
-        for part, name in enumerate(("score", "share of the best", "place")):
-            columns[f"table {at} {name}"] = table[:, :, part]
+    for name, table in pairs.tables.items():
+        for part, what in enumerate(("score", "share of the best", "place")):
+            columns[f"{name}: {what}"] = table[:, :, part]
     return columns
 
 
 def content_columns(context: FoldContext, pairs: Pairs) -> Columns:
-    """The block ``content``; nothing without embeddings."""
-    if context.content is None:
-        return {}
+    """The block ``content``, of every embedding with a vote."""
+    columns: Columns = {}
+    for content in context.contents:
+        columns |= {f"{content.name} {name}": column for name, column in compare_content(content, pairs).items()}
+    return columns
+
+
+def compare_content(content: SearchedContent, pairs: Pairs) -> Columns:
+    """The columns of one embedding."""
     past = pairs.history
-    history = context.content[torch.from_numpy(past.item)].float()
-    cosine = torch.bmm(history, context.content[torch.from_numpy(pairs.item)].float().transpose(1, 2))
+    history = content.vectors[torch.from_numpy(past.item)].float()
+    cosine = torch.bmm(history, content.vectors[torch.from_numpy(pairs.item)].float().transpose(1, 2))
     columns = {}
-    for beta in BETAS:
-        near = torch.log(torch.bmm(past.weights, torch.exp(beta * (cosine - 1.0))) + FLOOR)
+    for factor in WIDTH_FACTORS:
+        width = factor * content.width
+        near = torch.log(torch.bmm(past.weights, torch.exp(width * (cosine - 1.0))) + FLOOR)
         for at, kind in enumerate(KINDS):
-            columns[f"content {beta:g} {kind}"] = near[:, at].numpy()
+            columns[f"kernel {factor:g} {kind}"] = near[:, at].numpy()
     # Padding, and events of another kind, have -1 below: no cosine is smaller, so that they are never the largest.
     near_events = cosine.numpy()
     rows = np.arange(len(past.item))
@@ -110,13 +117,13 @@ def follows_columns(context: FoldContext, pairs: Pairs) -> Columns:
     codes, last = np.asarray(context.catalogue.features), pairs.history.last_click
     return {
         f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[pairs.item, field])
-        for field, lift in zip(context.fields, context.lifts, strict=True)
+        for field, lift in zip(context.fields, context.tables.lifts, strict=True)
     }
 
 
 def actions_columns(context: FoldContext, pairs: Pairs) -> Columns:
     """The block ``actions``; nothing where queries say none."""
-    rates, codes = context.action_rates, context.catalogue.features
+    rates, codes = context.tables.action_rates, context.catalogue.features
     if rates is None:
         return {}
     columns = {"ends so": action_log_ratio(rates.own, pairs.item, pairs.action)}
@@ -128,8 +135,8 @@ def actions_columns(context: FoldContext, pairs: Pairs) -> Columns:
 
 def popularity_columns(context: FoldContext, pairs: Pairs) -> Columns:
     """The block ``popularity``."""
-    own = context.statistics.own[pairs.item]
-    columns = {name: own[:, :, at] for at, name in enumerate(context.statistics.names)}
+    own = context.tables.statistics.own[pairs.item]
+    columns = {name: own[:, :, at] for at, name in enumerate(context.tables.statistics.names)}
     return columns | {"forecast": np.log(context.rate[pairs.item] + 1e-3)}
 
 

@@ -116,10 +116,10 @@ def fit_ranker(lists: LabelledLists, settings: FitSettings, seed: int) -> Ranker
     return Ranker(lists.names, centre, scale, weights, settings.hidden, tuple(losses))
 
 
-def list_candidates(inputs: FoldInputs, at: int, settings: FeatureSettings) -> LabelledLists | None:
+def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLists | None:
     """The lists of an earlier fold's queries whose target was retrieved; None where none was."""
-    fold = inputs.earlier[at]
-    context = build_context(inputs, fold, inputs.forecasts[at], settings)
+    fold = inputs.fold
+    context = build_context(inputs, settings)
     features, targets = [], []
     names: tuple[str, ...] = ()
     target = target_columns(fold)
@@ -170,7 +170,7 @@ def count_parts(fold: Fold) -> int:
 def answer(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> FoldAnswers:
     """The ten best candidates of one part's queries; features are held for one block of queries at a time."""
     fold = inputs.fold
-    context = build_context(inputs, fold, inputs.forecasts[-1], settings)
+    context = build_context(inputs, settings)
     start, stop = part * PART, min((part + 1) * PART, len(fold.users))
     ranked, retrieved = TopK.empty(stop - start, TOP), TopK.empty(stop - start, TOP)
     target = None if fold.target is None else target_columns(fold)
