@@ -153,4 +153,4 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
     if model.by_value is not None:  # nearly every ad gets something: dense is faster from here on
         scores = scores.toarray()
         scores += np.float32(settings.from_attributes) * ((seen @ model.attributes) @ model.by_value).toarray()
-    return smooth_scores(scores, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, None, model.attributes, settings.to_attributes, columns)

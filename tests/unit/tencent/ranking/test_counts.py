@@ -13,6 +13,8 @@ from competitions.tencent.ranking.counts import Counts, CountSettings, fit_count
 from competitions.tencent.ranking.sparse_history import (
     ActionWeights,
     count_neighbour_pairs,
+    flatten_log,
+    pick_columns,
     split_by_cost,
     weight_histories,
 )
@@ -37,11 +39,11 @@ def count_by_loops(histories: Histories, settings: CountSettings, items: int) ->
     table, often = np.zeros((items + 1, items + 1)), np.zeros(items + 1)
     sequences = histories.sequences
     for user, end in zip(histories.users, histories.ends, strict=True):
-        events = range(sequences.offsets[user], end)
+        events = [at for at in range(sequences.offsets[user], end) if weight_of[int(sequences.action[at])]]
         for event in events:
             often[sequences.item[event]] += 1
-        for before, after in itertools.combinations(events, 2):
-            gap = after - before
+        for first, second in itertools.combinations(range(len(events)), 2):
+            before, after, gap = events[first], events[second], second - first
             if gap <= settings.reach:
                 one, other = sequences.item[before], sequences.item[after]
                 worth = gap**-settings.gap_decay
@@ -108,6 +110,23 @@ def test_parts_cover_everything_once() -> None:
     assert list(split_by_cost(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
 
 
+def test_columns_are_picked_and_the_rest_is_left() -> None:
+    matrix = sp.csr_array(np.array([[1, 0, 2, 3], [0, 0, 0, 0], [0, 4, 0, 5]], np.float32))
+    picked, rest = pick_columns(matrix, np.array([1, 3]))
+    np.testing.assert_array_equal(picked.toarray(), [[0, 3], [0, 0], [4, 5]])
+    np.testing.assert_array_equal(rest.toarray(), [[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+def test_events_that_weigh_nothing_are_no_events() -> None:
+    clicks = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
+    histories = write_log([1, 2, 3, 1], [4], action=[[1, 0, -1, 2], [0]])
+    log = flatten_log(histories, clicks)
+    assert log.item.tolist() == [1, 1]
+    assert log.offsets.tolist() == [0, 2, 2]
+    weighed = weight_histories(histories, 5, clicks, fade=0.5)
+    np.testing.assert_array_equal(weighed.toarray(), [[0, 1.5, 0, 0, 0], [0, 0, 0, 0, 0]])
+
+
 def test_histories_fade_and_end_at_their_last_events() -> None:
     histories = write_log([1, 2, 3, 2], action=[[1, 0, 2, 1]])
     weighed = weight_histories(histories, 5, UNEVEN, fade=0.5, last=3).toarray()
@@ -150,5 +169,5 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     attributes = attribute_matrix(make_catalogue(4, {0: [1, 2, 1, 2], 1: [4, 0, 1, 4]}))
     columns = np.array([4, 1])
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
-    np.testing.assert_allclose(smooth_scores(scores, attributes, 0.3, columns), expected, rtol=1e-5)
-    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(scores, None, attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), None, attributes, 0.3, columns), expected, rtol=1e-5)
