@@ -146,7 +146,7 @@ def gather_sparse(table: Sparse) -> SparseTable:
 
 def gather_regression(model: Regression) -> RegressionTables:
     """What a service needs of it beside the attributes."""
-    return RegressionTables(model.kept, model.coefficients, model.values, model.by_value)
+    return RegressionTables(model.kept, model.targets, model.coefficients, model.values, model.by_value)
 
 
 def write_requests(sequences: Sequences, fold: Fold, chosen: Int64s, folder: Path) -> None:

@@ -53,6 +53,7 @@ class RegressionTables:
     """A ``Regression`` without its attributes and settings."""
 
     kept: Int64s
+    targets: Int64s
     coefficients: Floats
     values: Int64s
     by_value: Floats
@@ -189,7 +190,7 @@ def restore_context(
     by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
     counts = zip(fold.counts.items(), RANKER_COUNTS, strict=False)
     regression = [
-        Regression(table.kept, table.coefficients, table.values, table.by_value, attributes, RegressionSettings())
+        Regression(**vars(table), attributes=attributes, settings=RegressionSettings())
         for table in fold.regression.values()
     ]
     return FoldContext(

@@ -29,6 +29,7 @@ from competitions.tencent.ranking.sparse_history import (
     Sparse,
     flatten_log,
     number_items,
+    number_rows,
     pick_columns,
     weight_histories,
 )
@@ -62,12 +63,13 @@ class RegressionSettings:
 class Regression:
     """What an ad in the past adds to the score of another.
 
-    ``kept`` int64 [n]: the rows of the catalogue that have coefficients, ascending. ``coefficients`` float32 [n, n]: of
-    a kept ad (row) for another (column). ``by_value`` float32 [values, n]: of an ad that is not kept, by what it has in
-    these columns ``values`` of ``attributes`` [rows of the catalogue, all values].
+    ``kept`` int64 [n]: the rows of the catalogue that have coefficients, ascending; ``targets`` [m]: those of them that
+    are scored. ``coefficients`` float32 [n, m]: of a kept ad for a target. ``by_value`` float32 [values, m]: of an ad
+    that is not kept, by what it has in these columns ``values`` of ``attributes`` [rows of the catalogue, all values].
     """
 
     kept: Int64s
+    targets: Int64s
     coefficients: Floats
     values: Int64s
     by_value: Floats
@@ -81,15 +83,17 @@ def fit_regression(
     attributes: Sparse,
     settings: RegressionSettings,
     most_items: int = MOST_ITEMS,
+    targets: Int64s | None = None,
 ) -> Regression:
     """Solve for the coefficients among the ``most_items`` ads whose events weigh most.
 
-    The log is taken without the events of the others: these count, and are scored, by their attributes alone. With n
-    ads kept: 4 n^2 bytes beside the log, and n^3 steps. Raises ``UserError`` where float32 has no solution.
+    The log is taken without the events of the others: these count, and are scored, by their attributes alone. Of
+    ``targets`` (rows of the catalogue in any order, None for all) the coefficients are kept. With n ads: 4 n^2 bytes
+    beside the log and the result, and n^3 steps. Raises ``UserError`` where float32 has no solution.
     """
     log = flatten_log(histories, settings.weights)
     kept = choose_items(log, len(catalogue.oid), most_items)
-    log = number_items(log, kept)
+    log = number_items(log, number_rows(kept, len(catalogue.oid)))
     values = _choose_values(attributes[kept], settings)
     shared = attributes[kept][:, values] * np.float32(settings.prior**0.5)
     inner = np.linalg.inv(np.eye(len(values)) + (shared.T @ shared).toarray()).astype(np.float32)
@@ -97,11 +101,10 @@ def fit_regression(
     past, follows = multiply_positions(log, len(kept), settings)
     system = past.toarray(order="F")
     _add_prior(system, shared, inner, settings.ridge)
-    coefficients = invert(system)
-    for start in range(0, len(kept), BLOCK):  # in place: a row of the product needs the same row of the inverse alone
-        coefficients[start : start + BLOCK] = coefficients[start : start + BLOCK] @ follows
+    scored = np.arange(len(kept)) if targets is None else np.flatnonzero(np.isin(kept, targets))
+    coefficients = _multiply_in_place(invert(system), sp.csr_array(follows[:, scored]))
     by_value = np.float32(settings.prior**0.5) * (inner @ (shared.T @ coefficients))
-    return Regression(kept, coefficients, values, by_value, attributes, settings)
+    return Regression(kept, kept[scored], coefficients, values, by_value, attributes, settings)
 
 
 def choose_items(log: Log, rows: int, most: int) -> Int64s:
@@ -182,10 +185,18 @@ def invert(system: Floats) -> Floats:
     return rows
 
 
+def _multiply_in_place(inverse: Floats, follows: Sparse) -> Floats:
+    """Their product [rows, columns of ``follows``]: a row of it needs, and replaces, the same row of the inverse."""
+    wide = follows.shape[1]
+    for start in range(0, len(inverse), BLOCK):
+        inverse[start : start + BLOCK, :wide] = inverse[start : start + BLOCK] @ follows
+    return inverse if wide == len(inverse) else inverse[:, :wide].copy()
+
+
 def score_regression(model: Regression, queries: Histories, columns: Int64s) -> Floats:
     """Scores of the ads in these rows of the catalogue, float32 [queries, columns].
 
-    An ad that is not kept has what its attributes give it, and 0 where scores do not spread.
+    An ad that is no target has what its attributes give it, and 0 where scores do not spread.
     """
     settings = model.settings
     seen = weight_histories(queries, model.attributes.shape[0], settings.weights, settings.fade)
@@ -193,4 +204,4 @@ def score_regression(model: Regression, queries: Histories, columns: Int64s) -> 
     scores = own @ model.coefficients
     if others.nnz and len(model.values):
         scores += pick_columns(others @ model.attributes, model.values)[0] @ model.by_value
-    return smooth_scores(scores, model.kept, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns)

@@ -28,6 +28,7 @@ class ActionWeights:
 
 
 RANKER_WEIGHTS = ActionWeights(exposure=0.2, click=1.0, conversion=1.0, null=0.2)
+CLICK_WEIGHTS = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,21 @@ def flatten_log(histories: Histories, weights: ActionWeights) -> Log:
     return Log(_offsets(owner, len(histories)), owner, histories.sequences.item[events], weight)
 
 
-def number_items(log: Log, kept: Int64s) -> Log:
-    """The events of these items (ascending) alone, items numbered as they stand in ``kept``."""
-    number = np.searchsorted(kept, log.item).astype(np.int32)
-    known = number < len(kept)
-    known[known] = kept[number[known]] == log.item[known]
+def number_items(log: Log, number: Int32s) -> Log:
+    """The events alone whose item has a ``number`` [rows of the catalogue], which takes its stead; -1 is none."""
+    item = number[log.item]
+    known = item >= 0
     owner = log.owner[known]
-    return Log(_offsets(owner, len(log.offsets) - 1), owner, number[known], log.weight[known])
+    return Log(_offsets(owner, len(log.offsets) - 1), owner, item[known], log.weight[known])
+
+
+def number_rows(kept: Int64s | None, rows: int) -> Int32s:
+    """The index of each row of the catalogue in ``kept``, -1 where it is not among them; None for all."""
+    if kept is None:
+        return np.arange(rows, dtype=np.int32)
+    number = np.full(rows, -1, np.int32)
+    number[kept] = np.arange(len(kept))
+    return number
 
 
 def _offsets(owner: Int32s, histories: int) -> Int64s:

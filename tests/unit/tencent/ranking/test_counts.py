@@ -9,7 +9,17 @@ import scipy.sparse as sp
 from common.engine.errors import UserError
 from competitions.tencent.ranking import counts as cooccurrence
 from competitions.tencent.ranking.attributes import attribute_matrix, smooth_scores
-from competitions.tencent.ranking.counts import Counts, CountSettings, fit_counts, keep_top, score_counts
+from competitions.tencent.ranking.counts import (
+    CLICK_COUNTS,
+    RANKER_COUNTS,
+    Counts,
+    CountSettings,
+    choose_counts,
+    fit_all_counts,
+    fit_counts,
+    keep_top,
+    score_counts,
+)
 from competitions.tencent.ranking.sparse_history import (
     ActionWeights,
     count_neighbour_pairs,
@@ -86,6 +96,51 @@ def test_nothing_behind_the_end_of_a_history_counts() -> None:
     np.testing.assert_array_equal(
         fit(cut, settings).neighbours.toarray(), fit(write_log([1, 2], [4, 5]), settings).neighbours.toarray()
     )
+
+
+def test_targets_alone_are_counted() -> None:
+    catalogue, histories = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]}), draw_log(60, 6, seed=3)
+    attributes, columns = attribute_matrix(catalogue), np.arange(7)
+    settings = change(PLAIN_COUNTS, backward=0.3, source_power=0.4, target_power=0.2, from_attributes=1.0)
+    whole = score_counts(fit_counts(histories, catalogue, attributes, settings), histories, columns)
+    some = fit_counts(histories, catalogue, attributes, settings, targets=np.array([5, 2]))
+    np.testing.assert_array_equal(some.targets, [2, 5])
+    np.testing.assert_allclose(score_counts(some, histories, columns), whole * np.isin(columns, [2, 5]), rtol=1e-5)
+    np.testing.assert_allclose(
+        score_counts(some, histories, np.array([5, 1, 2])), whole[:, [5, 1, 2]] * [1, 0, 1], 1e-5
+    )
+
+
+def test_the_top_neighbours_are_those_among_the_targets() -> None:
+    histories = write_log([1, 2], [1, 2], [1, 3])
+    settings, catalogue = change(PLAIN_COUNTS, top=1), make_catalogue(6)
+    table = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings, targets=np.array([3, 4]))
+    np.testing.assert_array_equal(table.neighbours.toarray()[1], [1, 0])
+
+
+def test_tables_that_differ_in_the_query_share_one_count() -> None:
+    catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]})
+    attributes, histories = attribute_matrix(catalogue), draw_log(60, 6, seed=3)
+    settings = (
+        change(PLAIN_COUNTS, from_attributes=1.0, to_attributes=0.5),
+        PLAIN_COUNTS,
+        change(PLAIN_COUNTS, history=1, fade=0.5),
+        change(PLAIN_COUNTS, reach=1),
+    )
+    tables = fit_all_counts(histories, catalogue, attributes, settings)
+    assert len({id(table.neighbours) for table in tables}) == 2
+    for table, each in zip(tables, settings, strict=True):
+        alone = score_counts(fit_counts(histories, catalogue, attributes, each), histories, np.arange(7))
+        np.testing.assert_array_equal(score_counts(table, histories, np.arange(7)), alone)
+
+
+def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])  # 6 pairs, either way
+    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 12)
+    assert choose_counts(histories) == RANKER_COUNTS
+    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 11)
+    assert choose_counts(histories) == CLICK_COUNTS
+    np.testing.assert_array_equal(fit(histories, CLICK_COUNTS[0]).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
 
 
 def test_only_the_largest_neighbours_are_kept_and_the_first_of_equals() -> None:

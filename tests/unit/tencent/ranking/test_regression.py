@@ -98,6 +98,15 @@ def test_of_a_larger_catalogue_the_items_with_most_events_are_kept() -> None:
     assert not all_coefficients(model)[:, others].any()
 
 
+def test_targets_alone_are_scored() -> None:
+    catalogue, histories = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0]}), draw_log(40, 5, seed=2)  # 6 never occurs
+    settings, attributes = change(PLAIN_LINEAR, prior=3.0), attribute_matrix(catalogue)
+    whole = all_coefficients(fit_regression(histories, catalogue, attributes, settings))
+    model = fit_regression(histories, catalogue, attributes, settings, targets=np.array([4, 6, 2]))
+    assert model.targets.tolist() == [2, 4]
+    np.testing.assert_allclose(all_coefficients(model), whole * np.isin(np.arange(7), [2, 4]), rtol=1e-5)
+
+
 def test_scores_spread_to_items_without_coefficients() -> None:
     catalogue = make_catalogue(4, {0: [1, 2, 1, 2]})  # 3 and 4 were never seen; 4 shares its value with 2
     attributes = attribute_matrix(catalogue)
