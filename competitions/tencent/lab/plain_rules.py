@@ -17,8 +17,8 @@ from competitions.tencent.ranking.attributes import attribute_matrix
 from competitions.tencent.ranking.context import stack_content
 from competitions.tencent.ranking.counts import WHOLE, fit_counts, score_counts
 from competitions.tencent.ranking.histories import RECENT, weigh_events
+from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import RegressionSettings, fit_regression, score_regression
-from competitions.tencent.ranking.retrieval import score_kernel
 from competitions.tencent.ranking.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import Histories, blocks, pad

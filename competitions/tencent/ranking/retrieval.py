@@ -5,8 +5,6 @@ ad near any of the user's interests gets much (a mean of the history lies betwee
 ``counts`` and ``linear``: co-occurrence and the closed-form regression, for sets without embeddings.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,12 +14,11 @@ from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositi
 from competitions.tencent.ranking.context import FoldContext, Pairs
 from competitions.tencent.ranking.counts import score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
+from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import score_regression
 
-BETA = 12.0  # the width of the content rule's kernel
 FORECAST_POWER = 0.9
 TINY = 1e-9
-CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
 
 
 @torch.inference_mode()
@@ -64,22 +61,6 @@ def score_content(context: FoldContext, history: WeightedHistories) -> Tensor:
     vectors = context.content[torch.from_numpy(item.reshape(-1))].float()
     promising = FORECAST_POWER * torch.log(torch.from_numpy(context.rate[context.rows]) + 1e-3)
     return score_kernel(vectors, weights, context.pool_content) + promising
-
-
-def score_kernel(history: Tensor, weights: Floats, candidates: Tensor, beta: float = BETA) -> Tensor:
-    """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
-
-    ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
-    ``weights`` [queries, events]: w.
-    """
-    total = torch.empty(len(weights), len(candidates))
-    # exp(beta (cosine - 1)) = exp(beta cosine) exp(-beta): beta goes into the history's vectors and the rest into the
-    # weights, so that no pass over events x candidates is spent on either.
-    history, summed = history * beta, (torch.from_numpy(weights) * math.exp(-beta)).unsqueeze(1)
-    for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
-        near = torch.mm(history, candidates[part : part + width].T).exp_()
-        total[:, part : part + width] = torch.bmm(summed, near.view(*weights.shape, -1)).squeeze(1)
-    return torch.log_(total.add_(1e-12))
 
 
 def summarise_scores(scores: Floats, position: PoolPositions) -> Floats:
