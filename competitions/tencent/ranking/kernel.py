@@ -15,7 +15,6 @@ from competitions.tencent.corpus import Floats
 
 BETA = 12.0  # the width of the kernel: the larger, the nearer an ad must be to count
 CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
-CACHED_INT = 2**18  # the same, where an output of the product is one of int32
 MANY = 20_000  # candidates: of more, the search is most of an answer's time
 FLOOR = 1e-12
 # The largest whole number of a vector. Processors without VNNI add two products in 16 bits, one side of them moved by
@@ -56,21 +55,21 @@ def score_kernel(history: Tensor, weights: Floats, candidates: Tensor | Quantize
     ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
     ``weights`` [queries, events]: w.
     """
-    # exp(beta (cosine - 1)) = exp(beta cosine) exp(-beta): beta goes into the history's vectors and the rest into the
-    # weights, so that no pass over events x candidates is spent on either.
+    # exp(beta (cosine - 1)) = 2^(cosine beta / log 2) exp(-beta): the width goes into the history, the rest into the
+    # weights, so that no pass over events x candidates is spent on either. exp2 takes a third of exp's time.
     summed = (torch.from_numpy(weights) * math.exp(-beta)).unsqueeze(1)
     if isinstance(candidates, Quantized):
         total = _sum_quantized(history, summed, candidates, beta)
     else:
-        total = _sum_exact(history * beta, summed, candidates)
+        total = _sum_exact(history * (beta / math.log(2)), summed, candidates)
     return torch.log_(total.add_(FLOOR))
 
 
 def _sum_exact(history: Tensor, weights: Tensor, candidates: Tensor) -> Tensor:
-    """The sum over the history of w exp(history x candidate), float32 [queries, candidates]."""
+    """The sum over the history of w 2^(history x candidate), float32 [queries, candidates]."""
     total = torch.empty(len(weights), len(candidates))
     for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
-        near = torch.mm(history, candidates[part : part + width].T).exp_()
+        near = torch.mm(history, candidates[part : part + width].T).exp2_()
         torch.bmm(weights, near.view(len(weights), -1, near.shape[1]), out=total[:, None, part : part + width])
     return total
 
@@ -89,7 +88,7 @@ def _sum_quantized(history: Tensor, weights: Tensor, candidates: Quantized, beta
     step = torch.ceil(history.abs().amax(1, keepdim=True) * (bits / LEVELS)).clamp_(min=1.0)
     values, step = (history * (bits / step)).round_().to(torch.int8), step.to(torch.int32)
     total = torch.empty(len(weights), len(candidates))
-    for part in range(0, len(candidates), width := max(CACHED_INT // max(len(history), 1), 1)):
+    for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
         near = torch._int_mm(values, candidates.values[part : part + width].T)
         near = near.mul_(step).add_(ONE).view(torch.float32).view(len(weights), -1, near.shape[1])
         torch.bmm(weights, near, out=total[:, None, part : part + width])

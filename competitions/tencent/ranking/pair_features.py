@@ -12,11 +12,13 @@ Blocks, each of which can be left out (``ranker.blocks``):
 - ``popularity``: the forecast, and what ``AdStatistics`` knows of the ad itself.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from competitions.tencent.corpus import Floats
 from competitions.tencent.io import schema
@@ -60,21 +62,27 @@ def content_columns(context: FoldContext, pairs: Pairs) -> Columns:
     names = [*(f"content {beta:g} {kind}" for beta in BETAS for kind in KINDS), "cosine to the last click"]
     names += ["cosine to a click", "cosine to an event"]
     values = torch.empty(len(past.item), len(names), pairs.item.shape[1])
+    # Arrays that the system gives, and takes back each time, page by page, take longer than what is done with them.
+    held = torch.empty(2, min(CACHED, len(past.item)), past.item.shape[1], pairs.item.shape[1])
     for start in range(0, len(past.item), CACHED):
-        describe_content(context.content, pairs, slice(start, start + CACHED), values[start : start + CACHED])
+        rows = slice(start, min(start + CACHED, len(past.item)))
+        describe_content(context.content, pairs, rows, held[:, : rows.stop - start], values[rows])
     return {name: values[:, at].numpy() for at, name in enumerate(names)}
 
 
-def describe_content(content: Tensor, pairs: Pairs, rows: slice, values: Tensor) -> None:
-    """Fill ``values`` [queries, columns, candidates] for the few queries of these ``rows``: their events x candidates
-    stay in the processor's cache, where those of a whole block take thrice as long.
+def describe_content(content: Tensor, pairs: Pairs, rows: slice, held: Tensor, values: Tensor) -> None:
+    """Fill ``values`` [queries, columns, candidates] for the few queries of these ``rows``: their events x candidates,
+    in ``held`` [2, queries, events, candidates], stay in the processor's cache; those of a block take thrice as long.
     """
-    past, weights = pairs.history, pairs.history.weights[rows]
-    history, ads = (content[torch.from_numpy(item[rows])].float() for item in (past.item, pairs.item))
-    cosine = torch.bmm(history, ads.transpose(1, 2))
-    away, sums = cosine - 1.0, len(BETAS) * len(KINDS)
+    past, weights, (cosine, made) = pairs.history, pairs.history.weights[rows], held
+    history, ads = (
+        functional.embedding(torch.from_numpy(item[rows]), content).float() for item in (past.item, pairs.item)
+    )
+    torch.bmm(history, ads.transpose(1, 2), out=cosine)
+    sums = len(BETAS) * len(KINDS)
     for at, beta in enumerate(BETAS):
-        torch.bmm(weights, torch.exp(beta * away), out=values[:, at * len(KINDS) : (at + 1) * len(KINDS)])
+        torch.sub(cosine, 1.0, out=made).mul_(beta / math.log(2)).exp2_()  # a third of exp's time
+        torch.bmm(weights, made, out=values[:, at * len(KINDS) : (at + 1) * len(KINDS)])
     values[:, :sums].add_(FLOOR).log_()
     position = torch.from_numpy(past.last_position[rows])
     last = cosine[torch.arange(len(position)), position.clamp(min=0)]
@@ -82,7 +90,7 @@ def describe_content(content: Tensor, pairs: Pairs, rows: slice, values: Tensor)
     for at, among in enumerate((past.clicked, past.mask), sums + 1):
         # Padding, and events of another kind, are 2 lower: below any cosine. Who has nothing else has -1.
         lower = torch.from_numpy(np.where(among[rows], 0.0, -2.0).astype(np.float32)).unsqueeze(2)
-        values[:, at] = torch.amax(cosine + lower, 1).clamp_(min=-1.0)
+        values[:, at] = torch.amax(torch.add(cosine, lower, out=made), 1).clamp_(min=-1.0)
 
 
 def shares_columns(context: FoldContext, pairs: Pairs) -> Columns:
