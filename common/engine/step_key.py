@@ -79,7 +79,7 @@ class Keys:
         elif isinstance(value, np.generic):
             yield f"{value.dtype} {value.item()!r}"
         elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
-            yield f"array {value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value)).hexdigest()}"
+            yield f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif isinstance(value, functools.partial):
             yield from self._list_parts([value.func, value.args, value.keywords])
         elif callable(value):

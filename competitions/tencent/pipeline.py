@@ -28,7 +28,7 @@ from competitions.tencent.ranking.content import Content, prepare_content
 from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.tables import fit_tables, make_pool
+from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.ranking.vote_learning import learn_votes
 from competitions.tencent.ranking.votes import Votes, even_votes
@@ -77,7 +77,7 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class RankedFold:
-    """The inputs of a fold that the ranker answered, the ``earlier`` folds that the ranker is learned on, the ranker."""
+    """The inputs of a fold that the ranker answered, the ``earlier`` folds it is learned on, itself, the votes."""
 
     inputs: Result[FoldInputs]
     earlier: Result[list[Fold]]
@@ -247,20 +247,21 @@ class FoldOpener:
     def open(self, fold: Result[Fold], at: int, votes: Result[Votes]) -> Result[FoldInputs]:
         """What a fold is answered from; ``at``: of the forecasts, -1 the last."""
         ready, plan, label = self.ready, self.ready.plan.value, f"{self.name}.{{}}{at if at >= 0 else ''}"
-        ends, chosen = fold.value.train_ends, votes.value.channels
         # By the content of ``ends``: folds of the hold-out and of the test whose histories end alike share the tables.
-        tables = self.run.step(
-            fit_tables, ready.corpus, ends, plan.times, plan.actions, chosen, name=label.format("tables")
-        )
+        ends, step, corpus = fold.value.train_ends, self.run.step, ready.corpus
+        statistics = step(measure_ads, corpus, ends, plan.times, name=label.format("ads"))
         most = self.config.ranker.features.pool
-        pool = self.run.step(make_pool, fold, tables.statistics, self.forecasts, at, most, name=label.format("pool"))
+        pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label.format("pool"))
+        rows, chosen = pool.value.rows, votes.value.channels
+        tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name=label.format("tables"))
         return bundle(
             FoldInputs,
             corpus=ready.corpus,
             contents=ready.contents,
             fold=fold,
-            tables=tables,
+            statistics=statistics,
             pool=pool,
+            tables=tables,
             votes=votes,
             plan=ready.plan,
         )

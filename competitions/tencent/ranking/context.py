@@ -16,7 +16,9 @@ from competitions.tencent.corpus import Catalogue, Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking.content import Content
+from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.histories import WeightedHistories
+from competitions.tencent.ranking.kernel import Quantized, prepare_search
 from competitions.tencent.ranking.tables import HistoryTables, Pool
 from competitions.tencent.ranking.top_k import Seen, find_seen
 from competitions.tencent.ranking.votes import Votes
@@ -31,8 +33,9 @@ class FoldInputs:
     corpus: Corpus
     contents: Sequence[Content]
     fold: Fold
-    tables: HistoryTables
+    statistics: AdStatistics
     pool: Pool
+    tables: HistoryTables
     votes: Votes
     plan: Plan
 
@@ -40,12 +43,12 @@ class FoldInputs:
 @dataclass(frozen=True)
 class SearchedContent:
     """An embedding of a fold. ``vectors`` float16 (in a service also float32) [rows of the catalogue, dimensions], of
-    length 1 or 0; ``pool`` float32 [pool, dimensions] those of the pool; ``width`` of the kernel.
+    length 1 or 0; ``pool`` [pool, dimensions] those of the pool, as the kernel takes them; its ``width``.
     """
 
     name: str
     vectors: Tensor
-    pool: Tensor
+    pool: Tensor | Quantized
     width: float
 
 
@@ -65,6 +68,7 @@ class FoldContext:
     seen: Seen
     rate: Floats
     contents: tuple[SearchedContent, ...]
+    statistics: AdStatistics
     tables: HistoryTables
     votes: Votes
     catalogue: Catalogue
@@ -101,8 +105,8 @@ class Pairs:
 
 def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
     """Everything in its place; nothing is fitted here."""
-    corpus, fold, pool, votes = inputs.corpus, inputs.fold, inputs.pool.chosen, inputs.votes
-    rows = CatalogueRows(fold.candidates.rows.values[pool])
+    corpus, fold, votes = inputs.corpus, inputs.fold, inputs.votes
+    pool, rows = inputs.pool.chosen, inputs.pool.rows
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     return FoldContext(
         queries=queries,
@@ -116,6 +120,7 @@ def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
             for each in inputs.contents
             if each.name in votes.widths
         ),
+        statistics=inputs.statistics,
         tables=inputs.tables,
         votes=votes,
         catalogue=corpus.catalogue,
@@ -128,4 +133,4 @@ def search_content(name: str, vectors: Tensor, rows: CatalogueRows, width: float
     """An embedding with the vectors of the pool side by side: gathering them anew would take as long as the rest of a
     request.
     """
-    return SearchedContent(name, vectors, vectors[torch.from_numpy(rows)].float(), width)
+    return SearchedContent(name, vectors, prepare_search(vectors[torch.from_numpy(rows)].float()), width)

@@ -14,11 +14,11 @@ from torch import Tensor
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
 from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
-from competitions.tencent.ranking.counts import score_counts
+from competitions.tencent.ranking.counts import CountSettings, score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import score_regression
-from competitions.tencent.ranking.votes import COUNT_TABLES, FORECAST, LINEAR
+from competitions.tencent.ranking.votes import COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
@@ -50,16 +50,20 @@ def retrieve(context: FoldContext, block: Int64s) -> Pairs:
 def score_tables(context: FoldContext, block: Int64s) -> dict[str, Floats]:
     """The scores of the tables of counts and of the regression, float32 [queries, pool], 0 for seen ads."""
     queries, tables = context.queries.take(block), context.tables
-    scores = {
-        name: score_counts(table, queries, context.rows)
-        for name, table in zip(COUNT_TABLES, tables.counts, strict=False)
-    }
+    scores = {name_counts(table.settings): score_counts(table, queries, context.rows) for table in tables.counts}
     if tables.regression is not None:
         scores[LINEAR] = score_regression(tables.regression, queries, context.rows)
     row, column = context.seen.of(block)
     for each in scores.values():
         each[row, column] = 0.0
     return scores
+
+
+def name_counts(settings: CountSettings) -> str:
+    """Of one of the tables."""
+    if settings.history:
+        return LAST_COUNTS
+    return COUNTS if settings.from_attributes else PLAIN_COUNTS
 
 
 def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dict[str, Floats]) -> dict[str, Tensor]:

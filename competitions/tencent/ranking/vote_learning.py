@@ -7,7 +7,7 @@ import torch
 
 from common.engine.progress import say, track
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, SearchedContent, build_context
 from competitions.tencent.ranking.histories import weigh_events
 from competitions.tencent.ranking.retrieval import score_content, score_tables, weigh_evidence
@@ -55,31 +55,32 @@ def learn_votes(
     context = dataclasses.replace(
         context, contents=tuple(dataclasses.replace(each, width=widths[each.name]) for each in context.contents)
     )
-    votes = choose_votes(
-        collect_evidence(context, target, drawn), list_members(names, channels), widths, context.list_length, keep
-    )
+    evidence = collect_evidence(context, target, drawn)
+    members = {
+        name: tuple(part for part in parts if part in evidence.names)
+        for name, parts in list_members(names, channels).items()
+    }
+    votes = choose_votes(evidence, members, widths, context.list_length, keep)
     say_votes(votes)
     return votes
 
 
 def collect_evidence(context: FoldContext, target: Int64s, drawn: Int64s) -> Evidence:
     """What every channel says of each query's ``target`` and of the ``drawn`` candidates, positions in the pool."""
-    names = tuple(context.votes.weights)
-    values = np.zeros((len(target), 1 + len(drawn), len(names)), np.float32)
+    names: tuple[str, ...] = ()
+    parts = []
     with torch.inference_mode():
         for block in track(list(blocks(len(target), BLOCK)), "learning votes"):
             history = weigh_events(context.queries.take(block), context.settings.history)
             evidence = weigh_evidence(context, history, score_tables(context, block))
+            names = tuple(evidence)
             columns = np.column_stack([target[block], np.broadcast_to(drawn, (len(block), len(drawn)))])
-            for at, name in enumerate(names):
-                said = np.broadcast_to(evidence[name].numpy(), (len(block), len(context.rows)))
-                values[block, :, at] = np.take_along_axis(said, columns, 1)
-    return Evidence(names, values, find_possible(context, target, drawn), len(context.rows))
+            said = (np.broadcast_to(each.numpy(), (len(block), len(context.rows))) for each in evidence.values())
+            parts.append(np.stack([np.take_along_axis(each, columns, 1) for each in said], 2))
+    return Evidence(names, np.concatenate(parts), find_possible(context, target, drawn), len(context.rows))
 
 
-def find_possible(
-    context: FoldContext, target: Int64s, drawn: Int64s
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def find_possible(context: FoldContext, target: Int64s, drawn: Int64s) -> Bools:
     """Which of the target and the drawn candidates a query may get: not what it has seen, nor its target again."""
     row, column = context.seen.of(np.arange(len(target)))
     at = np.full(len(context.rows), -1)
@@ -100,7 +101,7 @@ def choose_width(context: FoldContext, content: SearchedContent, target: Int64s,
     history = weigh_events(part.queries, context.settings.history)
     forecast = np.log(context.rate[context.rows] + 1e-3)[columns]
     possible, best = find_possible(part, own, drawn), (-np.inf, WIDTHS[0])
-    vectors = content.pool[torch.from_numpy(columns)]
+    vectors = content.vectors[torch.from_numpy(context.rows[columns])].float()
     for width in WIDTHS:
         with torch.inference_mode():
             tried = dataclasses.replace(content, pool=vectors, width=width)

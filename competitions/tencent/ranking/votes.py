@@ -14,7 +14,7 @@ import numpy as np
 from competitions.tencent.corpus import Bools, Floats, Int64s
 
 FORECAST, LINEAR = "forecast", "linear"
-COUNT_TABLES = ("counts", "counts of the ads themselves", "counts of the last ad")
+COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
 QUERIES, DRAWN = 1_000, 3_000  # queries that are learned from, candidates that stand for all
@@ -35,9 +35,9 @@ class Votes:
 
 
 def list_members(embeddings: Sequence[str], channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """What each channel adds to the sum; a channel an embedding."""
-    members = {name: (name,) for name in embeddings if "content" in channels}
-    members |= {"counts": COUNT_TABLES} if "counts" in channels else {}
+    """What each channel can add to the sum; a channel an embedding."""
+    members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if "content" in channels}
+    members |= {"counts": (COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if "counts" in channels else {}
     return members | ({LINEAR: (LINEAR,)} if "linear" in channels else {})
 
 
