@@ -18,7 +18,7 @@ from competitions.tencent.ranking.counts import CountSettings, score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import score_regression
-from competitions.tencent.ranking.votes import COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS
+from competitions.tencent.ranking.votes import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
@@ -63,7 +63,7 @@ def name_counts(settings: CountSettings) -> str:
     """Of one of the tables."""
     if settings.history:
         return LAST_COUNTS
-    return COUNTS if settings.from_attributes else PLAIN_COUNTS
+    return FEATURE_COUNTS if settings.from_attributes else PLAIN_COUNTS
 
 
 def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dict[str, Floats]) -> dict[str, Tensor]:

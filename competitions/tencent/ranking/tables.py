@@ -17,6 +17,7 @@ from competitions.tencent.ranking.counts import Counts, choose_counts, fit_all_c
 from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
 from competitions.tencent.ranking.lifts import Lift, fit_lifts
 from competitions.tencent.ranking.regression import MOST_ITEMS, Regression, RegressionSettings, fit_regression
+from competitions.tencent.ranking.votes import COUNTS, LINEAR
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -52,7 +53,7 @@ def take_history(corpus: Corpus, ends: Int64s) -> Histories:
 
 
 def measure_ads(corpus: Corpus, ends: Int64s, times: bool) -> AdStatistics:
-    """The statistics of the ads where histories have these ``ends``; ``times``: whether they say more than the order."""
+    """Of the events before ``ends``; ``times``: whether they say more than the order."""
     return compute_statistics(take_history(corpus, ends), corpus.catalogue, times=times)
 
 
@@ -70,9 +71,9 @@ def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channe
     """
     history, catalogue = take_history(corpus, ends), corpus.catalogue
     attributes = attribute_matrix(catalogue)
-    counts = choose_counts(history) if "counts" in channels else ()
+    counts = choose_counts(history) if COUNTS in channels else ()
     regression = None
-    if "linear" in channels:
+    if LINEAR in channels:
         most = MOST_ITEMS if len(catalogue.oid) <= MOST_ITEMS else MOST_OF_MANY
         regression = fit_regression(history, catalogue, attributes, RegressionSettings(), most)
     return HistoryTables(

@@ -13,8 +13,8 @@ import numpy as np
 
 from competitions.tencent.corpus import Bools, Floats, Int64s
 
-FORECAST, LINEAR = "forecast", "linear"
-COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts", "counts of the last ad"
+CONTENT, COUNTS, LINEAR, FORECAST = "content", "counts", "linear", "forecast"  # channels; content is one an embedding
+FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
 QUERIES, DRAWN = 1_000, 3_000  # queries that are learned from, candidates that stand for all
@@ -36,9 +36,9 @@ class Votes:
 
 def list_members(embeddings: Sequence[str], channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each channel can add to the sum; a channel an embedding."""
-    members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if "content" in channels}
-    members |= {"counts": (COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if "counts" in channels else {}
-    return members | ({LINEAR: (LINEAR,)} if "linear" in channels else {})
+    members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if CONTENT in channels}
+    members |= {COUNTS: (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if COUNTS in channels else {}
+    return members | ({LINEAR: (LINEAR,)} if LINEAR in channels else {})
 
 
 def even_votes(embeddings: Sequence[str], channels: Sequence[str]) -> Votes:
