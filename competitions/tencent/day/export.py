@@ -29,7 +29,7 @@ from competitions.tencent.split import Fold
 T = TypeVar("T")
 DESCRIPTION = {
     "request": "what a user did -> ten candidates, seen ones left out",
-    "computed at export": "content vectors, forecast, statistics, lifts of all ads; tables and votes of the first search",
+    "computed at export": "content vectors, forecast, statistics, lifts, tables and votes of the first search",
     "computed in the request": "the search over all candidates, the features of those found, their scores",
     "left out": "parsing, network; the tables stay those of the run until the next export",
     "half": "the ranker is the same, learned from whole lists",
