@@ -213,7 +213,7 @@ def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
     weights = oracle.weigh_candidates(world.env, world.candidates)
     users = np.array([0, 1, 2, int(np.flatnonzero(world.state.last < 0)[0])])
     chances = oracle.click_probabilities(
-        world.env, weights, click_model.take(world.state, users), world.users.taste[users], world.past[users]
+        world.env, weights, click_model.take(world.users, users), click_model.take(world.state, users), world.past[users]
     )
     for row, user in enumerate(users.tolist()):
         np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
