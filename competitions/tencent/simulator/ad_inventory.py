@@ -22,8 +22,9 @@ RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAI
     (kind, campaign.fresh, campaign.boost) for kind, campaign in enumerate(CAMPAIGNS) if campaign.fresh
 )
 
-FAVOURITES = 8  # of a group at a time
-FAVOURITE_KEPT = 0.85  # chance that a favourite is one the next day as well, if it runs
+PEOPLE_POWER = 0.5  # of an ad's weight: with the weight itself the groups would all like what is popular anyway
+FAVOURITES = 6  # of a group at a time
+FAVOURITE_KEPT = 0.95  # chance that a favourite is one the next day as well, if it runs
 COMPANION_PART = 1 << 20  # companions that are drawn at once
 
 
@@ -87,7 +88,7 @@ def make_people(ads: Ads, groups: int, share: float, seed: int) -> People:
     order = np.lexsort((ads.birth, ads.campaign))
     order = order[ads.campaign[order] < len(CAMPAIGNS) - 1]
     keys = ads.campaign[order].astype(np.int64) * SLOTS + ads.birth[order]
-    births = _Births(order, keys, np.append(0.0, np.cumsum(ads.weight[order])))
+    births = _Births(order, keys, np.append(0.0, np.cumsum(ads.weight[order] ** PEOPLE_POWER)))
     return People(share, _draw_favourites(ads, births, groups, rng), _draw_companions(ads, births, rng))
 
 

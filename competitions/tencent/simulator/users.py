@@ -81,9 +81,7 @@ class Users:
         return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
 
 
-def make_users(
-    topics: Topics, count: int, seed: int, number: int, others: float = OTHERS, groups: int = 1
-) -> Users:
+def make_users(topics: Topics, count: int, seed: int, number: int, others: float = OTHERS, groups: int = 1) -> Users:
     """Draw ``count`` users, the ``number``-th batch of them, of so many ``groups``; ``others`` of the share of clicks."""
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
