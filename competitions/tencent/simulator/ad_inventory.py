@@ -5,9 +5,9 @@ binary search in the cumulative weights. Fresh ads are a second range inside the
 only: an advertiser shows its campaign's ads.
 
 ``People`` are what no topic, advertiser or embedding tells of: the ads that a group of users favours, and the ad that
-follows an ad (its companion). Both are drawn by weight alone. A seat among a group's favourites is taken anew with the
-days, and when its ad stops; an ad and its companion are of one kind of campaign, the companion born in the first half of
-the ad's run, so that it runs for at least as long as a half of it.
+follows an ad (its companion). Both are drawn by the root of the weight alone. A group's favourite gives way to another
+with the days, and when it stops. An ad and its companion are of one kind of campaign, the companion born in the first
+half of the ad's run, so that the two run side by side for at least a half of it.
 """
 
 from dataclasses import dataclass

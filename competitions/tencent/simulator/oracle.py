@@ -7,8 +7,9 @@ the probability, up to a factor a user,
 
 over the candidates that the user was not shown before; A is ``click_model.acceptance_probability``. Where people have a
 share, that of each favourite of the user's group and of the companion of the ad clicked last is theirs outright, if it
-is such a candidate, and the above has the rest. The ten largest are the answer. In round 2 the host says what each user will do: the probability is then times P(that action) of the user
-on candidate i (``conversions``), since a target that is a click says that the user did not convert.
+is such a candidate, and the above has the rest. The ten largest are the answer. In round 2 the host says what each user
+will do: the probability is then times P(that action) of the user on candidate i (``conversions``), since a target that
+is a click says that the user did not convert.
 Score = 0.31 hit rate + 0.69 NDCG, NDCG = 1 / log2(rank + 1) within the ten, as the host has it; means are weighted by
 ``metrics.ACTION_WEIGHTS`` (all 1 in round 1).
 """

@@ -6,9 +6,9 @@
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
 known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``), what they
 are shown and click (``click_model``). What no content explains is planted as well: groups of users click the same ads,
-and ads follow each other (``People``); ``people`` is the share of the clicks that have these reasons. What each clicks first after the reference time is drawn from a model that the
-oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are
-simulated batch by batch.
+and ads follow each other (``People``); ``people`` is the share of the clicks that have these reasons. What each clicks
+first after the reference time is drawn from a model that the oracle knows (``ground_truth``, ``oracle``), so the
+ceiling is known. Users do not influence each other and are simulated batch by batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
 if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The
@@ -98,11 +98,11 @@ def simulate(
 ) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
-    ``people``: share of the clicks that have a reason which no content shows; 0 gives a world where content explains all.
+    ``people``: the share of the clicks whose reasons are other people; 0 gives a world where content explains all.
 
     Both layouts of one scale and seed hold the same data; in round 2 but for the strangers, of whom the release layout
-    has none. Raises ``UserError`` for a scale, seed, layout or share out of range, and for a folder that holds other files or
-    cannot be written.
+    has none. Raises ``UserError`` for a scale, seed, layout or share out of range, and for a folder that holds other
+    files or cannot be written.
     """
     sizes = sizes_at_scale(scale)
     if seed < 0:

@@ -2,9 +2,9 @@
 
 A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
 in the ads' interest space. It also belongs to a group, which favours the same ads (``ad_inventory.People``) and has
-nothing to do with the segment nor with any feature. How many events it has, the time between them and its share of clicks follow the release's
-quantiles; the times between events are tied together by the user's pace (a Gaussian copula), so that spans are spread
-as in the release. A gap of more than ``VISIT`` seconds ends a visit.
+nothing to do with the segment nor with any feature. How many events it has, the time between them and its share of
+clicks follow the release's quantiles; the times between events are tied together by the user's pace (a Gaussian
+copula), so that spans are spread as in the release. A gap of more than ``VISIT`` seconds ends a visit.
 
 Every user gets ``LONGEST`` events; those before the first recorded one only lead up to it.
 """
@@ -55,9 +55,9 @@ INTERESTS = 4
 class Users:
     """One entry a user. ``time`` and ``action`` are (users, LONGEST), oldest first; the last ``length`` are recorded.
 
-    ``group``: that of the people with the same favourites. ``interest`` (users, INTERESTS): topics when the events begin; ``taste`` (users, dimensions): unit directions;
-    ``pace``: events a day; ``clicks``: share of the events that are clicks or conversions; ``willing``: willingness to
-    convert, standard normal (round 2, see ``conversions``).
+    ``group``: that of the people with the same favourites. ``interest`` (users, INTERESTS): topics when the events
+    begin; ``taste`` (users, dimensions): unit directions; ``pace``: events a day; ``clicks``: share of the events that
+    are clicks or conversions; ``willing``: willingness to convert, standard normal (round 2, see ``conversions``).
     """
 
     length: Ints
@@ -82,7 +82,7 @@ class Users:
 
 
 def make_users(topics: Topics, count: int, seed: int, number: int, others: float = OTHERS, groups: int = 1) -> Users:
-    """Draw ``count`` users, the ``number``-th batch of them, of so many ``groups``; ``others`` of the share of clicks."""
+    """Draw ``count`` users of ``groups`` groups, the ``number``-th batch of them; ``others`` of the share of clicks."""
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
