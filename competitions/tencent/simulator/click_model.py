@@ -7,10 +7,10 @@ taste. Of what was shown but not clicked, nothing is kept; it depends on the int
 2. a topic by the reason (an advertiser has its own; where it runs no ad, the topic clicked last stands in);
 3. an ad that runs in the slot, by weight, of the topic or the advertiser.
 
-A click may have another reason before these: PEOPLE. ``People.share`` of the clicks, ``OF_GROUP`` of it, fall on one of
-the favourites of the user's group, each alike, and the rest on the companion of the ad clicked last. Where that does
-not run or was shown to the user before, one of the six is drawn. People accept what others like as it is: these ads are
-as near to the user's taste as any.
+A click may have another reason before these six: people. ``OF_GROUP`` of ``People.share`` of the clicks fall on one of
+the favourites of the user's group, each alike, the rest of that share on the companion of the ad clicked last. Where
+that ad does not run, or was shown to the user before, one of the six takes its place. No acceptance is asked for, so
+that the share is the same at every scale.
 
 An ad shown so far to the user is drawn again. Reasons are other for a click (``CLICKED``) than for an ad that is just
 shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
