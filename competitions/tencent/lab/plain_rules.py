@@ -26,7 +26,10 @@ from competitions.tencent.split import HOUR_S, Fold, end_time
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
 NEAREST, MEAN, KERNEL = "nearest by content", "mean content x faded popularity", "kernel x faded popularity"
-CONTENT_RULES = (NEAREST, MEAN, KERNEL)
+LANGUAGE = "language model: nearest by what the texts say"
+CONTENT_RULES = (LANGUAGE, NEAREST, MEAN, KERNEL)
+# Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
+TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
 COUNT_SETTINGS = replace(WHOLE, reach=20, top=1_000, from_attributes=0.0)
 TRANSITION_SETTINGS = replace(
@@ -52,16 +55,21 @@ Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candid
 
 
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
-    """The answer of the rung of this ``name``. ``embeddings``: at least one for ``CONTENT_RULES``."""
+    """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
     queries, rows = fold.queries(corpus.train), fold.candidates.rows.values
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
-        content = stack_content(embeddings)
+        content = stack_content(choose_embeddings(embeddings, name))
         assert content is not None
         score = fit_content_rule(content, fold.history(corpus.train), rows, name)
     else:
         score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
     return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
+
+
+def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedding]:
+    """Those that the content rule of this ``name`` goes by: a language model's alone, or all."""
+    return [one for one in embeddings if name != LANGUAGE or one.name.startswith(TEXT_EMBEDDINGS)]
 
 
 def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: int) -> Score:
@@ -86,6 +94,8 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
 
 def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: str) -> Score:
     """A rule on ``content`` float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+    if name == LANGUAGE:
+        return lambda queries: score_interests(content, queries, rows)
     if name == NEAREST:
         return lambda queries: score_mean(content, queries, rows)
     if name == MEAN:

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
 from competitions.tencent.lab.plain_rules import (
     ALS,
     KERNEL,
+    LANGUAGE,
     MEAN,
     NEAREST,
     POPULARITY,
+    choose_embeddings,
     fit_content_rule,
     fit_rule,
 )
@@ -63,8 +66,18 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
         math.exp(-20 / 8.4) + math.exp(-1 / HOUR / 8.4),
         math.exp(-30 / 8.4),
     ]
+    assert score(LANGUAGE)[0] == pytest.approx(np.log(interests), abs=1e-3)
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_language_model_speaks_for_itself() -> None:
+    picture, text = (
+        Embedding("emb_84_4096", np.zeros((1, 2), np.float16)),
+        Embedding("emb_82_384", np.zeros((1, 3), np.float16)),
+    )
+    assert choose_embeddings([picture, text], LANGUAGE) == [text]
+    assert choose_embeddings([picture, text], KERNEL) == [picture, text]
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:
