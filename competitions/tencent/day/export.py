@@ -15,12 +15,13 @@ from competitions.tencent import pipeline
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Int64s, RawFiles, Sequences
 from competitions.tencent.day import service
-from competitions.tencent.day.service import ServedFold, SparseTable
+from competitions.tencent.day.service import RegressionTables, ServedFold, SparseTable
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.metrics import score_queries
 from competitions.tencent.pipeline import RankedFold
 from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.regression import Regression
 from competitions.tencent.ranking.sparse_history import Sparse
 from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.split import Fold
@@ -126,7 +127,7 @@ def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
             if table.by_value is not None
         },
         attributes=number([gather_sparse(table) for table in attributes[:1]]),
-        regression={} if regression is None else number([regression.coefficients]),
+        regression={} if regression is None else number([gather_regression(regression)]),
         centre=ranker.centre,
         scale=ranker.scale,
         weights=ranker.weights,
@@ -141,6 +142,11 @@ def number(parts: Sequence[T]) -> dict[str, T]:
 def gather_sparse(table: Sparse) -> SparseTable:
     """A csr table as arrays."""
     return SparseTable(table.data, table.indices, table.indptr, table.shape[1])
+
+
+def gather_regression(model: Regression) -> RegressionTables:
+    """What a service needs of it beside the attributes."""
+    return RegressionTables(model.kept, model.targets, model.coefficients, model.values, model.by_value)
 
 
 def write_requests(sequences: Sequences, fold: Fold, chosen: Int64s, folder: Path) -> None:

@@ -49,6 +49,17 @@ class SparseTable:
 
 
 @dataclass(frozen=True)
+class RegressionTables:
+    """A ``Regression`` without its attributes and settings."""
+
+    kept: Int64s
+    targets: Int64s
+    coefficients: Floats
+    values: Int64s
+    by_value: Floats
+
+
+@dataclass(frozen=True)
 class ServedFold:
     """What all variants share, as arrays: the catalogue, the searched candidates, what is known of every ad, the tables
     of the first search, the ranker. A dictionary is empty where its part is not there: ``rates`` by feature, the ad's
@@ -69,7 +80,7 @@ class ServedFold:
     counts: dict[str, SparseTable]
     by_value: dict[str, SparseTable]
     attributes: dict[str, SparseTable]
-    regression: dict[str, Floats]
+    regression: dict[str, RegressionTables]
     centre: Floats
     scale: Floats
     weights: dict[str, Floats]
@@ -178,7 +189,10 @@ def restore_context(
     attributes = next(map(restore_sparse, fold.attributes.values()), None)
     by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
     counts = zip(fold.counts.items(), RANKER_COUNTS, strict=False)
-    regression = [Regression(table, attributes, RegressionSettings()) for table in fold.regression.values()]
+    regression = [
+        Regression(**vars(table), attributes=attributes, settings=RegressionSettings())
+        for table in fold.regression.values()
+    ]
     return FoldContext(
         queries=join_histories([]),
         action=np.empty(0, np.int64),

@@ -14,13 +14,14 @@ from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.context import stack_content
+from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.counts import WHOLE, fit_counts, score_counts
 from competitions.tencent.ranking.histories import RECENT, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.ranking.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
+from competitions.tencent.ranking.votes import DEFAULT_WIDTH
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import HOUR_S, Fold, end_time
 
@@ -62,6 +63,12 @@ def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, 
     else:
         score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
     return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
+
+
+def stack_content(embeddings: Sequence[Embedding]) -> Tensor | None:
+    """All embeddings side by side, each of length 1, the whole of length 1; zero for an ad without any."""
+    parts = [torch.from_numpy(np.asarray(prepare_content(each).vectors, np.float32)) for each in embeddings]
+    return functional.normalize(torch.cat(parts, 1), dim=1) if parts else None
 
 
 def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: int) -> Score:
@@ -115,7 +122,7 @@ def score_interests(content: Tensor, queries: Histories, rows: Int64s) -> Tensor
     for block in blocks(len(queries), BLOCK):
         past = weigh_events(queries.take(block), EVENTS)
         history = content[torch.from_numpy(past.item.reshape(-1))]
-        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates))
+        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates, DEFAULT_WIDTH))
     return torch.cat(parts)
 
 

@@ -135,10 +135,10 @@ def each_block(work: Callable[[Int64s], T], queries: int, label: str) -> Iterato
         torch.set_num_threads(workers)
 
 
-def list_candidates(inputs: FoldInputs, at: int, settings: FeatureSettings) -> LabelledLists | None:
+def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLists | None:
     """The lists of an earlier fold's queries whose target was retrieved; None where none was."""
-    fold = inputs.earlier[at]
-    context = build_context(inputs, fold, inputs.forecasts[at], settings)
+    fold = inputs.fold
+    context = build_context(inputs, settings)
     target = target_columns(fold)
     parts = list(
         each_block(lambda rows: list_block(context, rows, target[rows]), len(fold.users), "describing candidates")
@@ -193,7 +193,7 @@ def count_parts(fold: Fold) -> int:
 def answer(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> FoldAnswers:
     """The ten best candidates of one part's queries."""
     fold = take_queries(inputs.fold, slice(part * PART, (part + 1) * PART))
-    context = build_context(inputs, fold, inputs.forecasts[-1], settings)
+    context = build_context(dataclasses.replace(inputs, fold=fold), settings)
     return answer_queries(context, ranker, None if fold.target is None else target_columns(fold))
 
 
