@@ -191,11 +191,17 @@ def count_parts(fold: Fold) -> int:
 
 
 def answer(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> FoldAnswers:
-    """The ten best candidates of one part's queries; features are held for one block of queries at a time."""
+    """The ten best candidates of one part's queries."""
     fold = take_queries(inputs.fold, slice(part * PART, (part + 1) * PART))
     context = build_context(dataclasses.replace(inputs, fold=fold), settings)
-    target = None if fold.target is None else target_columns(fold)
-    queries = len(fold.users)
+    return answer_queries(context, ranker, None if fold.target is None else target_columns(fold))
+
+
+def answer_queries(context: FoldContext, ranker: Ranker, target: Int64s | None) -> FoldAnswers:
+    """The ten best candidates of the queries of ``context``, of ``target`` [queries], a candidate or -1; None: of one
+    that nobody knows. Features are held for one block of queries at a time.
+    """
+    queries = len(context.queries)
     ranked, retrieved = TopK.empty(queries, TOP), TopK.empty(queries, TOP)
     rank = np.zeros(queries, np.int64)
 
