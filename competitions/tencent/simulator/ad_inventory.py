@@ -23,8 +23,8 @@ RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAI
 )
 
 PEOPLE_POWER = 0.5  # of an ad's weight: with the weight itself the groups would all like what is popular anyway
-FAVOURITES = 6  # of a group at a time
-FAVOURITE_KEPT = 0.95  # chance that a favourite is one the next day as well, if it runs
+FAVOURITES = 5  # of a group at a time
+FAVOURITE_KEPT = 0.97  # chance that a favourite is one the next day as well, if it runs
 COMPANION_PART = 1 << 20  # companions that are drawn at once
 
 

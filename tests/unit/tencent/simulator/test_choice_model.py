@@ -339,7 +339,7 @@ def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: Wor
     same_group = group[order][1:] == group[order][:-1]
     assert same_group[same_ad].mean() > 1.3 / people.groups
     # A group's favourites have nothing in common but the group: they share a topic as those of two groups do.
-    topic = ads.topic[people.favourites[-60:]]
+    topic = ads.topic[ad_inventory.make_people(ads, 400, SHARE, SEED).favourites[-1:]]
     within, between = topic[:, :, 1:] == topic[:, :, :-1], np.roll(topic, 1, axis=1)[:, :, 1:] == topic[:, :, :-1]
     assert within.mean() < 1.5 * between.mean() + 0.02
     assert np.corrcoef(world.users.group, world.users.segment)[0, 1] == pytest.approx(0.0, abs=0.06)
