@@ -117,7 +117,8 @@ def _draw_companions(ads: Ads, births: _Births, rng: np.random.Generator) -> Cod
     for start in range(0, len(ads), COMPANION_PART):
         part = slice(start, start + COMPANION_PART)
         # An evergreen's companion is of the longest campaign that stops.
-        kind, birth = np.minimum(ads.campaign[part], len(CAMPAIGNS) - 2), ads.birth[part]
+        kind = np.minimum(ads.campaign[part].astype(np.int64), len(CAMPAIGNS) - 2)
+        birth = ads.birth[part].astype(np.int64)
         before, weight = births.weigh(kind, birth, birth + half[kind])
         companion[part] = births.at(before + rng.random(len(kind)) * weight)
     return companion

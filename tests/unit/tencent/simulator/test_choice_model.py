@@ -224,15 +224,15 @@ def chance_by_definition(world: World, user: int) -> Floats:
     chance *= new
     people = env.people
     assert people is not None
-    liked = np.zeros(len(chance))
+    liked: Floats = np.zeros(len(chance))
     horizon = [(slot, float(share)) for slot, share in enumerate(BAND_SHARE, NOW)]
     part = SHARE * click_model.OF_GROUP / ad_inventory.FAVOURITES
     reasons = [(int(ad), part) for ad in people.favourites[-1, world.users.group[user]]]
     if state.last[0] >= 0:
         reasons.append((int(people.companion[state.last[0]]), SHARE * (1 - click_model.OF_GROUP)))
-    for ad, share in reasons:
-        runs = sum(of_day for slot, of_day in horizon if weight_in(env, ad, slot, True))
-        liked += share * runs * (world.candidates == ad) * new
+    for favourite, share in reasons:
+        runs = sum(of_day for slot, of_day in horizon if weight_in(env, favourite, slot, True))
+        liked += share * runs * (world.candidates == favourite) * new
     return np.asarray(liked + (1.0 - liked.sum()) * chance / chance.sum())
 
 
