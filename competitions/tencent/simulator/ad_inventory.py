@@ -60,7 +60,7 @@ class People:
     @property
     def groups(self) -> int:
         """How many groups of users there are."""
-        return self.favourites.shape[1]
+        return len(self.favourites[0])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from competitions.tencent.simulator.topics import (
     TOPICS,
     Codes,
     Floats,
-    Ints,
     Singles,
     Sizes,
     Topics,
@@ -201,7 +200,7 @@ def _draw_shown(traits: dict[str, Codes], rng: np.random.Generator) -> Floats:
     return np.asarray(np.where(above > 0.0, np.exp(MEAN_LOG + SIGMA * ndtri(above)), TAIL))
 
 
-def _share_out(shown: Floats, campaign: Ints, most: float) -> Floats:
+def _share_out(shown: Floats, campaign: Codes, most: float) -> Floats:
     """The same, at most about ``most``, with each kind of campaign's share of the whole."""
     events = np.array([kind.events for kind in CAMPAIGNS])
     ads = np.maximum(np.bincount(campaign, minlength=len(events)), 1) / len(campaign)

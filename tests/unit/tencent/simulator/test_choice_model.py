@@ -224,7 +224,7 @@ def chance_by_definition(world: World, user: int) -> Floats:
     chance *= new
     people = env.people
     assert people is not None
-    liked: Floats = np.zeros(len(chance))
+    of_people: Floats = np.zeros(len(chance))
     horizon = [(slot, float(share)) for slot, share in enumerate(BAND_SHARE, NOW)]
     part = SHARE * click_model.OF_GROUP / ad_inventory.FAVOURITES
     reasons = [(int(ad), part) for ad in people.favourites[-1, world.users.group[user]]]
@@ -232,8 +232,8 @@ def chance_by_definition(world: World, user: int) -> Floats:
         reasons.append((int(people.companion[state.last[0]]), SHARE * (1 - click_model.OF_GROUP)))
     for favourite, share in reasons:
         runs = sum(of_day for slot, of_day in horizon if weight_in(env, favourite, slot, True))
-        liked += share * runs * (world.candidates == favourite) * new
-    return np.asarray(liked + (1.0 - liked.sum()) * chance / chance.sum())
+        of_people += share * runs * (world.candidates == favourite) * new
+    return np.asarray(of_people + (1.0 - of_people.sum()) * chance / chance.sum())
 
 
 def oracle_companions(world: World) -> Ints:
