@@ -174,6 +174,11 @@ def _target_name(host: HostSettings) -> str:
     return "conversion" if host.target == "conversion" else "click"
 
 
+def take_fold(folds: list[Fold], at: int) -> Fold:
+    """One of several, as a step of its own."""
+    return folds[at]
+
+
 def _last_event_fold(
     train: Sequences,
     visible: Int64s,

@@ -148,10 +148,9 @@ def explain(outcome: Outcome) -> Insight:
     ready, ranked, config = outcome.ready, outcome.early.ranked, outcome.config
     inputs = (ranked.inputs, ranked.ranker, config.ranker.features, config.seed) if ranked else ()
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
-    earlier = ranked.inputs.earlier if ranked else []
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, earlier)),
+        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[
             {"name": f"{config.method}, {fold}", "metric": "training loss", "values": [*values], "falls": True}
             for fold, values in losses.items()

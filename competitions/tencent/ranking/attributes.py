@@ -34,17 +34,32 @@ def _one_feature(codes: Int32s, size: int) -> Sparse:
     return sp.csr_array((weight[values].astype(np.float32), (rows, values)), (len(codes), size))
 
 
-def smooth_scores(scores: Sparse | Floats, attributes: Sparse, weight: float, columns: Int64s) -> Floats:
-    """Scores (sparse or dense [users, rows]) of these rows, float32 [users, columns], smoothed through attributes.
+def smooth_scores(
+    scores: Sparse | Floats, ads: Int64s | None, attributes: Sparse, weight: float, columns: Int64s
+) -> Floats:
+    """Scores (sparse or dense [users, ads]) at these rows of the catalogue, float32 [users, columns], smoothed through
+    attributes. ``ads``: the rows that are scored, ascending; None for all.
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
     """
-    own = _dense(scores[:, columns])
+    own = _take(scores, ads, columns)
     if not weight or not attributes.shape[1]:
         return own
-    by_value = _dense(scores @ attributes)
-    shared: Floats = own + np.float32(weight) * (attributes[columns] @ by_value.T).T
-    return shared
+    by_value = _dense(scores @ (attributes if ads is None else attributes[ads]))
+    own += np.float32(weight) * (attributes[columns] @ by_value.T).T
+    return own
+
+
+def _take(scores: Sparse | Floats, ads: Int64s | None, columns: Int64s) -> Floats:
+    """A new dense matrix of these columns, 0 where they are not among the ads."""
+    if ads is None:
+        return np.array(_dense(scores[:, columns]))
+    at = np.searchsorted(ads, columns)
+    known = np.flatnonzero(at < len(ads))
+    known = known[ads[at[known]] == columns[known]]
+    own = np.zeros((scores.shape[0], len(columns)), np.float32)
+    own[:, known] = _dense(scores[:, at[known]])
+    return own
 
 
 def _dense(table: Sparse | Floats) -> Floats:

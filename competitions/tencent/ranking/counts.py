@@ -5,6 +5,7 @@ recommendation algorithms"; for sequences: Garg et al. 2019, "Sequence and time 
 recommendations"): distance in the history, direction, popularity of both ends and recency are weighed apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,14 @@ from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
 from competitions.tencent.ranking.attributes import smooth_scores
 from competitions.tencent.ranking.sparse_history import (
+    CLICK_WEIGHTS,
     RANKER_WEIGHTS,
     ActionWeights,
     Log,
     Sparse,
     count_neighbour_pairs,
     flatten_log,
+    number_rows,
     split_by_cost,
     weight_histories,
 )
@@ -28,6 +31,7 @@ from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 MOST_PAIRS = 4_000_000_000
+AFFORDABLE_PAIRS = 200_000_000  # a minute; of a log with more the clicks alone are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,71 +63,125 @@ class CountSettings:
 WHOLE = CountSettings()
 PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
 RANKER_COUNTS = (WHOLE, PLAIN, replace(PLAIN, history=1))
+# The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
+CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
+CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1))
+
+
+def choose_counts(histories: Histories) -> tuple[CountSettings, ...]:
+    """The ranker's tables: of all events where that takes a minute at most, else of clicks alone."""
+    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
+    return RANKER_COUNTS if count_pairs(offsets, WHOLE) <= AFFORDABLE_PAIRS else CLICK_COUNTS
+
+
+def count_pairs(offsets: Int64s, settings: CountSettings) -> int:
+    """How many pairs of events, either way, the histories have that stand at these offsets."""
+    return count_neighbour_pairs(offsets, settings.reach) * (2 if settings.backward else 1)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """``neighbours`` csr float32 [rows, rows]: the co-occurrence of an ad (row) with another (column).
+    """``neighbours`` csr float32 [rows, targets]: the co-occurrence of an ad (row) with another (column).
 
-    ``attributes`` csr [rows, values] as in ``attribute_matrix``; ``by_value`` csr [values, rows]: that of all
-    ads with an attribute, None where ``from_attributes`` is 0.
+    ``attributes`` csr [rows, values] as in ``attribute_matrix``; ``by_value`` csr [values, targets]: that of all
+    ads with an attribute, None where ``from_attributes`` is 0. ``targets``: the rows of the catalogue that are columns,
+    ascending; None for all.
     """
 
     neighbours: Sparse
     attributes: Sparse
     by_value: Sparse | None
     settings: CountSettings
+    targets: Int64s | None = None
 
 
-def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, settings: CountSettings) -> Counts:
-    """Count the pairs of these histories.
+def fit_counts(
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: CountSettings,
+    targets: Int64s | None = None,
+) -> Counts:
+    """Count the pairs of these histories; neighbours are ``targets`` alone (rows in any order, None for all)."""
+    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
+
+
+def fit_all_counts(
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: Sequence[CountSettings],
+    targets: Int64s | None = None,
+) -> tuple[Counts, ...]:
+    """A table for each of the settings; those that differ in what they do with a query share one count."""
+    targets = None if targets is None else np.unique(targets)
+    fitted = []
+    tables: dict[CountSettings, Sparse] = {}
+    sums: dict[CountSettings, Sparse] = {}
+    for each in settings:
+        counted = replace(each, history=0, fade=1.0, from_attributes=0.0, to_attributes=0.0)
+        if counted not in tables:
+            tables[counted] = count_neighbours(histories, len(catalogue.oid), counted, targets)
+        if each.from_attributes and attributes.shape[1] and counted not in sums:
+            sums[counted] = sp.csr_array(attributes.T @ tables[counted])
+        by_value = sums.get(counted) if each.from_attributes else None
+        counts = Counts(tables[counted], attributes, by_value, each, targets)
+        fitted.append(counts)
+    return tuple(fitted)
+
+
+def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s | None) -> Sparse:
+    """The table of neighbours, csr float32 [rows, targets].
 
     Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
     8 * ``top`` bytes an ad. Refuses more than ``MOST_PAIRS`` pairs (``UserError``).
     """
     log = flatten_log(histories, settings.weights)
-    pairs = count_neighbour_pairs(log.offsets, settings.reach) * (2 if settings.backward else 1)
-    if pairs > MOST_PAIRS:
+    if (pairs := count_pairs(log.offsets, settings)) > MOST_PAIRS:
         raise UserError(
             f"The counts would go through {pairs:,} pairs of events, more than {MOST_PAIRS:,}: leave them out of"
             " ranker.channels."
         )
-    rows = len(catalogue.oid)
     order = np.argsort(log.item, kind="stable")
     count = np.bincount(log.item, minlength=rows)
     starts = np.concatenate([[0], np.cumsum(count)])
     cost = count * settings.reach * (2 if settings.backward else 1)
     parts = [
-        _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings)
+        _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings, targets)
         for first, stop in track(list(split_by_cost(cost, PART_PAIRS)), "counting pairs")
     ]
-    neighbours = sp.vstack(parts, format="csr")
-    by_value = sp.csr_array(attributes.T @ neighbours) if settings.from_attributes and attributes.shape[1] else None
-    return Counts(neighbours, attributes, by_value, settings)
+    return sp.vstack(parts, format="csr")
 
 
-def _count_part(log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings) -> Sparse:
+def _count_part(
+    log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s | None
+) -> Sparse:
     """The rows ``part`` of the table from all events with these ads."""
-    sources, targets, weights = [], [], []
+    sources, neighbours, weights = [], [], []
+    number = number_rows(targets, len(count))
     for gap in range(1, settings.reach + 1):
         for direction, factor in ((1, 1.0), (-1, settings.backward)):
             if factor:
                 source, target = log.neighbours(events, gap * direction)
+                if targets is not None:
+                    counted = number[log.item[target]] >= 0
+                    source, target = source[counted], target[counted]
                 decay = factor * gap**-settings.gap_decay
                 sources.append(log.item[source] - part[0])
-                targets.append(log.item[target])
+                neighbours.append(number[log.item[target]])
                 weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
-    cells = (np.concatenate(sources), np.concatenate(targets))
-    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(count))).tocsr()
-    return keep_top(_normalise(table, part[0], count, settings), settings.top)
+    rows = np.arange(len(count)) if targets is None else targets
+    cells = (np.concatenate(sources), np.concatenate(neighbours))
+    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
+    return keep_top(_normalise(table, part[0], rows, count, settings), settings.top)
 
 
-def _normalise(table: Sparse, first: int, count: Int64s, settings: CountSettings) -> Sparse:
+def _normalise(table: Sparse, first: int, targets: Int64s, count: Int64s, settings: CountSettings) -> Sparse:
     """Without pairs of an ad with itself, divided by the events of both ends, made concave."""
     source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
-    target = table.indices
-    events = np.maximum(count, 1).astype(np.float64)
-    weight = table.data * events[source] ** -settings.source_power * events[target] ** -settings.target_power
+    target = targets[table.indices]
+    power = np.maximum(count, 1.0)
+    weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
     table.data = np.where(source == target, 0.0, weight**settings.concavity).astype(np.float32)
     table.eliminate_zeros()
     return table
@@ -142,9 +200,10 @@ def keep_top(table: Sparse, top: int) -> Sparse:
 
 
 def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
-    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns].
+    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; 0
+    for ads that are no targets, but for what they share with those that are.
 
-    With ``from_attributes`` a query takes 4 bytes a row of the catalogue on the way, else 12 a neighbour.
+    With ``from_attributes`` a query takes 4 bytes a target on the way, else 12 a neighbour.
     """
     settings = model.settings
     rows = model.neighbours.shape[0]
@@ -153,4 +212,4 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
     if model.by_value is not None:  # nearly every ad gets something: dense is faster from here on
         scores = scores.toarray()
         scores += np.float32(settings.from_attributes) * ((seen @ model.attributes) @ model.by_value).toarray()
-    return smooth_scores(scores, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns)

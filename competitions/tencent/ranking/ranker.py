@@ -4,9 +4,11 @@ The network goes from the features of a pair to a score, by the softmax over a q
 layer it is the conditional logit (McFadden 1974); one layer lets features act together.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,8 +27,10 @@ from competitions.tencent.ranking.top_k import FoldAnswers, TopK
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 
+T = TypeVar("T")
+
 BLOCK = 32  # queries whose features are held at once
-PART = 100_000  # queries
+PART = 50_000  # queries
 WAYS = ("ranker", "first search")  # to answer, the submitted one first
 CLIP = 8.0  # standard deviations
 MEASURED = 64  # queries whose features are read at once
@@ -116,24 +120,43 @@ def fit_ranker(lists: LabelledLists, settings: FitSettings, seed: int) -> Ranker
     return Ranker(lists.names, centre, scale, weights, settings.hidden, tuple(losses))
 
 
-def list_candidates(inputs: FoldInputs, at: int, settings: FeatureSettings) -> LabelledLists | None:
+def each_block(work: Callable[[Int64s], T], queries: int, label: str) -> Iterator[T]:
+    """What ``work`` makes of each block of queries, in their order; as many blocks side by side as torch has threads.
+
+    Each block then has one thread: numpy, whose part is the larger, has no more, and what a block gives must not depend
+    on how many there are. Both let others work during their loops.
+    """
+    workers = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from track(pool.map(work, blocks(queries, BLOCK)), label, -(-queries // BLOCK))
+    finally:
+        torch.set_num_threads(workers)
+
+
+def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLists | None:
     """The lists of an earlier fold's queries whose target was retrieved; None where none was."""
-    fold = inputs.earlier[at]
-    context = build_context(inputs, fold, inputs.forecasts[at], settings)
-    features, targets = [], []
-    names: tuple[str, ...] = ()
+    fold = inputs.fold
+    context = build_context(inputs, settings)
     target = target_columns(fold)
-    for block in track(list(blocks(len(fold.users), BLOCK)), "describing candidates"):
-        pairs = retrieve(context, block)
-        block_features, names = pair_features(context, pairs)
-        hit = find_hits(pairs, target[block])
-        # A query whose target is not in its list has no positive: the softmax over the list would learn nothing.
-        retrieved = hit.any(1)
-        features.append(block_features[retrieved])
-        targets.append(hit.argmax(1)[retrieved])
-    if not sum(map(len, targets)):
+    parts = list(
+        each_block(lambda rows: list_block(context, rows, target[rows]), len(fold.users), "describing candidates")
+    )
+    if not sum(len(part.target) for part in parts):
         return None
-    return LabelledLists(np.concatenate(features), np.concatenate(targets), names)
+    features, targets = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "target"))
+    return LabelledLists(features, targets, parts[0].names)
+
+
+def list_block(context: FoldContext, rows: Int64s, target: Int64s) -> LabelledLists:
+    """The lists of some queries with this ``target`` [queries], a candidate or -1, without those that have it not."""
+    pairs = retrieve(context, rows)
+    features, names = pair_features(context, pairs)
+    hit = find_hits(pairs, target)
+    # A query whose target is not in its list has no positive: the softmax over the list would learn nothing.
+    retrieved = hit.any(1)
+    return LabelledLists(features[retrieved], hit.argmax(1)[retrieved], names)
 
 
 def find_hits(pairs: Pairs, target: Int64s) -> Bools:
@@ -168,21 +191,39 @@ def count_parts(fold: Fold) -> int:
 
 
 def answer(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> FoldAnswers:
-    """The ten best candidates of one part's queries; features are held for one block of queries at a time."""
-    fold = inputs.fold
-    context = build_context(inputs, fold, inputs.forecasts[-1], settings)
-    start, stop = part * PART, min((part + 1) * PART, len(fold.users))
-    ranked, retrieved = TopK.empty(stop - start, TOP), TopK.empty(stop - start, TOP)
-    target = None if fold.target is None else target_columns(fold)
-    rank = np.zeros(stop - start, np.int64)
-    for rows in track(list(blocks(stop - start, BLOCK)), "ranking"):
-        pairs = retrieve(context, rows + start)
+    """The ten best candidates of one part's queries."""
+    fold = take_queries(inputs.fold, slice(part * PART, (part + 1) * PART))
+    context = build_context(dataclasses.replace(inputs, fold=fold), settings)
+    return answer_queries(context, ranker, None if fold.target is None else target_columns(fold))
+
+
+def answer_queries(context: FoldContext, ranker: Ranker, target: Int64s | None) -> FoldAnswers:
+    """The ten best candidates of the queries of ``context``, of ``target`` [queries], a candidate or -1; None: of one
+    that nobody knows. Features are held for one block of queries at a time.
+    """
+    queries = len(context.queries)
+    ranked, retrieved = TopK.empty(queries, TOP), TopK.empty(queries, TOP)
+    rank = np.zeros(queries, np.int64)
+
+    def answer_block(rows: Int64s) -> None:
+        pairs = retrieve(context, rows)
         retrieved.put(rows, pairs.candidate, pairs.scores)
         ranked.put(rows, pairs.candidate, score_pairs(ranker, context, pairs))
         if target is not None:
-            hit = find_hits(pairs, target[rows + start])
+            hit = find_hits(pairs, target[rows])
             rank[rows] = np.where(hit.any(1), hit.argmax(1) + 1, 0)
+
+    for _ in each_block(answer_block, queries, "ranking"):
+        pass
     return FoldAnswers(dict(zip(WAYS, (ranked, retrieved), strict=True)), None if target is None else rank)
+
+
+def take_queries(fold: Fold, rows: slice | Int64s) -> Fold:
+    """The fold with these of its queries alone: what is found of each query is found of these."""
+    names = ("users", "query_ends", "condition", "target", "unseen", "target_action")
+    given = {name: getattr(fold, name) for name in names}
+    own: dict[str, Any] = {name: None if column is None else column[rows] for name, column in given.items()}
+    return dataclasses.replace(fold, **own)
 
 
 def score_pairs(ranker: Ranker, context: FoldContext, pairs: Pairs) -> Floats:

@@ -3,17 +3,21 @@
 At every position of every history, S is the past (each ad before it) and T the future (each ad behind it), weighted by
 their distance. B minimises |T - S B|^2 + ridge * tr(B' K^-1 B), which gives B = (S'S + ridge K^-1)^-1 S'T: the model
 SLIT of Choi et al. 2021, "Session-aware linear item-item models for session-based recommendation", with a prior of our
-own: K = I + prior * A A' over the ads' attributes A correlates the coefficients of ads that share attributes, so that a
-rare ad in the history counts as its like do. K = I is the plain ridge regression.
+own: K = I + W W', W = prior^1/2 * A of the ads' attributes A, correlates the coefficients of ads that share attributes,
+so that a rare ad in the history counts as its like do. K = I is the plain ridge regression.
 
-S and T, with one row for each position, are never built: pairs of events give S'S and S'T directly.
+S and T, with one row for each position, are never built: pairs of events give S'S and S'T directly. Nor is a system of
+the whole catalogue solved. Where ads (z) have no events, S has no columns of theirs; their coefficients follow exactly
+from those of the others (a): B_z = K_za K_aa^-1 B_a = W_z (I + W_a'W_a)^-1 W_a' B_a, by Woodbury's identity. S'T is
+sparse (half a percent of Amazon Beauty's cells), so that the inverse times S'T is cheaper, in N^3 steps by Cholesky's
+factor, than solving for all right sides, in 2.3 N^3.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import lapack
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
@@ -24,11 +28,17 @@ from competitions.tencent.ranking.sparse_history import (
     Log,
     Sparse,
     flatten_log,
+    number_items,
+    number_rows,
+    pick_columns,
     weight_histories,
 )
 from competitions.tencent.sequences import Histories
 
 MOST_ITEMS = 20_000  # a matrix of items x items is inverted
+MOST_VALUES = 4_000  # of attributes that correlate coefficients: a matrix of values x values is inverted as well
+BLOCK = 64  # rows of a product with S'T at a time, which stay in the processor's cache
+TILE = 2048  # rows and columns of a dense matrix at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,36 +61,66 @@ class RegressionSettings:
 
 @dataclass(frozen=True)
 class Regression:
-    """``coefficients`` float32 [rows, rows]: what an ad (row) in the past adds to the score of another (column)."""
+    """What an ad in the past adds to the score of another.
 
+    ``kept`` int64 [n]: the rows of the catalogue that have coefficients, ascending; ``targets`` [m]: those of them that
+    are scored. ``coefficients`` float32 [n, m]: of a kept ad for a target. ``by_value`` float32 [values, m]: of an ad
+    that is not kept, by what it has in these columns ``values`` of ``attributes`` [rows of the catalogue, all values].
+    """
+
+    kept: Int64s
+    targets: Int64s
     coefficients: Floats
+    values: Int64s
+    by_value: Floats
     attributes: Sparse
     settings: RegressionSettings
 
 
 def fit_regression(
-    histories: Histories, catalogue: Catalogue, attributes: Sparse, settings: RegressionSettings
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: RegressionSettings,
+    most_items: int = MOST_ITEMS,
+    targets: Int64s | None = None,
 ) -> Regression:
-    """Solve for the coefficients. With N rows: three matrices of 4 N^2 bytes at once, and about 2.3 N^3 steps.
+    """Solve for the coefficients among the ``most_items`` ads whose events weigh most.
 
-    Refuses a catalogue of more than ``MOST_ITEMS`` (``UserError``).
+    The log is taken without the events of the others: these count, and are scored, by their attributes alone. Of
+    ``targets`` (rows of the catalogue in any order, None for all) the coefficients are kept. With n ads: 4 n^2 bytes
+    beside the log and the result, and n^3 steps. Raises ``UserError`` where float32 has no solution.
     """
-    rows = len(catalogue.oid)
-    if rows > MOST_ITEMS:
-        raise UserError(
-            f"The regression inverts a matrix of items x items; the catalogue has {rows:,} rows, more than"
-            f" {MOST_ITEMS:,}: leave linear out of ranker.channels."
-        )
     log = flatten_log(histories, settings.weights)
-    past, future = multiply_positions(log, rows, settings)
-    system = np.asfortranarray(past.toarray())
-    _add_prior(system, attributes, settings)
-    try:
-        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError as error:
-        raise UserError("The regression has no solution in float32: leave linear out of ranker.channels.") from error
-    solved = cho_solve(factor, future.toarray(order="F"), overwrite_b=True, check_finite=False)
-    return Regression(np.ascontiguousarray(solved), attributes, settings)
+    kept = choose_items(log, len(catalogue.oid), most_items)
+    log = number_items(log, number_rows(kept, len(catalogue.oid)))
+    values = _choose_values(attributes[kept], settings)
+    shared = attributes[kept][:, values] * np.float32(settings.prior**0.5)
+    inner = np.linalg.inv(np.eye(len(values)) + (shared.T @ shared).toarray()).astype(np.float32)
+
+    past, follows = multiply_positions(log, len(kept), settings)
+    system = past.toarray(order="F")
+    _add_prior(system, shared, inner, settings.ridge)
+    scored = np.arange(len(kept)) if targets is None else np.flatnonzero(np.isin(kept, targets))
+    coefficients = _multiply_in_place(invert(system), sp.csr_array(follows[:, scored]))
+    by_value = np.float32(settings.prior**0.5) * (inner @ (shared.T @ coefficients))
+    return Regression(kept, kept[scored], coefficients, values, by_value, attributes, settings)
+
+
+def choose_items(log: Log, rows: int, most: int) -> Int64s:
+    """The rows of the catalogue with events, ascending; of more than ``most`` those whose events weigh most."""
+    weight = np.bincount(log.item, log.weight, minlength=rows)
+    heaviest = np.argsort(-weight, kind="stable")[:most]  # of equals the first rows
+    return np.sort(heaviest[weight[heaviest] > 0])
+
+
+def _choose_values(attributes: Sparse, settings: RegressionSettings) -> Int64s:
+    """The columns of the ``MOST_VALUES`` attributes that most of these ads have."""
+    if not settings.prior:
+        return np.empty(0, np.int64)
+    ads = np.bincount(attributes.indices, minlength=attributes.shape[1])
+    commonest = np.argsort(-ads, kind="stable")[:MOST_VALUES]
+    return np.sort(commonest[ads[commonest] > 0])
 
 
 def multiply_positions(log: Log, rows: int, settings: RegressionSettings) -> tuple[Sparse, Sparse]:
@@ -111,21 +151,57 @@ def _add_up(log: Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: in
     return sp.coo_array((weight.astype(np.float32), cells), (rows, rows)).tocsr()
 
 
-def _add_prior(system: Floats, attributes: Sparse, settings: RegressionSettings) -> None:
-    """Add ridge * K^-1 in place: by Woodbury's identity K^-1 = I - W (I + W'W)^-1 W', where K = I + W W'."""
+def _add_prior(system: Floats, shared: Sparse, inner: Floats, ridge: float) -> None:
+    """Add ridge * K^-1 in place: by Woodbury's identity K^-1 = I - W (I + W'W)^-1 W'.
+
+    ``shared``: W csr [n, values]; ``inner``: (I + W'W)^-1.
+    """
     diagonal = np.arange(len(system))
-    system[diagonal, diagonal] += np.float32(settings.ridge)
-    if not settings.prior or not attributes.shape[1]:
+    system[diagonal, diagonal] += np.float32(ridge)
+    if not shared.shape[1]:
         return
-    shared = attributes * np.float32(settings.prior**0.5)
-    inner = np.linalg.inv(np.eye(shared.shape[1]) + (shared.T @ shared).toarray()).astype(np.float32)
     half = shared @ inner
-    for start in range(0, len(system), 2048):  # in blocks: the product is as large as the system
-        system[:, start : start + 2048] -= np.float32(settings.ridge) * (shared @ half[start : start + 2048].T)
+    for start in range(0, len(system), TILE):  # in tiles: the product is as large as the system
+        system[:, start : start + TILE] -= np.float32(ridge) * (shared @ half[start : start + TILE].T)
+
+
+def invert(system: Floats) -> Floats:
+    """The inverse of a symmetric positive definite matrix in its own memory, float32, row by row.
+
+    ``system``: float32, column by column, of which the lower triangle is read; it is overwritten.
+    """
+    if not len(system):
+        return system.T
+    factor, failed = lapack.spotrf(system, lower=1, clean=0, overwrite_a=1)
+    inverse, singular = (factor, 1) if failed else lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed or singular:
+        raise UserError("The regression has no solution in float32: leave linear out of ranker.channels.")
+    rows: Floats = inverse.T  # what was the lower triangle of columns is the upper one of rows
+    for start in range(0, len(rows), TILE):
+        for left in range(0, start, TILE):
+            rows[start : start + TILE, left : left + TILE] = rows[left : left + TILE, start : start + TILE].T
+        corner = rows[start : start + TILE, start : start + TILE]
+        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+    return rows
+
+
+def _multiply_in_place(inverse: Floats, follows: Sparse) -> Floats:
+    """Their product [rows, columns of ``follows``]: a row of it needs, and replaces, the same row of the inverse."""
+    wide = follows.shape[1]
+    for start in range(0, len(inverse), BLOCK):
+        inverse[start : start + BLOCK, :wide] = inverse[start : start + BLOCK] @ follows
+    return inverse if wide == len(inverse) else inverse[:, :wide].copy()
 
 
 def score_regression(model: Regression, queries: Histories, columns: Int64s) -> Floats:
-    """Scores of the ads in these rows of the catalogue, float32 [queries, columns]."""
+    """Scores of the ads in these rows of the catalogue, float32 [queries, columns].
+
+    An ad that is no target has what its attributes give it, and 0 where scores do not spread.
+    """
     settings = model.settings
-    seen = weight_histories(queries, len(model.coefficients), settings.weights, settings.fade)
-    return smooth_scores(seen @ model.coefficients, model.attributes, settings.to_attributes, columns)
+    seen = weight_histories(queries, model.attributes.shape[0], settings.weights, settings.fade)
+    own, others = pick_columns(seen, model.kept)
+    scores = own @ model.coefficients
+    if others.nnz and len(model.values):
+        scores += pick_columns(others @ model.attributes, model.values)[0] @ model.by_value
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns)

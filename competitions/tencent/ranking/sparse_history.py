@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from competitions.tencent.corpus import Floats, Int8s, Int32s, Int64s
+from competitions.tencent.corpus import Bools, Floats, Int8s, Int32s, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
@@ -16,7 +16,10 @@ Sparse = Any  # scipy's csr_array: it has no type to be named
 
 @dataclass(frozen=True)
 class ActionWeights:
-    """What an event of each action counts; ``null``: where the host gave none."""
+    """What an event of each action counts; ``null``: where the host gave none.
+
+    Actions of weight 0 are left out before anything is counted: distances and ages are those of the other events.
+    """
 
     exposure: float
     click: float
@@ -25,6 +28,7 @@ class ActionWeights:
 
 
 RANKER_WEIGHTS = ActionWeights(exposure=0.2, click=1.0, conversion=1.0, null=0.2)
+CLICK_WEIGHTS = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,34 @@ def weight_actions(action: Int8s, weights: ActionWeights) -> Floats:
 
 
 def flatten_log(histories: Histories, weights: ActionWeights) -> Log:
-    """The events of these histories: 13 bytes each, and 8 while they are picked."""
+    """The events of these histories that weigh anything: 12 bytes each, and 24 of each event while they are picked."""
     events = histories.events()
-    lengths = histories.lengths
-    return Log(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.repeat(np.arange(len(histories), dtype=np.int32), lengths),
-        histories.sequences.item[events],
-        weight_actions(histories.sequences.action[events], weights),
-    )
+    owner = np.repeat(np.arange(len(histories), dtype=np.int32), histories.lengths)
+    weight = weight_actions(histories.sequences.action[events], weights)
+    if not weight.all():
+        events, owner, weight = events[weight > 0], owner[weight > 0], weight[weight > 0]
+    return Log(_offsets(owner, len(histories)), owner, histories.sequences.item[events], weight)
+
+
+def number_items(log: Log, number: Int32s) -> Log:
+    """The events alone whose item has a ``number`` [rows of the catalogue], which takes its stead; -1 is none."""
+    item = number[log.item]
+    known = item >= 0
+    owner = log.owner[known]
+    return Log(_offsets(owner, len(log.offsets) - 1), owner, item[known], log.weight[known])
+
+
+def number_rows(kept: Int64s | None, rows: int) -> Int32s:
+    """The index of each row of the catalogue in ``kept``, -1 where it is not among them; None for all."""
+    if kept is None:
+        return np.arange(rows, dtype=np.int32)
+    number = np.full(rows, -1, np.int32)
+    number[kept] = np.arange(len(kept))
+    return number
+
+
+def _offsets(owner: Int32s, histories: int) -> Int64s:
+    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=histories))])
 
 
 def count_neighbour_pairs(offsets: Int64s, reach: int) -> int:
@@ -83,18 +106,34 @@ def weight_histories(
 ) -> Sparse:
     """Each history as a row of weights over the catalogue, csr float32 [histories, rows].
 
-    Its ``last`` events (0 for all), the one with ``a`` events behind it at ``fade``^a times the weight of its action;
-    an ad that occurs several times gets the sum.
+    Its ``last`` events that weigh anything (0 for all), the one with ``a`` of them behind it at ``fade``^a times the
+    weight of its action; an ad that occurs several times gets the sum.
     """
-    kept = np.minimum(histories.lengths, last) if last else histories.lengths
-    offsets = np.concatenate([[0], np.cumsum(kept)])
-    age = np.repeat(offsets[1:], kept) - 1 - np.arange(offsets[-1])
-    events = np.repeat(histories.ends, kept) - 1 - age
-    sequences = histories.sequences
-    weight = fade**age * weight_actions(sequences.action[events], weights)
-    matrix = sp.csr_array((weight.astype(np.float32), sequences.item[events], offsets), (len(histories), rows))
+    log = flatten_log(histories, weights)
+    age = log.offsets[log.owner + 1] - 1 - np.arange(len(log.item))
+    weight = fade**age * log.weight
+    if last:
+        weight[age >= last] = 0.0
+    matrix = sp.csr_array((weight.astype(np.float32), log.item, log.offsets), (len(histories), rows))
     matrix.sum_duplicates()
+    matrix.eliminate_zeros()
     return matrix
+
+
+def pick_columns(matrix: Sparse, columns: Int64s) -> tuple[Sparse, Sparse]:
+    """These columns (ascending) of a csr matrix, numbered as they stand; and the matrix without them.
+
+    Costs what the matrix holds; scipy's own choice of columns costs its width as well.
+    """
+    number = np.searchsorted(columns, matrix.indices)
+    inside = number < len(columns)
+    inside[inside] = columns[number[inside]] == matrix.indices[inside]
+
+    def keep(entries: Bools, indices: Int64s, width: int) -> Sparse:
+        before = np.concatenate([[0], np.cumsum(entries)])
+        return sp.csr_array((matrix.data[entries], indices[entries], before[matrix.indptr]), (matrix.shape[0], width))
+
+    return keep(inside, number, len(columns)), keep(~inside, matrix.indices, matrix.shape[1])
 
 
 def split_by_cost(cost: Int64s, most: int) -> Iterator[tuple[int, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from common.day.serving.benchmark import answer_all, ignore
 from competitions.tencent import split
@@ -95,6 +96,24 @@ def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytes
     monkeypatch.setattr(ranking, "PART", 25)  # the last part is shorter
     assert ranking.count_parts(tried.inputs.fold) > 2
     assert answer_of_pipeline(tried) == whole
+
+
+def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
+    one, before = ranking.list_candidates(tried.inputs, 0, CONFIG.ranker.features), torch.get_num_threads()
+    alone = ranking.answer(tried.inputs, tried.ranker, CONFIG.ranker.features, 0)
+    torch.set_num_threads(3 - min(before, 2))
+    try:
+        two = ranking.list_candidates(tried.inputs, 0, CONFIG.ranker.features)
+        both = ranking.answer(tried.inputs, tried.ranker, CONFIG.ranker.features, 0)
+    finally:
+        torch.set_num_threads(before)
+    assert one is not None
+    assert two is not None
+    assert one.features.tobytes() == two.features.tobytes()
+    assert one.target.tolist() == two.target.tolist()
+    for way, top in alone.ways.items():
+        assert top.columns.tobytes() == both.ways[way].columns.tobytes()
+        assert top.scores.tobytes() == both.ways[way].scores.tobytes()
 
 
 def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:

@@ -9,10 +9,22 @@ import scipy.sparse as sp
 from common.engine.errors import UserError
 from competitions.tencent.ranking import counts as cooccurrence
 from competitions.tencent.ranking.attributes import attribute_matrix, smooth_scores
-from competitions.tencent.ranking.counts import Counts, CountSettings, fit_counts, keep_top, score_counts
+from competitions.tencent.ranking.counts import (
+    CLICK_COUNTS,
+    RANKER_COUNTS,
+    Counts,
+    CountSettings,
+    choose_counts,
+    fit_all_counts,
+    fit_counts,
+    keep_top,
+    score_counts,
+)
 from competitions.tencent.ranking.sparse_history import (
     ActionWeights,
     count_neighbour_pairs,
+    flatten_log,
+    pick_columns,
     split_by_cost,
     weight_histories,
 )
@@ -37,11 +49,11 @@ def count_by_loops(histories: Histories, settings: CountSettings, items: int) ->
     table, often = np.zeros((items + 1, items + 1)), np.zeros(items + 1)
     sequences = histories.sequences
     for user, end in zip(histories.users, histories.ends, strict=True):
-        events = range(sequences.offsets[user], end)
+        events = [at for at in range(sequences.offsets[user], end) if weight_of[int(sequences.action[at])]]
         for event in events:
             often[sequences.item[event]] += 1
-        for before, after in itertools.combinations(events, 2):
-            gap = after - before
+        for first, second in itertools.combinations(range(len(events)), 2):
+            before, after, gap = events[first], events[second], second - first
             if gap <= settings.reach:
                 one, other = sequences.item[before], sequences.item[after]
                 worth = gap**-settings.gap_decay
@@ -86,6 +98,51 @@ def test_nothing_behind_the_end_of_a_history_counts() -> None:
     )
 
 
+def test_targets_alone_are_counted() -> None:
+    catalogue, histories = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]}), draw_log(60, 6, seed=3)
+    attributes, columns = attribute_matrix(catalogue), np.arange(7)
+    settings = change(PLAIN_COUNTS, backward=0.3, source_power=0.4, target_power=0.2, from_attributes=1.0)
+    whole = score_counts(fit_counts(histories, catalogue, attributes, settings), histories, columns)
+    some = fit_counts(histories, catalogue, attributes, settings, targets=np.array([5, 2]))
+    np.testing.assert_array_equal(some.targets, [2, 5])
+    np.testing.assert_allclose(score_counts(some, histories, columns), whole * np.isin(columns, [2, 5]), rtol=1e-5)
+    np.testing.assert_allclose(
+        score_counts(some, histories, np.array([5, 1, 2])), whole[:, [5, 1, 2]] * [1, 0, 1], 1e-5
+    )
+
+
+def test_the_top_neighbours_are_those_among_the_targets() -> None:
+    histories = write_log([1, 2], [1, 2], [1, 3])
+    settings, catalogue = change(PLAIN_COUNTS, top=1), make_catalogue(6)
+    table = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings, targets=np.array([3, 4]))
+    np.testing.assert_array_equal(table.neighbours.toarray()[1], [1, 0])
+
+
+def test_tables_that_differ_in_the_query_share_one_count() -> None:
+    catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]})
+    attributes, histories = attribute_matrix(catalogue), draw_log(60, 6, seed=3)
+    settings = (
+        change(PLAIN_COUNTS, from_attributes=1.0, to_attributes=0.5),
+        PLAIN_COUNTS,
+        change(PLAIN_COUNTS, history=1, fade=0.5),
+        change(PLAIN_COUNTS, reach=1),
+    )
+    tables = fit_all_counts(histories, catalogue, attributes, settings)
+    assert len({id(table.neighbours) for table in tables}) == 2
+    for table, each in zip(tables, settings, strict=True):
+        alone = score_counts(fit_counts(histories, catalogue, attributes, each), histories, np.arange(7))
+        np.testing.assert_array_equal(score_counts(table, histories, np.arange(7)), alone)
+
+
+def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])  # 6 pairs, either way
+    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 12)
+    assert choose_counts(histories) == RANKER_COUNTS
+    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 11)
+    assert choose_counts(histories) == CLICK_COUNTS
+    np.testing.assert_array_equal(fit(histories, CLICK_COUNTS[0]).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
+
+
 def test_only_the_largest_neighbours_are_kept_and_the_first_of_equals() -> None:
     table = sp.csr_array(np.array([[0.0, 3, 1, 2], [1, 1, 1, 0], [0, 0, 0, 5]], np.float32))
     np.testing.assert_array_equal(keep_top(table, 2).toarray(), [[0, 3, 0, 2], [1, 1, 0, 0], [0, 0, 0, 5]])
@@ -106,6 +163,23 @@ def test_pairs_are_counted_without_making_them() -> None:
 
 def test_parts_cover_everything_once() -> None:
     assert list(split_by_cost(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
+
+
+def test_columns_are_picked_and_the_rest_is_left() -> None:
+    matrix = sp.csr_array(np.array([[1, 0, 2, 3], [0, 0, 0, 0], [0, 4, 0, 5]], np.float32))
+    picked, rest = pick_columns(matrix, np.array([1, 3]))
+    np.testing.assert_array_equal(picked.toarray(), [[0, 3], [0, 0], [4, 5]])
+    np.testing.assert_array_equal(rest.toarray(), [[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+def test_events_that_weigh_nothing_are_no_events() -> None:
+    clicks = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
+    histories = write_log([1, 2, 3, 1], [4], action=[[1, 0, -1, 2], [0]])
+    log = flatten_log(histories, clicks)
+    assert log.item.tolist() == [1, 1]
+    assert log.offsets.tolist() == [0, 2, 2]
+    weighed = weight_histories(histories, 5, clicks, fade=0.5)
+    np.testing.assert_array_equal(weighed.toarray(), [[0, 1.5, 0, 0, 0], [0, 0, 0, 0, 0]])
 
 
 def test_histories_fade_and_end_at_their_last_events() -> None:
@@ -150,5 +224,5 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     attributes = attribute_matrix(make_catalogue(4, {0: [1, 2, 1, 2], 1: [4, 0, 1, 4]}))
     columns = np.array([4, 1])
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
-    np.testing.assert_allclose(smooth_scores(scores, attributes, 0.3, columns), expected, rtol=1e-5)
-    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(scores, None, attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), None, attributes, 0.3, columns), expected, rtol=1e-5)

@@ -1,11 +1,27 @@
-"""The ranker learns what a planted column says, with and without a hidden layer, the same each time."""
+"""The ranker learns what a planted column says, with and without a hidden layer, the same each time; blocks of queries
+go side by side.
+"""
+
+import threading
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.ranking.ranker import LabelledLists, fit_ranker, measure_columns
+from competitions.tencent.corpus import Candidates
+from competitions.tencent.ids import Rows
+from competitions.tencent.ranking.ranker import (
+    BLOCK,
+    LabelledLists,
+    each_block,
+    fit_ranker,
+    measure_columns,
+    take_queries,
+)
+from competitions.tencent.split import Fold
 
 FIT = COMPETITION.load_config([]).ranker.fit
 RNG = np.random.default_rng(0)
@@ -56,3 +72,45 @@ def test_columns_are_measured_in_double_precision() -> None:
     centre, scale = measure_columns(column)
     assert centre[0] == pytest.approx(column.mean(dtype=np.float64), abs=4e-3)  # half of float32's step there
     assert scale[0] == pytest.approx(column.std(dtype=np.float64), rel=1e-4)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_as_many_blocks_go_side_by_side_as_torch_has_threads_each_with_one() -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def work(rows: np.ndarray) -> tuple[int, int]:
+        together.wait()  # passes when two blocks are in work at once, and breaks else
+        return int(rows[0]), torch.get_num_threads()
+
+    assert list(each_block(work, 3 * BLOCK + 1, "working")) == [(at * BLOCK, 1) for at in range(4)]
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_block_that_fails_ends_all_and_gives_the_threads_back() -> None:
+    def fail(rows: np.ndarray) -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(each_block(fail, 2 * BLOCK, "working"))
+    assert torch.get_num_threads() == 2
+
+
+def test_a_part_of_a_fold_has_its_own_queries_and_the_candidates_of_all() -> None:
+    numbers = np.arange(6)
+    whole = Fold(numbers, numbers + 10, numbers + 20, Candidates(Rows(numbers)), numbers + 30, None, None, None)
+    part = take_queries(whole, slice(4, 9))
+    assert part.users.tolist() == [14, 15]
+    assert part.query_ends.tolist() == [24, 25]
+    assert part.condition.tolist() == [34, 35]
+    assert part.target is None
+    assert part.train_ends is whole.train_ends
+    assert part.candidates is whole.candidates

@@ -12,7 +12,8 @@ from competitions.tencent.corpus import Candidates, Corpus, Embedding
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context, stack_content
-from competitions.tencent.ranking.retrieval import BETA, retrieve
+from competitions.tencent.ranking.kernel import BETA
+from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
