@@ -29,7 +29,7 @@ from competitions.tencent.ranking.histories import KINDS
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
-DIRECT_CODES = 5_000  # up to so many, a code is an index into the table of sums
+DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
 Columns = dict[str, Floats]
 
 
