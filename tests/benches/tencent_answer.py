@@ -18,11 +18,14 @@ from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking import kernel
+from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.pair_features import pair_features
 from competitions.tencent.ranking.ranker import BLOCK, Ranker, answer_queries, build
 from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
+from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.split import build_test_fold
 from tests.benches.side_by_side import Ready, main
 
@@ -46,16 +49,32 @@ def prepare(folder: Path, scale: float) -> str:
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
-    plan = Plan("click", False, "time", False, 1, ("content",), 600, ())
-    inputs = FoldInputs(corpus, [Embedding("81", vectors)], fold, [], [Forecast("")], plan)
+    statistics = measure_ads(corpus, fold.train_ends, False)
+    pool = make_pool(fold, statistics, [Forecast("")], 0, CONFIG.ranker.features.pool)
+    inputs = FoldInputs(
+        corpus=corpus,
+        contents=[prepare_content(Embedding("81", vectors))],
+        fold=fold,
+        statistics=statistics,
+        pool=pool,
+        tables=fit_tables(corpus, fold.train_ends, pool.rows, False, ()),
+        votes=even_votes(["81"], ("content",)),
+        plan=Plan("click", False, "time", False, 1, ("content",), 600, ()),
+    )
     (folder / "inputs.pickle").write_bytes(pickle.dumps(inputs, protocol=5))
     return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates.rows):,} candidates"
 
 
+def read(folder: Path) -> FoldInputs:
+    """What ``prepare`` wrote."""
+    inputs: FoldInputs = pickle.loads((folder / "inputs.pickle").read_bytes())
+    return inputs
+
+
 def make_context(folder: Path) -> FoldContext:
     """The users to answer, and what their candidates are found and described by."""
-    inputs: FoldInputs = pickle.loads((folder / "inputs.pickle").read_bytes())
-    context = build_context(inputs, inputs.fold, inputs.forecasts[-1], CONFIG.ranker.features)
+    inputs = read(folder)
+    context = build_context(inputs, CONFIG.ranker.features)
     answered = np.arange(min(ANSWERED, len(context.queries)))
     return context.with_queries(context.queries.take(answered), context.action[answered])
 
@@ -89,7 +108,7 @@ def multiply(folder: Path) -> Ready:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     events = CONFIG.ranker.features.search_events
-    candidates = torch.randn(CONFIG.ranker.features.pool, DIMENSIONS, generator=generator)
+    candidates = torch.randn(len(read(folder).pool.rows), DIMENSIONS, generator=generator)
     history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
     width = kernel.CACHED // len(history)
 
