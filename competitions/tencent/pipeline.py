@@ -23,6 +23,7 @@ from competitions.tencent.config import HostSettings, SplitSettings, TencentConf
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
+from competitions.tencent.promise import Movement, measure_movement
 from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.content import Content, prepare_content
 from competitions.tencent.ranking.context import FoldInputs
@@ -87,12 +88,15 @@ class RankedFold:
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out.
+    ``movement``: of a plain rule's Score from event to event, before the hold-out.
+    """
 
     config: TencentConfig
     ready: Prepared
     early: FoldResult
     measured: Result[dict[str, dict[str, Any]]]
+    movement: Result[Movement]
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,9 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on earlier cuts of the log, answer the held-out queries.
     early = answer_fold(ready, ready.valid, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    return Validated(config, ready, early, measured)
+    host, division = plan_host(config, ready.plan.value), plan_split(config, ready.plan.value)
+    movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
+    return Validated(config, ready, early, measured, movement)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:

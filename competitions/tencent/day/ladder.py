@@ -17,6 +17,7 @@ from competitions.tencent.lab.plain_rules import (
     POPULARITY,
     TRANSITIONS,
     answer_by_rule,
+    choose_embeddings,
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
@@ -56,7 +57,8 @@ def list_rules(ready: Prepared) -> dict[str, str]:
         del rules[LINEAR]  # it inverts a table of ads x ads
     if len(corpus.train.item) > MOST_EVENTS:
         del rules[ALS]  # hours on a laptop
-    return rules | (dict.fromkeys(CONTENT_RULES, families.RULE) if ready.embeddings.value else {})
+    content = [name for name in CONTENT_RULES if choose_embeddings(ready.embeddings.value, name)]
+    return rules | dict.fromkeys(content, families.RULE)
 
 
 def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:

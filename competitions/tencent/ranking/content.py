@@ -4,9 +4,12 @@ Embeddings come as their makers left them. Strangers have a cosine of .8 or more
 and some are thousands of numbers wide, which no laptop multiplies by a million histories.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from competitions.tencent.corpus import Embedding, Floats, Halves
 
@@ -51,3 +54,10 @@ def find_directions(centred: Floats) -> Floats:
     kept = np.argsort(-variance, kind="stable")[:WIDEST]
     kept = kept[variance[kept] > TINY * max(float(variance.max()), TINY)]
     return np.asarray(directions[:, kept] / np.sqrt(variance[kept]), np.float32)
+
+
+def map_tensor(vectors: npt.NDArray[np.floating]) -> torch.Tensor:
+    """The same memory as a tensor, of a file that is mapped as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a mapped array is read-only, and nothing here writes
+        return torch.from_numpy(vectors)

@@ -15,7 +15,7 @@ from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.content import Content
+from competitions.tencent.ranking.content import Content, map_tensor
 from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.histories import WeightedHistories
 from competitions.tencent.ranking.kernel import Quantized, prepare_search
@@ -116,7 +116,7 @@ def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
         seen=find_seen(queries, rows, len(inputs.pool.rate)),
         rate=inputs.pool.rate,
         contents=tuple(
-            search_content(each.name, torch.from_numpy(each.vectors), rows, votes.widths[each.name])
+            search_content(each.name, map_tensor(each.vectors), rows, votes.widths[each.name])
             for each in inputs.contents
             if each.name in votes.widths
         ),

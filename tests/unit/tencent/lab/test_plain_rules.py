@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
 from competitions.tencent.lab.plain_rules import (
     ALS,
     KERNEL,
+    LANGUAGE,
+    LANGUAGE_BETA,
     MEAN,
     NEAREST,
     POPULARITY,
+    choose_embeddings,
     fit_content_rule,
     fit_rule,
 )
@@ -65,6 +69,27 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     ]
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_language_model_speaks_for_itself() -> None:
+    picture, text = (
+        Embedding("emb_84_4096", np.zeros((1, 2), np.float16)),
+        Embedding("emb_82_384", np.zeros((1, 3), np.float16)),
+    )
+    assert choose_embeddings([picture, text], LANGUAGE) == [text]
+    assert choose_embeddings([picture, text], KERNEL) == [picture, text]
+
+
+def test_texts_are_compared_by_how_they_differ_from_the_mean() -> None:
+    """Two groups of ads that differ a little from one direction; the last user knows an ad of neither."""
+    mean, apart = np.array([3.0, 0.0]), np.array([[0, 0.5], [0, -0.5], [0, 0.5], [0, -0.5]])
+    vectors = np.concatenate([np.zeros((1, 2)), mean + apart, np.zeros((1, 2))]).astype(np.float32)
+    vectors[1:5] /= np.linalg.norm(vectors[1:5], axis=1, keepdims=True)
+    log = whole(make_sequences([(1, 1, 0)], [(2, 1, 0)], [(5, 1, 0)]))
+    scores = fit_content_rule(torch.from_numpy(vectors), log, np.array([3, 4, 5]), LANGUAGE)(log)
+    near, none, opposite = (math.log(60 * math.exp(LANGUAGE_BETA * (cosine - 1))) for cosine in (1, 0, -1))
+    expected = np.array([[near, opposite, none], [opposite, near, none], [none] * 3])
+    assert scores.numpy() == pytest.approx(expected, abs=1e-3)
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:
