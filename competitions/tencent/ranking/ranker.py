@@ -19,6 +19,7 @@ from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, Floats, Int64s
+from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, Pairs, build_context
 from competitions.tencent.ranking.pair_features import pair_features
@@ -72,7 +73,9 @@ class Ranker:
 
     def standardise(self, features: Floats) -> Tensor:
         """As the network takes them."""
-        return torch.from_numpy(np.clip((features - self.centre) / self.scale, -CLIP, CLIP).astype(np.float32))
+        scaled = features - self.centre
+        scaled /= self.scale
+        return torch.from_numpy(np.clip(scaled, -CLIP, CLIP, out=scaled))
 
 
 def build(columns: int, hidden: int) -> nn.Sequential:
@@ -207,7 +210,7 @@ def answer_queries(context: FoldContext, ranker: Ranker, target: Int64s | None) 
 
     def answer_block(rows: Int64s) -> None:
         pairs = retrieve(context, rows)
-        retrieved.put(rows, pairs.candidate, pairs.scores)
+        retrieved.put(rows, CandidateIndices(pairs.candidate[:, :TOP]), pairs.scores[:, :TOP])
         ranked.put(rows, pairs.candidate, score_pairs(ranker, context, pairs))
         if target is not None:
             hit = find_hits(pairs, target[rows])
