@@ -49,18 +49,13 @@ def prepare(folder: Path, scale: float) -> str:
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
-    statistics = measure_ads(corpus, fold.train_ends, False)
-    pool = make_pool(fold, statistics, [Forecast("")], 0, CONFIG.ranker.features.pool)
-    inputs = FoldInputs(
-        corpus=corpus,
-        contents=[prepare_content(Embedding("81", vectors))],
-        fold=fold,
-        statistics=statistics,
-        pool=pool,
-        tables=fit_tables(corpus, fold.train_ends, pool.rows, False, ()),
-        votes=even_votes(["81"], ("content",)),
-        plan=Plan("click", False, "time", False, 1, ("content",), 600, ()),
-    )
+    plan = Plan("click", False, "time", False, 1, ("content",), 600, ())
+    features = CONFIG.ranker.features
+    statistics = measure_ads(corpus, fold.train_ends, plan.times)
+    pool = make_pool(fold, statistics, [Forecast("")], 0, features.pool)
+    tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
+    contents, votes = [prepare_content(Embedding("81", vectors))], even_votes(["81"], plan.channels)
+    inputs = FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
     (folder / "inputs.pickle").write_bytes(pickle.dumps(inputs, protocol=5))
     return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates.rows):,} candidates"
 
