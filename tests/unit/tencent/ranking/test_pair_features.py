@@ -1,16 +1,14 @@
 """Features of pairs, as comparing every event with every candidate has them."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.ranking import pair_features
-from competitions.tencent.ranking.context import Pairs
+from competitions.tencent.ranking.context import Pairs, SearchedContent
 from competitions.tencent.ranking.histories import KINDS, WeightedHistories
-from competitions.tencent.ranking.pair_features import BETAS, DIRECT_CODES, share_values
+from competitions.tencent.ranking.pair_features import DIRECT_CODES, WIDTH_FACTORS, share_values
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -47,15 +45,15 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     past = WeightedHistories(item, mask, clicked, torch.from_numpy(weights), item[:, 0], last)
     ads = rng.integers(1, 30, (5, 9))
     nothing = np.zeros(5, np.int64)
-    pairs = Pairs(past, nothing, CandidateIndices(ads), CatalogueRows(ads), np.zeros((5, 9), np.float32), [])
-    columns = pair_features.content_columns(SimpleNamespace(content=content), pairs)  # type: ignore[arg-type]
+    pairs = Pairs(past, nothing, CandidateIndices(ads), CatalogueRows(ads), np.zeros((5, 9), np.float32), {})
+    columns = pair_features.compare_content(SearchedContent("81", content, content, 9.0), pairs)
 
     for query in range(5):
         cosine = (content[item[query]] @ content[ads[query]].T).numpy()
-        for beta in BETAS:
-            near = np.log(weights[query] @ np.exp(beta * (cosine - 1)) + 1e-6)
+        for factor in WIDTH_FACTORS:
+            near = np.log(weights[query] @ np.exp(9.0 * factor * (cosine - 1)) + 1e-6)
             for at, kind in enumerate(KINDS):
-                np.testing.assert_allclose(columns[f"content {beta:g} {kind}"][query], near[at], atol=1e-4)
+                np.testing.assert_allclose(columns[f"kernel {factor:.3g} {kind}"][query], near[at], atol=1e-4)
         for name, events in (("a click", clicked[query]), ("an event", mask[query])):
             largest = cosine[events].max(0, initial=-1.0)
             np.testing.assert_allclose(columns[f"cosine to {name}"][query], largest, atol=1e-6)
