@@ -78,6 +78,8 @@ class Keys:
             yield f"{type(value).__name__} {value!r}"
         elif isinstance(value, np.generic):
             yield f"{value.dtype} {value.item()!r}"
+        elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
+            yield f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif isinstance(value, functools.partial):
             yield from self._list_parts([value.func, value.args, value.keywords])
         elif callable(value):

@@ -3,6 +3,7 @@
 With it anyone can reproduce a figure on real data without the host's login.
 """
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,9 @@ def standin(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="tencent: a table of item<TAB>text, of which an encoder makes an embedding.")
+    ] = None,
     build: Build = BUILD,
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
@@ -33,8 +37,10 @@ def standin(
     public = find_room(name, "day.standin")
     if source is None:
         raise UserError(f"Say where the public data set lies, make standin-{name} FROM=DIR: {public.HINT}.")
+    if text is not None and "text" not in inspect.signature(public.convert).parameters:
+        raise UserError(f"The items of {name}'s public set take no texts: leave --text out.")
     folder = out or build / name / "standin"
-    dataset = public.convert(source, folder)
+    dataset = public.convert(source, folder, **({} if text is None else {"text": text}))
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
     settings = [word for setting in dataset.settings for word in ("--set", setting)]

@@ -23,13 +23,13 @@ class HostSettings(Settings, frozen=True):
     files are of round 1 or 2. ``actions``: whether each query says the action of its target; "auto": where
     user_action_type.json does.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
-    multimodal embeddings that are read where they are there, by number and width.
+    multimodal embeddings that are read: "all" that are there, or some by number and width.
     """
 
     target: Literal["auto", "click", "conversion", "conversion_or_click"]
     actions: Literal["auto"] | bool
     weights: tuple[NotNegative, NotNegative, NotNegative]
-    embeddings: tuple[str, ...]
+    embeddings: Literal["all"] | tuple[str, ...]
 
 
 class SplitSettings(Settings, frozen=True):
@@ -89,7 +89,7 @@ class RankerSettings(Settings, frozen=True):
     ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
     """
 
-    channels: Literal["auto"] | tuple[Literal["content", "counts", "linear"], ...]
+    channels: Literal["auto"] | tuple[Literal["content", "behaviour", "counts", "linear"], ...]
     list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings

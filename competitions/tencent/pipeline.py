@@ -8,12 +8,13 @@ hundred candidates, which a ranker orders. ``method = "network"`` has the sequen
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from common.engine.decisions import say_decisions
+from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
 from common.engine.run import Result, Run, bundle, collect
 from common.io.submission import Checked
@@ -22,11 +23,16 @@ from competitions.tencent.config import HostSettings, SplitSettings, TencentConf
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
+from competitions.tencent.promise import Movement, measure_movement
 from competitions.tencent.ranking import ranker as ranking
+from competitions.tencent.ranking.content import Content, prepare_content
 from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
 from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.top_k import FoldAnswers
+from competitions.tencent.ranking.vote_learning import learn_votes
+from competitions.tencent.ranking.votes import COUNTS, LINEAR, VECTORS, Votes, even_votes
 from competitions.tencent.split import Fold
 
 
@@ -36,6 +42,7 @@ class Prepared:
 
     corpus: Result[Corpus]
     embeddings: Result[list[Embedding]]
+    contents: Result[list[Content]]
     plan: Result[Plan]
     valid: Result[Fold]
     test: Result[Fold]
@@ -63,23 +70,33 @@ class FoldResult:
     answers: Result[FoldAnswers]
     ranked: "RankedFold | None" = None
 
+    @property
+    def votes(self) -> "Result[Votes] | None":
+        """Those of retrieval."""
+        return None if self.ranked is None else self.ranked.votes
+
 
 @dataclass(frozen=True)
 class RankedFold:
-    """The inputs of a fold that the ranker answered, and the ranker."""
+    """The inputs of a fold that the ranker answered, the ``earlier`` folds it is learned on, itself, the votes."""
 
     inputs: Result[FoldInputs]
+    earlier: Result[list[Fold]]
     ranker: Result[Ranker]
+    votes: Result[Votes]
 
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out.
+    ``movement``: of a plain rule's Score from event to event, before the hold-out.
+    """
 
     config: TencentConfig
     ready: Prepared
     early: FoldResult
     measured: Result[dict[str, dict[str, Any]]]
+    movement: Result[Movement]
 
 
 @dataclass(frozen=True)
@@ -98,7 +115,9 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on earlier cuts of the log, answer the held-out queries.
     early = answer_fold(ready, ready.valid, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    return Validated(config, ready, early, measured)
+    host, division = plan_host(config, ready.plan.value), plan_split(config, ready.plan.value)
+    movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
+    return Validated(config, ready, early, measured, movement)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
@@ -106,7 +125,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     validated = validate(files, config, run)
     ready = validated.ready
     # 4. Train again on everything, answer the organiser's queries.
-    final = answer_fold(ready, ready.test, config, run, "test")
+    final = answer_fold(ready, ready.test, config, run, "test", validated.early.votes)
     # 5. Write the three forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.answers, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
@@ -136,23 +155,28 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, division, config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
-    return Prepared(corpus, collect(embeddings), plan, valid, test)
+    contents = [step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()]
+    return Prepared(corpus, collect([*embeddings.values()]), collect(contents), plan, valid, test)
 
 
 def read_embeddings(
     files: RawFiles, corpus: Result[Corpus], config: TencentConfig, run: Run
-) -> list[Result[Embedding]]:
-    """The embeddings that ``host.embeddings`` names and that are there."""
-    names = {wanted: files.find_embedding(wanted) for wanted in config.host.embeddings}
-    for other in sorted(set(files.embeddings) - set(names.values())):
-        say(f"  {other} is among the files and not read: host.embeddings does not name it")
-    for wanted in (wanted for wanted, name in names.items() if name is None):
-        say(f"  {wanted} is not among the files: an ad's content is its features without it")
-    return [
-        run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
-        for name in names.values()
-        if name is not None
-    ]
+) -> dict[str, Result[Embedding]]:
+    """All embeddings that are there, or those that ``host.embeddings`` names, by name."""
+    wanted = config.host.embeddings
+    if isinstance(wanted, str):
+        names = sorted(files.embeddings)
+    else:
+        found = {name: files.find_embedding(name) for name in wanted}
+        for name in (name for name, there in found.items() if there is None):
+            say(f"  {name} is not among the files: an ad's content is what is there without it")
+        names = [there for there in found.values() if there is not None]
+        for other in sorted(set(files.embeddings) - set(names)):
+            say(f"  {other} is among the files and not read: host.embeddings does not name it")
+    return {
+        name: run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
+        for name in names
+    }
 
 
 def plan_host(config: TencentConfig, plan: Plan) -> HostSettings:
@@ -165,13 +189,17 @@ def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
     return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
 
 
-def answer_fold(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
-    """Train on what a fold shows, answer its queries: by the ranker, or by the one other method."""
+def answer_fold(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, votes: Result[Votes] | None = None
+) -> FoldResult:
+    """Train on what a fold shows, answer its queries: by the ranker, with ``votes`` where they are learned already, or
+    by the one other method.
+    """
     if config.method == "network":
         from competitions.tencent.lab.pipeline import answer_by_network  # lazily: torch modules nobody else needs
 
         return answer_by_network(ready, fold, config, run, name)
-    return rank(ready, fold, config, run, name)
+    return rank(ready, fold, config, run, name, votes)
 
 
 def forecast(
@@ -186,30 +214,75 @@ def forecast(
     return earlier, step(fit_forecasts, corpus, fold, earlier, times, horizon_h, trees, name=f"{name}.forecast")
 
 
-def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
-    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own."""
+def rank(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, votes: Result[Votes] | None = None
+) -> FoldResult:
+    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own.
+
+    ``votes``: those of the hold-out, None where they are to be learned.
+    """
     step, settings, seed = run.step, config.ranker, config.seed
     earlier, forecasts = forecast(ready, fold, config, run, name)
-    inputs = bundle(
-        FoldInputs,
-        corpus=ready.corpus,
-        embeddings=ready.embeddings,
-        fold=fold,
-        earlier=earlier,
-        forecasts=forecasts,
-        plan=ready.plan,
-    )
+    folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
+    opened = FoldOpener(ready, forecasts, config, run, name)
+    votes = votes or learn(opened, folds)
     lists = [
-        step(ranking.list_candidates, inputs, at, settings.features, name=f"{name}.describe{at}")
-        for at in range(len(earlier.value))
+        step(ranking.list_candidates, opened.open(each, at, votes), settings.features, name=f"{name}.describe{at}")
+        for at, each in enumerate(folds)
     ]
     ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    inputs = opened.open(fold, -1, votes)
     parts = [
         step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
         for part in range(ranking.count_parts(fold.value))
     ]
     answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return FoldResult(name, ranker, answers, RankedFold(inputs, ranker))
+    return FoldResult(name, ranker, answers, RankedFold(inputs, earlier, ranker, votes))
+
+
+@dataclass(frozen=True)
+class FoldOpener:
+    """Opens the folds that one ranker is about: fits the tables of each, forecasts its candidates."""
+
+    ready: Prepared
+    forecasts: Result[list[Forecast]]
+    config: TencentConfig
+    run: Run
+    name: str
+
+    def open(self, fold: Result[Fold], at: int, votes: Result[Votes]) -> Result[FoldInputs]:
+        """What a fold is answered from; ``at``: of the forecasts, -1 the last."""
+        ready, plan, label = self.ready, self.ready.plan.value, f"{self.name}.{{}}{at if at >= 0 else ''}"
+        # By the content of ``ends``: folds of the hold-out and of the test whose histories end alike share the tables.
+        ends, step, corpus = fold.value.train_ends, self.run.step, ready.corpus
+        statistics = step(measure_ads, corpus, ends, plan.times, name=label.format("ads"))
+        most = self.config.ranker.features.pool
+        pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label.format("pool"))
+        rows, chosen = pool.value.rows, [each for each in (VECTORS, COUNTS, LINEAR) if each in votes.value.channels]
+        tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name=label.format("tables"))
+        return bundle(
+            FoldInputs,
+            corpus=ready.corpus,
+            contents=ready.contents,
+            fold=fold,
+            statistics=statistics,
+            pool=pool,
+            tables=tables,
+            votes=votes,
+            plan=ready.plan,
+        )
+
+
+def learn(opened: FoldOpener, folds: Sequence[Result[Fold]]) -> Result[Votes]:
+    """The channels' votes by the latest earlier fold; even ones where there is none."""
+    run, config, plan = opened.run, opened.config, opened.ready.plan.value
+    names = [each.name for each in opened.ready.contents.value]
+    even = run.step(even_votes, names, plan.channels, name=f"{opened.name}.even_votes")
+    if not folds:
+        return even
+    inputs, kept = opened.open(folds[0], 0, even), config.ranker.channels != AUTO
+    features = config.ranker.features
+    return run.step(learn_votes, inputs, features, plan.channels, kept, config.seed, name=f"{opened.name}.votes")
 
 
 def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:

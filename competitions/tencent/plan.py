@@ -10,7 +10,6 @@ import numpy as np
 from common.engine.decisions import AUTO, Decision
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
 from competitions.tencent.io import schema
-from competitions.tencent.ranking.regression import MOST_ITEMS
 
 DAYS, STEPS = 4, 2
 SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few targets
@@ -116,14 +115,15 @@ def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
 
 
 def decide_channels(ads: int, embeddings: int, given: str | tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Content where there are embeddings, else counts, and the regression where a matrix of ads x ads can be solved."""
+    """All that the files allow: votes, learned on the log, settle how much each counts for, and which leave again."""
     if not isinstance(given, str):
         return tuple(given), "set"
-    if embeddings:
-        return ("content",), "there are embeddings"
-    if ads > MOST_ITEMS:
-        return ("counts",), f"no embeddings; {ads:,} ads are too many for the regression ({MOST_ITEMS:,})"
-    return ("counts", "linear"), f"no embeddings; {ads:,} ads"
+    some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads"
+    return (("content",) if embeddings else ()) + (
+        "behaviour",
+        "counts",
+        "linear",
+    ), f"{some}: all that they allow, to be voted on"
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:

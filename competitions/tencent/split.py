@@ -1,10 +1,11 @@
 """The hold-out that stands in for the answers nobody was given: what is hidden, the queries, the candidates.
 
 The organiser's target is the first ad clicked after a reference time, attributed to its exposure. Here the reference is
-a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are hidden, the target is the first
-click behind it, and the candidates are ads that were alive then, as many of them unseen before the cut as among the
-organiser's. In round 2 the target is the first conversion where there is one, else the first click; the query says
-which of the two where the files say it. Where times say nothing, each user's last event is the target.
+a cut that lies about ``valid_share`` of all clicks before the end, at the same time of day: events from the cut on are
+hidden, the target is the first click behind it, and the candidates are ads as alive then as the organiser's are at the
+end, as many of them unseen before the cut. In round 2 the target is the first conversion where there is one, else the
+first click; the query says which of the two where the files say it. Where times say nothing, each user's last event is
+the target.
 """
 
 import contextlib
@@ -15,11 +16,11 @@ import msgspec
 import numpy as np
 
 from common.engine.errors import UserError
+from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Bools, Candidates, Corpus, Int8s, Int64s, Sequences
-from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import Histories, usual_times
+from competitions.tencent.sequences import DAY_S, Histories, usual_times, whole
 
 HOUR_S = 3_600
 
@@ -96,8 +97,23 @@ def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, setti
     eligible = _eligible(train, host)
     if not eligible.any():
         raise UserError(f"No event of the sequences is a {_target_name(host)}: nothing can be held out for validation.")
-    cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
-    return _cut_fold(train, everything, candidates, cut, host, settings, rng)
+    cut = align_cut(whole(train), int(np.quantile(train.time[eligible], 1 - settings.valid_share)))
+    mix = measure_mix(candidates, whole(train))
+    return _cut_fold(train, everything, mix, cut, host, settings, rng)
+
+
+def align_cut(history: Histories, cut: int) -> int:
+    """The time nearest to ``cut`` that lies whole days before the end of these histories, where that is in their later
+    half; else ``cut``.
+
+    The host asks where the log ends, at midnight say, for the day that follows. Asked in the evening, what comes first
+    is an evening's click on an ad that has been running all day: of the hold-out's targets .235 were unseen, of the
+    truth's .33, and what is popular is another at every hour.
+    """
+    end, first = end_time(history), usual_times(history)[0]
+    days = round((end - cut) / DAY_S)
+    aligned = end - days * DAY_S
+    return aligned if days and aligned >= (first + end) // 2 else cut
 
 
 def earlier_folds(
@@ -118,13 +134,14 @@ def earlier_folds(
         return []
     now, first = end_time(history), usual_times(history)[0]
     step = min(round(settings.horizon_hours * HOUR_S), (now - first) // (2 * count))
+    mix = measure_mix(fold.candidates, history)  # not the host's, whose age only what lies behind the fold would tell
     for back in range(1, count + 1):
         rng = np.random.default_rng([seed, 11, back])
         with contextlib.suppress(EmptyFoldError):
             if settings.kind == "last":
                 folds.append(_last_event_fold(train, fold.train_ends, candidates, back, host, settings, rng))
             else:
-                folds.append(_cut_fold(train, fold.train_ends, candidates, now - back * step, host, settings, rng))
+                folds.append(_cut_fold(train, fold.train_ends, mix, now - back * step, host, settings, rng))
     return folds
 
 
@@ -134,7 +151,8 @@ def end_corpus(corpus: Corpus, fold: Fold) -> Corpus:
     events = history.events()
     offsets = np.concatenate([[0], np.cumsum(history.lengths)])
     ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
-    return dataclasses.replace(corpus, train=ended)
+    # The fold's candidates: at its end they are what the host's are at the end of the log.
+    return dataclasses.replace(corpus, train=ended, candidates=fold.candidates)
 
 
 class EmptyFoldError(UserError):
@@ -154,6 +172,11 @@ def _eligible(train: Sequences, host: HostSettings) -> Bools:
 
 def _target_name(host: HostSettings) -> str:
     return "conversion" if host.target == "conversion" else "click"
+
+
+def take_fold(folds: list[Fold], at: int) -> Fold:
+    """One of several, as a step of its own."""
+    return folds[at]
 
 
 def _last_event_fold(
@@ -189,7 +212,7 @@ def _last_event_fold(
 def _cut_fold(
     train: Sequences,
     visible: Int64s,
-    candidates: Candidates,
+    mix: CandidateMix,
     cut: int,
     host: HostSettings,
     settings: SplitSettings,
@@ -219,7 +242,8 @@ def _cut_fold(
             " and a history before it: set split.valid_share or split.horizon_hours higher."
         )
     event = event[chosen]
-    sampled = _sample_candidates(history, train.item[event].astype(np.int64), behind, candidates, settings, rng)
+    target, share, most = train.item[event].astype(np.int64), settings.unseen_share, settings.candidates
+    sampled = sample_candidates(history, target, behind, mix, share, most, rng)
     return _build_fold(history, history.take(user[chosen]), sampled, event, host)
 
 
@@ -254,35 +278,6 @@ def _drop_seen_targets(train: Sequences, user: Int64s, event: Int64s, ends: Int6
     known = np.zeros(len(user), bool)
     known[owner[train.item[history.events()] == train.item[event[owner]]]] = True
     return user[~known], event[~known]
-
-
-def _sample_candidates(
-    history: Histories,
-    target: Int64s,
-    behind: Bools,
-    candidates: Candidates,
-    settings: SplitSettings,
-    rng: np.random.Generator,
-) -> Candidates:
-    """The targets, and ads drawn evenly: seen before the cut, and first seen in the events ``behind`` it, in the set
-    share.
-    """
-    train = history.sequences
-    rows = int(max(train.item.max(initial=0), candidates.rows.values.max(initial=0))) + 1
-    before = np.zeros(rows, bool)
-    before[train.item[history.events()]] = True
-    after = np.zeros(rows, bool)
-    after[train.item[behind]] = True
-    chosen = np.unique(target)
-    unseen = np.setdiff1d(np.flatnonzero(after & ~before), chosen)
-    seen = np.setdiff1d(np.flatnonzero(before), chosen)
-    total = min(settings.candidates or len(candidates.rows), len(unseen) + len(seen) + len(chosen))
-    # Unseen targets are among the candidates already, and count towards the share.
-    fresh = round(total * settings.unseen_share) - int((~before[chosen]).sum())
-    fresh = min(max(fresh, 0), len(unseen))
-    rest = min(max(total - len(chosen) - fresh, 0), len(seen))
-    drawn = [chosen, rng.choice(unseen, fresh, replace=False), rng.choice(seen, rest, replace=False)]
-    return Candidates(Rows(rng.permutation(np.concatenate(drawn)).astype(np.int64)))
 
 
 def _sample(indices: Int64s, most: int, rng: np.random.Generator) -> Int64s:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("covisit",)
+BENCHES = ("covisit", "tencent_answer")
 
 if __name__ == "__main__":
     for bench in BENCHES:

@@ -29,7 +29,7 @@ from competitions.tencent.split import Fold
 T = TypeVar("T")
 DESCRIPTION = {
     "request": "what a user did -> ten candidates, seen ones left out",
-    "computed at export": "content vectors, forecast, statistics and lifts of all ads, tables of the first search",
+    "computed at export": "content vectors, forecast, statistics, lifts, tables and votes of the first search",
     "computed in the request": "the search over all candidates, the features of those found, their scores",
     "left out": "parsing, network; the tables stay those of the run until the next export",
     "half": "the ranker is the same, learned from whole lists",
@@ -45,7 +45,7 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
         raise UserError('The network is not served: leave out --set method="network".')
     prepared = pipeline.prepare(files, config, run)
     early = pipeline.rank(prepared, prepared.valid, config, run, "valid")
-    final = pipeline.rank(prepared, prepared.test, config, run, "test")
+    final = pipeline.rank(prepared, prepared.test, config, run, "test", early.votes)
     corpus, fold = prepared.corpus.value, prepared.test.value
     assert early.ranked is not None
     assert final.ranked is not None
@@ -71,8 +71,7 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
 
 def open_fold(result: RankedFold, config: TencentConfig) -> tuple[FoldContext, Ranker]:
     """A fold's context as its queries were answered, and its ranker."""
-    inputs = result.inputs.value
-    return build_context(inputs, inputs.fold, inputs.forecasts[-1], config.ranker.features), result.ranker.value
+    return build_context(result.inputs.value, config.ranker.features), result.ranker.value
 
 
 def list_variants(context: FoldContext) -> list[Variant]:
@@ -80,7 +79,7 @@ def list_variants(context: FoldContext) -> list[Variant]:
     fewer_bits = Variant("content in float16", "float16", blend="float16")
     return [
         Variant("ranker in float32", "whole", blend="float32"),
-        *([] if context.content is None else [fewer_bits]),
+        *([fewer_bits] if context.contents else []),
         Variant("lists of half the length", "half", share=0.5, blend="float32"),
     ]
 
@@ -90,24 +89,26 @@ def write_export(context: FoldContext, ranker: Ranker, variants: Sequence[Varian
     write_arrays(gather_fold(context, ranker), folder / service.FOLD)
     settings = service.Settings(
         features=context.settings,
+        votes=context.votes,
+        counts=tuple(table.settings for table in context.tables.counts),
         statistics=context.statistics.names,
         columns=ranker.names,
         hidden=ranker.hidden,
     )
     write_struct(settings, folder / service.SETTINGS)
     for variant in variants:
-        content, own = context.content, folder / variant.folder
-        length = max(1, round(variant.share * context.list_length))
-        bits = None if content is None else variant.blend
+        own, length = folder / variant.folder, max(1, round(variant.share * context.list_length))
+        bits = variant.blend if context.contents else None
         write_struct(service.VariantSettings(content=bits, list_length=length), own / service.VARIANT)
-        if content is not None:
-            write_array(content.numpy().astype(variant.blend), own / service.CONTENT)
+        for at, content in enumerate(context.contents):
+            write_array(content.vectors.numpy().astype(variant.blend), own / service.CONTENT.format(at=at))
 
 
 def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
     """A fold as arrays."""
-    catalogue, rates, regression = context.catalogue, context.action_rates, context.regression
-    attributes = [table.attributes for table in (*context.counts, regression) if table is not None]
+    catalogue, tables = context.catalogue, context.tables
+    rates, regression = tables.action_rates, tables.regression
+    attributes = [table.attributes for table in (*tables.counts, regression) if table is not None]
     return ServedFold(
         oid=catalogue.oid,
         features=catalogue.features,
@@ -118,14 +119,15 @@ def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
         rate=context.rate,
         statistics=context.statistics.own,
         events=context.statistics.events,
-        lifts=number(context.lifts),
+        lifts=number(tables.lifts),
         rates={} if rates is None else number([rates.own, *rates.values]),
-        counts=number([gather_sparse(table.neighbours) for table in context.counts]),
+        counts=number([gather_sparse(table.neighbours) for table in tables.counts]),
         by_value={
             name: gather_sparse(table.by_value)
-            for name, table in number(context.counts).items()
+            for name, table in number(tables.counts).items()
             if table.by_value is not None
         },
+        targets={name: table.targets for name, table in number(tables.counts).items() if table.targets is not None},
         attributes=number([gather_sparse(table) for table in attributes[:1]]),
         regression={} if regression is None else number([gather_regression(regression)]),
         centre=ranker.centre,

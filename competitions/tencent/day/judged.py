@@ -21,6 +21,7 @@ from competitions.tencent.day.permutation_importance import permute_columns
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
+from competitions.tencent.promise import promise
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -47,6 +48,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         tables=[
             ("Decided from the files", summary["plan"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
+            ("What the hold-out promises of the truth", [summary["cv"]["promise"]]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", training),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
@@ -84,11 +86,13 @@ def summarise(outcome: Validated) -> Row:
     best = next(iter(measured.values()))  # the way that is submitted
     valid, test = outcome.ready.valid.value, outcome.ready.test.value
     whole = outcome if isinstance(outcome, Outcome) else None
+    cv = {"score": best["score"], "error": best["score_error"], "users": best["users"]}
+    promised = promise(valid, early.answers.value.best, outcome.config.host, outcome.movement.value)
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "plan": list_decisions(outcome.ready.plan.value.decisions),
-        "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
+        "cv": {**cv, "promise": promised},
         "ways": measured,
         "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
         "training": {name: fit.fitted.value.summarise() for name, fit in fits.items()},
@@ -144,10 +148,9 @@ def explain(outcome: Outcome) -> Insight:
     ready, ranked, config = outcome.ready, outcome.early.ranked, outcome.config
     inputs = (ranked.inputs, ranked.ranker, config.ranker.features, config.seed) if ranked else ()
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
-    earlier = ranked.inputs.earlier if ranked else []
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, earlier)),
+        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[
             {"name": f"{config.method}, {fold}", "metric": "training loss", "values": [*values], "falls": True}
             for fold, values in losses.items()

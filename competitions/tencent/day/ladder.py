@@ -17,6 +17,7 @@ from competitions.tencent.lab.plain_rules import (
     POPULARITY,
     TRANSITIONS,
     answer_by_rule,
+    choose_embeddings,
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
@@ -38,7 +39,7 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     ready = prepare(files, config, run)
     ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
     for name, family in list_rules(ready).items():
-        needs = {f"embedding.{one}" for one in config.host.embeddings} if name in CONTENT_RULES else set()
+        needs = list_content_steps(run) if name in CONTENT_RULES else set()
         with ladder.rung(name, family, needs) as rung:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
@@ -49,6 +50,11 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     return ladder.write()
 
 
+def list_content_steps(run: Run) -> set[str]:
+    """The steps that read embeddings."""
+    return {record.name for record in run.timings if record.name.startswith("embedding.")}
+
+
 def list_rules(ready: Prepared) -> dict[str, str]:
     """The plain rules that these files allow, and the family of each."""
     rules, corpus = dict(PLAIN_RUNGS), ready.corpus.value
@@ -56,7 +62,8 @@ def list_rules(ready: Prepared) -> dict[str, str]:
         del rules[LINEAR]  # it inverts a table of ads x ads
     if len(corpus.train.item) > MOST_EVENTS:
         del rules[ALS]  # hours on a laptop
-    return rules | (dict.fromkeys(CONTENT_RULES, families.RULE) if ready.embeddings.value else {})
+    content = [name for name in CONTENT_RULES if choose_embeddings(ready.embeddings.value, name)]
+    return rules | dict.fromkeys(content, families.RULE)
 
 
 def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
@@ -78,7 +85,7 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     """
     run, step = ladder.run, f"ladder {name}"
     takes_content = load_network(config.network).model.embeddings
-    needs = {f"embedding.{one}" for one in config.host.embeddings} if takes_content else set()
+    needs = list_content_steps(run) if takes_content else set()
     with ladder.rung(name, families.SEQUENCE, needs) as rung:
         result = answer_fold(ready, ready.valid, config, run, step)
         scores = run.step(metrics.evaluate_ways, ready.valid, result.answers, config.host, name="measure").value

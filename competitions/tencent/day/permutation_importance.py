@@ -28,7 +28,7 @@ def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSetting
     """
     rng = np.random.default_rng([seed, 31])
     fold = sample_queries(inputs.fold, rng, MOST_QUERIES)
-    context = build_context(inputs, fold, inputs.forecasts[-1], settings)
+    context = build_context(replace(inputs, fold=fold), settings)
     target = target_columns(fold)
     parts: list[tuple[Floats, Floats, Bools]] = []
     for block in blocks(len(fold.users), BLOCK):

@@ -5,11 +5,10 @@ a request that is not the user's.
 """
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -23,18 +22,21 @@ from competitions.tencent.corpus import Catalogue, Floats, Int8s, Int32s, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.action_rates import ActionRates
-from competitions.tencent.ranking.context import FoldContext, gather_content
-from competitions.tencent.ranking.counts import RANKER_COUNTS, Counts
+from competitions.tencent.ranking.content import map_tensor
+from competitions.tencent.ranking.context import FoldContext, search_content
+from competitions.tencent.ranking.counts import Counts, CountSettings
 from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.lifts import Lift
 from competitions.tencent.ranking.ranker import BLOCK, Ranker, score_pairs
 from competitions.tencent.ranking.regression import Regression, RegressionSettings
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.sparse_history import Sparse
+from competitions.tencent.ranking.tables import HistoryTables
 from competitions.tencent.ranking.top_k import Seen, TopK
+from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, blocks
 
-SETTINGS, VARIANT, CONTENT = "settings.json", "variant.json", "content.npy"
+SETTINGS, VARIANT, CONTENT = "settings.json", "variant.json", "content-{at:02d}.npy"
 FOLD = "fold"
 
 
@@ -79,6 +81,7 @@ class ServedFold:
     rates: dict[str, Floats]
     counts: dict[str, SparseTable]
     by_value: dict[str, SparseTable]
+    targets: dict[str, Int64s]
     attributes: dict[str, SparseTable]
     regression: dict[str, RegressionTables]
     centre: Floats
@@ -87,9 +90,13 @@ class ServedFold:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What no array says: names of an ad's ``statistics``, ``columns`` of the ranker and its ``hidden`` units."""
+    """What no array says: names of an ad's ``statistics``, the ``votes`` of retrieval and the settings of its
+    ``counts``, ``columns`` of the ranker and its ``hidden`` units.
+    """
 
     features: FeatureSettings
+    votes: Votes
+    counts: tuple[CountSettings, ...]
     statistics: tuple[str, ...]
     columns: tuple[str, ...]
     hidden: int
@@ -135,8 +142,9 @@ class RankerService:
             read_struct(export / variant / VARIANT, VariantSettings),
         )
         fold = read_arrays(export / FOLD, ServedFold)
-        content = None if own.content is None else read_content(export / variant / CONTENT)
-        self.context = restore_context(fold, settings, content, own.list_length)
+        names = settings.votes.widths
+        contents = [read_content(export / variant / CONTENT.format(at=at)) for at in range(len(names))]
+        self.context = restore_context(fold, settings, dict(zip(names, contents, strict=True)), own.list_length)
         self.ranker = Ranker(settings.columns, fold.centre, fold.scale, fold.weights, settings.hidden, ())
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
@@ -179,20 +187,11 @@ def join_histories(requests: Sequence[Request]) -> Histories:
 
 
 def restore_context(
-    fold: ServedFold, settings: Settings, content: torch.Tensor | None, list_length: int
+    fold: ServedFold, settings: Settings, contents: dict[str, torch.Tensor], list_length: int
 ) -> FoldContext:
-    """The context of an export as ``build_context`` made it, without queries."""
+    """The context of an export as ``build_context`` made it, without queries. ``contents``: vectors by embedding."""
     rows = CatalogueRows(np.array(fold.rows))
     nothing = np.empty((len(fold.oid), 0), np.float32)  # the forecast alone, exported itself, takes values of features
-    rates = list(fold.rates.values())
-    # Counts and regression share one table of attributes.
-    attributes = next(map(restore_sparse, fold.attributes.values()), None)
-    by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
-    counts = zip(fold.counts.items(), RANKER_COUNTS, strict=False)
-    regression = [
-        Regression(**vars(table), attributes=attributes, settings=RegressionSettings())
-        for table in fold.regression.values()
-    ]
     return FoldContext(
         queries=join_histories([]),
         action=np.empty(0, np.int64),
@@ -200,18 +199,46 @@ def restore_context(
         rows=rows,
         seen=Seen(np.zeros(1, np.int64), np.empty(0, np.int64)),
         rate=fold.rate,
-        content=content,
-        pool_content=gather_content(content, rows),
-        counts=tuple(
-            Counts(restore_sparse(table), attributes, by_value.get(name), each) for (name, table), each in counts
+        contents=tuple(
+            search_content(name, vectors, rows, settings.votes.widths[name]) for name, vectors in contents.items()
         ),
-        regression=regression[0] if regression else None,
-        catalogue=Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist())),
         statistics=AdStatistics(settings.statistics, fold.statistics, nothing, fold.events),
-        lifts=list(fold.lifts.values()),
-        action_rates=ActionRates(rates[0], tuple(rates[1:])) if rates else None,
+        tables=restore_tables(fold, settings),
+        votes=settings.votes,
+        catalogue=Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist())),
         settings=settings.features,
         list_length=list_length,
+    )
+
+
+def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
+    """What was counted on the histories of the log."""
+    rates = list(fold.rates.values())
+    # Counts and regression share one table of attributes.
+    attributes = next(map(restore_sparse, fold.attributes.values()), None)
+    by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
+    counts = zip(fold.counts.items(), settings.counts, strict=True)
+    regression = [
+        Regression(
+            kept=table.kept,
+            targets=table.targets,
+            coefficients=table.coefficients,
+            values=table.values,
+            by_value=table.by_value,
+            attributes=attributes,
+            settings=RegressionSettings(),
+        )
+        for table in fold.regression.values()
+    ]
+    return HistoryTables(
+        lifts=list(fold.lifts.values()),
+        action_rates=ActionRates(rates[0], tuple(rates[1:])) if rates else None,
+        counts=tuple(
+            Counts(restore_sparse(table), attributes, by_value.get(name), each, fold.targets.get(name))
+            for (name, table), each in counts
+        ),
+        regression=regression[0] if regression else None,
+        vectors=None,  # among the contents
     )
 
 
@@ -220,8 +247,6 @@ def restore_sparse(table: SparseTable) -> Sparse:
     return sp.csr_array((table.data, table.indices, table.indptr), (len(table.indptr) - 1, table.columns))
 
 
-def read_content(path: Path) -> Any:
+def read_content(path: Path) -> torch.Tensor:
     """The content vectors, mapped."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the mapped array is read-only, and nothing here writes
-        return torch.from_numpy(np.asarray(read_array(path)))
+    return map_tensor(np.asarray(read_array(path)))

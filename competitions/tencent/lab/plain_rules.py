@@ -14,19 +14,23 @@ from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.context import stack_content
+from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.counts import WHOLE, fit_counts, score_counts
 from competitions.tencent.ranking.histories import RECENT, weigh_events
+from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import RegressionSettings, fit_regression, score_regression
-from competitions.tencent.ranking.retrieval import score_kernel
 from competitions.tencent.ranking.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
+from competitions.tencent.ranking.votes import DEFAULT_WIDTH
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import HOUR_S, Fold, end_time
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
 NEAREST, MEAN, KERNEL = "nearest by content", "mean content x faded popularity", "kernel x faded popularity"
-CONTENT_RULES = (NEAREST, MEAN, KERNEL)
+LANGUAGE = "language model: nearest by what the texts say"
+CONTENT_RULES = (LANGUAGE, NEAREST, MEAN, KERNEL)
+# Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
+TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
 COUNT_SETTINGS = replace(WHOLE, reach=20, top=1_000, from_attributes=0.0)
 TRANSITION_SETTINGS = replace(
@@ -44,6 +48,7 @@ FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 POPULAR_H = 72.0  # events of the last hours count
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
+LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
 MEAN_GAIN = 15.0  # of the cosine to that mean, beside the logarithm of an ad's events
 WINDOW_H, WINDOW_FLOOR = 12.0, 0.3
 FADE_H, FADE_FLOOR = 8.4, 0.2  # an event counts exp(-age / fade)
@@ -52,16 +57,27 @@ Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candid
 
 
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
-    """The answer of the rung of this ``name``. ``embeddings``: at least one for ``CONTENT_RULES``."""
+    """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
     queries, rows = fold.queries(corpus.train), fold.candidates.rows.values
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
-        content = stack_content(embeddings)
+        content = stack_content(choose_embeddings(embeddings, name))
         assert content is not None
         score = fit_content_rule(content, fold.history(corpus.train), rows, name)
     else:
         score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
     return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
+
+
+def stack_content(embeddings: Sequence[Embedding]) -> Tensor | None:
+    """All embeddings side by side, each of length 1, the whole of length 1; zero for an ad without any."""
+    parts = [torch.from_numpy(np.asarray(prepare_content(each).vectors, np.float32)) for each in embeddings]
+    return functional.normalize(torch.cat(parts, 1), dim=1) if parts else None
+
+
+def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedding]:
+    """Those that the content rule of this ``name`` goes by: a language model's alone, or all."""
+    return [one for one in embeddings if name != LANGUAGE or one.name.startswith(TEXT_EMBEDDINGS)]
 
 
 def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: int) -> Score:
@@ -86,6 +102,8 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
 
 def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: str) -> Score:
     """A rule on ``content`` float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+    if name == LANGUAGE:
+        return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda queries: score_mean(content, queries, rows)
     if name == MEAN:
@@ -109,13 +127,13 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
     return functional.normalize(mean, dim=1) @ content[torch.from_numpy(rows)].T
 
 
-def score_interests(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
+def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: float = DEFAULT_WIDTH) -> Tensor:
     """The kernel over the whole history, see ``score_kernel``, in blocks of queries."""
     parts, candidates = [], content[torch.from_numpy(rows)]
     for block in blocks(len(queries), BLOCK):
         past = weigh_events(queries.take(block), EVENTS)
         history = content[torch.from_numpy(past.item.reshape(-1))]
-        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates))
+        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates, beta))
     return torch.cat(parts)
 
 

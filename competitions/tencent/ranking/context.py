@@ -1,46 +1,55 @@
-"""What is known where a fold's history ends: its candidates, what is counted on the history, what is forecast.
+"""All that a fold's queries are answered from: its candidates, what is counted on its history, what is forecast.
 
-Built alike for the hold-out, for the organiser's queries and for the earlier folds that the ranker is trained on; each
-time from ``Fold.history`` alone, so that nothing behind a cut is reached.
+Built alike for the hold-out, for the organiser's queries and for the earlier folds that votes and ranker are learned
+on; each time from ``Fold.history`` alone, so that nothing behind a cut is reached.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Floats, Int64s
+from competitions.tencent.corpus import Catalogue, Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.action_rates import ActionRates, fit_action_rates
-from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.counts import RANKER_COUNTS, Counts, fit_counts
-from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
+from competitions.tencent.ranking.content import Content, map_tensor
+from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.histories import WeightedHistories
-from competitions.tencent.ranking.lifts import Lift, fit_lifts
-from competitions.tencent.ranking.regression import Regression, RegressionSettings, fit_regression
+from competitions.tencent.ranking.kernel import Quantized, prepare_search
+from competitions.tencent.ranking.tables import HistoryTables, Pool
 from competitions.tencent.ranking.top_k import Seen, find_seen
+from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
 
 @dataclass(frozen=True)
 class FoldInputs:
-    """What the steps of a fold read: the ``earlier`` folds to learn from, and ``forecasts``, one per earlier fold and,
-    last, the fold's own.
-    """
+    """What the steps of a fold read, its own or an earlier one's."""
 
     corpus: Corpus
-    embeddings: Sequence[Embedding]
+    contents: Sequence[Content]
     fold: Fold
-    earlier: Sequence[Fold]
-    forecasts: Sequence[Forecast]
+    statistics: AdStatistics
+    pool: Pool
+    tables: HistoryTables
+    votes: Votes
     plan: Plan
+
+
+@dataclass(frozen=True)
+class SearchedContent:
+    """An embedding of a fold. ``vectors`` float16 (in a service also float32) [rows of the catalogue, dimensions], of
+    length 1 or 0; ``pool`` [pool, dimensions] those of the pool, as the kernel takes them; its ``width``.
+    """
+
+    name: str
+    vectors: Tensor
+    pool: Tensor | Quantized
+    width: float
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,7 @@ class FoldContext:
 
     ``queries``, and the ``action`` int64 [queries] that the target of each will get. ``pool``: the candidates that are
     searched, the most promising by forecast, and the ``rows`` of these; ``seen``: by position in the pool. ``rate`` of
-    every row: the forecast. ``content`` float32 (in a service also float16) [rows of the catalogue, dimensions], of
-    length 1 or 0, ``pool_content`` float32 that of the pool; None without embeddings. ``counts`` and ``regression``:
-    for sets without embeddings, else () and None. ``action_rates``: None where queries say no action.
+    every row: the forecast.
     """
 
     queries: Histories
@@ -60,14 +67,11 @@ class FoldContext:
     rows: CatalogueRows
     seen: Seen
     rate: Floats
-    content: Tensor | None
-    pool_content: Tensor | None
-    counts: tuple[Counts, ...]
-    regression: Regression | None
-    catalogue: Catalogue
+    contents: tuple[SearchedContent, ...]
     statistics: AdStatistics
-    lifts: list[Lift]
-    action_rates: ActionRates | None
+    tables: HistoryTables
+    votes: Votes
+    catalogue: Catalogue
     settings: FeatureSettings
     list_length: int
 
@@ -96,66 +100,43 @@ class Pairs:
     candidate: CandidateIndices
     item: CatalogueRows
     scores: Floats
-    tables: Sequence[Floats]
+    tables: dict[str, Floats]
 
 
-def build_context(inputs: FoldInputs, fold: Fold, forecast: Forecast, settings: FeatureSettings) -> FoldContext:
-    """Fit on the history of ``fold``, the inputs' own or an earlier one, what needs no labels."""
-    corpus, plan = inputs.corpus, inputs.plan
-    history, catalogue = fold.history(corpus.train), corpus.catalogue
-    statistics = compute_statistics(history, catalogue, times=plan.times)
-    counts, regression = fit_tables(history, catalogue, plan.channels)
-    content = stack_content(inputs.embeddings) if "content" in plan.channels else None
-    rate = forecast.rate(statistics, fold.candidates.rows.values)
-    pool = choose_pool(rate[fold.candidates.rows.values], settings.pool)
-    rows = CatalogueRows(fold.candidates.rows.values[pool])
+def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
+    """Everything in its place; nothing is fitted here."""
+    corpus, fold, votes = inputs.corpus, inputs.fold, inputs.votes
+    pool, rows = inputs.pool.chosen, inputs.pool.rows
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     return FoldContext(
         queries=queries,
         action=fold.condition,
         pool=pool,
         rows=rows,
-        seen=find_seen(queries, rows, len(rate)),
-        rate=rate,
-        content=content,
-        # Side by side: gathering the rows anew would take as long as the rest of a request.
-        pool_content=gather_content(content, rows),
-        counts=counts,
-        regression=regression,
-        catalogue=catalogue,
-        statistics=statistics,
-        lifts=fit_lifts(history, catalogue),
-        action_rates=fit_action_rates(history, catalogue) if plan.actions else None,
+        seen=find_seen(queries, rows, len(inputs.pool.rate)),
+        rate=inputs.pool.rate,
+        contents=tuple(
+            search_content(each.name, map_tensor(each.vectors), rows, votes.widths[each.name])
+            for each in list_contents(inputs)
+            if each.name in votes.widths
+        ),
+        statistics=inputs.statistics,
+        tables=inputs.tables,
+        votes=votes,
+        catalogue=corpus.catalogue,
         settings=settings,
-        list_length=plan.list_length,
+        list_length=inputs.plan.list_length,
     )
 
 
-def choose_pool(rate: Floats, most: int) -> CandidateIndices:
-    """At most so many candidates, those of the highest forecast ``rate`` [candidates], in their order."""
-    if len(rate) <= most:
-        return CandidateIndices(np.arange(len(rate)))
-    return CandidateIndices(np.sort(np.argpartition(-rate, most)[:most]))
+def list_contents(inputs: FoldInputs) -> list[Content]:
+    """The embeddings of the files, and that of the log."""
+    learned = inputs.tables.vectors
+    return [*inputs.contents, *([] if learned is None else [learned])]
 
 
-def fit_tables(
-    history: Histories, catalogue: Catalogue, channels: Sequence[str]
-) -> tuple[tuple[Counts, ...], Regression | None]:
-    """Co-occurrence counts and the regression, for the ``channels`` that need them."""
-    attributes = attribute_matrix(catalogue)
-    counts = RANKER_COUNTS if "counts" in channels else ()
-    regression = None
-    if "linear" in channels:
-        regression = fit_regression(history, catalogue, attributes, RegressionSettings())
-    return tuple(fit_counts(history, catalogue, attributes, each) for each in counts), regression
-
-
-def stack_content(embeddings: Sequence[Embedding]) -> Tensor | None:
-    """All embeddings side by side, each of length 1, the whole of length 1; zero for an ad without any."""
-    parts = [functional.normalize(torch.from_numpy(np.array(each.vectors, np.float32)), dim=1) for each in embeddings]
-    return functional.normalize(torch.cat(parts, 1), dim=1) if parts else None
-
-
-def gather_content(content: Tensor | None, rows: CatalogueRows) -> Tensor | None:
-    """The vectors of these rows, float32."""
-    return None if content is None else content[torch.from_numpy(rows)].float()
+def search_content(name: str, vectors: Tensor, rows: CatalogueRows, width: float) -> SearchedContent:
+    """An embedding with the vectors of the pool side by side: gathering them anew would take as long as the rest of a
+    request.
+    """
+    return SearchedContent(name, vectors, prepare_search(vectors[torch.from_numpy(rows)].float()), width)

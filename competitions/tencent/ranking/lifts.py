@@ -1,14 +1,16 @@
 """Which feature value follows which: how much more often ads of one value are clicked next after ads of another."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from competitions.tencent.corpus import Bools, Catalogue, Floats, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Floats, Int32s, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
 SHRINK = 20.0  # pairs that are added as chance would have them
+DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of a query's pairs
 
 
 @dataclass(frozen=True)
@@ -24,33 +26,48 @@ class Lift:
     share: Floats
     known: Bools
 
+    @cached_property
+    def pairs(self) -> tuple[Int32s, Floats]:
+        """b of each pair, and log of P(b | a) / P(b): P(b | a) = (count + SHRINK x share) / (first + SHRINK)."""
+        before, after = np.divmod(self.keys, self.size)
+        share = self.share[after]
+        lift = np.log((self.counts + SHRINK * share) / (self.first[before] + SHRINK) / share)
+        return after.astype(np.int32), lift.astype(np.float32)
+
     def of(self, before: Int64s, after: Int64s) -> Floats:
         """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked:
         of that nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
         candidates].
-        """
-        seen = self.count(before.astype(np.int64), after.astype(np.int64))
-        share = self.share[after]
-        # SHRINK pairs more, as chance would have them: P = (seen + SHRINK x share) / (first + SHRINK).
-        lift = np.log((seen + SHRINK * share) / (self.first[before][:, None] + SHRINK) / share)
-        return np.where((before > 0)[:, None] & (after > 0) & self.known[after], lift, 0.0).astype(np.float32)
 
-    def count(self, before: Int64s, after: Int64s) -> Int64s:
-        """How often each pair was seen, int64 [queries, candidates]. Only the pairs that begin with ``before`` are
-        searched: they are few and lie side by side, where the keys of all pairs would not stay in the cache.
+        Only the pairs that begin with ``before`` are looked at: they are few and lie side by side, where the keys of
+        all would not stay in the cache. Few codes are indices into a table, among many a pair is searched.
         """
+        before = before.astype(np.int64)
         low = np.searchsorted(self.keys, before * self.size)
         length = np.searchsorted(self.keys, (before + 1) * self.size) - low
         row = np.repeat(np.arange(len(before)), length)
         begins = np.cumsum(length) - length
-        pairs = np.arange(len(row)) - begins[row] + low[row]
-        if not len(pairs):
-            return np.zeros(after.shape, np.int64)
-        # Of sorted pairs a x size + b those of one a lie side by side, sorted by b: numbered by query they stay sorted.
-        keys = row * self.size + self.keys[pairs] % self.size
-        wanted = np.arange(len(before))[:, None] * self.size + after
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[at] == wanted, self.counts[pairs][at], 0)
+        chosen = np.arange(len(row)) - begins[row] + low[row]
+        code, lift = (column[chosen] for column in self.pairs)
+        # What never followed: (0 + SHRINK x share) / (first + SHRINK) / share.
+        never = np.log(SHRINK / (self.first[before] + SHRINK)).astype(np.float32)[:, None]
+        if self.size <= DIRECT_CODES:
+            table = np.repeat(never, self.size, 1)
+            table[row, code] = lift
+            found = np.take_along_axis(table, after, 1)
+        else:
+            found = search_pairs(
+                row * self.size + code, lift, np.arange(len(before))[:, None] * self.size + after, never
+            )
+        return np.where((before > 0)[:, None] & self.known[after], found, np.float32(0.0))
+
+
+def search_pairs(keys: Int64s, values: Floats, wanted: Int64s, default: Floats) -> Floats:
+    """The values of the ``wanted`` among sorted ``keys``; the ``default``, of the same shape or a column, of others."""
+    if not len(keys):
+        return np.broadcast_to(default, wanted.shape)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], default)
 
 
 def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:

@@ -1,11 +1,11 @@
-"""Retrieval: the few hundred candidates of each query that plain rules put first.
+"""Retrieval: the few hundred candidates of each query that the channels put first, together.
 
-Two rules, each where its data are there. ``content``: the sum over the history of w exp(beta (cosine - 1)), of which an
-ad near any of the user's interests gets much (a mean of the history lies between them), times the ad's forecast.
-``counts`` and ``linear``: co-occurrence and the closed-form regression, for sets without embeddings.
+Every channel says of every candidate of the pool how much speaks for it, as a logarithm; the sum, each with its vote
+(``votes``), ranks them. ``content``, one an embedding: the sum over the history of w exp(width (cosine - 1)), of which
+an ad near any of the user's interests gets much (a mean of the history lies between them). ``counts``: co-occurrence,
+with the features of ads, without, and from the ad clicked last. ``linear``: the closed-form regression. The forecast
+speaks for what will be shown.
 """
-
-import math
 
 import numpy as np
 import torch
@@ -13,15 +13,15 @@ from torch import Tensor
 
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
-from competitions.tencent.ranking.context import FoldContext, Pairs
-from competitions.tencent.ranking.counts import score_counts
+from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
+from competitions.tencent.ranking.counts import CountSettings, score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
+from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import score_regression
+from competitions.tencent.ranking.votes import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS
 
-BETA = 12.0  # the width of the content rule's kernel
-FORECAST_POWER = 0.9
 TINY = 1e-9
-CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
+LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
 
 
 @torch.inference_mode()
@@ -29,20 +29,11 @@ def retrieve(context: FoldContext, block: Int64s) -> Pairs:
     """The best of the pool for consecutive queries. Seen ads have the score -inf."""
     queries = context.queries.take(block)
     history = weigh_events(queries, context.settings.history)
+    scores = score_tables(context, block)
     total = torch.zeros(len(block), len(context.rows))
-    if context.content is not None:
-        total += score_content(context, history)
-    tables = [score_counts(each, queries, context.rows) for each in context.counts]
+    for name, evidence in weigh_evidence(context, history, scores).items():
+        total += context.votes.weights[name] * evidence
     row, column = context.seen.of(block)
-    for at, scores in enumerate(tables):
-        scores[row, column] = 0.0
-        if at == 0:  # the other tables are columns of the ranker alone
-            total += torch.from_numpy(np.log(scores / (scores.mean(1, keepdims=True) + TINY) + 1e-2))
-    if context.regression is not None:
-        scores = score_regression(context.regression, queries, context.rows)
-        scores[row, column] = 0.0
-        total += torch.from_numpy(scores / (scores.std(1, keepdims=True) + TINY))
-        tables.append(scores)
     total[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
     best = total.topk(min(context.list_length, total.shape[1]), 1)
     position = PoolPositions(best.indices.numpy())
@@ -52,34 +43,55 @@ def retrieve(context: FoldContext, block: Int64s) -> Pairs:
         candidate=CandidateIndices(context.pool[position]),
         item=CatalogueRows(context.rows[position]),
         scores=best.values.numpy(),
-        tables=[summarise_scores(scores, position) for scores in tables],
+        tables={name: summarise_scores(each, position) for name, each in scores.items()},
     )
 
 
-def score_content(context: FoldContext, history: WeightedHistories) -> Tensor:
-    """The content rule: the kernel over the history, plus the forecast's logarithm; float32 [queries, pool]."""
-    assert context.content is not None
-    assert context.pool_content is not None
-    item, weights = heaviest_events(history, context.settings.search_events)
-    vectors = context.content[torch.from_numpy(item.reshape(-1))].float()
-    promising = FORECAST_POWER * torch.log(torch.from_numpy(context.rate[context.rows]) + 1e-3)
-    return score_kernel(vectors, weights, context.pool_content) + promising
+def score_tables(context: FoldContext, block: Int64s) -> dict[str, Floats]:
+    """The scores of the tables of counts and of the regression, float32 [queries, pool], 0 for seen ads."""
+    queries, tables = context.queries.take(block), context.tables
+    scores = {name_counts(table.settings): score_counts(table, queries, context.rows) for table in tables.counts}
+    if tables.regression is not None:
+        scores[LINEAR] = score_regression(tables.regression, queries, context.rows)
+    row, column = context.seen.of(block)
+    for each in scores.values():
+        each[row, column] = 0.0
+    return scores
 
 
-def score_kernel(history: Tensor, weights: Floats, candidates: Tensor, beta: float = BETA) -> Tensor:
-    """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
+def name_counts(settings: CountSettings) -> str:
+    """Of one of the tables."""
+    if settings.history:
+        return LAST_COUNTS
+    return FEATURE_COUNTS if settings.from_attributes else PLAIN_COUNTS
 
-    ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
-    ``weights`` [queries, events]: w.
+
+def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dict[str, Floats]) -> dict[str, Tensor]:
+    """What every channel with a vote says, float32 [queries, pool], or [pool] where it says the same to all queries;
+    ``scores``: those of ``score_tables``.
     """
-    total = torch.empty(len(weights), len(candidates))
-    # exp(beta (cosine - 1)) = exp(beta cosine) exp(-beta): beta goes into the history's vectors and the rest into the
-    # weights, so that no pass over events x candidates is spent on either.
-    history, summed = history * beta, (torch.from_numpy(weights) * math.exp(-beta)).unsqueeze(1)
-    for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
-        near = torch.mm(history, candidates[part : part + width].T).exp_()
-        total[:, part : part + width] = torch.bmm(summed, near.view(*weights.shape, -1)).squeeze(1)
-    return torch.log_(total.add_(1e-12))
+    evidence = {each.name: score_content(context, each, history) for each in context.contents}
+    for name, table in scores.items():
+        evidence[name] = torch.from_numpy(scale_scores(table) if name == LINEAR else take_logarithm(table))
+    evidence[FORECAST] = torch.log(torch.from_numpy(context.rate[context.rows]) + 1e-3)
+    return {name: each for name, each in evidence.items() if name in context.votes.weights}
+
+
+def take_logarithm(scores: Floats) -> Floats:
+    """Of scores [queries, pool] as multiples of the query's mean."""
+    return np.asarray(np.log(scores / (scores.mean(1, keepdims=True) + TINY) + LEAST))
+
+
+def scale_scores(scores: Floats) -> Floats:
+    """Scores [queries, pool] in standard deviations of the query's: those of a regression may be below 0."""
+    return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
+
+
+def score_content(context: FoldContext, content: SearchedContent, history: WeightedHistories) -> Tensor:
+    """The logarithm of the kernel over the history, float32 [queries, pool]."""
+    item, weights = heaviest_events(history, context.settings.search_events)
+    vectors = content.vectors[torch.from_numpy(item.reshape(-1))].float()
+    return score_kernel(vectors, weights, content.pool, content.width)
 
 
 def summarise_scores(scores: Floats, position: PoolPositions) -> Floats:

@@ -7,6 +7,11 @@ taste. Of what was shown but not clicked, nothing is kept; it depends on the int
 2. a topic by the reason (an advertiser has its own; where it runs no ad, the topic clicked last stands in);
 3. an ad that runs in the slot, by weight, of the topic or the advertiser.
 
+A click may have another reason before these six: people. ``OF_GROUP`` of ``People.share`` of the clicks fall on one of
+the favourites of the user's group, each alike, the rest of that share on the companion of the ad clicked last. Where
+that ad does not run, or was shown to the user before, one of the six takes its place. No acceptance is asked for, so
+that the share is the same at every scale.
+
 An ad shown so far to the user is drawn again. Reasons are other for a click (``CLICKED``) than for an ad that is just
 shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
 
@@ -25,13 +30,17 @@ import numpy as np
 
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import (
+    FAVOURITES,
     AdInventory,
+    People,
     advertiser_weights,
     draw_by_advertiser,
     draw_by_topic,
+    is_running,
 )
 from competitions.tencent.simulator.conversions import ConversionModel
 from competitions.tencent.simulator.topics import (
+    BANDS,
     TOPICS,
     Bools,
     Codes,
@@ -48,6 +57,8 @@ from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, V
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
+# Calibrated by what was earned on the host's log, see LOG.md.
+PEOPLE, OF_GROUP = 0.35, 0.60
 SHOWN_TRIES, CLICK_TRIES = 2, 12
 VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
@@ -74,7 +85,7 @@ class UserState:
 @dataclass(frozen=True)
 class Environment:
     """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: that
-    of the acceptance.
+    of the acceptance; ``people``: None in a world where content explains every click.
     """
 
     topics: Topics
@@ -82,6 +93,7 @@ class Environment:
     seed: int
     conversions: ConversionModel | None = None
     slope: float = ACCEPTANCE_SLOPE
+    people: People | None = None
 
 
 def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
@@ -186,6 +198,19 @@ def propose_ads(
     return ad
 
 
+def draw_people(env: Environment, users: Users, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
+    """The ad that each user clicks because of other people, -1 for none."""
+    count = len(slot)
+    if env.people is None:
+        return np.full(count, -1)
+    at, seat = rng.random(count), rng.integers(FAVOURITES, size=count)
+    favourite = env.people.favourites[slot // BANDS, users.group, seat].astype(np.int64)
+    companion = np.where(state.last >= 0, env.people.companion[state.last], -1)
+    share = env.people.share
+    ad = np.select([at < share * OF_GROUP, at < share], [favourite, companion], -1)
+    return np.where((ad >= 0) & is_running(env.inventory.ads, ad, slot), ad, -1)
+
+
 def preference_direction(env: Environment, taste: Singles, last: Ints) -> Singles:
     """The vector of each user's preference (users, dimensions)."""
     clicked = env.inventory.ads.delta[np.maximum(last, 0)] * (last >= 0)[:, None]
@@ -223,8 +248,8 @@ def _draw_accepted(
     rng: np.random.Generator,
 ) -> Ints:
     """An ad for each user: proposed until it is new to the user, and for a click accepted. The last try stands."""
-    ad = np.empty(len(slot), np.int64)
-    rows = np.arange(len(slot))
+    ad = draw_people(env, users, state, slot, rng) if is_click else np.full(len(slot), -1)
+    rows = np.flatnonzero((ad < 0) | (past == ad[:, None]).any(axis=1))
     for _ in range(CLICK_TRIES if is_click else SHOWN_TRIES):
         ad[rows] = propose_ads(env, take(state, rows), slot[rows], CLICKED if is_click else SHOWN, rng)
         rejected = (past[rows] == ad[rows, None]).any(axis=1)

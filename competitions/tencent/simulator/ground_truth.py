@@ -4,7 +4,7 @@ Candidates are drawn from the ads that run within the horizon, by weight, those 
 those never shown apart, so that the share of unseen ones is the release's. Between the reference time and the first
 click the state stays as it was; the click begins a visit. It is drawn like any click (``click_model``) at a band drawn
 from the day's distribution, and drawn anew as a whole until it is a candidate, not shown to the user before, and
-accepted.
+accepted; because of other people it is drawn once.
 
 Round 2's target is the first conversion within the horizon where there is one, else the first click. All that a user
 accepts within the horizon is drawn from the state at the reference time, each event for itself, and converts by
@@ -23,6 +23,7 @@ from competitions.tencent.simulator.click_model import (
     Environment,
     UserState,
     acceptance_probability,
+    draw_people,
     draw_visit_topic,
     preference_direction,
     propose_ads,
@@ -101,12 +102,13 @@ def _draw_clicked(
     rng: np.random.Generator,
 ) -> Ints:
     """An ad that each of ``rows`` (users, any of them several times) accepts within the horizon, -1 for none."""
-    clicked = np.full(len(rows), -1)
+    clicked = draw_people(env, take(users, rows), take(state, rows), _draw_slots(len(rows), rng), rng)
+    clicked[(clicked >= 0) & (~allowed[clicked] | (past[rows] == clicked[:, None]).any(axis=1))] = -1
     preference = preference_direction(env, users.taste, state.last)
-    pending = np.arange(len(rows))
+    pending = np.flatnonzero(clicked < 0)
     for _ in range(TRIES):
         row = rows[pending]
-        slot = NOW + np.searchsorted(np.cumsum(BAND_SHARE), rng.random(len(row)), side="right").clip(max=BANDS - 1)
+        slot = _draw_slots(len(row), rng)
         now = take(state, row)
         ad = propose_ads(env, replace(now, visit_topic=draw_visit_topic(env, now, slot, rng)), slot, CLICKED, rng)
         x = np.einsum("ij,ij->i", preference[row], env.inventory.ads.delta[ad])
@@ -117,3 +119,9 @@ def _draw_clicked(
         if not len(pending):
             break
     return clicked
+
+
+def _draw_slots(count: int, rng: np.random.Generator) -> Ints:
+    """Slots of the horizon, by the day's distribution."""
+    band = np.searchsorted(np.cumsum(BAND_SHARE), rng.random(count), side="right")
+    return np.asarray(NOW + band.clip(max=BANDS - 1))

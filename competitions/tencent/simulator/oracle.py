@@ -5,9 +5,11 @@ the probability, up to a factor a user,
 
     A_i * sum over bands b: share(b) * (P(topic of i | b) w_i(b) / W_topic(b) + P(its advertiser | b) w_i(b) / W_adv(b))
 
-over the candidates that the user was not shown before; A is ``click_model.acceptance_probability``. The ten largest are
-the answer. In round 2 the host says what each user will do: the probability is then times P(that action) of the user
-on candidate i (``conversions``), since a target that is a click says that the user did not convert.
+over the candidates that the user was not shown before; A is ``click_model.acceptance_probability``. Where people have a
+share, that of each favourite of the user's group and of the companion of the ad clicked last is theirs outright, if it
+is such a candidate, and the above has the rest. The ten largest are the answer. In round 2 the host says what each user
+will do: the probability is then times P(that action) of the user on candidate i (``conversions``), since a target that
+is a click says that the user did not convert.
 Score = 0.31 hit rate + 0.69 NDCG, NDCG = 1 / log2(rank + 1) within the ten, as the host has it; means are weighted by
 ``metrics.ACTION_WEIGHTS`` (all 1 in round 1).
 """
@@ -21,9 +23,10 @@ from scipy import sparse
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model
-from competitions.tencent.simulator.ad_inventory import ad_weights, advertiser_weights
+from competitions.tencent.simulator.ad_inventory import FAVOURITES, People, ad_weights, advertiser_weights, is_running
 from competitions.tencent.simulator.click_model import (
     CLICKED,
+    OF_GROUP,
     VISIT_TOPIC_FROM,
     Environment,
     UserState,
@@ -35,6 +38,7 @@ from competitions.tencent.simulator.ground_truth import Targets
 from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Bools, Codes, Floats, Ints, Singles
 from competitions.tencent.simulator.users import Users
 
+TINY = 1e-30
 CELLS = 4_000_000  # users times candidates that are weighed at once
 
 
@@ -110,7 +114,7 @@ def weigh_candidates(env: Environment, candidates: Ints) -> CandidateWeights:
 
 
 def click_probabilities(
-    env: Environment, weights: CandidateWeights, state: UserState, taste: Singles, past: Codes
+    env: Environment, weights: CandidateWeights, users: Users, state: UserState, past: Codes
 ) -> Singles:
     """The chance of each candidate to be clicked first, up to a factor a user (users, candidates)."""
     topic, by_owner = topic_probabilities(env, state)
@@ -122,12 +126,32 @@ def click_probabilities(
     index = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size) + low[row]
     column = weights.by_advertiser[index]
     chance[row, column] += (by_owner[row] * weights.owned[column]).sum(axis=1)
-    preference = preference_direction(env, taste, state.last)
+    preference = preference_direction(env, users.taste, state.last)
     chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T, env.slope)
     row, at = np.nonzero(past >= 0)  # what was shown is never the target
     column = weights.column[past[row, at]]
-    chance[row[column >= 0], column[column >= 0]] = 0.0
+    row, column = row[column >= 0], column[column >= 0]
+    chance[row, column] = 0.0
+    if env.people is not None:
+        liked = people_probabilities(env, env.people, weights, users, state)
+        liked[row, column] = 0.0
+        chance *= ((1.0 - liked.sum(axis=1)) / np.maximum(chance.sum(axis=1), TINY))[:, None]
+        chance += liked
     return np.asarray(chance)
+
+
+def people_probabilities(
+    env: Environment, people: People, weights: CandidateWeights, users: Users, state: UserState
+) -> Singles:
+    """P(clicked first because of other people), of each candidate that the user was not shown (users, candidates)."""
+    chance = np.zeros((len(state.last), len(weights.ads)), np.float32)
+    ad = np.column_stack([people.favourites[NOW // BANDS, users.group], people.companion[state.last]])
+    share = np.full(ad.shape, people.share * OF_GROUP / FAVOURITES)
+    share[:, -1] = np.where(state.last >= 0, people.share * (1.0 - OF_GROUP), 0.0)
+    share *= sum(BAND_SHARE[band] * is_running(env.inventory.ads, ad, NOW + band) for band in range(BANDS))
+    row, at = np.nonzero(weights.column[ad] >= 0)
+    np.add.at(chance, (row, weights.column[ad[row, at]]), share[row, at].astype(np.float32))
+    return chance
 
 
 def topic_probabilities(env: Environment, state: UserState) -> tuple[Floats, Floats]:
@@ -172,7 +196,8 @@ def rank_truths(
     discount = 1.0 / np.log2(np.arange(TOP) + 2.0)
     for start in range(0, len(users), step):
         block = slice(start, start + step)
-        chance = click_probabilities(env, weights, click_model.take(state, block), users.taste[block], past[block])
+        asked = click_model.take(users, block)
+        chance = click_probabilities(env, weights, asked, click_model.take(state, block), past[block])
         if env.conversions is not None:
             chance *= env.conversions.action_probability(users.willing[block], weights.ads, targets.action[block])
         column = weights.column[targets.ad[block]]

@@ -2,12 +2,15 @@
 
     python -m competitions simulate tencent --out build/tencent/simulated --scale 0.01 --seed 1
     python -m competitions simulate tencent --law round2 --scale 0.01
+    python -m competitions simulate tencent --law content --scale 0.01
 
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
 known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``), what they
-are shown and click (``click_model``). What each clicks first after the reference time is drawn from a model that the
-oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are
-simulated batch by batch.
+are shown and click (``click_model``). What no content explains is planted as well: groups of users click the same ads,
+and ads follow each other (``People``); ``people`` is the share of the clicks that have these reasons (0 under ``--law
+content``). What each clicks first after the reference time is drawn from a model that the oracle knows
+(``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are simulated batch by
+batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
 if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The
@@ -28,10 +31,10 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
 from competitions.tencent.simulator.ad_features import draw_ad_features
-from competitions.tencent.simulator.ad_inventory import build_inventory
+from competitions.tencent.simulator.ad_inventory import build_inventory, make_people
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
-from competitions.tencent.simulator.click_model import Environment, UserState, acceptance_slope, browse, take
+from competitions.tencent.simulator.click_model import PEOPLE, Environment, UserState, acceptance_slope, browse, take
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
@@ -52,7 +55,7 @@ from competitions.tencent.simulator.writer import (
 
 __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 
-VERSION = 2  # goes up when the same scale and seed give other files
+VERSION = 3  # goes up when the same scale and seed give other files
 LAYOUTS = ("release", "competition")
 WRITTEN = {
     *schema.RELEASE_FOLDERS.values(),
@@ -92,21 +95,29 @@ class SimulatedUsers:
     state: UserState
 
 
-def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
+def simulate(
+    folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1, people: float = PEOPLE
+) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
+    ``people``: the share of the clicks whose reasons are other people; 0 gives a world where content explains all.
+
     Both layouts of one scale and seed hold the same data; in round 2 but for the strangers, of whom the release layout
-    has none. Raises ``UserError`` for a scale, seed or layout out of range, and for a folder that holds other files or
-    cannot be written.
+    has none. Raises ``UserError`` for a scale, seed, layout or share out of range, and for a folder that holds other
+    files or cannot be written.
     """
     sizes = sizes_at_scale(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
     if layout not in LAYOUTS:
         raise UserError(f"There is no layout {layout!r}; say {' or '.join(LAYOUTS)}.")
+    if not 0.0 <= people < 1.0:
+        raise UserError(f"The share of clicks because of other people is {people}; give one from 0 to below 1.")
     with written_at_once(folder, WRITTEN) as partial:
-        rows, oracle_scores = _write_all(partial, sizes, scale, seed, layout, law)
+        env = make_environment(sizes, scale, seed, law, people)
+        rows, oracle_scores = _write_all(partial, env, sizes, layout)
         report = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
+        report["people"] = people
         if law is not Law.ROUND1:  # a report that names no law is of the default one, as those of before
             report["law"] = law
         report["horizon_hours"] = DAY // 3600
@@ -115,17 +126,21 @@ def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law
     return Simulation(folder, folder / TRUTH, scale, seed, layout, law, rows, oracle_scores)
 
 
-def _write_all(
-    folder: Path, sizes: Sizes, scale: float, seed: int, layout: str, law: Law
-) -> tuple[dict[str, int], Oracle]:
+def make_environment(sizes: Sizes, scale: float, seed: int, law: Law, people: float) -> Environment:
+    """Draw what all users have in common."""
     topics = make_topics(seed)
-    inventory = build_inventory(make_ads(topics, sizes, scale, seed))
-    conversions = make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None
-    env = Environment(topics, inventory, seed, conversions, acceptance_slope(scale))
+    ads = make_ads(topics, sizes, scale, seed)
+    conversions = make_conversions(ads, seed) if law is Law.ROUND2 else None
+    others = make_people(ads, sizes.groups, people, seed) if people else None
+    return Environment(topics, build_inventory(ads), seed, conversions, acceptance_slope(scale), others)
+
+
+def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tuple[dict[str, int], Oracle]:
+    seed, inventory, round_two = env.seed, env.inventory, env.conversions is not None
     starts = track(range(0, sizes.users, BATCH_USERS), "Simulating users")
     groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, groups = convert(env, groups)
-    strangers = round(STRANGERS * sizes.users) if law is Law.ROUND2 and layout == "competition" else 0
+    strangers = round(STRANGERS * sizes.users) if round_two and layout == "competition" else 0
     names = UserNames(name_users(sizes.users, seed), sizes.users - strangers)
     shown, strange = count_shown(groups, names, len(inventory.ads))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
@@ -133,7 +148,7 @@ def _write_all(
     with running("Scoring the oracle"):
         oracle_scores = score_oracle(env, groups, candidates, targets, shown)
     ads, known = list_ads(shown, np.union1d(candidates, np.flatnonzero(strange)), seed)
-    features = draw_ad_features(topics, inventory.ads, ads, seed)
+    features = draw_ad_features(env.topics, inventory.ads, ads, seed)
     numbers = number_ads(ads, known, candidates, features, len(inventory.ads), seed)
     with running("Writing the files"):
         write_files(folder, env, groups, numbers, shown, names, layout)
@@ -151,7 +166,7 @@ def _write_all(
         "unseen candidates": int((shown[candidates] == 0).sum()),
         "truth": truths,
     }
-    if law is Law.ROUND2:
+    if round_two:
         rows |= {"strangers": strangers, "conversions in the truth": int((targets.action == CONVERSION).sum())}
     return rows, oracle_scores
 
@@ -168,7 +183,8 @@ def count_shown(groups: list[SimulatedUsers], names: UserNames, ads: int) -> tup
 def simulate_users(env: Environment, start: int, count: int) -> SimulatedUsers:
     """The users from ``start`` on, and what they have been shown."""
     others = OTHERS if env.conversions is None else ROUND2_OTHERS
-    users = make_users(env.topics, count, env.seed, start, others)
+    groups = 1 if env.people is None else env.people.groups
+    users = make_users(env.topics, count, env.seed, start, others, groups)
     past, state = browse(env, users, np.random.default_rng([72, env.seed, start]))
     return SimulatedUsers(start, users, past, state)
 

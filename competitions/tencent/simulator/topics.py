@@ -25,6 +25,7 @@ SCALE_MIN, SCALE_MAX = 0.0005, 2.0
 # The public release TencentGR-1M.
 USERS, ITEMS, CANDIDATES, ADVERTISERS = 1_001_845, 4_783_154, 660_000, 100_000
 LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
+GROUP_USERS = 600  # of a group of people that click the same ads
 UNSEEN_CANDIDATES = 148_971 / 660_000
 # Ads that exist for each that is seen before the reference time, at scale 1; fewer in a smaller world, by this power.
 WORLD_ITEMS, GROWTH = 3.35, 0.1
@@ -46,9 +47,10 @@ RHYTHM, TREND, TREND_KEPT = 0.45, 0.35, 0.9
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of users, ads in the world, advertisers and candidates at a scale."""
+    """Numbers of users, their groups, ads in the world, advertisers and candidates at a scale."""
 
     users: int
+    groups: int
     ads: int
     advertisers: int
     candidates: int
@@ -79,6 +81,7 @@ def sizes_at_scale(scale: float) -> Sizes:
         )
     return Sizes(
         users=round(USERS * scale),
+        groups=max(1, round(USERS * scale / GROUP_USERS)),
         ads=round(WORLD_ITEMS * ITEMS * scale ** (1.0 + GROWTH)),
         advertisers=max(LEAST_ADVERTISERS, round(ADVERTISERS * scale)),
         candidates=max(LEAST_CANDIDATES, round(CANDIDATES * scale)),

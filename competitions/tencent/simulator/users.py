@@ -1,9 +1,10 @@
 """The users: what they like, how often they are about, when, and whether they click.
 
 A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
-in the ads' interest space. How many events it has, the time between them and its share of clicks follow the release's
-quantiles; the times between events are tied together by the user's pace (a Gaussian copula), so that spans are spread
-as in the release. A gap of more than ``VISIT`` seconds ends a visit.
+in the ads' interest space. It also belongs to a group, which favours the same ads (``ad_inventory.People``) and has
+nothing to do with the segment nor with any feature. How many events it has, the time between them and its share of
+clicks follow the release's quantiles; the times between events are tied together by the user's pace (a Gaussian
+copula), so that spans are spread as in the release. A gap of more than ``VISIT`` seconds ends a visit.
 
 Every user gets ``LONGEST`` events; those before the first recorded one only lead up to it.
 """
@@ -54,15 +55,16 @@ INTERESTS = 4
 class Users:
     """One entry a user. ``time`` and ``action`` are (users, LONGEST), oldest first; the last ``length`` are recorded.
 
-    ``interest`` (users, INTERESTS): topics when the events begin; ``taste`` (users, dimensions): unit directions;
-    ``pace``: events a day; ``clicks``: share of the events that are clicks or conversions; ``willing``: willingness to
-    convert, standard normal (round 2, see ``conversions``).
+    ``group``: that of the people with the same favourites. ``interest`` (users, INTERESTS): topics when the events
+    begin; ``taste`` (users, dimensions): unit directions; ``pace``: events a day; ``clicks``: share of the events that
+    are clicks or conversions; ``willing``: willingness to convert, standard normal (round 2, see ``conversions``).
     """
 
     length: Ints
     time: Ints
     action: NDArray[np.int8]
     segment: Ints
+    group: Ints
     interest: Ints
     taste: Singles
     pace: Floats
@@ -79,8 +81,8 @@ class Users:
         return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
 
 
-def make_users(topics: Topics, count: int, seed: int, number: int, others: float = OTHERS) -> Users:
-    """Draw ``count`` users, the ``number``-th batch of them; ``others`` of the share of clicks."""
+def make_users(topics: Topics, count: int, seed: int, number: int, others: float = OTHERS, groups: int = 1) -> Users:
+    """Draw ``count`` users of ``groups`` groups, the ``number``-th batch of them; ``others`` of the share of clicks."""
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
@@ -97,6 +99,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
         time=_event_times(gaps),
         action=_draw_actions(clicks, np.minimum(length, LONGEST), rng),
         segment=segment,
+        group=np.random.default_rng([35, seed, number]).integers(groups, size=count),
         interest=np.clip(interest, 0, TOPICS - 1),
         taste=taste,
         pace=DAY / gaps.mean(axis=1),

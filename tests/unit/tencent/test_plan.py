@@ -15,7 +15,6 @@ from competitions.tencent.plan import (
     decide_target,
     steady_share,
 )
-from competitions.tencent.ranking.regression import MOST_ITEMS
 from tests.unit.tencent.training_inputs import make_sequences
 
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
@@ -58,11 +57,11 @@ def test_a_setting_stays_as_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ads", "embeddings", "channels"),
-    [(10, 1, ("content",)), (MOST_ITEMS, 0, ("counts", "linear")), (MOST_ITEMS + 1, 0, ("counts",))],
+    ("embeddings", "channels"),
+    [(2, ("content", "behaviour", "counts", "linear")), (0, ("behaviour", "counts", "linear"))],
 )
-def test_the_search_looks_by_what_the_files_have(ads: int, embeddings: int, channels: tuple[str, ...]) -> None:
-    assert decide_channels(ads, embeddings, "auto")[0] == channels
+def test_all_that_the_files_allow_is_voted_on(embeddings: int, channels: tuple[str, ...]) -> None:
+    assert decide_channels(10, embeddings, "auto")[0] == channels
 
 
 def test_many_candidates_make_long_lists() -> None:

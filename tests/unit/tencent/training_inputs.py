@@ -2,12 +2,20 @@
 
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
+from competitions.tencent.config import FeatureSettings
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
 from competitions.tencent.io import schema
 from competitions.tencent.lab.config import ModelSettings, load_network
 from competitions.tencent.lab.forecast_table import ForecastTable
 from competitions.tencent.lab.training.inputs import TrainingInputs
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.content import prepare_content
+from competitions.tencent.ranking.context import FoldInputs
+from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
+from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.sequences import whole
+from competitions.tencent.split import Fold
 
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}
@@ -79,3 +87,20 @@ def make_forecast(items: int, seed: int = 0) -> ForecastTable:
     """Random forecasts at the start of the users' histories, within and behind them."""
     table = np.random.default_rng(seed).standard_normal((3, items + 1)).astype(np.float16)
     return ForecastTable(np.array([1_000_000, 1_002_000, 1_004_000]), table)
+
+
+def open_fold(
+    corpus: Corpus,
+    embeddings: list[Embedding],
+    fold: Fold,
+    plan: Plan,
+    settings: FeatureSettings,
+    forecast: Forecast | None = None,
+) -> FoldInputs:
+    """A fold as the pipeline opens it, with even votes; without a ``forecast`` an ad's events are its rate."""
+    statistics = measure_ads(corpus, fold.train_ends, plan.times)
+    pool = make_pool(fold, statistics, [forecast or Forecast("")], 0, settings.pool)
+    tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
+    contents = [prepare_content(each) for each in embeddings]
+    votes = even_votes([each.name for each in contents], plan.channels)
+    return FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)

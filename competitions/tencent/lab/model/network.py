@@ -1,5 +1,7 @@
 """Item tower, encoder and semantic-ID head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
 
+import contextlib
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -56,9 +58,10 @@ class Network(nn.Module):
         Every ad of the batch and of the negatives goes through the tower once.
         """
         rows, index = torch.unique(torch.cat([batch.item.reshape(-1), negatives.rows]), return_inverse=True)
-        vectors = self.tower(rows)
         events = index[: batch.item.numel()].view(batch.item.shape)
-        hidden, weights = self.encode_events(vectors[events], batch, weights)
+        with autocast(rows.device):
+            vectors = self.tower(rows)
+            hidden, weights = self.encode_events(vectors[events], batch, weights)
         targets = (weights > 0) & batch.mask
         targets[:, 0] |= ~targets.any() & batch.mask[:, 0]  # one at least, if only with a weight of 0
         tokens = functional.pad(targets, (0, 1))  # the last token is followed by nothing that is known
@@ -135,3 +138,10 @@ class Network(nn.Module):
         last = batch.mask.sum(1)
         tokens = torch.arange(hidden.shape[1], device=last.device) == last.unsqueeze(1)
         return hidden[tokens], self.encode_query(hidden, batch, tokens)
+
+
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """bf16 for the products of tower and encoder on a GPU. Scores and losses stay in float32: at a cosine of 1 over a
+    temperature of .05 bf16 has steps of an eighth.
+    """
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()

@@ -16,6 +16,7 @@ import torch
 from torch import distributed as dist
 
 from common.engine.errors import UserError
+from common.engine.progress import say
 from common.engine.result_store import StepRecord, Store
 from competitions.tencent.lab.training.inputs import TrainingInputs
 from competitions.tencent.lab.training.trainer import Trained, choose_device, train
@@ -28,6 +29,7 @@ def train_anywhere(inputs: TrainingInputs, path: Path) -> Trained:
     """Train here, or hand the inputs to torchrun and read its result."""
     processes = inputs.train.processes or max(1, torch.cuda.device_count())
     machines = os.environ.get(MACHINES)
+    say(f"  training on {describe_device(processes)}")
     if processes == 1 and not machines:
         return train(inputs, path, inputs.train.checkpoint_s)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +49,15 @@ def train_anywhere(inputs: TrainingInputs, path: Path) -> Trained:
     return trained
 
 
+def describe_device(processes: int) -> str:
+    """Where ``processes`` of this machine train, and how precisely."""
+    where, precision = f"the CPU, {torch.get_num_threads()} threads", "float32"
+    if gpus := torch.cuda.device_count():
+        where = f"{min(processes, gpus)} of {gpus} GPUs ({torch.cuda.get_device_name(0)})"
+        precision = "tower and encoder in bf16, scores and losses in float32"
+    return f"{where}, {processes} process{'es' if processes > 1 else ''}; {precision}"
+
+
 def _keep(folder: Path, name: str, value: object) -> None:
     """Write it where other processes find it; large arrays are mapped there, so that all processes share one copy."""
     store = Store(folder)
@@ -61,10 +72,15 @@ def main(arguments: Sequence[str]) -> None:
     ``arguments``: the folder of the inputs and the path of the checkpoint; none on other machines, which get them from
     the first.
     """
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    device = choose_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # or NCCL takes the first GPU for every process
+    # NCCL refuses two processes on one GPU, gloo takes them.
+    own_gpu = int(os.environ["LOCAL_WORLD_SIZE"]) <= torch.cuda.device_count()
+    dist.init_process_group("nccl" if own_gpu else "gloo")
     try:
         paths = [os.path.abspath(argument) for argument in arguments] or ["", ""]
-        dist.broadcast_object_list(paths, src=0, device=choose_device())
+        dist.broadcast_object_list(paths, src=0, device=device)
         folder, path = map(Path, paths)
         inputs: TrainingInputs = Store(folder).load(INPUTS, INPUTS)
         trained = train(inputs, path, inputs.train.checkpoint_s)

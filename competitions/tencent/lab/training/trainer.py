@@ -4,7 +4,7 @@ With P processes each takes every P-th history of a batch, the negatives are the
 all histories, so that none is sent), and the gradients add up to those of one process.
 """
 
-import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -77,9 +77,9 @@ class Trainer:
 
 
 def choose_device() -> torch.device:
-    """A GPU where there is one; under torchrun, the one of this process."""
+    """A GPU where PyTorch has one (CUDA or ROCm); under torchrun, the one of this process on its machine."""
     if torch.cuda.is_available():
-        return torch.device("cuda", int(dist.get_rank() % torch.cuda.device_count()) if dist.is_initialized() else 0)
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
     return torch.device("cpu")
 
 
@@ -186,8 +186,7 @@ def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tu
     weights = weight_positions(batch.action, batch.mask, settings)
     weights = sample_exposures(weights, batch.action, settings) * bool(len(own))
     negatives = Negatives(negatives.rows.to(device), negatives.log_inclusion.to(device))
-    with autocast(device):
-        loss = trainer.network(batch, negatives, weights)
+    loss = trainer.network(batch, negatives, weights)
     (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
     total = loss.detach().float().cpu().reshape(1)
     groups = trainer.optimizer.param_groups
@@ -213,8 +212,3 @@ def sample_exposures(weights: Tensor, action: Tensor, settings: TrainSettings) -
         return weights
     drawn = (torch.rand(action.shape) < settings.exposure_share).to(action.device) / settings.exposure_share
     return torch.where(action >= schema.CLICK, weights, weights * drawn)
-
-
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """bf16 for the products on a GPU; weights and losses stay in float32."""
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.day.ladder import PLAIN_RUNGS, list_rules
 from competitions.tencent.lab.config import load_network
-from competitions.tencent.lab.plain_rules import CONTENT_RULES
+from competitions.tencent.lab.plain_rules import CONTENT_RULES, LANGUAGE
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 
 
@@ -44,15 +44,18 @@ def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
 
 
 def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
-    def rules(ads: int, events: int, embeddings: int) -> list[str]:
+    def rules(ads: int, events: int, *embeddings: str) -> list[str]:
         sizes = SimpleNamespace(catalogue=SimpleNamespace(oid=range(ads)), train=SimpleNamespace(item=range(events)))
         ready = SimpleNamespace(
-            corpus=SimpleNamespace(value=sizes), embeddings=SimpleNamespace(value=[None] * embeddings)
+            corpus=SimpleNamespace(value=sizes),
+            embeddings=SimpleNamespace(value=[SimpleNamespace(name=name) for name in embeddings]),
         )
         return list(list_rules(ready))  # type: ignore[arg-type]
 
-    assert rules(20_000, 20_000_000, 1) == [*PLAIN_RUNGS, *CONTENT_RULES]
-    assert rules(20_001, 20_000_001, 0) == ["popularity", "transitions", "counts"]
+    assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == [*PLAIN_RUNGS, *CONTENT_RULES]
+    assert rules(20_000, 20_000_000, "emb_84_4096") == [*PLAIN_RUNGS, *CONTENT_RULES[1:]]  # not of texts alone
+    assert CONTENT_RULES[0] == LANGUAGE
+    assert rules(20_001, 20_000_001) == ["popularity", "transitions", "counts"]
 
 
 def test_the_published_recipes_score_by_a_dot_product_and_learn_from_every_event() -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from common.day.serving.benchmark import answer_all, ignore
 from competitions.tencent import split
@@ -19,9 +19,8 @@ from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
-from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.ranker import Ranker
-from tests.unit.tencent.training_inputs import make_training_inputs
+from tests.unit.tencent.training_inputs import make_training_inputs, open_fold
 
 ITEMS, USERS = 300, 70
 CONFIG: TencentConfig = COMPETITION.load_config(["ranker.fit.epochs=3", "ranker.fit.hidden=4"])
@@ -30,9 +29,10 @@ CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("co
 
 @dataclass(frozen=True)
 class Tried:
-    """The inputs of a tiny fold, a ranker learned from it, the fold made ready, and its export."""
+    """The inputs of a tiny fold and of that before it, a ranker learned from it, its context, and its export."""
 
     inputs: FoldInputs
+    before: FoldInputs
     ranker: Ranker
     context: FoldContext
     folder: Path
@@ -55,18 +55,26 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
     earlier = split.earlier_folds(sequences, candidates, fold, host, last, 0)
     plan = Plan("click", said, "last", True, 1, channels, 60, ())
-    inputs = FoldInputs(corpus, training.embeddings, fold, earlier, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
-    ranker = ranking.fit([ranking.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
-    context = build_context(inputs, fold, inputs.forecasts[-1], features)
+    before = open_fold(corpus, training.embeddings, earlier[0], plan, features)
+    ranker = ranking.fit([ranking.list_candidates(before, features)], CONFIG.ranker.fit, 0)
+    inputs = open_fold(corpus, training.embeddings, fold, plan, features)
+    context = build_context(inputs, features)
     export.write_export(context, ranker, export.list_variants(context), folder / "export")
     export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
-    return Tried(inputs, ranker, context, folder)
+    return Tried(inputs, before, ranker, context, folder)
 
 
-def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
-    settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
-    inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
+def open_pool(tried: Tried, pool: int) -> FoldInputs:
+    """The same fold, so many candidates of which are searched."""
+    inputs, settings = tried.inputs, msgspec.structs.replace(CONFIG.ranker.features, pool=pool)
+    chosen = open_fold(inputs.corpus, [], inputs.fold, inputs.plan, settings)
+    return replace(chosen, contents=inputs.contents, votes=inputs.votes)
+
+
+def answer_of_pipeline(tried: Tried, list_length: int = 60, pool: int = ITEMS) -> list[list[float]]:
+    settings, inputs = CONFIG.ranker.features, open_pool(tried, pool)
+    inputs = replace(inputs, plan=replace(inputs.plan, list_length=list_length))
     parts = [ranking.answer(inputs, tried.ranker, settings, at) for at in range(ranking.count_parts(inputs.fold))]
     return ranking.join_answers(parts).best.columns.astype(float).tolist()
 
@@ -97,6 +105,24 @@ def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytes
     assert answer_of_pipeline(tried) == whole
 
 
+def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
+    one, before = ranking.list_candidates(tried.before, CONFIG.ranker.features), torch.get_num_threads()
+    alone = ranking.answer(tried.inputs, tried.ranker, CONFIG.ranker.features, 0)
+    torch.set_num_threads(3 - min(before, 2))
+    try:
+        two = ranking.list_candidates(tried.before, CONFIG.ranker.features)
+        both = ranking.answer(tried.inputs, tried.ranker, CONFIG.ranker.features, 0)
+    finally:
+        torch.set_num_threads(before)
+    assert one is not None
+    assert two is not None
+    assert one.features.tobytes() == two.features.tobytes()
+    assert one.target.tolist() == two.target.tolist()
+    for way, top in alone.ways.items():
+        assert top.columns.tobytes() == both.ways[way].columns.tobytes()
+        assert top.scores.tobytes() == both.ways[way].scores.tobytes()
+
+
 def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:
     served, requests = load(tried, "half"), read_requests(tried.folder / "requests")
     assert answer_all(served, requests) == answer_of_pipeline(tried, list_length=30)
@@ -104,14 +130,14 @@ def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> No
 
 def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
     names = [variant.folder for variant in export.list_variants(tried.context)]
-    if tried.context.content is None:
+    if not tried.context.contents:
         assert names == ["whole", "half"]
         return
     assert names == ["whole", "float16", "half"]
     answers = answer_all(load(tried, "float16"), read_requests(tried.folder / "requests"))
     both = zip(answers, answer_of_pipeline(tried), strict=True)
     assert np.mean([len({*one} & {*other}) / 10 for one, other in both]) > 0.95
-    sizes = [(tried.folder / "export" / name / "content.npy").stat().st_size for name in ("float16", "whole")]
+    sizes = [(tried.folder / "export" / name / "content-00.npy").stat().st_size for name in ("float16", "whole")]
     assert sizes[0] < 0.6 * sizes[1]
 
 
@@ -135,7 +161,8 @@ def test_who_did_nothing_is_answered(tried: Tried) -> None:
 
 def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
     features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
-    context = build_context(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
+    inputs = open_pool(tried, 100)
+    context = build_context(inputs, features)
     export.write_export(context, tried.ranker, export.list_variants(context)[:1], tmp_path)
     requests = read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tmp_path, "whole"), requests)

@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
 from competitions.tencent.lab.plain_rules import (
     ALS,
     KERNEL,
+    LANGUAGE,
+    LANGUAGE_BETA,
     MEAN,
     NEAREST,
     POPULARITY,
+    choose_embeddings,
     fit_content_rule,
     fit_rule,
 )
@@ -65,6 +69,23 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     ]
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_language_model_speaks_for_itself() -> None:
+    picture, text = (
+        Embedding("emb_84_4096", np.zeros((1, 2), np.float16)),
+        Embedding("emb_82_384", np.zeros((1, 3), np.float16)),
+    )
+    assert choose_embeddings([picture, text], LANGUAGE) == [text]
+    assert choose_embeddings([picture, text], KERNEL) == [picture, text]
+
+
+def test_a_language_model_knows_the_history_and_nothing_of_popularity() -> None:
+    interests = [
+        0.9 * math.exp(LANGUAGE_BETA * (first - 1)) + 60 * math.exp(LANGUAGE_BETA * (second - 1))
+        for first, second in ((0.6, 0.8), (1, 0), (0, 0))  # cosines to ad 1, one step back, and to ad 2, clicked
+    ]
+    assert score(LANGUAGE)[0] == pytest.approx(np.log(interests), abs=1e-3)
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:

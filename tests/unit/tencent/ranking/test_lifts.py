@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ranking import lifts
 from competitions.tencent.ranking.lifts import fit_lifts
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
@@ -27,6 +28,7 @@ def test_pairs_of_consecutive_clicks_are_counted() -> None:
     np.testing.assert_allclose(lift.share, np.array([0.5, 0.5, 1.5, 2.5, 0.5]) / 5.5)
 
 
+@pytest.mark.parametrize("direct", [0, lifts.DIRECT_CODES])  # pairs that are searched, and looked up
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
@@ -41,13 +43,18 @@ def test_pairs_of_consecutive_clicks_are_counted() -> None:
         (1, 4, 1.0),
     ],
 )
-def test_a_lift_is_shrunk_to_chance(before: int, after: int, expected: float) -> None:
+def test_a_lift_is_shrunk_to_chance(
+    before: int, after: int, expected: float, direct: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifts, "DIRECT_CODES", direct)
     (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     table = lift.of(np.array([2, before]), np.array([[1, 1], [after, 1]]))  # each query has a row
     assert (table.dtype, table[1, 0]) == (np.float32, pytest.approx(np.log(expected), abs=1e-6))
 
 
-def test_nothing_behind_a_history_is_counted() -> None:
+@pytest.mark.parametrize("direct", [0, lifts.DIRECT_CODES])
+def test_nothing_behind_a_history_is_counted(direct: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifts, "DIRECT_CODES", direct)
     ends = np.array([1, 5, 7, 9])  # of the second user only the first click is left
     (lift,) = fit_lifts(Histories(CLICKS, np.arange(4), ends), CATALOGUE)
     assert not len(lift.keys)

@@ -1,5 +1,6 @@
 """Retrieval: several interests at once, the forecast, what was seen, the pool; the same by one query or many."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import msgspec
@@ -8,13 +9,15 @@ import pytest
 import torch
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Corpus, Embedding
+from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context, stack_content
-from competitions.tencent.ranking.retrieval import BETA, retrieve
+from competitions.tencent.ranking.content import Content
+from competitions.tencent.ranking.context import FoldContext, build_context
+from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.votes import DEFAULT_WIDTH, Votes
 from competitions.tencent.split import build_test_fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users, open_fold
 
 CONFIG = COMPETITION.load_config([])
 SETTINGS = CONFIG.ranker.features
@@ -32,8 +35,12 @@ def context(rate: list[float] | None = None, **changed: object) -> FoldContext:
     rates = np.array(rate or [1.0] * 11, np.float32)
     forecast = SimpleNamespace(rate=lambda statistics, rows: rates)
     plan = Plan("click", False, "time", True, 1, ("content",), 200, ())
-    inputs = FoldInputs(corpus, [Embedding("81", CONTENT.numpy())], fold, [], [], plan)
-    return build_context(inputs, fold, forecast, msgspec.structs.replace(SETTINGS, **changed))  # type: ignore[arg-type]
+    settings = msgspec.structs.replace(SETTINGS, **changed)  # type: ignore[arg-type]
+    inputs = open_fold(corpus, [], fold, plan, settings, forecast)  # type: ignore[arg-type]
+    votes = Votes({"81": 1.0, "forecast": 0.9}, {"81": DEFAULT_WIDTH}, ("81",))
+    # As it is: that it is centred is tested in test_content.py.
+    contents = [Content("81", CONTENT.numpy().astype(np.float16))]
+    return build_context(dataclasses.replace(inputs, contents=contents, votes=votes), settings)
 
 
 def ranked(made: FoldContext, query: int) -> list[int]:
@@ -50,8 +57,10 @@ def test_ads_near_any_interest_stand_before_what_lies_between_them() -> None:
 def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
     scores = retrieve(context(), np.arange(2)).scores
     weights = np.array([0.9 * 60, 60.0])
-    near = np.exp(BETA * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
-    assert scores[0, 0] == pytest.approx(np.log(weights @ near) + 0.9 * np.log(1.001), abs=1e-4)
+    near = np.exp(DEFAULT_WIDTH * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
+    assert scores[0, 0] == pytest.approx(
+        np.log(weights @ near) + 0.9 * np.log(1.001), abs=5e-3
+    )  # vectors of half the bits
 
 
 def test_an_ad_that_is_shown_often_comes_forward() -> None:
@@ -79,15 +88,3 @@ def test_a_query_alone_gets_what_it_gets_among_others() -> None:
         alone = retrieve(made, np.array([query]))
         assert alone.item[0].tolist() == both.item[query].tolist()
         assert np.allclose(alone.scores[0], both.scores[query])
-
-
-def test_content_has_length_one_or_zero() -> None:
-    halves = [
-        Embedding("one", np.array([[0, 0], [3, 4], [0, 0]], np.float16)),
-        Embedding("two", np.array([[0], [-2], [5]], np.float16)),
-    ]
-    content = stack_content(halves)
-    assert content is not None
-    half = 0.5**0.5
-    assert np.allclose(content.numpy(), [[0, 0, 0], [0.6 * half, 0.8 * half, -half], [0, 0, 1]], atol=1e-3)
-    assert stack_content([]) is None

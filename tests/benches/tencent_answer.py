@@ -1,0 +1,141 @@
+"""Answering Tencent's users, at the host's sizes but for the log: ``python -m tests.benches.tencent_answer``.
+
+Each way searches 60,000 candidates by content, describes 600, ranks 200 and keeps ten. ``times`` compares a user's
+seconds with those of the bare product of 32 events and all candidates, of float32 and in blocks that stay in the cache.
+"""
+
+import pickle
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.ids import Rows
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking import kernel
+from competitions.tencent.ranking.content import prepare_content
+from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
+from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.pair_features import describe
+from competitions.tencent.ranking.ranker import BLOCK, Ranker, answer_queries, build
+from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
+from competitions.tencent.ranking.votes import even_votes
+from competitions.tencent.split import build_test_fold
+from tests.benches.side_by_side import Ready, main
+
+USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32
+SIZES = (30, 90, 500, 5, 3_000, 20, 9, 40_000, 200, 40, 6_000, 120, 15)  # values of each feature
+ANSWERED = 2_048
+CONFIG: TencentConfig = COMPETITION.load_config([], tuned=False)
+
+
+def prepare(folder: Path, scale: float) -> str:
+    """Random users, ads by a power law, features and vectors; at scale 1 a tenth of the host's ads."""
+    rng, users, ads = np.random.default_rng(0), round(USERS * scale), round(ADS * scale)
+    features = np.column_stack([(size * rng.random(ads + 1) ** 3).astype(np.int32) + 1 for size in SIZES])
+    catalogue = Catalogue(np.arange(ads + 1), features, ads, SIZES)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(EVENTS - 20, EVENTS + 21, users))])
+    item = (ads * rng.random(offsets[-1]) ** 3).astype(np.int32) + 1
+    clicks = (rng.random(len(item)) < 0.1).astype(np.int8)
+    log = Sequences(offsets, item, clicks, np.sort(rng.integers(0, 10**6, len(item))))
+    names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32), ())
+    candidates = Candidates(Rows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1))
+    vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
+    corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
+    fold = build_test_fold(log, log, candidates, None, CONFIG.host)
+    plan = Plan("click", False, "time", False, 1, ("content",), 600, ())
+    features = CONFIG.ranker.features
+    statistics = measure_ads(corpus, fold.train_ends, plan.times)
+    pool = make_pool(fold, statistics, [Forecast("")], 0, features.pool)
+    tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
+    contents, votes = [prepare_content(Embedding("81", vectors))], even_votes(["81"], plan.channels)
+    inputs = FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
+    (folder / "inputs.pickle").write_bytes(pickle.dumps(inputs, protocol=5))
+    return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates.rows):,} candidates"
+
+
+def read(folder: Path) -> FoldInputs:
+    """What ``prepare`` wrote."""
+    inputs: FoldInputs = pickle.loads((folder / "inputs.pickle").read_bytes())
+    return inputs
+
+
+def make_context(folder: Path) -> FoldContext:
+    """The users to answer, and what their candidates are found and described by."""
+    inputs = read(folder)
+    context = build_context(inputs, CONFIG.ranker.features)
+    answered = np.arange(min(ANSWERED, len(context.queries)))
+    return context.with_queries(context.queries.take(answered), context.action[answered])
+
+
+def draw_ranker(context: FoldContext) -> Ranker:
+    """Of random weights, which take as long as any."""
+    pairs, hidden = retrieve(context, np.arange(BLOCK)), CONFIG.ranker.fit.hidden
+    cheap, dear = (tuple(describe(context, pairs, dear=each)) for each in (False, True))
+    return replace(draw(cheap + dear, hidden), cut=draw(cheap, 0))
+
+
+def draw(names: tuple[str, ...], hidden: int) -> Ranker:
+    """Of one network."""
+    weights = {name: value.detach().numpy().copy() for name, value in build(len(names), hidden).state_dict().items()}
+    ones = np.ones(len(names), np.float32)
+    return Ranker(names, np.zeros_like(ones), ones, weights, hidden, ())
+
+
+def answer(folder: Path, *, threads: int, exact: bool = False, cut: bool = True) -> Ready:
+    """The pipeline's own way, with so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
+    600 are ranked.
+    """
+    torch.set_num_threads(threads)
+    if exact:
+        kernel.MANY = CANDIDATES
+    context = make_context(folder)
+    ranker = draw_ranker(context)
+    ranker = ranker if cut else replace(ranker, cut=None)
+
+    def run() -> int:
+        answer_queries(context, ranker, None)
+        return len(context.queries)
+
+    return run
+
+
+def multiply(folder: Path) -> Ready:
+    """The bare product, one thread."""
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    events = CONFIG.ranker.features.search_events
+    candidates = torch.randn(len(read(folder).pool.rows), DIMENSIONS, generator=generator)
+    history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
+    width = kernel.CACHED // len(history)
+
+    def run() -> int:
+        for _ in range(ANSWERED // BLOCK // 4):
+            for part in candidates.split(width):
+                torch.mm(history, part.T)
+        return ANSWERED // BLOCK // 4 * BLOCK
+
+    return run
+
+
+def describe(users: int, seconds: float) -> dict[str, Any]:
+    """Users a second."""
+    return {"users/s": users / seconds, "units": users}
+
+
+if __name__ == "__main__":
+    ways = {
+        "answer, exact search, all ranked": partial(answer, threads=1, exact=True, cut=False),
+        "answer, all ranked": partial(answer, threads=1, cut=False),
+        "answer": partial(answer, threads=1),
+        "answer, two threads": partial(answer, threads=2),
+        "bare product, one thread": multiply,
+    }
+    main("tests.benches.tencent_answer", "Answers to Tencent's users", ways, prepare, describe)
