@@ -1,10 +1,11 @@
 """Answering Tencent's users, at the host's sizes but for the log: ``python -m tests.benches.tencent_answer``.
 
-Each way searches 60,000 candidates by content, describes and ranks 600, and keeps ten. ``times`` compares a user's
+Each way searches 60,000 candidates by content, describes 600, ranks 200 and keeps ten. ``times`` compares a user's
 seconds with those of the bare product of 32 events and all candidates, of float32 and in blocks that stay in the cache.
 """
 
 import pickle
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from competitions.tencent.ranking import kernel
 from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.ranking.forecast import Forecast
-from competitions.tencent.ranking.pair_features import pair_features
+from competitions.tencent.ranking.pair_features import describe as describe_pairs
 from competitions.tencent.ranking.ranker import BLOCK, Ranker, answer_queries, build
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
@@ -76,20 +77,28 @@ def make_context(folder: Path) -> FoldContext:
 
 def draw_ranker(context: FoldContext) -> Ranker:
     """Of random weights, which take as long as any."""
-    names = pair_features(context, retrieve(context, np.arange(BLOCK)))[1]
-    network = build(len(names), CONFIG.ranker.fit.hidden)
-    weights = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+    pairs, hidden = retrieve(context, np.arange(BLOCK)), CONFIG.ranker.fit.hidden
+    cheap, dear = (tuple(describe_pairs(context, pairs, dear=each)) for each in (False, True))
+    return replace(draw(cheap + dear, hidden), cut=draw(cheap, 0))
+
+
+def draw(names: tuple[str, ...], hidden: int) -> Ranker:
+    """Of one network."""
+    weights = {name: value.detach().numpy().copy() for name, value in build(len(names), hidden).state_dict().items()}
     ones = np.ones(len(names), np.float32)
-    return Ranker(names, np.zeros_like(ones), ones, weights, CONFIG.ranker.fit.hidden, ())
+    return Ranker(names, np.zeros_like(ones), ones, weights, hidden, ())
 
 
-def answer(folder: Path, *, threads: int, exact: bool = False) -> Ready:
-    """The pipeline's own way, with so many blocks side by side; ``exact``: with a search of float32."""
+def answer(folder: Path, *, threads: int, exact: bool = False, cut: bool = True) -> Ready:
+    """The pipeline's own way, with so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
+    600 are ranked.
+    """
     torch.set_num_threads(threads)
     if exact:
         kernel.MANY = CANDIDATES
     context = make_context(folder)
     ranker = draw_ranker(context)
+    ranker = ranker if cut else replace(ranker, cut=None)
 
     def run() -> int:
         answer_queries(context, ranker, None)
@@ -123,7 +132,8 @@ def describe(users: int, seconds: float) -> dict[str, Any]:
 
 if __name__ == "__main__":
     ways = {
-        "answer, exact search": partial(answer, threads=1, exact=True),
+        "answer, exact search, all ranked": partial(answer, threads=1, exact=True, cut=False),
+        "answer, all ranked": partial(answer, threads=1, cut=False),
         "answer": partial(answer, threads=1),
         "answer, two threads": partial(answer, threads=2),
         "bare product, one thread": multiply,

@@ -12,6 +12,7 @@ Blocks, each of which can be left out (``ranker.blocks``):
 - ``popularity``: the forecast, and what ``AdStatistics`` knows of the ad itself.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -20,7 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from competitions.tencent.corpus import Floats
+from competitions.tencent.corpus import Floats, Int64s
+from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking.action_rates import action_log_ratio
 from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
@@ -30,15 +32,41 @@ WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nea
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
 DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
+DEAR = ("content", "shares")  # blocks that take most of the time: of long lists only the better part gets them
 Columns = dict[str, Floats]
 
 
 def pair_features(context: FoldContext, pairs: Pairs) -> tuple[Floats, tuple[str, ...]]:
-    """The features of ``pairs``, float32 [queries, retrieved, columns], and their names."""
+    """The features of ``pairs``, float32 [queries, retrieved, columns], and their names; those of ``DEAR`` last."""
+    columns = describe(context, pairs, dear=False) | describe(context, pairs, dear=True)
+    return stack_columns(columns, pairs), tuple(columns)
+
+
+def describe(context: FoldContext, pairs: Pairs, *, dear: bool) -> Columns:
+    """The columns of the blocks ``DEAR``, or of all others."""
     columns: Columns = {}
     for block in context.settings.blocks:
-        columns |= BLOCKS[block](context, pairs)
-    return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2), tuple(columns)
+        if (block in DEAR) == dear:
+            columns |= BLOCKS[block](context, pairs)
+    return columns
+
+
+def stack_columns(columns: Columns, pairs: Pairs) -> Floats:
+    """float32 [queries, retrieved, columns]."""
+    if not columns:
+        return np.empty((*pairs.item.shape, 0), np.float32)
+    return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2)
+
+
+def take_candidates(pairs: Pairs, kept: Int64s) -> Pairs:
+    """Some candidates of each query, ``kept`` [queries, candidates] by their place; without the tables."""
+    return dataclasses.replace(
+        pairs,
+        candidate=CandidateIndices(np.take_along_axis(pairs.candidate, kept, 1)),
+        item=CatalogueRows(np.take_along_axis(pairs.item, kept, 1)),
+        scores=np.take_along_axis(pairs.scores, kept, 1),
+        tables={},
+    )
 
 
 def search_columns(context: FoldContext, pairs: Pairs) -> Columns:

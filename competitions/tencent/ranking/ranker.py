@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from competitions.tencent.corpus import Bools, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, Pairs, build_context
-from competitions.tencent.ranking.pair_features import pair_features
+from competitions.tencent.ranking.pair_features import describe, stack_columns, take_candidates
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.top_k import FoldAnswers, TopK
 from competitions.tencent.sequences import blocks
@@ -33,6 +34,8 @@ T = TypeVar("T")
 BLOCK = 32  # queries whose features are held at once
 PART = 50_000  # queries
 WAYS = ("ranker", "first search")  # to answer, the submitted one first
+KEPT = 200  # candidates of a longer list that get all features
+CUT_EPOCHS, CUT_RATE = 4, 1e-2
 CLIP = 8.0  # standard deviations
 MEASURED = 64  # queries whose features are read at once
 
@@ -40,17 +43,20 @@ MEASURED = 64  # queries whose features are read at once
 @dataclass(frozen=True)
 class LabelledLists:
     """Queries whose target was retrieved: ``features`` float32 [queries, candidates, columns], ``target`` int64
-    [queries], its index among the candidates; ``names`` of the columns.
+    [queries], its index among the candidates; ``names`` of the columns, of which the first ``cheap`` take little time.
     """
 
     features: Floats
     target: Int64s
     names: tuple[str, ...]
+    cheap: int = 0
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """``centre`` and ``scale`` [columns] standardise the features; ``weights`` by name; ``losses`` by epoch."""
+    """``centre`` and ``scale`` [columns] standardise the features; ``weights`` by name; ``losses`` by epoch. ``cut``: a
+    logit of the first columns, by which the ``KEPT`` candidates are chosen that get the others; None: all get them.
+    """
 
     names: tuple[str, ...]
     centre: Floats
@@ -58,6 +64,7 @@ class Ranker:
     weights: dict[str, np.ndarray]
     hidden: int
     losses: tuple[float, ...]
+    cut: "Ranker | None" = None
 
     @torch.inference_mode()
     def score(self, features: Floats) -> Floats:
@@ -149,17 +156,18 @@ def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLi
     if not sum(len(part.target) for part in parts):
         return None
     features, targets = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "target"))
-    return LabelledLists(features, targets, parts[0].names)
+    return LabelledLists(features, targets, parts[0].names, parts[0].cheap)
 
 
 def list_block(context: FoldContext, rows: Int64s, target: Int64s) -> LabelledLists:
     """The lists of some queries with this ``target`` [queries], a candidate or -1, without those that have it not."""
     pairs = retrieve(context, rows)
-    features, names = pair_features(context, pairs)
-    hit = find_hits(pairs, target)
+    cheap = describe(context, pairs, dear=False)
+    columns = cheap | describe(context, pairs, dear=True)
+    features, hit = stack_columns(columns, pairs), find_hits(pairs, target)
     # A query whose target is not in its list has no positive: the softmax over the list would learn nothing.
     retrieved = hit.any(1)
-    return LabelledLists(features[retrieved], hit.argmax(1)[retrieved], names)
+    return LabelledLists(features[retrieved], hit.argmax(1)[retrieved], tuple(columns), len(cheap))
 
 
 def find_hits(pairs: Pairs, target: Int64s) -> Bools:
@@ -180,12 +188,18 @@ def join_lists(lists: Sequence[LabelledLists | None]) -> LabelledLists:
     kept = [part.target < width for part in parts]
     features = np.concatenate([part.features[rows, :width] for part, rows in zip(parts, kept, strict=True)])
     targets = np.concatenate([part.target[rows] for part, rows in zip(parts, kept, strict=True)])
-    return LabelledLists(features, targets, parts[0].names)
+    return LabelledLists(features, targets, parts[0].names, parts[0].cheap)
 
 
 def fit(lists: Sequence[LabelledLists | None], settings: FitSettings, seed: int) -> Ranker:
-    """The ranker of all earlier folds' lists."""
-    return fit_ranker(join_lists(lists), settings, seed)
+    """The ranker of all earlier folds' lists; with a cut where they are long."""
+    joined = join_lists(lists)
+    ranker = fit_ranker(joined, settings, seed)
+    if joined.features.shape[1] <= KEPT or not 0 < joined.cheap < len(joined.names):
+        return ranker
+    cheap = LabelledLists(joined.features[:, :, : joined.cheap], joined.target, joined.names[: joined.cheap])
+    logit = msgspec.structs.replace(settings, hidden=0, epochs=CUT_EPOCHS, rate=CUT_RATE)
+    return dataclasses.replace(ranker, cut=fit_ranker(cheap, logit, seed))
 
 
 def count_parts(fold: Fold) -> int:
@@ -230,9 +244,21 @@ def take_queries(fold: Fold, rows: slice | Int64s) -> Fold:
 
 
 def score_pairs(ranker: Ranker, context: FoldContext, pairs: Pairs) -> Floats:
-    """The ranker's scores [queries, retrieved]; -inf where retrieval's are, which are those of seen ads."""
-    features, _ = pair_features(context, pairs)
-    return np.where(np.isfinite(pairs.scores), ranker.score(features), np.float32(-np.inf))
+    """The ranker's scores [queries, retrieved]; -inf where retrieval's are, which are those of seen ads, and for those
+    that the cut leaves out.
+    """
+    possible, cheap = np.isfinite(pairs.scores), stack_columns(describe(context, pairs, dear=False), pairs)
+    if ranker.cut is None or possible.shape[1] <= KEPT:
+        dear = stack_columns(describe(context, pairs, dear=True), pairs)
+        return np.where(possible, ranker.score(np.concatenate([cheap, dear], 2)), np.float32(-np.inf))
+    first = np.where(possible, ranker.cut.score(cheap), np.float32(-np.inf))
+    kept = np.sort(np.argpartition(-first, KEPT - 1, 1)[:, :KEPT], 1)
+    fewer = take_candidates(pairs, kept)
+    dear = stack_columns(describe(context, fewer, dear=True), fewer)
+    features = np.concatenate([np.take_along_axis(cheap, kept[:, :, None], 1), dear], 2)
+    scores = np.full(possible.shape, -np.inf, np.float32)
+    np.put_along_axis(scores, kept, ranker.score(features), 1)
+    return np.where(possible, scores, np.float32(-np.inf))
 
 
 def join_answers(parts: Sequence[FoldAnswers]) -> FoldAnswers:

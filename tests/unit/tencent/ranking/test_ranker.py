@@ -1,9 +1,12 @@
 """The ranker learns what a planted column says, with and without a hidden layer, the same each time; blocks of queries
-go side by side.
+go side by side; of long lists the better part is described in full.
 """
 
+import dataclasses
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,13 +15,19 @@ import torch
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates
-from competitions.tencent.ids import Rows
+from competitions.tencent.ids import CandidateIndices, CatalogueRows, Rows
+from competitions.tencent.ranking import pair_features
+from competitions.tencent.ranking import ranker as ranking
+from competitions.tencent.ranking.context import Pairs
 from competitions.tencent.ranking.ranker import (
     BLOCK,
     LabelledLists,
+    Ranker,
     each_block,
+    fit,
     fit_ranker,
     measure_columns,
+    score_pairs,
     take_queries,
 )
 from competitions.tencent.split import Fold
@@ -114,3 +123,66 @@ def test_a_part_of_a_fold_has_its_own_queries_and_the_candidates_of_all() -> Non
     assert part.target is None
     assert part.train_ends is whole.train_ends
     assert part.candidates is whole.candidates
+
+
+def make_logit(names: tuple[str, ...], weights: list[float]) -> Ranker:
+    ones = np.ones(len(names), np.float32)
+    own = {"0.weight": np.array([weights], np.float32), "0.bias": np.zeros(1, np.float32)}
+    return Ranker(names, 0 * ones, ones, own, 0, ())
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Ad a has the cheap column -a / 10 and the dear one a / 10; returned: the ads that were asked for the dear one."""
+    asked: list[list[int]] = []
+
+    def ask(context: object, pairs: Pairs) -> dict[str, np.ndarray]:
+        asked.extend(pairs.item.tolist())
+        return {"dear": pairs.item / 10}
+
+    monkeypatch.setattr(ranking, "KEPT", 3)
+    monkeypatch.setitem(pair_features.BLOCKS, "popularity", lambda context, pairs: {"cheap": -pairs.item / 10})
+    monkeypatch.setitem(pair_features.BLOCKS, "content", ask)
+    return asked
+
+
+def make_pairs(scores: list[list[float]], items: list[list[int]]) -> Pairs:
+    item = np.array(items)
+    nothing: Any = None
+    return Pairs(nothing, nothing, CandidateIndices(item), CatalogueRows(item), np.array(scores, np.float32), {})
+
+
+CONTEXT: Any = SimpleNamespace(settings=SimpleNamespace(blocks=("content", "popularity")))
+
+
+def test_the_cut_keeps_the_best_by_the_logit_and_describes_these_alone(planted: list[list[int]]) -> None:
+    cut = make_logit(("cheap",), [1.0])
+    ranker = dataclasses.replace(make_logit(("cheap", "dear"), [0.0, 1.0]), cut=cut)
+    # Of the second query the ad 1, first by the logit, was seen.
+    pairs = make_pairs([[5, 4, 3, 2, 1], [5, -np.inf, 3, 2, 1]], [[7, 2, 9, 1, 3], [6, 1, 8, 4, 2]])
+    scores = score_pairs(ranker, CONTEXT, pairs)
+    assert planted == [[2, 1, 3], [6, 4, 2]]
+    none = -np.inf
+    np.testing.assert_allclose(scores, [[none, 0.2, none, 0.1, 0.3], [0.6, none, none, 0.4, 0.2]], rtol=1e-6)
+
+
+def test_without_a_cut_and_in_short_lists_all_are_described(planted: list[list[int]]) -> None:
+    whole = make_logit(("cheap", "dear"), [0.0, 1.0])
+    cut = dataclasses.replace(whole, cut=make_logit(("cheap",), [1.0]))
+    long, short = make_pairs([[4, 3, 2, 1]], [[7, 2, 9, 1]]), make_pairs([[3, 2, -np.inf]], [[7, 2, 9]])
+    np.testing.assert_allclose(score_pairs(whole, CONTEXT, long), [[0.7, 0.2, 0.9, 0.1]], rtol=1e-6)
+    np.testing.assert_allclose(score_pairs(cut, CONTEXT, short), [[0.7, 0.2, -np.inf]], rtol=1e-6)
+    assert planted == [[7, 2, 9, 1], [7, 2, 9]]
+
+
+def test_a_cut_is_learned_from_the_cheap_columns_of_long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = LabelledLists(FEATURES, FEATURES[:, :, 1].argmax(1), NAMES, 2)
+    assert fit([lists], FIT, 0).cut is None
+    monkeypatch.setattr(ranking, "KEPT", 4)
+    cut = fit([lists], FIT, 0).cut
+    assert cut is not None
+    assert (cut.names, cut.hidden) == (("a", "b"), 0)
+    place = (-cut.score(FEATURES[:, :, :2])).argsort(1).argsort(1)
+    assert (place[np.arange(400), lists.target] < 4).mean() > 0.95
+    for cheap in (0, 4):  # nothing to choose by, nothing to save
+        assert fit([dataclasses.replace(lists, cheap=cheap)], FIT, 0).cut is None
