@@ -90,7 +90,7 @@ def draw(names: tuple[str, ...], hidden: int) -> Ranker:
 
 
 def answer(folder: Path, *, threads: int, exact: bool = False, cut: bool = True) -> Ready:
-    """The pipeline's own way, with so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
+    """As the pipeline does, so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
     600 are ranked.
     """
     torch.set_num_threads(threads)
