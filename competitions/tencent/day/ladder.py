@@ -39,7 +39,7 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     ready = prepare(files, config, run)
     ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
     for name, family in list_rules(ready).items():
-        needs = {f"embedding.{one}" for one in config.host.embeddings} if name in CONTENT_RULES else set()
+        needs = list_content_steps(run) if name in CONTENT_RULES else set()
         with ladder.rung(name, family, needs) as rung:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
@@ -48,6 +48,11 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     for network in list_networks(load_network(config.network)):
         train_rung(ready, replace_settings(config, network), ladder, network.name)
     return ladder.write()
+
+
+def list_content_steps(run: Run) -> set[str]:
+    """The steps that read embeddings."""
+    return {record.name for record in run.timings if record.name.startswith("embedding.")}
 
 
 def list_rules(ready: Prepared) -> dict[str, str]:
@@ -80,7 +85,7 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     """
     run, step = ladder.run, f"ladder {name}"
     takes_content = load_network(config.network).model.embeddings
-    needs = {f"embedding.{one}" for one in config.host.embeddings} if takes_content else set()
+    needs = list_content_steps(run) if takes_content else set()
     with ladder.rung(name, families.SEQUENCE, needs) as rung:
         result = answer_fold(ready, ready.valid, config, run, step)
         scores = run.step(metrics.evaluate_ways, ready.valid, result.answers, config.host, name="measure").value

@@ -238,6 +238,7 @@ def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
             for (name, table), each in counts
         ),
         regression=regression[0] if regression else None,
+        vectors=None,  # among the contents
     )
 
 

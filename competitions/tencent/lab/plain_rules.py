@@ -103,8 +103,7 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
 def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: str) -> Score:
     """A rule on ``content`` float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     if name == LANGUAGE:
-        centred = centre(content, rows)
-        return lambda queries: score_interests(centred, queries, rows, LANGUAGE_BETA)
+        return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda queries: score_mean(content, queries, rows)
     if name == MEAN:
@@ -126,16 +125,6 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
     seen = content[torch.from_numpy(padded.item)]
     mean = torch.einsum("qe,qed->qd", torch.from_numpy(weights.astype(np.float32)), seen)
     return functional.normalize(mean, dim=1) @ content[torch.from_numpy(rows)].T
-
-
-def centre(content: Tensor, rows: Int64s) -> Tensor:
-    """The content less the mean of that in these ``rows``, of length 1 again: a sentence encoder's vectors all lie in
-    one direction (cosines of .81 to .89 between titles at random). 0 stays 0.
-    """
-    known = content.norm(dim=1, keepdim=True) > 0
-    candidates = torch.from_numpy(rows)
-    mean = content[candidates].sum(0) / known[candidates].sum().clamp(min=1)
-    return functional.normalize((content - mean) * known, dim=1)
 
 
 def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: float = DEFAULT_WIDTH) -> Tensor:

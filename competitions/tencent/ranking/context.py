@@ -117,7 +117,7 @@ def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
         rate=inputs.pool.rate,
         contents=tuple(
             search_content(each.name, map_tensor(each.vectors), rows, votes.widths[each.name])
-            for each in inputs.contents
+            for each in list_contents(inputs)
             if each.name in votes.widths
         ),
         statistics=inputs.statistics,
@@ -127,6 +127,12 @@ def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
         settings=settings,
         list_length=inputs.plan.list_length,
     )
+
+
+def list_contents(inputs: FoldInputs) -> list[Content]:
+    """The embeddings of the files, and that of the log."""
+    learned = inputs.tables.vectors
+    return [*inputs.contents, *([] if learned is None else [learned])]
 
 
 def search_content(name: str, vectors: Tensor, rows: CatalogueRows, width: float) -> SearchedContent:

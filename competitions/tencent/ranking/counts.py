@@ -31,7 +31,7 @@ from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 MOST_PAIRS = 4_000_000_000
-AFFORDABLE_PAIRS = 200_000_000  # a minute; of a log with more the clicks alone are counted
+AFFORDABLE_PAIRS = 20_000_000  # seconds; of a log with more the clicks alone are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1))
 
 
 def choose_counts(histories: Histories) -> tuple[CountSettings, ...]:
-    """The ranker's tables: of all events where that takes a minute at most, else of clicks alone."""
+    """The ranker's tables: of all events where that takes seconds, else of clicks alone."""
     offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
     return RANKER_COUNTS if count_pairs(offsets, WHOLE) <= AFFORDABLE_PAIRS else CLICK_COUNTS
 

@@ -13,11 +13,13 @@ from competitions.tencent.corpus import Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.ranking.action_rates import ActionRates, fit_action_rates
 from competitions.tencent.ranking.attributes import attribute_matrix
+from competitions.tencent.ranking.content import Content
 from competitions.tencent.ranking.counts import Counts, choose_counts, fit_all_counts
 from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
+from competitions.tencent.ranking.item_vectors import fit_item_vectors
 from competitions.tencent.ranking.lifts import Lift, fit_lifts
 from competitions.tencent.ranking.regression import MOST_ITEMS, Regression, RegressionSettings, fit_regression
-from competitions.tencent.ranking.votes import COUNTS, LINEAR
+from competitions.tencent.ranking.votes import COUNTS, LINEAR, VECTORS
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -26,14 +28,15 @@ MOST_OF_MANY = 4_000  # ads that the regression keeps of a catalogue of more tha
 
 @dataclass(frozen=True)
 class HistoryTables:
-    """Fitted on histories alone, without labels. ``counts`` and ``regression``: () and None without their channels;
-    ``action_rates``: None where queries say no action.
+    """Fitted on histories alone, without labels. ``counts``, ``regression`` and ``vectors``: () and None without their
+    channels; ``action_rates``: None where queries say no action.
     """
 
     lifts: list[Lift]
     action_rates: ActionRates | None
     counts: tuple[Counts, ...]
     regression: Regression | None
+    vectors: Content | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channe
         action_rates=fit_action_rates(history, catalogue) if actions else None,
         counts=fit_all_counts(history, catalogue, attributes, counts, rows),
         regression=regression,
+        vectors=fit_item_vectors(history, len(catalogue.oid)) if VECTORS in channels else None,
     )
 
 

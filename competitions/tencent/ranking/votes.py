@@ -13,7 +13,8 @@ import numpy as np
 
 from competitions.tencent.corpus import Bools, Floats, Int64s
 
-CONTENT, COUNTS, LINEAR, FORECAST = "content", "counts", "linear", "forecast"  # channels; content is one an embedding
+# Channels; content is one an embedding.
+CONTENT, VECTORS, COUNTS, LINEAR, FORECAST = "content", "behaviour", "counts", "linear", "forecast"
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
@@ -25,7 +26,7 @@ MISSED = 1.0  # standard errors of the difference in recall
 @dataclass(frozen=True)
 class Votes:
     """``weights`` by what is summed (an embedding, a table of counts, the regression, the forecast); the kernel's
-    ``widths`` by embedding; ``channels`` that have a vote; ``rows``: what was found, for the record.
+    ``widths`` by embedding, that of behaviour among them; ``channels`` that have a vote; ``rows``: what was found.
     """
 
     weights: dict[str, float]
@@ -37,6 +38,7 @@ class Votes:
 def list_members(embeddings: Sequence[str], channels: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each channel can add to the sum; a channel an embedding."""
     members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if CONTENT in channels}
+    members |= {VECTORS: (VECTORS,)} if VECTORS in channels else {}
     members |= {COUNTS: (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if COUNTS in channels else {}
     return members | ({LINEAR: (LINEAR,)} if LINEAR in channels else {})
 
@@ -45,7 +47,7 @@ def even_votes(embeddings: Sequence[str], channels: Sequence[str]) -> Votes:
     """One each, for a log without earlier queries, and to learn from."""
     members = list_members(embeddings, channels)
     names = [name for parts in members.values() for name in parts]
-    widths = {name: DEFAULT_WIDTH for name in embeddings if name in members}
+    widths = {name: DEFAULT_WIDTH for name in (*embeddings, VECTORS) if name in members}
     return Votes(dict.fromkeys([*names, FORECAST], 1.0), widths, tuple(members))
 
 

@@ -23,8 +23,8 @@ RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAI
 )
 
 PEOPLE_POWER = 0.5  # of an ad's weight: with the weight itself the groups would all like what is popular anyway
-FAVOURITES = 6  # of a group at a time
-FAVOURITE_KEPT = 0.95  # chance that a favourite is one the next day as well, if it runs
+FAVOURITES = 5  # of a group at a time
+FAVOURITE_KEPT = 0.97  # chance that a favourite is one the next day as well, if it runs
 COMPANION_PART = 1 << 20  # companions that are drawn at once
 
 
@@ -60,7 +60,7 @@ class People:
     @property
     def groups(self) -> int:
         """How many groups of users there are."""
-        return self.favourites.shape[1]
+        return len(self.favourites[0])
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def _draw_companions(ads: Ads, births: _Births, rng: np.random.Generator) -> Cod
     for start in range(0, len(ads), COMPANION_PART):
         part = slice(start, start + COMPANION_PART)
         # An evergreen's companion is of the longest campaign that stops.
-        kind, birth = np.minimum(ads.campaign[part], len(CAMPAIGNS) - 2), ads.birth[part]
+        kind = np.minimum(ads.campaign[part].astype(np.int64), len(CAMPAIGNS) - 2)
+        birth = ads.birth[part].astype(np.int64)
         before, weight = births.weigh(kind, birth, birth + half[kind])
         companion[part] = births.at(before + rng.random(len(kind)) * weight)
     return companion

@@ -39,15 +39,15 @@ SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 
 @dataclass(frozen=True)
 class Campaign:
-    """A kind of campaign: its share of the ads, slots it runs, how much more it is shown in its first slots, and how
-    often each of its ads is shown in all, beside others.
+    """A kind of campaign: its share of the ads, slots it runs, how much more it is shown in its first slots, and its
+    share of what is shown.
     """
 
     share: float
     runs: int
     fresh: int
     boost: float
-    shown: float = 1.0
+    events: float
 
     @property
     def exposure(self) -> float:
@@ -55,13 +55,13 @@ class Campaign:
         return self.runs + self.fresh * self.boost
 
 
-# Few ads run long, and those are shown much: of the ads of a day fewer are those of the day before than if every kind
-# were shown alike, while as many of the clicks are on ads that were seen (see LOG.md).
+# Few ads run long, and those are shown much: of a day's ads fewer are those of two days before than if all kinds were
+# shown alike, while as many of the clicks are on ads that were seen before (see LOG.md).
 CAMPAIGNS = (
-    Campaign(0.80, 7, 0, 0.0, 0.25),
-    Campaign(0.15, 20, 4, 1.0),
-    Campaign(0.05, 400, 4, 1.0, 50.0),
-    Campaign(0.00, SLOTS, 0, 0.0),
+    Campaign(0.80, 7, 0, 0.0, 0.17),
+    Campaign(0.15, 20, 4, 1.0, 0.15),
+    Campaign(0.05, 400, 4, 1.0, 0.68),
+    Campaign(0.00, SLOTS, 0, 0.0, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
 EVERGREEN_WEIGHT = 0.02
@@ -124,8 +124,7 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     product = _make_products(owner, born, rng)
     style, channel = (rng.integers(many, size=len(owner), dtype=np.int32) for many in (STYLES, CHANNELS))
     traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
-    shown = _draw_shown(traits, rng) * np.array([kind.shown for kind in CAMPAIGNS])[campaign[order]]
-    shown = np.minimum(shown, MOST_SHOWN * scale**MOST_SLOPE)
+    shown = _share_out(_draw_shown(traits, rng), campaign[order], MOST_SHOWN * scale**MOST_SLOPE)
     weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign[order]]
     weight[campaign[order] == EVERGREEN] = EVERGREEN_WEIGHT
     leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
@@ -199,6 +198,15 @@ def _draw_shown(traits: dict[str, Codes], rng: np.random.Generator) -> Floats:
     above = np.maximum((ndtr(level) - TAIL_SHARE) / (1.0 - TAIL_SHARE), 0.0)
     above = np.minimum(above, 1.0 - 1e-9)
     return np.asarray(np.where(above > 0.0, np.exp(MEAN_LOG + SIGMA * ndtri(above)), TAIL))
+
+
+def _share_out(shown: Floats, campaign: Codes, most: float) -> Floats:
+    """The same, at most about ``most``, with each kind of campaign's share of the whole."""
+    events = np.array([kind.events for kind in CAMPAIGNS])
+    ads = np.maximum(np.bincount(campaign, minlength=len(events)), 1) / len(campaign)
+    capped = np.minimum(shown * (events / ads)[campaign], most)
+    mass = np.maximum(np.bincount(campaign, capped, len(events)), 1e-9)
+    return np.asarray(capped * (events * capped.sum() / mass)[campaign])
 
 
 def _draw_deltas(

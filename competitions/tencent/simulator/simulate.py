@@ -2,13 +2,15 @@
 
     python -m competitions simulate tencent --out build/tencent/simulated --scale 0.01 --seed 1
     python -m competitions simulate tencent --law round2 --scale 0.01
+    python -m competitions simulate tencent --law content --scale 0.01
 
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
 known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``), what they
 are shown and click (``click_model``). What no content explains is planted as well: groups of users click the same ads,
-and ads follow each other (``People``); ``people`` is the share of the clicks that have these reasons. What each clicks
-first after the reference time is drawn from a model that the oracle knows (``ground_truth``, ``oracle``), so the
-ceiling is known. Users do not influence each other and are simulated batch by batch.
+and ads follow each other (``People``); ``people`` is the share of the clicks that have these reasons (0 under ``--law
+content``). What each clicks first after the reference time is drawn from a model that the oracle knows
+(``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are simulated batch by
+batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
 if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The

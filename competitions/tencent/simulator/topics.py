@@ -25,7 +25,7 @@ SCALE_MIN, SCALE_MAX = 0.0005, 2.0
 # The public release TencentGR-1M.
 USERS, ITEMS, CANDIDATES, ADVERTISERS = 1_001_845, 4_783_154, 660_000, 100_000
 LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
-GROUP_USERS = 500  # of a group of people that click the same ads
+GROUP_USERS = 600  # of a group of people that click the same ads
 UNSEEN_CANDIDATES = 148_971 / 660_000
 # Ads that exist for each that is seen before the reference time, at scale 1; fewer in a smaller world, by this power.
 WORLD_ITEMS, GROWTH = 3.35, 0.1

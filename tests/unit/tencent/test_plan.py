@@ -56,7 +56,10 @@ def test_a_setting_stays_as_it_is_given() -> None:
     assert decide_channels(10, 1, ("counts",)) == (("counts",), "set")
 
 
-@pytest.mark.parametrize(("embeddings", "channels"), [(2, ("content", "counts", "linear")), (0, ("counts", "linear"))])
+@pytest.mark.parametrize(
+    ("embeddings", "channels"),
+    [(2, ("content", "behaviour", "counts", "linear")), (0, ("behaviour", "counts", "linear"))],
+)
 def test_all_that_the_files_allow_is_voted_on(embeddings: int, channels: tuple[str, ...]) -> None:
     assert decide_channels(10, embeddings, "auto")[0] == channels
 

@@ -11,6 +11,7 @@ from competitions.tencent.config import SplitSettings
 from competitions.tencent.corpus import Candidates, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
+from competitions.tencent.sequences import DAY_S, whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -161,6 +162,19 @@ def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
 def test_where_nothing_can_be_held_out_the_reason_is_named(kind: str, sequences: Sequences, message: str) -> None:
     with pytest.raises(UserError, match=message):
         hold_out(sequences, kind=kind)
+
+
+def test_the_hold_out_is_asked_at_the_time_of_day_at_which_the_log_ends() -> None:
+    """Ten days of a click an hour: a cut is moved to a whole number of days before the end."""
+    hour = 3_600
+    log = make_sequences([(1 + step % 6, 1, step * hour) for step in range(240)], [(1, 1, 0), (2, 1, 239 * hour)])
+    end = 239 * hour + 1
+    for cut, moved in ((215 * hour, end - DAY_S), (190 * hour, end - 2 * DAY_S), (end - 13 * hour, end - DAY_S)):
+        assert split.align_cut(whole(log), cut) == moved
+    assert split.align_cut(whole(log), end - 11 * hour) == end - 11 * hour  # no whole day is near
+    assert split.align_cut(whole(log), 100 * hour) == 100 * hour  # too early
+    fold = split.hold_out(log, SIX, CONFIG.host, settings(valid_share=0.06), 0)  # 14 clicks
+    assert log.time[fold.train_ends[0] - 1] < end - DAY_S <= log.time[fold.train_ends[0]]
 
 
 # --- by order ---

@@ -97,7 +97,7 @@ def open_fold(
     settings: FeatureSettings,
     forecast: Forecast | None = None,
 ) -> FoldInputs:
-    """A fold as the steps of the pipeline open it, with even votes; without a ``forecast`` an ad's events are its rate."""
+    """A fold as the pipeline opens it, with even votes; without a ``forecast`` an ad's events are its rate."""
     statistics = measure_ads(corpus, fold.train_ends, plan.times)
     pool = make_pool(fold, statistics, [forecast or Forecast("")], 0, settings.pool)
     tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)

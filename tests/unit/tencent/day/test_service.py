@@ -29,7 +29,7 @@ CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("co
 
 @dataclass(frozen=True)
 class Tried:
-    """The inputs of a tiny fold and of that before it, a ranker learned from it, the fold made ready, and its export."""
+    """The inputs of a tiny fold and of that before it, a ranker learned from it, its context, and its export."""
 
     inputs: FoldInputs
     before: FoldInputs

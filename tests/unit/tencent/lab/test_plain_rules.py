@@ -80,16 +80,12 @@ def test_a_language_model_speaks_for_itself() -> None:
     assert choose_embeddings([picture, text], KERNEL) == [picture, text]
 
 
-def test_texts_are_compared_by_how_they_differ_from_the_mean() -> None:
-    """Two groups of ads that differ a little from one direction; the last user knows an ad of neither."""
-    mean, apart = np.array([3.0, 0.0]), np.array([[0, 0.5], [0, -0.5], [0, 0.5], [0, -0.5]])
-    vectors = np.concatenate([np.zeros((1, 2)), mean + apart, np.zeros((1, 2))]).astype(np.float32)
-    vectors[1:5] /= np.linalg.norm(vectors[1:5], axis=1, keepdims=True)
-    log = whole(make_sequences([(1, 1, 0)], [(2, 1, 0)], [(5, 1, 0)]))
-    scores = fit_content_rule(torch.from_numpy(vectors), log, np.array([3, 4, 5]), LANGUAGE)(log)
-    near, none, opposite = (math.log(60 * math.exp(LANGUAGE_BETA * (cosine - 1))) for cosine in (1, 0, -1))
-    expected = np.array([[near, opposite, none], [opposite, near, none], [none] * 3])
-    assert scores.numpy() == pytest.approx(expected, abs=1e-3)
+def test_a_language_model_knows_the_history_and_nothing_of_popularity() -> None:
+    interests = [
+        0.9 * math.exp(LANGUAGE_BETA * (first - 1)) + 60 * math.exp(LANGUAGE_BETA * (second - 1))
+        for first, second in ((0.6, 0.8), (1, 0), (0, 0))  # cosines to ad 1, one step back, and to ad 2, clicked
+    ]
+    assert score(LANGUAGE)[0] == pytest.approx(np.log(interests), abs=1e-3)
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:

@@ -26,7 +26,7 @@ def test_a_wide_embedding_keeps_what_tells_ads_apart() -> None:
     rng = np.random.default_rng(1)
     topics = rng.normal(size=(6, 600))
     topic = rng.integers(6, size=900)
-    vectors = 50 * rng.normal(size=600) + topics[topic] + 0.3 * rng.normal(size=(900, 600))
+    vectors = 50 * rng.normal(size=600) + 3 * topics[topic] + 0.3 * rng.normal(size=(900, 600))
     content = prepare_content(Embedding("84", vectors.astype(np.float16)))
     assert content.vectors.shape == (900, WIDEST)
     near = content.vectors.astype(np.float32)

@@ -12,8 +12,10 @@ from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.content import Content
 from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.votes import DEFAULT_WIDTH, Votes
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users, open_fold
 
@@ -56,7 +58,9 @@ def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
     scores = retrieve(context(), np.arange(2)).scores
     weights = np.array([0.9 * 60, 60.0])
     near = np.exp(DEFAULT_WIDTH * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
-    assert scores[0, 0] == pytest.approx(np.log(weights @ near) + 0.9 * np.log(1.001), abs=2e-3)
+    assert scores[0, 0] == pytest.approx(
+        np.log(weights @ near) + 0.9 * np.log(1.001), abs=5e-3
+    )  # vectors of half the bits
 
 
 def test_an_ad_that_is_shown_often_comes_forward() -> None:

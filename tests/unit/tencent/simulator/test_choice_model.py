@@ -224,16 +224,16 @@ def chance_by_definition(world: World, user: int) -> Floats:
     chance *= new
     people = env.people
     assert people is not None
-    liked = np.zeros(len(chance))
+    of_people: Floats = np.zeros(len(chance))
     horizon = [(slot, float(share)) for slot, share in enumerate(BAND_SHARE, NOW)]
     part = SHARE * click_model.OF_GROUP / ad_inventory.FAVOURITES
     reasons = [(int(ad), part) for ad in people.favourites[-1, world.users.group[user]]]
     if state.last[0] >= 0:
         reasons.append((int(people.companion[state.last[0]]), SHARE * (1 - click_model.OF_GROUP)))
-    for ad, share in reasons:
-        runs = sum(of_day for slot, of_day in horizon if weight_in(env, ad, slot, True))
-        liked += share * runs * (world.candidates == ad) * new
-    return np.asarray(liked + (1.0 - liked.sum()) * chance / chance.sum())
+    for favourite, share in reasons:
+        runs = sum(of_day for slot, of_day in horizon if weight_in(env, favourite, slot, True))
+        of_people += share * runs * (world.candidates == favourite) * new
+    return np.asarray(of_people + (1.0 - of_people.sum()) * chance / chance.sum())
 
 
 def oracle_companions(world: World) -> Ints:
@@ -339,7 +339,7 @@ def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: Wor
     same_group = group[order][1:] == group[order][:-1]
     assert same_group[same_ad].mean() > 1.3 / people.groups
     # A group's favourites have nothing in common but the group: they share a topic as those of two groups do.
-    topic = ads.topic[people.favourites[-60:]]
+    topic = ads.topic[ad_inventory.make_people(ads, 400, SHARE, SEED).favourites[-1:]]
     within, between = topic[:, :, 1:] == topic[:, :, :-1], np.roll(topic, 1, axis=1)[:, :, 1:] == topic[:, :, :-1]
     assert within.mean() < 1.5 * between.mean() + 0.02
     assert np.corrcoef(world.users.group, world.users.segment)[0, 1] == pytest.approx(0.0, abs=0.06)
