@@ -63,7 +63,7 @@ class RegressionSettings:
 
 # Of a log of exposures, where all events find less than the clicks and cost more.
 CLICKED = RegressionSettings(reach=10, weights=CLICK_WEIGHTS)
-MOST_CLICKED = 6_000
+MOST_CLICKED = 4_000  # a second's work
 
 
 def choose_regression(histories: Histories) -> tuple[RegressionSettings, int]:
