@@ -28,8 +28,8 @@ class Content:
 
 
 def prepare_content(embedding: Embedding) -> Content:
-    """Centre on the mean vector; of more than ``WIDEST`` dimensions keep the principal ones, scaled towards one variance
-    (half a whitening: Su et al. 2021, "Whitening sentence representations"); scale to length 1.
+    """Centre on the mean vector; of more than ``WIDEST`` dimensions keep the principal ones, scaled towards one
+    variance (half a whitening: Su et al. 2021, "Whitening sentence representations"); scale to length 1.
     """
     vectors = embedding.vectors
     filled = np.concatenate([vectors[at : at + BLOCK].any(1) for at in range(0, len(vectors), BLOCK)])
