@@ -22,7 +22,7 @@ from competitions.tencent.ranking import kernel
 from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.ranking.forecast import Forecast
-from competitions.tencent.ranking.pair_features import describe
+from competitions.tencent.ranking.pair_features import describe as describe_pairs
 from competitions.tencent.ranking.ranker import BLOCK, Ranker, answer_queries, build
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
@@ -78,7 +78,7 @@ def make_context(folder: Path) -> FoldContext:
 def draw_ranker(context: FoldContext) -> Ranker:
     """Of random weights, which take as long as any."""
     pairs, hidden = retrieve(context, np.arange(BLOCK)), CONFIG.ranker.fit.hidden
-    cheap, dear = (tuple(describe(context, pairs, dear=each)) for each in (False, True))
+    cheap, dear = (tuple(describe_pairs(context, pairs, dear=each)) for each in (False, True))
     return replace(draw(cheap + dear, hidden), cut=draw(cheap, 0))
 
 
@@ -90,7 +90,7 @@ def draw(names: tuple[str, ...], hidden: int) -> Ranker:
 
 
 def answer(folder: Path, *, threads: int, exact: bool = False, cut: bool = True) -> Ready:
-    """The pipeline's own way, with so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
+    """As the pipeline does, so many blocks side by side; ``exact``: with a search of float32; without ``cut`` all
     600 are ranked.
     """
     torch.set_num_threads(threads)
