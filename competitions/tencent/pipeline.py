@@ -23,7 +23,7 @@ from competitions.tencent.config import HostSettings, SplitSettings, TencentConf
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
-from competitions.tencent.promise import Movement, measure_movement
+from competitions.tencent.promise import Movement, measure_movement, promise, say_promise
 from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.content import Content, prepare_content
 from competitions.tencent.ranking.context import FoldInputs
@@ -88,9 +88,7 @@ class RankedFold:
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out.
-    ``movement``: of a plain rule's Score from event to event, before the hold-out.
-    """
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
 
     config: TencentConfig
     ready: Prepared
@@ -117,6 +115,7 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
     host, division = plan_host(config, ready.plan.value), plan_split(config, ready.plan.value)
     movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
+    say_promise(promise(ready.valid.value, early.answers.value.best, config.host, movement.value))
     return Validated(config, ready, early, measured, movement)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from common.engine.progress import say
 from competitions.tencent import metrics, split
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Corpus, Int64s
@@ -26,7 +27,6 @@ from competitions.tencent.split import Fold
 
 Floats = npt.NDArray[np.float64]
 STEPS = 3  # from one event to the one before it
-NAME = "promise"
 
 
 @dataclass(frozen=True)
@@ -104,3 +104,10 @@ def promise(fold: Fold, top: TopK, host: HostSettings, movement: Movement) -> di
         "step": movement.step,
         "plain rule, latest first": " ".join(f"{one:.4f}" for one in movement.scores),
     }
+
+
+def say_promise(promised: dict[str, Any]) -> None:
+    """One line for the console."""
+    further = f", an event further on ± {promised['step']:.0%} of it" if promised["step"] else ""
+    by_ad = promised["error by ad"]
+    say(f"  promise: the truth at {promised['score']:.4f} ± {promised['error']:.4f} (by ad ± {by_ad:.4f}{further})")

@@ -10,7 +10,7 @@ from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import CandidateIndices, Rows
-from competitions.tencent.promise import Movement, compare_users, error_by_ad, measure_movement, promise
+from competitions.tencent.promise import Movement, compare_users, error_by_ad, measure_movement, promise, say_promise
 from competitions.tencent.ranking.top_k import TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -66,7 +66,7 @@ def test_queries_of_one_ad_count_as_one() -> None:
     assert error_by_ad(scores, target) == pytest.approx(scores.std() / math.sqrt(4))
 
 
-def test_a_promise_by_hand() -> None:
+def test_a_promise_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and a tenth of .75."""
     corpus = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
     fold = split.hold_out(corpus, Candidates(Rows(np.array([1, 2, 3]))), HOST, LAST, 0)
@@ -76,3 +76,8 @@ def test_a_promise_by_hand() -> None:
     assert promised["error by ad"] == pytest.approx(math.hypot(0.75, 0.75) / 4)
     assert promised["error"] == pytest.approx(math.hypot(promised["error by ad"], 0.075))
     assert (promised["step"], promised["plain rule, latest first"]) == (0.1, "0.2000 0.3000")
+    say_promise(promised)
+    say_promise(promised | {"step": 0.0})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "  promise: the truth at 0.7500 ± 0.2756 (by ad ± 0.2652, an event further on ± 10% of it)"
+    assert second.endswith("(by ad ± 0.2652)")
