@@ -76,7 +76,7 @@ def sample_candidates(
 ) -> Candidates:
     """The targets, and ads drawn beside them until there are as many as in the ``mix``, or ``most`` (0: no limit):
     some that the history shows, in the shares of the mix, and in ``unseen_share`` others that are first seen in the
-    events ``behind`` it, evenly.
+    events ``behind`` it, within the horizon, evenly: an ad that starts later is no rival.
     """
     classes = classify_ads(history, mix.rows)
     after = np.zeros(mix.rows, bool)

@@ -227,8 +227,8 @@ def _cut_fold(
     ends = train.offsets[:-1] + earlier[train.offsets[1:]] - earlier[train.offsets[:-1]]
     # Events are in order of time within a user, so that the visible ones before the cut are a prefix.
     history = Histories(train, np.arange(len(train)), ends)
-    behind = shown & (train.time >= cut)
-    events = np.flatnonzero(behind & _eligible(train, host) & (train.time < cut + settings.horizon_hours * HOUR_S))
+    behind = shown & (train.time >= cut) & (train.time < cut + settings.horizon_hours * HOUR_S)
+    events = np.flatnonzero(behind & _eligible(train, host))
     owner = np.searchsorted(train.offsets, events, side="right") - 1
     if host.target == "conversion_or_click":  # conversions go before clicks; the sort keeps the order of each kind
         order = np.lexsort((train.action[events] != schema.CONVERSION, owner))

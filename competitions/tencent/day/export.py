@@ -91,6 +91,7 @@ def write_export(context: FoldContext, ranker: Ranker, variants: Sequence[Varian
         features=context.settings,
         votes=context.votes,
         counts=tuple(table.settings for table in context.tables.counts),
+        regression=None if context.tables.regression is None else context.tables.regression.settings,
         statistics=context.statistics.names,
         columns=ranker.names,
         hidden=ranker.hidden,

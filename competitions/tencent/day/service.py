@@ -90,13 +90,14 @@ class ServedFold:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What no array says: names of an ad's ``statistics``, the ``votes`` of retrieval and the settings of its
-    ``counts``, ``columns`` of the ranker and its ``hidden`` units.
+    """What no array says: names of an ad's ``statistics``, the ``votes`` of retrieval, the settings of its
+    ``counts`` and ``regression``, ``columns`` of the ranker and its ``hidden`` units.
     """
 
     features: FeatureSettings
     votes: Votes
     counts: tuple[CountSettings, ...]
+    regression: RegressionSettings | None
     statistics: tuple[str, ...]
     columns: tuple[str, ...]
     hidden: int
@@ -218,18 +219,18 @@ def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
     attributes = next(map(restore_sparse, fold.attributes.values()), None)
     by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
     counts = zip(fold.counts.items(), settings.counts, strict=True)
-    regression = [
-        Regression(
+    regression = None
+    if settings.regression is not None:
+        (table,) = fold.regression.values()
+        regression = Regression(
             kept=table.kept,
             targets=table.targets,
             coefficients=table.coefficients,
             values=table.values,
             by_value=table.by_value,
             attributes=attributes,
-            settings=RegressionSettings(),
+            settings=settings.regression,
         )
-        for table in fold.regression.values()
-    ]
     return HistoryTables(
         lifts=list(fold.lifts.values()),
         action_rates=ActionRates(rates[0], tuple(rates[1:])) if rates else None,
@@ -237,7 +238,7 @@ def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
             Counts(restore_sparse(table), attributes, by_value.get(name), each, fold.targets.get(name))
             for (name, table), each in counts
         ),
-        regression=regression[0] if regression else None,
+        regression=regression,
         vectors=None,  # among the contents
     )
 

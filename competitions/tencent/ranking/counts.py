@@ -199,11 +199,12 @@ def keep_top(table: Sparse, top: int) -> Sparse:
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 
-def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
-    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; 0
-    for ads that are no targets, but for what they share with those that are.
+def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
+    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; an
+    ad that is no target has what its attributes give it.
 
-    With ``from_attributes`` a query takes 4 bytes a target on the way, else 12 a neighbour.
+    ``shared``: ``model.attributes[columns]`` of a caller that has it. With ``from_attributes`` a query takes 4 bytes a
+    target on the way, else 12 a neighbour.
     """
     settings = model.settings
     rows = model.neighbours.shape[0]
@@ -212,4 +213,4 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
     if model.by_value is not None:  # nearly every ad gets something: dense is faster from here on
         scores = scores.toarray()
         scores += np.float32(settings.from_attributes) * ((seen @ model.attributes) @ model.by_value).toarray()
-    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)

@@ -21,8 +21,10 @@ from scipy.linalg import lapack
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.io import schema
 from competitions.tencent.ranking.attributes import smooth_scores
 from competitions.tencent.ranking.sparse_history import (
+    CLICK_WEIGHTS,
     RANKER_WEIGHTS,
     ActionWeights,
     Log,
@@ -36,7 +38,7 @@ from competitions.tencent.ranking.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 MOST_ITEMS = 20_000  # a matrix of items x items is inverted
-MOST_VALUES = 4_000  # of attributes that correlate coefficients: a matrix of values x values is inverted as well
+MOST_VALUES = 1_000  # of attributes that correlate coefficients: more cost a larger inverse and found no more
 BLOCK = 64  # rows of a product with S'T at a time, which stay in the processor's cache
 TILE = 2048  # rows and columns of a dense matrix at a time
 
@@ -57,6 +59,17 @@ class RegressionSettings:
     fade: float = 0.65
     to_attributes: float = 1.5
     weights: ActionWeights = RANKER_WEIGHTS
+
+
+# Of a log of exposures, where all events find less than the clicks and cost more.
+CLICKED = RegressionSettings(reach=10, weights=CLICK_WEIGHTS)
+MOST_CLICKED = 4_000  # a second's work
+
+
+def choose_regression(histories: Histories) -> tuple[RegressionSettings, int]:
+    """Settings, and how many ads at most have coefficients: of clicks alone where they are the smaller part."""
+    clicks = histories.sequences.action[histories.events()] >= schema.CLICK
+    return (CLICKED, MOST_CLICKED) if len(clicks) and clicks.mean() < 0.5 else (RegressionSettings(), MOST_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -193,10 +206,11 @@ def _multiply_in_place(inverse: Floats, follows: Sparse) -> Floats:
     return inverse if wide == len(inverse) else inverse[:, :wide].copy()
 
 
-def score_regression(model: Regression, queries: Histories, columns: Int64s) -> Floats:
+def score_regression(model: Regression, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
     """Scores of the ads in these rows of the catalogue, float32 [queries, columns].
 
-    An ad that is no target has what its attributes give it, and 0 where scores do not spread.
+    An ad that is no target has what its attributes give it, and 0 where scores do not spread. ``shared``:
+    ``model.attributes[columns]`` of a caller that has it.
     """
     settings = model.settings
     seen = weight_histories(queries, model.attributes.shape[0], settings.weights, settings.fade)
@@ -204,4 +218,4 @@ def score_regression(model: Regression, queries: Histories, columns: Int64s) -> 
     scores = own @ model.coefficients
     if others.nnz and len(model.values):
         scores += pick_columns(others @ model.attributes, model.values)[0] @ model.by_value
-    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)

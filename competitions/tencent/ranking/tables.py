@@ -18,12 +18,10 @@ from competitions.tencent.ranking.counts import Counts, choose_counts, fit_all_c
 from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
 from competitions.tencent.ranking.item_vectors import fit_item_vectors
 from competitions.tencent.ranking.lifts import Lift, fit_lifts
-from competitions.tencent.ranking.regression import MOST_ITEMS, Regression, RegressionSettings, fit_regression
+from competitions.tencent.ranking.regression import Regression, choose_regression, fit_regression
 from competitions.tencent.ranking.votes import COUNTS, LINEAR, VECTORS
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-
-MOST_OF_MANY = 4_000  # ads that the regression keeps of a catalogue of more than it can solve: a second's work
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channe
     counts = choose_counts(history) if COUNTS in channels else ()
     regression = None
     if LINEAR in channels:
-        most = MOST_ITEMS if len(catalogue.oid) <= MOST_ITEMS else MOST_OF_MANY
-        regression = fit_regression(history, catalogue, attributes, RegressionSettings(), most)
+        settings, most = choose_regression(history)
+        regression = fit_regression(history, catalogue, attributes, settings, most, rows)
     return HistoryTables(
         lifts=fit_lifts(history, catalogue),
         action_rates=fit_action_rates(history, catalogue) if actions else None,

@@ -92,10 +92,11 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
     return counted
 
 
-def score_value_counts(model: ValueCounts, queries: Histories, columns: Int64s) -> Floats:
+def score_value_counts(model: ValueCounts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
     """What the values of each history's ads give to those of the ads in these rows of the catalogue, float32 [queries,
-    columns].
+    columns]. ``shared``: ``model.attributes[columns]`` of a caller that has it.
     """
     seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
     by_value = (seen @ model.attributes) @ model.table
-    return np.ascontiguousarray((model.attributes[columns] @ by_value.T).T, np.float32)
+    own = model.attributes[columns] if shared is None else shared
+    return np.ascontiguousarray((own @ by_value.T).T, np.float32)

@@ -7,20 +7,20 @@ from competitions.tencent.ranking.sparse_history import CLICK_WEIGHTS, flatten_l
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
-CIRCLES = (range(1, 9), range(9, 17))  # ads that the same people click
+CIRCLES = [range(1 + 8 * circle, 9 + 8 * circle) for circle in range(6)]  # ads that the same people click
 
 
 def test_ads_that_the_same_people_click_lie_together() -> None:
     rng = np.random.default_rng(0)
     log = make_sequences(
-        *([(int(ad), 1, at) for at, ad in enumerate(rng.permutation(CIRCLES[user % 2])[:6])] for user in range(80))
+        *([(int(ad), 1, at) for at, ad in enumerate(rng.permutation(CIRCLES[user % 6])[:6])] for user in range(240))
     )
-    vectors = fit_item_vectors(whole(log), 20).vectors.astype(np.float32)
+    vectors = fit_item_vectors(whole(log), 52).vectors.astype(np.float32)
     near = vectors @ vectors.T
-    inside, across = near[1:9, 1:9][~np.eye(8, dtype=bool)], near[1:9, 9:17]
+    inside, across = near[1:9, 1:9][~np.eye(8, dtype=bool)], near[1:9, 9:49]
     assert inside.min() > across.max()
-    assert np.allclose(np.linalg.norm(vectors[1:17], axis=1), 1, atol=1e-2)
-    assert not vectors[17:].any()
+    assert np.allclose(np.linalg.norm(vectors[1:49], axis=1), 1, atol=1e-2)
+    assert not vectors[49:].any()
 
 
 def test_what_was_only_shown_is_no_neighbour() -> None:

@@ -10,6 +10,7 @@ from competitions.tencent.ranking.attributes import attribute_matrix
 from competitions.tencent.ranking.regression import (
     Regression,
     RegressionSettings,
+    choose_regression,
     fit_regression,
     invert,
     score_regression,
@@ -127,6 +128,23 @@ def test_values_that_are_too_many_correlate_nothing(monkeypatch: pytest.MonkeyPa
         all_coefficients(fit_regression(histories, one, attribute_matrix(one), settings)),
         rtol=1e-4,
         atol=1e-6,
+    )
+
+
+def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
+    mostly_shown = write_log([1, 2, 3], [4, 5], action=[[1, 0, 0], [0, 2]])
+    settings, most = choose_regression(mostly_shown)
+    assert (settings.weights.exposure, settings.weights.click, most) == (0.0, 1.0, 6_000)
+    assert choose_regression(write_log([1, 2, 3], action=[[1, 0, 1]])) == (RegressionSettings(), 20_000)
+    assert choose_regression(write_log([])) == (RegressionSettings(), 20_000)
+
+
+def test_attributes_of_the_columns_that_the_caller_has_are_taken() -> None:
+    catalogue, histories = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0]}), draw_log(40, 6, seed=2)
+    attributes, columns = attribute_matrix(catalogue), np.array([5, 2])
+    model = fit_regression(histories, catalogue, attributes, change(PLAIN_LINEAR, to_attributes=1.0))
+    np.testing.assert_array_equal(
+        score_regression(model, histories, columns, attributes[columns]), score_regression(model, histories, columns)
     )
 
 
