@@ -28,7 +28,7 @@ from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.split import build_test_fold
-from tests.benches.side_by_side import Ready, main
+from tests.benches.side_by_side import Ready, Way, main
 
 USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32
 SIZES = (30, 90, 500, 5, 3_000, 20, 9, 40_000, 200, 40, 6_000, 120, 15)  # values of each feature
@@ -51,9 +51,9 @@ def prepare(folder: Path, scale: float) -> str:
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
     plan = Plan("click", False, "time", False, 1, ("content",), 600, ())
-    features = CONFIG.ranker.features
+    settings = CONFIG.ranker.features
     statistics = measure_ads(corpus, fold.train_ends, plan.times)
-    pool = make_pool(fold, statistics, [Forecast("")], 0, features.pool)
+    pool = make_pool(fold, statistics, [Forecast("")], 0, settings.pool)
     tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
     contents, votes = [prepare_content(Embedding("81", vectors))], even_votes(["81"], plan.channels)
     inputs = FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
@@ -118,8 +118,8 @@ def multiply(folder: Path) -> Ready:
 
     def run() -> int:
         for _ in range(ANSWERED // BLOCK // 4):
-            for part in candidates.split(width):
-                torch.mm(history, part.T)
+            for start in range(0, len(candidates), width):
+                torch.mm(history, candidates[start : start + width].T)
         return ANSWERED // BLOCK // 4 * BLOCK
 
     return run
@@ -131,7 +131,7 @@ def describe(users: int, seconds: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    ways = {
+    ways: dict[str, Way] = {
         "answer, exact search, all ranked": partial(answer, threads=1, exact=True, cut=False),
         "answer, all ranked": partial(answer, threads=1, cut=False),
         "answer": partial(answer, threads=1),
