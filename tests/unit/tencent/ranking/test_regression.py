@@ -134,7 +134,7 @@ def test_values_that_are_too_many_correlate_nothing(monkeypatch: pytest.MonkeyPa
 def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
     mostly_shown = write_log([1, 2, 3], [4, 5], action=[[1, 0, 0], [0, 2]])
     settings, most = choose_regression(mostly_shown)
-    assert (settings.weights.exposure, settings.weights.click, most) == (0.0, 1.0, 6_000)
+    assert (settings.weights.exposure, settings.weights.click, most) == (0.0, 1.0, 4_000)
     assert choose_regression(write_log([1, 2, 3], action=[[1, 0, 1]])) == (RegressionSettings(), 20_000)
     assert choose_regression(write_log([])) == (RegressionSettings(), 20_000)
 
