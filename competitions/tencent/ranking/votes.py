@@ -18,7 +18,7 @@ CONTENT, VECTORS, COUNTS, LINEAR, FORECAST = "content", "behaviour", "counts", "
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
-QUERIES, DRAWN = 1_000, 3_000  # queries that are learned from, candidates that stand for all
+QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
 STEPS, RIDGE = 15, 1e-3
 MISSED = 1.0  # standard errors of the difference in recall
 
@@ -88,8 +88,9 @@ def fit_weights(evidence: Evidence) -> Floats:
         utility = values @ weights.astype(np.float32) + offset
         chance = np.exp(utility - utility.max(1, keepdims=True))
         chance /= chance.sum(1, keepdims=True)
-        mean = np.einsum("qc,qcn->qn", chance, values)
-        second = np.einsum("qcn,qcm->nm", values * chance[:, :, None], values, optimize=True)
+        weighed = values * chance[:, :, None]
+        mean = weighed.sum(1)
+        second = weighed.reshape(-1, len(weights)).T @ values.reshape(-1, len(weights))
         hessian = (second - mean.T @ mean) / len(values) + RIDGE * np.eye(len(weights))
         gradient = -mean.mean(0) - RIDGE * weights
         free = (weights > 0) | (gradient > 0)
