@@ -89,7 +89,7 @@ class RankerSettings(Settings, frozen=True):
     ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
     """
 
-    channels: Literal["auto"] | tuple[Literal["content", "behaviour", "counts", "linear"], ...]
+    channels: Literal["auto"] | tuple[Literal["content", "behaviour", "counts", "values", "linear"], ...]
     list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings

@@ -32,7 +32,7 @@ from competitions.tencent.ranking.ranker import Ranker
 from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.ranking.vote_learning import learn_votes
-from competitions.tencent.ranking.votes import COUNTS, LINEAR, VECTORS, Votes, even_votes
+from competitions.tencent.ranking.votes import TABLES, Votes, even_votes
 from competitions.tencent.split import Fold
 
 
@@ -257,7 +257,7 @@ class FoldOpener:
         statistics = step(measure_ads, corpus, ends, plan.times, name=label.format("ads"))
         most = self.config.ranker.features.pool
         pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label.format("pool"))
-        rows, chosen = pool.value.rows, [each for each in (VECTORS, COUNTS, LINEAR) if each in votes.value.channels]
+        rows, chosen = pool.value.rows, [each for each in TABLES if each in votes.value.channels]
         tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name=label.format("tables"))
         return bundle(
             FoldInputs,

@@ -91,6 +91,7 @@ def write_export(context: FoldContext, ranker: Ranker, variants: Sequence[Varian
         features=context.settings,
         votes=context.votes,
         counts=tuple(table.settings for table in context.tables.counts),
+        values=None if context.tables.values is None else context.tables.values.settings,
         regression=None if context.tables.regression is None else context.tables.regression.settings,
         statistics=context.statistics.names,
         columns=ranker.names,
@@ -108,7 +109,7 @@ def write_export(context: FoldContext, ranker: Ranker, variants: Sequence[Varian
 def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
     """A fold as arrays."""
     catalogue, tables = context.catalogue, context.tables
-    rates, regression = tables.action_rates, tables.regression
+    rates, values, regression = tables.action_rates, tables.values, tables.regression
     attributes = [table.attributes for table in (*tables.counts, regression) if table is not None]
     return ServedFold(
         oid=catalogue.oid,
@@ -130,6 +131,8 @@ def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
         },
         targets={name: table.targets for name, table in number(tables.counts).items() if table.targets is not None},
         attributes=number([gather_sparse(table) for table in attributes[:1]]),
+        values={} if values is None else number([values.table]),
+        paired={} if values is None else number([gather_sparse(values.attributes)]),
         regression={} if regression is None else number([gather_regression(regression)]),
         centre=ranker.centre,
         scale=ranker.scale,

@@ -23,7 +23,7 @@ from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.action_rates import ActionRates
 from competitions.tencent.ranking.content import map_tensor
-from competitions.tencent.ranking.context import FoldContext, search_content
+from competitions.tencent.ranking.context import FoldContext, search_content, take_attributes
 from competitions.tencent.ranking.counts import Counts, CountSettings
 from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.lifts import Lift
@@ -33,6 +33,7 @@ from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.sparse_history import Sparse
 from competitions.tencent.ranking.tables import HistoryTables
 from competitions.tencent.ranking.top_k import Seen, TopK
+from competitions.tencent.ranking.value_counts import ValueCounts, ValueSettings
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, blocks
 
@@ -83,6 +84,8 @@ class ServedFold:
     by_value: dict[str, SparseTable]
     targets: dict[str, Int64s]
     attributes: dict[str, SparseTable]
+    values: dict[str, Floats]
+    paired: dict[str, SparseTable]
     regression: dict[str, RegressionTables]
     centre: Floats
     scale: Floats
@@ -91,12 +94,13 @@ class ServedFold:
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What no array says: names of an ad's ``statistics``, the ``votes`` of retrieval, the settings of its
-    ``counts`` and ``regression``, ``columns`` of the ranker and its ``hidden`` units.
+    ``counts``, ``values`` and ``regression``, ``columns`` of the ranker and its ``hidden`` units.
     """
 
     features: FeatureSettings
     votes: Votes
     counts: tuple[CountSettings, ...]
+    values: ValueSettings | None
     regression: RegressionSettings | None
     statistics: tuple[str, ...]
     columns: tuple[str, ...]
@@ -191,7 +195,7 @@ def restore_context(
     fold: ServedFold, settings: Settings, contents: dict[str, torch.Tensor], list_length: int
 ) -> FoldContext:
     """The context of an export as ``build_context`` made it, without queries. ``contents``: vectors by embedding."""
-    rows = CatalogueRows(np.array(fold.rows))
+    rows, tables = CatalogueRows(np.array(fold.rows)), restore_tables(fold, settings)
     nothing = np.empty((len(fold.oid), 0), np.float32)  # the forecast alone, exported itself, takes values of features
     return FoldContext(
         queries=join_histories([]),
@@ -204,7 +208,9 @@ def restore_context(
             search_content(name, vectors, rows, settings.votes.widths[name]) for name, vectors in contents.items()
         ),
         statistics=AdStatistics(settings.statistics, fold.statistics, nothing, fold.events),
-        tables=restore_tables(fold, settings),
+        tables=tables,
+        attributes=take_attributes(tables, rows),
+        paired_values=None if tables.values is None else tables.values.attributes[rows],
         votes=settings.votes,
         catalogue=Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist())),
         settings=settings.features,
@@ -219,7 +225,10 @@ def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
     attributes = next(map(restore_sparse, fold.attributes.values()), None)
     by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
     counts = zip(fold.counts.items(), settings.counts, strict=True)
-    regression = None
+    values = regression = None
+    if settings.values is not None:
+        (counted,), (paired,) = fold.values.values(), fold.paired.values()
+        values = ValueCounts(counted, restore_sparse(paired), settings.values)
     if settings.regression is not None:
         (table,) = fold.regression.values()
         regression = Regression(
@@ -238,6 +247,7 @@ def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:
             Counts(restore_sparse(table), attributes, by_value.get(name), each, fold.targets.get(name))
             for (name, table), each in counts
         ),
+        values=values,
         regression=regression,
         vectors=None,  # among the contents
     )

@@ -19,6 +19,7 @@ from competitions.tencent.ranking.content import Content, map_tensor
 from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.histories import WeightedHistories
 from competitions.tencent.ranking.kernel import Quantized, prepare_search
+from competitions.tencent.ranking.sparse_history import Sparse
 from competitions.tencent.ranking.tables import HistoryTables, Pool
 from competitions.tencent.ranking.top_k import Seen, find_seen
 from competitions.tencent.ranking.votes import Votes
@@ -58,7 +59,7 @@ class FoldContext:
 
     ``queries``, and the ``action`` int64 [queries] that the target of each will get. ``pool``: the candidates that are
     searched, the most promising by forecast, and the ``rows`` of these; ``seen``: by position in the pool. ``rate`` of
-    every row: the forecast.
+    every row: the forecast. ``attributes``, ``paired_values``: the pool's, that tables go through, or None.
     """
 
     queries: Histories
@@ -70,6 +71,8 @@ class FoldContext:
     contents: tuple[SearchedContent, ...]
     statistics: AdStatistics
     tables: HistoryTables
+    attributes: Sparse | None
+    paired_values: Sparse | None
     votes: Votes
     catalogue: Catalogue
     settings: FeatureSettings
@@ -122,11 +125,19 @@ def build_context(inputs: FoldInputs, settings: FeatureSettings) -> FoldContext:
         ),
         statistics=inputs.statistics,
         tables=inputs.tables,
+        attributes=take_attributes(inputs.tables, rows),
+        paired_values=None if inputs.tables.values is None else inputs.tables.values.attributes[rows],
         votes=votes,
         catalogue=corpus.catalogue,
         settings=settings,
         list_length=inputs.plan.list_length,
     )
+
+
+def take_attributes(tables: HistoryTables, rows: CatalogueRows) -> Sparse | None:
+    """The attributes of the pool's ads that counts and regression go through: picked once, not in each request."""
+    through = [table.attributes for table in (*tables.counts, tables.regression) if table is not None]
+    return through[0][rows] if through else None
 
 
 def list_contents(inputs: FoldInputs) -> list[Content]:

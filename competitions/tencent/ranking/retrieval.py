@@ -1,10 +1,10 @@
 """Retrieval: the few hundred candidates of each query that the channels put first, together.
 
 Every channel says of every candidate of the pool how much speaks for it, as a logarithm; the sum, each with its vote
-(``votes``), ranks them. ``content``, one an embedding: the sum over the history of w exp(width (cosine - 1)), of which
-an ad near any of the user's interests gets much (a mean of the history lies between them). ``counts``: co-occurrence,
-with the features of ads, without, and from the ad clicked last. ``linear``: the closed-form regression. The forecast
-speaks for what will be shown.
+(``votes``), ranks them. ``content``, one an embedding, and ``behaviour``, vectors learned from the log: the sum over the
+history of w exp(width (cosine - 1)), of which an ad near any of the user's interests gets much (a mean of the history
+lies between them). ``counts``: co-occurrence, with the features of ads, without, and from the ad clicked last.
+``values``: the same of features. ``linear``: the closed-form regression. The forecast speaks for what will be shown.
 """
 
 import numpy as np
@@ -18,7 +18,8 @@ from competitions.tencent.ranking.counts import CountSettings, score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
 from competitions.tencent.ranking.regression import score_regression
-from competitions.tencent.ranking.votes import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS
+from competitions.tencent.ranking.value_counts import score_value_counts
+from competitions.tencent.ranking.votes import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS, VALUES
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
@@ -50,9 +51,12 @@ def retrieve(context: FoldContext, block: Int64s) -> Pairs:
 def score_tables(context: FoldContext, block: Int64s) -> dict[str, Floats]:
     """The scores of the tables of counts and of the regression, float32 [queries, pool], 0 for seen ads."""
     queries, tables = context.queries.take(block), context.tables
-    scores = {name_counts(table.settings): score_counts(table, queries, context.rows) for table in tables.counts}
+    rows, shared = context.rows, context.attributes
+    scores = {name_counts(table.settings): score_counts(table, queries, rows, shared) for table in tables.counts}
+    if tables.values is not None:
+        scores[VALUES] = score_value_counts(tables.values, queries, rows, context.paired_values)
     if tables.regression is not None:
-        scores[LINEAR] = score_regression(tables.regression, queries, context.rows)
+        scores[LINEAR] = score_regression(tables.regression, queries, rows, shared)
     row, column = context.seen.of(block)
     for each in scores.values():
         each[row, column] = 0.0

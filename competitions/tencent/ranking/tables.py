@@ -19,20 +19,22 @@ from competitions.tencent.ranking.forecast import AdStatistics, Forecast, comput
 from competitions.tencent.ranking.item_vectors import fit_item_vectors
 from competitions.tencent.ranking.lifts import Lift, fit_lifts
 from competitions.tencent.ranking.regression import Regression, choose_regression, fit_regression
-from competitions.tencent.ranking.votes import COUNTS, LINEAR, VECTORS
+from competitions.tencent.ranking.value_counts import PAIRED_VALUES, ValueCounts, ValueSettings, fit_value_counts
+from competitions.tencent.ranking.votes import COUNTS, LINEAR, VALUES, VECTORS
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
 
 @dataclass(frozen=True)
 class HistoryTables:
-    """Fitted on histories alone, without labels. ``counts``, ``regression`` and ``vectors``: () and None without their
-    channels; ``action_rates``: None where queries say no action.
+    """Fitted on histories alone, without labels. ``counts``, ``values``, ``regression`` and ``vectors``: () and None
+    without their channels; ``action_rates``: None where queries say no action.
     """
 
     lifts: list[Lift]
     action_rates: ActionRates | None
     counts: tuple[Counts, ...]
+    values: ValueCounts | None
     regression: Regression | None
     vectors: Content | None
 
@@ -73,7 +75,9 @@ def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channe
     history, catalogue = take_history(corpus, ends), corpus.catalogue
     attributes = attribute_matrix(catalogue)
     counts = choose_counts(history) if COUNTS in channels else ()
-    regression = None
+    values = regression = None
+    if VALUES in channels:
+        values = fit_value_counts(history, attribute_matrix(catalogue, PAIRED_VALUES), ValueSettings())
     if LINEAR in channels:
         settings, most = choose_regression(history)
         regression = fit_regression(history, catalogue, attributes, settings, most, rows)
@@ -81,6 +85,7 @@ def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channe
         lifts=fit_lifts(history, catalogue),
         action_rates=fit_action_rates(history, catalogue) if actions else None,
         counts=fit_all_counts(history, catalogue, attributes, counts, rows),
+        values=values,
         regression=regression,
         vectors=fit_item_vectors(history, len(catalogue.oid)) if VECTORS in channels else None,
     )

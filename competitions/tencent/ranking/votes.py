@@ -14,7 +14,9 @@ import numpy as np
 from competitions.tencent.corpus import Bools, Floats, Int64s
 
 # Channels; content is one an embedding.
-CONTENT, VECTORS, COUNTS, LINEAR, FORECAST = "content", "behaviour", "counts", "linear", "forecast"
+CONTENT, VECTORS, COUNTS, VALUES, LINEAR = "content", "behaviour", "counts", "values", "linear"
+FORECAST = "forecast"
+TABLES = (VECTORS, COUNTS, VALUES, LINEAR)  # that are fitted on a fold's history
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
@@ -40,7 +42,7 @@ def list_members(embeddings: Sequence[str], channels: Sequence[str]) -> dict[str
     members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if CONTENT in channels}
     members |= {VECTORS: (VECTORS,)} if VECTORS in channels else {}
     members |= {COUNTS: (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if COUNTS in channels else {}
-    return members | ({LINEAR: (LINEAR,)} if LINEAR in channels else {})
+    return members | {name: (name,) for name in (VALUES, LINEAR) if name in channels}
 
 
 def even_votes(embeddings: Sequence[str], channels: Sequence[str]) -> Votes:

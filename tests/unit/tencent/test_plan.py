@@ -58,7 +58,7 @@ def test_a_setting_stays_as_it_is_given() -> None:
 
 @pytest.mark.parametrize(
     ("embeddings", "channels"),
-    [(2, ("content", "behaviour", "counts", "linear")), (0, ("behaviour", "counts", "linear"))],
+    [(2, ("content", "behaviour", "counts", "values", "linear")), (0, ("behaviour", "counts", "values", "linear"))],
 )
 def test_all_that_the_files_allow_is_voted_on(embeddings: int, channels: tuple[str, ...]) -> None:
     assert decide_channels(10, embeddings, "auto")[0] == channels

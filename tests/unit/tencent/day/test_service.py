@@ -24,7 +24,11 @@ from tests.unit.tencent.training_inputs import make_training_inputs, open_fold
 
 ITEMS, USERS = 300, 70
 CONFIG: TencentConfig = COMPETITION.load_config(["ranker.fit.epochs=3", "ranker.fit.hidden=4"])
-CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("content", "counts", "linear")}
+CHANNELS = {
+    "content": ("content",),
+    "tables": ("counts", "linear"),
+    "all": ("content", "behaviour", "counts", "values", "linear"),
+}
 
 
 @dataclass(frozen=True)
