@@ -1,7 +1,7 @@
 """Retrieval: the few hundred candidates of each query that the channels put first, together.
 
 Every channel says of every candidate of the pool how much speaks for it, as a logarithm; the sum, each with its vote
-(``votes``), ranks them. ``content``, one an embedding, and ``behaviour``, vectors learned from the log: the sum over the
+(``votes``), ranks them. ``content``, one an embedding, and ``behaviour``, vectors learned from the log: sums over the
 history of w exp(width (cosine - 1)), of which an ad near any of the user's interests gets much (a mean of the history
 lies between them). ``counts``: co-occurrence, with the features of ads, without, and from the ad clicked last.
 ``values``: the same of features. ``linear``: the closed-form regression. The forecast speaks for what will be shown.
