@@ -119,11 +119,8 @@ def decide_channels(ads: int, embeddings: int, given: str | tuple[str, ...]) -> 
     if not isinstance(given, str):
         return tuple(given), "set"
     some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads"
-    return (("content",) if embeddings else ()) + (
-        "behaviour",
-        "counts",
-        "linear",
-    ), f"{some}: all that they allow, to be voted on"
+    channels = ("behaviour", "counts", "values", "linear")
+    return ("content", *channels) if embeddings else channels, f"{some}: all that they allow, to be voted on"
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:
