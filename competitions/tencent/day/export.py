@@ -15,7 +15,7 @@ from competitions.tencent import pipeline
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Int64s, RawFiles, Sequences
 from competitions.tencent.day import service
-from competitions.tencent.day.service import RegressionTables, ServedFold, SparseTable
+from competitions.tencent.day.service import RegressionTables, ServedFold, ServedLogit, SparseTable
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.metrics import score_queries
 from competitions.tencent.pipeline import RankedFold
@@ -137,6 +137,7 @@ def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
         centre=ranker.centre,
         scale=ranker.scale,
         weights=ranker.weights,
+        cut={} if ranker.cut is None else number([gather_logit(ranker.cut)]),
     )
 
 
@@ -148,6 +149,11 @@ def number(parts: Sequence[T]) -> dict[str, T]:
 def gather_sparse(table: Sparse) -> SparseTable:
     """A csr table as arrays."""
     return SparseTable(table.data, table.indices, table.indptr, table.shape[1])
+
+
+def gather_logit(cut: Ranker) -> ServedLogit:
+    """A ranker without a hidden layer as arrays."""
+    return ServedLogit(cut.centre, cut.scale, cut.weights["0.weight"], cut.weights["0.bias"])
 
 
 def gather_regression(model: Regression) -> RegressionTables:

@@ -63,6 +63,16 @@ class RegressionTables:
 
 
 @dataclass(frozen=True)
+class ServedLogit:
+    """A ranker without a hidden layer, of its first columns: that by which long lists are cut."""
+
+    centre: Floats
+    scale: Floats
+    weight: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
 class ServedFold:
     """What all variants share, as arrays: the catalogue, the searched candidates, what is known of every ad, the tables
     of the first search, the ranker. A dictionary is empty where its part is not there: ``rates`` by feature, the ad's
@@ -90,6 +100,7 @@ class ServedFold:
     centre: Floats
     scale: Floats
     weights: dict[str, Floats]
+    cut: dict[str, ServedLogit]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +161,7 @@ class RankerService:
         names = settings.votes.widths
         contents = [read_content(export / variant / CONTENT.format(at=at)) for at in range(len(names))]
         self.context = restore_context(fold, settings, dict(zip(names, contents, strict=True)), own.list_length)
-        self.ranker = Ranker(settings.columns, fold.centre, fold.scale, fold.weights, settings.hidden, ())
+        self.ranker = restore_ranker(fold, settings)
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each history the columns of ten candidates, best first; -1 where none is left."""
@@ -216,6 +227,15 @@ def restore_context(
         settings=settings.features,
         list_length=list_length,
     )
+
+
+def restore_ranker(fold: ServedFold, settings: Settings) -> Ranker:
+    """The ranker, with the logit that cuts its lists where there is one."""
+    cut = None
+    for logit in fold.cut.values():
+        weights = {"0.weight": logit.weight, "0.bias": logit.bias}
+        cut = Ranker(settings.columns[: len(logit.centre)], logit.centre, logit.scale, weights, 0, ())
+    return Ranker(settings.columns, fold.centre, fold.scale, fold.weights, settings.hidden, (), cut)
 
 
 def restore_tables(fold: ServedFold, settings: Settings) -> HistoryTables:

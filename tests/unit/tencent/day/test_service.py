@@ -1,5 +1,6 @@
 """Histories answered by an exported ranker, one at a time: the ads of the pipeline, by every channel of the search."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,15 +44,19 @@ class Tried:
 
 
 @pytest.fixture(scope="module", params=CHANNELS)
-def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tried:
+def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
     folder, channels = tmp_path_factory.mktemp("ranker"), CHANNELS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "all":  # lists are cut to fewer before the ranker
+            patch.setattr(ranking, "KEPT", 20)
+        yield try_channels(folder, channels, said=request.param != "tables")
+
+
+def try_channels(folder: Path, channels: tuple[str, ...], *, said: bool) -> Tried:
     training = make_training_inputs(users=USERS, items=ITEMS)
     candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
     sequences, users = training.history.sequences, training.users
-    said, actions = (
-        request.param != "tables",
-        np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8),
-    )  # of round 2, or not
+    actions = np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8)  # of round 2, or not
     sequences.action[::5] = np.where(sequences.action[::5] > 0, 2, 0)  # conversions
     corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
     host = msgspec.structs.replace(CONFIG.host, actions=said)
