@@ -22,7 +22,7 @@ from competitions.tencent.ranking.votes import (
     even_votes,
     fit_weights,
     list_members,
-    log_likelihood,
+    log_likelihoods,
 )
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import target_columns
@@ -110,7 +110,7 @@ def choose_width(context: FoldContext, content: SearchedContent, target: Int64s,
         each = np.arange(count)
         values = np.concatenate([values[each, each][:, None], values[:, count:]], 1)  # its own target, then the drawn
         evidence = Evidence((content.name, FORECAST), values, possible, len(context.rows))
-        best = max(best, (log_likelihood(evidence, fit_weights(evidence)), width))
+        best = max(best, (float(log_likelihoods(evidence, fit_weights(evidence)).mean()), width))
     return best[1]
 
 

@@ -2,8 +2,8 @@
 
 Each channel says of each candidate how much speaks for it; the vote is its weight in the sum. The weights are those
 under which the targets of earlier queries are likeliest among all candidates (McFadden 1974; as many candidates as are
-drawn evenly stand for all). Which channels have a vote is settled by what the list is for: a channel that the recall of
-the list does not miss, on queries that the weights were not fitted on, has none and is not computed again.
+drawn evenly stand for all). A channel that neither the recall of the list misses nor the likelihood of the targets, on
+queries that the weights were not fitted on, has no vote and is not computed again.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
 QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
 STEPS, RIDGE = 15, 1e-3
-MISSED = 1.0  # standard errors of the difference in recall
+MISSED = 1.0  # standard errors of a difference
 
 
 @dataclass(frozen=True)
@@ -104,72 +104,96 @@ def fit_weights(evidence: Evidence) -> Floats:
     return np.asarray(weights / scale, np.float32)
 
 
-def log_likelihood(evidence: Evidence, weights: Floats) -> float:
-    """Mean over the queries, in nats, up to a constant that the number of candidates gives."""
+def log_likelihoods(evidence: Evidence, weights: Floats) -> Floats:
+    """Of each query's target, in nats, up to a constant that the number of candidates gives."""
     utility = np.where(evidence.possible, evidence.values @ weights, -np.inf)
     highest = utility.max(1)
-    return float((utility[:, 0] - highest - np.log(np.exp(utility - highest[:, None]).sum(1))).mean())
+    return np.asarray(utility[:, 0] - highest - np.log(np.exp(utility - highest[:, None]).sum(1)))
 
 
-def judge_channels(evidence: Evidence, members: dict[str, tuple[str, ...]], length: int) -> dict[str, Bools]:
-    """Whether targets are found, by the halves that the weights were not fitted on; with all channels ("") and without
-    each.
+@dataclass(frozen=True)
+class Judged:
+    """Of each query, by weights that were not fitted on it: whether the target is ``found`` in the list, and how
+    ``likely`` it is among all candidates, in nats.
     """
-    found = {}
-    for left in ("", *members):
-        names = [name for channel, parts in members.items() if channel != left for name in parts] + [FORECAST]
-        found[left] = cross_find(evidence, names, length)
-    return found
+
+    found: Bools
+    likely: Floats
+
+    def misses(self, other: "Judged") -> bool:
+        """Whether ``other``, without a channel, is worse: in what it finds, or in how it orders what it finds. By
+        recall alone a channel leaves whose targets others find as well, further down.
+        """
+        return exceeds(self.found.astype(float) - other.found) or exceeds(self.likely - other.likely)
 
 
-def cross_find(evidence: Evidence, names: Sequence[str], length: int) -> Bools:
-    """Whether each target is found by the weights of the other half of the queries."""
-    found = np.zeros(len(evidence.values), bool)
-    halves = [np.arange(half, len(found), 2) for half in (0, 1)]
+def exceeds(differences: Floats) -> bool:
+    """Whether a mean is more than ``MISSED`` standard errors above 0."""
+    return bool(differences.mean() > MISSED * differences.std() / len(differences) ** 0.5)
+
+
+def cross_judge(evidence: Evidence, names: Sequence[str], length: int) -> Judged:
+    """Each half of the queries by the weights of the other."""
+    queries = len(evidence.values)
+    judged = Judged(np.zeros(queries, bool), np.zeros(queries, np.float32))
+    halves = [np.arange(half, queries, 2) for half in (0, 1)]
     for own, other in (halves, halves[::-1]):
-        weights = fit_weights(evidence.take(names, other))
-        found[own] = evidence.take(names, own).find_within(weights, length)
-    return found
+        weights, part = fit_weights(evidence.take(names, other)), evidence.take(names, own)
+        judged.found[own] = part.find_within(weights, length)
+        judged.likely[own] = log_likelihoods(part, weights)
+    return judged
 
 
 def choose_votes(
     evidence: Evidence, members: dict[str, tuple[str, ...]], widths: dict[str, float], length: int, keep: bool
 ) -> Votes:
-    """Leave out, one after the other, the channel that recall misses least, until it misses each; ``keep``: none."""
-    kept, everyone = dict(members), np.arange(len(evidence.values))
-    first = found = judge_channels(evidence, kept, length)
+    """Leave out, one after the other, the channel without which the targets stay as likely as they are, as long as no
+    other is missed; ``keep``: none.
+    """
+    kept, without = dict(members), judge_without(evidence, members, length)
+    rows = [describe_channel(evidence, name, parts, without, length) for name, parts in members.items()]
     while len(kept) > 1 and not keep:
-        losses = {name: found[""].astype(float) - found[name] for name in kept}
-        least = min(losses, key=lambda name: float(losses[name].mean()))
-        if losses[least].mean() > MISSED * losses[least].std() / len(everyone) ** 0.5:
+        least = max(kept, key=lambda name: float(without[name].likely.mean()))
+        if without[""].misses(without[least]):
             break
         del kept[least]
-        found = judge_channels(evidence, kept, length)
-    names = [name for parts in kept.values() for name in parts] + [FORECAST]
-    weights = fit_weights(evidence.take(names, everyone))
-    rows = [describe_channel(evidence, name, parts, first, kept, length) for name, parts in members.items()]
+        without = judge_without(evidence, kept, length)
+    names = list_names(kept)
+    weights = fit_weights(evidence.take(names, np.arange(len(evidence.values))))
     return Votes(
         weights={name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
-        rows=tuple(rows),
+        rows=tuple({**row, "vote": "yes" if row["channel"] in kept else "no"} for row in rows),
     )
 
 
+def judge_without(evidence: Evidence, members: dict[str, tuple[str, ...]], length: int) -> dict[str, Judged]:
+    """All channels together (""), and without each."""
+    return {
+        left: cross_judge(
+            evidence, list_names({name: parts for name, parts in members.items() if name != left}), length
+        )
+        for left in ("", *members)
+    }
+
+
+def list_names(members: dict[str, tuple[str, ...]]) -> list[str]:
+    """What the channels add to the sum, and the forecast."""
+    return [*(name for parts in members.values() for name in parts), FORECAST]
+
+
 def describe_channel(
-    evidence: Evidence,
-    name: str,
-    parts: tuple[str, ...],
-    found: dict[str, Bools],
-    kept: dict[str, tuple[str, ...]],
-    length: int,
+    evidence: Evidence, name: str, parts: tuple[str, ...], without: dict[str, Judged], length: int
 ) -> dict[str, str | float]:
-    """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it."""
-    alone = cross_find(evidence, [*parts, FORECAST], length)
+    """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it; the nats
+    that a target's likelihood loses without it.
+    """
+    alone = cross_judge(evidence, [*parts, FORECAST], length)
     return {
         "channel": name,
-        "recall alone": float(alone.mean()),
-        "recall with all": float(found[""].mean()),
-        "recall without it": float(found[name].mean()),
-        "vote": "yes" if name in kept else "no",
+        "recall alone": float(alone.found.mean()),
+        "recall with all": float(without[""].found.mean()),
+        "recall without it": float(without[name].found.mean()),
+        "nats lost without it": float((without[""].likely - without[name].likely).mean()),
     }

@@ -10,7 +10,7 @@ from competitions.tencent.ranking.votes import (
     even_votes,
     fit_weights,
     list_members,
-    log_likelihood,
+    log_likelihoods,
 )
 
 QUERIES, POOL = 1_500, 400
@@ -50,9 +50,9 @@ def test_no_weight_is_below_zero() -> None:
 
 def test_targets_are_likelier_under_their_own_weights() -> None:
     evidence = draw({"content": 1.0, FORECAST: 0.5})
-    own, other = (log_likelihood(evidence, np.array(weights)) for weights in ([1.0, 0.5], [0.2, 0.5]))
+    own, other = (log_likelihoods(evidence, np.array(weights)).mean() for weights in ([1.0, 0.5], [0.2, 0.5]))
     assert own > other
-    assert log_likelihood(evidence, np.zeros(2)) == pytest.approx(-np.log(POOL), abs=1e-3)
+    assert log_likelihoods(evidence, np.zeros(2)) == pytest.approx(-np.log(POOL), abs=1e-3)
 
 
 def test_a_channel_that_recall_does_not_miss_has_no_vote_unless_it_is_kept() -> None:
@@ -68,6 +68,17 @@ def test_a_channel_that_recall_does_not_miss_has_no_vote_unless_it_is_kept() -> 
     assert rows["81"]["recall without it"] < rows["81"]["recall with all"] - 0.05  # type: ignore[operator]
     assert rows["81"]["recall with all"] > rows["81"]["recall alone"]  # type: ignore[operator]
     assert choose_votes(evidence, members, widths, 40, keep=True).channels == ("81", "noise", "counts")
+
+
+def test_a_channel_that_only_orders_what_is_found_has_a_vote() -> None:
+    evidence = draw({"81": 4.0, "counts of the ads": 1.0, FORECAST: 0.5})
+    members = {"81": ("81",), "counts": ("counts of the ads",)}
+    length = 390  # of 400: recall misses nothing
+    votes = choose_votes(evidence, members, {"81": 8.0}, length, keep=False)
+    assert votes.channels == ("81", "counts")
+    rows = {row["channel"]: row for row in votes.rows}
+    assert rows["counts"]["recall without it"] == rows["counts"]["recall with all"] == 1.0
+    assert rows["counts"]["nats lost without it"] > 0.1  # type: ignore[operator]
 
 
 def test_before_anything_is_learned_all_count_alike() -> None:
