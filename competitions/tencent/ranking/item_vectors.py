@@ -1,8 +1,10 @@
-"""Vectors of ads learned from the log alone: ads that are clicked near the same ads lie near each other.
+"""Vectors of ads learned from the log alone: ads that the same people click lie near each other.
 
-A truncated singular value decomposition of the shifted positive pointwise mutual information of clicks in one history,
-which is what skip-grams factorise (Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization").
-The kernel over the history takes them as it takes any embedding.
+First a truncated singular value decomposition of the shifted positive pointwise mutual information of clicks that stand
+near each other, which is what skip-grams factorise (Levy and Goldberg 2014, "Neural word embedding as implicit matrix
+factorization"). Then an ad's vector is that of its audience: the mean of what those who clicked it have clicked. That
+reaches ads of few clicks, and people who never clicked near each other. The kernel over the history takes them as it
+takes any embedding.
 """
 
 import numpy as np
@@ -31,17 +33,33 @@ TINY = 1e-9
 
 
 def fit_item_vectors(histories: Histories, rows: int) -> Content:
-    """Vectors of length 1 by row of the catalogue, which has so many ``rows``; 0 for an ad without a clicked
-    neighbour.
+    """Vectors of length 1 by row of the catalogue, which has so many ``rows``; 0 for an ad that nobody clicked who
+    clicked an ad with a clicked neighbour.
     """
     log = flatten_log(histories, CLICK_WEIGHTS)
     kept = choose_items(log, rows, MOST_ADS)
-    vectors = np.zeros((rows, DIMENSIONS), np.float16)
     near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
+    vectors = np.zeros((rows, DIMENSIONS), np.float32)
     if near.nnz:
         found = factorise(near)
         vectors[kept, : found.shape[1]] = found
-    return Content(VECTORS, vectors)
+        vectors = average_audience(log, vectors)
+    return Content(VECTORS, vectors.astype(np.float16))
+
+
+def average_audience(log: Log, vectors: Floats) -> Floats:
+    """For every ad the mean of the profiles, of length 1, of those who clicked it; a profile is the sum of the vectors
+    [rows, dimensions] of all that somebody clicked. Of length 1, or 0.
+    """
+    clicks = sp.csr_array(
+        (np.ones(len(log.item), np.float32), log.item, log.offsets), (len(log.offsets) - 1, len(vectors))
+    )
+    return scale_to_one(clicks.T @ scale_to_one(clicks @ vectors))
+
+
+def scale_to_one(vectors: Floats) -> Floats:
+    """Rows of length 1, or 0."""
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + TINY), np.float32)
 
 
 def weigh_pairs(log: Log, items: int) -> Sparse:
@@ -65,5 +83,4 @@ def factorise(near: Sparse) -> Floats:
     """The left singular vectors, each times the root of its value, of length 1; [items, at most ``DIMENSIONS``]."""
     size = min(DIMENSIONS, near.shape[0] - 1)
     left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
-    vectors = left * np.sqrt(values)
-    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + TINY), np.float32)
+    return scale_to_one(left * np.sqrt(values))

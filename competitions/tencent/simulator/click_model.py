@@ -58,7 +58,7 @@ INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
 # Calibrated by what was earned on the host's log, see LOG.md.
-PEOPLE, OF_GROUP = 0.35, 0.60
+PEOPLE, OF_GROUP = 0.25, 0.85
 SHOWN_TRIES, CLICK_TRIES = 2, 12
 VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm

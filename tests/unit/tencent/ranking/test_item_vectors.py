@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from competitions.tencent.ranking.item_vectors import fit_item_vectors, weigh_pairs
+from competitions.tencent.ranking.item_vectors import average_audience, fit_item_vectors, weigh_pairs
 from competitions.tencent.ranking.sparse_history import CLICK_WEIGHTS, flatten_log
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
@@ -38,6 +38,17 @@ def test_pairs_count_by_distance_and_against_chance() -> None:
     assert np.isclose(near[0, 1], max(np.log(3 * total.sum() / (5.5 * 7)) - 1, 0))
     assert np.isclose(near[3, 4], np.log(total.sum() / 4) - 1)
     assert near[0, 3] == near[0, 0] == 0
+
+
+def test_an_ad_has_the_mean_of_what_its_audience_clicked() -> None:
+    vectors = np.array([[0, 0], [1, 0], [0, 1], [0, 0], [0, 0]], np.float32)
+    log = flatten_log(whole(make_sequences([(1, 1, 0), (3, 1, 1)], [(1, 1, 0), (2, 1, 1), (3, 1, 2)])), CLICK_WEIGHTS)
+    averaged = average_audience(log, vectors)
+    half = 0.5**0.5
+    expected = np.array([1 + half, half]) / np.hypot(1 + half, half)
+    assert np.allclose(averaged[[1, 3]], expected)  # of both users; ad 3 had no vector itself
+    assert np.allclose(averaged[2], [half, half])
+    assert not averaged[4].any()
 
 
 def test_a_log_without_clicks_has_no_vectors() -> None:
