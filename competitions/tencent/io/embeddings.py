@@ -16,6 +16,7 @@ from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
+from competitions.tencent.io.narrowing import Narrower
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 
@@ -39,37 +40,55 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
     """Read the vectors of the catalogue's items; the last file wins where two have one.
 
     The first vector says how wide they are: what ``name`` says, such as 1024 in ``emb_82_1024``, is not true of every
-    release, and is said where it is wrong. A vector of another width, or with a number that is not finite in float16,
-    is refused; ids that the catalogue lacks and entries without a vector are counted in a line of the log.
+    release, and is said where it is wrong. Of wide ones the directions along which ads differ most are kept
+    (``narrowing``). A vector of another width, or with a number that is not finite in float16, is refused; ids that the
+    catalogue lacks and entries without a vector are counted in a line of the log.
     """
-    vectors: Halves | None = None
     order = np.argsort(catalogue.oid, kind="stable")
-    ordered = catalogue.oid[order]
-    filled, others, without = np.zeros(len(catalogue.oid), np.bool_), 0, 0
+    table, narrower = _Table(catalogue.oid[order], order), Narrower()
+    width, without, named = None, 0, read_width(name)
     for path in paths:
-        for oids, block, missing in _read_blocks(path, None if vectors is None else vectors.shape[1]):
+        for oids, block, missing in _read_blocks(path, width):
             without += missing
             if not len(block):
                 continue
-            if vectors is None:
-                vectors = np.zeros((len(catalogue.oid), block.shape[1]), np.float16)
-            if block.shape[1] != vectors.shape[1]:
-                raise UserError(f"{path}: {_wrong_width(block.shape[1], vectors.shape[1])}; download it again")
-            at = np.minimum(np.searchsorted(ordered, oids), len(ordered) - 1)
-            known = (ordered[at] == oids) & (oids > 0)
-            rows = order[at[known]]
-            vectors[rows], filled[rows] = block[known], True
-            others += int((~known).sum())
-    named = read_width(name)
-    if vectors is None:
-        vectors = np.zeros((len(catalogue.oid), named or 1), np.float16)
-    if named not in (None, vectors.shape[1]):
-        say(f"  {name}: its vectors are {vectors.shape[1]:,} wide, whatever the name says")
+            width = width or block.shape[1]
+            if block.shape[1] != width:
+                raise UserError(f"{path}: {_wrong_width(block.shape[1], width)}; download it again")
+            for ready in narrower.take(oids, block):
+                table.put(*ready)
+    for ready in narrower.rest():
+        table.put(*ready)
+    vectors = np.zeros((len(order), named or 1), np.float16) if table.vectors is None else table.vectors
+    if width and named not in (None, width):
+        say(f"  {name}: its vectors are {width:,} wide, whatever the name says")
+    if width and vectors.shape[1] < width:
+        say(f"  {name}: {vectors.shape[1]} of its {width:,} dimensions are kept, those along which ads differ most")
     say(
-        f"  {name}: {filled.sum():,} of {len(filled) - 1:,} items have a vector; {others:,} vectors are of other ids"
-        + (f", {without:,} entries have no vector" if without else "")
+        f"  {name}: {table.filled.sum():,} of {len(order) - 1:,} items have a vector; {table.others:,} vectors are of"
+        " other ids" + (f", {without:,} entries have no vector" if without else "")
     )
     return Embedding(name, vectors)
+
+
+class _Table:
+    """The vectors by row of the catalogue, as they come; ``others``: vectors of ids that it lacks."""
+
+    def __init__(self, ordered: Int64s, rows: Int64s) -> None:
+        """``ordered``: original ids, ascending, of these ``rows``."""
+        self.ordered, self.rows, self.others = ordered, rows, 0
+        self.filled = np.zeros(len(rows), np.bool_)
+        self.vectors: Halves | None = None
+
+    def put(self, oids: Int64s, block: Halves) -> None:
+        """Set the vectors of these ids."""
+        if self.vectors is None:
+            self.vectors = np.zeros((len(self.rows), block.shape[1]), np.float16)
+        at = np.minimum(np.searchsorted(self.ordered, oids), len(self.ordered) - 1)
+        known = (self.ordered[at] == oids) & (oids > 0)
+        rows = self.rows[at[known]]
+        self.vectors[rows], self.filled[rows] = block[known], True
+        self.others += int((~known).sum())
 
 
 def read_width(name: str) -> int | None:
