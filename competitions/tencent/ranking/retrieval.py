@@ -33,7 +33,7 @@ def retrieve(context: FoldContext, block: Int64s) -> Pairs:
     scores = score_tables(context, block)
     total = torch.zeros(len(block), len(context.rows))
     for name, evidence in weigh_evidence(context, history, scores).items():
-        total += context.votes.weights[name] * evidence
+        total.add_(evidence, alpha=context.votes.weights[name])
     row, column = context.seen.of(block)
     total[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
     best = total.topk(min(context.list_length, total.shape[1]), 1)
@@ -83,7 +83,9 @@ def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dic
 
 def take_logarithm(scores: Floats) -> Floats:
     """Of scores [queries, pool] as multiples of the query's mean."""
-    return np.asarray(np.log(scores / (scores.mean(1, keepdims=True) + TINY) + LEAST))
+    shares = scores / (scores.mean(1, keepdims=True) + TINY)
+    shares += np.float32(LEAST)
+    return np.log(shares, out=shares)
 
 
 def scale_scores(scores: Floats) -> Floats:
