@@ -24,8 +24,7 @@ class Narrower:
     def __init__(self) -> None:
         """Nothing is held yet."""
         self._held: list[Vectors] = []
-        self._centre: Floats | None = None
-        self._directions: Floats | None = None
+        self._turn: tuple[Floats, Floats] | None = None  # the mean vector, the directions
 
     def take(self, oids: Int64s, vectors: Halves) -> Iterator[Vectors]:
         """The blocks that are ready, once this one is taken; all are of one width."""
@@ -33,18 +32,21 @@ class Narrower:
             yield oids, vectors
             return
         self._held.append((oids, vectors))
-        if self._directions is not None or sum(len(each) for _, each in self._held) >= SAMPLE:
+        if self._turn is not None or sum(len(each) for _, each in self._held) >= SAMPLE:
             yield from self.rest()
 
     def rest(self) -> Iterator[Vectors]:
         """What is held still."""
         held, self._held = self._held, []
-        if held and self._directions is None:
+        if not held:
+            return
+        if self._turn is None:
             sample = np.concatenate([vectors for _, vectors in held]).astype(np.float32)
-            self._centre = sample.mean(0)
-            self._directions = find_directions(sample - self._centre)
+            centre = sample.mean(0)
+            self._turn = centre, find_directions(sample - centre)
+        centre, directions = self._turn
         for oids, vectors in held:
-            yield oids, ((vectors.astype(np.float32) - self._centre) @ self._directions).astype(np.float16)
+            yield oids, ((vectors.astype(np.float32) - centre) @ directions).astype(np.float16)
 
 
 def find_directions(centred: Floats) -> Floats:

@@ -83,9 +83,10 @@ def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dic
 
 def take_logarithm(scores: Floats) -> Floats:
     """Of scores [queries, pool] as multiples of the query's mean."""
-    shares = scores / (scores.mean(1, keepdims=True) + TINY)
+    shares: Floats = scores / (scores.mean(1, keepdims=True) + TINY)
     shares += np.float32(LEAST)
-    return np.log(shares, out=shares)
+    np.log(shares, out=shares)
+    return shares
 
 
 def scale_scores(scores: Floats) -> Floats:
