@@ -25,15 +25,16 @@ from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
 from competitions.tencent.promise import Movement, measure_movement, promise, say_promise
 from competitions.tencent.ranking import ranker as ranking
-from competitions.tencent.ranking.content import Content, prepare_content
 from competitions.tencent.ranking.context import FoldInputs
-from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.ranking.vote_learning import learn_votes
-from competitions.tencent.ranking.votes import TABLES, Votes, even_votes
+from competitions.tencent.ranking.votes import Votes, even_votes
 from competitions.tencent.split import Fold
+from competitions.tencent.tables.channels import TABLES
+from competitions.tencent.tables.content import Content, prepare_content
+from competitions.tencent.tables.forecast import Forecast, fit_forecasts
+from competitions.tencent.tables.history_tables import fit_tables, make_pool, measure_ads
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ TENCENT = Contract(
     quick=QUICK,
     model_change=Change("ranker.fit.decay=0.1", frozenset(AFTER_MODEL)),
     feature_change=Change(
-        "competitions/tencent/ranking/forecast.py:mean_by_value",
+        "competitions/tencent/tables/forecast.py:mean_by_value",
         frozenset(AFTER_FEATURES),
         edit="np.roll({}, 1)",
     ),

@@ -21,10 +21,10 @@ from competitions.tencent.metrics import score_queries
 from competitions.tencent.pipeline import RankedFold
 from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.regression import Regression
-from competitions.tencent.ranking.sparse_history import Sparse
 from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.split import Fold
+from competitions.tencent.tables.regression import Regression
+from competitions.tencent.tables.sparse_history import Sparse
 
 T = TypeVar("T")
 DESCRIPTION = {

@@ -21,7 +21,7 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
-from competitions.tencent.ranking.regression import MOST_ITEMS
+from competitions.tencent.tables.regression import MOST_ITEMS
 
 Row = dict[str, Any]
 PLAIN_RUNGS = {

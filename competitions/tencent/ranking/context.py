@@ -15,16 +15,16 @@ from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.content import Content, map_tensor
-from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.histories import WeightedHistories
 from competitions.tencent.ranking.kernel import Quantized, prepare_search
-from competitions.tencent.ranking.sparse_history import Sparse
-from competitions.tencent.ranking.tables import HistoryTables, Pool
 from competitions.tencent.ranking.top_k import Seen, find_seen
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
+from competitions.tencent.tables.content import Content, map_tensor
+from competitions.tencent.tables.forecast import AdStatistics
+from competitions.tencent.tables.history_tables import HistoryTables, Pool
+from competitions.tencent.tables.sparse_history import Sparse
 
 
 @dataclass(frozen=True)

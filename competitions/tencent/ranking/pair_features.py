@@ -24,9 +24,9 @@ from torch.nn import functional
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.ranking.action_rates import action_log_ratio
 from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
 from competitions.tencent.ranking.histories import KINDS
+from competitions.tencent.tables.action_rates import action_log_ratio
 
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6

@@ -14,12 +14,12 @@ from torch import Tensor
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
 from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
-from competitions.tencent.ranking.counts import CountSettings, score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
-from competitions.tencent.ranking.regression import score_regression
-from competitions.tencent.ranking.value_counts import score_value_counts
-from competitions.tencent.ranking.votes import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS, VALUES
+from competitions.tencent.tables.channels import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS, VALUES
+from competitions.tencent.tables.counts import CountSettings, score_counts
+from competitions.tencent.tables.regression import score_regression
+from competitions.tencent.tables.value_counts import score_value_counts
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels

@@ -13,7 +13,6 @@ from competitions.tencent.ranking.histories import weigh_events
 from competitions.tencent.ranking.retrieval import score_content, score_tables, weigh_evidence
 from competitions.tencent.ranking.votes import (
     DRAWN,
-    FORECAST,
     QUERIES,
     WIDTHS,
     Evidence,
@@ -26,6 +25,7 @@ from competitions.tencent.ranking.votes import (
 )
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import target_columns
+from competitions.tencent.tables.channels import FORECAST
 
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 300

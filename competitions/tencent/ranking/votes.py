@@ -12,12 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from competitions.tencent.corpus import Bools, Floats, Int64s
+from competitions.tencent.tables.channels import (
+    CONTENT,
+    COUNTS,
+    FEATURE_COUNTS,
+    FORECAST,
+    LAST_COUNTS,
+    LINEAR,
+    PLAIN_COUNTS,
+    VALUES,
+    VECTORS,
+)
 
-# Channels; content is one an embedding.
-CONTENT, VECTORS, COUNTS, VALUES, LINEAR = "content", "behaviour", "counts", "values", "linear"
-FORECAST = "forecast"
-TABLES = (VECTORS, COUNTS, VALUES, LINEAR)  # that are fitted on a fold's history
-FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
 WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
 QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all

@@ -9,13 +9,13 @@ from competitions.tencent.lab.config import ModelSettings, load_network
 from competitions.tencent.lab.forecast_table import ForecastTable
 from competitions.tencent.lab.training.inputs import TrainingInputs
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.content import prepare_content
 from competitions.tencent.ranking.context import FoldInputs
-from competitions.tencent.ranking.forecast import Forecast
-from competitions.tencent.ranking.tables import fit_tables, make_pool, measure_ads
 from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
+from competitions.tencent.tables.content import prepare_content
+from competitions.tencent.tables.forecast import Forecast
+from competitions.tencent.tables.history_tables import fit_tables, make_pool, measure_ads
 
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}

@@ -6,8 +6,8 @@ import numpy as np
 
 from competitions.tencent.corpus import Floats
 from competitions.tencent.lab.forecast_table import FLOOR, tabulate_forecasts
-from competitions.tencent.ranking.forecast import AdStatistics, Forecast, fit_forecasts
 from competitions.tencent.split import end_time
+from competitions.tencent.tables.forecast import AdStatistics, Forecast, fit_forecasts
 from tests.unit.tencent.ranking.test_forecast import FORECAST, HOUR, plant
 
 

@@ -12,11 +12,11 @@ from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.content import Content
 from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.votes import DEFAULT_WIDTH, Votes
 from competitions.tencent.split import build_test_fold
+from competitions.tencent.tables.content import Content
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users, open_fold
 
 CONFIG = COMPETITION.load_config([])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from competitions.tencent.ranking.votes import (
-    FORECAST,
     Evidence,
     choose_votes,
     even_votes,
@@ -12,6 +11,7 @@ from competitions.tencent.ranking.votes import (
     list_members,
     log_likelihoods,
 )
+from competitions.tencent.tables.channels import FORECAST
 
 QUERIES, POOL = 1_500, 400
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from competitions.tencent.corpus import Embedding
-from competitions.tencent.ranking.content import prepare_content
+from competitions.tencent.tables.content import prepare_content
 
 
 def test_vectors_are_centred_and_of_length_one_and_what_is_missing_stays_missing() -> None:

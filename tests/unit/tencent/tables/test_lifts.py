@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking import lifts
-from competitions.tencent.ranking.lifts import fit_lifts
 from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.tables import lifts
+from competitions.tencent.tables.lifts import fit_lifts
 from tests.unit.tencent.training_inputs import make_sequences
 
 # Row 0 is padding; rows 1, 2, 3 have the codes 1, 2, 3 of the first feature, row 4 none; the second has no values.

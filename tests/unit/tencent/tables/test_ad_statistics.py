@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.forecast import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
 from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.tables.forecast import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
 from tests.unit.tencent.training_inputs import make_sequences
 
 HOUR = 3_600

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from competitions.tencent.ranking import value_counts
-from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.sparse_history import ActionWeights
-from competitions.tencent.ranking.value_counts import ValueSettings, fit_value_counts, score_value_counts
 from competitions.tencent.sequences import Histories
+from competitions.tencent.tables import value_counts
+from competitions.tencent.tables.attributes import attribute_matrix
+from competitions.tencent.tables.sparse_history import ActionWeights
+from competitions.tencent.tables.value_counts import ValueSettings, fit_value_counts, score_value_counts
 from tests.unit.tencent.tencent_log import EVEN, change, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)

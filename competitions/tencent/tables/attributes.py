@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from competitions.tencent.corpus import Catalogue, Floats, Int32s, Int64s
-from competitions.tencent.ranking.sparse_history import Sparse
+from competitions.tencent.tables.sparse_history import Sparse
 
 POWER = 0.5
 MOST_VALUES = 20_000  # a feature of more names nearly one ad each

@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from competitions.tencent.corpus import Floats, Int64s
-from competitions.tencent.ranking.sparse_history import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables.sparse_history import (
     CLICK_WEIGHTS,
     ActionWeights,
     Log,
@@ -19,7 +20,6 @@ from competitions.tencent.ranking.sparse_history import (
     split_by_cost,
     weight_histories,
 )
-from competitions.tencent.sequences import Histories
 
 PAIRED_VALUES = 2_000  # a feature of more names nearly one ad each, and the table is values x values
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted

@@ -22,8 +22,9 @@ from scipy.linalg import lapack
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.ranking.attributes import smooth_scores
-from competitions.tencent.ranking.sparse_history import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables.attributes import smooth_scores
+from competitions.tencent.tables.sparse_history import (
     CLICK_WEIGHTS,
     RANKER_WEIGHTS,
     ActionWeights,
@@ -35,7 +36,6 @@ from competitions.tencent.ranking.sparse_history import (
     pick_columns,
     weight_histories,
 )
-from competitions.tencent.sequences import Histories
 
 MOST_ITEMS = 20_000  # a matrix of items x items is inverted
 MOST_VALUES = 1_000  # of attributes that correlate coefficients: more cost a larger inverse and found no more

@@ -14,8 +14,9 @@ import scipy.sparse as sp
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
-from competitions.tencent.ranking.attributes import smooth_scores
-from competitions.tencent.ranking.sparse_history import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables.attributes import smooth_scores
+from competitions.tencent.tables.sparse_history import (
     CLICK_WEIGHTS,
     RANKER_WEIGHTS,
     ActionWeights,
@@ -27,7 +28,6 @@ from competitions.tencent.ranking.sparse_history import (
     split_by_cost,
     weight_histories,
 )
-from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 MOST_PAIRS = 4_000_000_000

@@ -7,9 +7,10 @@ import pytest
 import scipy.sparse as sp
 
 from common.engine.errors import UserError
-from competitions.tencent.ranking import counts as cooccurrence
-from competitions.tencent.ranking.attributes import attribute_matrix, smooth_scores
-from competitions.tencent.ranking.counts import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables import counts as cooccurrence
+from competitions.tencent.tables.attributes import attribute_matrix, smooth_scores
+from competitions.tencent.tables.counts import (
     CLICK_COUNTS,
     RANKER_COUNTS,
     Counts,
@@ -20,7 +21,7 @@ from competitions.tencent.ranking.counts import (
     keep_top,
     score_counts,
 )
-from competitions.tencent.ranking.sparse_history import (
+from competitions.tencent.tables.sparse_history import (
     ActionWeights,
     count_neighbour_pairs,
     flatten_log,
@@ -28,7 +29,6 @@ from competitions.tencent.ranking.sparse_history import (
     split_by_cost,
     weight_histories,
 )
-from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)

@@ -8,7 +8,9 @@ import pytest
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
-from competitions.tencent.ranking.forecast import (
+from competitions.tencent.sequences import whole
+from competitions.tencent.split import Fold
+from competitions.tencent.tables.forecast import (
     MOST_STEP,
     Forecast,
     compute_statistics,
@@ -16,8 +18,6 @@ from competitions.tencent.ranking.forecast import (
     fit_forecasts,
     fit_trees,
 )
-from competitions.tencent.sequences import whole
-from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 HOUR = 3_600

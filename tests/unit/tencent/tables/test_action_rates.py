@@ -3,8 +3,8 @@
 import numpy as np
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.action_rates import SHRINK, action_log_ratio, fit_action_rates
 from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.tables.action_rates import SHRINK, action_log_ratio, fit_action_rates
 from tests.unit.tencent.training_inputs import make_sequences
 
 # Rows 1 and 2 have the value 1 of the first feature, row 3 the value 2, row 4 none; the second has no values.

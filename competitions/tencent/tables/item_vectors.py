@@ -12,9 +12,11 @@ import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 from competitions.tencent.corpus import Floats
-from competitions.tencent.ranking.content import Content
-from competitions.tencent.ranking.regression import choose_items
-from competitions.tencent.ranking.sparse_history import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables.channels import VECTORS
+from competitions.tencent.tables.content import Content
+from competitions.tencent.tables.regression import choose_items
+from competitions.tencent.tables.sparse_history import (
     CLICK_WEIGHTS,
     Log,
     Sparse,
@@ -22,8 +24,6 @@ from competitions.tencent.ranking.sparse_history import (
     number_items,
     number_rows,
 )
-from competitions.tencent.ranking.votes import VECTORS
-from competitions.tencent.sequences import Histories
 
 DIMENSIONS = 64
 REACH = 5  # clicks apart

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from competitions.tencent.ranking.item_vectors import average_audience, fit_item_vectors, weigh_pairs
-from competitions.tencent.ranking.sparse_history import CLICK_WEIGHTS, flatten_log
 from competitions.tencent.sequences import whole
+from competitions.tencent.tables.item_vectors import average_audience, fit_item_vectors, weigh_pairs
+from competitions.tencent.tables.sparse_history import CLICK_WEIGHTS, flatten_log
 from tests.unit.tencent.training_inputs import make_sequences
 
 CIRCLES = [range(1 + 8 * circle, 9 + 8 * circle) for circle in range(6)]  # ads that the same people click

@@ -5,9 +5,10 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking import regression
-from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.regression import (
+from competitions.tencent.sequences import Histories
+from competitions.tencent.tables import regression
+from competitions.tencent.tables.attributes import attribute_matrix
+from competitions.tencent.tables.regression import (
     Regression,
     RegressionSettings,
     choose_regression,
@@ -15,8 +16,7 @@ from competitions.tencent.ranking.regression import (
     invert,
     score_regression,
 )
-from competitions.tencent.ranking.sparse_history import ActionWeights
-from competitions.tencent.sequences import Histories
+from competitions.tencent.tables.sparse_history import ActionWeights
 from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)

@@ -11,18 +11,18 @@ import numpy as np
 
 from competitions.tencent.corpus import Corpus, Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.ranking.action_rates import ActionRates, fit_action_rates
-from competitions.tencent.ranking.attributes import attribute_matrix
-from competitions.tencent.ranking.content import Content
-from competitions.tencent.ranking.counts import Counts, choose_counts, fit_all_counts
-from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
-from competitions.tencent.ranking.item_vectors import fit_item_vectors
-from competitions.tencent.ranking.lifts import Lift, fit_lifts
-from competitions.tencent.ranking.regression import Regression, choose_regression, fit_regression
-from competitions.tencent.ranking.value_counts import PAIRED_VALUES, ValueCounts, ValueSettings, fit_value_counts
-from competitions.tencent.ranking.votes import COUNTS, LINEAR, VALUES, VECTORS
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
+from competitions.tencent.tables.action_rates import ActionRates, fit_action_rates
+from competitions.tencent.tables.attributes import attribute_matrix
+from competitions.tencent.tables.channels import COUNTS, LINEAR, VALUES, VECTORS
+from competitions.tencent.tables.content import Content
+from competitions.tencent.tables.counts import Counts, choose_counts, fit_all_counts
+from competitions.tencent.tables.forecast import AdStatistics, Forecast, compute_statistics
+from competitions.tencent.tables.item_vectors import fit_item_vectors
+from competitions.tencent.tables.lifts import Lift, fit_lifts
+from competitions.tencent.tables.regression import Regression, choose_regression, fit_regression
+from competitions.tencent.tables.value_counts import PAIRED_VALUES, ValueCounts, ValueSettings, fit_value_counts
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What is counted and fitted on histories alone: statistics of ads, counts, regression, vectors, the forecast."""

@@ -1,0 +1,7 @@
+"""The names of what candidates are retrieved by."""
+
+# Channels; content is one an embedding.
+CONTENT, VECTORS, COUNTS, VALUES, LINEAR = "content", "behaviour", "counts", "values", "linear"
+FORECAST = "forecast"
+TABLES = (VECTORS, COUNTS, VALUES, LINEAR)  # that are fitted on a fold's history
+FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
