@@ -12,6 +12,7 @@ from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth, list_notes
 from common.engine.decisions import list_decisions
+from common.engine.run import Result
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent import metrics, submission
@@ -22,6 +23,7 @@ from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.promise import promise
+from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -47,6 +49,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Decided from the files", summary["plan"]),
+            ("Channels of retrieval, by their votes", summary["votes"]["channels"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
             ("What the hold-out promises of the truth", [summary["cv"]["promise"]]),
             ("Training events, queries, candidates", summary["folds"]),
@@ -93,6 +96,7 @@ def summarise(outcome: Validated) -> Row:
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "plan": list_decisions(outcome.ready.plan.value.decisions),
         "cv": {**cv, "promise": promised},
+        "votes": list_votes(early.votes),
         "ways": measured,
         "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
         "training": {name: fit.fitted.value.summarise() for name, fit in fits.items()},
@@ -100,6 +104,14 @@ def summarise(outcome: Validated) -> Row:
         **({"filled": whole.filled} if whole else {}),
         **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
     }
+
+
+def list_votes(votes: Result[Votes] | None) -> Row:
+    """What retrieval goes by; nothing where another method answered."""
+    if votes is None:
+        return {"channels": [], "weights": {}, "widths": {}}
+    learned = votes.value
+    return {"channels": list(learned.rows), "weights": learned.weights, "widths": learned.widths}
 
 
 def measure_recall(rank: Int64s | None) -> dict[str, float] | None:
