@@ -45,10 +45,8 @@ def list_read(folder: Path) -> FilesRead:
     files = locate(folder)
     read = {PATHS[files.layout][role]: paths for role, paths in files.files.items()}
     for name, paths in files.embeddings.items():
-        if files.layout == "release" and name == EMBEDDING and all(path.suffix == ".parquet" for path in paths):
-            read[EMBEDDING_FILES] = paths
-        else:
-            read[name if name == EMBEDDING else f"{name}, where host.embeddings names it"] = paths
+        usual = files.layout == "release" and name == EMBEDDING and all(path.suffix == ".parquet" for path in paths)
+        read[EMBEDDING_FILES if usual else name] = paths
     return FilesRead(read, [folder / path for path in files.unread])
 
 
