@@ -252,14 +252,14 @@ class FoldOpener:
 
     def open(self, fold: Result[Fold], at: int, votes: Result[Votes]) -> Result[FoldInputs]:
         """What a fold is answered from; ``at``: of the forecasts, -1 the last."""
-        ready, plan, label = self.ready, self.ready.plan.value, f"{self.name}.{{}}{at if at >= 0 else ''}"
-        # By the content of ``ends``: folds of the hold-out and of the test whose histories end alike share the tables.
+        ready, plan, label = self.ready, self.ready.plan.value, f"{self.name}.pool{at if at >= 0 else ''}"
+        # Under one name and by the content of ``ends``: folds whose histories end alike share what is fitted on them.
         ends, step, corpus = fold.value.train_ends, self.run.step, ready.corpus
-        statistics = step(measure_ads, corpus, ends, plan.times, name=label.format("ads"))
+        statistics = step(measure_ads, corpus, ends, plan.times, name="ads")
         most = self.config.ranker.features.pool
-        pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label.format("pool"))
+        pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label)
         rows, chosen = pool.value.rows, [each for each in TABLES if each in votes.value.channels]
-        tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name=label.format("tables"))
+        tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name="tables")
         return bundle(
             FoldInputs,
             corpus=ready.corpus,

@@ -73,7 +73,7 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
         ranked = rank(ready, ready.valid, config, run, "valid")
         scores = run.step(metrics.evaluate_ways, ready.valid, ranked.answers, config.host, name="measure").value
         _record(rung, scores["first search"])
-    needs = {record.name for record in run.timings if record.name.startswith("valid.")}
+    needs = {record.name for record in run.timings if record.name.startswith(("valid.", "ads", "tables"))}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
         _record(rung, scores["ranker"])
 
