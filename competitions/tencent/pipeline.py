@@ -8,19 +8,19 @@ hundred candidates, which a ranker orders. ``method = "network"`` has the sequen
 """
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from common.engine.decisions import AUTO, say_decisions
+from common.engine.decisions import say_decisions
 from common.engine.progress import say
-from common.engine.run import Result, Run, bundle, collect
+from common.engine.run import Result, Run, collect
 from common.io.submission import Checked
 from competitions.tencent import metrics, split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
+from competitions.tencent.fold_steps import FoldOpener
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
 from competitions.tencent.promise import Movement, measure_movement, promise, say_promise
@@ -28,13 +28,10 @@ from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.ranker import Ranker
 from competitions.tencent.ranking.top_k import FoldAnswers
-from competitions.tencent.ranking.vote_learning import learn_votes
-from competitions.tencent.ranking.votes import Votes, even_votes
+from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.split import Fold
-from competitions.tencent.tables.channels import TABLES
 from competitions.tencent.tables.content import Content, prepare_content
 from competitions.tencent.tables.forecast import Forecast, fit_forecasts
-from competitions.tencent.tables.history_tables import fit_tables, make_pool, measure_ads
 
 
 @dataclass(frozen=True)
@@ -224,65 +221,20 @@ def rank(
     step, settings, seed = run.step, config.ranker, config.seed
     earlier, forecasts = forecast(ready, fold, config, run, name)
     folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
-    opened = FoldOpener(ready, forecasts, config, run, name)
-    votes = votes or learn(opened, folds)
+    opener = FoldOpener(ready.corpus, ready.contents, ready.plan, forecasts, settings, run, name)
+    votes = votes or opener.learn_votes(folds, seed)
     lists = [
-        step(ranking.list_candidates, opened.open(each, at, votes), settings.features, name=f"{name}.describe{at}")
+        step(ranking.list_candidates, opener.open(each, at, votes), settings.features, name=f"{name}.describe{at}")
         for at, each in enumerate(folds)
     ]
     ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
-    inputs = opened.open(fold, -1, votes)
+    inputs = opener.open(fold, -1, votes)
     parts = [
         step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
         for part in range(ranking.count_parts(fold.value))
     ]
     answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
     return FoldResult(name, ranker, answers, RankedFold(inputs, earlier, ranker, votes))
-
-
-@dataclass(frozen=True)
-class FoldOpener:
-    """Opens the folds that one ranker is about: fits the tables of each, forecasts its candidates."""
-
-    ready: Prepared
-    forecasts: Result[list[Forecast]]
-    config: TencentConfig
-    run: Run
-    name: str
-
-    def open(self, fold: Result[Fold], at: int, votes: Result[Votes]) -> Result[FoldInputs]:
-        """What a fold is answered from; ``at``: of the forecasts, -1 the last."""
-        ready, plan, label = self.ready, self.ready.plan.value, f"{self.name}.pool{at if at >= 0 else ''}"
-        # Under one name and by the content of ``ends``: folds whose histories end alike share what is fitted on them.
-        ends, step, corpus = fold.value.train_ends, self.run.step, ready.corpus
-        statistics = step(measure_ads, corpus, ends, plan.times, name="ads")
-        most = self.config.ranker.features.pool
-        pool = step(make_pool, fold, statistics, self.forecasts, at, most, name=label)
-        rows, chosen = pool.value.rows, [each for each in TABLES if each in votes.value.channels]
-        tables = step(fit_tables, corpus, ends, rows, plan.actions, chosen, name="tables")
-        return bundle(
-            FoldInputs,
-            corpus=ready.corpus,
-            contents=ready.contents,
-            fold=fold,
-            statistics=statistics,
-            pool=pool,
-            tables=tables,
-            votes=votes,
-            plan=ready.plan,
-        )
-
-
-def learn(opened: FoldOpener, folds: Sequence[Result[Fold]]) -> Result[Votes]:
-    """The channels' votes by the latest earlier fold; even ones where there is none."""
-    run, config, plan = opened.run, opened.config, opened.ready.plan.value
-    names = [each.name for each in opened.ready.contents.value]
-    even = run.step(even_votes, names, plan.channels, name=f"{opened.name}.even_votes")
-    if not folds:
-        return even
-    inputs, kept = opened.open(folds[0], 0, even), config.ranker.channels != AUTO
-    features = config.ranker.features
-    return run.step(learn_votes, inputs, features, plan.channels, kept, config.seed, name=f"{opened.name}.votes")
 
 
 def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:

@@ -27,7 +27,7 @@ from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.split import build_test_fold
 from competitions.tencent.tables.content import prepare_content
 from competitions.tencent.tables.forecast import Forecast
-from competitions.tencent.tables.history_tables import fit_tables, make_pool, measure_ads
+from competitions.tencent.tables.history_tables import HistoryTables, fit_lifts_of, make_pool, measure_ads
 from tests.benches.side_by_side import Ready, Way, main
 
 USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32
@@ -54,7 +54,7 @@ def prepare(folder: Path, scale: float) -> str:
     settings = CONFIG.ranker.features
     statistics = measure_ads(corpus, fold.train_ends, plan.times)
     pool = make_pool(fold, statistics, [Forecast("")], 0, settings.pool)
-    tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
+    tables = HistoryTables(fit_lifts_of(corpus, fold.train_ends), None, (), None, None, None)
     contents, votes = [prepare_content(Embedding("81", vectors))], even_votes(["81"], plan.channels)
     inputs = FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
     (folder / "inputs.pickle").write_bytes(pickle.dumps(inputs, protocol=5))

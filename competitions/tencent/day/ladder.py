@@ -21,6 +21,7 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
+from competitions.tencent.tables import channels
 from competitions.tencent.tables.regression import MOST_ITEMS
 
 Row = dict[str, Any]
@@ -32,6 +33,15 @@ PLAIN_RUNGS = {
     LINEAR: families.NEIGHBOURS,
 }
 MOST_EVENTS = 20_000_000  # of a factorisation
+TABLE_STEPS = (
+    "ads",
+    "lifts",
+    "rates",
+    channels.COUNTS,
+    channels.VALUES,
+    channels.LINEAR,
+    channels.VECTORS,
+)  # of the ranker, which folds share
 
 
 def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
@@ -73,7 +83,7 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
         ranked = rank(ready, ready.valid, config, run, "valid")
         scores = run.step(metrics.evaluate_ways, ready.valid, ranked.answers, config.host, name="measure").value
         _record(rung, scores["first search"])
-    needs = {record.name for record in run.timings if record.name.startswith(("valid.", "ads", "tables"))}
+    needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
         _record(rung, scores["ranker"])
 

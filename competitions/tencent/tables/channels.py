@@ -3,5 +3,4 @@
 # Channels; content is one an embedding.
 CONTENT, VECTORS, COUNTS, VALUES, LINEAR = "content", "behaviour", "counts", "values", "linear"
 FORECAST = "forecast"
-TABLES = (VECTORS, COUNTS, VALUES, LINEAR)  # that are fitted on a fold's history
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"

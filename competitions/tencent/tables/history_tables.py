@@ -1,7 +1,7 @@
 """What is known where a history ends: the statistics of ads, the candidates that are searched, what is counted.
 
-Three steps, kept on disk: all that follows reads them, part after part of a million queries, and folds whose histories
-end alike share them.
+Each is a step, kept on disk: all that follows reads it, part after part of a million queries, and folds whose histories
+end alike share it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from competitions.tencent.tables.action_rates import ActionRates, fit_action_rates
 from competitions.tencent.tables.attributes import attribute_matrix
-from competitions.tencent.tables.channels import COUNTS, LINEAR, VALUES, VECTORS
 from competitions.tencent.tables.content import Content
 from competitions.tencent.tables.counts import Counts, choose_counts, fit_all_counts
 from competitions.tencent.tables.forecast import AdStatistics, Forecast, compute_statistics
@@ -68,27 +67,38 @@ def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast
     return Pool(rate, chosen, CatalogueRows(rows[chosen]))
 
 
-def fit_tables(corpus: Corpus, ends: Int64s, rows: Int64s, actions: bool, channels: Sequence[str]) -> HistoryTables:
-    """Fit on the events before ``ends``, as far as candidates in these ``rows`` are concerned. ``actions``: whether
-    queries say what their users will do; ``channels``: those that need a table.
-    """
+def count_neighbours_of(corpus: Corpus, ends: Int64s, rows: Int64s) -> tuple[Counts, ...]:
+    """Co-occurrence before ``ends`` with the candidates in these ``rows``."""
     history, catalogue = take_history(corpus, ends), corpus.catalogue
-    attributes = attribute_matrix(catalogue)
-    counts = choose_counts(history) if COUNTS in channels else ()
-    values = regression = None
-    if VALUES in channels:
-        values = fit_value_counts(history, attribute_matrix(catalogue, PAIRED_VALUES), ValueSettings())
-    if LINEAR in channels:
-        settings, most = choose_regression(history)
-        regression = fit_regression(history, catalogue, attributes, settings, most, rows)
-    return HistoryTables(
-        lifts=fit_lifts(history, catalogue),
-        action_rates=fit_action_rates(history, catalogue) if actions else None,
-        counts=fit_all_counts(history, catalogue, attributes, counts, rows),
-        values=values,
-        regression=regression,
-        vectors=fit_item_vectors(history, len(catalogue.oid)) if VECTORS in channels else None,
-    )
+    return fit_all_counts(history, catalogue, attribute_matrix(catalogue), choose_counts(history), rows)
+
+
+def count_values_of(corpus: Corpus, ends: Int64s) -> ValueCounts:
+    """Co-occurrence of feature values before ``ends``."""
+    attributes = attribute_matrix(corpus.catalogue, PAIRED_VALUES)
+    return fit_value_counts(take_history(corpus, ends), attributes, ValueSettings())
+
+
+def regress_on(corpus: Corpus, ends: Int64s, rows: Int64s) -> Regression:
+    """The regression of the events before ``ends``, for the candidates in these ``rows``."""
+    history, catalogue = take_history(corpus, ends), corpus.catalogue
+    settings, most = choose_regression(history)
+    return fit_regression(history, catalogue, attribute_matrix(catalogue), settings, most, rows)
+
+
+def learn_vectors_of(corpus: Corpus, ends: Int64s) -> Content:
+    """Vectors of ads from the events before ``ends``."""
+    return fit_item_vectors(take_history(corpus, ends), len(corpus.catalogue.oid))
+
+
+def fit_lifts_of(corpus: Corpus, ends: Int64s) -> list[Lift]:
+    """Which value follows which before ``ends``."""
+    return fit_lifts(take_history(corpus, ends), corpus.catalogue)
+
+
+def fit_rates_of(corpus: Corpus, ends: Int64s) -> ActionRates:
+    """How often clicks before ``ends`` are conversions."""
+    return fit_action_rates(take_history(corpus, ends), corpus.catalogue)
 
 
 def choose_pool(rate: Floats, most: int) -> CandidateIndices:

@@ -13,9 +13,10 @@ from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.votes import even_votes
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
+from competitions.tencent.tables import history_tables
 from competitions.tencent.tables.content import prepare_content
 from competitions.tencent.tables.forecast import Forecast
-from competitions.tencent.tables.history_tables import fit_tables, make_pool, measure_ads
+from competitions.tencent.tables.history_tables import HistoryTables, make_pool, measure_ads
 
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}
@@ -98,9 +99,17 @@ def open_fold(
     forecast: Forecast | None = None,
 ) -> FoldInputs:
     """A fold as the pipeline opens it, with even votes; without a ``forecast`` an ad's events are its rate."""
-    statistics = measure_ads(corpus, fold.train_ends, plan.times)
+    ends = fold.train_ends
+    statistics = measure_ads(corpus, ends, plan.times)
     pool = make_pool(fold, statistics, [forecast or Forecast("")], 0, settings.pool)
-    tables = fit_tables(corpus, fold.train_ends, pool.rows, plan.actions, plan.channels)
+    tables = HistoryTables(
+        lifts=history_tables.fit_lifts_of(corpus, ends),
+        action_rates=history_tables.fit_rates_of(corpus, ends) if plan.actions else None,
+        counts=history_tables.count_neighbours_of(corpus, ends, pool.rows) if "counts" in plan.channels else (),
+        values=history_tables.count_values_of(corpus, ends) if "values" in plan.channels else None,
+        regression=history_tables.regress_on(corpus, ends, pool.rows) if "linear" in plan.channels else None,
+        vectors=history_tables.learn_vectors_of(corpus, ends) if "behaviour" in plan.channels else None,
+    )
     contents = [prepare_content(each) for each in embeddings]
     votes = even_votes([each.name for each in contents], plan.channels)
     return FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
