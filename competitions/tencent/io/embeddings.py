@@ -16,9 +16,9 @@ from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
-from competitions.tencent.io.narrowing import Narrower
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import brief, read_pickle
+from competitions.tencent.narrowing import Narrower
 
 Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
 Refuse = Callable[[int, str], NoReturn]  # refuses the entry at an index of a block

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from competitions.tencent import narrowing
 from competitions.tencent.corpus import Halves, Int64s
-from competitions.tencent.io import narrowing
-from competitions.tencent.io.narrowing import WIDEST, Narrower, find_directions
+from competitions.tencent.narrowing import WIDEST, Narrower, find_directions
 
 
 def narrow(vectors: Halves, size: int) -> tuple[Int64s, Halves]:
