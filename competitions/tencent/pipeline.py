@@ -32,6 +32,7 @@ from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.split import Fold
 from competitions.tencent.tables.content import Content, prepare_content
 from competitions.tencent.tables.forecast import Forecast, fit_forecasts
+from competitions.tencent.tables.history_tables import measure_ads
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,10 @@ def forecast(
     host, division, horizon_h = plan_host(config, plan), plan_split(config, plan), config.split.horizon_hours
     train, candidates = corpus.train, corpus.candidates
     earlier = step(split.earlier_folds, train, candidates, fold, host, division, seed, name=f"{name}.ask")
-    trees, times = config.ranker.forecast, plan.times
-    return earlier, step(fit_forecasts, corpus, fold, earlier, times, horizon_h, trees, name=f"{name}.forecast")
+    ends = [each.train_ends for each in earlier.value] if plan.times else []
+    statistics = collect([step(measure_ads, corpus, each, plan.times, name="ads") for each in ends])
+    trees = config.ranker.forecast
+    return earlier, step(fit_forecasts, corpus, fold, earlier, statistics, horizon_h, trees, name=f"{name}.forecast")
 
 
 def rank(

@@ -105,14 +105,21 @@ class Forecast:
 
 
 def fit_forecasts(
-    corpus: Corpus, fold: Fold, earlier: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
+    corpus: Corpus,
+    fold: Fold,
+    earlier: Sequence[Fold],
+    statistics: Sequence[AdStatistics],
+    horizon_h: float,
+    settings: ForecastSettings,
 ) -> list[Forecast]:
-    """One forecast per ``earlier`` fold, fitted without it, and last the one for ``fold``, fitted on all of them; none
-    without ``times``.
+    """One forecast per ``earlier`` fold, fitted without it, and last the one for ``fold``, fitted on all of them.
+
+    ``statistics``: of each earlier fold's history; none where times say nothing, and then nothing is forecast.
     """
-    if not (earlier and times):
+    if not statistics:
         return [Forecast("")] * (len(earlier) + 1)
-    tables, counts = zip(*(count_next(corpus, fold, one, horizon_h) for one in earlier), strict=True)
+    counted = zip(earlier, statistics, strict=True)
+    tables, counts = zip(*(count_next(corpus, fold, one, own, horizon_h) for one, own in counted), strict=True)
     # Cross-fitted by halves, so that the ranker learns from forecasts as good as those that it will get at the end:
     # those of the rows that trees were fitted on are better than any of tomorrow.
     parts = [[at for at in range(len(earlier)) if at % 2 != half] for half in (0, 1)]
@@ -123,20 +130,21 @@ def fit_forecasts(
     return [*(halves[at % 2] for at in range(len(earlier))), whole]
 
 
-def count_next(corpus: Corpus, fold: Fold, earlier: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
+def count_next(
+    corpus: Corpus, fold: Fold, earlier: Fold, statistics: AdStatistics, horizon_h: float
+) -> tuple[Floats, Int64s]:
     """The columns of an earlier fold's candidates, and how often each was shown within the horizon behind its cut.
 
     Labels end where ``fold``'s own history does: nothing behind its cut is counted.
     """
     train, rows = corpus.train, earlier.candidates.rows.values
-    history = earlier.history(train)
-    now = end_time(history)
+    now = end_time(earlier.history(train))
     # ``fold.train_ends``, not the end of the log: what is hidden from the fold is no label either.
     behind = Histories(train, np.arange(len(train)), fold.train_ends).events()
     time = train.time[behind]
     inside = behind[(time >= now) & (time < now + horizon_h * HOUR_S)]
     counted = np.bincount(train.item[inside], minlength=len(corpus.catalogue.oid))
-    return join_columns(compute_statistics(history, corpus.catalogue, times=True), rows), counted[rows]
+    return join_columns(statistics, rows), counted[rows]
 
 
 def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:

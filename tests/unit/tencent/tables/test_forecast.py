@@ -12,6 +12,7 @@ from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from competitions.tencent.tables.forecast import (
     MOST_STEP,
+    AdStatistics,
     Forecast,
     compute_statistics,
     count_next,
@@ -63,21 +64,25 @@ def plant() -> tuple[Corpus, Fold, list[Fold]]:
     return corpus, ask(5), [ask(4), ask(3)]
 
 
+def measure(corpus: Corpus, questions: list[Fold]) -> list[AdStatistics]:
+    return [compute_statistics(each.history(corpus.train), corpus.catalogue, times=True) for each in questions]
+
+
 def test_the_events_behind_a_question_are_counted_up_to_the_end_of_what_may_be_seen() -> None:
     corpus, fold, questions = plant()
-    table, counts = count_next(corpus, fold, questions[0], 24.0)
+    table, counts = count_next(corpus, fold, questions[0], measure(corpus, questions)[0], 24.0)
     assert len(table) == len(counts) == ADS
     day = corpus.train.time // (24 * HOUR)
     expected = np.bincount(corpus.train.item[day == 4], minlength=ADS + 1)[1:]
     # The second behind the last event lies before midnight: the first of a day may be left out.
     assert np.abs(counts - expected).sum() <= 0.02 * expected.sum()
-    nothing = count_next(corpus, questions[0], questions[0], 24.0)[1]
+    nothing = count_next(corpus, questions[0], questions[0], measure(corpus, questions)[0], 24.0)[1]
     assert nothing.sum() == 0
 
 
 def test_a_new_ads_worth_is_known_from_its_features() -> None:
     corpus, fold, questions = plant()
-    *early, final = fit_forecasts(corpus, fold, questions, True, 24.0, FORECAST)
+    *early, final = fit_forecasts(corpus, fold, questions, measure(corpus, questions), 24.0, FORECAST)
     assert len(early) == 2
     statistics = compute_statistics(fold.history(corpus.train), corpus.catalogue, times=True)
     rate = final.rate(statistics, fold.candidates.rows.values)
@@ -88,8 +93,8 @@ def test_a_new_ads_worth_is_known_from_its_features() -> None:
 
 def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None:
     corpus, fold, questions = plant()
-    assert fit_forecasts(corpus, fold, questions, False, 24.0, FORECAST) == [Forecast("")] * 3
-    assert fit_forecasts(corpus, fold, [], True, 24.0, FORECAST) == [Forecast("")]
+    assert fit_forecasts(corpus, fold, questions, [], 24.0, FORECAST) == [Forecast("")] * 3
+    assert fit_forecasts(corpus, fold, [], [], 24.0, FORECAST) == [Forecast("")]
     statistics = compute_statistics(whole(corpus.train), corpus.catalogue, times=False)
     assert statistics.values.shape == (ADS + 1, 0)
     every = np.arange(ADS + 1)
