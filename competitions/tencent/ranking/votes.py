@@ -28,7 +28,7 @@ WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel
 DEFAULT_WIDTH = 12.0
 QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
 STEPS, RIDGE = 15, 1e-3
-MISSED = 1.0  # standard errors of a difference
+MISSED = 2.0  # standard errors of a difference
 
 
 @dataclass(frozen=True)
