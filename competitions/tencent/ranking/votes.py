@@ -153,21 +153,23 @@ def cross_judge(evidence: Evidence, names: Sequence[str], length: int) -> Judged
 def choose_votes(
     evidence: Evidence, members: dict[str, tuple[str, ...]], widths: dict[str, float], length: int, keep: bool
 ) -> Votes:
-    """Leave out, one after the other, the channel without which the targets stay as likely as they are, as long as no
-    other is missed; ``keep``: none.
+    """Leave out, one after the other, the channel without which the targets are likeliest, of those that are not
+    missed; ``keep``: none.
     """
     kept, without = dict(members), judge_without(evidence, members, length)
     rows = [describe_channel(evidence, name, parts, without, length) for name, parts in members.items()]
     while len(kept) > 1 and not keep:
-        least = max(kept, key=lambda name: float(without[name].likely.mean()))
-        if without[""].misses(without[least]):
+        idle = [name for name in kept if not without[""].misses(without[name])]
+        if not idle:
             break
-        del kept[least]
+        del kept[max(idle, key=lambda name: float(without[name].likely.mean()))]
         without = judge_without(evidence, kept, length)
     names = list_names(kept)
-    weights = fit_weights(evidence.take(names, np.arange(len(evidence.values))))
+    weights = dict(zip(names, fit_weights(evidence.take(names, np.arange(len(evidence.values)))), strict=True))
+    if not keep:
+        kept = {name: parts for name, parts in kept.items() if any(weights[part] > 0 for part in parts)}
     return Votes(
-        weights={name: float(weight) for name, weight in zip(names, weights, strict=True) if weight > 0},
+        weights={name: float(weight) for name, weight in weights.items() if weight > 0 or keep},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple({**row, "vote": "yes" if row["channel"] in kept else "no"} for row in rows),
