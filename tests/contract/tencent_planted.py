@@ -188,10 +188,10 @@ def read_sequences(path: Path) -> list[list[list[Any]]]:
 
 
 def find_cut(folder: Path) -> int:
-    """Where the hold-out begins: behind the cut lies the last tenth of all clicks."""
-    lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
-    clicks = sorted(row[5] for line in lines for row in line if row[4])
-    return int(np.quantile(clicks, 1 - VALID_SHARE))
+    """Where the hold-out begins: behind the cut lies about the last tenth of all clicks, and days that are whole."""
+    rows = [row for line in read_sequences(folder / schema.TRAIN / schema.SEQUENCES) for row in line if row[1]]
+    cut, end = np.quantile([row[5] for row in rows if row[4]], 1 - VALID_SHARE), max(row[5] for row in rows) + 1
+    return int(end - max(round((end - cut) / DAY_S), 1) * DAY_S)
 
 
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:

@@ -247,7 +247,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(network
 def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Finished) -> None:
     ways, recall = finished.summary["ways"], finished.summary["recall"]
     assert ways["ranker"]["score"] > ways["first search"]["score"]
-    assert ways["first search"]["hit_rate@10"] <= recall["within 10"] + 1e-9
+    # Of round 2: the hit rate weighs conversions, recall counts all alike.
+    assert ways["first search"]["hit_rate@10"] == pytest.approx(recall["within 10"], abs=0.02)
     assert recall["within 10"] <= recall["within 50"] <= recall["in the list"] <= 1.0
     decided = {row["setting"]: row["value"] for row in finished.summary["plan"]}
     assert decided == {
@@ -255,7 +256,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "host.actions": "false",
         "split.kind": "time",
         "split.earlier": "3",
-        "ranker.channels": "content",
+        "ranker.channels": "content, behaviour, counts, values, linear",
         "ranker.list_length": "40",
     }
 

@@ -97,13 +97,20 @@ def test_equal_parameters_agree_and_different_ones_differ(tmp_path: Path) -> Non
     assert len(set(once)) == len(VALUES)
 
 
+def test_an_array_counts_by_its_content(tmp_path: Path) -> None:
+    keys, values = Keys(tmp_path), np.arange(6)
+    assert keys.key(identity, (values,)) == keys.key(identity, (np.arange(12)[:6],))
+    for other in (values + 1, values.astype(np.int32), values.reshape(2, 3)):
+        assert keys.key(identity, (values,)) != keys.key(identity, (other,))
+
+
 def test_what_cannot_be_hashed_is_refused_by_name(tmp_path: Path) -> None:
     def inner() -> int:
         return 1
 
     keys = Keys(tmp_path)
     frame, expression, method = pl.DataFrame({"a": [1]}), {"a": pl.col("a")}, Shape(1).__repr__
-    for value in (np.zeros(3), frame, object(), lambda: 1, [object()], expression, method, inner):
+    for value in (np.array([object()]), frame, object(), lambda: 1, [object()], expression, method, inner):
         with pytest.raises(TypeError, match=r"argument 0 of step identity: .* cannot enter a key"):
             keys.key(identity, [value])
     with pytest.raises(TypeError, match="cannot enter a key"):
