@@ -19,9 +19,11 @@ from competitions.tencent.split import HOUR_S, Fold, end_time
 
 FADES_H = (2.0, 8.4, 30.0, 120.0)  # an event counts exp(-age / fade)
 CLICK_FADE_H = 30.0
+CLICKS, SHOWN = "clicks faded", "events faded by 30 h"  # columns that fade alike
 ALIVE_H, YOUNG_H, RECENT_H = 72.0, 240.0, 24.0
 FLOOR = 0.05  # of faded events, below one event of yesterday
 SHRINK = 5.0  # ads that a value's rate is pulled to the mean by
+PULL = 3.0  # events that an ad's click rate is pulled to the mean by
 # Nats that a leaf may add before the learning rate. Unbounded, a leaf of ads that hardly anybody is shown, and one that
 # everybody is, multiplies its rate a thousandfold: at the host's size some ads were forecast 10^8 events a day.
 MOST_STEP = 1.0
@@ -70,7 +72,7 @@ def compute_statistics(history: Histories, catalogue: Catalogue, *, times: bool)
         np.log1p(np.where(count > 0, last, 0.0)),
         count == 0,
     ]
-    names = (*(f"events faded by {fade:g} h" for fade in FADES_H), "clicks faded", "events", "age", "idle", "unseen")
+    names = (*(f"events faded by {fade:g} h" for fade in FADES_H), CLICKS, "events", "age", "idle", "unseen")
     values = np.log(np.column_stack([*shown, *total]) + 1e-3)
     return AdStatistics(names, np.column_stack(columns).astype(np.float32), values.astype(np.float32), count)
 
@@ -102,6 +104,21 @@ class Forecast:
         else:
             rate[rows] = statistics.events[rows] + 0.5
         return rate
+
+
+def weigh_by_clicks(rate: Floats, statistics: AdStatistics, rows: Int64s) -> Floats:
+    """The forecast ``rate`` [ads] of the ads in ``rows`` times the root of how often they are clicked when shown lately,
+    pulled to the mean of all: what many are shown and few click is no target.
+
+    The root: of few events a click rate is noise. Without times the rate alone.
+    """
+    if CLICKS not in statistics.names:
+        return rate
+    clicks, shown = (
+        np.maximum(np.exp(statistics.own[rows, statistics.names.index(name)]) - FLOOR, 0) for name in (CLICKS, SHOWN)
+    )
+    mean = float(clicks.sum() / max(float(shown.sum()), 1.0))
+    return np.asarray(rate * np.sqrt((clicks + PULL * mean) / (shown + PULL)), np.float32)
 
 
 def fit_forecasts(

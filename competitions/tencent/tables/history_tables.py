@@ -17,7 +17,7 @@ from competitions.tencent.tables.action_rates import ActionRates, fit_action_rat
 from competitions.tencent.tables.attributes import attribute_matrix
 from competitions.tencent.tables.content import Content
 from competitions.tencent.tables.counts import Counts, choose_counts, fit_all_counts
-from competitions.tencent.tables.forecast import AdStatistics, Forecast, compute_statistics
+from competitions.tencent.tables.forecast import AdStatistics, Forecast, compute_statistics, weigh_by_clicks
 from competitions.tencent.tables.item_vectors import fit_item_vectors
 from competitions.tencent.tables.lifts import Lift, fit_lifts
 from competitions.tencent.tables.regression import Regression, choose_regression, fit_regression
@@ -60,10 +60,12 @@ def measure_ads(corpus: Corpus, ends: Int64s, times: bool) -> AdStatistics:
 
 
 def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast], at: int, most: int) -> Pool:
-    """Forecast a fold's candidates by one of the ``forecasts``; at most so many are searched."""
+    """Forecast a fold's candidates by one of the ``forecasts``; at most so many are searched, those that will be clicked
+    most.
+    """
     rows = fold.candidates.rows.values
     rate = forecasts[at].rate(statistics, rows)
-    chosen = choose_pool(rate[rows], most)
+    chosen = choose_pool(weigh_by_clicks(rate[rows], statistics, rows), most)
     return Pool(rate, chosen, CatalogueRows(rows[chosen]))
 
 
@@ -101,8 +103,8 @@ def fit_rates_of(corpus: Corpus, ends: Int64s) -> ActionRates:
     return fit_action_rates(take_history(corpus, ends), corpus.catalogue)
 
 
-def choose_pool(rate: Floats, most: int) -> CandidateIndices:
-    """At most so many candidates, those of the highest forecast ``rate`` [candidates], in their order."""
-    if len(rate) <= most:
-        return CandidateIndices(np.arange(len(rate)))
-    return CandidateIndices(np.sort(np.argpartition(-rate, most)[:most]))
+def choose_pool(worth: Floats, most: int) -> CandidateIndices:
+    """At most so many candidates, those of the highest ``worth`` [candidates], in their order."""
+    if len(worth) <= most:
+        return CandidateIndices(np.arange(len(worth)))
+    return CandidateIndices(np.sort(np.argpartition(-worth, most)[:most]))
