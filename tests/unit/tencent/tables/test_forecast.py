@@ -18,6 +18,7 @@ from competitions.tencent.tables.forecast import (
     count_next,
     fit_forecasts,
     fit_trees,
+    weigh_by_clicks,
 )
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -108,3 +109,15 @@ def test_a_tree_multiplies_no_rate_by_more_than_its_share_of_a_nat() -> None:
     cold, warm = lgb.Booster(model_str=one.trees).predict(np.array([[0.0], [1.0]]))
     assert warm / 100.0 == pytest.approx(np.exp(FORECAST_OF_ONE.rate * MOST_STEP), rel=1e-3)  # 100: the mean
     assert cold < 100.0
+
+
+def test_what_is_clicked_when_shown_is_searched_before_what_is_not() -> None:
+    log = make_sequences(*([(1, user % 2, 0), (2, 0, 1), (3, int(user < 1), 2)] for user in range(40)))
+    catalogue, rows = make_catalogue(4), np.array([2, 1, 4, 3])
+    statistics = compute_statistics(whole(log), catalogue, times=True)
+    clicks, shown = np.array([0, 20, 0, 1]), np.array([40, 40, 0, 40])
+    mean = 21 / 120
+    expected = 8 * np.sqrt((clicks + 3 * mean) / (shown + 3))
+    assert weigh_by_clicks(np.full(4, 8.0, np.float32), statistics, rows) == pytest.approx(expected, rel=1e-2)
+    without = compute_statistics(whole(log), catalogue, times=False)
+    assert weigh_by_clicks(np.arange(4.0), without, rows).tolist() == [0, 1, 2, 3]
