@@ -107,8 +107,8 @@ class Forecast:
 
 
 def weigh_by_clicks(rate: Floats, statistics: AdStatistics, rows: Int64s) -> Floats:
-    """The forecast ``rate`` [ads] of the ads in ``rows`` times the root of their click rate lately, pulled to the mean of
-    all: what many are shown and few click is no target.
+    """The forecast ``rate`` [ads] of the ads in ``rows`` times the root of their click rate lately, pulled to the mean:
+    what many are shown and few click is no target.
 
     The root: of few events a click rate is noise. Without times the rate alone.
     """

@@ -60,7 +60,7 @@ def measure_ads(corpus: Corpus, ends: Int64s, times: bool) -> AdStatistics:
 
 
 def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast], at: int, most: int) -> Pool:
-    """Forecast a fold's candidates by one of the ``forecasts``; at most so many are searched, the likeliest to be clicked."""
+    """Forecast a fold's candidates by one of the ``forecasts``; at most so many are searched, the most clicked."""
     rows = fold.candidates.rows.values
     rate = forecasts[at].rate(statistics, rows)
     chosen = choose_pool(weigh_by_clicks(rate[rows], statistics, rows), most)
