@@ -16,8 +16,18 @@ from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositi
 from competitions.tencent.ranking.context import FoldContext, Pairs, SearchedContent
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.kernel import score_kernel
-from competitions.tencent.tables.channels import FEATURE_COUNTS, FORECAST, LAST_COUNTS, LINEAR, PLAIN_COUNTS, VALUES
+from competitions.tencent.tables.channels import (
+    CLICK_RATE,
+    FEATURE_COUNTS,
+    FORECAST,
+    LAST_COUNTS,
+    LIFTED_COUNTS,
+    LINEAR,
+    PLAIN_COUNTS,
+    VALUES,
+)
 from competitions.tencent.tables.counts import CountSettings, score_counts
+from competitions.tencent.tables.forecast import CLICKS
 from competitions.tencent.tables.regression import score_regression
 from competitions.tencent.tables.value_counts import score_value_counts
 
@@ -67,6 +77,8 @@ def name_counts(settings: CountSettings) -> str:
     """Of one of the tables."""
     if settings.history:
         return LAST_COUNTS
+    if settings.lift:
+        return LIFTED_COUNTS
     return FEATURE_COUNTS if settings.from_attributes else PLAIN_COUNTS
 
 
@@ -76,9 +88,19 @@ def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dic
     """
     evidence = {each.name: score_content(context, each, history) for each in context.contents}
     for name, table in scores.items():
-        evidence[name] = torch.from_numpy(scale_scores(table) if name == LINEAR else take_logarithm(table))
+        evidence[name] = torch.from_numpy(weigh_scores(name, table))
     evidence[FORECAST] = torch.log(torch.from_numpy(context.rate[context.rows]) + 1e-3)
+    if CLICKS in context.statistics.names:
+        clicks = context.statistics.own[context.rows, context.statistics.names.index(CLICKS)]
+        evidence[CLICK_RATE] = torch.from_numpy(clicks)
     return {name: each for name, each in evidence.items() if name in context.votes.weights}
+
+
+def weigh_scores(name: str, scores: Floats) -> Floats:
+    """A table's scores [queries, pool] as evidence."""
+    if name == LIFTED_COUNTS:  # logarithms already
+        return scores
+    return scale_scores(scores) if name == LINEAR else take_logarithm(scores)
 
 
 def take_logarithm(scores: Floats) -> Floats:

@@ -13,11 +13,13 @@ import numpy as np
 
 from competitions.tencent.corpus import Bools, Floats, Int64s
 from competitions.tencent.tables.channels import (
+    CLICK_RATE,
     CONTENT,
     COUNTS,
     FEATURE_COUNTS,
     FORECAST,
     LAST_COUNTS,
+    LIFTED_COUNTS,
     LINEAR,
     PLAIN_COUNTS,
     VALUES,
@@ -47,7 +49,7 @@ def list_members(embeddings: Sequence[str], channels: Sequence[str]) -> dict[str
     """What each channel can add to the sum; a channel an embedding."""
     members: dict[str, tuple[str, ...]] = {name: (name,) for name in embeddings if CONTENT in channels}
     members |= {VECTORS: (VECTORS,)} if VECTORS in channels else {}
-    members |= {COUNTS: (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS)} if COUNTS in channels else {}
+    members |= {COUNTS: (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS, LIFTED_COUNTS)} if COUNTS in channels else {}
     return members | {name: (name,) for name in (VALUES, LINEAR) if name in channels}
 
 
@@ -56,7 +58,7 @@ def even_votes(embeddings: Sequence[str], channels: Sequence[str]) -> Votes:
     members = list_members(embeddings, channels)
     names = [name for parts in members.values() for name in parts]
     widths = {name: DEFAULT_WIDTH for name in (*embeddings, VECTORS) if name in members}
-    return Votes(dict.fromkeys([*names, FORECAST], 1.0), widths, tuple(members))
+    return Votes(dict.fromkeys([*names, FORECAST], 1.0) | {CLICK_RATE: 0.0}, widths, tuple(members))
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def choose_votes(
             break
         del kept[max(idle, key=lambda name: float(without[name].likely.mean()))]
         without = judge_without(evidence, kept, length)
-    names = list_names(kept)
+    names = list_names(kept, evidence)
     weights = dict(zip(names, fit_weights(evidence.take(names, np.arange(len(evidence.values)))), strict=True))
     if not keep:
         kept = {name: parts for name, parts in kept.items() if any(weights[part] > 0 for part in parts)}
@@ -186,9 +188,10 @@ def judge_without(evidence: Evidence, members: dict[str, tuple[str, ...]], lengt
     }
 
 
-def list_names(members: dict[str, tuple[str, ...]]) -> list[str]:
-    """What the channels add to the sum, and the forecast."""
-    return [*(name for parts in members.values() for name in parts), FORECAST]
+def list_names(members: dict[str, tuple[str, ...]], evidence: Evidence) -> list[str]:
+    """What the channels add to the sum, and what is known of every ad."""
+    always = [name for name in (FORECAST, CLICK_RATE) if name in evidence.names]
+    return [*(name for parts in members.values() for name in parts), *always]
 
 
 def describe_channel(
@@ -197,7 +200,7 @@ def describe_channel(
     """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it; the nats
     that a target's likelihood loses without it.
     """
-    alone = cross_judge(evidence, [*parts, FORECAST], length)
+    alone = cross_judge(evidence, list_names({name: parts}, evidence), length)
     return {
         "channel": name,
         "recall alone": float(alone.found.mean()),

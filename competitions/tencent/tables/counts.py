@@ -43,6 +43,10 @@ class CountSettings:
     ``top`` neighbours of each ad are kept. A query is the sum of its last ``history`` events (0 for all), an event with
     ``a`` events behind it weighing ``fade``^a. ``from_attributes`` adds the counts of all ads that share attributes
     with those of the history, ``to_attributes`` lets scores spread to ads that share attributes.
+
+    ``lift``, where it is not 0, replaces powers and concavity: a pair that counts c gives log(1 + c / (lift x share)),
+    ``share`` that of the histories that have the neighbour. Summed over a history that is the naive Bayes estimate of
+    log P(ad | history) / P(ad), every conditional probability shrunk by ``lift`` histories as chance would have them.
     """
 
     reach: int = 60
@@ -56,6 +60,7 @@ class CountSettings:
     fade: float = 0.6
     from_attributes: float = 1.0
     to_attributes: float = 0.3
+    lift: float = 0.0
     weights: ActionWeights = RANKER_WEIGHTS
 
 
@@ -65,7 +70,8 @@ PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
 RANKER_COUNTS = (WHOLE, PLAIN, replace(PLAIN, history=1))
 # The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
 CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
-CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1))
+LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=5.0)
+CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1), LIFTED)
 
 
 def choose_counts(histories: Histories) -> tuple[CountSettings, ...]:
@@ -170,9 +176,11 @@ def _count_part(
                 sources.append(log.item[source] - part[0])
                 neighbours.append(number[log.item[target]])
                 weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
-    rows = np.arange(len(count)) if targets is None else targets
+    rows, histories = np.arange(len(count)) if targets is None else targets, len(log.offsets) - 1
     cells = (np.concatenate(sources), np.concatenate(neighbours))
     table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
+    if settings.lift:
+        return keep_top(_lift(table, part[0], rows, count / max(histories, 1), settings.lift), settings.top)
     return keep_top(_normalise(table, part[0], rows, count, settings), settings.top)
 
 
@@ -183,6 +191,15 @@ def _normalise(table: Sparse, first: int, targets: Int64s, count: Int64s, settin
     power = np.maximum(count, 1.0)
     weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
     table.data = np.where(source == target, 0.0, weight**settings.concavity).astype(np.float32)
+    table.eliminate_zeros()
+    return table
+
+
+def _lift(table: Sparse, first: int, targets: Int64s, share: np.ndarray, shrink: float) -> Sparse:
+    """Without pairs of an ad with itself, how much likelier than chance; ``share`` [rows of the catalogue]."""
+    source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
+    target = targets[table.indices]
+    table.data = np.where(source == target, 0.0, np.log1p(table.data / (shrink * share[target]))).astype(np.float32)
     table.eliminate_zeros()
     return table
 
