@@ -180,12 +180,11 @@ def choose_votes(
 
 def judge_without(evidence: Evidence, members: dict[str, tuple[str, ...]], length: int) -> dict[str, Judged]:
     """All channels together (""), and without each."""
-    return {
-        left: cross_judge(
-            evidence, list_names({name: parts for name, parts in members.items() if name != left}), length
-        )
-        for left in ("", *members)
-    }
+    judged = {}
+    for left in ("", *members):
+        names = list_names({name: parts for name, parts in members.items() if name != left}, evidence)
+        judged[left] = cross_judge(evidence, names, length)
+    return judged
 
 
 def list_names(members: dict[str, tuple[str, ...]], evidence: Evidence) -> list[str]:
