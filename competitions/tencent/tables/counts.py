@@ -44,9 +44,9 @@ class CountSettings:
     ``a`` events behind it weighing ``fade``^a. ``from_attributes`` adds the counts of all ads that share attributes
     with those of the history, ``to_attributes`` lets scores spread to ads that share attributes.
 
-    ``lift``, where it is not 0, replaces powers and concavity: a pair that counts c gives log(1 + c / (lift x share)),
-    ``share`` that of the histories that have the neighbour. Summed over a history that is the naive Bayes estimate of
-    log P(ad | history) / P(ad), every conditional probability shrunk by ``lift`` histories as chance would have them.
+    ``lift``, where it is not 0, replaces powers and concavity: a pair that counts c, where chance would have e, gives
+    log((c + lift) / (e + lift)), no less than 0. Summed over a history that is, but for what is rarer than by chance,
+    the naive Bayes estimate of log P(ad | history) / P(ad).
     """
 
     reach: int = 60
@@ -70,7 +70,7 @@ PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
 RANKER_COUNTS = (WHOLE, PLAIN, replace(PLAIN, history=1))
 # The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
 CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
-LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=5.0)
+LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=1.0)
 CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1), LIFTED)
 
 
@@ -180,7 +180,7 @@ def _count_part(
     cells = (np.concatenate(sources), np.concatenate(neighbours))
     table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
     if settings.lift:
-        return keep_top(_lift(table, part[0], rows, count / max(histories, 1), settings.lift), settings.top)
+        return keep_top(_lift(table, part[0], rows, count, histories, settings.lift), settings.top)
     return keep_top(_normalise(table, part[0], rows, count, settings), settings.top)
 
 
@@ -195,11 +195,13 @@ def _normalise(table: Sparse, first: int, targets: Int64s, count: Int64s, settin
     return table
 
 
-def _lift(table: Sparse, first: int, targets: Int64s, share: np.ndarray, shrink: float) -> Sparse:
-    """Without pairs of an ad with itself, how much likelier than chance; ``share`` [rows of the catalogue]."""
+def _lift(table: Sparse, first: int, targets: Int64s, count: Int64s, histories: int, shrink: float) -> Sparse:
+    """Without pairs of an ad with itself, the logarithm of how much oftener than by chance, where that is above 0."""
     source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
     target = targets[table.indices]
-    table.data = np.where(source == target, 0.0, np.log1p(table.data / (shrink * share[target]))).astype(np.float32)
+    expected = count[source] * (count[target] / max(histories, 1))
+    lift = np.log((table.data + shrink) / (expected + shrink))
+    table.data = np.where(source == target, 0.0, np.maximum(lift, 0.0)).astype(np.float32)
     table.eliminate_zeros()
     return table
 
