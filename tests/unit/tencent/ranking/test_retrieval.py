@@ -13,7 +13,8 @@ from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking.context import FoldContext, build_context
-from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.histories import weigh_events
+from competitions.tencent.ranking.retrieval import retrieve, weigh_evidence, weigh_scores
 from competitions.tencent.ranking.votes import DEFAULT_WIDTH, Votes
 from competitions.tencent.split import build_test_fold
 from competitions.tencent.tables.content import Content
@@ -88,3 +89,18 @@ def test_a_query_alone_gets_what_it_gets_among_others() -> None:
         alone = retrieve(made, np.array([query]))
         assert alone.item[0].tolist() == both.item[query].tolist()
         assert np.allclose(alone.scores[0], both.scores[query])
+
+
+def test_tables_speak_in_shares_of_the_mean_in_deviations_or_as_they_are() -> None:
+    scores = np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)
+    assert weigh_scores("lift of the ads", scores) is scores
+    assert weigh_scores("linear", scores) == pytest.approx(scores / scores.std())
+    assert weigh_scores("counts of the ads", scores) == pytest.approx(np.log(scores + 0.01))
+
+
+def test_recent_clicks_speak_where_times_say_more_than_the_order() -> None:
+    made = context()
+    made = dataclasses.replace(made, votes=Votes({"clicks lately": 1.0}, {}, ()))
+    said = weigh_evidence(made, weigh_events(made.queries, 8), {})["clicks lately"]
+    assert said.shape == (10,)
+    assert made.rows[int(said.argmax())] == 1  # clicked by both

@@ -134,6 +134,17 @@ def test_tables_that_differ_in_the_query_share_one_count() -> None:
         np.testing.assert_array_equal(score_counts(table, histories, np.arange(7)), alone)
 
 
+def test_a_lift_is_how_much_oftener_than_by_chance_and_never_below_zero() -> None:
+    log = write_log([1, 2], [1, 2], [1, 2, 3], [3, 4], [4, 5], [5, 1], [3], [3])
+    settings = change(PLAIN_COUNTS, reach=10, gap_decay=0.0, backward=1.0, lift=1.0)
+    table = fit(log, settings).neighbours.toarray()
+    # Ads 1 and 2 stand together in 3 of 8 histories; by chance 4 x 3 / 8.
+    assert table[1, 2] == pytest.approx(np.log((3 + 1) / (4 * 3 / 8 + 1)))
+    assert table[4, 5] == pytest.approx(np.log((1 + 1) / (2 * 2 / 8 + 1)))
+    assert table[1, 3] == 0  # once, by chance 4 x 4 / 8
+    assert table[1, 1] == 0
+
+
 def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])  # 6 pairs, either way
     monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 12)
