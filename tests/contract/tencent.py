@@ -52,8 +52,10 @@ SMALL = (
 QUICK = ("ranker.fit.epochs=1", "network.train.epochs=1")
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
 AFTER_MODEL |= {"measure", "choose", "insight.importance"}
-AFTER_FEATURES = AFTER_MODEL | {
-    f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", *(f"describe{at}" for at in range(EARLIER)))
+AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.votes"}
+AFTER_FEATURES |= {f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", "pool")}
+AFTER_FEATURES |= {
+    f"{fold}.{step}{at}" for fold in ("valid", "test") for step in ("describe", "pool") for at in range(EARLIER)
 }
 
 Lines = list[str]

@@ -93,7 +93,9 @@ def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(fi
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("settings", [('ranker.features.blocks=["search","content","shares"]',), (NETWORK,)])
+@pytest.mark.parametrize(
+    "settings", [('ranker.features.blocks=["search","content","shares"]', "ranker.channels=content"), (NETWORK,)]
+)
 def test_ads_that_nobody_has_seen_are_found_by_their_content(
     settings: tuple[str, ...], finished: Finished, call: Call
 ) -> None:
