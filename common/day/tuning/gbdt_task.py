@@ -10,7 +10,7 @@ from common.day.tuning.search_space import DEFAULTS, space_of
 from common.day.tuning.task import Scores, Task
 from common.learning.dataset import RankingDataset, gather, pick_queries
 
-MOST_ROWS = 200_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
+MOST_ROWS = 100_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
 LEAST_NEGATIVES = 20  # a query: fewer make another task of it, so that queries are left out instead
 Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the score of each of its queries
 Judge = Callable[[Mapping[str, Any]], Scores]  # parameters -> the score of each unseen query
