@@ -8,9 +8,9 @@ from common.day import registry
 from common.day.board import find_board, position
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
-from competitions import NAMES, ROOM
+from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, RunName
+from competitions.cli.options import BUILD, Build, FirstRun, RunName, SecondRun
 
 
 def runs(
@@ -19,7 +19,7 @@ def runs(
     build: Build = BUILD,
 ) -> None:
     """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
-    rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES), ROOM)
+    rows = registry.list_runs(registry.find_runs(build, [check_name(name)] if name else NAMES), ROOM)
     if not any(row["rank"] for row in rows):
         rows = [{key: value for key, value in row.items() if key != "rank"} for row in rows]
     if not rows:
@@ -34,12 +34,12 @@ def runs(
     )
 
 
-def compare(first: RunName, second: RunName, build: Build = BUILD) -> None:
+def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
     from common.day import compare as comparing
     from competitions.cli.closing import describe_gain
 
-    one, other = (registry.find_run(build, NAMES, run) for run in (first, second))
+    one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
     console = wide_console()
     print(f"A = {one}\nB = {other}")
@@ -85,4 +85,4 @@ def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = 
     """Write the report of a run anew, with what was tuned and climbed since."""
     from competitions.cli.report import write_page
 
-    print(write_page(registry.find_run(build, NAMES, run)))
+    print(f"Report: {write_page(registry.find_run(build, NAMES, run)).resolve().as_uri()}")
