@@ -36,6 +36,10 @@ def runs(
     )
     if not wide:
         print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
+    from common.day.runs_page.page import write_runs  # after the table: it reads the scores of every query
+
+    every = rows if name is None else registry.list_runs(registry.find_runs(build, NAMES), ROOM)
+    print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
 def _shorten(row: Row) -> Row:
