@@ -30,7 +30,8 @@ PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from
 SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
-Seed = NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
