@@ -15,6 +15,7 @@ from common.day.revision import describe_difference as describe_code
 from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import read_parquet
 from common.learning.metrics import weighted_error, weighted_mean
 
 CLEAR = 2.0  # standard errors
@@ -135,7 +136,7 @@ def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
     try:
-        return pl.read_parquet(path)
+        return read_parquet(path)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
 

@@ -45,7 +45,8 @@ class SimulatedTruth:
 @dataclass(frozen=True)
 class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
-    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do.
+    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do;
+    ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Origin:
     started: datetime.datetime
     until: str | None = None
     sample: bool = False
+    differs: str | None = None
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
@@ -103,6 +105,7 @@ def describe_data(origin: Origin, cache: Path) -> Row:
         "files": len(paths),
         "bytes": size,
         **({"sample": True} if origin.sample else {}),
+        "differs": origin.differs,
     }
 
 
