@@ -55,7 +55,7 @@ def test_the_error_of_a_difference_counts_the_fits_that_are_known() -> None:
     many, other, single = {"fits": [0.0, 0.8]}, {"fits": [0.1, 0.1, 0.1]}, {"fits": None}
     spread = find_spread(many["fits"])
     assert spread == pytest.approx(0.8 / 2**0.5)
-    assert tuple(add_fits(difference, many, other)) == (0.5, pytest.approx((0.09 + 0.32) ** 0.5), 100, 60, 5)
-    assert tuple(add_fits(difference, single, many)) == (0.5, pytest.approx((0.09 + 2 * 0.32) ** 0.5), 100, 60, 2)
+    assert add_fits(difference, many, other) == pytest.approx((0.5, (0.09 + 0.32) ** 0.5, 100, 60, 5))
+    assert add_fits(difference, single, many) == pytest.approx((0.5, (0.09 + 2 * 0.32) ** 0.5, 100, 60, 2))
     assert add_fits(difference, single, {}) == difference
     assert find_spread([0.5]) is None
