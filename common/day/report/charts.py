@@ -21,11 +21,12 @@ MOST_POINTS = 240
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from ``low`` to ``high``, and the round values worth a label."""
+    """A linear scale from ``low`` to ``high``, and the round values worth a label; ``names`` of those that have one."""
 
     low: float
     high: float
     ticks: Sequence[float]
+    names: Sequence[str] = ()
 
     def position(self, value: float) -> float:
         """Per cent from the left (or the bottom), clipped to the scale."""
@@ -34,6 +35,8 @@ class Scale:
     @property
     def labels(self) -> list[str]:
         """The texts of the ticks, with no more decimals than they need."""
+        if self.names:
+            return list(self.names)
         for decimals in range(7):
             if all(abs(tick - round(tick, decimals)) < 1e-9 for tick in self.ticks):
                 return ["0" if tick == 0 else score(tick, decimals) for tick in self.ticks]
@@ -131,8 +134,9 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point),
-    and of several sides other and third."""
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), band (the area
+    that it encloses), and of several sides other and third.
+    """
 
     points: Sequence[tuple[float, float]]
     style: str = "line"
