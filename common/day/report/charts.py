@@ -46,13 +46,14 @@ class Scale:
 @dataclass(frozen=True)
 class Mark:
     """One value: drawn with a whisker of its 95 % interval, by the standard ``error``; written as ``text``; ``pale``
-    where it counts less.
+    where it counts less; ``beyond``: drawn at the end of the scale, which it does not stretch.
     """
 
     value: float | None = None
     error: float | None = None
     text: str = ""
     pale: bool = False
+    beyond: bool = False
 
     @property
     def edges(self) -> tuple[float, float] | None:
@@ -83,7 +84,7 @@ class Column:
 
     def scale(self, ticks: int) -> Scale | None:
         """The scale of all marks and the reference; None where nothing is drawn."""
-        values = [edge for mark in self.marks for edge in mark.edges or ()]
+        values = [edge for mark in self.marks if not mark.beyond for edge in mark.edges or ()]
         values += [edge for edge in (self.reference, self.most) if edge is not None]
         drawn = self.kind != "plain" and values
         return make_scale(values, zero=self.kind == "bar", ticks=ticks) if drawn else None

@@ -9,7 +9,7 @@ from common.day.report.formatting import is_number
 from common.day.report.record import Row
 
 STYLES = ("line", "other", "third")  # the first three of a legend
-CUT_OFF = re.compile(r"(.*?)(?:@|within )(\d+)")
+RECALL = re.compile(r"(?:recall@|within )(\d+)")
 DAY = re.compile(r"day \d+")
 BOTH_WAYS = (NORMAL_95, -NORMAL_95)
 MANY = 5  # days that are a line
@@ -52,11 +52,7 @@ def _draw_recall(rows: Sequence[Row], first: str, names: Sequence[str]) -> Itera
 
     The rest are thin lines, since a dozen colours are told apart by nobody.
     """
-    cuts: dict[str, dict[str, int]] = {}
-    for name in [first, *names]:
-        if found := CUT_OFF.fullmatch(name):
-            cuts.setdefault(found[1], {})[name] = int(found[2])
-    columns = cuts.get("recall") or cuts.get("") or {}
+    columns = {name: int(found[1]) for name in [first, *names] if (found := RECALL.fullmatch(name))}
     if len(columns) < LEAST_RECALL:
         return
     lengths, last = list(columns.values()), max(columns, key=lambda name: columns[name])
@@ -71,7 +67,7 @@ def _draw_recall(rows: Sequence[Row], first: str, names: Sequence[str]) -> Itera
     ]
     sides = [str(row[first]) if first not in columns else "all" for row in ranked]
     legend = [{"side": side, "style": style} for side, style in zip(sides, STYLES, strict=False)]
-    legend += [{"side": f"{len(ranked) - len(STYLES)} others", "style": "rest"}] if len(ranked) > len(STYLES) else []
+    legend += [{"side": "the others", "style": "rest"}] if len(ranked) > len(STYLES) else []
     plot = _draw(lines, [str(length) for length in lengths], zero=True)
     yield {"title": "Recall", "plot": plot, "legend": legend, "across": "length of the list", "upward": "recall"}
 

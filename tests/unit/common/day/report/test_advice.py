@@ -49,7 +49,7 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         {"name": "late", "metric": "m", "values": [0.1, 0.2], "best": 2},
     ]
     assert advises(record) == [
-        "Look into costs most: .2000 ± .0100 on 200 queries (20.0 %), where all have .3000.",
+        "Look into the slice costs most: .2000 ± .0100 on 200 queries (20.0 %), where all have .3000.",
         "Give more rounds: the last one allowed was the best (late).",
     ]
 
@@ -82,3 +82,13 @@ def test_what_moves_nothing_is_never_sure() -> None:
     column = drawn["marks"].columns[1]
     assert column.title == "log likelihood lost"
     assert [mark.pale for mark in column.marks] == [False, True, True]
+    assert not any(mark.beyond for mark in column.marks)
+    record["insight"]["importance"][0]["permutation"] = 6.4  # of the score that the fits start from
+    drawn = features(fill_record(record))
+    assert drawn is not None
+    column = drawn["marks"].columns[1]
+    assert [mark.beyond for mark in column.marks] == [True, False, False]
+    scale = column.scale(3)
+    assert scale is not None
+    assert scale.high < 0.05
+    assert column.marks[0].text.startswith("6.4000")

@@ -17,7 +17,7 @@ def test_recall_is_a_curve_a_channel_of_which_the_best_are_named() -> None:
         for name, recall in channels.items()
     ]
     (picture,) = draw_table(rows)
-    assert [side["side"] for side in picture["legend"]] == ["union", "best", "second", "2 others"]
+    assert [side["side"] for side in picture["legend"]] == ["union", "best", "second", "the others"]
     assert [line.style for line in picture["plot"].lines] == ["line", "other", "third", "thin", "thin"]
     assert heights(picture["plot"])[0] == pytest.approx([0.505, 0.51, 0.55])
     assert picture["plot"].across.labels == ["5", "10", "50"]
