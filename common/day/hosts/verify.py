@@ -11,6 +11,7 @@ from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
 FAR = 0.1  # of a known size: published ones are rounded
@@ -155,8 +156,8 @@ def _is_about(size: int, megabytes: float) -> bool:
 
 def _scan(path: Path) -> pl.LazyFrame:
     if path.suffix == ".parquet":
-        return pl.scan_parquet(path, glob=False)
-    return pl.scan_csv(path, glob=False, infer_schema=False, raise_if_empty=False)
+        return scan_parquet(path)
+    return scan_csv(path, infer_schema=False, raise_if_empty=False)
 
 
 def count_rows(path: Path) -> int:

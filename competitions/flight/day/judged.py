@@ -21,6 +21,7 @@ from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, 
 from common.day.run_record import Row, SimulatedTruth, list_notes
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
+from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.fit_task import read_margin
@@ -196,8 +197,8 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def find_booked(test: Path, truth: Path) -> pl.Series:
     """The rows of the test file that were booked."""
-    ids = pl.scan_csv(truth).select("Id")
-    rows = pl.scan_parquet(test).select("Id").with_row_index("row")
+    ids = scan_csv(truth).select("Id")
+    rows = scan_parquet(test).select("Id").with_row_index("row")
     return rows.join(ids, on="Id", how="semi").select(pl.col("row").cast(pl.Int64)).collect()["row"]
 
 
