@@ -127,7 +127,7 @@ def _curve(metric: str, one: Row, values: Sequence[float], scale: Scale) -> dict
         late = values[best - 1] - values[best // 2]
         points = thin(values, best)
         dots = [Dot(float(best), values[best - 1], caption, "best")]
-        caption += f", {numbers.score(late)} of it in the second half" if best > 1 else ""
+        caption += f", {numbers.score(late)} gained in the second half" if best > 1 else ""
         caption += f"; {numbers.score(start)} before the first" if before else ""
     return {
         "name": str(one.get("name", "")),

@@ -23,7 +23,7 @@ def standing(record: Row) -> MarkTable | None:
     truth = record["truth"]
     alone, before = record["insight"]["alone"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
-    rows += [("The run before", _mark(before)), *((name_alone(row), _mark(row)) for row in alone)]
+    rows += [("Earlier run", _mark(before)), *((name_alone(row), _mark(row)) for row in alone)]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]

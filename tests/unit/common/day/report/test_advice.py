@@ -65,7 +65,7 @@ def test_curves_of_one_metric_have_one_scale_and_begin_before_the_first_round() 
     assert first["plot"].upward == second["plot"].upward != third["plot"].upward
     assert first["plot"].lines[0].points[0] == (0.0, -5.0)
     assert first["caption"] == (
-        f"likelihood {MINUS}1.7500 at round 3 of 3, .2500 of it in the second half; {MINUS}5.0000 before the first"
+        f"likelihood {MINUS}1.7500 at round 3 of 3, .2500 gained in the second half; {MINUS}5.0000 before the first"
     )
     assert "before the first" not in second["caption"]
 

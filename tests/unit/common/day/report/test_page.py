@@ -182,7 +182,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         [
             "The run before",
             ".3600",
-            "Against mgtv/1, the run before",
+            "Against mgtv/1, the earlier run most like it",
             "+.0019 ± .0010",
             "perhaps better (1.9)",
             "What differs: watch.rounds 100 to 200; code of a.py",
