@@ -180,7 +180,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         "head",
         report_record.complete() | {"before": BEFORE},
         [
-            "The run before",
+            "Earlier run",
             ".3600",
             "Against mgtv/1, the earlier run most like it",
             "+.0019 ± .0010",
