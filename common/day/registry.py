@@ -14,7 +14,7 @@ LEADERBOARD = "lb.json"
 LARGEST_SCORE = 1e9  # no metric of a board comes near
 SETTINGS_SHOWN = 32  # characters
 COLUMNS = (
-    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "data", "code", "seconds", "GiB", "settings",
+    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "minutes", "data", "code", "GiB", "settings",
 )  # fmt: skip
 
 
@@ -92,9 +92,9 @@ def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
         "oracle": truth.get("oracle") if truth else None,
         "leaderboard": noted[-1]["score"] if noted else None,
         "rank": _rank(record, noted, boards),
+        "minutes": (record.get("wall_seconds") or 0.0) / 60,
         "data": f"{_name_basis(record)}-{data.get('digest', '')[:4]}",
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
-        "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
         "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
         "settings": _shorten(" ".join([*until, *record["overrides"]])),
     }

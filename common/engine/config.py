@@ -28,7 +28,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SHOWN = 80  # characters of what a person typed
-Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]  # what every library takes
+# Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
+INT32_MAX = (1 << 31) - 1  # what every library takes
+NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 
 

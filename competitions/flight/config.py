@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegativeInt, Positive, Seed
 from common.engine.decisions import refuse_choice, refuse_unknown
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MODELS = ("lightgbm_softmax", "catboost_softmax")
@@ -27,7 +26,7 @@ class SplitSettings(Settings, frozen=True):
 
     validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
-    stretch_days: Annotated[float, msgspec.Meta(gt=0)]
+    stretch_days: Positive
 
 
 class BaselineSettings(Settings, frozen=True):
@@ -58,7 +57,7 @@ class RankSettings(Settings, frozen=True):
     seeds: Count | Literal["auto"]
     sample: SampleSettings
     rounds: Count
-    patience: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"]
+    patience: NotNegativeInt | Literal["auto"]
     lightgbm_softmax: dict[str, Any]
     catboost_softmax: dict[str, Any]
 
@@ -72,7 +71,7 @@ class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings

@@ -2,16 +2,14 @@
 
 import importlib
 import itertools
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegative, Positive, Seed
 from common.engine.decisions import choose_names, refuse_choice
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
 WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
 COMPLETION_BLOCKS = ("video", "device", "pair", "profile", "comment")
@@ -35,6 +33,12 @@ class HostSettings(Settings, frozen=True):
     shown: str
     none_values: tuple[str, ...]
     several_plays: Literal["first", "sum", "max"]
+
+    def __post_init__(self) -> None:
+        """Refuse braces around anything but board."""
+        for key, path in {"host.asked": self.asked, "host.shown": self.shown}.items():
+            if re.search("[{}]", path.replace("{board}", "")):
+                raise ValueError(f"{key} is {path[:80]!r}; of braces it takes {{board}} alone")
 
 
 class TruthSettings(Settings, frozen=True):
@@ -100,7 +104,7 @@ class CompletionSettings(Settings, frozen=True):
     """
 
     blocks: tuple[str, ...] | Literal["auto"]
-    bins: Annotated[int, msgspec.Meta(ge=2)]
+    bins: Annotated[int, msgspec.Meta(ge=2, le=1000)]
     rounds: Count
     patience: Count
     parameters: dict[str, Any]
@@ -120,7 +124,7 @@ class MgtvConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     host: HostSettings
     truth: TruthSettings
     split: SplitSettings

@@ -25,6 +25,8 @@ from competitions.mgtv.competition import COMPETITION
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
         ("truth.no_duration=perhaps", ["truth.no_duration", "nothing"]),
         ("host.board=C", ["host.board", "auto"]),
+        ("host.asked={days}.csv", ["host.asked", "{board} alone"]),
+        ("host.shown={board.csv", ["host.shown", "{board} alone"]),
         ("host.several_plays=last", ["host.several_plays", "sum"]),
         ("split.valid_days=0", ["split.valid_days", ">= 1"]),
         ("split.train_days=0", ["split.train_days", ">= 1"]),
