@@ -10,7 +10,7 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, RunName
+from competitions.cli.options import BUILD, Build, FirstRun, RunName, SecondRun
 
 
 def runs(
@@ -65,12 +65,12 @@ def _with_error(row: Row) -> str | None:
     return None if row["CV"] is None else f"{row['CV']:.4f} +- {row['error'] or 0.0:.4f}"
 
 
-def compare(first: RunName, second: RunName, build: Build = BUILD) -> None:
+def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
     from common.day import compare as comparing
     from competitions.cli.closing import describe_gain
 
-    one, other = (registry.find_run(build, NAMES, run) for run in (first, second))
+    one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
     console = wide_console()
     print(f"A = {one}\nB = {other}")
@@ -116,4 +116,4 @@ def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = 
     """Write the report of a run anew, with what was tuned and climbed since."""
     from competitions.cli.report import write_page
 
-    print(write_page(registry.find_run(build, NAMES, run)))
+    print(f"Report: {write_page(registry.find_run(build, NAMES, run)).resolve().as_uri()}")

@@ -4,10 +4,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegativeInt, Positive, Seed
 from common.engine.decisions import AUTO
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MODELS = ("lightgbm_softmax", "catboost_softmax")
@@ -26,7 +25,7 @@ class SplitSettings(Settings, frozen=True):
 
     validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
-    stretch_days: Annotated[float, msgspec.Meta(gt=0)]
+    stretch_days: Positive
 
 
 class BaselineSettings(Settings, frozen=True):
@@ -57,7 +56,7 @@ class RankSettings(Settings, frozen=True):
     seeds: Count | Literal["auto"]
     sample: SampleSettings
     rounds: Count
-    patience: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"]
+    patience: NotNegativeInt | Literal["auto"]
     lightgbm_softmax: dict[str, Any]
     catboost_softmax: dict[str, Any]
 
@@ -71,7 +70,7 @@ class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings

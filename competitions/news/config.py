@@ -1,12 +1,11 @@
 """The settings of the news pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, Positive, Seed
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 MODELS = ("lightgbm_lambdarank", "xgboost")
 BLOCKS = ("query", "item", "pair", "channel")
 CHANNELS = (
@@ -64,12 +63,12 @@ class NewsConfig(Settings, frozen=True):
 
     board: str
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     recall: RecallSettings
     rank: RankSettings
 
 
 def _refuse_unknown(key: str, names: list[str], known: tuple[str, ...]) -> None:
-    if not names or not set(names) <= set(known):
-        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}")
+    if not names or not set(names) <= set(known) or len(set(names)) < len(names):
+        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}, each once")

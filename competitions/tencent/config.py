@@ -4,12 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, Seed
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -56,7 +52,7 @@ class ForecastSettings(Settings, frozen=True):
 
     rounds: Count
     rate: Positive
-    leaves: Annotated[int, msgspec.Meta(ge=2)]
+    leaves: Annotated[int, msgspec.Meta(ge=2, le=100_000)]
     least: Count
 
 
@@ -94,6 +90,11 @@ class RankerSettings(Settings, frozen=True):
     features: FeatureSettings
     fit: FitSettings
     forecast: ForecastSettings
+
+    def __post_init__(self) -> None:
+        """Refuse no channel, and one that would vote twice."""
+        if not self.channels or (self.channels != "auto" and len(set(self.channels)) < len(self.channels)):
+            raise ValueError(f"ranker.channels is {list(self.channels)}; name one or more, each once, or auto")
 
 
 class TencentConfig(Settings, frozen=True):

@@ -9,6 +9,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import scan_csv, scan_parquet
 
 Row = dict[str, Any]
 SAMPLE_ROWS = 200_000  # of which different values and ranges are given; missing values are counted in all rows
@@ -106,8 +107,8 @@ def is_table(paths: Sequence[Path]) -> bool:
 def scan(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of all files; a CSV as text."""
     if all(path.suffix == ".parquet" for path in paths):
-        return pl.scan_parquet(list(paths), glob=False)
-    return pl.scan_csv(list(paths), glob=False, infer_schema=False)
+        return scan_parquet(list(paths))
+    return scan_csv(list(paths), infer_schema=False)
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from common.day.serving.feature_tables import write_arrays, write_struct, write_
 from common.day.serving.model_files import write_variants
 from common.engine.progress import track
 from common.engine.run import Run
+from common.io.tables import read_csv
 from common.learning.split import Fold
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig
@@ -122,5 +123,5 @@ def answer_together(services: Sequence[NewsService], requests: Sequence[Queries]
 
 def list_expected(path: Path, chosen: pl.DataFrame) -> list[Answer]:
     """The submission's own articles for some users."""
-    rows = chosen.select(user_id="user").join(pl.read_csv(path), on="user_id", how="left", maintain_order="left")
+    rows = chosen.select(user_id="user").join(read_csv(path), on="user_id", how="left", maintain_order="left")
     return [[float(item) for item in row] for row in rows.select(submission.ARTICLES).iter_rows()]

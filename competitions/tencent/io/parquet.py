@@ -15,6 +15,10 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s
 
 BATCH_ROWS = 1 << 16
+PLAIN = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
+    *(pa.types.is_string, pa.types.is_large_string),
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,13 @@ def open_table(path: Path) -> Any:
 
 
 def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refuses a file that lacks one."""
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refuses a file that lacks one, has it
+    twice, or has something else in it than numbers, truth values, texts, and lists and structs of them.
+    """
     for path in paths:
         file = open_table(path)
-        lacks = next((name for name in names if name not in file.schema_arrow.names), None)
-        if lacks:
-            raise UserError(f"{path} lacks the column {lacks!r}; download it again")
+        for name in names:
+            _refuse_odd(path, name, [field.type for field in file.schema_arrow if field.name == name])
         first = 0
         try:
             for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
@@ -84,3 +89,20 @@ def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0)
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
+
+
+def _refuse_odd(path: Path, name: str, types: list[Any]) -> None:
+    """``types``: of all the columns of this name."""
+    if len(types) != 1:
+        fault = f"has the column {name!r} {len(types)} times" if types else f"lacks the column {name!r}"
+        raise UserError(f"{path} {fault}; download it again")
+    if not _is_plain(types[0]):
+        raise UserError(f"{path}, column {name!r}: {types[0]} where numbers or texts are expected; download it again")
+
+
+def _is_plain(kind: Any) -> bool:
+    if pa.types.is_struct(kind):
+        return len({field.name for field in kind}) == len(kind) and all(_is_plain(field.type) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _is_plain(kind.value_type)
+    return any(is_kind(kind) for is_kind in PLAIN)

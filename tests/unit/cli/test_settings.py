@@ -1,5 +1,6 @@
 """Settings from the shell, in every competition: bare words for lists, and a value that works in every refusal."""
 
+import functools
 import re
 import shlex
 from typing import Any
@@ -74,6 +75,37 @@ def test_every_refused_value_comes_with_one_that_works(name: str) -> None:
             competition.load_config([text])
             refused += 1
     assert refused > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_has_two_bounds(name: str) -> None:
+    """So that none of twenty digits, and no infinity, meets a library or a loop."""
+    competition = find_competition(name)
+    for key in (key for key, value in list_values(name).items() if not isinstance(value, dict)):
+        for wrong in ("-1e18", "1e300", "inf", "nan", "99999999999999999999", "[99999999999999999999]", "[inf]"):
+            try:
+                config = msgspec.to_builtins(competition.load_config([f"{key}={wrong}"]))
+            except UserError:
+                continue
+            taken = functools.reduce(lambda table, part: table[part], key.split("."), config)
+            items = taken if isinstance(taken, list) else [taken]
+            assert not [item for item in items if isinstance(item, int | float)], (key, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "word"),
+    [
+        ("news", "rank.models", "xgboost"),
+        ("news", "rank.blocks", "pair"),
+        ("news", "recall.channels", "content"),
+        ("flight", "rank.models", "catboost_softmax"),
+        ("mgtv", "watch.blocks", "pair"),
+        ("tencent", "ranker.channels", "content"),
+    ],
+)
+def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:
+    for text in (f"[{word}, {word}]", "[]"):
+        assert key in (refuse(name, f"{key}={text}") or ""), text
 
 
 def refuse(name: str, setting: str) -> str | None:

@@ -52,6 +52,29 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
         registry.find_run(tmp_path / "empty", NAMES, "last")
 
 
+def test_a_run_left_out_is_the_last_and_a_competition_its_last_two(make: Make, tmp_path: Path) -> None:
+    oldest, old, new, other = (make(f"2026010{n}-1", [0.5], *name) for n, name in enumerate([[], [], [], ["flight"]]))
+    build = tmp_path / "build"
+    assert registry.find_pair(build, NAMES, "news", None) == (old, new)
+    assert registry.find_pair(build, NAMES, None, None) == (new, other)
+    assert registry.find_pair(build, NAMES, oldest.name, None) == (oldest, new)
+    assert registry.find_pair(build, NAMES, str(oldest), None) == (oldest, new)
+    assert registry.find_pair(build, NAMES, "news/last~2", "flight") == (oldest, other)
+
+
+@pytest.mark.parametrize("back", ["²", "٣", "9" * 20, "-1", "x", "1" * 5000])
+def test_a_place_that_is_no_number_is_refused(make: Make, tmp_path: Path, back: str) -> None:
+    make("20260101-1", [0.5])
+    with pytest.raises(UserError, match="names no run"):
+        registry.find_run(tmp_path / "build", NAMES, f"news/last~{back}")
+
+
+@pytest.mark.parametrize("score", [1e308, -1e308, float("nan"), float("inf")])
+def test_what_is_no_score_of_a_board_is_refused(make: Make, score: float) -> None:
+    with pytest.raises(UserError, match="is no score"):
+        registry.note_leaderboard(make("20260101-1", [0.5]), score)
+
+
 def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make: Make) -> None:
     folder = make("20260101-1", [0.5])
     registry.note_leaderboard(folder, 0.4)

@@ -113,6 +113,38 @@ def test_features_of_another_kind(tmp_path: Path) -> None:
     assert "lacks the column '103'" in refusal(tmp_path)
 
 
+CANDIDATES = layouts.RELEASE_CANDIDATES
+FLAGGED = pa.struct([("cold_start", pa.date32()), ("feature_value", pa.string())])
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "kind"),
+    [
+        (CANDIDATES, "100", pa.date32()),
+        (CANDIDATES, "100", FLAGGED),
+        (CANDIDATES, "retrieval_id", pa.timestamp("s")),
+        (CANDIDATES, "item_id", pa.dictionary(pa.int8(), pa.string())),
+        (ITEM_TABLE, "102", pa.decimal128(9, 2)),
+        (ITEM_TABLE, "item_id", pa.duration("s")),
+        (USER_TABLE, "106", pa.list_(pa.binary())),
+        (USER_TABLE, "104", pa.map_(pa.string(), pa.int64())),
+        (SEQUENCES, "seq", pa.list_(pa.struct([("item_id", pa.int64()), ("item_id", pa.int64())]))),
+    ],
+)
+def test_a_column_of_an_odd_type_and_one_that_stands_there_twice(
+    tmp_path: Path, name: str, column: str, kind: pa.DataType
+) -> None:
+    (path,) = (write_release(tmp_path) / name).iterdir()
+    table = pq.read_table(path)
+    nothing = table.set_column(table.column_names.index(column), column, pa.nulls(table.num_rows, kind))
+    pq.write_table(nothing, path)
+    sentence = refusal(tmp_path)
+    assert sentence.startswith(f"{path}, column {column!r}: ")
+    assert "where numbers or texts are expected" in sentence
+    pq.write_table(table.append_column(column, table[column]), path)
+    assert f"{path} has the column {column!r} 2 times" in refusal(tmp_path)
+
+
 def test_user_lists_may_be_plain_numbers(tmp_path: Path) -> None:
     write_release(tmp_path)
     fields = [field if field.name != "106" else pa.field("106", pa.int64()) for field in USERS]
