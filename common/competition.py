@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.hosts.simulated import HostFiles, choose_files
+from common.day.hosts.simulated import HostFiles, choose_files, require_folder
 from common.day.judged import Judged
 from common.day.run_record import SimulatedTruth
 from common.engine import config as configuration
@@ -71,7 +71,7 @@ class Competition:
 
     def locate_known(self, raw: Path | None) -> Any:
         """The raw files in a folder, by default the organiser's, under the default settings."""
-        return self.locate(raw or self.host.folder, self.load_config())
+        return self.locate(self.host.folder if raw is None else require_folder(raw), self.load_config())
 
     def simulate(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> tuple[Path, Any]:
         """A simulated set written to a folder, by default one below ``build``; the folder and the simulation."""

@@ -12,14 +12,15 @@ import polars as pl
 
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
-from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike, weighted_error, weighted_mean
+from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
+from common.learning.metrics import weighted_error, weighted_mean
 
 CLEAR = 2.0  # standard errors
 BEFORE, AFTER = pl.col("before"), pl.col("after")
-GAIN = AFTER - BEFORE
+GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
 OUTCOMES = (
     (AFTER > BEFORE).sum().alias("won"),
     (AFTER < BEFORE).sum().alias("lost"),
@@ -30,10 +31,10 @@ OUTCOMES = (
     ((BEFORE <= 0) & (AFTER <= 0)).sum().alias("neither"),
 )
 PAIRED = (
-    weighted_mean(BEFORE).alias("A"),
-    weighted_mean(AFTER).alias("B"),
-    weighted_mean(GAIN).alias("B - A"),
-    weighted_error(GAIN).alias("error"),
+    weighted_mean(BEFORE, EACH).alias("A"),
+    weighted_mean(AFTER, EACH).alias("B"),
+    weighted_mean(GAIN, EACH).alias("B - A"),
+    weighted_error(GAIN, EACH).alias("error"),
     pl.len().alias("queries"),
 )
 
@@ -142,7 +143,8 @@ def _read_queries(path: Path) -> pl.DataFrame:
 
 def compute_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
-    figures = weighted_mean(GAIN).alias("mean"), weighted_error(GAIN).alias("error"), (GAIN != 0).sum().alias("changed")
+    mean, error = weighted_mean(GAIN, EACH), weighted_error(GAIN, EACH)
+    figures = mean.alias("mean"), error.alias("error"), (GAIN != 0).sum().alias("changed")
     (row,) = weigh_alike(joined).select(*figures).to_dicts()
     return Difference(row["mean"], row["error"], joined.height, row["changed"])
 

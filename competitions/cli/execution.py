@@ -15,6 +15,7 @@ from typing import Any
 
 from common.day.cluster import connect
 from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_runs
@@ -26,6 +27,7 @@ from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
+from competitions.cli.data import find_source
 from competitions.cli.report import write_page
 from competitions.cli.run import CV, RunOptions
 from competitions.cli.settings import load_inputs
@@ -57,9 +59,11 @@ def execute(options: RunOptions) -> None:
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
     overrides = options.overrides or []
+    differs = None if simulated else name_difference(inputs.folder, find_source(options.name).layouts)
     origin = Origin(
-        options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only)
-    )
+        options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
+        differs,
+    )  # fmt: skip
     record = write_record(work, origin, competition.judge(outcome, config), truth, began)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")

@@ -77,7 +77,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
             raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
         if host.law:
             raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
-        return folder
+        return require_folder(folder)
     if scale is None and not host.law and has_files(host):
         return host.folder
     size = host.scale if scale is None else scale
@@ -90,6 +90,14 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     if not (simulated / REPORT).exists():
         host.write(simulated, size, seed)
     return simulated
+
+
+def require_folder(folder: Path) -> Path:
+    """The folder that a person named. ``UserError`` where there is none."""
+    if not folder.is_dir():
+        kind = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"RAW {folder} {kind}: name the folder that holds the host's files.")
+    return folder
 
 
 def simulated_folder(build: Path, scale: float, seed: int) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from common.day.board import NORMAL_95 as NORMAL_95
 from common.day.report.formatting import is_number, score, share
 
 MARGIN = 0.06
@@ -41,7 +42,9 @@ class Scale:
 
 @dataclass(frozen=True)
 class Mark:
-    """One value: drawn with a whisker of one ``error`` each way, written as ``text``; ``pale`` where it counts less."""
+    """One value: drawn with a whisker of its 95 % interval, by the standard ``error``; written as ``text``; ``pale``
+    where it counts less.
+    """
 
     value: float | None = None
     error: float | None = None
@@ -51,7 +54,7 @@ class Mark:
     @property
     def edges(self) -> tuple[float, float] | None:
         """Both ends of the whisker, equal where the error is unknown; None where there is no value to draw."""
-        error = self.error if is_number(self.error) else 0.0
+        error = NORMAL_95 * self.error if is_number(self.error) else 0.0
         return (self.value - error, self.value + error) if is_number(self.value) else None
 
 
@@ -161,10 +164,10 @@ class Plot:
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
 
 
-def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False) -> Plot:
+def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:
     """Scales that hold everything: across from the first value to the last, since time and rounds need no room.
 
-    ``equal`` gives both axes one scale.
+    ``equal`` gives both axes one scale; ``upward`` is that of plots which are compared.
     """
     xs = [x for line in lines for x, _ in line.points] + [dot.x for dot in dots]
     ys = [y for line in lines for _, y in line.points] + [dot.y for dot in dots]
@@ -173,7 +176,7 @@ def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False
         return Plot(lines, dots, scale, scale)
     loose, low, high = make_scale(xs, ticks=TICKS + 1), min(xs, default=0.0), max(xs, default=1.0)
     ticks = [tick for tick in loose.ticks if low <= tick <= high]
-    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, make_scale(ys))
+    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, upward or make_scale(ys))
 
 
 def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:

@@ -16,9 +16,13 @@ LEADERBOARD_NAMES = ("board", "name", "when")
 
 
 def standing(record: Row) -> MarkTable | None:
-    """Everything that says how good the run is, on one scale: validation, leaderboard, simulated truth, its oracle."""
+    """Everything that says how good the run is, on one scale: what it scores, before and by one feature alone; the
+    leaderboard; the simulated truth and its oracle.
+    """
     truth = record["truth"]
+    alone, before = record["insight"]["alone"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
+    rows += [("The run before", _mark(before)), (f"Sorted by {alone.get('feature')} alone", _mark(alone))]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
@@ -58,7 +62,9 @@ def folds(record: Row) -> dict[str, Any] | None:
     rows = record["cv"]["folds"]
     scores = [row["score"] for row in rows if numbers.is_number(row.get("score"))]
     spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
-    return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if rows else None
+    single = len(rows) == 1 and name_validation(record["cv"]) == "validation"
+    marks = _scored(rows, "fold", record["cv"].get("score"))
+    return {"marks": marks, "spread": spread, "single": single} if rows else None
 
 
 def slices(record: Row) -> MarkTable | None:
@@ -68,8 +74,9 @@ def slices(record: Row) -> MarkTable | None:
 
 
 def models(record: Row) -> MarkTable | None:
-    """Models side by side on the same queries; one alone says what the head says already."""
+    """Models side by side on the same queries; one alone, blended or not, says what the head says already."""
     rows = record["ranking"]
+    rows = rows if len({row.get("score") for row in rows}) > 1 else []
     names, column = [str(row.get("model", "")) for row in rows], _scores(str(record["metric"]), rows)
     return MarkTable("model", names, [column]) if len(rows) > 1 else None
 
