@@ -21,7 +21,7 @@ Int64s = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 HALF = np.uint64(32)
-PART_ENTRIES = 4_000_000  # that are held at once: some 200 MB
+PART_ENTRIES = 250_000  # that are held at once: more no longer stay near the processor, and take half as long again
 PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``
 ALL_BITS = np.uint64((1 << 32) - 1)
 
