@@ -20,10 +20,12 @@ from competitions.news.retrieval.lists import (
     Ints,
     ScoredLists,
     count_up,
+    cut_rows,
     frame_to_lists,
     keep_best,
     pack_pairs,
     take_range,
+    work_side_by_side,
 )
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
@@ -78,10 +80,11 @@ def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> Fu
 
     ``weights`` (channels,) of the votes (``learn_weights``). (Cormack, Clarke and Buettcher 2009.)
     """
-    height, parts = len(channels[0].starts) - 1, []
-    for first in range(0, max(height, 1), FUSED_ROWS):
-        part = [take_range(channel, first, min(first + FUSED_ROWS, height)) for channel in channels]
-        parts.append(_fuse_part(part, top, weights))
+
+    def fuse(first: int, last: int) -> FusedLists:
+        return _fuse_part([take_range(channel, first, last) for channel in channels], top, weights)
+
+    parts = work_side_by_side(fuse, cut_rows(len(channels[0].starts) - 1, FUSED_ROWS))
     if len(parts) == 1:
         return parts[0]
     items, fusion = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion"))
