@@ -22,9 +22,7 @@ def list_rows(outcome: Validated) -> ValidationRows:
         candidates.append(slate.select(query=query, item=codes.videos["vid"].gather(slate["video"])))
         values = expected_score(mixed, part.rewards, outcome.config.decide.power)
         extra = {"expected score": values, BLEND: mixed}
-        scores.append(pl.DataFrame(part.scores, schema=list(MODELS)).with_columns(**_as_series(extra)))
+        scores.append(
+            pl.DataFrame(part.scores, schema=list(MODELS)).with_columns(pl.Series(*each) for each in extra.items())
+        )
     return ValidationRows(pl.concat(candidates), join_datasets([part.day.rows for part in parts]), pl.concat(scores))
-
-
-def _as_series(columns: dict[str, object]) -> dict[str, pl.Series]:
-    return {name: pl.Series(name, values) for name, values in columns.items()}
