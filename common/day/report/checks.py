@@ -97,12 +97,11 @@ def _blend_below_member(record: Row) -> Iterator[Note]:
         return
     best, blend = max(members, key=lambda row: float(row["score"])), blends[-1]
     gap = best["score"] - blend["score"]
-    if round(gap, 4) > 0:
-        error = blend.get("error")
-        small = " (less than the error of either)" if numbers.is_number(error) and gap < error else ""
+    error = blend.get("error")
+    if round(gap, 4) > 0 and not (numbers.is_number(error) and gap < error):  # a difference that chance makes daily
         yield Note(
             f"The {blend['model']} ({numbers.score(blend['score'])}) is below its best member, {best['model']} "
-            f"({numbers.score(best['score'])}), by {numbers.score(gap)}{small}.",
+            f"({numbers.score(best['score'])}), by {numbers.score(gap)}.",
             "models",
         )
 
