@@ -43,16 +43,21 @@ def choose_names(asked: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*without, *(name[1:] for name in asked if name.startswith("+"))]))
 
 
-def refuse_unknown(where: str, asked: Sequence[str], known: Sequence[str]) -> None:
-    """A ValueError where ``choose_names`` is asked for a name that is not known, for one twice, or for none.
+def refuse_choice(where: str, asked: Sequence[str], known: Sequence[str]) -> None:
+    """A ValueError where ``choose_names`` is asked for what is not known, or for nothing."""
+    if asked == AUTO or list(asked) == [AUTO]:
+        return
+    refuse_unknown(where, choose_names(asked, known), known)
+    refuse_unknown(where, [name[1:] for name in asked] if _is_change(asked) else asked, known)
+
+
+def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """A ValueError where a name is not among the known, stands twice, or all are missing.
 
     The config loader turns it into a sentence for the user.
     """
-    if asked == AUTO or list(asked) == [AUTO]:
-        return
-    names = [name[1:] for name in asked] if _is_change(asked) else asked
     choose = f"choose among {', '.join(known)}"
-    if not choose_names(asked, known):
+    if not names:
         raise ValueError(f"{where} is empty; {choose}")
     for index, name in enumerate(names):
         if name not in known:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.engine.decisions import choose_names, refuse_unknown
+from common.engine.decisions import choose_names, refuse_choice
 
 AUTO = ("video", "list")
 
@@ -37,9 +37,9 @@ def test_names_stand_for_themselves_or_for_a_change(asked: str | list[str], name
 )
 def test_what_stands_for_nothing_is_refused(asked: list[str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        refuse_unknown("a", asked, AUTO)
+        refuse_choice("a", asked, AUTO)
 
 
 def test_what_stands_for_something_is_not_refused() -> None:
     for asked in ("auto", ["auto"], ["list"], ["-list"], ["+list"]):
-        refuse_unknown("a", asked, AUTO)
+        refuse_choice("a", asked, AUTO)
