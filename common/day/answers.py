@@ -66,17 +66,17 @@ def rank_models(names: Sequence[str], scores: NDArray[np.floating], rows: Rankin
 
 
 def find_best_alone(
-    parts: Sequence[RankingDataset], gains: Sequence[str], earn: Callable[[Ranks], float]
-) -> Row | None:
-    """The one feature by which alone a list earns most, as a row of feature, order and score: what a model must beat.
+    parts: Sequence[RankingDataset], gains: Sequence[str], given: Sequence[str], earn: Callable[[Ranks], float]
+) -> list[Row]:
+    """The one feature by which alone a list earns most, of the scores ``given`` by an earlier stage and of the others.
 
-    ``parts``: validation rows, one after the other; ``gains``: features by falling gain, of which the first are tried,
-    rising and falling, a missing value last; ``earn``: the score of the ranks. None where there is nothing to sort by.
+    A row: feature, order, given, score. ``parts``: validation rows, one after the other; ``gains``: features by falling
+    gain, of which the first are tried, rising and falling, a missing value last; ``earn``: the score of the ranks.
 
     >>> features = np.array([[9, 1], [5, 2], [3, 3], [8, 4]])
     >>> rows = RankingDataset(("price", "x"), features, np.array([0, 1, 1, 0]), np.array([2, 2]))
-    >>> find_best_alone([rows], ["x", "price"], lambda ranks: float((ranks == 1).mean()))
-    {'feature': 'price', 'order': 'lowest first', 'score': 1.0}
+    >>> find_best_alone([rows], ["x", "price"], [], lambda ranks: float((ranks == 1).mean()))
+    [{'feature': 'price', 'order': 'lowest first', 'given': False, 'score': 1.0}]
     """
     found: list[Row] = []
     for name in [name for name in gains if name in parts[0].names][:TRIED_ALONE]:
@@ -85,8 +85,9 @@ def find_best_alone(
             sorted_by = [np.nan_to_num(sign * part.features[:, column], nan=-np.inf) for part in parts]
             pairs = zip(sorted_by, parts, strict=True)
             ranks = np.concatenate([rank_answers(by, part.labels, part.group_sizes) for by, part in pairs])
-            found.append({"feature": name, "order": order, "score": earn(ranks)})
-    return max(found, key=lambda row: float(row["score"]), default=None)
+            found.append({"feature": name, "order": order, "given": name in given, "score": earn(ranks)})
+    best = {row["given"]: row for row in sorted(found, key=lambda row: float(row["score"]))}
+    return [best[kind] for kind in (True, False) if kind in best]
 
 
 def rows_of(sizes: NDArray[np.int32], query: int) -> slice:

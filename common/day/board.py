@@ -109,6 +109,6 @@ def describe_position(record: Mapping[str, Any], board: Board) -> str | None:
     said = f"On the board ({board.title}) a {board.metric} of {score:.4f}"
     if not isinstance(error, float) or not error:
         return f"{said} lies {position(score, board)}"
-    low, high = (position(score + way * NORMAL_95 * error, board) for way in (-1, 1))
-    whole = f"{said} +- {error:.4f} lies {position(score, board)}"
-    return whole if low == high else f"{whole}; the ends of its 95 % interval, {low} and {high}"
+    inside = [name_mark(mark) for mark in board.marks if abs(mark.score - score) <= NORMAL_95 * error]
+    held = f"; its 95 % interval holds {', '.join(inside)}" if inside else ""
+    return f"{said} +- {error:.4f} lies {position(score, board)}{held}"

@@ -142,7 +142,7 @@ def diagnose(insight: Insight, run: Run) -> Row:
     return {
         "importance": keep("importance", insight.importance) if insight.importance else [],
         "features": {"lost": insight.lost, "given": list(insight.given)},
-        "alone": keep("alone", insight.alone) if insight.alone else None,
+        "alone": keep("alone", insight.alone) if insight.alone else [],
         "drift": keep("drift", insight.drift),
         "curves": insight.curves,
         "answers": describe_answers(insight.answers, insight.cutoff),

@@ -17,6 +17,7 @@ from common.learning.listwise_softmax import find_starts
 Floats = NDArray[np.float64]
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
+LIKELIHOODS = ("likelihood", "QuerySoftMax")  # here, and in CatBoost
 CUT_OFF = re.compile(r"(?P<name>mrr|(?i:ndcg))(@|:top=)(?P<k>\d+)")  # of XGBoost's watch, LightGBM's, CatBoost's
 
 
@@ -208,8 +209,10 @@ class Watched(Protocol):
         """The name of the metric."""
 
 
-def curves(fits: Mapping[str, Watched], sizes: NDArray[np.int32]) -> list[Curve]:
+def curves(fits: Mapping[str, Watched], sizes: NDArray[np.int32], start: float | None = None) -> list[Curve]:
     """The learning curves, by name, of those fits that have one; ``sizes``: the rows of each query that was watched.
+
+    ``start``: the mean log likelihood of the scores that the fits begin with, where that is not chance.
 
     >>> fits = {"logit": Ranker("logit", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
     >>> curves(fits, np.array([2]))  # the right one of two rows is first or second: (1 + 1 / 2) / 2
@@ -221,7 +224,7 @@ def curves(fits: Mapping[str, Watched], sizes: NDArray[np.int32]) -> list[Curve]
             metric=fit.metric,
             values=[float(value) for value in fit.curve],
             best=fit.rounds,
-            start=None if getattr(fit, "base_margin", None) else score_by_chance(fit.metric, sizes),
+            start=start if start is not None and fit.metric in LIKELIHOODS else score_by_chance(fit.metric, sizes),
         )
         for name, fit in fits.items()
         if fit.curve
@@ -233,12 +236,12 @@ def score_by_chance(metric: str, sizes: NDArray[np.int32]) -> float | None:
 
     The log likelihood of one in n; the mean gain of the n ranks of a list. None for a metric of another kind.
 
-    >>> score_by_chance("likelihood", np.array([2, 8])) == np.log(1 / 4)  # the mean of log(1 / 2) and log(1 / 8)
-    True
+    >>> round(score_by_chance("likelihood", np.array([2, 8])), 3)  # the mean of log(1 / 2) and log(1 / 8): log(1 / 4)
+    -1.386
     """
     if not len(sizes):
         return None
-    if metric in ("likelihood", "QuerySoftMax"):
+    if metric in LIKELIHOODS:
         return float(-np.log(sizes).mean())
     listed = CUT_OFF.match(metric)
     if listed is None:

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from common.day.board import describe_position, find_board
-from common.day.compare import Difference, compute_difference, list_changed_settings, pair_queries, read_records
+from common.day.compare import (
+    Difference,
+    add_fits,
+    compute_difference,
+    list_changed_settings,
+    pair_queries,
+    read_records,
+)
+from common.day.fit_noise import find_spread
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
@@ -55,6 +63,11 @@ def show_end(closing: Closing) -> None:
     for warning in (record.get("summary") or {}).get("warnings", ()):
         print(f"WARNING: {warning}")
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
+    if fits := record.get("fits"):
+        print(
+            f"Fits by {len(fits)} seeds: {metric} {sum(fits) / len(fits):.4f} on average, a single fit is"
+            f" +- {find_spread(fits) or 0.0:.4f}"
+        )
     if closing.change and not closing.unchanged:
         print(closing.change)
     if board := find_board(record, ROOM / str(record.get("name"))):
@@ -81,7 +94,8 @@ def describe_change(before: Path, after: Path) -> str:
     like, changed = find_like(after) or (before, [])
     try:
         one, other = read_records(like, after)
-        gain = compute_difference(pair_queries(like, after)) if one["metric"] == other["metric"] else None
+        paired = compute_difference(pair_queries(like, after)) if one["metric"] == other["metric"] else None
+        gain = None if paired is None else add_fits(paired, one, other)
     except UserError:  # other files, other queries, a damaged record
         gain = None
     if gain is None:
@@ -120,10 +134,11 @@ def shorten(value: str) -> str:
 
 
 def describe_gain(gain: Difference) -> str:
-    """A paired difference in words. Its error is that of the queries: another fit of the same settings, by another seed
-    or on another number of threads, moves the score as well, by how much no single fit can say.
+    """A paired difference in words. Another fit of the same settings, by another seed or on another number of threads,
+    moves the score as well, by how much no single fit can say.
     """
-    fits = ", the noise of the fits not counted" if gain.changed else ""
+    counted = f", the noise of {gain.fits} fits counted" if gain.fits else ", the noise of the fits not counted"
+    fits = counted if gain.changed else ""
     return (
         f"{gain.mean:+.4f} +- {gain.error:.4f} on {gain.queries} queries of both, {gain.changed} of them scored"
         f" differently: {gain.verdict}{fits}"

@@ -7,20 +7,15 @@ from typing import Any
 import msgspec
 
 from common.day.board import find_board
-from common.day.compare import (
-    compute_difference,
-    list_changed_features,
-    list_changed_settings,
-    pair_queries,
-    read_records,
-)
+from common.day.compare import compute_difference, list_changed_features, pair_queries
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
-from common.day.registry import find_runs, read_leaderboard
+from common.day.registry import read_leaderboard
 from common.day.report.formatting import with_error
 from common.day.report.page import write_report
 from common.day.revision import list_differing
 from common.engine.errors import UserError
 from competitions import ROOM
+from competitions.cli.closing import find_like
 
 SHOWN = 4  # of the settings, features or source files that differ
 
@@ -39,38 +34,33 @@ def write_page(folder: Path) -> Path:
 
 
 def compare_with_before(folder: Path, record: Row) -> Row | None:
-    """The newest earlier run with queries of this one: its score, the paired difference, the settings that differ."""
-    for earlier in find_runs(folder.parent.parent, [folder.parent.name]):
-        if earlier.name >= folder.name:
-            continue
-        try:
-            one, _ = read_records(earlier, folder)
-            gain = compute_difference(pair_queries(earlier, folder))
-        except UserError:  # other files, other queries, a damaged record
-            continue
-        if one["metric"] != record["metric"]:
-            continue
-        settings = [
-            f"{row['setting']} {row['A']} to {row['B']}"
-            for row in list_changed_settings(one["config"], record["config"])
-        ]
-        features = [row["feature"] for row in list_changed_features(one, record)]
-        code = [Path(path).name for path in list_differing(one["code"], record["code"]) or []]
-        parts = [("", settings, " settings"), ("features ", features, ""), ("code of ", code, "")]
-        return {
-            "run": f"{earlier.parent.name}/{earlier.name}",
-            "score": one["cv"]["score"],
-            "error": one["cv"]["error"],
-            "change": f"{'+' if gain.mean > 0 else ''}{with_error(gain.mean, gain.error)}",
-            "queries": gain.queries,
-            "changed": gain.changed,
-            "verdict": gain.verdict,
-            "differs": [shorten(before, names, unit) for before, names, unit in parts if names],
-        }
-    return None
+    """The earlier run whose settings are most alike: its score, the paired difference, what differs; None without."""
+    try:
+        found = find_like(folder)
+        if found is None:
+            return None
+        earlier, changed = found
+        gain = compute_difference(pair_queries(earlier, folder))
+    except UserError:  # queries of another split, a damaged file
+        return None
+    one = read_record(earlier / RECORD)
+    settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in changed]
+    features = [row["feature"] for row in list_changed_features(one, record)]
+    code = [Path(path).name for path in list_differing(one["code"], record["code"]) or []]
+    parts = [("", settings, " settings"), ("features ", features, ""), ("code of ", code, "")]
+    return {
+        "run": f"{earlier.parent.name}/{earlier.name}",
+        "score": one["cv"]["score"],
+        "error": one["cv"]["error"],
+        "change": f"{'+' if gain.mean > 0 else ''}{with_error(gain.mean, gain.error)}",
+        "queries": gain.queries,
+        "changed": gain.changed,
+        "verdict": gain.verdict,
+        "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
+    }
 
 
-def shorten(before: str, names: Sequence[str], unit: str) -> str:
+def list_first(before: str, names: Sequence[str], unit: str) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more{unit}" if len(names) > SHOWN else ""
     return f"{before}{', '.join(names[:SHOWN])}{more}"

@@ -1,5 +1,6 @@
 """What features and retrieval make of arrays: comparisons within a query, look-ups, exact counts in time windows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,24 +178,30 @@ class WindowCounts:
     events: NDArray[np.int64]
     start: int
 
-    def between(
-        self, keys: NDArray[Any], times: NDArray[np.int64], before_hours: float, after_hours: float
+    def count(
+        self, keys: NDArray[Any], times: NDArray[np.int64], windows: Sequence[tuple[float, float]]
     ) -> NDArray[np.float32]:
-        """Events of ``keys[i]`` in (times[i] - before, times[i] + after]; negative ``before`` starts later.
+        """Events of ``keys[i]`` in (times[i] - before, times[i] + after] hours, for each window: (windows, keys).
+
+        A negative ``before`` starts later. An edge of several windows is sought once.
 
         >>> counts, _ = count_events(np.array([7, 7, 8]), np.array([0, 5, 5]) * HOUR_MS)
-        >>> counts.between(np.array([7, 7]), np.array([5, 5]) * HOUR_MS, 5, 0).tolist()  # open where it begins
-        [1.0, 1.0]
+        >>> counts.count(np.array([7, 8]), np.array([5, 5]) * HOUR_MS, [(5, 0), (6, 0)]).tolist()  # open at its start
+        [[1.0, 1.0], [2.0, 1.0]]
         """
-        first, last = self.find(keys, times, int(before_hours * HOUR_MS), int(after_hours * HOUR_MS))
-        return (last - first).astype(np.float32)
+        edges = {edge for before, after in windows for edge in (-before, after)}
+        reached = {edge: self._reach(keys, times + int(edge * HOUR_MS)) for edge in edges}
+        return np.array([reached[after] - reached[-before] for before, after in windows], np.float32)
 
     def find(
         self, keys: NDArray[Any], times: NDArray[np.int64], before_ms: int, after_ms: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the events of such a window (ms) begin and end in ``events``."""
-        first, last = (_pack_event(keys, times + shift - self.start) for shift in (-before_ms, after_ms))
-        return np.searchsorted(self.events, first, "right"), np.searchsorted(self.events, last, "right")
+        return self._reach(keys, times - before_ms), self._reach(keys, times + after_ms)
+
+    def _reach(self, keys: NDArray[Any], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many events come before those of a key that are later than a time."""
+        return np.searchsorted(self.events, _pack_event(keys, times - self.start), "right")
 
 
 def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> tuple[WindowCounts, NDArray[np.int64]]:

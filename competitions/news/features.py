@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from common.engine.progress import track
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.features import HOUR_MS
 from common.learning.split import Fold
@@ -19,7 +18,7 @@ from competitions.news.io.reader import Embeddings
 from competitions.news.lookups import Catalogue, Columns, FeatureTables, ItemClicks, Pairs, Queries
 from competitions.news.pair_features import pair_columns
 from competitions.news.retrieval.fusion import FusedLists
-from competitions.news.retrieval.lists import Int64s, pack_pairs
+from competitions.news.retrieval.lists import Int64s, cut_rows, pack_pairs, work_side_by_side
 
 SESSION_MS = 30 * 60_000
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
@@ -36,6 +35,7 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_p24h_72h": (-24.0, 72.0),
     "item_clicks_all": (1e5, 1e5),
 }
+COUNTED_ROWS = 50_000  # whose windows are counted at once, all of them while the rows are near the processor
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
 Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
 
@@ -103,8 +103,12 @@ def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: I
     items, times = pairs.items, queries.histories.times[pairs.rows]
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
     windows = np.empty((len(WINDOWS_HOURS), len(items)), np.float32)
-    for column, (before, after) in enumerate(track(WINDOWS_HOURS.values(), "item_block")):
-        windows[column, order] = clicks.events.between(items[order], times[order], before, after)
+
+    def count(first: int, end: int) -> None:
+        rows = order[first:end]
+        windows[:, rows] = clicks.events.count(items[rows], times[rows], list(WINDOWS_HOURS.values()))
+
+    work_side_by_side(count, cut_rows(len(items), COUNTED_ROWS), "item_block")
     counts = dict(zip(WINDOWS_HOURS, windows, strict=True))
     article, clicked = lookup_rows(catalogue.items, items), lookup_rows(clicks.items, items)
     since = {

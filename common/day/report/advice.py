@@ -56,7 +56,7 @@ def _weakest_slice(record: Row) -> Iterator[Note]:
     if worst is not None:
         share = numbers.share(worst["queries"] / cv["queries"])
         yield Note(
-            f"Look into {worst['slice']}: {numbers.with_error(worst['score'], worst['error'])} on"
+            f"Look into the slice {worst['slice']}: {numbers.with_error(worst['score'], worst['error'])} on"
             f" {numbers.count(worst['queries'])} queries ({share}), where all have {numbers.score(cv['score'])}.",
             "slices",
         )

@@ -21,11 +21,12 @@ MOST_POINTS = 240
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from ``low`` to ``high``, and the round values worth a label."""
+    """A linear scale from ``low`` to ``high``, and the round values worth a label; ``names`` of those that have one."""
 
     low: float
     high: float
     ticks: Sequence[float]
+    names: Sequence[str] = ()
 
     def position(self, value: float) -> float:
         """Per cent from the left (or the bottom), clipped to the scale."""
@@ -34,6 +35,8 @@ class Scale:
     @property
     def labels(self) -> list[str]:
         """The texts of the ticks, with no more decimals than they need."""
+        if self.names:
+            return list(self.names)
         for decimals in range(7):
             if all(abs(tick - round(tick, decimals)) < 1e-9 for tick in self.ticks):
                 return ["0" if tick == 0 else score(tick, decimals) for tick in self.ticks]
@@ -43,13 +46,14 @@ class Scale:
 @dataclass(frozen=True)
 class Mark:
     """One value: drawn with a whisker of its 95 % interval, by the standard ``error``; written as ``text``; ``pale``
-    where it counts less.
+    where it counts less; ``beyond``: drawn at the end of the scale, which it does not stretch.
     """
 
     value: float | None = None
     error: float | None = None
     text: str = ""
     pale: bool = False
+    beyond: bool = False
 
     @property
     def edges(self) -> tuple[float, float] | None:
@@ -80,7 +84,7 @@ class Column:
 
     def scale(self, ticks: int) -> Scale | None:
         """The scale of all marks and the reference; None where nothing is drawn."""
-        values = [edge for mark in self.marks for edge in mark.edges or ()]
+        values = [edge for mark in self.marks if not mark.beyond for edge in mark.edges or ()]
         values += [edge for edge in (self.reference, self.most) if edge is not None]
         drawn = self.kind != "plain" and values
         return make_scale(values, zero=self.kind == "bar", ticks=ticks) if drawn else None
@@ -131,8 +135,9 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point),
-    and of several sides other and third."""
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), band (the area
+    that it encloses), and of several sides other and third.
+    """
 
     points: Sequence[tuple[float, float]]
     style: str = "line"

@@ -24,6 +24,7 @@ from common.day.report.tables import make_table
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
 MOST_DOTS = 40
+APART = 5.0  # times the next: off the scale
 AXES = ("predicted", "observed")  # of a calibration
 SAME_METRICS = {"QuerySoftMax": "likelihood"}  # one thing under the names of two libraries
 
@@ -40,7 +41,7 @@ def features(record: Row) -> dict[str, Any] | None:
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
-        columns.append(Column(f"{lost} lost", [_loss(row) for row in shown], reference=0.0))
+        columns.append(Column(f"{lost} lost", _losses(shown), reference=0.0))
     return {
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in shown], columns) if rows else None,
         "by_gain": by_gain,
@@ -53,10 +54,17 @@ def features(record: Row) -> dict[str, Any] | None:
     }
 
 
-def _loss(row: Row) -> Mark:
+def _losses(rows: Sequence[Row]) -> list[Mark]:
+    """What is lost without each; the largest does not stretch the scale where it would flatten all others."""
+    largest, second = sorted([0.0, 0.0, *(float(row.get("permutation") or 0.0) for row in rows)])[:-3:-1]
+    beyond = largest if largest > APART * second > 0 else None
+    return [_loss(row, row.get("permutation") == beyond) for row in rows]
+
+
+def _loss(row: Row, beyond: bool) -> Mark:
     value, error = row.get("permutation"), row.get("error")
     sure = numbers.is_number(value) and numbers.is_number(error) and abs(value) > NORMAL_95 * error
-    return Mark(value, error, numbers.with_error(value, error), pale=not sure)
+    return Mark(value, error, numbers.with_error(value, error), pale=not sure, beyond=beyond)
 
 
 def calibration(record: Row) -> list[dict[str, Any]]:
@@ -119,7 +127,7 @@ def _curve(metric: str, one: Row, values: Sequence[float], scale: Scale) -> dict
         late = values[best - 1] - values[best // 2]
         points = thin(values, best)
         dots = [Dot(float(best), values[best - 1], caption, "best")]
-        caption += f", {numbers.score(late)} of it in the second half" if best > 1 else ""
+        caption += f", {numbers.score(late)} gained in the second half" if best > 1 else ""
         caption += f"; {numbers.score(start)} before the first" if before else ""
     return {
         "name": str(one.get("name", "")),

@@ -105,7 +105,7 @@ def summarise(record: Row) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
     cv, truth = record["cv"], record["truth"]
     score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
-    alone = record["insight"]["alone"].get("score")
+    alone = record["insight"]["alone"]
     known = numbers.is_number(score) and numbers.is_number(error)
     return {
         "score": numbers.score(score),
@@ -116,7 +116,7 @@ def summarise(record: Row) -> dict[str, Any]:
         "basis": name_basis(record["data"]),
         "standing": score_sections.standing(record),
         "before": record["before"],
-        "times_alone": score / alone if alone and numbers.is_number(score) else None,
+        "times": [_compare_alone(score, row) for row in alone if row.get("score") and numbers.is_number(score)],
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
         "strongest": _find_strongest(record["insight"]["importance"]),
         "notes": check_record(record),
@@ -133,6 +133,11 @@ def name_basis(data: Row) -> str:
         return f"files in the host's layout, not the host's: {data['differs']}"
     # An earlier record, and hosts who publish no size, leave it open whose files these were.
     return "the host's files" if data.get("differs") == "" else "files in the host's layout"
+
+
+def _compare_alone(score: float, row: Row) -> str:
+    name = "the first stage" if row.get("given") else "the best plain feature"
+    return f"{numbers.score(score / row['score'], 2)} times {name} alone ({row['feature']}, {row['order']})"
 
 
 def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:

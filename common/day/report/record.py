@@ -26,7 +26,7 @@ EMPTY: dict[str, Any] = {
     "insight": {
         "importance": [],
         "features": {"lost": "score", "given": []},  # what a record of before it was named measured, as a rule
-        "alone": {},  # the best feature alone
+        "alone": [],
         "calibration": [],
         "curves": [],
         "drift": {},

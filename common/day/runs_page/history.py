@@ -16,6 +16,7 @@ from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
 from common.day.report.page import PAGE
 from common.day.report.tables import TableColumn
+from common.day.revision import describe_difference as describe_code
 from common.engine.errors import UserError
 
 RUNS_SHOWN = 30  # newest, of the same files
@@ -180,7 +181,7 @@ def describe_change(before: Entry, after: Entry) -> str:
     sides = [set(record["features"]) for record in (one, other)]
     for word, names in (("more", sides[1] - sides[0]), ("less", sides[0] - sides[1])):
         parts += [f"{len(names)} feature{'s' * (len(names) > 1)} {word}"] if names and all(sides) else []
-    if compare.describe_code(one["code"], other["code"]):
+    if describe_code(one["code"], other["code"]):
         parts.append("other code")
     if other.get("until"):
         parts.append("up to the score on validation")

@@ -24,7 +24,9 @@ from common.engine.run import collect, derive
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.fit_task import read_margin
 from common.learning.gbdt import Ranker
+from common.learning.listwise_softmax import log_likelihoods
 from common.learning.model_diagnostics import calibrate, curves, share_gains
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
@@ -83,9 +85,12 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     data, train = outcome.data.value, outcome.train.value.sessions
     hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit, "fold": name_folds(outcome)})
-    judged = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
-    judged = judged.agg(pl.col("score").mean())
-    sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
+    each = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
+    sessions = (
+        each.agg(pl.col("score").mean())
+        .join(train, on="session", how="left", maintain_order="left")
+        .filter(pl.col("size") > LARGE)
+    )
     return sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
         fold="fold",
@@ -101,9 +106,8 @@ def name_folds(outcome: Validated) -> pl.Series:
     data, split, times = outcome.data.value, outcome.split.value, outcome.train.value.sessions["time"]
     names = []
     for fold in data.folds:
-        period = times.gather(fold.sessions).cast(pl.Datetime("ms"))
-        first, last = (f"{moment:%m-%d}" for moment in (period.min(), period.max()))
-        names += [split.name if split.cross_fitted else f"{first} to {last}"] * len(fold.sessions)
+        days = times.gather(fold.sessions).cast(pl.Datetime("ms")).sort().dt.strftime("%m-%d")
+        names += [split.name if split.cross_fitted else f"{days[0]} to {days[-1]}"] * len(fold.sessions)
     return pl.Series(names, dtype=pl.String)
 
 
@@ -216,7 +220,8 @@ def explain(outcome: Outcome) -> Insight:
         importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, blend_scores, SAMPLE)),
         drift=Diagnostic(measure_drift, (rows, first, reference, "earlier and later validation sessions")),
         alone=Diagnostic(rank_alone, (folds, rankers)),
-        curves=curves(crosses, outcome.data.value.valid.group_sizes),
+        given=list_given(rows.value),
+        curves=curves(crosses, outcome.data.value.valid.group_sizes, start_of_fits(outcome)),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
         calibration=[calibrate("P(booked)", np.exp(blend_valid(outcome)), labels)],
@@ -233,12 +238,29 @@ def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
     return [cross.rankers[-1] for cross in crosses]
 
 
-def rank_alone(folds: Sequence[FoldData], rankers: Sequence[Ranker]) -> Row | None:
-    """The feature that alone has the highest HitRate@3 on the validation sessions of all folds."""
+def list_given(rows: RankingDataset) -> list[str]:
+    """The features that are utilities of a logit, estimated from other bookings: a score before the ranker's."""
+    return [name for name in rows.names if name.startswith("taste_")]
+
+
+def start_of_fits(outcome: Validated) -> float | None:
+    """The log likelihood of the score that the fits start from, where they do; None where they start from nothing."""
+    name, valid = outcome.choice.features.base_margin, outcome.data.value.valid
+    if name is None:
+        return None
+    margin = read_margin(valid.features, valid.names, name)
+    return float(log_likelihoods(margin, valid.labels, valid.group_sizes).mean())
+
+
+def rank_alone(folds: Sequence[FoldData], rankers: Sequence[Ranker]) -> list[Row]:
+    """The features that alone have the highest HitRate@3 on the validation sessions of all folds."""
     parts = [fold.valid for fold in folds]
     scored = np.concatenate([part.group_sizes for part in parts]) > LARGE
     gains = list(share_gains(rankers))
-    return find_best_alone(parts, gains, lambda ranks: count_within(ranks[scored], CUTOFF) / max(int(scored.sum()), 1))
+    sessions = max(int(scored.sum()), 1)
+    return find_best_alone(
+        parts, gains, list_given(parts[0]), lambda ranks: count_within(ranks[scored], CUTOFF) / sessions
+    )
 
 
 def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:

@@ -186,7 +186,10 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[Row]:
     answered = np.add.reduceat(labels, find_starts(day.rows.group_sizes)) > 0
     climbed = decision.climb(day, probabilities, test.rewards, outcome.config.seed)
     rest = (0, truth.height - int(answered.sum()))
-    return pool_ladder([{cell: tuple(np.pad(one[answered], rest) for one in both) for cell, both in climbed.items()}])
+    padded = {
+        cell: (np.pad(hits[answered], rest), np.pad(scores[answered], rest)) for cell, (hits, scores) in climbed.items()
+    }
+    return pool_ladder([padded])
 
 
 # --- why the score is so ---
@@ -221,14 +224,14 @@ def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
     return blend.predict(scores.astype(np.float32))
 
 
-def rank_alone(days: Sequence[DayFeatures], rankers: Sequence[Ranker]) -> Row | None:
+def rank_alone(days: Sequence[DayFeatures], rankers: Sequence[Ranker]) -> list[Row]:
     """The feature whose first video alone scores most where every video is answered to be watched to its end."""
     scores = [score_rates(day.rates.astype(np.float64), np.ones(1)) * day.rows.labels for day in days]
     right = np.concatenate(
         [np.add.reduceat(s, find_starts(day.rows.group_sizes)) for s, day in zip(scores, days, strict=True)]
     )
     parts, gains = [day.rows for day in days], list(share_gains(rankers))
-    return find_best_alone(parts, gains, lambda ranks: float(np.where(ranks == 1, right, 0.0).mean()))
+    return find_best_alone(parts, gains, (), lambda ranks: float(np.where(ranks == 1, right, 0.0).mean()))
 
 
 def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None:

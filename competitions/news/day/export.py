@@ -67,7 +67,7 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
         pairs = zip(targets, answers, strict=True)
         return np.array([1 / (answer.index(item) + 1) if item in answer else 0.0 for item, answer in pairs])
 
-    judged = judge_variants(service, variants, write, score, answer_together)
+    judged = judge_variants(service, variants, write, score, answer_together, valid["weight"].to_numpy())
     expected = list_expected(outcome.checked.path, chosen)
     return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 

@@ -33,6 +33,7 @@ from competitions.news.split import DAY_MS
 METRIC = "MRR@5"
 SAMPLE = Sample(queries=1_000, rows=40_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
+FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 HOUR_MS = 3_600_000
 RECENT = 3  # clicks of a user that an example shows
 GAINS_SHOWN = 30
@@ -175,7 +176,7 @@ def explain(outcome: Outcome) -> Insight:
     return Insight(
         importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),
-        given=("channel_fusion", "channel_fusion_rank"),
+        given=FUSION,
         alone=Diagnostic(rank_alone, (ready.rows, early)),
         curves=curves({ranker.kind: ranker for ranker in early.value}, ready.rows.value.stop.group_sizes),
         answers=list_answers(outcome),
@@ -188,13 +189,13 @@ def mix(blend: Blend, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> 
     return np.asarray(standardise(scores, sizes) @ np.array(blend.weights))
 
 
-def rank_alone(labelled: Labelled, rankers: Sequence[Ranker]) -> Row | None:
-    """The feature that alone has the highest MRR@5 on the validation users."""
+def rank_alone(labelled: Labelled, rankers: Sequence[Ranker]) -> list[Row]:
+    """The features that alone have the highest MRR@5 on the validation users."""
 
     def earn(ranks: Ranks) -> float:
         return weigh_scores(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0), labelled.weights)[0]
 
-    return find_best_alone([labelled.valid], list(share_gains(rankers)), earn)
+    return find_best_alone([labelled.valid], list(share_gains(rankers)), FUSION, earn)
 
 
 def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:

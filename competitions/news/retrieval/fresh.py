@@ -51,18 +51,18 @@ def list_fresh(histories: Histories, articles: FreshArticles, top: int) -> Score
     favourite, span_ms = _find_favourites(histories, articles), int(SPAN_HOURS * HOUR_MS)
     times = histories.times[favourite.rows]
     low, high = articles.births.find(favourite.items, times, span_ms + 1, span_ms)
-    parts = []
-    for first, last in lists.split_rows(lists.count_up(high - low)[favourite.starts]):
+
+    def list_rows(first: int, last: int) -> ScoredLists:
         part, own = lists.take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
         near, which = expand_spans(low[own], (high - low)[own])
         article = articles.order[near]
         hours = np.abs(times[own][which] - articles.catalogue.created[article]) / HOUR_MS
         scores = part.scores[which] * 0.5 ** (hours / HALF_LIFE_HOURS) * np.log(articles.clicks[article] + 2.0)
         entries = part.rows[which], article, scores
-        parts.append(
-            lists.keep_unseen(entries, articles.catalogue.items, lists.slice_histories(histories, first, last), top)
-        )
-    return lists.join_lists(parts)
+        return lists.keep_unseen(entries, articles.catalogue.items, lists.slice_histories(histories, first, last), top)
+
+    ranges = list(lists.split_rows(lists.count_up(high - low)[favourite.starts]))
+    return lists.join_lists(lists.work_side_by_side(list_rows, ranges))
 
 
 def _find_favourites(histories: Histories, articles: FreshArticles) -> ScoredLists:

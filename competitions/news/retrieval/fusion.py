@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
+from common.learning.listwise_softmax import TINY, softmax_within
 from common.learning.split import Fold
 from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
@@ -20,16 +20,18 @@ from competitions.news.retrieval.lists import (
     Ints,
     ScoredLists,
     count_up,
+    cut_rows,
     frame_to_lists,
     keep_best,
     pack_pairs,
-    split_rows,
     take_range,
+    work_side_by_side,
 )
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
 LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists
 RIDGE = 1e-3  # on weights of votes between 0 and 1
+FUSED_ROWS = 128  # at once: so few that their cells stay near the processor
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> Fu
 
     ``weights`` (channels,) of the votes (``learn_weights``). (Cormack, Clarke and Buettcher 2009.)
     """
-    entries = np.sum([channel.starts for channel in channels], axis=0)
-    parts = []
-    for first, last in split_rows(entries):
-        part = [take_range(channel, first, last) for channel in channels]
-        parts.append(_fuse_part(part, top, weights))
+
+    def fuse(first: int, last: int) -> FusedLists:
+        return _fuse_part([take_range(channel, first, last) for channel in channels], top, weights)
+
+    parts = work_side_by_side(fuse, cut_rows(len(channels[0].starts) - 1, FUSED_ROWS))
     if len(parts) == 1:
         return parts[0]
     items, fusion = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion"))
@@ -91,24 +93,35 @@ def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> Fu
 
 
 def _fuse_part(channels: Sequence[ScoredLists], top: int, weights: Floats) -> FusedLists:
-    height, sizes = len(channels[0].starts) - 1, [len(channel.items) for channel in channels]
-    items, scores, rows, positions = (
-        np.concatenate([getattr(channel, name) for channel in channels])
-        for name in ("items", "scores", "rows", "positions")
-    )
-    ranks = positions + 1
-    votes = np.repeat(weights, sizes) / (CONSTANT + ranks)
-    width = int(items.max()) + 1 if len(items) else 1
-    sums = sp.coo_array((votes, (rows, items)), shape=(height, width)).tocsr()
-    best = keep_best(np.repeat(np.arange(height), np.diff(sums.indptr)), sums.indices, sums.data, top, height)
-    keys = pack_pairs(best.rows, best.items)
-    order = np.argsort(keys)
-    entries = lookup_rows(keys[order], pack_pairs(rows, items))
-    kept = entries >= 0
-    cells = np.repeat(np.arange(len(channels)), sizes)[kept], entries[kept]
-    tables = np.full((2, len(channels), len(keys)), np.nan, np.float32)
-    tables[0][cells], tables[1][cells] = ranks[kept], scores[kept]
-    return FusedLists(best.starts, best.items[order], best.scores[order], tables[0], tables[1])
+    height, items = len(channels[0].starts) - 1, np.concatenate([channel.items for channel in channels])
+    known, number = _number_items(items)
+    # A cell for each row and each known item: an entry finds its sum, then its candidate, without a search.
+    sums, candidate = np.zeros(height * len(known)), np.full(height * len(known), -1, np.int32)
+    cells = [channel.rows * len(known) + number[channel.items] for channel in channels]
+    for channel, own, weight in zip(channels, cells, weights, strict=True):
+        sums[own] += weight / (CONSTANT + channel.positions + 1)  # a list names an item once
+        candidate[own] = 0
+    named = np.flatnonzero(candidate == 0)
+    best = keep_best(named // max(len(known), 1), known[named % max(len(known), 1)], sums[named], top, height)
+    order = np.argsort(pack_pairs(best.rows, best.items))
+    candidate[named] = -1
+    candidate[best.rows[order] * len(known) + number[best.items[order]]] = np.arange(len(order))
+    ranks, scores = np.full((2, len(channels), len(order)), np.nan, np.float32)
+    for column, (channel, own) in enumerate(zip(channels, cells, strict=True)):
+        kept = candidate[own] >= 0
+        entries = candidate[own[kept]]
+        ranks[column, entries], scores[column, entries] = channel.positions[kept] + 1, channel.scores[kept]
+    return FusedLists(best.starts, best.items[order], best.scores[order], ranks, scores)
+
+
+def _number_items(items: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """The distinct items, ascending, and the number of each by its id."""
+    there = np.zeros(int(items.max(initial=-1)) + 1, bool)
+    there[items] = True
+    known = np.flatnonzero(there)
+    number = np.empty(len(there), np.int32)
+    number[known] = np.arange(len(known))
+    return known, number
 
 
 def learn_fusion(
@@ -133,12 +146,13 @@ def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, s
     if not len(sizes):
         return dict.fromkeys(channels, 1.0)
 
+    right, named = labels > 0, votes.T.tocsr()
+
     def loss(weights: Floats) -> tuple[float, Floats]:
-        scores = votes @ weights
-        gradient, _ = softmax_gradients(scores, labels, sizes)
-        likelihood = float(log_likelihoods(scores, labels, sizes).sum())
+        chances = softmax_within(votes @ weights, sizes)
+        likelihood = float(np.log(np.maximum(chances[right], TINY)).sum())
         penalty = RIDGE * len(sizes) * weights
-        return float(penalty @ weights) / 2 - likelihood, votes.T @ gradient + penalty
+        return float(penalty @ weights) / 2 - likelihood, named @ (chances - labels) + penalty
 
     start = np.ones(votes.shape[1])
     solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start)).x

@@ -4,24 +4,28 @@ The lists of all rows stand one after the other, ``starts[i]:starts[i + 1]`` tho
 matrix). Fifty thousand queries of a fold and the one query of a request go through the same functions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.engine.meter import count_threads
+from common.engine.progress import track
 from common.learning.features import expand_spans
 from competitions.news.arrays import falling_bits, from_falling_bits, lookup_rows
 
+T = TypeVar("T")
 Ints = NDArray[np.integer]
 Int64s = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 HALF = np.uint64(32)
-PART_ENTRIES = 4_000_000  # that are held at once: some 200 MB
+PART_ENTRIES = 250_000  # that are held at once: more no longer stay near the processor, and take half as long again
 PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``
 ALL_BITS = np.uint64((1 << 32) - 1)
 
@@ -240,6 +244,27 @@ def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
         last = min(max(reached, first + 1), first + PART_ROWS, height)
         yield first, last
         first = max(last, 1)
+
+
+def work_side_by_side(work: Callable[[int, int], T], ranges: Sequence[tuple[int, int]], label: str = "") -> list[T]:
+    """What ``work`` makes of each range, in their order; as many at a time as there are threads. ``label``: of a bar.
+
+    numpy and scipy let other threads work during their loops. What a range gives must not depend on the others.
+    """
+    if len(ranges) == 1:
+        return [work(*ranges[0])]  # a request must not wait for threads to start
+    with ThreadPoolExecutor(count_threads()["openmp"]) as pool:
+        done = pool.map(work, *zip(*ranges, strict=True))
+        return list(track(done, label, len(ranges)) if label else done)
+
+
+def cut_rows(height: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of ``size`` rows that cover so many; one, if an empty one, where there are none.
+
+    >>> cut_rows(5, 2), cut_rows(0, 2)
+    ([(0, 2), (2, 4), (4, 5)], [(0, 0)])
+    """
+    return [(first, min(first + size, height)) for first in range(0, max(height, 1), size)]
 
 
 def count_up(sizes: NDArray[Any]) -> Int64s:

@@ -88,12 +88,14 @@ def follow(
     trust = (decay**histories.back * 0.5 ** (hours / half_life))[used]
     starts, sources = lists.count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
     work = lists.count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
-    parts = []
-    for first, end in lists.split_rows(work):
+    matrix = tables.matrix
+
+    def follow_rows(first: int, end: int) -> ScoredLists:
         own = slice(starts[first], starts[end])
-        sums = _add_up((trust[own], sources[own], starts[first : end + 1]), tables.matrix)
-        parts.append(lists.keep_unseen(sums, tables.neighbours, lists.slice_histories(every, first, end), top))
-    return lists.join_lists(parts)
+        sums = _add_up((trust[own], sources[own], starts[first : end + 1]), matrix)
+        return lists.keep_unseen(sums, tables.neighbours, lists.slice_histories(every, first, end), top)
+
+    return lists.join_lists(lists.work_side_by_side(follow_rows, list(lists.split_rows(work))))
 
 
 def _list_weights(settings: FollowSettings) -> tuple[float, float, float]:

@@ -64,13 +64,13 @@ def explain(outcome: Outcome) -> Insight:
     )
 
 
-def rank_alone(valid: RankingDataset, rankers: Sequence[Ranker]) -> Row | None:
+def rank_alone(valid: RankingDataset, rankers: Sequence[Ranker]) -> list[Row]:
     """The feature that alone has the highest MRR@5."""
 
     def earn(ranks: Ranks) -> float:
         return float(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0).mean())
 
-    return find_best_alone([valid], list(share_gains(rankers)), earn)
+    return find_best_alone([valid], list(share_gains(rankers)), (), earn)
 
 
 def take_only(_: None, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -176,18 +176,15 @@ def explain(outcome: Outcome) -> Insight:
     )
 
 
-def score_retrieval(answers: FoldAnswers, fold: Fold, host: HostSettings) -> Row | None:
+def score_retrieval(answers: FoldAnswers, fold: Fold, host: HostSettings) -> list[Row]:
     """What the first search scores by itself."""
     assert fold.target_action is not None
     if answers.retrieval_rank is None:
-        return None
+        return []
     ranks = np.where(answers.retrieval_rank <= TOP, answers.retrieval_rank, 0)
     weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
-    return {
-        "feature": "the votes of retrieval",
-        "order": "highest first",
-        "score": metrics.mean_scores(ranks, weights)["score"],
-    }
+    score = metrics.mean_scores(ranks, weights)["score"]
+    return [{"feature": "votes of retrieval", "order": "highest first", "given": True, "score": score}]
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:

@@ -15,7 +15,7 @@ from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import decode_lines, read_lines
-from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
+from competitions.tencent.io.parquet import STRUCT, Batch, numbers, open_table, read_batches
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 ID: Any = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
@@ -81,7 +81,8 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
     there = open_table(paths[0]).schema_arrow.names
     oid_name = "item_id" if "item_id" in there else "creative_id"
     names = (oid_name, *ITEM_FEATURES, *(name for name in (RETRIEVAL, REID) if name in there))
-    parts = [_parse_batch(batch, oid_name, indexer.item_sizes) for batch in read_batches(paths, names)]
+    batches = read_batches(paths, names, dict.fromkeys(ITEM_FEATURES, STRUCT))
+    parts = [_parse_batch(batch, oid_name, indexer.item_sizes) for batch in batches]
     if not parts:
         raise UserError(f"{paths[0].parent} holds no candidate; download it again")
     return _by_retrieval_id(paths[0].parent, "row", join_columns(parts), indexer)

@@ -1,7 +1,7 @@
 """Read parquet files of the release layout batch by batch, with the number of the row in every refusal."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +19,8 @@ PLAIN = (
     *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
     *(pa.types.is_string, pa.types.is_large_string),
 )
+VALUE, STRUCT = "a number or text", "a struct of them"
+LIST, EVENTS = f"a list of {VALUE}", f"a list of {STRUCT}"
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,19 @@ def open_table(path: Path) -> Any:
         raise UserError(f"{path} is no parquet file: {str(error).splitlines()[0]}; download it again") from error
 
 
-def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refuses a file that lacks one, has it
-    twice, or has something else in it than numbers, truth values, texts, and lists and structs of them.
+def read_batches(
+    paths: tuple[Path, ...], names: tuple[str, ...], forms: Mapping[str, str] | None = None, rows: int = 0
+) -> Iterator[Batch]:
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time.
+
+    Refused: a file that lacks a column, has it twice, or has something else in it than numbers, truth values or texts;
+    ``forms`` says by column what may stand there besides: LIST, STRUCT or EVENTS.
     """
+    forms = forms or {}
     for path in paths:
         file = open_table(path)
         for name in names:
-            _refuse_odd(path, name, [field.type for field in file.schema_arrow if field.name == name])
+            _refuse_odd(path, file.schema_arrow, name, forms.get(name, VALUE))
         first = 0
         try:
             for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
@@ -91,18 +98,20 @@ def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0)
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
 
 
-def _refuse_odd(path: Path, name: str, types: list[Any]) -> None:
-    """``types``: of all the columns of this name."""
+def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
+    types = [field.type for field in schema if field.name == name]
     if len(types) != 1:
         fault = f"has the column {name!r} {len(types)} times" if types else f"lacks the column {name!r}"
         raise UserError(f"{path} {fault}; download it again")
-    if not _is_plain(types[0]):
-        raise UserError(f"{path}, column {name!r}: {types[0]} where numbers or texts are expected; download it again")
+    if _describe_form(types[0]) not in (VALUE, form):
+        expected = VALUE if form == VALUE else f"{VALUE} or {form}"
+        raise UserError(f"{path}, column {name!r}: {types[0]} where {expected} is expected; download it again")
 
 
-def _is_plain(kind: Any) -> bool:
-    if pa.types.is_struct(kind):
-        return len({field.name for field in kind}) == len(kind) and all(_is_plain(field.type) for field in kind)
+def _describe_form(kind: Any) -> str:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _is_plain(kind.value_type)
-    return any(is_kind(kind) for is_kind in PLAIN)
+        return f"a list of {_describe_form(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        is_plain = all(_describe_form(field.type) == VALUE for field in kind)
+        return STRUCT if is_plain and len({field.name for field in kind}) == len(kind) else "another"
+    return VALUE if any(is_kind(kind) for is_kind in PLAIN) else "another"

@@ -88,7 +88,7 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
     times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
     queries = rng.integers(0, 8, 200).astype(np.int32)
     at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
-    counted = count_events(keys, times)[0].between(queries, at, before, after)
+    counted = count_events(keys, times)[0].count(queries, at, [(before, after)])[0]
     assert counted.dtype == np.float32
     assert counted.tolist() == [  # open on the left, closed on the right
         ((keys == own) & (moment - before * HOUR_MS < times) & (times <= moment + after * HOUR_MS)).sum()
@@ -103,8 +103,8 @@ def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_
     century = 100 * 365 * 24 * HOUR_MS
     queries = np.array([1, 1, 1, 1, 5], np.int32)
     at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
-    assert counts.between(queries, at, 2.0, 0.5).tolist() == [0, 0, 0, 0, 0]
-    assert counts.between(queries, at, 2.5, 4.0).tolist() == [0, 0, 1, 2, 0]
-    assert counts.between(queries, at, 1e6, 1e6).tolist() == [2, 2, 2, 2, 0]
+    assert counts.count(queries, at, [(2.0, 0.5)])[0].tolist() == [0, 0, 0, 0, 0]
+    assert counts.count(queries, at, [(2.5, 4.0)])[0].tolist() == [0, 0, 1, 2, 0]
+    assert counts.count(queries, at, [(1e6, 1e6)])[0].tolist() == [2, 2, 2, 2, 0]
     none, _ = count_events(keys[:0], at[:0])
-    assert none.between(queries[:1], at[-1:], 5, 5).tolist() == [0]
+    assert none.count(queries[:1], at[-1:], [(5, 5)])[0].tolist() == [0]

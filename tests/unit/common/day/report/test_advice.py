@@ -49,7 +49,7 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         {"name": "late", "metric": "m", "values": [0.1, 0.2], "best": 2},
     ]
     assert advises(record) == [
-        "Look into costs most: .2000 ± .0100 on 200 queries (20.0 %), where all have .3000.",
+        "Look into the slice costs most: .2000 ± .0100 on 200 queries (20.0 %), where all have .3000.",
         "Give more rounds: the last one allowed was the best (late).",
     ]
 
@@ -65,7 +65,7 @@ def test_curves_of_one_metric_have_one_scale_and_begin_before_the_first_round() 
     assert first["plot"].upward == second["plot"].upward != third["plot"].upward
     assert first["plot"].lines[0].points[0] == (0.0, -5.0)
     assert first["caption"] == (
-        f"likelihood {MINUS}1.7500 at round 3 of 3, .2500 of it in the second half; {MINUS}5.0000 before the first"
+        f"likelihood {MINUS}1.7500 at round 3 of 3, .2500 gained in the second half; {MINUS}5.0000 before the first"
     )
     assert "before the first" not in second["caption"]
 
@@ -82,3 +82,13 @@ def test_what_moves_nothing_is_never_sure() -> None:
     column = drawn["marks"].columns[1]
     assert column.title == "log likelihood lost"
     assert [mark.pale for mark in column.marks] == [False, True, True]
+    assert not any(mark.beyond for mark in column.marks)
+    record["insight"]["importance"][0]["permutation"] = 6.4  # of the score that the fits start from
+    drawn = features(fill_record(record))
+    assert drawn is not None
+    column = drawn["marks"].columns[1]
+    assert [mark.beyond for mark in column.marks] == [True, False, False]
+    scale = column.scale(3)
+    assert scale is not None
+    assert scale.high < 0.05
+    assert column.marks[0].text.startswith("6.4000")

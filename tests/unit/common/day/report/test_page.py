@@ -180,9 +180,9 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         "head",
         report_record.complete() | {"before": BEFORE},
         [
-            "The run before",
+            "Earlier run",
             ".3600",
-            "Against mgtv/1, the run before",
+            "Against mgtv/1, the earlier run most like it",
             "+.0019 ± .0010",
             "perhaps better (1.9)",
             "What differs: watch.rounds 100 to 200; code of a.py",
@@ -191,8 +191,19 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     ),
     (
         "head",
-        put(report_record.complete(), alone={"feature": "price", "order": "lowest first", "score": 0.1809}),
-        ["Sorted by price alone", "2.00 times what sorting by price alone scores (lowest first)"],
+        put(
+            report_record.complete(),
+            alone=[
+                {"feature": "votes", "order": "highest first", "given": True, "score": 0.3619},
+                {"feature": "price", "order": "lowest first", "given": False, "score": 0.18095},
+            ],
+        ),
+        [
+            "First stage, votes",
+            "Best plain feature, price",
+            "1.00 times the first stage alone (votes, highest first)",
+            "2.00 times the best plain feature alone (price, lowest first)",
+        ],
         [],
     ),
     ("head", report_record.news(), ["MRR@5 on validation on 2,955 queries"], []),
