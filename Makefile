@@ -8,9 +8,11 @@ RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
 TORCH := torch>=2.9,<3
+# Some systems have a NAME in the environment.
+NAMED := $(findstring command,$(origin NAME))
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
-GIVEN := RAW SCALE SEED LAW TRIALS MINUTES WORKERS STORAGE CLUSTER FROM
+GIVEN := RAW SCALE SEED LAW TRIALS MINUTES WORKERS STORAGE CLUSTER FROM NAME
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
@@ -20,18 +22,28 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs dashboard test test-nightly test-all test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin look simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: help install all $(NAMES) runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: $(foreach verb,data standin look simulate tune ladder compare replay report submit serve test,$(NAMES:%=$(verb)-%))
+
+# The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
+ROW = printf '  %-20s %s\n'
+LISTED = grep -E '^(\# )?[a-zA-Z-]+:.*\#\# ' $(firstword $(MAKEFILE_LIST)) | sed 's/^\# //'
+VERBS = | awk -F ':.*\#\# ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 help: ## This text
-	@grep -E '^(# )?[a-zA-Z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/^# //' | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
-	@echo
-	@echo "  NAME is one of: $(NAMES)"
-	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
-	@echo "  TRIALS=20 MINUTES=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
-	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
-	@echo "  LAW=round2 for tencent, simulate-tencent, ladder-tencent: users who convert as well, as in the second round"
-	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
+	@echo "Competitions: raw files to a checked submission and a report"
+	@for name in $(NAMES); do $(ROW) "make $$name" "$$(sed -n '1s/^\# [^:]*: //p' competitions/$$name/README.md)"; done
+	@echo && echo "Verbs of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
+	@echo && echo "The workspace" && $(LISTED) | grep -v 'NAME:' $(VERBS)
+	@echo && echo "Given to them"
+	@$(ROW) "ARGS=a.b=c" "a setting of the run, or several; its other options"
+	@$(ROW) "RAW=DIR" "the host's files; else data/NAME/raw; else simulated ones"
+	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's), and the seed"
+	@$(ROW) "LAW=screening" "flight: travellers who choose by rules, not by a logit"
+	@$(ROW) "LAW=round2" "tencent: users who also convert, as in the second round"
+	@$(ROW) "TRIALS= MINUTES=" "of tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
+	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that fits the boosted trees"
+	@echo && echo "More: $(PY) -m competitions --help"
 
 # pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.
 PROBE = $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-cache-dir --retries 0 --timeout 15 --dest $(VENV)/probe pip
@@ -47,69 +59,80 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
 	@touch $@
 
-# NAME: ## Raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)
 $(NAMES): $(VENV)/installed
 	@$(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
 
 all: $(VENV)/installed ## The four pipelines, one after the other
 	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
 
-# data-NAME: ## Fetch the host's files, or how to get them, and a check of what is there (ARGS=--check)
+# data-NAME: ## Fetch the host's files, or say how (ARGS=--check)
 $(NAMES:%=data-%): data-%: $(VENV)/installed
 	@$(RUN) data $* $(RAW_OPTION) $(ARGS)
 
-# standin-NAME: ## Lay a public data set out in the host's layout, with its truth (FROM=DIR)
+# standin-NAME: ## A public data set in the host's layout (FROM=DIR)
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
 	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
-# look-NAME: ## One offline page on the raw files, before any model: rows, missing, distributions (RAW= SCALE=)
+# look-NAME: ## A page on the raw files, before any model
 $(NAMES:%=look-%): look-%: $(VENV)/installed
 	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# simulate-NAME: ## Write simulated raw files and print how they compare with the host's (SCALE= SEED=)
+# simulate-NAME: ## Simulated raw files beside the host's (SCALE= SEED=)
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
-# tune-NAME: ## Search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= MINUTES= WORKERS=)
+# tune-NAME: ## Search parameters; gains go to tuned.toml (TRIALS=)
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
 
-dashboard: $(VENV)/installed ## The studies in optuna-dashboard, which is optional (ARGS=news: of one competition)
+dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
-# ladder-NAME: ## From popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
+# ladder-NAME: ## Popularity to the full pipeline, rung by rung (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-runs: $(VENV)/installed ## Every run, newest first, with CV, leaderboard and how they agree
+runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
 
-# report-NAME: ## Write the newest run's report.html anew, with what was tuned and climbed since
+# compare-NAME: ## What the last run changed (ARGS="last~3 last": others)
+$(NAMES:%=compare-%): compare-%: $(VENV)/installed
+	@$(RUN) compare $(or $(foreach run,$(ARGS),$(if $(findstring /,$(run)),,$*/)$(run)),$*)
+
+# replay-NAME: ## The same as a simulated A/B test (ARGS: as there)
+$(NAMES:%=replay-%): replay-%: $(VENV)/installed
+	@$(RUN) replay $* $(ARGS)
+
+# report-NAME: ## Write the last run's report anew
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-# serve-NAME: ## Export the newest run's models; latency, requests a second, what a smaller model costs
+# serve-NAME: ## Export the last run's models; latency of an answer
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 
-# submit-NAME: ## Check the newest run's submission once more; hand it in (flight), or say where to upload it
+# submit-NAME: ## Check the last submission; hand it in, or say where
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 
-test: $(VENV)/installed ## The tests, in as many processes as there are cores, 4 at most: five minutes (ARGS="-n 0": in one)
+new: $(VENV)/installed ## A further competition that runs, yours to change (NAME=x)
+	@$(if $(NAMED),,echo "error: Say its name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
+
+# In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
+test: $(VENV)/installed ## The tests (five minutes)
 	@$(PYTEST) -m "not nightly" $(ARGS)
 
-test-nightly: $(VENV)/installed ## What is too long for that
+test-nightly: $(VENV)/installed ## The longer tests
 	@$(PYTEST) -m nightly $(ARGS)
 
 test-all: test test-nightly ## Both, as CI does
 
-test-fast: $(VENV)/installed ## Unit tests without clusters, databases, hosts, simulations and trainings: in a minute
+test-fast: $(VENV)/installed ## Unit tests that train nothing (a minute)
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
-# test-NAME: ## One competition: unit tests, contract and golden numbers, the nightly ones too
+# test-NAME: ## All tests of one competition
 $(NAMES:%=test-%): test-%: $(VENV)/installed
 	@$(PYTEST) -m $* $(ARGS)
 

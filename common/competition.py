@@ -8,12 +8,18 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.hosts.simulated import HostFiles, choose_files
+from common.day.hosts.simulated import HostFiles, choose_files, require_folder, require_simulator
 from common.day.judged import Judged
 from common.day.run_record import SimulatedTruth
 from common.engine import config as configuration
+from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.submission import Checked
+
+
+def say_unsimulated(*_: Any) -> Any:
+    """What stands for the parts that only simulated data need, where no simulator was written."""
+    raise UserError("Nothing simulates the data of this competition.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,8 @@ class Competition:
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
-    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores.
+    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
+    simulator (``host.write``) neither these two nor ``score_truth`` are needed.
     """
 
     name: str
@@ -44,12 +51,12 @@ class Competition:
     validate: Callable[[Any, Any, Run], Any]
     solve: Callable[[Any, Any, Run], Any]
     judge: Callable[[Any, Any], Judged]
-    score_truth: Callable[[Any, Path], SimulatedTruth]
+    score_truth: Callable[[Any, Path], SimulatedTruth] = say_unsimulated
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
-    describe: Callable[[Path], pl.DataFrame]
-    describe_oracle: Callable[[Any], str]
+    describe: Callable[[Path], pl.DataFrame] = say_unsimulated
+    describe_oracle: Callable[[Any], str] = say_unsimulated
 
     @property
     def tuned(self) -> Path:
@@ -71,10 +78,13 @@ class Competition:
 
     def locate_known(self, raw: Path | None) -> Any:
         """The raw files in a folder, by default the organiser's, under the default settings."""
-        return self.locate(raw or self.host.folder, self.load_config())
+        return self.locate(self.host.folder if raw is None else require_folder(raw), self.load_config())
 
     def simulate(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> tuple[Path, Any]:
         """A simulated set written to a folder, by default one below ``build``; the folder and the simulation."""
         size = self.host.scale if scale is None else scale
-        target = folder or self.host.simulated_folder(build / self.name, size, seed)
-        return target, self.host.write(target, size, seed)
+        target, write = (
+            folder or self.host.simulated_folder(build / self.name, size, seed),
+            require_simulator(self.host),
+        )
+        return target, write(target, size, seed)

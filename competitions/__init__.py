@@ -1,4 +1,4 @@
-"""Four competitions, one folder each; ``find_competition`` gives the declaration of one."""
+"""Four competitions, one folder each; ``find_competition`` gives the declaration of one, ``load`` a finished run."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ from common.engine.errors import UserError
 
 if TYPE_CHECKING:  # a verb imports a competition when it is called
     from common.competition import Competition
+    from common.day.loaded import LoadedRun
 
 # Threads of OpenMP that wait for one another sleep. By default they spin, and take the cores from whatever else runs:
 # beside two other programs on two cores a fit of LightGBM took 29 s in place of 1. Read when the library is loaded.
@@ -38,6 +39,23 @@ def find_room(name: str, module: str) -> Any:
         raise UserError(
             f"{name} has no {module} yet: write it as competitions/{NAMES[0]}/{module.replace('.', '/')}.py is."
         ) from error
+
+
+def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "LoadedRun":
+    """A finished run as frames, for a notebook: queries, and row by row candidates, features, scores and labels.
+
+        run = competitions.load("news/last")
+        pl.concat([run.candidates, run.scores, run.labels], how="horizontal")
+
+    ``run``: as for ``compare``: its name or the end of it, news/last, last~1, or its folder.
+    """
+    from common.day.loaded import load_run
+    from common.day.record_schema import RECORD, read_record
+    from common.day.registry import find_run
+
+    folder = find_run(Path(build), NAMES, run)
+    name = read_record(folder / RECORD)["name"]
+    return load_run(folder, find_competition(name), find_room(name, "day.rows").list_rows)
 
 
 def check_name(name: str) -> str:

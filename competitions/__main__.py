@@ -1,12 +1,44 @@
 """The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
-import typer
+STOPPED = 130  # the exit code of a program that Ctrl-C ended, as a shell has it
+try:
+    import typer
 
-from common.engine.errors import UserError
-from competitions.cli import dashboard, data, look, new, public_data, run, runs, serve, tune
+    from common.engine.errors import UserError
+    from competitions.cli import dashboard, data, look, new, public_data, run, runs, serve, tune
+except KeyboardInterrupt:
+    print("\nStopped; nothing was begun.", file=sys.stderr)
+    sys.exit(STOPPED)
+
+
+def stoppable(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb; Ctrl-C ends it with a line that says what is kept, wherever it was, and in the midst of an import."""
+
+    @functools.wraps(verb)
+    def call(*args: object, **options: object) -> None:
+        try:
+            verb(*args, **options)
+        except BaseException as error:
+            if (stop := find_stop(error)) is None:
+                raise
+            kept = stop.args[0] if stop.args else "finished steps are kept"
+            print(f"\nStopped; {kept}, the same command goes on.", file=sys.stderr)
+            sys.exit(STOPPED)
+
+    return call
+
+
+def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C behind an error: a library that is interrupted while it is imported fails in its own words."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 VERBS = (
@@ -30,7 +62,7 @@ VERBS = (
     new.new,
 )
 for verb in VERBS:
-    app.command()(verb)
+    app.command()(stoppable(verb))
 
 
 def main() -> None:

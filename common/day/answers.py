@@ -17,6 +17,7 @@ Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
+TRIED_ALONE = 30  # features
 
 
 class Example(NamedTuple):
@@ -64,15 +65,45 @@ def rank_models(names: Sequence[str], scores: NDArray[np.floating], rows: Rankin
     return {name: rank_answers(np.ascontiguousarray(one), rows.labels, rows.group_sizes) for name, one in columns}
 
 
+def find_best_alone(
+    parts: Sequence[RankingDataset], gains: Sequence[str], given: Sequence[str], earn: Callable[[Ranks], float]
+) -> list[Row]:
+    """The one feature by which alone a list earns most, of the scores ``given`` by an earlier stage and of the others.
+
+    A row: feature, order, given, score. ``parts``: validation rows, one after the other; ``gains``: features by falling
+    gain, of which the first are tried, rising and falling, a missing value last; ``earn``: the score of the ranks.
+
+    >>> features = np.array([[9, 1], [5, 2], [3, 3], [8, 4]])
+    >>> rows = RankingDataset(("price", "x"), features, np.array([0, 1, 1, 0]), np.array([2, 2]))
+    >>> find_best_alone([rows], ["x", "price"], [], lambda ranks: float((ranks == 1).mean()))
+    [{'feature': 'price', 'order': 'lowest first', 'given': False, 'score': 1.0}]
+    """
+    found: list[Row] = []
+    for name in [name for name in gains if name in parts[0].names][:TRIED_ALONE]:
+        column = parts[0].names.index(name)
+        for sign, order in ((1.0, "highest first"), (-1.0, "lowest first")):
+            sorted_by = [np.nan_to_num(sign * part.features[:, column], nan=-np.inf) for part in parts]
+            pairs = zip(sorted_by, parts, strict=True)
+            ranks = np.concatenate([rank_answers(by, part.labels, part.group_sizes) for by, part in pairs])
+            found.append({"feature": name, "order": order, "given": name in given, "score": earn(ranks)})
+    best = {row["given"]: row for row in sorted(found, key=lambda row: float(row["score"]))}
+    return [best[kind] for kind in (True, False) if kind in best]
+
+
 def rows_of(sizes: NDArray[np.int32], query: int) -> slice:
     """The rows of a query by its number; rows stand query by query, ``sizes`` of each."""
     start = int(sizes[:query].sum())
     return slice(start, start + int(sizes[query]))
 
 
+def is_within(ranks: Ranks, cutoff: int) -> NDArray[np.bool_]:
+    """Which right answers are among the first ``cutoff``."""
+    return (ranks > 0) & (ranks <= cutoff)
+
+
 def count_within(ranks: Ranks, cutoff: int) -> int:
-    """How many right answers are among the first ``cutoff``."""
-    return int(((ranks > 0) & (ranks <= cutoff)).sum())
+    """How many of them are."""
+    return int(is_within(ranks, cutoff).sum())
 
 
 def describe_answers(answers: Answers, cutoff: int) -> Row:
@@ -81,6 +112,7 @@ def describe_answers(answers: Answers, cutoff: int) -> Row:
     stages = [*answers.before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
     stages += [("first", count_within(ranks, 1))] if cutoff > 1 else []
     return {
+        "cutoff": cutoff,
         "funnel": build_funnel(stages),
         "ranks": count_ranks(ranks),
         "correlation": correlate_errors(answers.models),
@@ -139,7 +171,7 @@ def correlate_errors(models: Mapping[str, Ranks]) -> list[Row]:
 
 def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example]) -> list[Row]:
     """Some queries that were answered right and some that were not, evenly spread over all of each kind."""
-    right = (ranks > 0) & (ranks <= cutoff)
+    right = is_within(ranks, cutoff)
     rows = []
     for kind, chosen in (("right", np.flatnonzero(right)), ("wrong", np.flatnonzero(~right))):
         if not len(chosen):

@@ -14,6 +14,7 @@ from common.day.hosts import MARKER, REPORT
 from common.engine.errors import UserError
 
 FILE = "board.toml"
+NORMAL_95 = 1.96  # standard errors each way of a 95 % interval
 SIMULATED, STANDIN, SAMPLE = "simulated data", "a public stand-in", "a sample of the host's files, without queries"
 
 
@@ -60,6 +61,8 @@ def find_other_basis(record: Mapping[str, Any]) -> str | None:
         return SIMULATED
     if data.get("sample"):
         return SAMPLE
+    if data.get("differs"):
+        return f"other files than the host's ({data['differs']})"
     return STANDIN if data.get("standin") or (raw / MARKER).exists() else None
 
 
@@ -100,7 +103,12 @@ def name_mark(mark: Mark) -> str:
 
 def describe_position(record: Mapping[str, Any], board: Board) -> str | None:
     """The sentence of a run's closing summary; None where the run has no score."""
-    score = record["cv"].get("score")
+    score, error = record["cv"].get("score"), record["cv"].get("error")
     if not isinstance(score, float):
         return None
-    return f"On the board ({board.title}) a {board.metric} of {score:.4f} lies {position(score, board)}"
+    said = f"On the board ({board.title}) a {board.metric} of {score:.4f}"
+    if not isinstance(error, float) or not error:
+        return f"{said} lies {position(score, board)}"
+    inside = [name_mark(mark) for mark in board.marks if abs(mark.score - score) <= NORMAL_95 * error]
+    held = f"; its 95 % interval holds {', '.join(inside)}" if inside else ""
+    return f"{said} +- {error:.4f} lies {position(score, board)}{held}"

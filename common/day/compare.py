@@ -4,21 +4,25 @@ Two scores of the same validation queries share most of their noise. Their diffe
 its standard error is that of the difference and not of two scores.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from common.day.fit_noise import find_spread
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
-from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike, weighted_error, weighted_mean
+from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import read_parquet
+from common.learning.metrics import weighted_error, weighted_mean
 
 CLEAR = 2.0  # standard errors
 BEFORE, AFTER = pl.col("before"), pl.col("after")
-GAIN = AFTER - BEFORE
+GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
 OUTCOMES = (
     (AFTER > BEFORE).sum().alias("won"),
     (AFTER < BEFORE).sum().alias("lost"),
@@ -29,21 +33,26 @@ OUTCOMES = (
     ((BEFORE <= 0) & (AFTER <= 0)).sum().alias("neither"),
 )
 PAIRED = (
-    weighted_mean(BEFORE).alias("A"),
-    weighted_mean(AFTER).alias("B"),
-    weighted_mean(GAIN).alias("B - A"),
-    weighted_error(GAIN).alias("error"),
+    weighted_mean(BEFORE, EACH).alias("A"),
+    weighted_mean(AFTER, EACH).alias("B"),
+    weighted_mean(GAIN, EACH).alias("B - A"),
+    weighted_error(GAIN, EACH).alias("error"),
     pl.len().alias("queries"),
 )
 
 
 class Difference(NamedTuple):
-    """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently."""
+    """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently.
+
+    ``fits``: the error is that of the queries and of the fits, of which so many by other seeds are known; 0: of the
+    queries alone.
+    """
 
     mean: float
     error: float
     queries: int
     changed: int
+    fits: int = 0
 
     @property
     def verdict(self) -> str:
@@ -83,7 +92,7 @@ def compare(first: Path, second: Path) -> Comparison:
         list_scores(one, other),
         list_slices(weigh_alike(joined), PAIRED),
         [{"slice": "all queries"} | whole, *list_slices(joined, OUTCOMES)],
-        compute_difference(joined),
+        add_fits(compute_difference(joined), one, other),
         None if truth is None else compute_difference(truth),
         list_warnings(one, other, joined.height),
     )
@@ -134,16 +143,30 @@ def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
     try:
-        return pl.read_parquet(path)
+        return read_parquet(path)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
 
 
 def compute_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
-    figures = weighted_mean(GAIN).alias("mean"), weighted_error(GAIN).alias("error"), (GAIN != 0).sum().alias("changed")
+    mean, error = weighted_mean(GAIN, EACH), weighted_error(GAIN, EACH)
+    figures = mean.alias("mean"), error.alias("error"), (GAIN != 0).sum().alias("changed")
     (row,) = weigh_alike(joined).select(*figures).to_dicts()
     return Difference(row["mean"], row["error"], joined.height, row["changed"])
+
+
+def add_fits(difference: Difference, one: Row, other: Row) -> Difference:
+    """The difference with the noise of the fits in its error, where a run was fitted by several seeds; where only one
+    of the two was, the other's fits are taken to vary alike.
+    """
+    spreads = [find_spread(record.get("fits")) for record in (one, other)]
+    known = [spread for spread in spreads if spread is not None]
+    if not known or not difference.changed:
+        return difference
+    variance = sum((known[0] if spread is None else spread) ** 2 for spread in spreads)
+    count = sum(len(record.get("fits") or []) for record in (one, other))
+    return difference._replace(error=math.sqrt(difference.error**2 + variance), fits=count)
 
 
 def list_slices(joined: pl.DataFrame, figures: Sequence[pl.Expr]) -> list[Row]:

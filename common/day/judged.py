@@ -22,15 +22,15 @@ from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.submission import Checked, write_parquet
 from common.learning.adversarial_validation import Drift, find_drift, refer
-from common.learning.dataset import Matrix, RankingDataset
+from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.gbdt import Ranker, score_rows
+from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
 from common.learning.model_diagnostics import Calibration, Importance, importance, sample_queries
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
-Metric = Callable[[Floats, Labels, Sizes], Floats]  # scores (rows,), labels, rows of each query -> a value a query
+LIKELIHOOD = "log likelihood"  # of the right answer, in nats
 TOP = 15  # features that are shuffled
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
 
@@ -53,12 +53,16 @@ class Diagnostic(NamedTuple):
 class Insight:
     """Why the score of a whole run is what it is.
 
-    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
-    ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
-    ``cutoff`` count.
+    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured; ``lost`` names what
+    is lost without a feature. ``drift``: ``measure_drift`` of validation rows and the test's. ``answers``: where right
+    ones are lost, of lists whose first ``cutoff`` count. ``alone``: ``find_best_alone`` of the validation rows, or what
+    an earlier stage alone scores. ``given``: features that are the score of an earlier stage.
     """
 
     importance: Diagnostic | None
+    lost: str = LIKELIHOOD
+    given: Sequence[str] = ()
+    alone: Diagnostic | None = None
     drift: Diagnostic
     curves: Sequence[Mapping[str, Any]]
     answers: Answers
@@ -137,6 +141,8 @@ def diagnose(insight: Insight, run: Run) -> Row:
 
     return {
         "importance": keep("importance", insight.importance) if insight.importance else [],
+        "features": {"lost": insight.lost, "given": list(insight.given)},
+        "alone": keep("alone", insight.alone) if insight.alone else [],
         "drift": keep("drift", insight.drift),
         "curves": insight.curves,
         "answers": describe_answers(insight.answers, insight.cutoff),
@@ -145,24 +151,29 @@ def diagnose(insight: Insight, run: Run) -> Row:
 
 
 def measure_importance(
-    rows: RankingDataset, rankers: Sequence[Ranker], blend: object, mix: Mix, metric: Metric, sample: Sample
+    rows: RankingDataset, rankers: Sequence[Ranker], blend: object, mix: Mix, sample: Sample
 ) -> list[Importance]:
-    """Gain, and what the blend's ``metric`` on validation ``rows`` loses when a feature is shuffled."""
+    """Gain, and the log likelihood that the right one of validation ``rows`` loses when a feature is shuffled.
+
+    A hit moves in steps of 1 and most shuffles move none of some hundred; the softmax of the blend moves with each.
+    Its temperature is the one that suits the rows best, since a ranker's scale is its own. Queries whose right one is
+    not among the rows have no likelihood and are left out.
+    """
+    right = np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
+    if not right.any():
+        return importance(rankers)
     # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
-    drawn = sample_queries(rows, sample.queries, sample.rows, 0)
+    drawn = sample_queries(pick_queries(rows, right), sample.queries, sample.rows, 0)
 
     def score(features: Matrix) -> Floats:
         return mix(blend, score_rows(drawn.names, features, rankers), drawn.group_sizes)
 
-    return importance(
-        rankers,
-        score,
-        drawn,
-        lambda scores, scored: metric(scores, scored.labels, scored.group_sizes),
-        top=TOP,
-        queries=sample.queries,
-        most=sample.rows,
-    )
+    (temperature,) = fit_temperatures(score(drawn.features)[:, None], drawn.labels, drawn.group_sizes)
+
+    def measure(scores: Floats, scored: RankingDataset) -> Floats:
+        return log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
+
+    return importance(rankers, score, drawn, measure, top=TOP, queries=sample.queries, most=sample.rows)
 
 
 def measure_drift(

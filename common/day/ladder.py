@@ -113,10 +113,15 @@ def draw_ladder(title: str, metric: str, rows: Sequence[Row]) -> str:
     from matplotlib import rc_context  # imported here: it takes a second, which no other command should wait
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     families = list(dict.fromkeys(str(row["family"]) for row in rows))
     colours = {family: COLOURS[number % len(COLOURS)] for number, family in enumerate(families)}
-    panels = ((metric, "score", "{:.4f}"), ("seconds", "seconds", "{:,.1f}"), ("peak MiB", "peak_mib", "{:,.0f}"))
+    panels = (
+        (metric, "score", "{:.4f}"),
+        ("seconds, log scale", "seconds", "{:,.1f}"),
+        ("peak MiB, log scale", "peak_mib", "{:,.0f}"),
+    )
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": PLOT, "text.parse_math": False, "font.size": 9}):
         figure = Figure(figsize=(11, 1.1 + 0.23 * len(rows)), layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=9)
@@ -130,10 +135,15 @@ def draw_ladder(title: str, metric: str, rows: Sequence[Row]) -> str:
             positive = [value for value in values if value > 0]
             if key != "score" and positive:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+                axes.xaxis.set_minor_locator(NullLocator())
                 axes.set_xlim(min(positive) / 2, max(positive) * (max(positive) / min(positive) * 2) ** 0.2)
             axes.set_yticks(range(len(rows)), [_shorten(str(row["rung"])) for row in rows])
             axes.tick_params(axis="y", length=0)
-            axes.xaxis.set_visible(False)
+            axes.tick_params(axis="x", length=2, labelsize=7, colors="#555555")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.grid(axis="x", color="#e3e4e6", linewidth=0.6)
+            axes.set_axisbelow(True)
             axes.spines[:].set_visible(False)
         figure.axes[0].margins(x=0.25)
         figure.axes[0].invert_yaxis()

@@ -53,6 +53,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     features: list[str] | None = None
     until: str | None = None
     ranking: list[Scored] | None = None
+    fits: list[float] | None = None
     truth: Scored | None = None
     notes: Rows | None = None
     tables: Rows | None = None

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
 
 LEADERBOARD = "lb.json"
+LARGEST_SCORE = 1e9  # no metric of a board comes near
 SETTINGS_SHOWN = 32  # characters
 COLUMNS = (
-    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "data", "code", "seconds", "GiB", "settings",
+    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "minutes", "data", "code", "GiB", "settings",
 )  # fmt: skip
 
 
@@ -27,17 +27,17 @@ def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
 def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     """The folder of a run: its name or the end of one, "news/" and such before it, a path, "last" or "last~1".
 
-    ``UserError`` where there is none, or more than one.
+    A competition alone is its last run. ``UserError`` where there is none, or more than one.
     """
     if os.path.isfile(Path(run) / RECORD):
         return Path(run)
-    head, _, tail = run.rpartition("/")
+    head, _, tail = f"{run}/last".rpartition("/") if run in names else run.rpartition("/")
     runs = [path for path in find_runs(build, names) if not head or path.parent.name == head]
     if not runs:
         raise UserError(f"There is no finished run in {build}: run one first, for instance with `make news`.")
     if tail.startswith("last"):
         back = tail.removeprefix("last").removeprefix("~") or "0"
-        if not back.isdigit() or int(back) >= len(runs):
+        if not back.isdecimal() or len(back) > 9 or int(back) >= len(runs):  # "²" is a digit, and no number
             raise UserError(f"{run} names no run: there are {len(runs)}; last is the newest, last~1 the one before.")
         return runs[int(back)]
     matches = [path for path in runs if path.name == tail] or [path for path in runs if path.name.endswith(tail)]
@@ -45,6 +45,18 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
         count = f"{len(matches)} runs" if matches else "no run"
         raise UserError(f"{run} names {count}: `make runs` lists them; give the whole name, or last, last~1, ...")
     return matches[0]
+
+
+def find_pair(build: Path, names: Sequence[str], first: str | None, second: str | None) -> tuple[Path, Path]:
+    """The folders of two runs. Without the second, the first is compared with the last run of its competition; a
+    competition alone, or nothing, stands for the last two runs.
+    """
+    if first is None or (second is None and first in names):
+        head = "" if first is None else f"{first}/"
+        first, second = f"{head}last~1", f"{head}last"
+    one = find_run(build, names, first)
+    own = [name for name in names if name == one.parent.name]
+    return one, find_run(build, own or names, "last") if second is None else find_run(build, names, second)
 
 
 def list_runs(folders: Sequence[Path], boards: Path | None = None) -> list[Row]:
@@ -80,9 +92,9 @@ def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
         "oracle": truth.get("oracle") if truth else None,
         "leaderboard": noted[-1]["score"] if noted else None,
         "rank": _rank(record, noted, boards),
+        "minutes": (record.get("wall_seconds") or 0.0) / 60,
         "data": f"{_name_basis(record)}-{data.get('digest', '')[:4]}",
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
-        "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
         "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
         "settings": _shorten(" ".join([*until, *record["overrides"]])),
     }
@@ -108,7 +120,7 @@ def _shorten(text: str) -> str:
 
 def note_leaderboard(folder: Path, score: float) -> Row:
     """Note a leaderboard score of a run's submission; earlier ones are kept."""
-    if not math.isfinite(score):
+    if not abs(score) < LARGEST_SCORE:
         raise UserError(f"{score} is no score: give the number that the leaderboard shows.")
     from common.io.submission import write_text
 

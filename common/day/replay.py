@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from common.day.compare import pair_queries, read_records
+from common.day.run_record import WEIGHT, weigh_alike
 from common.engine.errors import UserError
+from common.learning.metrics import linearise
 
 LEVEL, POWER = 0.95, 0.8
 RESAMPLES = 2_000  # of the bootstrap
@@ -87,8 +89,13 @@ def replay(first: Path, second: Path, requests: int | None, seed: int) -> Replay
 
 
 def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
-    """One row per request, in order: ``query``, and the scores of A (``before``) and B (``after``) on it."""
-    a, b = (traffic[name].cast(pl.Float64).to_numpy() for name in ("before", "after"))
+    """One row per request, in order: ``query``, the scores of A (``before``) and B (``after``) on it, and ``weight``
+    where requests do not count alike.
+    """
+    weights = weigh_alike(traffic)[WEIGHT].cast(pl.Float64).to_numpy()
+    changed = int((traffic["before"] != traffic["after"]).sum())
+    # The tests below know no weights: the values carry them, so that every mean is that of the run's score.
+    a, b = (linearise(traffic[name].cast(pl.Float64).to_numpy(), weights) for name in ("before", "after"))
     units = code_units(traffic["query"])
     to_b = assign(units, seed)
     if min(int(to_b.sum()), int((~to_b).sum())) < LEAST:
@@ -105,7 +112,7 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
         split_bootstrap=bootstrap_interval(a[~to_b], b[to_b], seed),
         paired=paired,
         paired_bootstrap=bootstrap_interval(a, b, seed, paired=True),
-        changed=int(np.count_nonzero(a != b)),
+        changed=changed,
         needed=needed_requests(paired.mean, variance),
         needed_low=needed_requests(largest, variance),
         needed_high=needed_requests(smallest, variance) if paired.excludes_zero else None,

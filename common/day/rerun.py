@@ -26,6 +26,7 @@ def adds_nothing(before: Path, after: Path) -> bool:
         all(step.get("kept") for step in other["steps"])
         and _digest(one) == _digest(other)
         and all(one.get(part) == other.get(part) for part in parts)
+        and other.get("fits") in (None, one.get("fits"))
         and all(_same_bytes(before / Path(path).name, after / Path(path).name) for path in (QUERIES, *submitted))
     )
 

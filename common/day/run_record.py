@@ -20,6 +20,7 @@ import polars as pl
 from common.day.hosts import MARKER
 from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
+from common.learning.metrics import weighted_error, weighted_mean
 
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
 WEIGHT = "weight"  # optional column: how much a query counts in every mean
@@ -44,7 +45,8 @@ class SimulatedTruth:
 @dataclass(frozen=True)
 class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
-    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do.
+    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do;
+    ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Origin:
     started: datetime.datetime
     until: str | None = None
     sample: bool = False
+    differs: str | None = None
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
@@ -77,26 +80,9 @@ def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
     return queries if WEIGHT in queries.columns else queries.with_columns(pl.lit(1.0).alias(WEIGHT))
 
 
-def weighted_mean(value: pl.Expr) -> pl.Expr:
-    """The mean, by ``weight``."""
-    return (value * pl.col(WEIGHT)).sum() / pl.col(WEIGHT).sum()
-
-
-def weighted_error(value: pl.Expr) -> pl.Expr:
-    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries).
-
-    >>> frame = pl.DataFrame({"score": [1.0, 0.0, 0.0], "weight": [2.0, 1.0, 1.0]})
-    >>> frame.select(weighted_mean(pl.col("score")).round(3), error=weighted_error(pl.col("score")).round(3)).row(0)
-    (0.5, 0.306)
-    """
-    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
-    apart = (value - weighted_mean(value)) * pl.col(WEIGHT)
-    return (apart**2).sum().sqrt() / pl.col(WEIGHT).sum()
-
-
 MEAN = (
-    weighted_mean(pl.col("score")).alias("score"),
-    weighted_error(pl.col("score")).alias("error"),
+    weighted_mean(pl.col("score"), pl.col(WEIGHT)).alias("score"),
+    weighted_error(pl.col("score"), pl.col(WEIGHT)).alias("error"),
     pl.len().alias("queries"),
 )
 
@@ -119,6 +105,7 @@ def describe_data(origin: Origin, cache: Path) -> Row:
         "files": len(paths),
         "bytes": size,
         **({"sample": True} if origin.sample else {}),
+        "differs": origin.differs,
     }
 
 

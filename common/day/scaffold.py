@@ -13,6 +13,8 @@ from common.engine.errors import UserError
 
 TEMPLATE = "template"
 NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
+TARGET = re.compile(r"^([a-z][a-z0-9]*):", re.MULTILINE)  # of a Makefile
+MARKS = {"slow", "nightly"}  # of tests, beside one for each folder of tests/
 CODE = ("*.py", "*.toml", "*.md")
 
 
@@ -30,6 +32,13 @@ def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
             raise UserError(
                 f"{path} is missing: a competition is added to a checkout of the repository, from its root."
             )
+    taken = {
+        *TARGET.findall(lists[1].read_text(encoding="utf-8")),
+        *MARKS,
+        *(path.name for path in root.glob("tests/*")),
+    }
+    if name in taken:
+        raise UserError(f"{name} cannot be a competition: make {name} or make test-{name} is something else already.")
     edited = {path: _add_name(path, name, known) for path in lists}
     shutil.copytree(folder.with_name(TEMPLATE), folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in sorted(path for pattern in CODE for path in folder.rglob(pattern)):

@@ -28,7 +28,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SHOWN = 80  # characters of what a person typed
-Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]  # what every library takes
+# Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
+INT32_MAX = (1 << 31) - 1  # what every library takes
+NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 
 
@@ -102,7 +108,11 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
         if field["fault"] == "missing required":
             missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
             return f"The configuration lacks {', '.join(missing)}: add it to the first configuration file."
-        return _describe_unknown(schema, key, _origin(origins, key, _value_at(merged, key)))
+        value = _value_at(merged, key)
+        while isinstance(value, dict) and len(value) == 1:  # recal.candidates: the table is as unknown as its only key
+            inner, value = next(iter(value.items()))
+            key = f"{key}.{inner}"
+        return _describe_unknown(schema, key, _origin(origins, key, value))
     value = _value_at(merged, key)
     expected = _type_at(schema, key.split("."))
     if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
@@ -163,8 +173,8 @@ def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str,
 def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
     known = [name for name, _ in _keys(schema)]
     last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    near = last or difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near[0] if near else 'none'}."
+    near = max(last or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
+    return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near}."
 
 
 def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:

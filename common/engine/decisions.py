@@ -1,6 +1,6 @@
 """Settings meet the log: what stands for ``auto`` in a config.toml, one line each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from common.engine.progress import say
@@ -26,3 +26,46 @@ def say_decisions(decisions: Iterable[Decision]) -> None:
 def list_decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:
     """A row each, for run.json and the report."""
     return [{"setting": each.setting, "value": each.value, "why": each.reason} for each in decisions]
+
+
+def choose_names(asked: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
+    """What a setting that lists names stands for: the names as they are; for "auto" those of ``auto``; for +a and -b
+    alone these with a and without b.
+
+    >>> choose_names(["+length", "-list"], ["video", "list"])
+    ('video', 'length')
+    """
+    if asked == AUTO or list(asked) == [AUTO]:
+        return tuple(auto)
+    if not _is_change(asked):
+        return tuple(asked)
+    without = [name for name in auto if f"-{name}" not in asked]
+    return tuple(dict.fromkeys([*without, *(name[1:] for name in asked if name.startswith("+"))]))
+
+
+def refuse_choice(where: str, asked: Sequence[str], known: Sequence[str]) -> None:
+    """A ValueError where ``choose_names`` is asked for what is not known, or for nothing."""
+    if asked == AUTO or list(asked) == [AUTO]:
+        return
+    refuse_unknown(where, choose_names(asked, known), known)
+    refuse_unknown(where, [name[1:] for name in asked] if _is_change(asked) else asked, known)
+
+
+def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """A ValueError where a name is not among the known, stands twice, or all are missing.
+
+    The config loader turns it into a sentence for the user.
+    """
+    choose = f"choose among {', '.join(known)}"
+    if not names:
+        raise ValueError(f"{where} is empty; {choose}")
+    for index, name in enumerate(names):
+        if name not in known:
+            raise ValueError(f"{where}: there is no {name}; {choose}")
+        if name in names[:index]:
+            raise ValueError(f"{where}: {name} stands there twice")
+
+
+def _is_change(asked: Sequence[str]) -> bool:
+    """Whether names are added and left out, and none is listed as it is."""
+    return bool(asked) and all(name.startswith(("+", "-")) for name in asked)

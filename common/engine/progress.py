@@ -39,6 +39,11 @@ def say(line: str) -> None:
     _DISPLAY.say(line)
 
 
+def describe_seconds(seconds: float) -> str:
+    """A time to wait, in words."""
+    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
 def set_quiet(quiet: bool) -> None:
     """Show nothing at all from here on, or show again."""
     _DISPLAY.quiet = quiet

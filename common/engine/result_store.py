@@ -30,6 +30,7 @@ import pyarrow as pa
 from common.engine import progress
 from common.engine.errors import UserError
 from common.engine.stored_entry import ENTRY, DamagedEntryError, StepRecord, find_digest, read_entry, write_entry
+from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
 OTHER_HOST_AGE_S = 86_400
@@ -254,6 +255,6 @@ def map_frame(path: Path) -> pl.DataFrame:
         with pa.memory_map(str(path)) as mapped:
             frame = pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)
     except pa.ArrowNotImplementedError:  # a type that only polars has, such as Int128
-        return pl.read_ipc(path)
+        return scan_ipc(path).collect()
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -128,13 +128,15 @@ class Run:
 
         The folder of the outputs goes again until there is one: a run that is killed before leaves none.
 
-        Steps that are computed are shown, each when it is done, unless ``quiet``.
+        Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them the time to
+        go, where ``expected`` is given the seconds of each in a run like this one.
         """
         self.folder = folder
         self.cache = cache
         self.timings: list[StepRecord] = []
         self._store = Store(cache)
         self._keys = Keys(cache, root)
+        self.expected: Mapping[str, float] = {}
         progress.set_quiet(quiet)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +220,13 @@ class Run:
         if record is not None:
             self._note(msgspec.structs.replace(record, kept=True))
         else:
-            self._compute(name, key, f, args)
+            if all(record.kept for record in self.timings):
+                self._tell_start()
+            try:
+                self._compute(name, key, f, args)
+            except KeyboardInterrupt as stop:
+                stop.args = stop.args or (f"{_count_steps(len(self.timings))} kept",)
+                raise
         load = functools.partial(self._load, name, key, f, args)
         return Result(key, load, _list_fields(signature.return_annotation))
 
@@ -246,10 +254,23 @@ class Run:
             self._compute(name, key, f, args)
             return self._store.load(name, key)
 
+    def _tell_start(self) -> None:
+        """Before the first step that is computed: how many are kept, and how long the others took last time."""
+        done = {record.name for record in self.timings}
+        left = sum(seconds for name, seconds in self.expected.items() if name not in done)
+        words = [f"{_count_steps(len(self.timings))} kept from before"] if self.timings else []
+        words += [f"about {progress.describe_seconds(left)} to go, as last time"] if left >= 1 else []
+        if words:
+            progress.say(f"  {'; '.join(words)}")
+
     def _note(self, record: StepRecord) -> None:
         self.timings.append(record)
         if not record.kept:
             progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB")
+
+
+def _count_steps(count: int) -> str:
+    return f"{count} step{'s are' if count != 1 else ' is'}"
 
 
 def _list_fields(kind: Any) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import read_csv
 
 BLOCK_BYTES = 1 << 24
 HEADER_BYTES = 1 << 16
@@ -113,7 +114,7 @@ class LineBlock:
             # a selection, polars would not see that a row has too many fields. Nor does it see a comma at the very end,
             # and a quote there may make it panic.
             end = b"\n" if self.text.endswith((b",", b",\r", b'"')) else b""
-            frame = pl.read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
+            frame = read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
         except UNREADABLE as error:
             self.refuse(len(schema), describe_failure(error), find_fault)
         # polars fills up a row with too few fields in silence.

@@ -14,8 +14,11 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
 from common.io.files import UNREADABLE, describe_failure, refuse_folder
+from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
+# What every parser reads as the same number. Of +5, 05 and " 5" the host's may make a text, an octal number or nothing.
+WHOLE = r"^(0|-?[1-9][0-9]*)$"
 NAME_IT = "name the submission file to check"
 
 
@@ -88,7 +91,7 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
     try:
-        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+        frame = read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     except UNREADABLE as error:
         _refuse_width(path, body, len(header), describe_failure(error))
     # polars fills a short row with blanks in silence; ids and numbers hold no comma, so the commas are counted.
@@ -133,6 +136,17 @@ def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation
     return [Violation(rule, rows.height, tuple(texts))] if rows.height else []
 
 
+def are_whole(*columns: str) -> pl.Expr:
+    """Whether the texts of all these columns are whole numbers of 64 bits in their plain form.
+
+    >>> frame = pl.DataFrame({"a": ["-5", "0", "+5", "05", " 5", "5.0", "", "9" * 19]})
+    >>> frame.select(are_whole("a"))["a"].to_list()
+    [True, True, False, False, False, False, False, False]
+    """
+    fits = pl.col(columns).cast(pl.Int64, strict=False).is_not_null()
+    return pl.all_horizontal(pl.col(columns).str.contains(WHOLE) & fits)
+
+
 def find_ids(ids: pl.Series, rule: str) -> list[Violation]:
     """List ids that break a rule about the whole file (a missing user): at most one violation."""
     first = tuple(str(value) for value in ids.unique().sort().head(ROWS_SHOWN))
@@ -162,7 +176,7 @@ def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) 
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
     refuse_folder(truth, "name the truth file")
     try:
-        text = pl.read_csv(truth, infer_schema=False)
+        text = read_csv(truth, infer_schema=False)
     except UNREADABLE as error:
         raise UserError(f"{truth} cannot be read as CSV ({describe_failure(error)}); name the truth file") from error
     if not set(columns) <= set(text.columns) or not text.height:

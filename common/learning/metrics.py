@@ -9,12 +9,59 @@ so that a constant score gains nothing from the order of the rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 CUTOFFS = (1, 3, 5, 10)
+Floats = NDArray[np.float64]
+
+
+@overload
+def weighted_mean(value: pl.Expr, weight: pl.Expr) -> pl.Expr: ...
+@overload
+def weighted_mean(value: Floats, weight: Floats) -> float: ...
+def weighted_mean(value: Any, weight: Any) -> Any:
+    """The score of a run, of a model, of a slice: every verb takes this mean over queries, as arrays or as columns.
+
+    >>> weighted_mean(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0]))
+    0.5
+    """
+    mean = (value * weight).sum() / weight.sum()
+    return mean if isinstance(mean, pl.Expr) else float(mean)
+
+
+@overload
+def weighted_error(value: pl.Expr, weight: pl.Expr) -> pl.Expr: ...
+@overload
+def weighted_error(value: Floats, weight: Floats) -> float: ...
+def weighted_error(value: Any, weight: Any) -> Any:
+    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries).
+
+    >>> round(weighted_error(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0])), 3)
+    0.306
+    """
+    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
+    apart = (value - weighted_mean(value, weight)) * weight
+    error = (apart**2).sum() ** 0.5 / weight.sum()
+    return error if isinstance(error, pl.Expr) else float(error)
+
+
+def linearise(value: Floats, weight: Floats) -> Floats:
+    """Values whose plain mean and standard error are the weighted ones of ``value``: m + w / mean(w) x (value - m).
+
+    So a test that knows no weights respects them; the values of a difference are the difference of the values
+    (Woodruff 1971, "A simple method for approximating the variance of a complicated estimate").
+
+    >>> linearise(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0])).tolist()  # their mean is 0.5
+    [1.25, 0.125, 0.125]
+    """
+    if (weight == weight[:1]).all():
+        return value
+    mean = weighted_mean(value, weight)
+    return np.asarray(mean + weight / weight.mean() * (value - mean))
 
 
 def precision(k: int) -> pl.Expr:

@@ -3,9 +3,9 @@
 Pure functions of arrays; what they return is plain and goes into a run's record as it is.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypedDict
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from common.learning.listwise_softmax import find_starts
 Floats = NDArray[np.float64]
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
+LIKELIHOODS = ("likelihood", "QuerySoftMax")  # here, and in CatBoost
+CUT_OFF = re.compile(r"(?P<name>mrr|(?i:ndcg))(@|:top=)(?P<k>\d+)")  # of XGBoost's watch, LightGBM's, CatBoost's
 
 
 class Importance(TypedDict):
@@ -47,12 +49,16 @@ class Calibration(TypedDict):
 
 
 class Curve(TypedDict):
-    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept."""
+    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept.
+
+    ``start``: what it is before the first, where every row has the same score; None where that is not known.
+    """
 
     name: str
     metric: str
     values: list[float]
     best: int
+    start: float | None
 
 
 class Loss(NamedTuple):
@@ -158,22 +164,25 @@ def sample_queries(rows: RankingDataset, queries: int, most: int, seed: int) -> 
 
 
 def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -> Calibration:
-    """Bins with about the same number of rows each, by rising prediction; equal predictions share a bin.
+    """Bins of which each holds about the same share of all that was predicted; equal predictions share a bin.
 
-    ``predicted`` and ``observed``: (n,), say P(click) and the click; rows where either is missing are left out.
+    ``predicted`` and ``observed``: (n,), at least 0, say P(click) and the click; rows where either is missing are left
+    out. Of bins with equally many rows nine in ten would hold next to no click, where one row in a hundred is clicked.
 
-    >>> for each in calibrate("P", np.array([0.25, 0.75, 0.25, 0.75]), np.array([0, 1, 1, 1]), bins=2)["bins"]:
+    >>> for each in calibrate("P", np.array([0.1, 0.3, 0.1, 0.1, 0.6]), np.array([0, 1, 1, 0, 1]), bins=2)["bins"]:
     ...     print(each)
-    {'predicted': 0.25, 'observed': 0.5, 'count': 2}
-    {'predicted': 0.75, 'observed': 1.0, 'count': 2}
+    {'predicted': 0.15, 'observed': 0.5, 'count': 4}
+    {'predicted': 0.6, 'observed': 1.0, 'count': 1}
     """
     known = np.isfinite(predicted) & np.isfinite(observed)
     low_first = np.argsort(predicted[known], kind="stable")
     x, y = np.asarray(predicted[known][low_first], np.float64), np.asarray(observed[known][low_first], np.float64)
     if not len(x):
         return Calibration(title=title, bins=[])
+    mass = np.cumsum(x)
+    cuts = np.searchsorted(mass, mass[-1] * np.arange(1, bins) / bins, side="right")
+    cuts = np.minimum(cuts, len(x) - 1)
     # A cut in the midst of equal predictions moves to their nearer end.
-    cuts = (np.arange(1, bins) * len(x)) // bins
     before, behind = np.searchsorted(x, x[cuts], side="left"), np.searchsorted(x, x[cuts], side="right")
     nearer = np.where(cuts - before <= behind - cuts, before, behind)
     starts = np.unique(np.concatenate([[0], nearer[nearer < len(x)]]))
@@ -184,32 +193,62 @@ def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -
     )
 
 
-def curves(rankers: Sequence[Ranker], names: Sequence[str] | None = None) -> list[Curve]:
-    """The learning curves of those rankers that have one; ``names`` default to the kinds, numbered where one recurs.
+class Watched(Protocol):
+    """A fit whose metric was watched round by round: a ranker, or one of several folds."""
 
-    >>> curves([Ranker("logit", None, 1, {}), Ranker("xgboost", None, 2, {}, (0.1, 0.3), "mrr@5")])
-    [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.1, 0.3], 'best': 2}]
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """The metric after each round."""
+
+    @property
+    def rounds(self) -> int:
+        """Those that were kept."""
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric."""
+
+
+def curves(fits: Mapping[str, Watched], sizes: NDArray[np.int32], start: float | None = None) -> list[Curve]:
+    """The learning curves, by name, of those fits that have one; ``sizes``: the rows of each query that was watched.
+
+    ``start``: the mean log likelihood of the scores that the fits begin with, where that is not chance.
+
+    >>> fits = {"logit": Ranker("logit", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
+    >>> curves(fits, np.array([2]))  # the right one of two rows is first or second: (1 + 1 / 2) / 2
+    [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.6, 0.7], 'best': 2, 'start': 0.75}]
     """
-    named = number_names([ranker.kind for ranker in rankers]) if names is None else names
     return [
-        Curve(name=name, metric=ranker.metric, values=[float(value) for value in ranker.curve], best=ranker.rounds)
-        for name, ranker in zip(named, rankers, strict=True)
-        if ranker.curve
+        Curve(
+            name=name,
+            metric=fit.metric,
+            values=[float(value) for value in fit.curve],
+            best=fit.rounds,
+            start=start if start is not None and fit.metric in LIKELIHOODS else score_by_chance(fit.metric, sizes),
+        )
+        for name, fit in fits.items()
+        if fit.curve
     ]
 
 
-def number_names(names: Sequence[str]) -> list[str]:
-    """The names, with " (2)" and so on behind one that was there before.
+def score_by_chance(metric: str, sizes: NDArray[np.int32]) -> float | None:
+    """What a metric of the libraries expects where all rows of a query, one of them right, have the same chance.
 
-    >>> number_names(["xgboost", "logit", "xgboost"])
-    ['xgboost', 'logit', 'xgboost (2)']
+    The log likelihood of one in n; the mean gain of the n ranks of a list. None for a metric of another kind.
+
+    >>> round(score_by_chance("likelihood", np.array([2, 8])), 3)  # the mean of log(1 / 2) and log(1 / 8): log(1 / 4)
+    -1.386
     """
-    seen: Counter[str] = Counter()
-    numbered = []
-    for name in names:
-        seen[name] += 1
-        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return numbered
+    if not len(sizes):
+        return None
+    if metric in LIKELIHOODS:
+        return float(-np.log(sizes).mean())
+    listed = CUT_OFF.match(metric)
+    if listed is None:
+        return None
+    ranks = np.arange(1, int(listed["k"]) + 1)
+    gains = np.cumsum(1 / ranks if listed["name"] == "mrr" else 1 / np.log2(ranks + 1))
+    return float((gains[np.minimum(sizes, len(ranks)) - 1] / sizes).mean())
 
 
 def _shuffle(values: Matrix, sizes: NDArray[np.int32], rng: np.random.Generator) -> Matrix:

@@ -1,16 +1,28 @@
 """The end of a run on the console: its tables on request, the score, what changed, and what a person opens next."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.day.board import describe_position, find_board
-from common.day.compare import Difference, compute_difference, pair_queries, read_records
+from common.day.compare import (
+    Difference,
+    add_fits,
+    compute_difference,
+    list_changed_settings,
+    pair_queries,
+    read_records,
+)
+from common.day.fit_noise import find_spread
+from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
 from competitions import ROOM
 
 Record = dict[str, Any]
+LOOKED_BACK = 20  # runs
+SETTINGS_SHOWN, VALUE_CHARS = 3, 30
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,11 @@ def show_end(closing: Closing) -> None:
     for warning in (record.get("summary") or {}).get("warnings", ()):
         print(f"WARNING: {warning}")
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
+    if fits := record.get("fits"):
+        print(
+            f"Fits by {len(fits)} seeds: {metric} {sum(fits) / len(fits):.4f} on average, a single fit is"
+            f" +- {find_spread(fits) or 0.0:.4f}"
+        )
     if closing.change and not closing.unchanged:
         print(closing.change)
     if board := find_board(record, ROOM / str(record.get("name"))):
@@ -70,21 +87,59 @@ def show_end(closing: Closing) -> None:
     print(f"Report: {(closing.folder / PAGE).resolve().as_uri()}")
 
 
-def describe_change(before: Path, after: Path) -> str | None:
-    """The change of the score against the run before, query by query; None where the two cannot be compared."""
+def describe_change(before: Path, after: Path) -> str:
+    """The change of the score, query by query, against the last run of like settings, and which settings differ where
+    none has the same; ``before`` is the run before.
+    """
+    like, changed = find_like(after) or (before, [])
     try:
-        one, other = read_records(before, after)
-        gain = compute_difference(pair_queries(before, after)) if one["metric"] == other["metric"] else None
+        one, other = read_records(like, after)
+        paired = compute_difference(pair_queries(like, after)) if one["metric"] == other["metric"] else None
+        gain = None if paired is None else add_fits(paired, one, other)
     except UserError:  # other files, other queries, a damaged record
         gain = None
     if gain is None:
         return f"{before.parent.name}/{before.name}, the run before, has no query of the same files: no change to tell."
-    return f"Against {before.parent.name}/{before.name}, the run before: {describe_gain(gain)}"
+    which = "the run before" if like == before else "the last run of these settings"
+    if changed:
+        shown = [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in changed[:SETTINGS_SHOWN]]
+        more = f" and {len(changed) - SETTINGS_SHOWN} more" if len(changed) > SETTINGS_SHOWN else ""
+        which = f"whose settings differ ({', '.join(shown)}{more})"
+    return f"Against {like.parent.name}/{like.name}, {which}: {describe_gain(gain)}"
+
+
+def find_like(run: Path) -> tuple[Path, list[Record]] | None:
+    """Of the last runs before this one, on the same files by the same metric, the one whose settings differ least, the
+    newest of several, and what differs: a quick run is no change of a whole one. None where there is none.
+    """
+    own = read_record(run / RECORD)
+    earlier = sorted((path.parent for path in run.parent.glob(f"*/{RECORD}")), reverse=True)
+    found = []
+    for folder in [one for one in earlier if one.name < run.name][:LOOKED_BACK]:
+        with contextlib.suppress(UserError):  # a damaged record
+            other = read_record(folder / RECORD)
+            if other["metric"] == own["metric"] and _digest(other) == _digest(own):
+                found.append((folder, list_changed_settings(other["config"], own["config"])))
+    return min(found, key=lambda each: len(each[1]), default=None)
+
+
+def _digest(record: Record) -> Any:
+    return (record["data"] or {}).get("digest")
+
+
+def shorten(value: str) -> str:
+    """A setting's value in a sentence."""
+    value = value.replace(": ", ":")
+    return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
 
 
 def describe_gain(gain: Difference) -> str:
-    """A paired difference in words."""
+    """A paired difference in words. Another fit of the same settings, by another seed or on another number of threads,
+    moves the score as well, by how much no single fit can say.
+    """
+    counted = f", the noise of {gain.fits} fits counted" if gain.fits else ", the noise of the fits not counted"
+    fits = counted if gain.changed else ""
     return (
         f"{gain.mean:+.4f} +- {gain.error:.4f} on {gain.queries} queries of both, {gain.changed} of them scored"
-        f" differently: {gain.verdict}"
+        f" differently: {gain.verdict}{fits}"
     )

@@ -14,22 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from common.day.cluster import connect
+from common.day.fit_noise import score_fits
 from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_runs
 from common.day.rerun import adds_nothing
-from common.day.run_record import Origin
+from common.day.run_record import Origin, describe_queries
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
+from competitions.cli.data import find_source
 from competitions.cli.report import write_page
 from competitions.cli.run import CV, RunOptions
-from competitions.cli.settings import load_inputs
+from competitions.cli.settings import Inputs, load_inputs
 
+RECENT = 20  # runs that are looked at for one like this
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -44,9 +48,12 @@ def execute(options: RunOptions) -> None:
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until
-    before = next(iter(find_runs(options.build, [options.name])), None)
-    build = options.build / options.name
+    earlier = find_runs(options.build, [options.name])
+    before = earlier[0] if earlier else None
+    build, overrides = options.build / options.name, options.overrides or []
+    like = {"until": until, "overrides": overrides, "folder": str(inputs.folder)}
     work = Run(build / name_run(started, options.build), build / "cache")
+    work.expected = expect_steps(earlier[:RECENT], like)
     try:
         with connect.use(options.cluster):
             outcome = (competition.validate if until else competition.solve)(files, config, work)
@@ -56,11 +63,14 @@ def execute(options: RunOptions) -> None:
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
-    overrides = options.overrides or []
+    differs = None if simulated else name_difference(inputs.folder, find_source(options.name).layouts)
     origin = Origin(
-        options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only)
-    )
+        options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
+        differs,
+    )  # fmt: skip
     record = write_record(work, origin, competition.judge(outcome, config), truth, began)
+    if options.seeds > 1:
+        record = record_fits(record, work, inputs, options)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib)
@@ -78,6 +88,36 @@ def execute(options: RunOptions) -> None:
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
+
+
+def record_fits(record: dict[str, Any], work: Run, inputs: Inputs, options: RunOptions) -> dict[str, Any]:
+    """The record with the scores of fits by other seeds behind its own."""
+    competition, config = inputs.competition, inputs.config
+
+    def score(run: Run) -> float:
+        judged = competition.judge(competition.validate(inputs.files, config, run), config)
+        return float(describe_queries(judged.queries)["score"])
+
+    with connect.use(options.cluster):
+        fits = [record["cv"]["score"], *score_fits(score, work, options.seeds)]
+    return read_record(work.write_json(RECORD, record | {"fits": fits}))
+
+
+def expect_steps(runs: Sequence[Path], like: dict[str, Any]) -> dict[str, float]:
+    """The seconds of each step in the newest of the runs that is ``like`` this one, kept or computed; else nothing.
+
+    "(rest)": what that run took beside its steps.
+    """
+    for folder in runs:
+        with contextlib.suppress(UserError, KeyError, TypeError):  # of a damaged record
+            record = read_record(folder / RECORD)
+            own = {key: record.get(key) for key in ("until", "overrides")}
+            if own | {"folder": (record.get("data") or {}).get("folder")} == like:
+                steps = record["steps"]
+                computed = sum(step["seconds"] for step in steps if not step["kept"])
+                rest = max((record.get("wall_seconds") or 0.0) - computed, 0.0)
+                return {step["name"]: step["seconds"] for step in steps} | {"(rest)": rest}
+    return {}
 
 
 def close(record: dict[str, Any], folder: Path, before: Path | None, queries: str, options: RunOptions) -> Closing:

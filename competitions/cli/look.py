@@ -18,4 +18,5 @@ def look(options: InputOptions) -> None:
     shown = find_room(options.name, "day.look").look(inputs.files, inputs.config, Run(build / "look", build / "cache"))
     standin = "a public stand-in in the host's layout" if (inputs.folder / MARKER).exists() else "the host's files"
     basis = "simulated data" if is_simulated(inputs.folder) else standin
-    print(write_look(options.name, inputs.folder, basis, shown, build / "look"))
+    page = write_look(options.name, inputs.folder, basis, shown, build / "look")
+    print(f"Look: {page.resolve().as_uri()}")

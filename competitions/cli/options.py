@@ -29,7 +29,12 @@ Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, i
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
+Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, as behind --set.")]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
+FirstRun = Annotated[
+    str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
+]
+SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 STORAGE = "RECSYS_STORAGE"  # environment: the database of studies, whose URL may hold a password
@@ -49,24 +54,29 @@ class InputOptions:
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
-    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults."""
+    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults.
+
+    A setting is taken without ``--set`` before it as well, wherever it stands.
+    """
 
     def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
-        def parsed(**values: Any) -> None:
+        def parsed(words: list[str] | None, **values: Any) -> None:
+            values["overrides"] = [*(values["overrides"] or []), *(words or [])]
             verb(kind(**values))
 
-        fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+        options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+        options.append(("words", Words, None))
         parsed.__name__, parsed.__doc__ = verb.__name__, verb.__doc__
-        parsed.__annotations__ = {field.name: field.type for field in fields}
+        parsed.__annotations__ = {name: annotation for name, annotation, _ in options}
         parsed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [
                 inspect.Parameter(
-                    field.name,
+                    name,
                     inspect.Parameter.KEYWORD_ONLY,
-                    default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
-                    annotation=field.type,
+                    default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+                    annotation=annotation,
                 )
-                for field in fields
+                for name, annotation, default in options
             ]
         )
         return parsed

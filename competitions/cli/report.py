@@ -1,26 +1,69 @@
 """The report of a run, made from what lies in its folder and beside it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from common.day.board import find_board
-from common.day.record_schema import RECORD, FiguresFile, decode_file, read_record
+from common.day.compare import compute_difference, list_changed_features, pair_queries
+from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.registry import read_leaderboard
+from common.day.report.formatting import with_error
 from common.day.report.page import write_report
+from common.day.revision import list_differing
+from common.engine.errors import UserError
 from competitions import ROOM
+from competitions.cli.closing import find_like
+
+SHOWN = 4  # of the settings, features or source files that differ
 
 
 def write_page(folder: Path) -> Path:
     """The report of a run from its record, with its competition's ladder and studies where there are any."""
     record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
+    if before := compare_with_before(folder, record):
+        record |= {"before": before}
     board = find_board(record, ROOM / record["name"])
     if board is not None:
         record |= {"board": msgspec.to_builtins(board)}
     ladder = _read_json(folder.parent / "ladder" / "ladder.json")
     studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
+
+
+def compare_with_before(folder: Path, record: Row) -> Row | None:
+    """The earlier run whose settings are most alike: its score, the paired difference, what differs; None without."""
+    try:
+        found = find_like(folder)
+        if found is None:
+            return None
+        earlier, changed = found
+        gain = compute_difference(pair_queries(earlier, folder))
+    except UserError:  # queries of another split, a damaged file
+        return None
+    one = read_record(earlier / RECORD)
+    settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in changed]
+    features = [row["feature"] for row in list_changed_features(one, record)]
+    code = [Path(path).name for path in list_differing(one["code"], record["code"]) or []]
+    parts = [("", settings, " settings"), ("features ", features, ""), ("code of ", code, "")]
+    return {
+        "run": f"{earlier.parent.name}/{earlier.name}",
+        "score": one["cv"]["score"],
+        "error": one["cv"]["error"],
+        "change": f"{'+' if gain.mean > 0 else ''}{with_error(gain.mean, gain.error)}",
+        "queries": gain.queries,
+        "changed": gain.changed,
+        "verdict": gain.verdict,
+        "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
+    }
+
+
+def list_first(before: str, names: Sequence[str], unit: str) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more{unit}" if len(names) > SHOWN else ""
+    return f"{before}{', '.join(names[:SHOWN])}{more}"
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -6,40 +6,71 @@ import typer
 
 from common.day import registry
 from common.day.board import find_board, position
-from common.day.record_schema import RECORD, read_record
+from common.day.record_schema import RECORD, Row, read_record
 from common.engine.console import print_table, wide_console
-from competitions import NAMES, ROOM
+from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, RunName
+from competitions.cli.options import BUILD, Build, FirstRun, RunName, SecondRun
 
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
-    most: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
+    most: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    wide: Annotated[bool, typer.Option(help="Oracle, rank on the board, data, code, memory and settings too.")] = False,
     build: Build = BUILD,
 ) -> None:
     """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
-    rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES), ROOM)
-    if not any(row["rank"] for row in rows):
-        rows = [{key: value for key, value in row.items() if key != "rank"} for row in rows]
+    rows = registry.list_runs(registry.find_runs(build, [check_name(name)] if name else NAMES), ROOM)
     if not rows:
         print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
         return
     console = wide_console()
-    print_table(console, f"Runs, newest first ({min(most, len(rows))} of {len(rows)})", rows[:most])
+    shown = [_widen(row) if wide else _shorten(row) for row in rows[:most]]
+    filled = {key for row in shown for key, value in row.items() if value is not None}
+    shown = [{key: value for key, value in row.items() if key in filled} for row in shown]
+    print_table(console, f"Runs, newest first ({len(shown)} of {len(rows)})", shown)
     print_table(
         console,
         "How CV and leaderboard agree: shift = leaderboard - CV, order = Kendall's tau (1: the same order)",
         registry.judge_agreement(rows),
     )
+    if not wide:
+        print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
+    from common.day.runs_page.page import write_runs  # after the table: it reads the scores of every query
+
+    every = rows if name is None else registry.list_runs(registry.find_runs(build, NAMES), ROOM)
+    print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
-def compare(first: RunName, second: RunName, build: Build = BUILD) -> None:
+def _shorten(row: Row) -> Row:
+    """What a terminal of 80 letters has room for."""
+    known = [(row[key], of) for key, of in (("leaderboard", "board"), ("truth", "truth")) if row[key] is not None]
+    return {
+        "run": row["run"],
+        "CV": "damaged" if row["CV"] is None and row["minutes"] is None else _with_error(row),
+        "truth or board": f"{known[0][0]:.4f} {known[0][1]}" if known else None,
+        "minutes": _in_tenths(row),
+    }
+
+
+def _widen(row: Row) -> Row:
+    return row | {"minutes": _in_tenths(row)}
+
+
+def _in_tenths(row: Row) -> str | None:
+    return None if row["minutes"] is None else f"{row['minutes']:7.1f}"
+
+
+def _with_error(row: Row) -> str | None:
+    return None if row["CV"] is None else f"{row['CV']:.4f} +- {row['error'] or 0.0:.4f}"
+
+
+def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
     from common.day import compare as comparing
     from competitions.cli.closing import describe_gain
 
-    one, other = (registry.find_run(build, NAMES, run) for run in (first, second))
+    one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
     console = wide_console()
     print(f"A = {one}\nB = {other}")
@@ -85,4 +116,4 @@ def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = 
     """Write the report of a run anew, with what was tuned and climbed since."""
     from competitions.cli.report import write_page
 
-    print(write_page(registry.find_run(build, NAMES, run)))
+    print(f"Report: {write_page(registry.find_run(build, NAMES, run)).resolve().as_uri()}")

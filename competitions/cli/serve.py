@@ -14,13 +14,14 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import check_name, find_competition, find_room
-from competitions.cli.options import BUILD, Build, Name, RunName
+from competitions.cli.options import BUILD, Build, FirstRun, Name, SecondRun
 
 if TYPE_CHECKING:
     from common.day.replay import Interval, Replay
     from common.day.serving.benchmark import Export
 
 FIGURES = "serving.json"
+MOST = (1 << 31) - 1  # of a seed, and of requests: what every library takes
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
 # The table's columns, and what they are called in serving.json.
@@ -42,7 +43,7 @@ def serve(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
     raw: Annotated[Path | None, typer.Option(help="The run's raw files, where they have moved.")] = None,
-    requests: Annotated[int, typer.Option(min=1, help="Requests that are timed.")] = 500,
+    requests: Annotated[int, typer.Option(min=1, max=MOST, help="Requests that are timed.")] = 500,
     build: Build = BUILD,
 ) -> None:
     """Export a run's models, answer requests from the export, and print what one costs."""
@@ -123,16 +124,19 @@ def show_figures(
 
 def replay(
     name: Name,
-    first: RunName,
-    second: RunName,
-    requests: Annotated[int | None, typer.Option(min=4, help="At most so many requests; default all.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
+    first: FirstRun = None,
+    second: SecondRun = None,
+    requests: Annotated[
+        int | None, typer.Option(min=4, max=MOST, help="At most so many requests; default all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
     build: Build = BUILD,
 ) -> None:
     """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
     from common.day.replay import replay as replay_runs
 
-    folders = [find_run(build, name, run)[0] for run in (first, second)]
+    pair = registry.find_pair(build, [check_name(name)], first, second)
+    folders = [find_run(build, name, str(folder))[0] for folder in pair]
     show_replay(folders, replay_runs(folders[0], folders[1], requests, seed))
 
 

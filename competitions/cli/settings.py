@@ -45,4 +45,4 @@ def load_settings(
     tuned = is_simulated(raw) or not holds_nothing_for(competition.tuned, digest_files(files, cache))
     if not tuned:
         say(f"  tuned.toml was found on other files: left aside; `make tune-{competition.name}` searches on these")
-    return competition.load_config(overrides, tuned), tuned
+    return competition.load_config(overrides, tuned), tuned and competition.tuned.is_file()

@@ -1,6 +1,5 @@
 """The verb ``tune``: Optuna studies over a competition's search spaces, on cached features and the time split."""
 
-import time
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -27,7 +26,9 @@ class TuneOptions:
             " where there is a time.",
         ),
     ] = None
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="No study takes longer; the first trial ends.")] = None
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="The whole command takes no longer, features and judging included.")
+    ] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
     storage: Annotated[
         str | None, typer.Option(envvar=STORAGE, help="Database URL; default: a journal file below build/.")
@@ -43,10 +44,6 @@ class TuneOptions:
     def most_trials(self) -> int:
         """The finished trials at which a study ends."""
         return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
-
-    def find_deadline(self) -> float | None:
-        """When a study that begins now ends."""
-        return None if self.minutes is None else time.monotonic() + 60 * self.minutes
 
 
 @takes(TuneOptions)

@@ -1,13 +1,13 @@
 """The settings of the flight pipeline. ``config.toml`` gives every value; this says what each one is."""
 
+import importlib
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
-from common.engine.decisions import AUTO
+from common.engine.config import Count, NotNegativeInt, Positive, Seed
+from common.engine.decisions import refuse_choice, refuse_unknown
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MODELS = ("lightgbm_softmax", "catboost_softmax")
@@ -26,7 +26,7 @@ class SplitSettings(Settings, frozen=True):
 
     validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
-    stretch_days: Annotated[float, msgspec.Meta(gt=0)]
+    stretch_days: Positive
 
 
 class BaselineSettings(Settings, frozen=True):
@@ -48,8 +48,8 @@ class SampleSettings(Settings, frozen=True):
 class RankSettings(Settings, frozen=True):
     """``models``: what is fitted and blended; ``patience`` 0: no early stop; ``seeds``: fits of each, averaged.
 
-    ``blocks``: of features, or auto alone. Each model's parameters follow under its name, in its library's words; auto
-    is decided by the size of the log.
+    ``blocks``: of features, or auto alone; +a and -b: those of auto with a and without b. Each model's parameters
+    follow under its name, in its library's words; auto is decided by the size of the log.
     """
 
     models: tuple[str, ...]
@@ -57,7 +57,7 @@ class RankSettings(Settings, frozen=True):
     seeds: Count | Literal["auto"]
     sample: SampleSettings
     rounds: Count
-    patience: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"]
+    patience: NotNegativeInt | Literal["auto"]
     lightgbm_softmax: dict[str, Any]
     catboost_softmax: dict[str, Any]
 
@@ -71,7 +71,7 @@ class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings
@@ -79,20 +79,10 @@ class FlightConfig(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse names of no model or block."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
-        if self.rank.blocks != (AUTO,):
-            refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
+        refuse_choice("rank.blocks", self.rank.blocks, (*BLOCKS, *list_extra_blocks()))
 
 
-def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """A ValueError where a name is not among the known, stands twice, or all are missing.
-
-    The config loader turns it into a sentence for the user.
-    """
-    choose = f"choose among {', '.join(known)}"
-    if not names:
-        raise ValueError(f"{where} is empty; {choose}")
-    for index, name in enumerate(names):
-        if name not in known:
-            raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:index]:
-            raise ValueError(f"{where}: {name} stands there twice")
+def list_extra_blocks() -> tuple[str, ...]:
+    """The names of your own blocks of features."""
+    # By string: a step that is given some of these settings does not depend on the code of the blocks.
+    return tuple(importlib.import_module("competitions.flight.features.build").EXTRA_BLOCKS)

@@ -5,14 +5,14 @@ config.toml, or ``--set``, gives in place of ``auto`` stays as it is given.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision, choose_names
 from common.engine.errors import UserError
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import FlightConfig, list_extra_blocks
 from competitions.flight.metrics import LARGE
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
@@ -123,10 +123,22 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
 
 
 def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Features, ...], str]:
-    """The sets of features that come into question, and why these."""
-    blocks = config.rank.blocks
-    if blocks != (AUTO,):
-        return (Features("as set", blocks, MARGIN if "taste" in blocks and survey.has_memory else None),), "set"
+    """The sets of features that come into question, your own blocks in each, and why these."""
+    asked, extra = config.rank.blocks, list_extra_blocks()
+    if choose_names(asked, ()) == asked:  # neither auto nor a change of it
+        return (Features("as set", asked, MARGIN if "taste" in asked and survey.has_memory else None),), "set"
+    offered, why = offer_features(survey)
+    sets: dict[tuple[str, ...], Features] = {}  # what is left of two sets may be the same
+    for each in offered:
+        blocks = choose_names(asked, (*each.blocks, *extra))
+        sets.setdefault(
+            blocks, replace(each, blocks=blocks, base_margin=each.base_margin if "taste" in blocks else None)
+        )
+    return tuple(sets.values()), why
+
+
+def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
+    """The sets that validation is to choose from on such a log."""
     if survey.has_memory:
         past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
         return offer_tariffs((past,), survey, "people come back")

@@ -10,6 +10,7 @@ from common.io.submission import (
     NAME_IT,
     Checked,
     Violation,
+    are_whole,
     find_rows,
     read_back,
     read_truth,
@@ -17,6 +18,7 @@ from common.io.submission import (
     write_csv,
     write_parquet,
 )
+from common.io.tables import read_parquet
 from common.learning import metrics
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
@@ -28,7 +30,7 @@ SHOWN = 3
 
 FORMAT = "a parquet file, or CSV in UTF-8 without a byte-order mark"
 NAMES = f"the columns {','.join(COLUMNS)}, in this order"
-INTEGERS = "Id and selected are whole numbers: no blank, no NaN, no decimal point"
+INTEGERS = "Id and selected are whole numbers: no blank, no NaN, no decimal point, no leading + or 0"
 AS_MANY = "as many rows as test.parquet"
 SAME_ORDER = "the rows of test.parquet (Id and ranker_id), in its order"
 PERMUTATION = "the ranks of a session of N options are 1 .. N, each once"
@@ -59,15 +61,14 @@ def _read_submission(path: Path) -> pl.DataFrame:
     if path.suffix != ".csv":
         raise UserError(f"{path} is neither .parquet nor .csv by its name; a submission is '{FORMAT}'")
     text = read_back(path, COLUMNS)
-    integers = [pl.col(name).str.contains(r"^[+-]?[0-9]{1,18}$") for name in ("Id", "selected")]
-    refuse(path, find_rows(text, INTEGERS, ~pl.all_horizontal(integers)))
+    refuse(path, find_rows(text, INTEGERS, ~are_whole("Id", "selected")))
     return text.with_columns(pl.col("Id", "selected").cast(pl.Int64))
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
     refuse_folder(path, NAME_IT)
     try:
-        frame = pl.read_parquet(path)
+        frame = read_parquet(path)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as parquet ({describe_failure(error)}); {NAME_IT}") from error
     if tuple(frame.columns) != COLUMNS:
@@ -77,11 +78,12 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     types = {name: str(dtype) for name, dtype in frame.schema.items()}
     if not (frame.schema["Id"].is_integer() and frame.schema["selected"].is_integer()):
         raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {types}")
-    if frame.schema["ranker_id"] != pl.String:
-        raise UserError(f"{path}: '{SAME_ORDER}' is broken: ranker_id is {types['ranker_id']}, not String")
+    if not isinstance(frame.schema["ranker_id"], pl.String | pl.Categorical | pl.Enum):  # pandas writes either
+        raise UserError(f"{path}: '{SAME_ORDER}' is broken: ranker_id is {types['ranker_id']}, not text")
     frame = frame.with_row_index("row")
-    refuse(path, find_rows(frame, INTEGERS, pl.any_horizontal(pl.col("Id", "selected").is_null())))
-    return frame.with_columns(pl.col("Id", "selected").cast(pl.Int64))
+    numbers = pl.col("Id", "selected").cast(pl.Int64, strict=False)  # null beyond 2^63 - 1
+    refuse(path, find_rows(frame, INTEGERS, pl.any_horizontal(numbers.is_null())))
+    return frame.with_columns(numbers, pl.col("ranker_id").cast(pl.String))
 
 
 def _check_rows(path: Path, submission: pl.DataFrame, files: RawFiles) -> None:

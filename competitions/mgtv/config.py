@@ -1,17 +1,18 @@
 """The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
 
+import importlib
 import itertools
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
-from common.engine.decisions import AUTO
+from common.engine.config import Count, NotNegative, Positive, Seed
+from common.engine.decisions import choose_names, refuse_choice
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
+WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
+COMPLETION_BLOCKS = ("video", "device", "pair", "profile", "comment")
 MODELS = ("lightgbm_softmax",)  # of the choice; what was mixed in never raised the score, see LOG.md
 
 
@@ -32,6 +33,12 @@ class HostSettings(Settings, frozen=True):
     shown: str
     none_values: tuple[str, ...]
     several_plays: Literal["first", "sum", "max"]
+
+    def __post_init__(self) -> None:
+        """Refuse braces around anything but board."""
+        for key, path in {"host.asked": self.asked, "host.shown": self.shown}.items():
+            if re.search("[{}]", path.replace("{board}", "")):
+                raise ValueError(f"{key} is {path[:80]!r}; of braces it takes {{board}} alone")
 
 
 class TruthSettings(Settings, frozen=True):
@@ -58,7 +65,8 @@ class SplitSettings(Settings, frozen=True):
 
 
 class FeatureSettings(Settings, frozen=True):
-    """``blocks``: "auto" are all that the files have data for. ``half_lives`` in days, of the decayed counts, the
+    """``blocks``: "auto" are all that the files have data for and those of your own (features/build.py); ["+a", "-b"]
+    these with a and without b. ``half_lives`` in days, of the decayed counts, the
     longest last. ``categories``: profile columns that are names, not amounts.
     """
 
@@ -68,18 +76,18 @@ class FeatureSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse names that are no block, and half-lives out of order."""
-        if self.blocks != AUTO:
-            refuse_wrong("features.blocks", tuple(self.blocks), BLOCKS)
+        refuse_choice("features.blocks", self.blocks, list_blocks())
         if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
             raise ValueError("features.half_lives must ascend: the longest stands last")
 
 
 class WatchSettings(Settings, frozen=True):
-    """The model of the choice, on the features of ``blocks``. ``negatives``: of each training list, at most so many
-    videos besides the answer; ``rounds`` at most, ended by ``patience``; ``lightgbm_softmax``: LightGBM's parameters.
+    """The model of the choice, on the features of ``blocks``, "auto": WATCH_BLOCKS and your own. ``negatives``: of each
+    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``;
+    ``lightgbm_softmax``: LightGBM's parameters.
     """
 
-    blocks: tuple[str, ...]
+    blocks: tuple[str, ...] | Literal["auto"]
     negatives: Count
     rounds: Count
     patience: Count
@@ -87,23 +95,23 @@ class WatchSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse names that are no block."""
-        refuse_wrong("watch.blocks", self.blocks, BLOCKS)
+        refuse_choice("watch.blocks", self.blocks, list_blocks())
 
 
 class CompletionSettings(Settings, frozen=True):
-    """``bins`` of the completion rate with about as many plays each, from the features of ``blocks``; ``rounds`` at
-    most, ended by ``patience``; ``parameters`` are LightGBM's.
+    """``bins`` of the completion rate with about as many plays each, from the features of ``blocks``, "auto":
+    COMPLETION_BLOCKS and your own; ``rounds`` at most, ended by ``patience``; ``parameters`` are LightGBM's.
     """
 
-    blocks: tuple[str, ...]
-    bins: Annotated[int, msgspec.Meta(ge=2)]
+    blocks: tuple[str, ...] | Literal["auto"]
+    bins: Annotated[int, msgspec.Meta(ge=2, le=1000)]
     rounds: Count
     patience: Count
     parameters: dict[str, Any]
 
     def __post_init__(self) -> None:
         """Refuse names that are no block."""
-        refuse_wrong("completion.blocks", self.blocks, BLOCKS)
+        refuse_choice("completion.blocks", self.blocks, list_blocks())
 
 
 class DecideSettings(Settings, frozen=True):
@@ -116,7 +124,7 @@ class MgtvConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     host: HostSettings
     truth: TruthSettings
     split: SplitSettings
@@ -127,21 +135,12 @@ class MgtvConfig(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse models on features that are not built."""
-        built = BLOCKS if self.features.blocks == AUTO else tuple(self.features.blocks)
-        refuse_wrong("watch.blocks", self.watch.blocks, built)
-        refuse_wrong("completion.blocks", self.completion.blocks, built)
+        built = choose_names(self.features.blocks, list_blocks())
+        refuse_choice("watch.blocks", self.watch.blocks, built)
+        refuse_choice("completion.blocks", self.completion.blocks, built)
 
 
-def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """A ValueError where a name is not among the known, stands twice, or all are missing.
-
-    The config loader turns it into a sentence for the user.
-    """
-    choose = f"choose among {', '.join(known)}"
-    if not names:
-        raise ValueError(f"{where} is empty; {choose}")
-    for i, name in enumerate(names):
-        if name not in known:
-            raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:i]:
-            raise ValueError(f"{where}: {name} stands there twice")
+def list_blocks() -> tuple[str, ...]:
+    """All blocks of features, those of your own at the end."""
+    # By string: it reads these settings itself, and a step that is given some of them does not depend on its code.
+    return (*BLOCKS, *importlib.import_module("competitions.mgtv.features.build").EXTRA_BLOCKS)

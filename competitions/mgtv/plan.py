@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision, choose_names
 from common.engine.errors import UserError
-from competitions.mgtv.config import BLOCKS, MgtvConfig, SplitSettings
+from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig, SplitSettings, list_blocks
 from competitions.mgtv.io.schema import PLAYS
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
@@ -42,7 +42,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class OpenSettings:
-    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day.
+    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day. ``known``: the
+    blocks that there are.
 
     ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
     """
@@ -50,6 +51,7 @@ class OpenSettings:
     clip: float | str
     train_days: int | str
     blocks: tuple[str, ...] | str
+    known: tuple[str, ...]
     most_lists: int
     steps: tuple[str, ...]
     valid_days: int
@@ -73,7 +75,7 @@ def list_open(config: MgtvConfig) -> OpenSettings:
     parameters, split = getattr(config.watch, BOOSTED), config.split
     steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
     blocks, most = config.features.blocks, split.train_queries
-    return OpenSettings(config.truth.clip, split.train_days, blocks, most, steps, split.valid_days)
+    return OpenSettings(config.truth.clip, split.train_days, blocks, list_blocks(), most, steps, split.valid_days)
 
 
 def choose_settings(
@@ -88,7 +90,7 @@ def choose_settings(
     decisions = [Decision("truth.clip", f"{clip:g}", why)]
     count, why = decide_train_days(days, given.train_days, given.most_lists)
     decisions.append(Decision("split.train_days", str(count), why))
-    blocks, why = decide_blocks(given.blocks, profiles.height > 0, comments.height > 0)
+    blocks, why = decide_blocks(given, profiles.height > 0, comments.height > 0)
     decisions.append(Decision("features.blocks", ", ".join(blocks), why))
     steps, why = decide_steps(days, count, given)
     decisions += [Decision(f"watch.{BOOSTED}.{name}", f"{value:g}", why) for name, value in steps.items()]
@@ -131,22 +133,21 @@ def decide_steps(days: Sequence[pl.DataFrame], train_days: int, given: OpenSetti
     return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} lists to learn from"
 
 
-def decide_blocks(given: tuple[str, ...] | str, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
-    """All blocks that there is anything for."""
-    if not isinstance(given, str):
-        return tuple(given), "set"
+def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
+    """All blocks that there is anything for, or as set."""
     empty = [name for name, there in (("profile", profiles), ("comment", comments)) if not there]
-    why = f"no {' and no '.join(empty)} data among the files" if empty else "there are data for each"
-    return tuple(block for block in BLOCKS if block not in empty), why
+    chosen = choose_names(given.blocks, [block for block in given.known if block not in empty])
+    if not isinstance(given.blocks, str):
+        return chosen, "set"
+    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "there are data for each"
 
 
 def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
     """The config with the choices in place of ``auto``; the models take those of their blocks that there are."""
-    replace, blocks = msgspec.structs.replace, choices.blocks
-    left_to_files = config.features.blocks == AUTO
+    replace, blocks, own = msgspec.structs.replace, choices.blocks, list_blocks()[len(BLOCKS) :]
     watch, completion = (
-        tuple(block for block in settings.blocks if block in blocks or not left_to_files)
-        for settings in (config.watch, config.completion)
+        tuple(block for block in choose_names(settings.blocks, (*usual, *own)) if block in blocks)
+        for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
     )
     boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
     return replace(

@@ -6,7 +6,17 @@ import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.submission import Checked, Violation, find_ids, find_moved, find_rows, read_back, read_truth, refuse
+from common.io.submission import (
+    Checked,
+    Violation,
+    are_whole,
+    find_ids,
+    find_moved,
+    find_rows,
+    read_back,
+    read_truth,
+    refuse,
+)
 from common.learning.conditional_logit import Logit
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
@@ -20,12 +30,14 @@ from competitions.mgtv.split import Slates
 TRUTH_COLUMNS = dict(zip(SUBMISSION_COLUMNS, (pl.String, pl.Int64, pl.Float64), strict=True))
 
 FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
-INTEGERS = "vid is a whole number"
-RATES = "completion_rate is a finite number of 0 or more"
+INTEGERS = "vid is a whole number, without a leading + or 0"
+RATES = "completion_rate is a decimal number from 0 to below a billion"
 ONCE = "one row per device: no did stands twice"
 SAME_ORDER = "the dids that are asked about, all of them, in their order"
 SHOWN = "vid is one of the videos that the did was shown"
 RULES = (FORMAT, INTEGERS, RATES, ONCE, SAME_ORDER, SHOWN)
+# What Python, polars and pandas write of such a number. A sign, a blank or thirty digits may be read as a text.
+RATE = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,20})?([eE]-[0-9]{1,3})?$"
 DECIMALS = 6
 FILE = "result.csv"  # the name in the public baseline; nothing shows that another is refused
 
@@ -81,10 +93,9 @@ def check_submission(path: Path, files: reader.RawFiles) -> Checked:
 def _read_submission(path: Path) -> pl.DataFrame:
     """Read a file as (line, did, vid, completion_rate)."""
     text = read_back(path, SUBMISSION_COLUMNS)
-    refuse(path, find_rows(text, INTEGERS, ~pl.col("vid").str.contains(r"^[+-]?[0-9]{1,18}$")))
-    rate = pl.col("completion_rate").str.strip_chars().cast(pl.Float64, strict=False)
-    refuse(path, find_rows(text, RATES, ~(rate.is_finite() & (rate >= 0)).fill_null(False)))
-    return text.with_columns(pl.col("vid").cast(pl.Int64), completion_rate=rate)
+    refuse(path, find_rows(text, INTEGERS, ~are_whole("vid")))
+    refuse(path, find_rows(text, RATES, ~pl.col("completion_rate").str.contains(RATE)))
+    return text.with_columns(pl.col("vid").cast(pl.Int64), pl.col("completion_rate").cast(pl.Float64))
 
 
 def _find_unshown(submission: pl.DataFrame, shown: pl.DataFrame) -> list[Violation]:

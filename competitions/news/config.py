@@ -1,12 +1,13 @@
 """The settings of the news pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-from typing import Annotated, Any, Literal
+import importlib
+from typing import Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, Positive, Seed
+from common.engine.decisions import refuse_choice
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 MODELS = ("lightgbm_lambdarank", "xgboost")
 BLOCKS = ("query", "item", "pair", "channel")
 CHANNELS = (
@@ -43,10 +44,12 @@ class RecallSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``negatives`` drawn per training query, or auto; parameters of each library under its own names."""
+    """``blocks`` of features, "auto": all and your own (features.py); ["+a", "-b"]: these with a and without b.
+    ``negatives`` drawn per training query, or auto; parameters of each library under its own names.
+    """
 
     models: list[str]
-    blocks: list[str]
+    blocks: list[str] | Literal["auto"]
     negatives: Count | Literal["auto"]
     rounds: Count
     patience: Count
@@ -56,7 +59,7 @@ class RankSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse an unknown model or block."""
         _refuse_unknown("rank.models", self.models, MODELS)
-        _refuse_unknown("rank.blocks", self.blocks, BLOCKS)
+        refuse_choice("rank.blocks", self.blocks, list_blocks())
 
 
 class NewsConfig(Settings, frozen=True):
@@ -64,12 +67,18 @@ class NewsConfig(Settings, frozen=True):
 
     board: str
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     recall: RecallSettings
     rank: RankSettings
 
 
+def list_blocks() -> tuple[str, ...]:
+    """All blocks of features, those of your own at the end."""
+    # By string: a step that is given some of these settings does not depend on the code of the blocks.
+    return (*BLOCKS, *importlib.import_module("competitions.news.features").EXTRA_BLOCKS)
+
+
 def _refuse_unknown(key: str, names: list[str], known: tuple[str, ...]) -> None:
-    if not names or not set(names) <= set(known):
-        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}")
+    if not names or not set(names) <= set(known) or len(set(names)) < len(names):
+        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}, each once")

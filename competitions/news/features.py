@@ -4,7 +4,7 @@
 of the candidates, so that blocks stand side by side without a join.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -38,6 +38,10 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
 COUNTED_ROWS = 50_000  # whose windows are counted at once, all of them while the rows are near the processor
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
 Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
+
+# Blocks of your own, by the name that their features begin with: a function of the fold, the articles and the
+# candidates, one row per candidate in order. What is registered here is on.
+EXTRA_BLOCKS: dict[str, Callable[[Fold, pl.DataFrame, pl.DataFrame], pl.DataFrame]] = {}
 
 
 def to_block(columns: Columns) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.engine.decisions import say_decisions
+from common.engine.decisions import choose_names, say_decisions
 from common.engine.run import Result, Run, collect, collect_named
 from common.io.submission import Checked
 from common.learning.fit_task import Recipe
@@ -21,7 +21,7 @@ from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
 from competitions.news.blending import Blend
-from competitions.news.config import NewsConfig, RecallSettings
+from competitions.news.config import NewsConfig, RecallSettings, list_blocks
 from competitions.news.io import reader
 from competitions.news.plan import Plan, make_plan
 from competitions.news.ranking import Labelled
@@ -172,9 +172,11 @@ def build_candidates(
         "pair": step(features.pair_block, fold, articles, candidates, inputs.content, name=f"{prefix}.pair_block"),
         "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),
     }
-    return FoldCandidates(
-        inputs, channels, candidates, collect_named({name: blocks[name] for name in config.rank.blocks})
-    )
+    chosen = choose_names(config.rank.blocks, list_blocks())
+    for name, describe in features.EXTRA_BLOCKS.items():
+        if name in chosen:
+            blocks[name] = step(describe, fold, articles, candidates, name=f"{prefix}.{name}_block")
+    return FoldCandidates(inputs, channels, candidates, collect_named({name: blocks[name] for name in chosen}))
 
 
 def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:

@@ -13,7 +13,7 @@ from common.engine.progress import track
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
-from common.learning.metrics import reciprocal_ranks
+from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
 from common.learning.split import Fold
 from competitions.news.blending import Blend, search_weights, standardise
 from competitions.news.config import RankSettings
@@ -128,9 +128,9 @@ def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) 
     0.375
     """
     reciprocal = np.pad(reciprocal, (0, len(weights) - len(reciprocal)))
-    total = max(float(weights.sum()), 1e-9)
-    mean = float(reciprocal @ weights) / total
-    return mean, float(np.sqrt((((reciprocal - mean) * weights) ** 2).sum())) / total
+    if not weights.any():
+        return 0.0, 0.0
+    return weighted_mean(reciprocal, weights), weighted_error(reciprocal, weights)
 
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranker], blend: Blend) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
+from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.news import list_metrics
@@ -18,7 +18,7 @@ HEADER = ("user_id", *ARTICLES)
 CUTOFFS = (1, 3, 5)
 TRUTH_COLUMNS = (Column("user_id", "user", pl.Int32), Column("click_article_id", "item", pl.Int32))
 
-INTEGERS = "every field is an article or user id, an integer: no blank, no NaN"
+INTEGERS = "every field is an article or user id, an integer: no blank, no NaN, no leading + or 0"
 ONE_ROW = "one row per user"
 NO_EXTRA = "no user outside the test log"
 NO_MISSING = "every user of the test log has a row"
@@ -123,14 +123,14 @@ def check_submission(path: Path, raw: RawFiles) -> Checked:
 def _read_submission(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows as text, and as integers; what is not an id is refused."""
     text = read_back(path, HEADER)
-    sound = (pl.col(name).str.contains(r"^[0-9]+$") & _as_id(name).is_not_null() for name in HEADER)
-    refuse(path, find_rows(text, INTEGERS, ~pl.all_horizontal(sound).fill_null(False)))
+    sound = are_whole(*HEADER) & pl.all_horizontal(_as_id(name).is_not_null() for name in HEADER)
+    refuse(path, find_rows(text, INTEGERS, ~sound))
     return text, text.select(_as_id(name) for name in HEADER)
 
 
 def _as_id(name: str) -> pl.Expr:
     value = pl.col(name).cast(pl.Int64, strict=False)
-    return pl.when(value <= INT32_MAX).then(value).cast(pl.Int32).alias(name)
+    return pl.when(value.is_between(0, INT32_MAX)).then(value).cast(pl.Int32).alias(name)
 
 
 def score_submission(

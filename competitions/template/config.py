@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegativeInt, Positive, Seed
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
 MODEL = "lightgbm_lambdarank"
 
 
@@ -17,8 +16,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SplitSettings(Settings, frozen=True):
     """``days`` before the end of the log are asked for; they begin at ``cut`` (seconds) where that is not 0."""
 
-    days: Annotated[float, msgspec.Meta(gt=0)]
-    cut: Annotated[int, msgspec.Meta(ge=0)]
+    days: Positive
+    cut: NotNegativeInt
     valid_share: Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
@@ -41,7 +40,7 @@ class TemplateConfig(Settings, frozen=True):
     """All settings of a run."""
 
     seed: Seed
-    keep_gib: float
+    keep_gib: Positive
     split: SplitSettings
     candidates: CandidateSettings
     rank: RankSettings

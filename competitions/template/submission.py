@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.submission import Checked, find_ids, find_rows, read_back, read_truth, refuse, write_csv
+from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, read_truth, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.template.features import count_items
@@ -50,8 +50,8 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
     expected, known = read_users(files.users, events)["user"], events["item"].unique()
     text = read_back(path, HEADER)
     numbers = text.with_columns(pl.col(HEADER).cast(pl.Int32, strict=False))
-    blank = numbers.select(pl.any_horizontal(pl.col(HEADER).is_null())).to_series()
-    refuse(path, find_rows(text, NUMBERS, pl.lit(blank)))
+    large = numbers.select(pl.any_horizontal(pl.col(HEADER).is_null())).to_series()
+    refuse(path, find_rows(text, NUMBERS, ~are_whole(*HEADER) | large))
     users = numbers["user_id"]
     lists = numbers.with_columns(items=pl.concat_list(ITEMS))
     violations = [

@@ -1,15 +1,13 @@
 """The settings of the Tencent pipeline. ``config.toml`` gives every value; this describes each one."""
 
+import importlib
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Seed
+from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, Seed
+from common.engine.decisions import refuse_choice
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 
@@ -56,20 +54,27 @@ class ForecastSettings(Settings, frozen=True):
 
     rounds: Count
     rate: Positive
-    leaves: Annotated[int, msgspec.Meta(ge=2)]
+    leaves: Annotated[int, msgspec.Meta(ge=2, le=100_000)]
     least: Count
 
 
 class FeatureSettings(Settings, frozen=True):
     """Retrieval, and the features of the ranker. ``pool``: at most so many candidates are searched, the most promising
     by forecast. ``history``: the last events seen; retrieval takes the ``search_events`` of them that weigh most.
-    ``blocks`` of features, see ranking/pair_features.py.
+    ``blocks`` of features, "auto": all that are registered in ranking/pair_features.py; ["+a", "-b"]: these with a and
+    without b.
     """
 
     pool: Count
     history: Count
     search_events: Count
-    blocks: tuple[Literal["search", "content", "shares", "follows", "actions", "popularity"], ...]
+    blocks: tuple[str, ...] | Literal["auto"]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no block (``ValueError``)."""
+        # By string: pair_features reads these settings, and what a step is given of them does not depend on its code.
+        known = importlib.import_module("competitions.tencent.ranking.pair_features").BLOCKS
+        refuse_choice("ranker.features.blocks", self.blocks, tuple(known))
 
 
 class FitSettings(Settings, frozen=True):
@@ -95,6 +100,11 @@ class RankerSettings(Settings, frozen=True):
     fit: FitSettings
     forecast: ForecastSettings
 
+    def __post_init__(self) -> None:
+        """Refuse no channel, and one that would vote twice."""
+        if not self.channels or (self.channels != "auto" and len(set(self.channels)) < len(self.channels)):
+            raise ValueError(f"ranker.channels is {list(self.channels)}; name one or more, each once, or auto")
+
 
 class TencentConfig(Settings, frozen=True):
     """All settings. ``network``: what ``method = "network"`` and the ladder change of lab/config.toml."""
@@ -109,8 +119,6 @@ class TencentConfig(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (``ValueError``)."""
-        if not self.ranker.features.blocks:
-            raise ValueError("ranker.features.blocks is empty: the ranker has no feature")
         if self.network:
             # Whatever the method: a name that is mistyped beside the ranker would wait for the day of the switch.
             from competitions.tencent.lab.config import load_network

@@ -20,6 +20,7 @@ from common.io.submission import (
     NAME_IT,
     Checked,
     Violation,
+    are_whole,
     find_ids,
     find_moved,
     read_truth,
@@ -28,6 +29,7 @@ from common.io.submission import (
     write_csv,
 )
 from common.io.submission import read_back as read_csv_back
+from common.io.tables import read_csv
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.io.schema import TOP
@@ -125,11 +127,12 @@ def read_back(path: Path) -> Answers:
 
 def _read_csv(path: Path) -> Answers:
     text = read_csv_back(path, COLUMNS)
-    ads = text.select(pl.col(COLUMNS[1:]).cast(pl.Int64, strict=False))
-    broken = text.filter(ads.select(pl.any_horizontal(pl.all().is_null())).to_series())
+    broken = text.filter(~are_whole(*COLUMNS[1:]))
     if broken.height:
-        raise UserError(f"{path}, line {broken['line'][0]}: an ad is no whole number; {FORMAT}")
-    return Answers(text["user"].to_list(), ads.to_numpy().astype(np.int64))
+        raise UserError(
+            f"{path}, line {broken['line'][0]}: an ad is no whole number without a leading + or 0; {FORMAT}"
+        )
+    return Answers(text["user"].to_list(), text.select(pl.col(COLUMNS[1:]).cast(pl.Int64)).to_numpy())
 
 
 def _read_json(path: Path) -> Answers:
@@ -220,7 +223,7 @@ def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
     """One row per user of a truth file: user, creative_id, weight; 1 where the truth says no action."""
     columns: dict[str, type[pl.DataType]] = {"user": pl.String, "creative_id": pl.Int64}
     answers = read_truth(truth, columns, "user")
-    if "action" not in pl.read_csv(truth, n_rows=0, infer_schema=False).columns:
+    if "action" not in read_csv(truth, n_rows=0, infer_schema=False).columns:
         return answers.with_columns(weight=pl.lit(1.0))
     action = read_truth(truth, {"user": pl.String, "action": pl.Int64}, "user")["action"]
     wrong = ~action.is_in(list(range(len(weights))))

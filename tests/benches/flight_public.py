@@ -59,9 +59,7 @@ def main() -> None:
 
 def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -> list[dict[str, Any]]:
     """A row a model: its hit rate on the test's ``booked`` file rows, with its error, and that of its notebook."""
-    unseen = _see_nothing(train.sessions)
-    known = build_training_data(train, Split("all", (), unseen), Histories(NOTHING, ()), PUBLIC, SAMPLE, 0).final
-    served = _build_test(test)
+    known, served = build_train(train), build_test(test)
     itineraries = add_attributes(test.options)["itinerary"]
     is_booked = test.options["row"].is_in(booked.implode())
     lines = []
@@ -94,7 +92,13 @@ def _see_nothing(sessions: pl.DataFrame) -> Snapshots:
     return Snapshots(assigned, assigned.select("snapshot", "session").clear())
 
 
-def _build_test(test: Searches) -> RankingDataset:
+def build_train(train: Searches) -> RankingDataset:
+    """The rows to learn from: every train session, with what the public notebooks learn from."""
+    unseen = _see_nothing(train.sessions)
+    return build_training_data(train, Split("all", (), unseen), Histories(NOTHING, ()), PUBLIC, SAMPLE, 0).final
+
+
+def build_test(test: Searches) -> RankingDataset:
     """The test's rows; slice by slice into one matrix."""
     assigned, names, start = _see_nothing(test.sessions).assigned, tuple[str, ...](), 0
     matrix: Matrix = np.empty((0, 0), np.float32)

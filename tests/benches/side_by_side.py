@@ -1,7 +1,7 @@
 """Run several ways of doing one thing, each in a process of its own, and print seconds and peak memory side by side.
 
 A bench is a module with ``WAYS``: name -> function of (folder of prepared inputs) that returns how to run: a callable
-of no argument, which alone is timed, and whose result (a frame, a number) goes to ``report`` for a check or a rate.
+of no argument, which alone is timed, and whose result (a frame, a number) goes to ``describe`` for a check or a rate.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import psutil
 
 Ready = Callable[[], Any]
 Way = Callable[[Path], Ready]
+Row = dict[str, Any]
 MIB = 2**20
 
 
@@ -29,11 +30,16 @@ def main(
     about: str,
     ways: Mapping[str, Way],
     prepare: Callable[[Path, float], str],
-    describe: Callable[[Any, float], dict[str, Any]],
+    describe: Callable[[Any, float], Row],
+    scale: float = 1.0,
+    compare: Callable[[list[Row]], None] | None = None,
 ) -> None:
-    """The command line of a bench: ``--scale``; ``--way`` and ``--folder`` are for the processes that it starts."""
+    """The command line of a bench: ``--scale``; ``--way`` and ``--folder`` are for the processes that it starts.
+
+    ``compare`` adds columns to the measured rows; without it, ``compare_last``.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
-    parser.add_argument("--scale", type=float, default=1.0, help="size; 1.0 is the host's")
+    parser.add_argument("--scale", type=float, default=scale, help="size; 1.0 is the host's")
     parser.add_argument("--way", choices=list(ways), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -44,18 +50,24 @@ def main(
         load = os.getloadavg()[0]
         print(f"\n{about}\n{prepare(Path(name), options.scale)}")
         print_machine(load)
-        show([{"way": way, **start(module, way, Path(name))} for way in ways])
+        rows = [{"way": way, **start(module, way, Path(name))} for way in ways]
+        (compare or compare_last)(rows)
+        show(rows)
 
 
-def measure(way: Way, folder: Path, describe: Callable[[Any, float], dict[str, Any]]) -> dict[str, Any]:
-    """Time one way in this process. ``above``: the peak over what the process held when its inputs were loaded."""
+def measure(way: Way, folder: Path, describe: Callable[[Any, float], Row]) -> Row:
+    """Time one way in this process. ``processor``: seconds of all its threads, which other programs do not stretch.
+
+    ``above``: the peak over what the process held when its inputs were loaded.
+    """
     ready = way(folder)
     held = psutil.Process().memory_info().rss / MIB
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     result = ready()
-    seconds = time.perf_counter() - begun
+    seconds, processor = time.perf_counter() - begun, time.process_time() - used
     peak = peak_mib()
-    return {"seconds": seconds, "peak MiB": peak, "above MiB": max(peak - held, 0.0), **describe(result, seconds)}
+    memory = {"peak MiB": peak, "above MiB": max(peak - held, 0.0)}
+    return {"seconds": seconds, "processor": processor, **memory, **describe(result, seconds)}
 
 
 def peak_mib() -> float:
@@ -67,11 +79,11 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
 
 
-def start(module: str, way: str, folder: Path) -> dict[str, Any]:
+def start(module: str, way: str, folder: Path) -> Row:
     """Run one way in a fresh process."""
     command = [sys.executable, "-m", module, "--way", way, "--folder", str(folder)]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    measured: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    measured: Row = json.loads(ended.stdout.splitlines()[-1])
     return measured
 
 
@@ -84,11 +96,15 @@ def print_machine(load: float) -> None:
     print(f"load {load:.1f} before\n")
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table; ``times`` is seconds over those of the last way, each by its ``units`` of work."""
+def compare_last(rows: list[Row]) -> None:
+    """Add ``times``: seconds over those of the last way, each by its ``units`` of work."""
     costs = [row["seconds"] / row.pop("units", 1) for row in rows]
     for row, cost in zip(rows, costs, strict=True):
         row["times"] = cost / costs[-1]
+
+
+def show(rows: list[Row]) -> None:
+    """Print the rows as a table."""
     names = list(rows[0])
     table = [names, *([_text(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(names))]
@@ -106,4 +122,6 @@ def _pair(line: list[str], widths: list[int]) -> list[tuple[int, tuple[str, int]
 
 
 def _text(value: Any) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"

@@ -151,7 +151,7 @@ MGTV = Contract(
         "watch.rounds=many": ("watch.rounds", "'many'", "int"),
         'watch.models=["logit"]': ("watch.models",),
         "truth.rule=first": ("truth.rule", "first"),
-        'features.blocks=["video", "device"]': ("watch.blocks", "pair"),
+        'features.blocks=["video", "nope"]': ("features.blocks", "nope"),
         "completion.bins=1": ("completion.bins",),
     },
     futures={"replaced": replace_future, "added": add_future},

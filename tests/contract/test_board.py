@@ -44,7 +44,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     code, out, err = call("lb", run, marks[-1].score + 1e-4, "--build", tmp_path)
     assert code == 0, err
     assert f"({marks[-1].name})" in out
-    code, out, err = call("runs", contract.name, "--build", tmp_path)
+    code, out, err = call("runs", contract.name, "--wide", "--build", tmp_path)
     assert code == 0, err
     assert " rank " in out
     page = (tmp_path / run / "report.html").read_text()
@@ -72,7 +72,7 @@ def test_no_other_score_does(
     page = (tmp_path / run / "report.html").read_text()
     assert "Where would that rank?" not in page
     assert "the host&#39;s files" not in page
-    assert " rank " not in call("runs", contract.name, "--build", tmp_path)[1]
+    assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
     record = finished.record
     changed = record | {"data": record["data"] | data}
     show_end(Closing(changed, finished.folder, contract.competition.queries))

@@ -1,9 +1,15 @@
 """What compare says of two runs: who won, query by query, by slices in their natural order, on truth and validation."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from common.day.compare import compare
+from common.engine.run import Run
 from common.io.natural_order import natural_key
+from common.learning.metrics import weighted_mean
 from competitions import find_room
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
@@ -49,3 +55,35 @@ def test_compare_counts_every_query_once_in_every_slice(
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
     assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
     assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]
+
+
+def test_every_verb_prints_the_same_score_of_the_same_run(
+    contract: Contract, finished: Finished, changed: tuple[Finished, str], call: Call
+) -> None:
+    run, after = (f"{contract.name}/{each.folder.name}" for each in (finished, changed[0]))
+    score, other = (f"{each.record['cv']['score']:.4f}" for each in (finished, changed[0]))
+    printed = {}
+    for line in (["compare", run, after], ["replay", contract.name, run, after], ["runs", contract.name]):
+        code, printed[line[0]], err = call(*line, "--build", finished.build)
+        assert code == 0, err
+    assert re.search(rf"^ *CV +{score} +\S+ +{other} ", printed["compare"], re.MULTILINE)
+    assert f" requests: A {score}, B {other}\n" in printed["replay"]
+    assert re.search(rf"{run} .*{score}", printed["runs"])
+    assert f"CV: {finished.record['metric']} {other} +- " in changed[1]
+
+
+@pytest.mark.each_nightly
+def test_a_study_judges_todays_settings_by_the_score_of_a_run(
+    contract: Contract, finished: Finished, tmp_path: Path
+) -> None:
+    """Where it goes by the run's metric, of the model that the run ranks by."""
+    space = find_room(contract.name, "day.tune")
+    config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
+    files = contract.competition.locate(finished.raw, config)
+    work = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
+    tasks = [space.make_task(name, files, config, work) for name in space.list_tasks(config)]
+    scores = {row["model"]: row["score"] for row in finished.record["ranking"]}
+    for task in [one for one in tasks if one.metric == finished.record["metric"]]:
+        judged = task.judge(task.current)
+        weights = np.ones(len(judged)) if task.weights is None else task.weights
+        assert weighted_mean(judged, weights) == pytest.approx(scores.get(task.name, finished.record["cv"]["score"]))

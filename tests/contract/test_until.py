@@ -67,3 +67,19 @@ def test_there_is_no_other_stage_to_stop_after(contract: Contract, finished: Fin
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "'noon'" in err
     assert "--until cv" in err
+
+
+@pytest.mark.each_nightly
+def test_fits_by_further_seeds_are_recorded_beside_the_score(
+    contract: Contract, finished: Finished, call: Call
+) -> None:
+    line = [*words(contract, finished.raw, finished.build, *contract.quick), "--until", "cv"]
+    code, out, err = call(*line, "--seeds", 2)
+    assert code == 0, err
+    last = max((finished.build / contract.name).glob("*/run.json"))
+    record = json.loads(last.read_text())
+    assert len(record["fits"]) == 2
+    assert record["fits"][0] == record["cv"]["score"]
+    assert f"Fits by 2 seeds: {record['metric']} " in out
+    assert call(*line)[0] == 0  # it adds nothing, and the fits stay
+    assert max((finished.build / contract.name).glob("*/run.json")) == last

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,32 +15,45 @@ SOURCE = ("common", "competitions")
 ONLY = (MGTV,)
 
 
-def read_example() -> tuple[str, str]:
-    """The diff and the settings of the section "Add a feature"."""
+def read_example() -> str:
+    """The diff of the section "Add a feature"."""
     section = (ROOT / "README.md").read_text().partition("\n## Add a feature\n")[2].partition("\n## ")[0]
     (diff,) = re.findall(r"```diff\n(.*?)```", section, re.DOTALL)
-    (settings,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
-    return diff, settings
+    assert isinstance(diff, str)
+    return diff
+
+
+def apply_example(root: Path) -> None:
+    """The source with the example, by ``git apply``."""
+    for name in SOURCE:
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    words = ["git", "apply", "--verbose", "-"]
+    applied = subprocess.run(words, cwd=root, input=read_example(), text=True, capture_output=True, check=False)
+    assert applied.returncode == 0, applied.stderr
 
 
 def test_it_takes_under_ten_lines() -> None:
-    added = [line for line in read_example()[0].splitlines() if line.startswith("+") and not line.startswith("+++")]
+    lines = read_example().splitlines()
+    added = [line for line in lines if line.startswith("+") and not line.startswith("+++")]
     assert 0 < len(added) < 10
+    assert not [line for line in lines if line.startswith("-") and not line.startswith("---")]
+
+
+def test_one_registration_and_one_module_switch_it_on(tmp_path: Path) -> None:
+    apply_example(tmp_path)
+    changed = {line[6:] for line in read_example().splitlines() if line.startswith("+++ b/")}
+    assert changed == {"competitions/mgtv/features/build.py", "competitions/mgtv/features/length.py"}
+    script = "from competitions.mgtv.config import list_blocks; print(list_blocks()[-1])"
+    shown = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, text=True, capture_output=True, check=True)
+    assert shown.stdout == "length\n"
 
 
 @pytest.mark.nightly
 def test_a_new_block_is_built_and_compare_reads_its_difference(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
-    diff, settings = read_example()
-    for name in SOURCE:
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    applied = subprocess.run(
-        ["git", "apply", "--unidiff-zero", "-"], cwd=tmp_path, input=diff, text=True, capture_output=True, check=False
-    )
-    assert applied.returncode == 0, applied.stderr
-    (tmp_path / "length.toml").write_text(settings)
-    after = run(contract, finished.raw, finished.build, f"@{tmp_path / 'length.toml'}", root=tmp_path)
+    apply_example(tmp_path)
+    after = run(contract, finished.raw, finished.build, root=tmp_path)
     assert "length_ratio" in after.record["features"]
     assert "length_ratio" not in finished.record["features"]
     kept = {name.rpartition(".")[2] for name in after.kept()}  # only what the change reaches is computed again

@@ -17,6 +17,7 @@ from common.day.hosts import MARKER as MARKER
 from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import read_csv
 
 TRUTH = "truth.csv"
 
@@ -88,11 +89,11 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes |
     if b"\x00" in source[:4096]:
         raise UserError(f"{path} is no text but a binary or compressed file; unpack it first")
     try:
-        names = pl.read_csv(source.split(b"\n", 1)[0], has_header=False, infer_schema=False).row(0) if source else ()
+        names = read_csv(source.split(b"\n", 1)[0], has_header=False, infer_schema=False).row(0) if source else ()
         missing = [field.name for field in fields if field.name not in names]
         if missing:
             raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
-        text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
+        text = read_csv(source, columns=[field.name for field in fields], infer_schema=False)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
     text = text.with_row_index("line", offset=2)

@@ -24,16 +24,16 @@ Writer: TypeAlias = Callable[[Path, float, int], object]
 class HostFiles:
     """The folder of a host's files, the pattern that they fit, their name in a sentence, and their simulator.
 
-    ``write`` (folder, scale, seed) simulates them; ``scale`` is its default. ``laws``: writers by the name of the law
-    by which people behave, the default first; none where there is one alone. ``law``: the chosen one, "" if none.
-    ``need``: the memory of a run, None where nobody measured it.
+    ``write`` (folder, scale, seed) simulates them, None: nobody wrote that; ``scale`` is its default. ``laws``: writers
+    by the name of the law by which people behave, the default first; none where there is one alone. ``law``: the chosen
+    one, "" if none. ``need``: the memory of a run, None where nobody measured it.
     """
 
     folder: Path
     pattern: str
     files: str
-    scale: float
-    write: Writer
+    scale: float = 1.0
+    write: Writer | None = None
     laws: Mapping[str, Writer] = field(default_factory=dict)
     law: str = ""
     need: MemoryNeed | None = None
@@ -77,10 +77,11 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
             raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
         if host.law:
             raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
-        return folder
+        return require_folder(folder)
     if scale is None and not host.law and has_files(host):
         return host.folder
     size = host.scale if scale is None else scale
+    write = require_simulator(host)
     simulated = host.simulated_folder(build, size, seed)
     law = f", law {host.law}" if host.law else ""
     say(
@@ -88,8 +89,25 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         f"{host.folder}, see data/README.md."
     )
     if not (simulated / REPORT).exists():
-        host.write(simulated, size, seed)
+        write(simulated, size, seed)
     return simulated
+
+
+def require_simulator(host: HostFiles) -> Writer:
+    """What simulates the host's files. ``UserError`` where nothing does."""
+    if host.write is None:
+        raise UserError(
+            f"Nothing simulates these data: put {host.files} into {host.folder}, or name them with RAW=DIR."
+        )
+    return host.write
+
+
+def require_folder(folder: Path) -> Path:
+    """The folder that a person named. ``UserError`` where there is none."""
+    if not folder.is_dir():
+        kind = "is a file" if folder.exists() else "does not exist"
+        raise UserError(f"RAW {folder} {kind}: name the folder that holds the host's files.")
+    return folder
 
 
 def simulated_folder(build: Path, scale: float, seed: int) -> Path:

@@ -11,8 +11,10 @@ from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
+FAR = 0.1  # of a known size: published ones are rounded
 Listed = Mapping[str, tuple[int, str | None]]  # by path: bytes and digest as the host listed them
 
 
@@ -42,6 +44,29 @@ def check_files(
 
     layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
     return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
+
+
+def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
+    """The first file that is ``FAR`` from what is known of the host's; "" where none is, None where nothing is known.
+
+    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read.
+    """
+    layout = next((one for one in layouts if any(_list(folder, sign) for sign in one.signs)), layouts[0])
+    compared = False
+    for spec in layout.files:
+        for unit, known, there in _measure(spec, _list(folder, spec.path)):
+            compared = True
+            if abs(there - known) > FAR * known:
+                return f"{spec.path} has {round(there, 1):,} {unit}, the host's {known:,}"
+    return "" if compared else None
+
+
+def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float]]:
+    """(unit, what is known, what is there) of some files."""
+    if paths and spec.rows is not None and spec.path.endswith(".parquet"):
+        yield "rows", spec.rows, sum(map(count_rows, paths))
+    if paths and spec.megabytes is not None:
+        yield "MB", spec.megabytes, sum(path.stat().st_size for path in paths) / 1e6
 
 
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
@@ -131,8 +156,8 @@ def _is_about(size: int, megabytes: float) -> bool:
 
 def _scan(path: Path) -> pl.LazyFrame:
     if path.suffix == ".parquet":
-        return pl.scan_parquet(path, glob=False)
-    return pl.scan_csv(path, glob=False, infer_schema=False, raise_if_empty=False)
+        return scan_parquet(path)
+    return scan_csv(path, infer_schema=False, raise_if_empty=False)
 
 
 def count_rows(path: Path) -> int:

@@ -7,11 +7,17 @@ from typing import Any
 
 import polars as pl
 
+from common.day.look.differences import DIFFERS, measure_distance
+from common.day.look.distributions import CLIPPED, Histogram, Shares, histogram, share_values
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
+from common.io.tables import scan_csv, scan_parquet
 
 Row = dict[str, Any]
-SAMPLE_ROWS = 200_000  # of which different values and ranges are given; missing values are counted in all rows
+SAMPLE_ROWS = 200_000  # of which different values, ranges and pictures are made; missing values are counted in all
+MOST_LABELS = 1_000  # different texts of a column whose most frequent ones are drawn
+SKEWED = 10.0  # times the median, beyond which the highest values ask for an axis of powers of ten
+ROW = "__row__"
 
 
 @dataclass(frozen=True)
@@ -42,34 +48,63 @@ def count_files(tables: Sequence[RawTable]) -> list[Row]:
 
 
 def describe_columns(table: RawTable) -> list[Row]:
-    """One row per column, in the order of the first side: kind, and by side missing share, different values, range."""
+    """One row per column, in the order of the first side: kind, and by side missing share, different values, range.
+
+    ``picture``: how its values are distributed; ``drift``: how far the first two sides differ in it, None where that is
+    little, or chance.
+    """
     described = {side: _describe_side(paths) for side, paths in table.sides.items()}
     names = dict.fromkeys(name for columns in described.values() for name in columns)
     rows = []
     for name in names:
-        row: Row = {"column": name}
-        for key in ("kind", "missing", "different", "from", "median", "to"):
-            for side, columns in described.items():
-                value = columns.get(name, {}).get(key)
-                if key == "kind":
-                    row.setdefault("kind", value)
-                else:
-                    row[f"{key}, {side}" if len(described) > 1 else key] = value
-        rows.append(row)
+        of = {side: columns[name] for side, columns in described.items() if name in columns}
+        row: Row = {"column": name, "kind": next(iter(of.values()))["kind"]}
+        for key in ("missing", "different", "from", "median", "to"):
+            for side in described:
+                row[f"{key}, {side}" if len(described) > 1 else key] = of.get(side, {}).get(key)
+        picture = draw_column(name, {side: column["values"] for side, column in of.items()})
+        rows.append(row | {"picture": picture, "drift": _measure_drift(list(of.values()), picture)})
     filled = {key for row in rows for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
 
 
+def draw_column(name: str, sides: Mapping[str, pl.Series]) -> Histogram | Shares | None:
+    """The known values of a column: numbers and times as a histogram, on an axis of powers of ten where a few are far
+    above the rest; others by their most frequent values, unless nearly each is another.
+    """
+    known = {side: values for side, values in sides.items() if len(values)}
+    kinds = {values.dtype.is_numeric() or values.dtype.is_temporal() for values in known.values()}
+    if kinds == {True}:
+        numbers = {side: values.to_physical().cast(pl.Float64) for side, values in known.items()}
+        middle, low, high = (
+            max(float(of.quantile(share) or 0.0) for of in numbers.values()) for share in (0.5, CLIPPED, 1 - CLIPPED)
+        )
+        logarithmic = low > 0 and high > SKEWED * middle
+        return histogram(name, "", numbers, logarithmic=logarithmic)
+    if kinds != {False} or any(values.dtype.is_nested() for values in known.values()):
+        return None
+    texts = {side: values.cast(pl.String) for side, values in known.items()}
+    return share_values(name, texts) if max(of.n_unique() for of in texts.values()) <= MOST_LABELS else None
+
+
+def _measure_drift(sides: Sequence[Row], picture: Histogram | Shares | None) -> float | None:
+    missing = [side["missing"] or 0.0 for side in sides]
+    gap = abs(missing[1] - missing[0]) if len(missing) > 1 else 0.0
+    return max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0) or None
+
+
 def _describe_side(paths: Sequence[Path]) -> dict[str, Row]:
-    """By column: its kind, the share of missing values, different values and range in the first rows."""
+    """By column: its kind, the share of missing values, different values and range, and the known ``values`` themselves
+    of rows that are taken evenly: files are sorted by users or times.
+    """
     frame = scan(paths)
     schema = frame.collect_schema()
-    missing = collect(frame.select(_is_missing(name, dtype).mean().alias(name) for name, dtype in schema.items()))
-    sample = collect(frame.head(SAMPLE_ROWS))
-    return {
-        name: {"kind": "", "missing": missing[name][0] if sample.height else None} | _describe_values(sample[name])
-        for name in schema
-    }
+    missing = [_is_missing(name, dtype).mean().alias(name) for name, dtype in schema.items()]
+    whole = collect(frame.select(pl.len().alias(ROW), *missing))
+    rows = whole[ROW][0]
+    every = -(-rows // SAMPLE_ROWS)
+    sample = collect(frame.with_row_index(ROW).filter(pl.col(ROW) % every == 0) if every > 1 else frame)
+    return {name: {"missing": whole[name][0] if rows else None} | _describe_values(sample[name]) for name in schema}
 
 
 def _is_missing(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -84,10 +119,10 @@ def _describe_values(values: pl.Series) -> Row:
         numbers = known.cast(pl.Float64, strict=False)
         known = numbers if len(known) and not numbers.null_count() else known
     if not len(known):
-        return {"kind": "nothing", "different": 0}
+        return {"kind": "nothing", "different": 0, "values": known}
     if isinstance(known.dtype, pl.List | pl.Array | pl.Struct):
-        return {"kind": str(known.dtype).partition("(")[0].lower()}
-    row: Row = {"kind": "text", "different": known.n_unique()}
+        return {"kind": str(known.dtype).partition("(")[0].lower(), "values": known}
+    row: Row = {"kind": "text", "different": known.n_unique(), "values": known}
     if known.dtype.is_numeric():
         finite = known.cast(pl.Float64).filter(known.cast(pl.Float64).is_finite())
         row |= {"kind": "number", "from": finite.min(), "median": finite.median(), "to": finite.max()}
@@ -106,8 +141,8 @@ def is_table(paths: Sequence[Path]) -> bool:
 def scan(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of all files; a CSV as text."""
     if all(path.suffix == ".parquet" for path in paths):
-        return pl.scan_parquet(list(paths), glob=False)
-    return pl.scan_csv(list(paths), glob=False, infer_schema=False)
+        return scan_parquet(list(paths))
+    return scan_csv(list(paths), infer_schema=False)
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:

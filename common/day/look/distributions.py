@@ -1,7 +1,7 @@
 """Distributions of raw data, train beside test, as numbers that a page can draw."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ CLIPPED = 0.005  # of the values at either end are put into the outermost bins
 POINTS = 60
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
 DAY_MS = 86_400_000
+TIMELINE = "days from"  # how the unit of a timeline begins
 Columns = Mapping[str, ArrayLike]
 
 
@@ -21,7 +22,7 @@ Columns = Mapping[str, ArrayLike]
 class Histogram:
     """Shares of each side's values between ``edges``; ``logarithmic``: the edges are powers of ten.
 
-    ``medians``: of each side.
+    ``medians`` and ``sizes``, the number of values: of each side.
     """
 
     title: str
@@ -29,17 +30,19 @@ class Histogram:
     edges: Sequence[float]
     shares: Mapping[str, Sequence[float]]
     medians: Mapping[str, float]
+    sizes: Mapping[str, int]
     logarithmic: bool = False
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The share of each label on each side."""
+    """The share of each label on each side, of so many values (``sizes``)."""
 
     title: str
     labels: Sequence[str]
     shares: Mapping[str, Sequence[float]]
+    sizes: Mapping[str, int]
     note: str = ""
 
 
@@ -72,7 +75,11 @@ def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = Fals
         side: (np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)).tolist()
         for side, values in scaled.items()
     }
-    return Histogram(title, unit, edges.tolist(), shares, medians, logarithmic, note)
+    return Histogram(title, unit, edges.tolist(), shares, medians, _count(known), logarithmic, note)
+
+
+def _count(sides: Mapping[str, Sized]) -> dict[str, int]:
+    return {side: len(values) for side, values in sides.items()}
 
 
 def _finite(values: ArrayLike, positive: bool) -> NDArray[np.float64]:
@@ -114,7 +121,7 @@ def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
     shares = {side: (np.histogram(values, edges)[0] / len(values)).tolist() for side, values in days.items()}
     day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
     medians = {side: float(np.median(values)) for side, values in days.items()}
-    return Histogram(title, f"days from {day} on", edges.tolist(), shares, medians, note=note)
+    return Histogram(title, f"{TIMELINE} {day} on", edges.tolist(), shares, medians, _count(known), note=note)
 
 
 def share_values(
@@ -139,7 +146,7 @@ def share_values(
         others = len(values) - len(order)
         labels.append(f"{others:,} other{'s' * (others > 1)}")
         columns = {side: [*column, max(1 - sum(column), 0.0)] for side, column in columns.items()}
-    return Shares(title, labels, columns, note)
+    return Shares(title, labels, columns, _count(known), note)
 
 
 def concentration(title: str, sides: Mapping[str, pl.Series], what: str, *, note: str = "") -> Curves | None:

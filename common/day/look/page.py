@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
+from common.day.look.differences import describe_drift, group_notes, list_drifting, list_sentences
 from common.day.look.distributions import Curves, Histogram, Picture, Shares
 from common.day.report import formatting as numbers
 from common.day.report.charts import Line, MarkTable, Plot, Scale, make_scale, shares
 from common.day.report.page import POLICY, load_templates
-from common.day.report.tables import make_table
+from common.day.report.tables import TableColumn, make_table
 from common.io.submission import write_text
 
 STYLES = ("line", "other", "third")
@@ -47,11 +50,14 @@ def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Pa
 
 def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
     """The page as text."""
+    tables = [table for table in look.tables if all(map(is_table, table.sides.values()))]
+    described = [(table, rows) for table in tables if (rows := describe_columns(table))]
     columns = [
-        {"title": table.title, "table": make_table(describe_columns(table))}
-        for table in look.tables
-        if all(map(is_table, table.sides.values()))
+        {"title": table.title, "sides": list(zip(table.sides, STYLES, strict=False)), "table": lay_out(rows)}
+        for table, rows in described
     ]
+    sentences = list_sentences({f"part-{number}": of for number, of in enumerate(look.pictures.values())})
+    sentences += [one for table, rows in described for one in list_drifting(table.title, rows, "columns")]
     groups = [
         {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in pictures if one is not None]}
         for number, (title, pictures) in enumerate(look.pictures.items())
@@ -64,12 +70,41 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             name=name,
             folder=str(folder),
             basis=basis,
+            sentences=sentences,
             files=make_table(count_files(look.tables), tints=False),
             groups=[group for group in groups if group["pictures"]],
             columns=columns,
-            notes=make_table(look.notes, tints=False),
+            notes=make_table(group_notes(look.notes), tints=False),
         )
     )
+
+
+def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
+    """The table of a raw table's columns, each with its flag of drift, tinted by how much it is, and its histogram."""
+    plain = make_table([{key: row[key] for key in row if key not in ("drift", "picture")} for row in rows])
+    drifts, pictures = ([row.get(key) for row in rows] for key in ("drift", "picture"))
+    flags = [describe_drift(drift) if drift else "" for drift in drifts]
+    first, *others = plain
+    own = [TableColumn("values", [sketch(picture) for picture in pictures], False, [None] * len(rows))]
+    own += [TableColumn("drift", flags, False, drifts)] if any(flags) else []
+    return [first, *own, *others]
+
+
+def sketch(picture: Histogram | Shares | None) -> str:
+    """A picture in a cell of a table: steps over its bins or labels, a line each side; the text names what it shows."""
+    if picture is None:
+        return ""
+    if isinstance(picture, Shares):
+        edges: Sequence[float] = range(len(picture.labels) + 1)
+        described = f"the most frequent: {', '.join(picture.labels[:3])}"
+    else:
+        edges = picture.edges
+        described = "; ".join(f"{side}, median {numbers.significant(of)}" for side, of in picture.medians.items())
+    plot = _draw_steps(edges, picture.shares, Scale(edges[0], edges[-1], []))
+    paths = [Markup('<path d="{}" class="{}"/>').format(plot.path(line), line.style) for line in plot.lines]
+    return Markup(
+        '<svg class="sketch" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(described, Markup("").join(paths))
 
 
 def draw(picture: Picture) -> dict[str, Any]:
@@ -92,14 +127,17 @@ def draw(picture: Picture) -> dict[str, Any]:
 
 
 def _draw_histogram(picture: Histogram) -> Plot:
+    across = _scale_across(picture.edges[0], picture.edges[-1], picture.logarithmic)
+    return _draw_steps(picture.edges, picture.shares, across)
+
+
+def _draw_steps(edges: Sequence[float], shares: Mapping[str, Sequence[float]], across: Scale) -> Plot:
     """Steps from edge to edge, a line each side."""
-    edges = picture.edges
     lines = [
         Line([(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)], f"step {style}")
-        for style, values in zip(STYLES, picture.shares.values(), strict=False)
+        for style, values in zip(STYLES, shares.values(), strict=False)
     ]
-    highest = max(max(values, default=0.0) for values in picture.shares.values())
-    across = _scale_across(edges[0], edges[-1], picture.logarithmic)
+    highest = max(max(values, default=0.0) for values in shares.values())
     return Plot(lines, [], across, make_scale([0.0, highest], zero=True))
 
 

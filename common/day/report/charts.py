@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from common.day.board import NORMAL_95 as NORMAL_95
 from common.day.report.formatting import is_number, score, share
 
 MARGIN = 0.06
@@ -20,11 +21,12 @@ MOST_POINTS = 240
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from ``low`` to ``high``, and the round values worth a label."""
+    """A linear scale from ``low`` to ``high``, and the round values worth a label; ``names`` of those that have one."""
 
     low: float
     high: float
     ticks: Sequence[float]
+    names: Sequence[str] = ()
 
     def position(self, value: float) -> float:
         """Per cent from the left (or the bottom), clipped to the scale."""
@@ -33,6 +35,8 @@ class Scale:
     @property
     def labels(self) -> list[str]:
         """The texts of the ticks, with no more decimals than they need."""
+        if self.names:
+            return list(self.names)
         for decimals in range(7):
             if all(abs(tick - round(tick, decimals)) < 1e-9 for tick in self.ticks):
                 return ["0" if tick == 0 else score(tick, decimals) for tick in self.ticks]
@@ -41,17 +45,20 @@ class Scale:
 
 @dataclass(frozen=True)
 class Mark:
-    """One value: drawn with a whisker of one ``error`` each way, written as ``text``; ``pale`` where it counts less."""
+    """One value: drawn with a whisker of its 95 % interval, by the standard ``error``; written as ``text``; ``pale``
+    where it counts less; ``beyond``: drawn at the end of the scale, which it does not stretch.
+    """
 
     value: float | None = None
     error: float | None = None
     text: str = ""
     pale: bool = False
+    beyond: bool = False
 
     @property
     def edges(self) -> tuple[float, float] | None:
         """Both ends of the whisker, equal where the error is unknown; None where there is no value to draw."""
-        error = self.error if is_number(self.error) else 0.0
+        error = NORMAL_95 * self.error if is_number(self.error) else 0.0
         return (self.value - error, self.value + error) if is_number(self.value) else None
 
 
@@ -77,7 +84,7 @@ class Column:
 
     def scale(self, ticks: int) -> Scale | None:
         """The scale of all marks and the reference; None where nothing is drawn."""
-        values = [edge for mark in self.marks for edge in mark.edges or ()]
+        values = [edge for mark in self.marks if not mark.beyond for edge in mark.edges or ()]
         values += [edge for edge in (self.reference, self.most) if edge is not None]
         drawn = self.kind != "plain" and values
         return make_scale(values, zero=self.kind == "bar", ticks=ticks) if drawn else None
@@ -128,8 +135,9 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point),
-    and of several sides other and third."""
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), band (the area
+    that it encloses), and of several sides other and third.
+    """
 
     points: Sequence[tuple[float, float]]
     style: str = "line"
@@ -161,10 +169,10 @@ class Plot:
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
 
 
-def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False) -> Plot:
+def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:
     """Scales that hold everything: across from the first value to the last, since time and rounds need no room.
 
-    ``equal`` gives both axes one scale.
+    ``equal`` gives both axes one scale; ``upward`` is that of plots which are compared.
     """
     xs = [x for line in lines for x, _ in line.points] + [dot.x for dot in dots]
     ys = [y for line in lines for _, y in line.points] + [dot.y for dot in dots]
@@ -173,7 +181,7 @@ def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False
         return Plot(lines, dots, scale, scale)
     loose, low, high = make_scale(xs, ticks=TICKS + 1), min(xs, default=0.0), max(xs, default=1.0)
     ticks = [tick for tick in loose.ticks if low <= tick <= high]
-    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, make_scale(ys))
+    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, upward or make_scale(ys))
 
 
 def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scipy.special import chdtrc
-
 from common.day.report import formatting as numbers
 from common.day.report.record import Row
 
@@ -24,8 +22,8 @@ class Note(NamedTuple):
 
 def check_record(record: Row) -> list[Note]:
     """All notes on a filled record, the gravest kinds first."""
-    kinds = [_far_from_other_scores, _uneven_folds, _blend_below_member, _drifting, _dominant, _harmful, _unfinished]
-    return [note for rule in (*kinds, _read_with_notes, _unrecorded) for note in rule(record)]
+    kinds = [_far_from_other_scores, _uneven_folds, _blend_below_member, _drifting, _dominant, _harmful]
+    return [note for rule in kinds for note in rule(record)]
 
 
 def _far_from_other_scores(record: Row) -> Iterator[Note]:
@@ -58,14 +56,14 @@ def _compare(own: Row, other: Row, name: str, section: str) -> Iterator[Note]:
 
 def _uneven_folds(record: Row) -> Iterator[Note]:
     rows = [row for row in record["cv"]["folds"] if numbers.is_number(row.get("score"))]
-    if len(rows) == 1:
-        yield Note("There is one fold only: the error does not know how much days differ.", "folds")
     rows = [row for row in rows if numbers.is_number(row.get("error")) and row["error"] > 0]
     if len(rows) < 2:
         return
     weights = [1 / row["error"] ** 2 for row in rows]
     mean = sum(w * row["score"] for w, row in zip(weights, rows, strict=True)) / sum(weights)
     square = sum(w * (row["score"] - mean) ** 2 for w, row in zip(weights, rows, strict=True))
+    from scipy.special import chdtrc  # here: the page of all runs is written without scipy, which takes long to import
+
     chance = float(chdtrc(len(rows) - 1, square))
     if chance < UNLIKELY:
         worst = min(rows, key=lambda row: float(row["score"]))
@@ -99,19 +97,19 @@ def _blend_below_member(record: Row) -> Iterator[Note]:
         return
     best, blend = max(members, key=lambda row: float(row["score"])), blends[-1]
     gap = best["score"] - blend["score"]
-    if round(gap, 4) > 0:
-        error = blend.get("error")
-        small = " (less than the error of either)" if numbers.is_number(error) and gap < error else ""
+    error = blend.get("error")
+    if round(gap, 4) > 0 and not (numbers.is_number(error) and gap < error):  # a difference that chance makes daily
         yield Note(
             f"The {blend['model']} ({numbers.score(blend['score'])}) is below its best member, {best['model']} "
-            f"({numbers.score(best['score'])}), by {numbers.score(gap)}{small}.",
+            f"({numbers.score(best['score'])}), by {numbers.score(gap)}.",
             "models",
         )
 
 
 def _dominant(record: Row) -> Iterator[Note]:
+    known = set(record["insight"]["features"]["given"])  # the score of an earlier stage is meant to carry the next
     for row in record["insight"]["importance"]:
-        if numbers.is_number(row.get("gain")) and row["gain"] > DOMINANT:
+        if numbers.is_number(row.get("gain")) and row["gain"] > DOMINANT and row.get("feature") not in known:
             yield Note(
                 f"{row.get('feature')} alone has {numbers.share(row['gain'])} of the gain: a leak looks like that.",
                 "features",
@@ -121,29 +119,10 @@ def _dominant(record: Row) -> Iterator[Note]:
 def _harmful(record: Row) -> Iterator[Note]:
     harmful = [str(row.get("feature")) for row in record["insight"]["importance"] if _does_harm(row)]
     if harmful:
-        yield Note(f"The score rises when {', '.join(harmful)} is shuffled: it may do harm.", "features")
+        lost = record["insight"]["features"]["lost"]
+        yield Note(f"The {lost} rises when {', '.join(harmful)} is shuffled: it may do harm.", "features")
 
 
 def _does_harm(row: Row) -> bool:
     loss, error = row.get("permutation"), row.get("error")
     return numbers.is_number(loss) and numbers.is_number(error) and loss < -3 * error
-
-
-def _unfinished(record: Row) -> Iterator[Note]:
-    curves = [one for one in record["insight"]["curves"] if one.get("values") and not one.get("falls")]
-    last = [str(one.get("name")) for one in curves if one.get("best") == len(one["values"])]
-    if last:
-        yield Note(f"Best in the last round allowed: {', '.join(last)}. More rounds may give more.", "curves")
-
-
-def _read_with_notes(record: Row) -> Iterator[Note]:
-    notes = record["notes"]
-    if notes:
-        rows = sum(int(note["rows"]) for note in notes if numbers.is_number(note.get("rows")))
-        things = "one thing" if len(notes) == 1 else f"{len(notes)} things"
-        yield Note(f"Reading the files settled {things} by rule, {numbers.count(rows)} rows in all.", "notes")
-
-
-def _unrecorded(record: Row) -> Iterator[Note]:
-    if record["code"].get("changed"):
-        yield Note("The code had changes that no revision records: this run cannot be repeated from one.")

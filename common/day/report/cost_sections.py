@@ -1,6 +1,8 @@
 """The parts of a report about the run itself: time and memory by step, its settings."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -58,6 +60,38 @@ def memory(rows: Sequence[Row]) -> Column:
 
 def _cost(row: Row, value: float | None, text: str) -> Mark:
     return Mark(value, text=text, pale=bool(row.get("kept")))
+
+
+def run(record: Row) -> dict[str, Any] | None:
+    """What the run was made of, for who repeats it: the command, data, code, and what it cost."""
+    data, code, sent = record["data"], record["code"], record["submission"]
+    rows, files, revision = sent.get("rows"), int(data.get("files") or 0), code.get("revision")
+    size = f"{numbers.count(files)} files, {numbers.mebibytes((data.get('bytes') or 0) / 2**20)}" if files else ""
+    submission = ", ".join(Path(str(path)).name for path in sent["paths"])
+    pairs = [
+        ("submission", f"{submission}, {numbers.count(rows)} rows" if submission else ""),
+        ("data", ", ".join(filter(None, (data.get("folder"), size)))),
+        ("data digest", str(data.get("digest") or "")[:12]),
+        (
+            "code",
+            f"{revision}{', with changes that no revision records' if code.get('changed') else ''}" if revision else "",
+        ),
+        ("seed", numbers.count(record["config"].get("seed"))),
+        ("started", str(record["started"]).replace("T", " ")[:16]),
+        ("wall time", numbers.duration(record.get("wall_seconds"))),
+        ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
+    ]
+    return {"pairs": pairs, "command": make_command(record)} if data.get("folder") else None
+
+
+def make_command(record: Row) -> str:
+    """The command that makes the same run again, wherever its settings came from."""
+    words = ["python", "-m", "competitions", "run", str(record["name"]), "--raw", str(record["data"]["folder"])]
+    seed = record["config"].get("seed")
+    words += ["--seed", str(seed)] if seed else []
+    words += [word for override in record["overrides"] for word in ("--set", str(override))]
+    words += [] if record["tuned"] else ["--untuned"]
+    return shlex.join([*words, *(["--until", str(record["until"])] if record.get("until") else [])])
 
 
 def settings(record: Row) -> dict[str, Any] | None:

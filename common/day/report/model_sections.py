@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, make_plot, shares, thin
+from common.day.report.charts import (
+    NORMAL_95,
+    Column,
+    Dot,
+    Line,
+    Mark,
+    MarkTable,
+    Scale,
+    make_plot,
+    make_scale,
+    shares,
+    thin,
+)
 from common.day.report.checks import follows_from_calendar
 from common.day.report.record import Row
 from common.day.report.tables import make_table
@@ -12,8 +24,9 @@ from common.day.report.tables import make_table
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
 MOST_DOTS = 40
+APART = 5.0  # times the next: off the scale
 AXES = ("predicted", "observed")  # of a calibration
-CUT_PER_CENT = 10  # of the rounds: the first climb would flatten what matters
+SAME_METRICS = {"QuerySoftMax": "likelihood"}  # one thing under the names of two libraries
 
 
 def features(record: Row) -> dict[str, Any] | None:
@@ -21,17 +34,18 @@ def features(record: Row) -> dict[str, Any] | None:
     rows, names = record["insight"]["importance"], record["features"]
     if not rows and not names:
         return None
-    by_gain = any(row.get("gain") for row in rows)
+    by_gain, lost = any(row.get("gain") for row in rows), str(record["insight"]["features"]["lost"])
     key = "gain" if by_gain else "permutation"
     useful = [row for row in rows if row.get("gain") or row.get("permutation")]
     shown = sorted(useful, key=lambda row: -float(row.get(key) or 0.0))[:FEATURES_SHOWN]
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
-        columns.append(Column("lost", [_loss(row) for row in shown], reference=0.0))
+        columns.append(Column(f"{lost} lost", _losses(shown), reference=0.0))
     return {
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in shown], columns) if rows else None,
         "by_gain": by_gain,
+        "lost": lost,
         "permuted": permuted,
         "unused": sum(not row.get("gain") for row in rows) if by_gain else 0,
         "total": len(rows),
@@ -40,10 +54,17 @@ def features(record: Row) -> dict[str, Any] | None:
     }
 
 
-def _loss(row: Row) -> Mark:
+def _losses(rows: Sequence[Row]) -> list[Mark]:
+    """What is lost without each; the largest does not stretch the scale where it would flatten all others."""
+    largest, second = sorted([0.0, 0.0, *(float(row.get("permutation") or 0.0) for row in rows)])[:-3:-1]
+    beyond = largest if largest > APART * second > 0 else None
+    return [_loss(row, row.get("permutation") == beyond) for row in rows]
+
+
+def _loss(row: Row, beyond: bool) -> Mark:
     value, error = row.get("permutation"), row.get("error")
-    unsure = numbers.is_number(value) and numbers.is_number(error) and abs(value) < 2 * error
-    return Mark(value, error, numbers.with_error(value, error), pale=unsure)
+    sure = numbers.is_number(value) and numbers.is_number(error) and abs(value) > NORMAL_95 * error
+    return Mark(value, error, numbers.with_error(value, error), pale=not sure, beyond=beyond)
 
 
 def calibration(record: Row) -> list[dict[str, Any]]:
@@ -63,7 +84,8 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
         for (x, y), one in zip(points, bins, strict=True)
     ]
     low, high = min(map(min, points)), max(map(max, points))
-    gap = sum(rows * abs(x - y) for rows, (x, y) in zip(counts, points, strict=True)) / (sum(counts) or 1)
+    whole = sum(rows * x for rows, (x, _) in zip(counts, points, strict=True))
+    gap = sum(rows * abs(x - y) for rows, (x, y) in zip(counts, points, strict=True)) / whole if whole else None
     return {
         "title": title,
         "plot": make_plot([Line([(low, low), (high, high)], "guide"), Line(points, "thin")], dots, equal=True),
@@ -74,28 +96,44 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
 
 
 def curves(record: Row) -> list[dict[str, Any]]:
-    """A small plot for each model: its metric on validation round by round, and where it was stopped."""
-    curves = record["insight"]["curves"]
-    known = [(one, [float(v) for v in one.get("values") or [] if numbers.is_number(v)]) for one in curves]
-    return [_curve(one, values) for one, values in known if len(values) > 1]
+    """A small plot for each model: its metric on validation round by round, and where it was stopped.
+
+    Those of one metric have one scale, from what it is before the first round on where that is known.
+    """
+    drawn: dict[str, list[tuple[Row, list[float]]]] = {}
+    for one in record["insight"]["curves"]:
+        values = [float(value) for value in one.get("values") or [] if numbers.is_number(value)]
+        if len(values) > 1:
+            metric = str(one.get("metric", ""))
+            drawn.setdefault(SAME_METRICS.get(metric, metric), []).append((one, values))
+    figures = []
+    for metric, fits in drawn.items():
+        starts = [one["start"] for one, _ in fits if numbers.is_number(one.get("start"))]
+        scale = make_scale([*starts, *(value for _, values in fits for value in values)])
+        figures += [_curve(metric, one, values, scale) for one, values in fits]
+    return figures
 
 
-def _curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
-    metric, last = str(one.get("metric", "")), len(values)
+def _curve(metric: str, one: Row, values: Sequence[float], scale: Scale) -> dict[str, Any]:
+    last, start = len(values), one.get("start")
+    before = [(0.0, float(start))] if numbers.is_number(start) else []
     if one.get("falls"):  # a loss in training: nothing was stopped by it, so no round is marked
         caption = f"{metric} {numbers.score(values[0])} at round 1, {numbers.score(values[-1])} at round {last}"
         points = thin(values, last)
         dots = [Dot(x, y, f"round {x:.0f}: {numbers.score(y)}") for x, y in points[:MOST_DOTS]]
     else:
-        best, start = min(max(int(one.get("best") or last), 1), last), last * CUT_PER_CENT // 100
+        best = min(max(int(one.get("best") or last), 1), last)
         caption = f"{metric} {numbers.score(values[best - 1])} at round {best} of {last}"
-        points = [point for point in thin(values, best) if point[0] > start or point[1] >= values[start]]
+        late = values[best - 1] - values[best // 2]
+        points = thin(values, best)
         dots = [Dot(float(best), values[best - 1], caption, "best")]
+        caption += f", {numbers.score(late)} gained in the second half" if best > 1 else ""
+        caption += f"; {numbers.score(start)} before the first" if before else ""
     return {
         "name": str(one.get("name", "")),
         "metric": metric,
         "caption": caption,
-        "plot": make_plot([Line(points)], dots),
+        "plot": make_plot([Line([*before, *points])], dots, upward=scale),
     }
 
 

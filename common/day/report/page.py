@@ -1,10 +1,12 @@
 """The report of a run: one page with everything in it, which opens without a network.
 
-It runs no script and requests nothing, which its own policy enforces: whatever a name from outside might hold, it is
-text, since the templates escape every value.
+It requests nothing and runs no script but the one that copies a command, which its own policy enforces: whatever a name
+from outside might hold, it is text, since the templates escape every value.
 """
 
+import base64
 import functools
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
+from common.day.report.advice import advise
 from common.day.report.answer_sections import answers
+from common.day.report.charts import NORMAL_95
 from common.day.report.checks import check_record, name_validation
 from common.day.report.record import Row, fill_record
 from common.day.report.tables import make_table
@@ -22,10 +26,18 @@ from common.day.report.tuning_section import tuning
 from common.io.submission import write_bytes
 
 PAGE = "report.html"
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# The one script of the page copies the run's command; by its digest the policy lets no other run.
+COPY = """for (const button of document.querySelectorAll("button")) button.onclick = () => {
+  getSelection().selectAllChildren(button.previousElementSibling);
+  document.execCommand("copy");
+  button.textContent = "copied";
+};"""
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(COPY.encode()).digest()).decode()}'"
+)
 STRONGEST = 3
 CHECKED = frozenset({"folds", "features", "curves", "drift"})
-NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,12 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("steps", "Time and memory", cost_sections.steps(record)),
         Section("notes", "Notes from reading", make_table(record["notes"], tints=False)),
         Section("settings", "Settings", cost_sections.settings(record)),
+        Section("run", "This run", cost_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
+    head = summarise(record) | {"next": advise(record, bool(record["tuned"] or studies))}
     template = load_templates().get_template("page.html.j2")
-    return template.render(policy=POLICY, record=record, head=summarise(record), sections=present, checked=CHECKED)
+    return template.render(policy=POLICY, copy=COPY, record=record, head=head, sections=present, checked=CHECKED)
 
 
 @functools.cache
@@ -89,10 +103,10 @@ def load_templates() -> Environment:
 
 def summarise(record: Row) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
-    cv, truth, sent = record["cv"], record["truth"], record["submission"]
+    cv, truth = record["cv"], record["truth"]
     score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
+    alone = record["insight"]["alone"]
     known = numbers.is_number(score) and numbers.is_number(error)
-    ranked = [row for row in record["ranking"] if numbers.is_number(row.get("score"))]
     return {
         "score": numbers.score(score),
         "error": numbers.score(error),
@@ -101,13 +115,11 @@ def summarise(record: Row) -> dict[str, Any]:
         "validation": name_validation(cv),
         "basis": name_basis(record["data"]),
         "standing": score_sections.standing(record),
+        "before": record["before"],
+        "times": [_compare_alone(score, row) for row in alone if row.get("score") and numbers.is_number(score)],
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
-        "best": max(ranked, key=lambda row: float(row["score"])) if len(ranked) > 1 else None,
         "strongest": _find_strongest(record["insight"]["importance"]),
         "notes": check_record(record),
-        "started": str(record["started"]).replace("T", " ")[:16],
-        "seed": record.get("seed", record["config"].get("seed")),
-        "submission": ", ".join(Path(str(path)).name for path in sent["paths"]),
     }
 
 
@@ -115,7 +127,17 @@ def name_basis(data: Row) -> str:
     """What the run was made from."""
     if data.get("simulated"):
         return "simulated data"
-    return "a public stand-in in the host's layout" if data.get("standin") else "the host's files"
+    if data.get("standin"):
+        return "a public stand-in in the host's layout"
+    if data.get("differs"):
+        return f"files in the host's layout, not the host's: {data['differs']}"
+    # An earlier record, and hosts who publish no size, leave it open whose files these were.
+    return "the host's files" if data.get("differs") == "" else "files in the host's layout"
+
+
+def _compare_alone(score: float, row: Row) -> str:
+    name = "the first stage" if row.get("given") else "the best plain feature"
+    return f"{numbers.score(score / row['score'], 2)} times {name} alone ({row['feature']}, {row['order']})"
 
 
 def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:

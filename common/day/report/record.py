@@ -17,12 +17,21 @@ EMPTY: dict[str, Any] = {
     "cv": {"folds": [], "slices": []},
     "ranking": [],
     "truth": {"scores": {}},
+    "before": {},
     "leaderboard": [],
     "board": {"mark": []},
     "notes": [],
     "tables": [],
     "features": [],
-    "insight": {"importance": [], "calibration": [], "curves": [], "drift": {}, "answers": {"funnel": []}},
+    "insight": {
+        "importance": [],
+        "features": {"lost": "score", "given": []},  # what a record of before it was named measured, as a rule
+        "alone": [],
+        "calibration": [],
+        "curves": [],
+        "drift": {},
+        "answers": {"funnel": []},
+    },
     "steps": [],
     "submission": {"paths": []},
 }

@@ -8,6 +8,7 @@ from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
 from common.day.report.cost_sections import memory, times
+from common.day.report.pictures import draw_slices, draw_table, group_days
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
@@ -16,15 +17,24 @@ LEADERBOARD_NAMES = ("board", "name", "when")
 
 
 def standing(record: Row) -> MarkTable | None:
-    """Everything that says how good the run is, on one scale: validation, leaderboard, simulated truth, its oracle."""
+    """Everything that says how good the run is, on one scale: what it scores, before and by one feature alone; the
+    leaderboard; the simulated truth and its oracle.
+    """
     truth = record["truth"]
+    alone, before = record["insight"]["alone"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
+    rows += [("Earlier run", _mark(before)), *((name_alone(row), _mark(row)) for row in alone)]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
     if len(known) < 2:
         return None
     return MarkTable("", [name for name, _ in known], [Column(str(record["metric"]), [mark for _, mark in known])])
+
+
+def name_alone(row: Row) -> str:
+    """What a list by one feature alone is called."""
+    return f"{'First stage' if row.get('given') else 'Best plain feature'}, {row.get('feature')}"
 
 
 def name_entry(entry: Row) -> str:
@@ -58,18 +68,23 @@ def folds(record: Row) -> dict[str, Any] | None:
     rows = record["cv"]["folds"]
     scores = [row["score"] for row in rows if numbers.is_number(row.get("score"))]
     spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
-    return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if rows else None
+    single = len(rows) == 1 and name_validation(record["cv"]) == "validation"
+    marks = _scored(rows, "fold", record["cv"].get("score"))
+    return {"marks": marks, "spread": spread, "single": single} if rows else None
 
 
-def slices(record: Row) -> MarkTable | None:
-    """The score on parts of the queries."""
-    rows = record["cv"]["slices"]
-    return _scored(rows, "slice", record["cv"].get("score")) if rows else None
+def slices(record: Row) -> dict[str, Any] | None:
+    """The score on parts of the queries: of many days as lines, of others as rows."""
+    days, rest = group_days(record["cv"]["slices"])
+    marks = _scored(rest, "slice", record["cv"].get("score")) if rest else None
+    drawn = [{"title": name} | draw_slices(rows, record["cv"].get("score")) for name, rows in days]
+    return {"marks": marks, "pictures": drawn} if rest or drawn else None
 
 
 def models(record: Row) -> MarkTable | None:
-    """Models side by side on the same queries; one alone says what the head says already."""
+    """Models side by side on the same queries; one alone, blended or not, says what the head says already."""
     rows = record["ranking"]
+    rows = rows if len({row.get("score") for row in rows}) > 1 else []
     names, column = [str(row.get("model", "")) for row in rows], _scores(str(record["metric"]), rows)
     return MarkTable("model", names, [column]) if len(rows) > 1 else None
 
@@ -94,7 +109,7 @@ def ladder(ladder: Row | None) -> dict[str, Any] | None:
 def tables(record: Row) -> list[dict[str, Any]]:
     """The tables of the competition itself: recall of channels, the decision ladder, folds side by side."""
     return [
-        {"title": table.get("title", ""), "table": make_table(table["rows"])}
+        {"title": table.get("title", ""), "table": make_table(table["rows"]), "pictures": draw_table(table["rows"])}
         for table in record["tables"]
         if table.get("rows")
     ]
@@ -126,4 +141,4 @@ def _scores(title: str, rows: Sequence[Row], reference: float | None = None) -> 
 
 def _mark(row: Row) -> Mark:
     score, error = row.get("score"), row.get("error")
-    return Mark(score, error, numbers.with_error(score, error))
+    return Mark(score, error, numbers.with_error(score, error), pale=error == 0)  # a query or two, all alike

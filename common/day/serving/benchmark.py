@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.progress import track
+from common.learning.metrics import weighted_error, weighted_mean
 
 WARM_REQUESTS = 20
 BATCH = 64
@@ -183,19 +184,22 @@ def judge_variants(
     write: Callable[[Path, Path], None],
     score: Callable[[list[Answer]], NDArray[np.float64]],
     answer: Callable[[Sequence[Any], Sequence[Any]], list[list[Answer]]] = answer_each,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[Variant]:
     """The variants with their scores on validation: as the run is served, so are the fits that validation judges.
 
-    ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns.
+    ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns, which
+    counts by ``weights``, all alike where these are None.
     """
     with tempfile.TemporaryDirectory() as name:
         exported, requests = Path(name) / "export", Path(name) / "requests"
         write(exported, requests)
         answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(requests))
     earned = [score(one) for one in answers]
+    counts = [np.ones(len(own)) if weights is None else weights for own in earned]
     return [
-        replace(variant, score=float(own.mean()), error=float(own.std() / len(own) ** 0.5))
-        for variant, own in zip(variants, earned, strict=True)
+        replace(variant, score=weighted_mean(own, count), error=weighted_error(own, count))
+        for variant, own, count in zip(variants, earned, counts, strict=True)
     ]
 
 

@@ -29,7 +29,17 @@ from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from common.day.tuning.search_space import fits
-from common.day.tuning.task import EXPECTED, FINISHED, FOLDS, WORKER, Task, run_trial
+from common.day.tuning.task import (
+    EXPECTED,
+    FINISHED,
+    FOLDS,
+    WORKER,
+    Task,
+    find_current,
+    find_value,
+    mean_seconds,
+    run_trial,
+)
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.io.submission import write_text
@@ -44,6 +54,7 @@ SECRET = re.compile("pass|pwd|secret|token|key", re.IGNORECASE)  # an option of 
 MASK = "***"
 JOURNAL = "journal.log"
 RETRIED = "retried"  # user attribute: the number of the trial that died
+TODAY = "today"  # user attribute of the trial of today's settings
 
 
 def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
@@ -97,12 +108,19 @@ def open_study(storage: optuna.storages.BaseStorage, name: str, task: Task, seed
         study_name=name,
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=5),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=_make_pruner(),
     )
     if fits(task.space, task.current):
-        study.enqueue_trial(task.current, skip_if_exists=True)
+        study.enqueue_trial(task.current, user_attrs={TODAY: True}, skip_if_exists=True)
     return study
+
+
+def _make_pruner() -> optuna.pruners.BasePruner:
+    """A trial ends where it lies behind the best one by a signed-rank test of the parts of the folds that both have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.pruners.WilcoxonPruner()
 
 
 def count_finished(study: optuna.Study) -> int:
@@ -111,21 +129,18 @@ def count_finished(study: optuna.Study) -> int:
 
 
 def is_over(study: optuna.Study, trials: int, deadline: float | None) -> bool:
-    """Whether a study has its trials, or its time (of ``time.monotonic``) is up and one trial is whole."""
-    if count_finished(study) >= trials:
-        return True
-    late = deadline is not None and time.monotonic() >= deadline
-    return late and bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    """Whether a study has its trials, or its time (of ``time.monotonic``) is up."""
+    return count_finished(study) >= trials or (deadline is not None and time.monotonic() >= deadline)
 
 
 def work(study: optuna.Study, task: Task, trials: int, worker: str, deadline: float | None = None) -> Iterator[int]:
     """Try settings, one after the other, until the study has so many finished trials, whoever computes them.
 
-    At the ``deadline`` no further one begins. Yields the number of finished trials after each. ``UserError`` where
-    ``FAILURES`` trials in a row fail.
+    None begins that would not end by the ``deadline``, going by the whole trials so far. Yields the number of finished
+    trials after each. ``UserError`` where ``FAILURES`` trials in a row fail.
     """
     failed = 0
-    while not is_over(study, trials, deadline):
+    while not is_over(study, trials, None if deadline is None else deadline - _usual_seconds(study)):
         done = count_finished(study)
         study.optimize(partial(run_trial, task, worker), n_trials=1, catch=EXPECTED)
         failed = 0 if count_finished(study) > done else failed + 1
@@ -134,9 +149,14 @@ def work(study: optuna.Study, task: Task, trials: int, worker: str, deadline: fl
         yield count_finished(study)
 
 
+def _usual_seconds(study: optuna.Study) -> float:
+    """What a whole trial took so far; 0 where there is none."""
+    return mean_seconds(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
 def fingerprint(task: Task) -> str:
     """Six digits for what a study is about: another space, another metric or other settings today, another study."""
-    identity = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
+    identity = repr((sorted(task.space.items()), task.metric, task.folds, task.rows, sorted(task.current.items())))
     return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
 
 
@@ -223,13 +243,14 @@ def worker_command(verb: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "competitions", *verb]
 
 
-def write_study(study: optuna.Study, metric: str, current: float, path: Path) -> Path:
-    """The study as plain JSON for the report: trials, importance of the parameters, the best."""
+def write_study(study: optuna.Study, task: Task, path: Path) -> Path:
+    """The study as plain JSON for the report: trials, importance of the parameters, the best, today's value."""
+    today = find_current(task, study)
     rows = [
         {
             "number": trial.number,
             "state": trial.state.name,
-            "value": trial.value,
+            "value": find_value(trial),
             "params": trial.params,
             "folds": trial.user_attrs.get(FOLDS, []),
             "seconds": trial.duration.total_seconds() if trial.duration else None,
@@ -240,11 +261,11 @@ def write_study(study: optuna.Study, metric: str, current: float, path: Path) ->
     ]
     record = {
         "study": study.study_name,
-        "metric": metric,
+        "metric": task.metric,
         "trials": rows,
         "importance": measure_importance(study),
-        "best": study.best_params,
-        "current": current,
+        "best": study.best_params if any(row["state"] == "COMPLETE" for row in rows) else {},
+        "current": None if today is None else sum(today) / len(today),
     }
     return write_text(path, json.dumps(record, indent=2) + "\n")
 

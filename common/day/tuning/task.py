@@ -1,11 +1,11 @@
 """One parameter set, tuned: what is tried, on which folds it is judged, and when a gain is one.
 
 A study never sees the split on which its best is judged in the end. The settings of today are its first trial, so that
-it can only gain; a trial that falls behind the median of the earlier ones after a fold is not carried on.
+it can only gain; a trial that lies behind the best one beyond chance after a fold is not carried on.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 
 from common.day.tuning.search_space import Settings, Space, suggest
 from common.engine.errors import UserError
+from common.learning.metrics import weighted_error, weighted_mean
 
 Scores = NDArray[np.float64]
 FOLDS = "folds"  # user attribute of a trial: its score on every fold
 REASON_CHARS = 160
+# Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
+# apart (a signed-rank test of three pairs has no p-value below 1/8).
+PARTS = 5
+FEW = 10  # trials: up to here the sampler draws at random, and nothing can be said of what was not found
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 FAILURE = "failure"  # user attribute of a trial that failed: why
 # What settings may lead to; anything else is a fault of the code and ends the study.
@@ -29,9 +34,10 @@ WORKER = "worker"  # user attribute of a trial: who computes it
 class Task:
     """A parameter set and how it is judged; higher is better.
 
-    ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score on fold 0 .. folds - 1
-    of the study. ``judge(settings)``: the score of each query of the split that the study does not see. ``write``: from
-    the keys of the space to those of the configuration, where the two differ.
+    ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score of each query of fold
+    0 .. folds - 1 of the study. ``judge(settings)``: the same of the split that the study does not see, where a query
+    counts by ``weights``, all alike where these are None. ``rows``: what the study learns from in place of all rows, in
+    words. ``write``: from the keys of the space to those of the configuration, where the two differ.
     """
 
     name: str
@@ -39,8 +45,10 @@ class Task:
     space: Space
     current: Settings
     folds: int
-    score: Callable[[Settings, int], float]
+    score: Callable[[Settings, int], Scores]
     judge: Callable[[Settings], Scores]
+    weights: Scores | None = None
+    rows: str = ""
     write: Callable[[Settings], Settings] = lambda settings: settings
 
 
@@ -49,12 +57,13 @@ class Verdict:
     """The result of a study: the best settings beside today's, on its folds and on the unseen split.
 
     ``gain`` with its standard ``error`` is the paired difference on the unseen split; ``fold_gain`` and ``fold_error``
-    are mean and standard error of the gain over the study's folds.
+    are mean and standard error of the gain over the study's folds. Of ``trials`` so many were ``pruned``; a trial took
+    ``seconds``. ``trial``: the number of the best, None where there was none.
     """
 
     task: str
     study: str
-    trial: int
+    trial: int | None
     trials: int
     metric: str
     settings: Settings
@@ -64,56 +73,78 @@ class Verdict:
     error: float
     fold_gain: float
     fold_error: float
+    pruned: int = 0
+    seconds: float = 0.0
 
     @property
     def accepted(self) -> bool:
         """Whether the gain exceeds the noise, on the study's folds and on the split that it did not see."""
         return self.fold_gain > self.fold_error and self.gain > self.error > 0
 
+    @property
+    def conclusion(self) -> str:
+        """What the study says, in words: a search of a few trials says nothing of what it did not find."""
+        if self.trials < 2:
+            return "nothing was searched"
+        if self.accepted:
+            return "kept"
+        return "too few to tell" if self.trials <= FEW else "no gain beyond the noise"
+
 
 def run_trial(task: Task, worker: str, trial: optuna.Trial) -> float:
     """The mean score of a trial over the folds; fold by fold, until the pruner stops it."""
     trial.set_user_attr(WORKER, worker)
-    settings, scores = suggest(trial, task.space), []
+    settings, means = suggest(trial, task.space), []
     for fold in range(task.folds):
         try:
-            scores.append(task.score(settings, fold))
+            scores = task.score(settings, fold)
         except EXPECTED as error:
             trial.set_user_attr(FAILURE, (str(error).splitlines() or [type(error).__name__])[0][:REASON_CHARS])
             raise
-        trial.set_user_attr(FOLDS, scores)
-        mean = float(np.mean(scores))
-        trial.report(mean, fold)
+        means.append(float(scores.mean()))
+        trial.set_user_attr(FOLDS, means)
+        for part, some in enumerate(np.array_split(scores, min(PARTS, len(scores)))):
+            trial.report(float(some.mean()), fold * PARTS + part)
         if fold + 1 < task.folds and trial.should_prune():
             raise optuna.TrialPruned
-    return mean
+    return float(np.mean(means))
 
 
-def judge_study(task: Task, study: optuna.Study) -> Verdict:
-    """The best trial of a study beside the settings of today, on the split that it did not see.
+def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
+    """The best trial of a study beside the settings of today, on the split that it did not see, which ``today`` scores.
 
     The best of many trials is partly luck: only the unseen split tells how much.
     """
-    best = study.best_trial
-    settings = suggest_again(task, best)
-    fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current_folds(task, study))
-    before = task.judge(task.current)
-    after = before if settings == task.current else task.judge(settings)
-    gains = after - before
+    finished = study.get_trials(deepcopy=False, states=FINISHED)
+    whole = [trial for trial in finished if trial.state == optuna.trial.TrialState.COMPLETE]
+    best = study.best_trial if whole else None
+    settings, later, fold_gains = task.current, today, np.zeros(1)
+    if best is not None and (settings := suggest_again(task, best)) != task.current:
+        later = task.judge(settings)
+        fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current_folds(task, study))
+    weights = np.ones(len(today)) if task.weights is None else task.weights
     return Verdict(
         task=task.name,
         study=study.study_name,
-        trial=best.number,
-        trials=sum(trial.state in FINISHED for trial in study.get_trials(deepcopy=False)),
+        trial=None if best is None else best.number,
+        trials=len(finished),
         metric=task.metric,
         settings=task.write(settings),
-        before=float(before.mean()),
-        after=float(after.mean()),
-        gain=float(gains.mean()),
-        error=standard_error(gains),
+        before=weighted_mean(today, weights),
+        after=weighted_mean(later, weights),
+        gain=weighted_mean(later - today, weights),
+        error=weighted_error(later - today, weights),
         fold_gain=float(fold_gains.mean()),
         fold_error=standard_error(fold_gains, 1),
+        pruned=len(finished) - len(whole),
+        seconds=mean_seconds(finished),
     )
+
+
+def mean_seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> float:
+    """What a finished trial took, on average; 0 of none."""
+    taken = [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
+    return float(np.mean(taken)) if taken else 0.0
 
 
 def suggest_again(task: Task, trial: optuna.trial.FrozenTrial) -> Settings:
@@ -123,11 +154,24 @@ def suggest_again(task: Task, trial: optuna.trial.FrozenTrial) -> Settings:
 
 def current_folds(task: Task, study: optuna.Study) -> list[float]:
     """The scores of today's settings on the folds, computed where no trial had them."""
+    return find_current(task, study) or [float(task.score(task.current, fold).mean()) for fold in range(task.folds)]
+
+
+def find_current(task: Task, study: optuna.Study) -> list[float] | None:
+    """The same of the trial that tried them; None where there was none."""
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         if suggest_again(task, trial) == task.current:
             scores: list[float] = trial.user_attrs[FOLDS]
             return scores
-    return [task.score(task.current, fold) for fold in range(task.folds)]
+    return None
+
+
+def find_value(trial: optuna.trial.FrozenTrial) -> float | None:
+    """The mean over the folds that a trial saw; None where it saw none. Optuna's own is, of a pruned one, its last
+    part's.
+    """
+    folds = trial.user_attrs.get(FOLDS)
+    return float(np.mean(folds)) if folds else None
 
 
 def standard_error(values: Scores, ddof: int = 0) -> float:

@@ -1,6 +1,5 @@
 """A study as a person follows it: a line a trial as it ends, where the study lies, how to open it elsewhere."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from common.day.tuning.study import JOURNAL, hide_secrets
-from common.day.tuning.task import FAILURE, FINISHED, FOLDS
+from common.day.tuning.study import JOURNAL, TODAY, hide_secrets
+from common.day.tuning.task import FAILURE, FINISHED, FOLDS, find_value
 from common.engine.progress import say
 
 
@@ -33,33 +32,36 @@ class TrialLog:
     def tell(self) -> None:
         """A line for each trial that has ended since, in the order of their ends."""
         ended = self._list_ended()
-        left = self._time_left(sum(trial.state in FINISHED for trial in ended))
+        last, left = self._look_ahead(sum(trial.state in FINISHED for trial in ended))
         fresh = [trial for trial in ended if trial.number not in self._seen]
         for trial in sorted(fresh, key=lambda one: (one.datetime_complete is None, one.datetime_complete, one.number)):
             self._seen.add(trial.number)
             so_far = [other for other in ended if other.number in self._seen]
-            self._write(f"  {describe_trial(trial, so_far)}{left if trial is fresh[-1] else ''}")
+            self._write(f"  {describe_trial(trial, so_far, last)}{left if trial is fresh[-1] else ''}")
 
-    def _time_left(self, done: int) -> str:
-        """How long the rest takes at the pace so far, at most until the deadline; nothing where none is left."""
+    def _look_ahead(self, done: int) -> tuple[str, str]:
+        """The number of the last trial at the pace so far, and how long the rest takes; nothing where none is left."""
         now, ours = time.monotonic(), done - self._before
-        waits = [(now - self._began) / ours * (self._trials - done)] if ours else []
-        waits += [self._deadline - now] if self._deadline is not None else []
-        seconds = min(waits, default=0.0)
-        return f", about {describe_seconds(seconds)} left" if seconds > 0 else ""
+        if not ours:
+            return "", ""
+        pace, more = (now - self._began) / ours, max(self._trials - done, 0)
+        fitting = more if self._deadline is None else min(more, max(int((self._deadline - now) / pace), 0))
+        last = f" of {'' if fitting == more else 'about '}{done + fitting - 1}"
+        return last, f", about {describe_seconds(fitting * pace)} left" if fitting else ""
 
 
-def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial]) -> str:
-    """A trial that has ended: number, value with its folds, best so far, why it was pruned or failed."""
+def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial], last: str = "") -> str:
+    """A trial that has ended: number, value with its folds, time, best so far, why it was pruned or failed."""
     folds: Sequence[float] = trial.user_attrs.get(FOLDS, [])
     scores = f" ({' '.join(f'{score:.4f}' for score in folds)})" if len(folds) > 1 else ""
+    name = f"trial {trial.number:3d}{last}{', as today' if trial.user_attrs.get(TODAY) else ''}"
     if trial.state == TrialState.FAIL:
         reason = str(trial.user_attrs.get(FAILURE) or "its process ended")
-        return f"trial {trial.number:3d}: failed, {reason}; {describe_best(ended)}"
-    # A pruned trial has the mean of the folds that it saw.
-    value = trial.value if trial.value is not None else math.fsum(folds) / max(len(folds), 1)
+        return f"{name}: failed, {reason}; {describe_best(ended)}"
+    value = find_value(trial) or 0.0
     pruned = f", pruned after {len(folds)} fold{'s' * (len(folds) > 1)}" if trial.state == TrialState.PRUNED else ""
-    return f"trial {trial.number:3d}: {value:.4f}{scores}{pruned}; {describe_best(ended)}"
+    took = f", {describe_seconds(trial.duration.total_seconds())}" if trial.duration else ""
+    return f"{name}: {value:.4f}{scores}{took}{pruned}; {describe_best(ended)}"
 
 
 def describe_best(trials: Sequence[FrozenTrial]) -> str:

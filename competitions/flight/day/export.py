@@ -10,6 +10,7 @@ from common.day.serving.benchmark import Answer, Export, Variant, cut_trees, jud
 from common.day.serving.feature_tables import write_struct, write_table
 from common.day.serving.model_files import write_variants
 from common.engine.run import Run
+from common.io.tables import read_parquet
 from competitions.flight import pipeline
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import service
@@ -54,7 +55,7 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
         return np.array([float(booked in ranked[:CUTOFF]) for booked, ranked in pairs])
 
     judged = judge_variants(service, variants, write, score)
-    expected = list_expected(test, chosen, pl.read_parquet(outcome.checked[0].path)["selected"])
+    expected = list_expected(test, chosen, read_parquet(outcome.checked[0].path)["selected"])
     return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
 

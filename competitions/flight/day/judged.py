@@ -7,16 +7,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.answers import Answers, Example, count_within, rank_answers, rank_models, rows_of
+from common.day.answers import (
+    Answers,
+    Example,
+    count_within,
+    find_best_alone,
+    rank_answers,
+    rank_models,
+    rows_of,
+)
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
+from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.fit_task import read_margin
 from common.learning.gbdt import Ranker
-from common.learning.model_diagnostics import Curve, calibrate, share_gains
+from common.learning.listwise_softmax import log_likelihoods
+from common.learning.model_diagnostics import calibrate, curves, share_gains
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.folds import compare_folds, count_bookings, count_sessions, note_look_back
@@ -25,7 +36,7 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
-from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test, mix_scores
+from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import BASELINE, Floats
 from competitions.flight.ranking.training_data import FoldData
@@ -73,17 +84,31 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     """
     data, train = outcome.data.value, outcome.train.value.sessions
     hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
-    judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
-    judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
-    sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
+    judged = pl.DataFrame({"session": data.valid_sessions, "score": hit, "fold": name_folds(outcome)})
+    each = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
+    sessions = (
+        each.agg(pl.col("score").mean())
+        .join(train, on="session", how="left", maintain_order="left")
+        .filter(pl.col("size") > LARGE)
+    )
     return sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
-        fold=pl.lit(outcome.split.value.name),
+        fold="fold",
         score=pl.col("score"),
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
     )
+
+
+def name_folds(outcome: Validated) -> pl.Series:
+    """The fold of each validation session: its period of time; of repeated folds their common name."""
+    data, split, times = outcome.data.value, outcome.split.value, outcome.train.value.sessions["time"]
+    names = []
+    for fold in data.folds:
+        days = times.gather(fold.sessions).cast(pl.Datetime("ms")).sort().dt.strftime("%m-%d")
+        names += [split.name if split.cross_fitted else f"{days[0]} to {days[-1]}"] * len(fold.sessions)
+    return pl.Series(names, dtype=pl.String)
 
 
 def mark_known(sessions: pl.DataFrame) -> pl.Expr:
@@ -174,8 +199,8 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def find_booked(test: Path, truth: Path) -> pl.Series:
     """The rows of the test file that were booked."""
-    ids = pl.scan_csv(truth).select("Id")
-    rows = pl.scan_parquet(test).select("Id").with_row_index("row")
+    ids = scan_csv(truth).select("Id")
+    rows = scan_parquet(test).select("Id").with_row_index("row")
     return rows.join(ids, on="Id", how="semi").select(pl.col("row").cast(pl.Int64)).collect()["row"]
 
 
@@ -190,15 +215,13 @@ def explain(outcome: Outcome) -> Insight:
     reference = derive(compare_periods, folds=folds, train=outcome.train)
     first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=rows)
     labels = outcome.data.value.valid.labels.astype(np.float64)
-    crosses = zip(outcome.names, (cross.value for cross in outcome.crosses), strict=True)
+    crosses = {name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
     return Insight(
-        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, mix_scores, find_hits, SAMPLE)),
+        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, blend_scores, SAMPLE)),
         drift=Diagnostic(measure_drift, (rows, first, reference, "earlier and later validation sessions")),
-        curves=[
-            Curve(name=name, metric=cross.metric, values=list(cross.curve), best=cross.rounds)
-            for name, cross in crosses
-            if cross.curve
-        ],
+        alone=Diagnostic(rank_alone, (folds, rankers)),
+        given=list_given(rows.value),
+        curves=curves(crosses, outcome.data.value.valid.group_sizes, start_of_fits(outcome)),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
         calibration=[calibrate("P(booked)", np.exp(blend_valid(outcome)), labels)],
@@ -213,6 +236,31 @@ def take_last(folds: Sequence[FoldData]) -> RankingDataset:
 def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
     """The rankers of the last fold."""
     return [cross.rankers[-1] for cross in crosses]
+
+
+def list_given(rows: RankingDataset) -> list[str]:
+    """The features that are utilities of a logit, estimated from other bookings: a score before the ranker's."""
+    return [name for name in rows.names if name.startswith("taste_")]
+
+
+def start_of_fits(outcome: Validated) -> float | None:
+    """The log likelihood of the score that the fits start from, where they do; None where they start from nothing."""
+    name, valid = outcome.choice.features.base_margin, outcome.data.value.valid
+    if name is None:
+        return None
+    margin = read_margin(valid.features, valid.names, name)
+    return float(log_likelihoods(margin, valid.labels, valid.group_sizes).mean())
+
+
+def rank_alone(folds: Sequence[FoldData], rankers: Sequence[Ranker]) -> list[Row]:
+    """The features that alone have the highest HitRate@3 on the validation sessions of all folds."""
+    parts = [fold.valid for fold in folds]
+    scored = np.concatenate([part.group_sizes for part in parts]) > LARGE
+    gains = list(share_gains(rankers))
+    sessions = max(int(scored.sum()), 1)
+    return find_best_alone(
+        parts, gains, list_given(parts[0]), lambda ranks: count_within(ranks[scored], CUTOFF) / sessions
+    )
 
 
 def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:

@@ -1,17 +1,18 @@
 """What `make tune-flight` searches: the parameters of each ranker.
 
-Studies see the rows of the last fold's training sessions only, in an expanding window by the time of the search; the
-validation sessions of that fold measure the best settings. A study goes by the log likelihood of the booked option,
-which moves with every session where HitRate@3 stands still.
+Studies see the rows of the last fold's training sessions only, in an expanding window by the time of the search, with
+one fit where a run averages several; the validation sessions of that fold measure the best settings. A study goes by
+the log likelihood of the booked option, which moves with every session where HitRate@3 stands still.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from common.day.tuning.gbdt_task import tune_ranker
+from common.day.tuning.gbdt_task import Folds, thin_folds, tune_ranker
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset, cut_by_time
@@ -27,7 +28,6 @@ from competitions.flight.ranking.training_data import TrainingData
 
 FOLDS = 3
 METRIC = "log likelihood"
-Folds = list[tuple[RankingDataset, RankingDataset]]
 Parameters = Mapping[str, Any]
 
 
@@ -40,7 +40,7 @@ def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Tas
     """The task of a name, on cached features."""
     prepared = prepare(files, config, run)
     folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds")
-    return tune_ranker(
+    task = tune_ranker(
         name,
         f"rank.{name}",
         prepared.plan.parameters[name],
@@ -49,6 +49,7 @@ def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Tas
         partial(_score_fold, name, config, prepared, folds.value),
         partial(_score_unseen, name, config, prepared, run),
     )
+    return replace(task, rows=folds.value.rows)
 
 
 def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
@@ -64,15 +65,15 @@ def cut_train(data: TrainingData, train: Searches) -> Folds:
     if known is None:  # the fold trains on a part of the sessions: those before it
         cut = times[np.isin(data.sessions, fold.sessions)].min(initial=times.max() + 1)
         known = times < cut
-    return cut_by_time(fold.train, times[known], FOLDS)
+    return thin_folds(cut_by_time(fold.train, times[known], FOLDS))
 
 
 def _score_fold(
     name: str, config: FlightConfig, prepared: Prepared, folds: Folds, parameters: Parameters, fold: int
-) -> float:
-    train, valid = folds[fold]
-    ranker = fit(_make_recipe(name, prepared, config, parameters), train, valid)
-    return float(score_likelihood(predict_rows(ranker, valid), valid.labels, valid.group_sizes).mean())
+) -> Scores:
+    train, valid = folds.pairs[fold]
+    ranker = fit(replace(_make_recipe(name, prepared, config, parameters), seeds=1), train, valid)
+    return score_likelihood(predict_rows(ranker, valid), valid.labels, valid.group_sizes)
 
 
 def predict_rows(ranker: Any, rows: RankingDataset) -> Scores:

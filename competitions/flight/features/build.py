@@ -35,7 +35,7 @@ def build_features(
     chunk = cut_chunk(searches, first, last, assigned)
     frames = []
     for name in blocks:
-        frame = BLOCKS[name](chunk, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_"))
+        frame = (BLOCKS | EXTRA_BLOCKS)[name](chunk, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_"))
         if frame.height != chunk.options.height:
             raise ValueError(f"the block {name} has {frame.height} rows for {chunk.options.height} options")
         frames.append(frame)
@@ -76,4 +76,9 @@ BLOCKS: dict[str, Block] = {
     "tariff": tariff_block,
     "lift": lift_block,
     "taste": preference_block,
+}
+
+# Blocks of your own: what is registered here is on, beside whatever rank.blocks = ["auto"] stands for.
+EXTRA_BLOCKS: dict[str, Block] = {
+    # the name of a block, which its features begin with: its function
 }

@@ -18,6 +18,8 @@ DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
 CLOCK_LENGTH = len("HH:MM:SS")
 NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
 INFINITY = float("inf")
+DAY_MINUTES = 24 * 60  # of local times the arrival may stand before the departure, by a day at the most
+LONGEST_MINUTES = 30 * DAY_MINUTES
 DISAGREEING = "isAccess3D and corporateTariffCode of which one says no"
 RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
 # Our name of a leg's field, and the organiser's.
@@ -50,10 +52,12 @@ def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     whether there is one. Both belong to the option: in one real search every flight of one carrier has a code and no
     other has.
     """
-    price, sound = pl.col("totalPrice"), pl.col("totalPrice").is_between(0, INFINITY, closed="none")
+    # As a Float32, in which it is kept: 1e39 is infinite there, and 1e-300 nothing.
+    price = pl.col("totalPrice").cast(pl.Float32)
+    sound = price.is_between(0, INFINITY, closed="none")
     code, flag = pl.col("corporateTariffCode"), pl.col("isAccess3D").fill_null(False)
     exprs = [
-        pl.when(sound).then(price).cast(pl.Float32).alias("price"),
+        pl.when(sound).then(price).alias("price"),
         _fault(~sound.fill_null(False), "totalPrice null, zero, negative or infinite"),
         *_read_amount("taxes", "taxes"),
         *_read_status("pricingInfo_isAccessTP", "access_tp"),
@@ -65,7 +69,7 @@ def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     ]
     for name, rule in RULES.items():
         exprs += _read_amount(f"{rule}_monetaryAmount", f"{name}_fee")
-        exprs += _read_amount(f"{rule}_percentage", f"{name}_percent")
+        exprs += _read_amount(f"{rule}_percentage", f"{name}_percent", 100)
         exprs += _read_status(f"{rule}_statusInfos", f"{name}_allowed")
     frame = source.collect(*exprs)
     disagreeing = source.note(DISAGREEING, int(frame[DISAGREEING].sum()), "taken for a corporate fare")
@@ -73,10 +77,11 @@ def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     return values, [disagreeing, *faults]
 
 
-def _read_amount(column: str, name: str) -> tuple[pl.Expr, pl.Expr]:
-    sound = pl.col(column).is_between(0, INFINITY, closed="left")
-    value = pl.when(sound).then(pl.col(column)).cast(pl.Float32).alias(name)
-    return value, _fault(~sound, f"{column} negative or infinite")
+def _read_amount(column: str, name: str, most: float = INFINITY) -> tuple[pl.Expr, pl.Expr]:
+    value = pl.col(column).cast(pl.Float32)
+    sound = value.is_between(0, most) & value.is_finite()
+    broken = f"{column} " + ("negative or infinite" if most == INFINITY else f"no number from 0 to {most}")
+    return pl.when(sound).then(value).alias(name), _fault(~sound, broken)
 
 
 def _read_status(column: str, name: str) -> tuple[pl.Expr, pl.Expr]:
@@ -180,9 +185,17 @@ def _last_airport() -> pl.Expr:
     return last
 
 
+def _arrival_fits() -> pl.Expr:
+    """Whether the arrival stands behind the departure, as local times may; so where either is unknown."""
+    flown = pl.col("arrival") - pl.col("departure")
+    return flown.is_between(-DAY_MINUTES, LONGEST_MINUTES).fill_null(True)
+
+
 def _leg_values(leg: int) -> list[pl.Expr]:
     values = {
-        **{name: pl.col(name) for name in ("departure", "arrival", "duration", "segments")},
+        "departure": pl.col("departure"),
+        "arrival": pl.when(_arrival_fits()).then("arrival"),
+        **{name: pl.col(name) for name in ("duration", "segments")},
         "layover": pl.when(pl.col("layover") >= 0).then(pl.col("layover")).cast(pl.Int16),
         "carrier": pl.col("carrier_code"),
         "operator": pl.col("operator_code"),
@@ -215,6 +228,7 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
 
     return [
         *(_fault(lost(f"{name}_text", name), f"{leg_column(leg, field)} unreadable") for name, field in TIMES.items()),
+        _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days behind it"),
         _fault(
             pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
             f"legs{leg} segment duration unreadable",

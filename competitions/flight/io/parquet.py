@@ -10,6 +10,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io import files
 from common.io.notes import Note
+from common.io.tables import scan_parquet
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
 
 # A float holds every whole number up to here and no more.
@@ -59,7 +60,7 @@ def _describe_damage(path: Path, error: BaseException) -> str:
 def open_source(path: Path, labelled: bool) -> Source:
     """Check that ``path`` is a parquet file with at least one row and the columns of the layout, in fitting types."""
     files.require_file(path, WHERE)
-    scan = pl.scan_parquet(path)
+    scan = scan_parquet(path)
     try:
         schema = scan.collect_schema()
     except files.UNREADABLE as error:

@@ -11,6 +11,7 @@ import polars as pl
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
+from common.io.tables import read_csv, scan_parquet
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 Measures = dict[str, pl.Expr]  # what a file is measured by, and how
@@ -116,10 +117,10 @@ def describe(folder: Path) -> pl.DataFrame:
         scale = float(json.loads((folder / REPORT).read_text(encoding="utf-8"))["scale"])
     except OSError as error:
         raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
-    published = {row["what"]: row for row in pl.read_csv(PUBLISHED).rows(named=True)}
+    published = {row["what"]: row for row in read_csv(PUBLISHED).rows(named=True)}
     # A measure grows with the scale, or so that only full scale compares.
     factors = {"not at all": 1.0, "with scale": scale, "otherwise": 1.0 if scale == 1.0 else None}
-    known = pl.scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]
+    known = scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]
     lines: list[tuple[str, float, float | None]] = []
     for name in ("train", "test"):
         for what, simulated in measure_file(folder / f"{name}.parquet", known):
@@ -132,7 +133,7 @@ def describe(folder: Path) -> pl.DataFrame:
 
 def measure_file(path: Path, known_companies: pl.Series) -> list[tuple[str, float]]:
     """Every measure that the file allows; ``known_companies`` are those of train."""
-    rows = pl.scan_parquet(path)
+    rows = scan_parquet(path)
     labelled = "selected" in rows.collect_schema().names()
     sessions = _read_sessions(rows, labelled, known_companies).lazy()
     users = sessions.group_by("user").len()

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from common.engine.errors import UserError
+from common.io.tables import read_csv
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -29,13 +29,13 @@ COMPANY_POWER, PAIR_POWER = 0.85, 0.5  # how companies and routes grow with the 
 CITY_COUNT, RUSSIAN_SHARE = 500, 0.6
 MOSCOW, PETERSBURG = 0, 1
 HERE = Path(__file__).parent
-CITIES = pl.read_csv(HERE / "cities.csv")  # rounded geography: degrees, hours from UTC, whether outside Russia
+CITIES = read_csv(HERE / "cities.csv")  # rounded geography: degrees, hours from UTC, whether outside Russia
 # Airports by city, the first the usual one; a city not named has one airport of its own name.
 AIRPORTS = {"MOW": ("SVO", "DME", "VKO", "ZIA"), "BJS": ("PEK", "PKX"), "SHA": ("PVG", "SHA"), "IST": ("IST", "SAW")}
 
 # Shares inside and outside Russia, hub, price level, which airport of Moscow, whether baggage is counted in kg. The
 # weights are set so that the shares of segments come near the published counts of carrier codes.
-CARRIERS = pl.read_csv(HERE / "carriers.csv")
+CARRIERS = read_csv(HERE / "carriers.csv")
 CYRILLIC = ("ВГ", "ЮВ", "КЛ", "ДР", "ИЖ", "АМ")  # small carriers without a Latin code  # noqa: RUF001
 CARRIER_COUNT = 160
 FERRY = len(CARRIERS)  # code of FV, which flies half of SU's flights and sells none

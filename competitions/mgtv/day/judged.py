@@ -1,6 +1,7 @@
 """What a finished MGTV run reports: scores by device and day, models, decisions, days, and why the score is so."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, count_within, rank_answers, rank_models, rows_of
+from common.day.answers import (
+    Answers,
+    Example,
+    count_within,
+    find_best_alone,
+    rank_answers,
+    rank_models,
+    rows_of,
+)
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
@@ -19,7 +28,8 @@ from common.io.submission import read_truth
 from common.learning.adversarial_validation import Drift
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
-from common.learning.listwise_softmax import find_starts, log_likelihoods
+from common.learning.gbdt import Ranker
+from common.learning.listwise_softmax import find_starts
 from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
 from competitions.mgtv import submission
 from competitions.mgtv.config import MODELS, MgtvConfig
@@ -32,7 +42,7 @@ from competitions.mgtv.pipeline import Outcome, Validated
 from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
-SAMPLE = Sample(queries=1_000, rows=12_000)
+SAMPLE = Sample(queries=4_000, rows=40_000)
 DRIFT_ROWS = 5_000
 GAINS_SHOWN = 40
 FIRST_FEW, LISTED = 3, 5
@@ -157,14 +167,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     ladder = measure_truth(outcome, read_truth(truth, submission.TRUTH_COLUMNS, "did"))
     keys = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
     best = {"pick": "oracle", "hit_rate": oracle["hit_rate"], **{name: oracle[key] for name, key in keys.items()}}
-    tables = [("The decision ladder on the simulated truth, refitted on everything", [*ladder, best])]
+    title = "The decision ladder on the simulated truth, refitted on everything; who was shown nothing counts 0"
+    tables = [(title, [*ladder, best])]
     return SimulatedTruth(scores["score"], scores["score_error"], oracle["score"], scores, queries, tables)
 
 
 def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[Row]:
     """The decision ladder on the test, where a simulation knows the answers: did, vid, completion_rate.
 
-    Devices that were shown nothing have no row here, so that the last cell can be a little above the file's score.
+    A device that was shown nothing has no row to pick and counts 0 here; in the file it has the fallback's answer.
     """
     rows, codes = outcome.ready.test_slates.value.rows, outcome.ready.tables.codes.value
     pairs = rows.select(did=codes.devices["did"].gather(rows["device"]), vid=codes.videos["vid"].gather(rows["video"]))
@@ -174,7 +185,11 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[Row]:
     probabilities = click_ranker.mix(outcome.blend.value, test.scores, test.day)
     answered = np.add.reduceat(labels, find_starts(day.rows.group_sizes)) > 0
     climbed = decision.climb(day, probabilities, test.rewards, outcome.config.seed)
-    return pool_ladder([{cell: (hits[answered], s[answered]) for cell, (hits, s) in climbed.items()}])
+    rest = (0, truth.height - int(answered.sum()))
+    padded = {
+        cell: (np.pad(hits[answered], rest), np.pad(scores[answered], rest)) for cell, (hits, scores) in climbed.items()
+    }
+    return pool_ladder([padded])
 
 
 # --- why the score is so ---
@@ -183,19 +198,21 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[Row]:
 def explain(outcome: Outcome) -> Insight:
     """What the choice goes by, how days differ, where right videos are lost, what predictions are worth.
 
-    The score itself moves too little with a single feature to be read: importance is of the log likelihood of the
-    answers, on the last validation day. Drift is of the last training day: a statistic of a day has one value on it and
-    tells any two days apart, so that day against the last labelled one stands beside it.
+    Drift is of the last training day: a statistic of a day has one value on it and tells any two days apart, so that
+    day against the last labelled one stands beside it.
     """
     ready, rankers = outcome.ready, collect(outcome.early.rankers)
     before, last = ready.plan.train[-1], ready.plan.valid[-1]
     train, valid, test = ready.labelled[before].rows, ready.labelled[last].rows, outcome.test.day.rows
+    days = collect([ready.labelled[day] for day in ready.plan.valid])
+    sizes = np.concatenate([day.rows.group_sizes for day in days.value])
     between = f"the labelled days {before} and {last}"
     reference = derive(compare_labelled, one=train, other=valid)
     return Insight(
-        importance=Diagnostic(measure_importance, (valid, rankers, outcome.blend, mix, log_likelihoods, SAMPLE)),
+        importance=Diagnostic(measure_importance, (valid, rankers, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (train, test, reference, between, DRIFT_ROWS)),
-        curves=curves(rankers.value),
+        alone=Diagnostic(rank_alone, (days, rankers)),
+        curves=curves({ranker.kind: ranker for ranker in rankers.value}, sizes),
         calibration=calibrate_days(outcome),
         answers=list_answers(outcome),
         cutoff=1,
@@ -205,6 +222,16 @@ def explain(outcome: Outcome) -> Insight:
 def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
     """The blend's utilities (rows,) of the rankers' scores."""
     return blend.predict(scores.astype(np.float32))
+
+
+def rank_alone(days: Sequence[DayFeatures], rankers: Sequence[Ranker]) -> list[Row]:
+    """The feature whose first video alone scores most where every video is answered to be watched to its end."""
+    scores = [score_rates(day.rates.astype(np.float64), np.ones(1)) * day.rows.labels for day in days]
+    right = np.concatenate(
+        [np.add.reduceat(s, find_starts(day.rows.group_sizes)) for s, day in zip(scores, days, strict=True)]
+    )
+    parts, gains = [day.rows for day in days], list(share_gains(rankers))
+    return find_best_alone(parts, gains, (), lambda ranks: float(np.where(ranks == 1, right, 0.0).mean()))
 
 
 def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None:

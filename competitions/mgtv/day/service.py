@@ -22,6 +22,7 @@ from common.engine.errors import UserError
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.features.build import EXTRA_BLOCKS, spread
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.list import describe_lists
 from competitions.mgtv.features.pair import describe_pairs
@@ -83,6 +84,9 @@ class Tables:
         lists = describe_lists(slates, videos, by_video, blocks["pair"])
         blocks["list"] = lists.with_columns(self.shares[video]["list_share_today"])
         mark("list")
+        for name in EXTRA_BLOCKS.keys() & {*settings.blocks}:
+            blocks[name] = spread(EXTRA_BLOCKS[name](history, slates, self.videos), rows)
+            mark(name)
         return pl.concat([blocks[name] for name in settings.blocks], how="horizontal")
 
     def describe_profiles(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 """What `make tune-mgtv` searches: the parameters of the watch model, and those of the completion model.
 
-Studies see the training days only: each of the last of them is predicted by what was fitted on the days before it. The
-validation days judge the best settings. The watch model goes by the log likelihood of the answers, which moves with
-every slate; the completion model by the score of the right videos' answers.
+Studies see the training days only: each of the last of them is predicted by what was fitted on the latest days before
+it. The validation days judge the best settings, fitted on all days. The watch model goes by the log likelihood of the
+answers, which moves with every slate; the completion model by the score of the right videos' answers.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,19 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from common.day.tuning.gbdt_task import tune_ranker
+from common.day.tuning.gbdt_task import MOST_ROWS, tune_ranker
 from common.day.tuning.task import Task
 from common.engine.run import Run
-from common.learning.gbdt import fit
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit
 from common.learning.listwise_softmax import log_likelihoods
-from competitions.mgtv.config import MODELS, MgtvConfig
+from competitions.mgtv.config import MODELS, CompletionSettings, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.pipeline import Prepared, prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, prepare
 
 FOLDS = 3
 COMPLETION = "completion"
@@ -36,51 +38,86 @@ def list_tasks(config: MgtvConfig) -> list[str]:
 
 def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    study = Study(prepare(files, config, run))
+    study = Study(prepare(files, config, run), run)
     config = study.config
     kind, table, parameters, metric = (
         ("lightgbm", "completion.parameters", config.completion.parameters, "s of the right video")
         if name == COMPLETION
         else (name, f"watch.{name}", config.watch.lightgbm_softmax, "log likelihood")
     )
-    score = study.score_completion if name == COMPLETION else study.score_watch
-    return tune_ranker(
-        kind,
-        table,
-        parameters,
-        metric,
-        study.folds,
-        lambda tried, fold: float(score(tried, study.days[fold]).mean()),
-        lambda tried: np.concatenate([score(tried, day) for day in study.valid]),
+    score, judge = (
+        (study.score_completion, study.judge_completion)
+        if name == COMPLETION
+        else (study.score_watch, study.judge_watch)
     )
+    task = tune_ranker(kind, table, parameters, metric, study.folds, score, judge)
+    return replace(task, rows=study.describe_rows())
 
 
 class Study:
-    """The days with features, and which of the training days a study is scored on."""
+    """The days with features, and which of the training days a study is scored on. A fold is one of these, fitted on
+    the latest days before it; the validation days judge what is fitted as in a run.
+    """
 
-    def __init__(self, ready: Prepared) -> None:
+    def __init__(self, ready: Prepared, run: Run) -> None:
         """As many training days as have one before them, ``FOLDS`` at most."""
-        self.config, self.valid = ready.config, ready.plan.valid
+        self.config, self.valid, self.days, self.run = ready.config, ready.plan.valid, ready.labelled, run
         self.labelled = {number: day.value for number, day in ready.labelled.items()}
         self.folds = max(min(FOLDS, len(ready.plan.train) - 1), 1)
-        self.days = ready.plan.train[-self.folds :]
+        self.scored = ready.plan.train[-self.folds :]
 
-    def before(self, day: int) -> list[DayFeatures]:
-        """The labelled days before a day; the first training day has only itself to learn from."""
-        return [self.labelled[other] for other in self.labelled if other < day] or [self.labelled[day]]
+    def before(self, fold: int) -> list[DayFeatures]:
+        """The latest labelled days before a fold's, up to about ``MOST_ROWS`` rows; the first training day has only
+        itself to learn from.
+        """
+        day = self.scored[fold]
+        days = [self.labelled[other] for other in self.labelled if other < day] or [self.labelled[day]]
+        rows = np.cumsum([len(one.rows.labels) for one in reversed(days)])
+        return days[-max(int((rows <= MOST_ROWS).sum()), 1) :]
 
-    def score_completion(self, parameters: Parameters, day: int) -> Floats:
+    def describe_rows(self) -> str:
+        """What a trial learns from, in words, going by the last fold."""
+        there = max(len(self.labelled) - len(self.valid) - 1, 1)
+        return f"the last {len(self.before(self.folds - 1))} of {there} days"
+
+    def score_completion(self, parameters: Parameters, fold: int) -> Floats:
         """s of the right videos of a day, answered by what these parameters make of the days before it."""
-        config, valid = self.config, self.labelled[day]
-        settings = msgspec.structs.replace(config.completion, parameters=dict(parameters))
-        model = completion.fit_early(self.before(day), [valid], settings, config.seed)
-        rewards = decision.expect_rewards(valid, model, config.truth.no_duration)
-        right = (valid.rows.labels > 0) & (valid.rates > 0)
-        return np.asarray(score_rates(valid.rates[right], rewards.rate[right]))
+        valid, settings = self.labelled[self.scored[fold]], self.change_completion(parameters)
+        return self.score_answers(completion.fit_early(self.before(fold), [valid], settings, self.config.seed), valid)
 
-    def score_watch(self, parameters: Parameters, day: int) -> Floats:
+    def judge_completion(self, parameters: Parameters) -> Floats:
+        """The same of the validation days."""
+        config = msgspec.structs.replace(self.config, completion=self.change_completion(parameters))
+        model = fit_completion(self.run, self.days, config, self.valid).value
+        return np.concatenate([self.score_answers(model, self.labelled[day]) for day in self.valid])
+
+    def change_completion(self, parameters: Parameters) -> CompletionSettings:
+        """The settings of the completion model with other parameters."""
+        return msgspec.structs.replace(self.config.completion, parameters=dict(parameters))
+
+    def score_answers(self, model: Completion, day: DayFeatures) -> Floats:
+        """s of the right videos of a day."""
+        rewards = decision.expect_rewards(day, model, self.config.truth.no_duration)
+        right = (day.rows.labels > 0) & (day.rates > 0)
+        return np.asarray(score_rates(day.rates[right], rewards.rate[right]))
+
+    def score_watch(self, parameters: Parameters, fold: int) -> Floats:
         """The log likelihood of each answer of a day, likewise."""
-        valid, recipe = self.labelled[day], click_ranker.make_recipe(self.config.watch, self.config.seed)
-        ranker = fit(replace(recipe, parameters=parameters), [part.rows for part in self.before(day)], valid.rows)
-        scores = click_ranker.score(valid, [ranker])
-        return np.asarray(log_likelihoods(scores[:, 0], valid.rows.labels, valid.rows.group_sizes))
+        valid = self.labelled[self.scored[fold]]
+        ranker = fit(self.make_recipe(parameters), [part.rows for part in self.before(fold)], valid.rows)
+        return score_likelihood(ranker, valid)
+
+    def judge_watch(self, parameters: Parameters) -> Floats:
+        """The same of the validation days."""
+        ranker = fit_ranker(self.run, self.days, self.make_recipe(parameters), self.valid).value
+        return np.concatenate([score_likelihood(ranker, self.labelled[day]) for day in self.valid])
+
+    def make_recipe(self, parameters: Parameters) -> Recipe:
+        """How the watch model is fitted with other parameters."""
+        return replace(click_ranker.make_recipe(self.config.watch, self.config.seed), parameters=parameters)
+
+
+def score_likelihood(ranker: Ranker, day: DayFeatures) -> Floats:
+    """The log likelihood of each answer of a day."""
+    scores = click_ranker.score(day, [ranker])
+    return np.asarray(log_likelihoods(scores[:, 0], day.rows.labels, day.rows.group_sizes))

@@ -17,8 +17,11 @@ from common.learning.features import attach
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.split import Slates
 
-# Blocks that need no more than the devices' history, the slates, and the videos.
-EXTRA_BLOCKS: dict[str, Callable[[DeviceHistory, Slates, pl.DataFrame], pl.DataFrame]] = {}
+# Blocks of your own, by name: a function of the devices' history, the slates and the videos (a row per code). What is
+# registered here is built, both models learn from it, and the service answers with it.
+EXTRA_BLOCKS: dict[str, Callable[[DeviceHistory, Slates, pl.DataFrame], pl.DataFrame]] = {
+    # the name of a block, which its features begin with: its function
+}
 
 
 @dataclass(frozen=True)

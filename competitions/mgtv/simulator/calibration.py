@@ -14,6 +14,7 @@ import polars as pl
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
+from common.io.tables import read_csv, scan_csv
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.constants import COLLECTIONS, DAYS, DEVICES, VIDEOS
 
@@ -34,7 +35,7 @@ def describe(folder: Path) -> pl.DataFrame:
         scale = float(json.loads((folder / REPORT).read_text(encoding="utf-8"))["scale"])
     except OSError as error:
         raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
-    videos = pl.read_csv(folder / schema.VIDEOS)
+    videos = read_csv(folder / schema.VIDEOS)
     clicks = _read_clicks(folder, videos)
     sizes = {"videos": videos.height}
     sizes |= {what: videos[code].replace(0, None).drop_nulls().n_unique() for what, code in COLLECTED.items()}
@@ -64,8 +65,8 @@ def _measure_shows(folder: Path) -> dict[str, float]:
 
 def _count_day(folder: Path, day: int) -> pl.DataFrame:
     """One row: the counts of a day."""
-    clicked = pl.read_csv(folder / schema.click_path(day), columns=PAIR).unique()
-    shown = pl.read_csv(folder / schema.show_path(day), columns=PAIR).unique(maintain_order=True)
+    clicked = read_csv(folder / schema.click_path(day), columns=PAIR).unique()
+    shown = read_csv(folder / schema.show_path(day), columns=PAIR).unique(maintain_order=True)
     rows = shown.join(clicked.with_columns(click=True), on=PAIR, how="left", maintain_order="left")
     position, click = pl.int_range(pl.len()).over("did"), pl.col("click").fill_null(False)
     return rows.select(
@@ -84,8 +85,8 @@ def _read_clicks(folder: Path, videos: pl.DataFrame) -> pl.DataFrame:
     device = pl.col("did").hash(seed=0).alias("device")
     days = []
     for day in range(1, DAYS + 1):
-        click = pl.read_csv(folder / schema.click_path(day), columns=PAIR)
-        play = pl.read_csv(folder / schema.play_path(day), columns=[*PAIR, "play_time"])
+        click = read_csv(folder / schema.click_path(day), columns=PAIR)
+        play = read_csv(folder / schema.play_path(day), columns=[*PAIR, "play_time"])
         play = play.select(device, "vid", "play_time").unique(["device", "vid"], keep="first", maintain_order=True)
         joined = click.select(device, "vid").join(play, on=["device", "vid"], how="left", maintain_order="left")
         days.append(joined.with_columns(day=pl.lit(day, pl.Int8)))
@@ -128,7 +129,7 @@ def _measure_plays(clicks: pl.DataFrame) -> dict[str, float]:
 
 
 def _measure_profiles(folder: Path) -> dict[str, float]:
-    rows = pl.scan_csv(folder / schema.PROFILES, infer_schema=False)
+    rows = scan_csv(folder / schema.PROFILES, infer_schema=False)
     profiles = rows.select(pl.all().null_count(), rows=pl.len()).collect(engine="streaming").row(0, named=True)
     height = profiles.pop("rows")
     nulls = [count / height for count in profiles.values()]

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from common.day.serving.benchmark import BATCH, Answer, Export, Variant, cut_trees, ignore, judge_variants, spread
 from common.day.serving.feature_tables import write_arrays, write_struct, write_table
 from common.day.serving.model_files import write_variants
+from common.engine.decisions import choose_names
+from common.engine.errors import UserError
 from common.engine.progress import track
 from common.engine.run import Run
+from common.io.tables import read_csv
 from common.learning.split import Fold
 from competitions.news import pipeline, submission
-from competitions.news.config import NewsConfig
+from competitions.news.config import NewsConfig, list_blocks
 from competitions.news.day import service
 from competitions.news.day.service import NewsService
+from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
 from competitions.news.lookups import Queries, build_feature_tables
 from competitions.news.pipeline import FoldInputs
@@ -63,7 +67,7 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
         pairs = zip(targets, answers, strict=True)
         return np.array([1 / (answer.index(item) + 1) if item in answer else 0.0 for item, answer in pairs])
 
-    judged = judge_variants(service, variants, write, score, answer_together)
+    judged = judge_variants(service, variants, write, score, answer_together, valid["weight"].to_numpy())
     expected = list_expected(outcome.checked.path, chosen)
     return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
@@ -87,7 +91,11 @@ def write_tables(inputs: FoldInputs, fusion: dict[str, float], config: NewsConfi
     write_arrays(make_channel_tables(inputs, config, run), folder / service.CHANNELS)
     content = None if inputs.content is None else inputs.content.value
     write_arrays(build_feature_tables(fold.history, articles, content), folder / service.FEATURES)
-    blocks = tuple(config.rank.blocks)
+    blocks = choose_names(config.rank.blocks, list_blocks())
+    if own := sorted(EXTRA_BLOCKS.keys() & {*blocks}):
+        raise UserError(
+            f"No request is answered with the block {own[0]} yet: write it in service.py, as the others are."
+        )
     write_struct(service.Settings(recall=config.recall, blocks=blocks, fusion=fusion), folder / service.SETTINGS)
 
 
@@ -122,5 +130,5 @@ def answer_together(services: Sequence[NewsService], requests: Sequence[Queries]
 
 def list_expected(path: Path, chosen: pl.DataFrame) -> list[Answer]:
     """The submission's own articles for some users."""
-    rows = chosen.select(user_id="user").join(pl.read_csv(path), on="user_id", how="left", maintain_order="left")
+    rows = chosen.select(user_id="user").join(read_csv(path), on="user_id", how="left", maintain_order="left")
     return [[float(item) for item in row] for row in rows.select(submission.ARTICLES).iter_rows()]

@@ -1,7 +1,6 @@
 """What a finished news run reports: scores by user, models side by side, recall, folds, and why the score is so."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, rank_answers, rank_models
+from common.day.answers import Answers, Example, Ranks, find_best_alone, is_within, rank_answers, rank_models
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
@@ -18,8 +17,8 @@ from common.engine.run import collect, derive
 from common.io.natural_order import natural_key
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import reciprocal_ranks
-from common.learning.model_diagnostics import curves, number_names, share_gains
+from common.learning.gbdt import Ranker
+from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
 from competitions.news import submission
 from competitions.news.blending import Blend, standardise
@@ -27,13 +26,14 @@ from competitions.news.config import NewsConfig
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Prepared, Validated
-from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
+from competitions.news.ranking import CUTOFF, Labelled, count_rows, weigh_scores
 from competitions.news.simulator.simulate import TRUTH
 from competitions.news.split import DAY_MS
 
 METRIC = "MRR@5"
-SAMPLE = Sample(queries=150, rows=12_000)
+SAMPLE = Sample(queries=1_000, rows=40_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
+FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 HOUR_MS = 3_600_000
 RECENT = 3  # clicks of a user that an example shows
 GAINS_SHOWN = 30
@@ -171,13 +171,14 @@ def explain(outcome: Outcome) -> Insight:
     """What the blend goes by, how validation and test differ, where right articles are lost."""
     ready, early, test = outcome.ready, collect(outcome.early), outcome.test
     valid, fold, candidates = ready.rows.valid, ready.labelled.inputs.fold, ready.labelled.candidates
-    metric = partial(reciprocal_ranks, k=CUTOFF)
     reference = derive(compare_periods, rows=valid, fold=fold, candidates=candidates)
     first = derive(take_first, candidates=test.candidates, blocks=test.blocks)
     return Insight(
-        importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, metric, SAMPLE)),
+        importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),
-        curves=curves(early.value),
+        given=FUSION,
+        alone=Diagnostic(rank_alone, (ready.rows, early)),
+        curves=curves({ranker.kind: ranker for ranker in early.value}, ready.rows.value.stop.group_sizes),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
     )
@@ -186,6 +187,15 @@ def explain(outcome: Outcome) -> Insight:
 def mix(blend: Blend, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
     """Blended scores (rows,) of rows whose queries have these sizes."""
     return np.asarray(standardise(scores, sizes) @ np.array(blend.weights))
+
+
+def rank_alone(labelled: Labelled, rankers: Sequence[Ranker]) -> list[Row]:
+    """The features that alone have the highest MRR@5 on the validation users."""
+
+    def earn(ranks: Ranks) -> float:
+        return weigh_scores(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0), labelled.weights)[0]
+
+    return find_best_alone([labelled.valid], list(share_gains(rankers)), FUSION, earn)
 
 
 def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:
@@ -213,7 +223,7 @@ def list_answers(outcome: Outcome) -> Answers:
     blended = mix(outcome.blend.value, scores, rows.group_sizes)
     unlisted = (0, queries.height - len(rows.group_sizes))
     ranks = np.pad(rank_answers(blended, rows.labels, rows.group_sizes), unlisted)
-    models = rank_models(number_names([ranker.value.kind for ranker in outcome.early]), scores, rows)
+    models = rank_models([ranker.value.kind for ranker in outcome.early], scores, rows)
     listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
     scored = listed.select("query", "item", score=pl.Series(blended))
 

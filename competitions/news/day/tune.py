@@ -1,10 +1,11 @@
 """What `make tune-news` searches: the parameters of each ranker, and which rankers the blend takes.
 
-Studies see the training queries only, in an expanding window by the time of their visible clicks; the validation
-queries judge the result.
+Studies see the training queries only, in an expanding window by the time of their visible clicks, with fewer negatives
+where these are many; the validation queries judge the result, by the score of a run.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from common.day.tuning import search_space
-from common.day.tuning.gbdt_task import tune_ranker
+from common.day.tuning.gbdt_task import Folds, thin_folds, tune_ranker
 from common.day.tuning.search_space import Settings
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run, collect
@@ -30,7 +31,6 @@ from competitions.news.ranking import BLEND_TRIALS, CUTOFF, Labelled, make_recip
 
 FOLDS = 3
 BLEND = "blend"
-TimeFolds = list[tuple[RankingDataset, RankingDataset]]  # rows to learn from, and later ones to judge by
 Parameters = Mapping[str, Any]
 
 
@@ -47,31 +47,33 @@ def make_task(name: str, files: reader.RawFiles, config: NewsConfig, run: Run) -
     if name == BLEND:
         recipes = [make_recipe(config.rank, kind, config.seed) for kind in config.rank.models]
         scores = run.step(score_folds, folds, recipes, name="tune.scores").value
-        return _blend_task(ready, folds.value, scores, config, run)
-    return tune_ranker(
-        name,
-        f"rank.{name}",
-        getattr(config.rank, name),
-        "MRR@5",
-        FOLDS,
-        partial(_score, name, config, folds.value),
-        partial(_judge, name, config, ready, run),
-    )
+        task = _blend_task(ready, folds.value, scores, config, run)
+    else:
+        task = tune_ranker(
+            name,
+            f"rank.{name}",
+            getattr(config.rank, name),
+            "MRR@5",
+            FOLDS,
+            partial(_score, name, config, folds.value),
+            partial(_judge, name, config, ready, run),
+        )
+    return replace(task, weights=ready.rows.value.weights, rows=folds.value.rows)
 
 
-def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> TimeFolds:
+def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Folds:
     """The training rows in an expanding window by time."""
     assert fold.answers is not None
     hits = candidates.join(fold.answers, on=["query", "item"], how="semi", maintain_order="left")
     queries = hits.join(fold.queries.filter(role="train"), on="query", maintain_order="left")
-    return cut_by_time(labelled.train, queries["time"].to_numpy(), FOLDS)
+    return thin_folds(cut_by_time(labelled.train, queries["time"].to_numpy(), FOLDS))
 
 
-def score_folds(folds: TimeFolds, recipes: list[Recipe]) -> list[Scores]:
+def score_folds(folds: Folds, recipes: list[Recipe]) -> list[Scores]:
     """Each model's scores of what every fold judges: (rows, models) by fold."""
     return [
         np.column_stack([predict(fit(recipe, train, valid), valid.features) for recipe in recipes])
-        for train, valid in folds
+        for train, valid in folds.pairs
     ]
 
 
@@ -79,18 +81,24 @@ def _reciprocal_ranks(ranker: Ranker, valid: RankingDataset) -> Scores:
     return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 
 
-def _score(name: str, config: NewsConfig, folds: TimeFolds, parameters: Parameters, fold: int) -> float:
-    train, valid = folds[fold]
+def _score(name: str, config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
+    train, valid = folds.pairs[fold]
     ranker = fit(make_recipe(config.rank, name, config.seed, parameters), train, valid)
-    return float(_reciprocal_ranks(ranker, valid).mean())
+    return _reciprocal_ranks(ranker, valid)
 
 
 def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters) -> Scores:
     recipe, rows = make_recipe(config.rank, name, config.seed, parameters), ready.rows
-    return _reciprocal_ranks(run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value, rows.value.valid)
+    ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value
+    return _pad(_reciprocal_ranks(ranker, rows.value.valid), rows.value)
 
 
-def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config: NewsConfig, run: Run) -> Task:
+def _pad(reciprocal: Scores, rows: Labelled) -> Scores:
+    """With a 0 for each validation query that has no candidate."""
+    return np.pad(reciprocal, (0, len(rows.weights) - len(reciprocal)))
+
+
+def _blend_task(ready: Prepared, folds: Folds, scores: list[Scores], config: NewsConfig, run: Run) -> Task:
     models, rows, key = tuple(config.rank.models), ready.rows, "rank.models"
     recipes = [make_recipe(config.rank, kind, config.seed) for kind in models]
     early = [run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
@@ -102,12 +110,12 @@ def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config:
         options = {"answers": answers, "trials": BLEND_TRIALS, "seed": config.seed, "k": CUTOFF}
         return search_weights(kept, valid.labels, valid.group_sizes, **options).reciprocal
 
-    def score(settings: Settings, fold: int) -> float:
-        valid = folds[fold][1]
-        return float(blend(scores[fold], settings[key], valid, len(valid.group_sizes)).mean())
+    def score(settings: Settings, fold: int) -> Scores:
+        valid = folds.pairs[fold][1]
+        return blend(scores[fold], settings[key], valid, len(valid.group_sizes))
 
     def judge(settings: Settings) -> Scores:
-        return blend(unseen.value, settings[key], rows.value.valid, len(rows.value.weights))
+        return _pad(blend(unseen.value, settings[key], rows.value.valid, len(rows.value.weights)), rows.value)
 
     return Task(
         BLEND,
@@ -117,5 +125,5 @@ def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config:
         FOLDS,
         score,
         judge,
-        lambda settings: {key: str(settings[key]).split("+")},
+        write=lambda settings: {key: str(settings[key]).split("+")},
     )

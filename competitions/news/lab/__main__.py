@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
+from common.io.tables import read_csv
 from competitions.news.io import reader
 from competitions.news.lab.marks import METHODS, Row, board_fold, compare, offline_fold
 from competitions.news.simulator.simulate import TRUTH
@@ -40,7 +41,7 @@ def measure_folder(raw: Path, only: str, seed: int) -> list[Row]:
     files = reader.locate(raw)
     articles = reader.read_articles(files.articles).frame
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame
-    truth = pl.read_csv(raw / TRUTH).cast(pl.Int32).rename({"user_id": "user", "click_article_id": "item"})
+    truth = read_csv(raw / TRUTH).cast(pl.Int32).rename({"user_id": "user", "click_article_id": "item"})
     folds = {"board": board_fold(clicks, truth), "offline": offline_fold(clicks, seed)}
     return compare(methods, folds, articles, seed)
 

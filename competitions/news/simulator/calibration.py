@@ -12,6 +12,7 @@ import polars as pl
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
+from common.io.tables import read_csv
 from competitions.news.io.csv_reader import count_rows
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator.articles import HOUR_MS, START_MS
@@ -102,7 +103,7 @@ def describe(out: Path) -> pl.DataFrame:
 def measure_files(out: Path) -> dict[str, float]:
     """Every measure of ``TARGETS`` on the raw files in ``out``."""
     train, test = (_read_log(out / name) for name in (TRAIN, TEST_A))
-    articles = pl.read_csv(out / ARTICLES)
+    articles = read_csv(out / ARTICLES)
     both = pl.concat([train, test]).join(articles, left_on="click_article_id", right_on="article_id")
     sizes = _measure_sizes(train, test, articles, count_rows(out / EMBEDDINGS))
     context = {f"{name} {value}": _number(both, (pl.col(column) == value).mean()) for name, column, value in CONTEXT}
@@ -117,7 +118,7 @@ def _scale(target: Target, scale: float) -> float | None:
 
 def _read_log(path: Path) -> pl.DataFrame:
     """The log by user, with the gap in ms since the user's click before (null at the first)."""
-    log = pl.read_csv(path).sort("user_id", "click_timestamp")
+    log = read_csv(path).sort("user_id", "click_timestamp")
     return log.with_columns(gap=pl.col("click_timestamp").diff().over("user_id"))
 
 

@@ -1,21 +1,20 @@
 """What a finished run reports: scores by user, the model, and why the score is so."""
 
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, rank_answers, rows_of
+from common.day.answers import Answers, Example, Ranks, find_best_alone, is_within, rank_answers, rows_of
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, measure_drift, measure_importance
-from common.day.run_record import SimulatedTruth, describe_queries
+from common.day.run_record import Row, SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
 from common.learning.dataset import RankingDataset, to_matrix
-from common.learning.gbdt import predict
-from common.learning.metrics import reciprocal_ranks
-from common.learning.model_diagnostics import curves
+from common.learning.gbdt import Ranker, predict
+from common.learning.model_diagnostics import curves, share_gains
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
 from competitions.template.pipeline import Outcome, Validated
@@ -55,14 +54,23 @@ def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how validation and test differ, where right items are lost."""
     valid, early = outcome.ready.rows.valid, outcome.early
     test = derive(label_nothing, candidates=outcome.test.candidates, features=outcome.test.features)
-    metric = partial(reciprocal_ranks, k=CUTOFF)
     return Insight(
-        importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, metric, Sample())),
+        importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, Sample())),
         drift=Diagnostic(measure_drift, (valid, test, None, "")),
-        curves=curves([early.value]),
+        alone=Diagnostic(rank_alone, (valid, collect([early]))),
+        curves=curves({MODEL: early.value}, valid.value.group_sizes),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
     )
+
+
+def rank_alone(valid: RankingDataset, rankers: Sequence[Ranker]) -> list[Row]:
+    """The feature that alone has the highest MRR@5."""
+
+    def earn(ranks: Ranks) -> float:
+        return float(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0).mean())
+
+    return find_best_alone([valid], list(share_gains(rankers)), (), earn)
 
 
 def take_only(_: None, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:

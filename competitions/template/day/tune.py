@@ -35,9 +35,9 @@ def make_task(name: str, files: RawFiles, config: TemplateConfig, run: Run) -> T
             predict(fit(changed, train, held), held.features), held.labels, held.group_sizes, CUTOFF
         )
 
-    def score_fold(parameters: Mapping[str, Any], fold: int) -> float:
+    def score_fold(parameters: Mapping[str, Any], fold: int) -> Scores:
         held = np.arange(len(rows.train.group_sizes)) % FOLDS == fold
-        return float(score(parameters, pick_queries(rows.train, ~held), pick_queries(rows.train, held)).mean())
+        return score(parameters, pick_queries(rows.train, ~held), pick_queries(rows.train, held))
 
     return tune_ranker(
         name,

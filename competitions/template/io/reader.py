@@ -10,6 +10,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure, require_file
+from common.io.tables import read_csv
 
 EVENTS, USERS = "events.csv", "users.csv"
 EVENT_COLUMNS, USER_COLUMNS = ("user_id", "item_id", "timestamp"), ("user_id",)
@@ -53,7 +54,7 @@ def read_users(path: Path, events: pl.DataFrame) -> pl.DataFrame:
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
     """The named columns of a CSV as whole numbers from 0 on. ``UserError`` names the first line that has none."""
     try:
-        text = pl.read_csv(path, infer_schema=False)
+        text = read_csv(path, infer_schema=False)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {WHERE}") from error
     missing = [name for name in columns if name not in text.columns]

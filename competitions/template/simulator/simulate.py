@@ -9,6 +9,7 @@ import polars as pl
 
 from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
+from common.io.tables import read_csv
 from competitions.template.io.reader import EVENTS, USERS
 
 TRUTH = "truth.csv"
@@ -58,7 +59,7 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
 
 def describe(raw: Path) -> pl.DataFrame:
     """Measures of simulated files; put the host's beside them once they are known."""
-    log = pl.read_csv(raw / EVENTS)
+    log = read_csv(raw / EVENTS)
     per_user = log.group_by("user_id").len()["len"].cast(pl.Float64)
     measures = {"users": per_user.len(), "items": log["item_id"].n_unique(), "events a user": per_user.mean()}
     return pl.DataFrame({"what": list(measures), "simulated": [float(value or 0) for value in measures.values()]})  # type: ignore[arg-type]

@@ -16,13 +16,14 @@ from common.engine.run import Result
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent import metrics, submission
-from competitions.tencent.config import TencentConfig
+from competitions.tencent.config import HostSettings, TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.day.permutation_importance import permute_columns
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.promise import promise
+from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
@@ -162,15 +163,28 @@ def explain(outcome: Outcome) -> Insight:
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
+        lost=METRIC,
+        alone=Diagnostic(score_retrieval, (outcome.early.answers, ready.valid, config.host)) if ranked else None,
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[
-            {"name": f"{config.method}, {fold}", "metric": "training loss", "values": [*values], "falls": True}
+            {"name": fold, "metric": f"training loss, {config.method}", "values": [*values], "falls": True}
             for fold, values in losses.items()
             if len(values) > 1
         ],
         answers=list_answers(outcome),
         cutoff=TOP,
     )
+
+
+def score_retrieval(answers: FoldAnswers, fold: Fold, host: HostSettings) -> list[Row]:
+    """What the first search scores by itself."""
+    assert fold.target_action is not None
+    if answers.retrieval_rank is None:
+        return []
+    ranks = np.where(answers.retrieval_rank <= TOP, answers.retrieval_rank, 0)
+    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
+    score = metrics.mean_scores(ranks, weights)["score"]
+    return [{"feature": "votes of retrieval", "order": "highest first", "given": True, "score": score}]
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:

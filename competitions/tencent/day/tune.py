@@ -1,7 +1,8 @@
-"""What `make tune-tencent` searches: how the forecast and the ranker are fitted.
+"""What `make tune-tencent` searches: how the ranker is fitted, on candidates with features that are kept.
 
 Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
-more before that. The hold-out judges the best settings.
+more before that. The hold-out judges the best settings. The forecast is not searched: each of its settings means other
+votes, candidates and features, minutes a trial.
 """
 
 from typing import Any
@@ -23,8 +24,6 @@ SPACE: search_space.Space = {
     "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
     "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
     "ranker.fit.epochs": search_space.Ints(3, 20),
-    "ranker.forecast.rounds": search_space.Ints(100, 600, log=True),
-    "ranker.forecast.leaves": search_space.Ints(8, 64, log=True),
 }
 
 
@@ -38,8 +37,8 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     ready = prepare(files, config, run)
     inner = hold_out_again(ready, config, run, FOLDS)
 
-    def score(settings: Settings, index: int) -> float:
-        return float(_score_queries(inner[index], change(config, settings), run, f"tune{index}").mean())
+    def score(settings: Settings, index: int) -> Scores:
+        return _score_queries(inner[index], change(config, settings), run, f"tune{index}")
 
     def judge(settings: Settings) -> Scores:
         return _score_queries(ready, change(config, settings), run, "valid")

@@ -15,7 +15,7 @@ from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import decode_lines, read_lines
-from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
+from competitions.tencent.io.parquet import STRUCT, Batch, numbers, open_table, read_batches
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 ID: Any = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
@@ -81,7 +81,8 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
     there = open_table(paths[0]).schema_arrow.names
     oid_name = "item_id" if "item_id" in there else "creative_id"
     names = (oid_name, *ITEM_FEATURES, *(name for name in (RETRIEVAL, REID) if name in there))
-    parts = [_parse_batch(batch, oid_name, indexer.item_sizes) for batch in read_batches(paths, names)]
+    batches = read_batches(paths, names, dict.fromkeys(ITEM_FEATURES, STRUCT))
+    parts = [_parse_batch(batch, oid_name, indexer.item_sizes) for batch in batches]
     if not parts:
         raise UserError(f"{paths[0].parent} holds no candidate; download it again")
     return _by_retrieval_id(paths[0].parent, "row", join_columns(parts), indexer)
@@ -90,7 +91,7 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
 def _parse_batch(batch: Batch, oid_name: str, sizes: tuple[int, ...]) -> _Candidates:
     columns = {name: batch.columns.get(name, pa.nulls(batch.rows)) for name in (oid_name, RETRIEVAL, REID)}
     oid, retrieval = (numbers(batch.path, name, columns[name], -1) for name in (oid_name, RETRIEVAL))
-    rid = pl.Series(columns[REID]).cast(pl.Int64, strict=False).fill_null(0)  # unseen candidates may have a text
+    rid = _to_whole(pl.Series(columns[REID])).fill_null(0)  # unseen candidates may have a text
     features = [_codes(batch, name, size) for name, size in zip(ITEM_FEATURES, sizes, strict=True)]
     return _Candidates(oid, retrieval, np.maximum(rid.to_numpy(), 0), np.stack(features, axis=1))
 
@@ -108,13 +109,19 @@ def _codes(batch: Batch, name: str, size: int) -> Int32s:
             f"expected; download it again"
         )
     value = fields["feature_value"]
-    number = value.cast(pl.Int64, strict=False)  # null for a text, and for the NaN that pandas writes for null
+    number = _to_whole(value)
     filled = value.is_not_null() & value.cast(pl.String).ne("NaN").fill_null(True)
-    cold = (fields[flags[0]].cast(pl.Int64) == 1).fill_null(False)  # or a truth value
+    cold = (_to_whole(fields[flags[0]]) == 1).fill_null(False)  # or a truth value
     wrong = (~cold & filled & (number.is_null() | (number < 0)).fill_null(True)).to_numpy()
     reason = f"feature {name}: {value[int(np.argmax(wrong))]!r} is not marked as cold and no number of the indexer"
     batch.refuse_any(wrong, reason)
     return encode_numbers(number.set(cold & filled, LARGEST).fill_null(0).to_numpy(), size)
+
+
+def _to_whole(values: pl.Series) -> pl.Series:
+    """As Int64; null for a text that is no number, the NaN that pandas writes for null, and a fraction."""
+    whole = values.cast(pl.Int64, strict=False)
+    return whole.set(whole != values, None) if values.dtype.is_float() else whole
 
 
 def _by_retrieval_id(path: Path, word: str, candidates: _Candidates, indexer: Indexer) -> CandidateTable:

@@ -16,13 +16,14 @@ from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
-from competitions.tencent.io.parquet import Batch, numbers, read_batches
+from competitions.tencent.io.parquet import LIST, Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 from competitions.tencent.narrowing import Narrower
 
 Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
 Refuse = Callable[[int, str], NoReturn]  # refuses the entry at an index of a block
 LARGEST = float(np.finfo(np.float16).max)
+EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
 
@@ -108,7 +109,7 @@ def _read_blocks(path: Path, width: int | None) -> Iterator[Block]:
     if path.suffix == ".pkl" or head[:1] == b"\x80":
         return _read_pickled(path, width, rows)
     if path.suffix == ".parquet" or head == b"PAR1":
-        return (_parse_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
+        return (_parse_batch(batch, width) for batch in read_batches((path,), EMBEDDED, {"emb": LIST}, rows))
     return (piece.value for piece in read_lines(path, partial(parse_lines, width=width)))
 
 

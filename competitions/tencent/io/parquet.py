@@ -1,7 +1,7 @@
 """Read parquet files of the release layout batch by batch, with the number of the row in every refusal."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +15,12 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s
 
 BATCH_ROWS = 1 << 16
+PLAIN = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
+    *(pa.types.is_string, pa.types.is_large_string),
+)
+VALUE, STRUCT = "a number or text", "a struct of them"
+LIST, EVENTS = f"a list of {VALUE}", f"a list of {STRUCT}"
 
 
 @dataclass(frozen=True)
@@ -69,13 +75,19 @@ def open_table(path: Path) -> Any:
         raise UserError(f"{path} is no parquet file: {str(error).splitlines()[0]}; download it again") from error
 
 
-def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refuses a file that lacks one."""
+def read_batches(
+    paths: tuple[Path, ...], names: tuple[str, ...], forms: Mapping[str, str] | None = None, rows: int = 0
+) -> Iterator[Batch]:
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time.
+
+    Refused: a file that lacks a column, has it twice, or has something else in it than numbers, truth values or texts;
+    ``forms`` says by column what may stand there besides: LIST, STRUCT or EVENTS.
+    """
+    forms = forms or {}
     for path in paths:
         file = open_table(path)
-        lacks = next((name for name in names if name not in file.schema_arrow.names), None)
-        if lacks:
-            raise UserError(f"{path} lacks the column {lacks!r}; download it again")
+        for name in names:
+            _refuse_odd(path, file.schema_arrow, name, forms.get(name, VALUE))
         first = 0
         try:
             for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
@@ -84,3 +96,22 @@ def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0)
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
+
+
+def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
+    types = [field.type for field in schema if field.name == name]
+    if len(types) != 1:
+        fault = f"has the column {name!r} {len(types)} times" if types else f"lacks the column {name!r}"
+        raise UserError(f"{path} {fault}; download it again")
+    if _describe_form(types[0]) not in (VALUE, form):
+        expected = VALUE if form == VALUE else f"{VALUE} or {form}"
+        raise UserError(f"{path}, column {name!r}: {types[0]} where {expected} is expected; download it again")
+
+
+def _describe_form(kind: Any) -> str:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return f"a list of {_describe_form(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        is_plain = all(_describe_form(field.type) == VALUE for field in kind)
+        return STRUCT if is_plain and len({field.name for field in kind}) == len(kind) else "another"
+    return VALUE if any(is_kind(kind) for is_kind in PLAIN) else "another"

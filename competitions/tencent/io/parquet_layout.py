@@ -15,7 +15,7 @@ from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_PROFILE
 from competitions.tencent.io.feature_encoding import USER_COLUMNS, encode_numbers, pad_lists
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.items import note_items
-from competitions.tencent.io.parquet import Batch, numbers, read_batches
+from competitions.tencent.io.parquet import EVENTS, LIST, Batch, numbers, read_batches
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, UnseenItems, list_notes
 from competitions.tencent.io.schema import CONVERSION, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
 
@@ -65,7 +65,7 @@ def _read_profiles(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, B
     table = np.zeros((indexer.users + 1, USER_COLUMNS), np.int32)
     filled = np.zeros(indexer.users + 1, np.bool_)
     settled, rows = [], 0
-    for batch in read_batches(paths, ("user_id", *USER_FEATURES)):
+    for batch in read_batches(paths, ("user_id", *USER_FEATURES), dict.fromkeys(USER_FEATURES, LIST)):
         rids = _rids(batch, "user_id", indexer.users, "users")
         columns = [_codes(batch, name, size) for name, size in zip(USER_FEATURES, indexer.user_sizes, strict=True)]
         table[rids], cut = pad_lists(columns)
@@ -100,7 +100,7 @@ def _read_users(paths: tuple[Path, ...], indexer: Indexer, profiles: Int32s, has
     """The users of all files, whose rows are counted through."""
     parts: list[RawUsers] = []
     rows = 1
-    for batch in read_batches(paths, ("user_id", "seq")):
+    for batch in read_batches(paths, ("user_id", "seq"), {"seq": EVENTS}):
         rids = _rids(batch, "user_id", indexer.users, "users")
         positions, named = rows + np.arange(len(rids)), (rids, np.zeros(len(rids), "S1"))
         part = raw_sequences.build_users(positions, named, profiles[rids], *_events(batch, indexer.known), NO_UNSEEN)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import load
-from competitions.tencent.config import Count, NotNegative, NotNegativeInt, Positive, Settings, Share
+from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, load
+from competitions.tencent.config import Settings, Share
 
 FILE = Path(__file__).parent / "config.toml"
 

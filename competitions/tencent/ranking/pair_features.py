@@ -1,6 +1,6 @@
 """The features of a query and a candidate: one row of numbers a pair.
 
-Blocks, each of which can be left out (``ranker.blocks``):
+Blocks, each of which can be left out (``ranker.features.blocks``); one that is registered in ``BLOCKS`` is on:
 
 - ``search``: retrieval's score below the best, the logarithm of the rank; the tables' scores.
 - ``content``: for each embedding, log sums over the history of w exp(width (cosine - 1)) for three widths and the three
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from common.engine.decisions import choose_names
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io import schema
@@ -45,7 +46,7 @@ def pair_features(context: FoldContext, pairs: Pairs) -> tuple[Floats, tuple[str
 def describe(context: FoldContext, pairs: Pairs, *, dear: bool) -> Columns:
     """The columns of the blocks ``DEAR``, or of all others."""
     columns: Columns = {}
-    for block in context.settings.blocks:
+    for block in choose_names(context.settings.blocks, tuple(BLOCKS)):
         if (block in DEAR) == dear:
             columns |= BLOCKS[block](context, pairs)
     return columns

@@ -40,9 +40,10 @@ def learn_votes(
     ``inputs``: of an earlier fold, with even votes. Even ones come back where it has too few queries.
     """
     context = build_context(inputs, settings)
-    target = np.searchsorted(context.pool, target_columns(inputs.fold))
-    inside = np.isin(target_columns(inputs.fold), context.pool)
-    queries = np.flatnonzero(inside)
+    place = np.full(len(inputs.fold.candidates.rows), -1)
+    place[context.pool] = np.arange(len(context.pool))
+    target = place[target_columns(inputs.fold)]
+    queries = np.flatnonzero(target >= 0)
     names = [each.name for each in inputs.contents]
     if len(queries) < FEWEST:
         return even_votes(names, channels)

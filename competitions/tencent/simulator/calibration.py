@@ -14,6 +14,7 @@ import polars as pl
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
+from common.io.tables import read_csv
 from competitions.tencent.corpus import Bools, Corpus, Int64s, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES
@@ -214,6 +215,6 @@ def measure_profiles(users: Users) -> dict[str, float]:
 
 def measure_truth(corpus: Corpus, folder: Path) -> dict[str, float]:
     """Nothing is documented of how many users click within a day; the share of unseen targets is of another cut."""
-    truth = pl.read_csv(folder / TRUTH)["creative_id"].to_numpy()
+    truth = read_csv(folder / TRUTH)["creative_id"].to_numpy()
     unseen = ~np.isin(truth, corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
     return {"users with a truth": len(truth) / len(corpus.test), "unseen among the truths": share(unseen)}

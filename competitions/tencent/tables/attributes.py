@@ -47,27 +47,30 @@ def smooth_scores(
     caller that has it, since picking 60,000 rows takes as long as a block of queries.
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
+    ``scores`` may be overwritten.
     """
     own = _take(scores, ads, columns)
     if not weight or not attributes.shape[1]:
         return own
-    by_value = _dense(scores @ (attributes if ads is None else attributes[ads]))
+    by_value = as_dense(scores @ (attributes if ads is None else attributes[ads]))
     own += np.float32(weight) * ((attributes[columns] if shared is None else shared) @ by_value.T).T
     return own
 
 
 def _take(scores: Sparse | Floats, ads: Int64s | None, columns: Int64s) -> Floats:
-    """A new dense matrix of these columns, 0 where they are not among the ads."""
+    """A dense matrix of these columns, 0 where they are not among the ads; the ``scores`` themselves where all are."""
     if ads is None:
-        return np.array(_dense(scores[:, columns]))
+        return np.array(as_dense(scores[:, columns]))
+    if np.array_equal(ads, columns):  # as a fold's own pool has it
+        return as_dense(scores)
     at = np.searchsorted(ads, columns)
     known = np.flatnonzero(at < len(ads))
     known = known[ads[at[known]] == columns[known]]
     own = np.zeros((scores.shape[0], len(columns)), np.float32)
-    own[:, known] = _dense(scores[:, at[known]])
+    own[:, known] = as_dense(scores[:, at[known]])
     return own
 
 
-def _dense(table: Sparse | Floats) -> Floats:
+def as_dense(table: Sparse | Floats) -> Floats:
     """As a dense matrix."""
     return table if isinstance(table, np.ndarray) else np.asarray(table.toarray())

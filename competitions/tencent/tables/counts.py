@@ -7,6 +7,7 @@ recommendations"): distance in the history, direction, popularity of both ends a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +16,7 @@ from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
 from competitions.tencent.sequences import Histories
-from competitions.tencent.tables.attributes import smooth_scores
+from competitions.tencent.tables.attributes import as_dense, smooth_scores
 from competitions.tencent.tables.sparse_history import (
     CLICK_WEIGHTS,
     RANKER_WEIGHTS,
@@ -31,6 +32,7 @@ from competitions.tencent.tables.sparse_history import (
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 MOST_PAIRS = 4_000_000_000
+FULL = 10  # a table with one cell in so many filled is multiplied as a dense one
 AFFORDABLE_PAIRS = 20_000_000  # seconds; of a log with more the clicks alone are counted
 
 
@@ -99,6 +101,11 @@ class Counts:
     by_value: Sparse | None
     settings: CountSettings
     targets: Int64s | None = None
+
+    @cached_property
+    def factors(self) -> tuple[Sparse | Floats, Sparse | Floats | None]:
+        """``neighbours`` and ``by_value`` as a query is multiplied with them."""
+        return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
 
 
 def fit_counts(
@@ -206,6 +213,12 @@ def _lift(table: Sparse, first: int, targets: Int64s, count: Int64s, histories: 
     return table
 
 
+def unpack_full(table: Sparse) -> Sparse | Floats:
+    """As numpy where one cell in ``FULL`` is filled: a product of a query with it then takes a tenth of the time."""
+    cells = table.shape[0] * table.shape[1]
+    return np.asarray(table.toarray()) if table.nnz * FULL >= cells > 0 else table
+
+
 def keep_top(table: Sparse, top: int) -> Sparse:
     """The ``top`` largest entries of each row, of equals the first columns."""
     lengths = np.diff(table.indptr)
@@ -228,8 +241,9 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Spa
     settings = model.settings
     rows = model.neighbours.shape[0]
     seen = weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
-    scores = seen @ model.neighbours
-    if model.by_value is not None:  # nearly every ad gets something: dense is faster from here on
-        scores = scores.toarray()
-        scores += np.float32(settings.from_attributes) * ((seen @ model.attributes) @ model.by_value).toarray()
+    neighbours, by_value = model.factors
+    scores = seen @ neighbours
+    if by_value is not None:  # nearly every ad gets something: dense is faster from here on
+        scores = as_dense(scores)
+        scores += np.float32(settings.from_attributes) * as_dense((seen @ model.attributes) @ by_value)
     return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)

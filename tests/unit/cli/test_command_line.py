@@ -11,6 +11,8 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions import NAMES, find_competition
+from competitions.cli import execution
+from competitions.cli.run import RunOptions
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import TRUTH, simulate
@@ -128,6 +130,40 @@ def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: 
     code, out, err = call("run", "news", "--raw", f"nowhere-{odd}")
     assert_refused((code, out, err), "nowhere-")
     assert err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("verb", ["run", "look", "ladder", "tune"])
+def test_a_setting_needs_no_option_before_it(call: Call, simulated: Path, verb: str) -> None:
+    assert_refused(call(verb, "news", "--seed", 1, "recal.candidates=200"), "recal.candidates", "recall.candidates")
+    assert_refused(call(verb, "news", "split.valid_queries=0", "--raw", simulated), "split.valid_queries", "1")
+    assert_refused(call(verb, "news", "fast"), "fast has no key and value")
+
+
+def test_settings_of_both_kinds_are_kept_and_recorded(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[RunOptions] = []
+    monkeypatch.setattr(execution, "execute", given.append)
+    call("run", "news", "a.b=1", "--set", "c=2", "--untuned", "d=[3, 4]")
+    assert [(options.overrides, options.untuned) for options in given] == [(["c=2", "a.b=1", "d=[3, 4]"], True)]
+
+
+@pytest.mark.parametrize("verb", [("run",), ("look",), ("check", "mine.csv")], ids=lambda words: words[0])
+def test_a_folder_that_is_not_there_is_named_as_that(call: Call, verb: tuple[str, ...], tmp_path: Path) -> None:
+    word, *rest = verb
+    assert_refused(call(word, "news", *rest, "--raw", "/nope"), "RAW /nope does not exist")
+    (tmp_path / "log.csv").write_text("")
+    assert_refused(call(word, "news", *rest, "--raw", "log.csv"), "RAW log.csv is a file")
+
+
+def test_the_ledger_of_no_competition_is_refused(call: Call) -> None:
+    assert_refused(call("runs", "nwes"), "no competition nwes", "news")
+
+
+@pytest.mark.parametrize("option", ["--seed", "--requests"])
+def test_a_number_that_no_library_takes_is_a_usage_error(call: Call, option: str) -> None:
+    code, out, err = call("replay", "news", option, "12345678901234567890")
+    assert code == 2
+    assert "2147483647" in err
+    assert "Traceback" not in out + err
 
 
 # --- score ---

@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime
+import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -41,6 +43,7 @@ def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypat
 
     parts: dict[str, Any] = {"locate": lambda raw, config: raw, "explain_cv_only": lambda files: None}
     replace_part(monkeypatch, name, solve=stop, **parts)
+    Path("mine").mkdir()
     code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
     assert seen == [(Path("mine"), 9, False)]  # no folder before there are outputs
@@ -173,6 +176,7 @@ def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_m
     assert (code, out) == (0, f"mine.csv: 21 rows, valid. Checked: {competition.host.folder}; two.\n")
     code, out, _ = call("score", "flight", "mine.csv", "--truth", "t.csv")
     assert (code, out.split()) == (0, ["hit_rate@3", "0.2500"])
+    Path("here").mkdir()
     call("score", "flight", "mine.csv", "--truth", "t.csv", "--raw", "here")
     assert seen == [(Path("mine.csv"), Path("t.csv"), None), (Path("mine.csv"), Path("t.csv"), Path("here"))]
 
@@ -185,6 +189,7 @@ def test_the_ladder_prints_its_rungs(call: Call, monkeypatch: pytest.MonkeyPatch
         return [{"rung": "first", "HitRate@3": 0.5, "error": 0.01}]
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
+    Path("mine").mkdir()
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--seed", 3)
     assert code == 0
     assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
@@ -214,3 +219,41 @@ def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: P
     assert (tmp_path / "build" / "a run" / "run.json").exists()
     Run(work.folder, work.cache, quiet=True)
     assert (tmp_path / "build" / "a run" / "run.json").exists()
+
+
+def test_the_newest_run_like_this_one_says_what_each_step_will_take(tmp_path: Path) -> None:
+    def write(number: int, **changed: object) -> Path:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        steps = [{"name": "read", "seconds": number, "kept": False}, {"name": "fit", "seconds": 9.0, "kept": True}]
+        record = {"name": "news", "run": str(number), "overrides": ["a=1"], "data": {"folder": "raw"}, "steps": steps}
+        record |= {"config": {}, "cv": {}, "metric": "MRR@5"}
+        (folder / "run.json").write_text(json.dumps(record | {"wall_seconds": 12.0} | changed))
+        return folder
+
+    like = {"until": None, "overrides": ["a=1"], "folder": "raw"}
+    runs = [write(5, overrides=[]), write(4, until="cv"), write(3, steps=[{"name": "odd"}]), write(2), write(1)]
+    assert execution.expect_steps(runs, like) == {"read": 2, "fit": 9.0, "(rest)": 10.0}
+    assert execution.expect_steps(runs, like | {"folder": "other"}) == {}
+
+
+def interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt("7 steps are kept")
+
+
+def fail_while_imported(*_: object) -> NoReturn:
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt as stopped:
+        raise ImportError("initialization failed") from stopped
+
+
+@pytest.mark.parametrize(("stop", "kept"), [(interrupt, "7 steps are kept"), (fail_while_imported, "finished steps")])
+def test_ctrl_c_ends_in_one_line_that_says_what_is_kept(
+    call: Call, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., NoReturn], kept: str
+) -> None:
+    monkeypatch.setattr(execution, "execute", stop)
+    code, out, err = call("run", "news")
+    assert (code, out, err.count("\n")) == (130, "", 2)  # ^C stands on the line before
+    assert err.strip().startswith(f"Stopped; {kept}")
+    assert err.rstrip().endswith("the same command goes on.")

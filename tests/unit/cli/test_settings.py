@@ -1,5 +1,6 @@
 """Settings from the shell, in every competition: bare words for lists, and a value that works in every refusal."""
 
+import functools
 import re
 import shlex
 from typing import Any
@@ -34,12 +35,13 @@ def is_word_list(value: object) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_list_can_be_given_without_quotes(name: str) -> None:
     competition = find_competition(name)
-    lists = {key: value for key, value in list_values(name).items() if is_word_list(value)}
+    lists = {key: list(map(str, value)) for key, value in list_values(name).items() if is_word_list(value)}
+    lists |= {"ranker.features.blocks": ["search", "content"]} if name == "tencent" else {}
     assert lists
-    for key, value in lists.items():
-        words = list(map(str, value))
+    for key, words in lists.items():
+        quoted = competition.load_config([f"{key}={words}"])
         for text in (f"{key}=[{','.join(words)}]", f"{key}=[{', '.join(words)}]", f"{key}={','.join(words)}"):
-            assert competition.load_config([text]) == competition.load_config(), text
+            assert competition.load_config([text]) == quoted, text
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,37 @@ def test_every_refused_value_comes_with_one_that_works(name: str) -> None:
             competition.load_config([text])
             refused += 1
     assert refused > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_has_two_bounds(name: str) -> None:
+    """So that none of twenty digits, and no infinity, meets a library or a loop."""
+    competition = find_competition(name)
+    for key in (key for key, value in list_values(name).items() if not isinstance(value, dict)):
+        for wrong in ("-1e18", "1e300", "inf", "nan", "99999999999999999999", "[99999999999999999999]", "[inf]"):
+            try:
+                config = msgspec.to_builtins(competition.load_config([f"{key}={wrong}"]))
+            except UserError:
+                continue
+            taken = functools.reduce(lambda table, part: table[part], key.split("."), config)
+            items = taken if isinstance(taken, list) else [taken]
+            assert not [item for item in items if isinstance(item, int | float)], (key, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "word"),
+    [
+        ("news", "rank.models", "xgboost"),
+        ("news", "rank.blocks", "pair"),
+        ("news", "recall.channels", "content"),
+        ("flight", "rank.models", "catboost_softmax"),
+        ("mgtv", "watch.blocks", "pair"),
+        ("tencent", "ranker.channels", "content"),
+    ],
+)
+def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:
+    for text in (f"[{word}, {word}]", "[]"):
+        assert key in (refuse(name, f"{key}={text}") or ""), text
 
 
 def refuse(name: str, setting: str) -> str | None:

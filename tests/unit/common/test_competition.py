@@ -46,6 +46,7 @@ def declare(name: str, written: Written) -> Competition:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_folder_that_is_named_is_taken(name: str, written: Written, tmp_path: Path) -> None:
     competition = declare(name, written)
+    (tmp_path / "mine").mkdir()
     assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"
     with pytest.raises(UserError, match="RAW and SCALE exclude each other"):
         competition.choose_raw(tmp_path / "mine", 0.1, 0, BUILD)
@@ -67,6 +68,20 @@ def test_without_files_a_set_is_simulated_once_and_said_so(
     folders = {competition.choose_raw(None, scale, seed, BUILD) for scale, seed in ((0.5, 0), (0.5, 1), (None, 0))}
     assert len(folders) == 3
     assert written[-1][1] == competition.host.scale
+
+
+def test_without_a_simulator_the_files_are_asked_for(written: Written, tmp_path: Path) -> None:
+    competition = find_competition("news")
+    competition = dataclasses.replace(competition, host=dataclasses.replace(competition.host, write=None))
+    for ask in (
+        lambda: competition.choose_raw(None, None, 0, BUILD),
+        lambda: competition.simulate(None, None, 0, BUILD),
+    ):
+        with pytest.raises(UserError, match=r"Nothing simulates these data: put Tianchi's files .* into data/news/raw"):
+            ask()
+    (tmp_path / "mine").mkdir()
+    assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"
+    assert not BUILD.exists()
 
 
 def test_a_simulation_that_was_not_finished_is_made_again(written: Written) -> None:

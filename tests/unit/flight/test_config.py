@@ -32,6 +32,9 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("rank.blocks=[]", ["rank.blocks"]),
         ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
         ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
+        ("rank.blocks=+history", ["rank.blocks", "no history", "tariff"]),
+        ("rank.models=auto", ["rank.models", "no auto"]),
+        ("rank.models=-catboost_softmax", ["rank.models", "no -catboost_softmax"]),
         ("baseline.fit=1", ["baseline.fit"]),
         ("split.validation=last", ["split.validation", "last"]),
         ("rank.seeds=0", ["rank.seeds", ">= 1"]),

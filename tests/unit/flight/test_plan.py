@@ -9,6 +9,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
+from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.plan import (
     LARGE_TREES,
     SMALL_TREES,
@@ -160,6 +161,22 @@ def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_withou
         assert with_codes.blocks == (*without.blocks, "tariff")
         assert with_codes.base_margin == without.base_margin
     assert reason == f"{why}; 49% of the sessions offer corporate fares: with their block where validation says so"
+
+
+def test_a_block_is_added_to_each_set_or_taken_from_it() -> None:
+    offered, why = decide_features(survey(coded=0.49), load("rank.blocks=-tariff,-taste"))
+    assert [each.blocks for each in offered] == [("core", "pair"), ("core", "pair", "lift")]
+    assert [each.base_margin for each in offered] == [None, None]
+    assert why.startswith("nobody comes back")
+    (past,), _ = decide_features(survey(returning=0.5), load("rank.blocks=+public"))
+    assert (past.blocks, past.base_margin) == ((*PAST.blocks, "public"), PAST.base_margin)
+
+
+def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRA_BLOCKS, "own", lambda chunk, history: chunk.options.select("price"))
+    assert [each.blocks[-1] for each in decide_features(survey(), load())[0]] == ["own"] * 3
+    assert decide_features(survey(), load("rank.blocks=-own"))[0][0].blocks == ("core", "pair")
+    assert decide_features(survey(), load("rank.blocks=core"))[0][0].blocks == ("core",)
 
 
 # --- the models ---

@@ -139,6 +139,8 @@ def replace(old: str, new: str) -> Callable[[str], str]:
         (replace("11,a,1", "11,a,"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,'"),
         (replace("11,a,1", "11,a,1.0"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,1.0'"),
         (replace("11,a,1", "11,a,NaN"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("11,a,1", "+11,a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '+11,a,1'"),
+        (replace("11,a,1", "11,a,01"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,01'"),
         (replace("11,a,1", ",a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: ',a,1'"),
         (replace("11,a,1", "11,a,9999999999999999999"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("Id,ranker_id", "ranker_id,Id"), "line 1: the header is 'ranker_id,Id,selected'"),
@@ -153,6 +155,11 @@ def test_a_csv_of_another_form_is_refused(
     assert expected in refusal(path, files)
 
 
+def with_id(frame: pl.DataFrame, Id: int) -> pl.DataFrame:
+    """The second row with another Id; the column is as wide as pandas makes it."""
+    return frame.with_columns(Id=pl.Series([10, Id, 12, 20, 15], dtype=pl.UInt64))
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -163,7 +170,9 @@ def test_a_csv_of_another_form_is_refused(
             lambda frame: frame.with_columns(selected=pl.Series([2, None, 3, 1, 1])),
             "broken 1 time(s), first: row 1: '11,a,None'",
         ),
-        (lambda frame: frame.cast({"ranker_id": pl.Categorical}), submission.SAME_ORDER),
+        (lambda frame: frame.cast({"ranker_id": pl.Binary}), submission.SAME_ORDER),
+        (lambda frame: with_id(frame, 2**63), f"broken 1 time(s), first: row 1: '{2**63},a,1'"),
+        (lambda frame: with_id(frame, 2**63 - 1), submission.SAME_ORDER),
         (lambda frame: frame.drop("Id"), submission.NAMES),
         (lambda frame: frame.select("ranker_id", "Id", "selected"), submission.NAMES),
         (lambda frame: frame.with_columns(x=1), submission.NAMES),
@@ -175,6 +184,27 @@ def test_a_parquet_file_of_another_form_is_refused(
 ) -> None:
     rewrite(written[0], change)
     assert expected in refusal(written[0], files)
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b", "c"])])
+def test_sessions_that_pandas_wrote_as_a_category_pass(
+    files: reader.RawFiles, written: tuple[Path, Path], dtype: pl.DataType
+) -> None:
+    rewrite(written[0], lambda frame: frame.cast({"ranker_id": dtype}))
+    assert submission.check_submission(written[0], files).rows == 5
+
+
+def test_a_file_with_brackets_in_its_name_is_the_one_that_is_checked(
+    files: reader.RawFiles, written: tuple[Path, Path]
+) -> None:
+    odd, truth = written[0].with_name("submission[1].parquet"), written[0].with_name("truth[1].csv")
+    sound = written[0].rename(written[0].with_name("submission1.parquet"))
+    pl.read_parquet(sound).with_columns(selected=pl.Series([1, 1, 3, 1, 1])).write_parquet(odd)
+    assert submission.PERMUTATION in refusal(odd, files)
+    truth.write_text("Id,ranker_id\n99,a\n")
+    truth.with_name("truth1.csv").write_text("Id,ranker_id\n11,a\n")
+    with pytest.raises(UserError, match="first: Id 99"):
+        submission.score_queries(sound, truth)
 
 
 def test_narrow_integers_pass(files: reader.RawFiles, written: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from competitions.mgtv import plan
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
+from competitions.mgtv.features.build import EXTRA_BLOCKS
 
 VIDEOS = pl.DataFrame({"duration": [10.0, 20.0, None]})
 SOME, NONE = pl.DataFrame({"device": [0]}), pl.DataFrame({"device": []})
@@ -47,11 +48,34 @@ def test_blocks_without_data_are_left_out_of_every_model() -> None:
     choices = plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_open(PLAIN))
     assert set(BLOCKS) - set(choices.blocks) == {"profile", "comment"}
     settled = plan.settle(PLAIN, choices)
-    assert settled.watch.blocks == tuple(block for block in PLAIN.watch.blocks if block != "comment")
+    assert settled.watch.blocks == ("video", "device", "pair", "list")
     assert not {"profile", "comment"} & {*settled.completion.blocks, *settled.features.blocks}
     whole = plan.settle(PLAIN, choose([day([5.0])]))
-    assert (whole.features.blocks, whole.completion) == (BLOCKS, PLAIN.completion)
-    assert whole.watch.blocks == PLAIN.watch.blocks
+    assert (whole.features.blocks, whole.watch.blocks) == (BLOCKS, ("video", "device", "pair", "list", "comment"))
+    assert whole.completion.blocks == ("video", "device", "pair", "profile", "comment")
+
+
+def settle(*settings: str) -> tuple[tuple[str, ...], ...]:
+    """The blocks that are built, those of the choice and those of the completion."""
+    config = COMPETITION.load_config(settings, tuned=False)
+    settled = plan.settle(config, choose([day([5.0])], *settings))
+    return settled.features.blocks, settled.watch.blocks, settled.completion.blocks  # type: ignore[return-value]
+
+
+def test_a_registered_block_is_on_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRA_BLOCKS, "length", lambda history, slates, videos: slates.rows)
+    assert all(blocks[-1] == "length" for blocks in settle())
+    assert not any("length" in blocks for blocks in settle("features.blocks=-length"))
+    assert [("length" in blocks) for blocks in settle("watch.blocks=-length")] == [True, False, True]
+    assert [("length" in blocks) for blocks in settle("watch.blocks=pair")] == [True, False, True]
+
+
+def test_a_block_is_added_to_those_of_a_model_or_taken_from_all() -> None:
+    assert settle("watch.blocks=+profile")[1] == ("video", "device", "pair", "list", "comment", "profile")
+    assert settle("features.blocks=-list,-comment")[:2] == (
+        ("video", "device", "pair", "profile"),
+        ("video", "device", "pair"),
+    )
 
 
 def test_what_is_set_stays() -> None:

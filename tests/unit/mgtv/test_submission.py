@@ -68,6 +68,12 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ("change", "rule", "message"),
     [
         (replace("20,", "9999999999999999999,"), submissions.INTEGERS, "line 2"),
+        (replace("20,", "+20,"), submissions.INTEGERS, "line 2: 'c,+20,0.25'"),
+        (replace("20,", "020,"), submissions.INTEGERS, "line 2: 'c,020,0.25'"),
+        *(
+            (replace("0.25", rate), submissions.RATES, f"line 2: 'c,20,{rate}'")
+            for rate in ("+0.25", "00.25", " 0.25", "-0.25", "0.25.", "nan", "inf", "1e999", "9" * 30, "0." + "3" * 30)
+        ),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
@@ -92,7 +98,7 @@ def test_rules_that_are_broken_together_are_named_together(files: reader.RawFile
     ]
 
 
-@pytest.mark.parametrize("rate", ["0", "1e-3", " 0.25", "7.5"])
+@pytest.mark.parametrize("rate", ["0", "0.0", "1e-3", "1e-05", "2.5E-7", "0.30000000000000004", "7.5", "86400"])
 def test_any_finite_rate_of_0_or_more_passes(files: reader.RawFiles, written: Path, rate: str) -> None:
     written.write_text(EXACT.replace("0.25", rate))
     assert submissions.check_submission(written, files).rows == 3

@@ -14,11 +14,11 @@ from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.cooccurrence import count_covisits
 from common.learning.split import Fold
-from competitions.news import split
+from competitions.news import features, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import CHANNELS, RecallSettings
 from competitions.news.io.reader import Embeddings
-from competitions.news.pipeline import FoldInputs, retrieve
+from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
 from competitions.news.retrieval import channels as listing
 from competitions.news.retrieval import content, fresh
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
@@ -91,6 +91,28 @@ def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
     assert channels["content"].is_empty()
     union = fuse_channels(channels, 5)
     assert union["score_content"].null_count() == union.height > 0
+
+
+def describe_own(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    """A block of one's own: the number of the article."""
+    return candidates.select(own_item=pl.col("item").cast(pl.Float32))
+
+
+def test_a_registered_block_is_built_beside_the_others_unless_it_is_left_out(
+    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(features.EXTRA_BLOCKS, "own", describe_own)
+    inputs = FoldInputs("labelled", result(fold), result(world.articles), None)
+    lists, votes = result(retrieved[0]), result({name: 1.0 for name in retrieved[0]})
+    for settings, blocks in (
+        (["rank.blocks=-pair,-item"], ["query", "channel", "own"]),
+        (["rank.blocks=query,own"], ["query", "own"]),
+        (["rank.blocks=-own,-pair,-item"], ["query", "channel"]),
+    ):
+        run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+        made = build_candidates(inputs, lists, votes, COMPETITION.load_config(settings), run)
+        assert list(made.blocks.value) == blocks
+        assert ("labelled.own_block" in {step.name for step in run.timings}) == ("own" in blocks)
 
 
 # --- content neighbours ---

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import split
-from tests.unit.news.news_world import CONTEXT, START, TEST_FROM, World, label, make_log, swap_hidden
+from tests.unit.news.news_world import CONTEXT, HOUR_MS, START, TEST_FROM, World, label, make_log, swap_hidden
 
 Target = tuple[int, int, int]  # user, item, before
 
@@ -116,6 +116,22 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
         first[user] = index
     assert list_clicks(fold.history) == {user: rows[: first.get(user, len(rows))] for user, rows in logs.items()}
     assert not targets["user"].is_duplicated().any()
+
+
+def test_of_clicks_of_one_millisecond_the_target_alone_is_hidden_in_whatever_order_the_log_stands(
+    log: pl.DataFrame,
+) -> None:
+    coarse = log.with_columns(pl.col("time") // HOUR_MS * HOUR_MS).unique(["user", "item", "time"])
+    ordered, shuffled = coarse.sort("user", "time", "item"), coarse.sort(pl.col("item").hash(), "user", "time")
+    fold, other = label(ordered), label(shuffled)
+    for name in ("queries", "seen", "answers"):
+        assert_frame_equal(getattr(fold, name), getattr(other, name))
+    assert_frame_equal(fold.history, other.history.sort("user", "time", "item"))
+    # Every last click is a target here, so that a query's past is all that stays of its user.
+    past = fold.seen.join(fold.queries.select("query", "user"), on="query").select("user", "time", "item")
+    assert past.height > past.unique(["user", "time"]).height + 50
+    kept = fold.history.join(fold.queries, on="user", how="semi").select("user", "time", "item")
+    assert_frame_equal(kept, past, check_row_order=False)
 
 
 def list_clicks(log: pl.DataFrame) -> dict[int, list[tuple[int, int]]]:

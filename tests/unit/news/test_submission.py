@@ -103,6 +103,8 @@ def replace(old: str, new: str) -> Callable[[bytes], bytes]:
         (lambda _: b"", "is empty"),
         (replace("6,8,7,6,1,2", '6,8,7,6,1,"2'), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("6,8,7,6,1,2", "6,8,7,-6,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,+7,6,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "06,8,7,6,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("8,7,6,1,2", "8,7,9999999999,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("6,8,7,6,1,2", "5,8,7,6,1,2"), f"'{submission.ONE_ROW}' is broken 2 time(s), first: line 2: '5,3"),
         (replace("6,8,7,6,1,2\n", ""), f"'{submission.NO_MISSING}' is broken 1 time(s), first: 6"),

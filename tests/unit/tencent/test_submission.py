@@ -82,6 +82,14 @@ def test_every_broken_rule_is_told_at_once(written: list[Path]) -> None:
 
 
 @pytest.mark.parametrize(
+    "ad", ["0123", f"+{BASE + 39}", f"0{BASE + 39}", f"{BASE + 39}.0", f" {BASE + 39}", "", str(2**63)]
+)
+def test_an_ad_is_a_whole_number_in_its_plain_form(written: list[Path], ad: str) -> None:
+    written[0].write_text(CSV.replace(f"{BASE + 39},", f"{ad},"))
+    assert "line 4: an ad is no whole number" in refused(written[0])
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("result.u64bin", b"\x03\0\0\0", "4 bytes"),

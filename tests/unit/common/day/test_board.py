@@ -35,6 +35,23 @@ def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief:
     assert boards.position_briefly(score, BOARD) == brief
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (None, "On the board (a board) a MRR@5 of 0.2000 lies between .1 (baseline) and .2592 (3rd place)"),
+        (0.01, "On the board (a board) a MRR@5 of 0.2000 +- 0.0100 lies between .1 (baseline) and .2592 (3rd place)"),
+        (
+            0.04,
+            "On the board (a board) a MRR@5 of 0.2000 +- 0.0400 lies between .1 (baseline) and .2592 (3rd place); its"
+            " 95 % interval holds .2592 (3rd place)",
+        ),
+    ],
+)
+def test_the_sentence_of_a_run_carries_its_error(error: float | None, sentence: str) -> None:
+    assert boards.describe_position({"cv": {"score": 0.2, "error": error}}, BOARD) == sentence
+    assert boards.describe_position({"cv": {"score": None}}, BOARD) is None
+
+
 def write_board(folder: Path, metric: str = "MRR@5") -> None:
     (folder / "board.toml").write_text(
         f'title = "t"\nmetric = "{metric}"\n[[mark]]\nscore = 0.1\nname = "n"\nsource = "s"\n'
@@ -52,7 +69,9 @@ def test_only_a_run_on_the_hosts_files_under_the_boards_metric_is_held_against_i
 
     assert found()
     assert not found(metric="hit rate")
+    assert found(differs="")
     others: list[dict[str, Any]] = [{"simulated": True}, {"simulated": None}, {"standin": True}, {"sample": True}]
+    others.append({"differs": "train.parquet has 16,029 rows, the host's 18,145,372"})
     for other in others:
         assert not found(**other)
     assert boards.find_board({"metric": "MRR@5", "data": {}}, tmp_path) is None

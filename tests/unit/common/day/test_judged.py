@@ -1,6 +1,5 @@
 """What a run reports of why its score is so: a planted feature, planted drift, steps that are kept."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from common.day.judged import Diagnostic, Insight, Sample, compare_rows, count_f
 from common.day.judged import measure_drift as drift_of
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import reciprocal_ranks
 from tests.unit.rankers import fit_rows
 
 QUERIES, SIZE = 80, 5
@@ -33,20 +31,23 @@ def mix(weights: tuple[float, ...], scores: Any, sizes: Any) -> Any:
 
 
 def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no_say() -> None:
-    rows, metric, sample = draw_rows(0), partial(reciprocal_ranks, k=1), Sample(queries=40, rows=150)
+    rows, sample = draw_rows(0), Sample(queries=40, rows=150)
     parameters = {"num_leaves": 4, "min_data_in_leaf": 5, "num_threads": 1}
     good = fit_rows("lightgbm_softmax", parameters, rows, None, 20, 0, 0)
     blind = RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels, rows.group_sizes)
     other = fit_rows("logit", {"l2": 1.0}, blind, None, 1, 0, 0)
-    losses = {
-        row["feature"]: row["permutation"] for row in measure_importance(rows, [good], (1.0,), mix, metric, sample)
-    }
+    losses = {row["feature"]: row["permutation"] for row in measure_importance(rows, [good], (1.0,), mix, sample)}
     assert losses["planted"] is not None
     assert losses["planted"] > 0.3
     assert losses["noise"] is not None
     assert abs(losses["noise"]) < 0.1
-    both = measure_importance(rows, [good, other], (1.0, 0.0), mix, metric, sample)
+    both = measure_importance(rows, [good, other], (1.0, 0.0), mix, sample)
     assert {row["feature"]: row["permutation"] for row in both} == pytest.approx(losses)
+    # A scale of the scores is no matter, nor are queries whose right one is not there.
+    tripled = measure_importance(rows, [good], (3.0,), mix, sample)
+    assert {row["feature"]: row["permutation"] for row in tripled} == pytest.approx(losses, rel=1e-3)
+    nothing = RankingDataset(rows.names, rows.features, np.zeros_like(rows.labels), rows.group_sizes)
+    assert {row["permutation"] for row in measure_importance(nothing, [good], (1.0,), mix, sample)} == {None}
 
 
 def test_drift_stands_beside_that_of_two_labelled_times() -> None:

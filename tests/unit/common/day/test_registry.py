@@ -1,7 +1,5 @@
 """The ledger of runs, the scores noted for them, and the comparison of two."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +9,10 @@ import pytest
 
 from common.day import compare, registry
 from common.engine.errors import UserError
+from tests.conftest import Call
+from tests.unit.common.day.conftest import Make
 
-Make = Callable[..., Path]
 NAMES = ("news", "flight")
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A run with a record and the scores of its queries."""
-
-    def write(run: str, scores: list[float], name: str = "news", **changed: Any) -> Path:
-        folder = tmp_path / "build" / name / run
-        folder.mkdir(parents=True)
-        record = {
-            "name": name,
-            "run": run,
-            "config": {"seed": 0, "rank": {"rounds": 5}},
-            "overrides": [],
-            "metric": "MRR@5",
-            "cv": {"score": float(np.mean(scores)), "error": 0.01, "queries": len(scores)},
-            "data": {"digest": "abcdef", "simulated": True},
-            "code": {"revision": "1234", "changed": False},
-            "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
-            "features": ["f"],
-            "steps": [],
-            "wall_seconds": 12.0,
-            "peak_mib": 2048.0,
-        } | changed
-        (folder / "run.json").write_text(json.dumps(record))
-        queries = {"query": [str(n) for n in range(len(scores))], "fold": "all", "score": scores}
-        half = pl.when(pl.col("query").cast(pl.Int32) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
-        pl.DataFrame(queries).with_columns(parity=half).write_parquet(folder / "queries.parquet")
-        return folder
-
-    return write
 
 
 # --- the ledger ---
@@ -56,7 +24,7 @@ def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_p
     rows = registry.list_runs(registry.find_runs(tmp_path / "build", NAMES))
     assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
     assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
-    assert (rows[0]["seconds"], rows[0]["GiB"], rows[0]["data"]) == ("12", "2.0", "simulated-abcd")
+    assert (rows[0]["minutes"], rows[0]["GiB"], rows[0]["data"]) == (0.2, "2.0", "simulated-abcd")
     registry.require_submission(tmp_path / "build" / "news" / "20260101-1")
     early = make("20260105-1", [0.5], until="cv", overrides=["seed=3"])
     assert registry.list_runs([early])[0]["settings"] == "--until cv seed=3"
@@ -82,6 +50,29 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
         find("111")
     with pytest.raises(UserError, match="make news"):
         registry.find_run(tmp_path / "empty", NAMES, "last")
+
+
+def test_a_run_left_out_is_the_last_and_a_competition_its_last_two(make: Make, tmp_path: Path) -> None:
+    oldest, old, new, other = (make(f"2026010{n}-1", [0.5], *name) for n, name in enumerate([[], [], [], ["flight"]]))
+    build = tmp_path / "build"
+    assert registry.find_pair(build, NAMES, "news", None) == (old, new)
+    assert registry.find_pair(build, NAMES, None, None) == (new, other)
+    assert registry.find_pair(build, NAMES, oldest.name, None) == (oldest, new)
+    assert registry.find_pair(build, NAMES, str(oldest), None) == (oldest, new)
+    assert registry.find_pair(build, NAMES, "news/last~2", "flight") == (oldest, other)
+
+
+@pytest.mark.parametrize("back", ["²", "٣", "9" * 20, "-1", "x", "1" * 5000])
+def test_a_place_that_is_no_number_is_refused(make: Make, tmp_path: Path, back: str) -> None:
+    make("20260101-1", [0.5])
+    with pytest.raises(UserError, match="names no run"):
+        registry.find_run(tmp_path / "build", NAMES, f"news/last~{back}")
+
+
+@pytest.mark.parametrize("score", [1e308, -1e308, float("nan"), float("inf")])
+def test_what_is_no_score_of_a_board_is_refused(make: Make, score: float) -> None:
+    with pytest.raises(UserError, match="is no score"):
+        registry.note_leaderboard(make("20260101-1", [0.5]), score)
 
 
 def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make: Make) -> None:
@@ -120,7 +111,7 @@ def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: M
 def test_the_difference_is_taken_query_by_query(make: Make) -> None:
     runs = [make("a-1", [0.0, 1.0, 0.5, 0.0]), make("a-2", [0.5, 1.0, 1.0, 0.0])]
     comparison = compare.compare(*runs)
-    assert comparison.difference == (0.25, pytest.approx(0.25 / 2), 4, 2)  # gains .5, 0, .5, 0: deviation .25
+    assert comparison.difference[:4] == (0.25, pytest.approx(0.25 / 2), 4, 2)  # gains .5, 0, .5, 0: deviation .25
     by_slice = {row["slice"]: row["B - A"] for row in comparison.slices}
     assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
     assert comparison.warnings == []
@@ -128,7 +119,7 @@ def test_the_difference_is_taken_query_by_query(make: Make) -> None:
     for run, scores in zip(runs, ([0.0, 1.0, 0.5], [0.5, 1.0, 0.0]), strict=True):
         truth = pl.DataFrame({"query": ["x", "y", "z"], "fold": "truth", "score": scores})
         truth.write_parquet(run / "truth.parquet")
-    assert compare.compare(*runs).truth == (0.0, pytest.approx(0.2357, abs=1e-4), 3, 2)  # beside that on validation
+    assert compare.compare(*runs).truth[:4] == (0.0, pytest.approx(0.2357, abs=1e-4), 3, 2)  # beside that on validation
 
 
 def test_queries_are_won_lost_and_equal_and_hits_gained_and_lost_by_hand(make: Make) -> None:
@@ -223,3 +214,25 @@ def test_a_paired_difference_is_weighted_like_the_scores(make: Make) -> None:
     even = next(row for row in comparison.slices if row["slice"] == "parity: even")
     assert even["B - A"] == pytest.approx((2 * 1.0 - 0.5) / 3)
     assert not any(row["slice"].startswith("weight") for row in comparison.slices)
+
+
+# --- as the verb prints it ---
+
+
+def test_the_ledger_fits_eighty_letters_and_wide_has_the_rest(make: Make, call: Call, tmp_path: Path) -> None:
+    truth = {"score": 0.3, "error": 0.01, "oracle": 0.6}
+    make("20260101-123456-789", [0.5, 0.25], truth=truth, overrides=["recall.candidates=200"])
+    noted = make("20260102-123456-789", [0.75], "flight", wall_seconds=754.0)
+    registry.note_leaderboard(noted, 0.5367)
+    build = tmp_path / "build"
+    code, out, _ = call("runs", "--build", build)
+    assert code == 0
+    lines = out.splitlines()
+    assert max(len(line.rstrip()) for line in lines[:-1]) <= 80  # the last is an address
+    assert lines[2].split() == ["run", "CV", "truth", "or", "board", "minutes"]
+    assert lines[3].split() == ["flight/20260102-123456-789", "0.7500", "+-", "0.0100", "0.5367", "board", "12.6"]
+    assert lines[4].split() == ["news/20260101-123456-789", "0.3750", "+-", "0.0100", "0.3000", "truth", "0.2"]
+    assert "--wide" in out
+    wide = call("runs", "--build", build, "--wide")[1]
+    assert all(word in wide for word in ("oracle", "0.6000", "simulated-abcd", "1234", "recall.candidates=200", "2.0"))
+    assert call("runs", "nwes", "--build", build)[0] == 1

@@ -11,6 +11,7 @@ from scipy import stats
 from common.day import replay
 from common.day.replay import assign, bootstrap_interval, code_units, compare_arms, needed_requests, t_interval
 from common.engine.errors import UserError
+from common.learning.metrics import weighted_error
 
 
 def make_traffic(before: np.ndarray, after: np.ndarray) -> pl.DataFrame:
@@ -177,3 +178,18 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
     second = write_run(tmp_path / "b", np.zeros(3), **changes)
     with pytest.raises(UserError, match=sentence):
         replay.replay(first, second, None, 0)
+
+
+def test_requests_that_count_more_weigh_more_as_in_the_score_of_the_run() -> None:
+    rng = np.random.default_rng(11)
+    before, weight = rng.random(400), rng.integers(1, 4, 400).astype(float)
+    after = before + np.where(weight > 2, 0.3, -0.1) + rng.normal(0, 0.01, 400)
+    traffic = make_traffic(before, after)
+    weighted = compare_arms(traffic.with_columns(weight=weight), "MRR@5", 0)
+    assert weighted.means == pytest.approx([np.average(before, weights=weight), np.average(after, weights=weight)])
+    assert weighted.paired.mean == pytest.approx(np.average(after - before, weights=weight))
+    width = float(weighted_error(after - before, weight)) * stats.t.ppf(0.975, 399)
+    assert weighted.paired.high - weighted.paired.mean == pytest.approx(width, rel=0.01)
+    assert weighted.changed == 400
+    alike = compare_arms(traffic.with_columns(weight=np.full(400, 3.0)), "MRR@5", 0)
+    assert alike == compare_arms(traffic, "MRR@5", 0)

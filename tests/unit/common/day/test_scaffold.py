@@ -51,6 +51,27 @@ def test_a_name_that_is_taken_or_none_is_refused(checkout: Path) -> None:
     assert sorted(checkout.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "name", ["clean", "help", "all", "test", "new", "runs", "lint", "install", "slow", "unit", "contract"]
+)
+def test_what_make_or_the_tests_call_something_else_is_no_name(checkout: Path, name: str) -> None:
+    (checkout / "tests" / "unit").mkdir()
+    before = sorted(checkout.rglob("*"))
+    with pytest.raises(
+        UserError, match=f"{name} cannot be a competition: make {name} or make test-{name} is something"
+    ):
+        make_competition(checkout, name, NAMES)
+    assert sorted(checkout.rglob("*")) == before
+
+
+def test_the_page_begins_with_what_a_person_with_files_needs(checkout: Path) -> None:
+    make_competition(checkout, "music", NAMES)
+    page = (checkout / "competitions" / "music" / "README.md").read_text()
+    assert page.startswith("# Music: ")  # which `make` prints
+    order = [page.index(part) for part in ("io/reader.py", "split.py", "submission.py", "features.py", "simulator/")]
+    assert order == sorted(order)
+
+
 def test_only_a_checkout_takes_one(checkout: Path) -> None:
     makefile = checkout / "Makefile"
     for change, sentence in (

@@ -80,6 +80,7 @@ def test_override_values(base: Path, override: str, value: object) -> None:
     [
         ("recall.decya=1", ["recall.decya", "--set recall.decya=1", "nearest is recall.decay"]),
         ("decay=1", ["no key decay ", "--set decay=1", "nearest is recall.decay"]),
+        ("recal.decay=1", ["no key recal.decay ", "nearest is recall.decay"]),
         ("second.windowdays=1", ["second.windowdays", "nearest is second.window_days"]),
         ("seed.deep=1", ["seed", "int", "--set seed.deep=1"]),
         ("recall.window_days=0.5", ["recall.window_days", "--set recall.window_days=0.5", "int", "got float"]),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from common.engine.console import print_table, shorten_steps, wide_console
 
@@ -40,6 +41,19 @@ def test_brackets_are_text_and_a_file_gets_wide_lines(capsys: pytest.CaptureFixt
     lines = printed(capsys, "Wide", [dict.fromkeys(wide, 0.5)])
     assert len(lines) == 4
     assert all(name in lines[2] for name in wide)
+
+
+def test_a_narrow_console_cuts_no_number_but_goes_on_below(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = {f"figure {number}": 0.12345 for number in range(11)}
+    rows: list[dict[str, Any]] = [{"run": f"news/2026-{n}", **numbers, "why": "word " * 12} for n in range(2)]
+    print_table(Console(width=80, highlight=False), "Runs", rows)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert sum(line.count("0.1235") for line in lines) == 22
+    assert not any("…" in line for line in lines)
+    assert sum(line.startswith(" run ") for line in lines) == 3  # in three parts, each with the runs' names
+    assert sum(line.startswith(" news/2026-1 ") for line in lines) == 3
+    assert " ".join(" ".join(lines).split()).count("word") == 24  # text wraps
 
 
 def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:

@@ -177,6 +177,39 @@ def test_json_is_written_whole_and_what_the_disk_refuses_is_a_user_error(tmp_pat
         Run(path, tmp_path / "cache", quiet=True)
 
 
+def stop() -> int:
+    raise KeyboardInterrupt
+
+
+def test_before_the_first_computed_step_stands_what_is_kept_and_the_time_to_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begin(expected: dict[str, float]) -> Run:
+        run = Run(tmp_path / "run", tmp_path / "cache")
+        run.expected = expected
+        run.step(make_frame, 3)
+        run.step(make_frame, 4, name="second")
+        return run
+
+    begin({"make_frame": 100.0, "second": 200.0, "(rest)": 30.0})
+    first, *others = capsys.readouterr().err.splitlines()
+    assert (first, len(others)) == ("  about 6 min to go, as last time", 2)
+    run = begin({"make_frame": 100.0, "second": 2.0, "third": 30.0, "(rest)": 1.0})
+    assert capsys.readouterr().err == ""
+    run.step(make_frame, 5, name="third")
+    run.step(make_frame, 6, name="fourth")
+    first, *others = capsys.readouterr().err.splitlines()
+    assert (first, len(others)) == ("  2 steps are kept from before; about 31 s to go, as last time", 2)
+
+
+def test_a_step_that_is_interrupted_says_what_is_kept_and_leaves_nothing(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.step(make_frame, 1)
+    with pytest.raises(KeyboardInterrupt, match=r"^1 step is kept$"):
+        run.step(stop)
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "cache").iterdir()] == ["make_frame"]
+
+
 def test_a_step_that_is_computed_prints_one_line_unless_quiet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

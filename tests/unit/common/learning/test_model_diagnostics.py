@@ -7,7 +7,15 @@ from numpy.typing import NDArray
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.metrics import reciprocal_ranks
-from common.learning.model_diagnostics import calibrate, curves, importance, permute, sample_queries, share_gains
+from common.learning.model_diagnostics import (
+    calibrate,
+    curves,
+    importance,
+    permute,
+    sample_queries,
+    score_by_chance,
+    share_gains,
+)
 
 NAMES = ("planted", "noise", "of_query")
 QUERIES, PER_QUERY = 60, 8
@@ -117,19 +125,22 @@ def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
 # --- calibration ---
 
 
-def test_calibration_bins_by_hand_and_of_about_one_size() -> None:
+def test_calibration_bins_by_hand_hold_about_as_much_prediction() -> None:
     low, high = calibrate("P", np.array([0.4, 0.1, 0.2, 0.3]), np.array([1.0, 0.0, 0.0, 1.0]), bins=2)["bins"]
     assert low == pytest.approx({"predicted": 0.15, "observed": 0.0, "count": 2})
     assert high == pytest.approx({"predicted": 0.35, "observed": 1.0, "count": 2})
-    counts = [row["count"] for row in calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]]
-    assert (len(counts), sum(counts)) == (10, 103)
-    assert max(counts) - min(counts) <= 1
+    # One row in a hundred comes, as in a list of options: every bin holds some of those.
+    predicted = np.exp(-np.arange(1, 2001) / 100)
+    bins = calibrate("P", predicted, predicted, bins=10)["bins"]
+    assert (len(bins), sum(row["count"] for row in bins)) == (10, 2000)
+    held = [row["count"] * row["predicted"] for row in bins]
+    assert max(held) < 1.2 * min(held)
 
 
 def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
     predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan])
     observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
-    bins = calibrate("P", predicted, observed, bins=4)["bins"]
+    bins = calibrate("P", predicted, observed, bins=3)["bins"]
     assert [row["count"] for row in bins] == [4, 1]
     assert [row["observed"] for row in bins] == [0.5, 1.0]
     assert calibrate("P", np.empty(0), np.empty(0))["bins"] == []
@@ -139,13 +150,23 @@ def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_one
 
 
 def test_curves_name_each_fit_and_skip_those_without_one() -> None:
-    fits = [
-        ranker("xgboost", {}, (0.1, 0.3, 0.2), rounds=2),
-        ranker("logit", {}),
-        ranker("xgboost", {}, (0.2,), rounds=1),
+    fits = {"day 1": ranker("xgboost", {}, (0.1, 0.3, 0.2), rounds=2), "day 2": ranker("logit", {})}
+    start = (1 + 1 / np.log2(3)) / 2  # the right one of two is first or second
+    assert curves(fits, np.array([2])) == [
+        {"name": "day 1", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2, "start": pytest.approx(start)}
     ]
-    assert curves(fits) == [
-        {"name": "xgboost", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2},
-        {"name": "xgboost (2)", "metric": "ndcg@5", "values": [0.2], "best": 1},
-    ]
-    assert [one["name"] for one in curves(fits, ["day 1", "day 2", "day 3"])] == ["day 1", "day 3"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "start"),
+    [
+        ("likelihood", -np.log(10)),
+        ("QuerySoftMax", -np.log(10)),
+        ("mrr@2", 1.5 / 10),
+        ("NDCG:top=2;type=Base", (1 + 1 / np.log2(3)) / 10),
+        ("auc", None),
+    ],
+)
+def test_before_the_first_round_chance_ranks(metric: str, start: float | None) -> None:
+    assert score_by_chance(metric, np.array([10, 10])) == (None if start is None else pytest.approx(start))
+    assert score_by_chance(metric, np.empty(0, np.int32)) is None

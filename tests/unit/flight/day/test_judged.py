@@ -1,5 +1,6 @@
 """What a flight run reports: shares of sessions by hand, the summary, the truth, one row a session."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,15 @@ from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.flight.day.folds import compare_folds, count_sessions, measure_sessions
-from competitions.flight.day.judged import find_booked, list_models, list_plan, list_queries, score_truth, summarise
+from competitions.flight.day.judged import (
+    find_booked,
+    list_models,
+    list_plan,
+    list_queries,
+    name_folds,
+    score_truth,
+    summarise,
+)
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Note, RawFiles, Searches
 from competitions.flight.pipeline import Outcome
@@ -268,6 +277,18 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
+
+
+def test_blocks_of_time_are_folds_with_their_dates(train: Searches, tmp_path: Path) -> None:
+    cuts = [START + day * DAY_MS for day in (1, 8)]
+    split = split_by_time(train.sessions, cuts, 7.0, "successive blocks of time")
+    outcome = stand(tmp_path, train=kept(train), data=kept(judge([1], [3, 5])), split=kept(split))
+    first, *second = name_folds(outcome).to_list()
+    assert len(set(second)) == 1
+    assert first != second[0]
+    days = [(train.sessions["time"][session] // DAY_MS) for session in (1, 3, 5)]
+    named = [f"{dt.date(1970, 1, 1) + dt.timedelta(days=int(day)):%m-%d}" for day in days]
+    assert [first, second[0]] == [f"{named[0]} to {named[0]}", f"{named[1]} to {named[2]}"]
 
 
 def rates(rate: float) -> dict[str, float]:

@@ -21,6 +21,7 @@ from tests.unit.flight.flight_rows import (
 UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
+MISFIT = "_arrivalAt over a day before the departure or over 30 days behind it"
 YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
@@ -52,16 +53,21 @@ def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_pat
         ({"totalPrice": -5.0}, NO_PRICE, "price"),
         ({"totalPrice": math.inf}, NO_PRICE, "price"),
         ({"totalPrice": math.nan}, NO_PRICE, "price"),
+        ({"totalPrice": 1e39}, NO_PRICE, "price"),  # infinite and nothing as the Float32 that is kept
+        ({"totalPrice": 1e-300}, NO_PRICE, "price"),
         ({"taxes": -1.0}, "taxes negative or infinite", "taxes"),
+        ({"taxes": 1e39}, "taxes negative or infinite", "taxes"),
         ({"miniRules0_monetaryAmount": -1.0}, "miniRules0_monetaryAmount negative or infinite", "cancel_fee"),
         ({"miniRules1_monetaryAmount": math.inf}, "miniRules1_monetaryAmount negative or infinite", "exchange_fee"),
-        ({"miniRules0_percentage": -1.0}, "miniRules0_percentage negative or infinite", "cancel_percent"),
-        ({"miniRules1_percentage": -1.0}, "miniRules1_percentage negative or infinite", "exchange_percent"),
+        ({"miniRules0_percentage": -1.0}, "miniRules0_percentage no number from 0 to 100", "cancel_percent"),
+        ({"miniRules1_percentage": 500.0}, "miniRules1_percentage no number from 0 to 100", "exchange_percent"),
         ({"miniRules0_statusInfos": 2.0}, "miniRules0_statusInfos neither 0 nor 1", "cancel_allowed"),
         ({"miniRules1_statusInfos": 0.5}, "miniRules1_statusInfos neither 0 nor 1", "exchange_allowed"),
         ({"pricingInfo_isAccessTP": -1.0}, "pricingInfo_isAccessTP neither 0 nor 1", "access_tp"),
         ({"legs0_departureAt": "soon"}, "legs0_departureAt unreadable", "out_departure"),
         ({"legs1_arrivalAt": "2024-06-31T00:00:00"}, "legs1_arrivalAt unreadable", "back_arrival"),
+        ({"legs0_arrivalAt": "2019-06-15T17:10:00"}, f"legs0{MISFIT}", "out_arrival"),
+        ({"legs1_arrivalAt": "2031-06-17T09:35:00"}, f"legs1{MISFIT}", "back_arrival"),
         ({"legs0_duration": "1:30"}, "legs0_duration unreadable", "out_duration"),
         ({"legs1_segments0_duration": "90"}, "legs1 segment duration unreadable", "back_layover"),
         ({"legs0_segments0_flightNumber": "6/7"}, "legs0_segments0_flightNumber without one number", "out_flight"),
@@ -86,6 +92,14 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
     assert list_notes(searches) == [(what, 2, "missing")]
     assert searches.options[column].is_null().to_list() == [False, True, True]
     assert searches.options["row"].to_list() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("arrival", "kept"), [("2024-06-14T15:40:00", True), ("2024-06-14T15:39:00", False)])
+def test_an_arrival_may_stand_a_day_before_the_departure_across_the_date_line(
+    tmp_path: Path, arrival: str, kept: bool
+) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "a", legs0_arrivalAt=arrival))
+    assert searches.options["out_arrival"].is_not_null().to_list() == [True, kept]
 
 
 @pytest.mark.parametrize(

@@ -233,9 +233,9 @@ def test_the_ladder_on_a_known_truth(outcome: Outcome) -> None:
     """d is not in the truth, a was shown nothing, b hits its first video, c is told 20 (rate .3), which it was."""
     truth = pl.DataFrame({"did": ["b", "c", "a"], "vid": [10, 20, 10], "completion_rate": [0.5, 0.3, 0.5]})
     rows = {row["pick"]: row for row in measure_truth(outcome, truth)}
-    assert rows["P(watch)"]["hit_rate"] == 1
-    earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).mean()
+    assert rows["P(watch)"]["hit_rate"] == 2 / 3
+    earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).sum() / 3  # a counts, as it does in the file
     assert rows["P(watch)"]["max E[s]"] == rows["P(watch) x E[s]"]["max E[s]"] == pytest.approx(earned)
-    assert rows["P(watch)"]["p = 0"] == 0.5
+    assert rows["P(watch)"]["p = 0"] == pytest.approx(1 / 3)
     missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
     assert {row["pick"]: row for row in measure_truth(outcome, missed)}["P(watch)"]["hit_rate"] == 0.5

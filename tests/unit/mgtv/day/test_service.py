@@ -19,11 +19,13 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
-from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.build import EXTRA_BLOCKS, Sources
+from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.models import click_ranker, completion
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import DayModels
+from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import SETTINGS, SLATES, build, build_day, draw_sources
 from tests.unit.rankers import fit_rows
 
@@ -77,6 +79,12 @@ def write(tried: Tried, folder: Path, share: float = 1.0) -> list[pl.DataFrame]:
     return serving.read_requests(folder / "requests")
 
 
+def describe_own(history: DeviceHistory, slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
+    """The usual length of what a device was shown, one row a query."""
+    usual = history.log.group_by("device").agg(own_usual=pl.col("duration").median())
+    return slates.queries.join(usual, on="device", how="left", maintain_order="left").select("query", "own_usual")
+
+
 def test_one_device_at_a_time_is_described_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
     requests = write(tried, tmp_path)
     service = serving.load(tmp_path / "export", "whole")
@@ -84,6 +92,21 @@ def test_one_device_at_a_time_is_described_as_by_the_pipeline(tried: Tried, tmp_
     whole = build(tried.sources, SLATES)
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
+    np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
+
+
+def test_a_block_of_ones_own_is_described_as_by_the_pipeline(
+    tried: Tried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = write(tried, tmp_path)
+    service = serving.load(tmp_path / "export", "whole")
+    monkeypatch.setitem(EXTRA_BLOCKS, "own", describe_own)
+    settings = service.tables.settings
+    features = msgspec.structs.replace(settings.features, blocks=(*BLOCKS, "own"))
+    service.tables.settings = msgspec.structs.replace(settings, features=features)
+    described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
+    whole = build(tried.sources, SLATES, features)
+    assert described.columns[-1] == "own_usual"
     np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
 
 

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from common.engine.run import Result
 from common.learning.split import Fold
 from competitions.news.competition import COMPETITION
+from competitions.news.config import BLOCKS
 from competitions.news.day import ladder
 from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.lab.als import list_by_factors
@@ -46,7 +47,7 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
     assert {channel for _, _, channel in ladder.ALONE} <= set(config.recall.channels)
     last = rungs[-1][2]
     assert set(last.recall.channels) == set(config.recall.channels)
-    assert set(last.rank.blocks) == set(config.rank.blocks)
+    assert set(last.rank.blocks) == set(BLOCKS)
     own = rungs[-2][2]  # further models are asked for by name
     assert own.rank.models == config.rank.models
     assert len(own.rank.blocks) == 4

@@ -1,5 +1,6 @@
 """Candidates of both layouts, in their newer and older forms, and what is refused."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,18 @@ def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, 
     message = refusal(tmp_path)
     assert reason in message
     assert str(tmp_path / layouts.RELEASE_CANDIDATES) in message
+
+
+@pytest.mark.parametrize(("value", "read_as"), [(2.0, 2), (2.5, None), (-2.5, None), (1e300, None), (math.nan, 0)])
+def test_a_feature_that_is_a_fraction_is_refused_and_not_cut(tmp_path: Path, value: float, read_as: int | None) -> None:
+    """pandas makes doubles of whole numbers of which one is missing."""
+    cell = {"cold_start": 0, "feature_value": value}
+    rows = [{"item_id": BASE + 1, "retrieval_id": 0} | dict.fromkeys(layouts.ITEM_FEATURES, cell)]
+    write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows)
+    if read_as is None:
+        assert f"row 1: feature 100: {value!r} is not marked as cold and no number of the indexer" in refusal(tmp_path)
+    else:
+        assert set(read(tmp_path).catalogue.features[4].tolist()) == {read_as}
 
 
 def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:

@@ -237,3 +237,15 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
     np.testing.assert_allclose(smooth_scores(scores, None, attributes, 0.3, columns), expected, rtol=1e-5)
     np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), None, attributes, 0.3, columns), expected, rtol=1e-5)
+
+
+def test_a_full_table_scores_as_a_sparse_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    histories, columns, catalogue = draw_log(20, 6, 0), np.array([1, 2, 5]), make_catalogue(6, {0: [1, 2, 3, 4, 1, 2]})
+    settings = change(PLAIN_COUNTS, reach=3, from_attributes=0.5, to_attributes=0.2)
+    scores = []
+    for full, kind in ((10, np.ndarray), (0, sp.csr_array)):
+        monkeypatch.setattr(cooccurrence, "FULL", full)
+        counts = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings)
+        assert [type(table) for table in counts.factors] == [kind, kind]
+        scores.append(score_counts(counts, histories, columns))
+    np.testing.assert_array_equal(*scores)

@@ -44,6 +44,7 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, present: list[str
 def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:
     host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write)
     build = tmp_path / "build"
+    (tmp_path / "mine").mkdir()
     assert choose_files(host, tmp_path / "mine", None, 0, build) == tmp_path / "mine"
     assert choose_files(host, None, None, 3, build) == simulated_folder(build, 0.5, 3)
     assert (simulated_folder(build, 0.5, 3) / "a.csv").read_text() == "0.5 3"

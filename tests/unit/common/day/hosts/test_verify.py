@@ -17,6 +17,7 @@ from common.day.hosts.verify import (
     check_files,
     check_reading,
     count_rows,
+    name_difference,
     require_valid,
 )
 from common.engine.errors import UserError
@@ -168,3 +169,20 @@ def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: P
 
     (row,) = check_reading(raw, refuse)
     assert (row.actual, row.state) == ("seq.jsonl is missing", DIFFERS)
+
+
+def test_files_that_are_far_from_the_hosts_are_named_by_their_size(raw: Path) -> None:
+    def name(*specs: FileSpec) -> str | None:
+        return name_difference(raw, [Layout("one", ("*.csv",), specs)])
+
+    parts = FileSpec("seq/*.parquet", rows=5)
+    assert (
+        name(FileSpec("clicks.csv"), FileSpec("absent.csv", megabytes=7)) is None
+    )  # nothing is known of what is there
+    assert name(parts) == ""
+    large = FileSpec("clicks.csv", megabytes=43.5)
+    assert name(parts, large) == "clicks.csv has 0.0 MB, the host's 43.5"
+    assert name(FileSpec("seq/*.parquet", rows=18_145_372)) == "seq/*.parquet has 5 rows, the host's 18,145,372"
+    (raw / "clicks.csv").write_bytes(b"x" * 1_050_000)
+    assert name(FileSpec("clicks.csv", megabytes=1)) == ""  # a published size is rounded
+    assert name(FileSpec("clicks.csv", megabytes=2)) is not None

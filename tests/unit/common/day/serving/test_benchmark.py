@@ -1,6 +1,7 @@
 """What is measured of a service: every request once alone and once in a batch, in a process of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,10 +94,15 @@ def test_variants_are_judged_by_what_their_services_answer_on_validation() -> No
         write_services(exported)
         requests.write_text("3\n4\n5\n")
 
-    judged = judge_variants(serving_echo, VARIANTS, write, lambda answers: np.array([one[0] for one in answers]))
+    def score(answers: list[Any]) -> np.ndarray:
+        return np.array([one[0] for one in answers])
+
+    judged = judge_variants(serving_echo, VARIANTS, write, score)
     assert [(variant.score, variant.share) for variant in judged] == [(8.0, 1.0), (9.0, 0.5)]
     assert judged[0].error == pytest.approx((8 / 3) ** 0.5 / 3**0.5)  # of 6, 8 and 10
     assert not left[0].exists()
+    weighted = judge_variants(serving_echo, VARIANTS, write, score, weights=np.array([2.0, 1.0, 1.0]))
+    assert weighted[0].score == 7.5  # (2 * 6 + 8 + 10) / 4
 
 
 def test_equal_answers_are_equal_but_for_rounding() -> None:

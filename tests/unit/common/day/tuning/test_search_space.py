@@ -9,6 +9,7 @@ import pytest
 from common.day.tuning import search_space
 from common.day.tuning.gbdt_task import tune_ranker
 from common.day.tuning.search_space import Choices, Floats, Ints
+from common.day.tuning.task import Scores
 
 SPACE: search_space.Space = {
     "a.rate": Floats(0.01, 1.0, log=True),
@@ -55,9 +56,9 @@ def test_a_ranker_has_the_space_of_its_family_and_the_librarys_value_where_none_
         search_space.space_of("forest")
     seen: list[Mapping[str, object]] = []
 
-    def score(parameters: Mapping[str, object], fold: int) -> float:
+    def score(parameters: Mapping[str, object], fold: int) -> Scores:
         seen.append(parameters)
-        return float(fold)
+        return np.full(1, float(fold))
 
     task = tune_ranker("catboost", "rank.catboost", {"depth": 4, "rsm": 1}, "m", 2, score, lambda _: np.zeros(1))
     assert task.current == {

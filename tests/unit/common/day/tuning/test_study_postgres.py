@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from common.day.tuning.search_space import Floats
-from common.day.tuning.study import FINISHED, open_storage, open_study
-from common.day.tuning.task import WORKER, Task
+from common.day.tuning.study import open_storage, open_study
+from common.day.tuning.task import FINISHED, WORKER, Scores, Task
 from tests.postgres import start_postgres
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -36,9 +37,9 @@ for _ in study.work(opened, make_task(), 10_000, worker):
 def make_task() -> Task:
     """Higher is better towards 0.7; a trial takes a while, so that it can be interrupted."""
 
-    def score(settings: dict[str, Any], fold: int) -> float:
+    def score(settings: dict[str, Any], fold: int) -> Scores:
         time.sleep(TRIAL_S / 2)
-        return -abs(float(settings["x"]) - 0.7)
+        return np.full(3, -abs(float(settings["x"]) - 0.7))
 
     return Task("x", "distance", {"x": Floats(0.0, 1.0)}, {"x": 0.2}, 2, score, lambda settings: settings["x"])
 

@@ -5,6 +5,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,7 +14,7 @@ import pytest
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Choices, Floats, Settings
-from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, judge_study, run_trial
+from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, find_value, judge_study, run_trial
 from common.engine.errors import UserError
 from competitions.cli.tune import TuneOptions
 from competitions.cli.tuning import _worker_arguments
@@ -26,8 +27,8 @@ RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
 def make_task(best: float = 0.7, noise: float = 0.0, unseen: float | None = None, folds: int = 3) -> Task:
     """A score that is highest where x = ``best``; ``unseen``: another optimum on the split that judges."""
 
-    def score(settings: Settings, fold: int) -> float:
-        return 1 - (settings["x"] - best) ** 2 + noise * (-1) ** fold
+    def score(settings: Settings, fold: int) -> Scores:
+        return np.full(20, 1 - (settings["x"] - best) ** 2 + noise * (-1) ** fold)
 
     def judge(settings: Settings) -> Scores:
         noisy, x = 0.01 * np.random.default_rng(0).random(50), settings["x"]
@@ -56,7 +57,7 @@ def begin(storage: Storage, trials: int, task: Task | None = None) -> tuple[Task
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     task, study = begin(storage, 15)
     assert study.trials[0].params == {"x": 0.2}
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, task.judge(task.current))
     assert abs(verdict.settings["x"] - 0.7) < 0.1
     assert verdict.before == pytest.approx(0.75, abs=0.02)
     assert verdict.accepted
@@ -73,7 +74,7 @@ def test_a_study_goes_on_where_it_was(storage: Storage) -> None:
 
 def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 8, make_task(unseen=0.2))
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, task.judge(task.current))
     assert verdict.fold_gain > verdict.fold_error
     assert verdict.gain < 0
     assert not verdict.accepted
@@ -85,30 +86,34 @@ def test_the_gain_must_exceed_the_noise_on_both_sides() -> None:
         assert not make_verdict(**changed).accepted
 
 
-def make_verdict(**changed: float) -> Verdict:
+def make_verdict(**changed: Any) -> Verdict:
     figures = {"gain": 0.02, "error": 0.01, "fold_gain": 0.02, "fold_error": 0.01} | changed
     return Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, **figures)
 
 
 def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
     seen: list[tuple[float, int]] = []
+    noise = np.random.default_rng(0).normal(0, 1, 100)  # of the queries, the same in every trial
 
-    def score(settings: Settings, fold: int) -> float:
+    def score(settings: Settings, fold: int) -> Scores:
         seen.append((settings["x"], fold))
-        return float(settings["x"])
+        return np.asarray(settings["x"] + noise)
 
     task = Task("toy", "gain", {"x": Choices((0.9, 0.1))}, {"x": 0.9}, 3, score, lambda settings: np.zeros(1))
     study = studies.open_study(storage, "s", task, 0)
-    for x in (0.9, 0.9, 0.9, 0.9, 0.1):
+    for x in (0.9, 0.1, 0.9):
         study.enqueue_trial({"x": x})
-    fill(study, task, 6)
-    assert seen.count((0.1, 0)) >= 1
-    assert (0.1, 1) not in seen
-    pruned = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
-    assert [trial.user_attrs[FOLDS] for trial in pruned] == [[0.1]] * len(pruned)
+    fill(study, task, 4)
+    assert [fold for x, fold in seen if x == 0.1] == [0]
+    assert [fold for x, fold in seen if x == 0.9] == [0, 1, 2] * 3  # as good as the best: to the end
+    (pruned,) = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
+    assert pruned.user_attrs[FOLDS] == [pytest.approx(0.1 + noise.mean())]
+    assert find_value(pruned) == pytest.approx(0.1 + noise.mean())
+    verdict = judge_study(task, study, np.zeros(1))
+    assert (verdict.trials, verdict.pruned) == (4, 1)
 
 
-def refuse(settings: Settings, fold: int) -> float:
+def refuse(settings: Settings, fold: int) -> Scores:
     raise UserError("cannot be")
 
 
@@ -243,15 +248,15 @@ def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyP
 
 
 def test_a_study_is_written_for_the_report(storage: Storage, tmp_path: Path) -> None:
-    task, study = begin(storage, 6)
-    assert studies.fingerprint(task) == studies.fingerprint(make_task(best=0.1))
+    task, study = begin(storage, 6, make_task(folds=1))
+    assert studies.fingerprint(task) == studies.fingerprint(make_task(best=0.1, folds=1))
     assert studies.fingerprint(task) != studies.fingerprint(make_task(folds=2))  # another study
-    record = json.loads(studies.write_study(study, "gain", 0.5, tmp_path / "toy.json").read_text())
-    assert (record["study"], record["metric"], record["current"]) == ("s", "gain", 0.5)
+    record = json.loads(studies.write_study(study, task, tmp_path / "toy.json").read_text())
+    assert (record["study"], record["metric"], record["current"]) == ("s", "gain", pytest.approx(0.75))
     assert [trial["number"] for trial in record["trials"]] == list(range(6))
     assert record["best"] == study.best_params
     assert record["importance"] == {"x": 1.0}
-    assert len(record["trials"][0]["folds"]) == 3
+    assert record["trials"][0]["folds"] == [record["trials"][0]["value"]]
 
 
 # --- tuned.toml ---

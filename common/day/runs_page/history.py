@@ -1,0 +1,237 @@
+"""The runs of a competition on the same files: scores by date, what each run changed, what that brought."""
+
+import datetime
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from common.day import compare
+from common.day.record_schema import Row
+from common.day.report import formatting as numbers
+from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
+from common.day.report.page import PAGE
+from common.day.report.tables import TableColumn
+from common.day.revision import describe_difference as describe_code
+from common.engine.errors import UserError
+
+RUNS_SHOWN = 30  # newest, of the same files
+SIDE_BY_SIDE = 6
+CHANGES_NAMED, VALUE_SHOWN = 3, 24  # settings of a run, letters of a value
+MOST_TICKS = 5
+STAMP = "%Y%m%d-%H%M%S"
+
+
+class Entry(NamedTuple):
+    """A run: its ``row`` of the ledger, its record, its folder."""
+
+    row: Row
+    record: Row
+    folder: Path
+
+    @property
+    def day(self) -> datetime.datetime | None:
+        """When it began, by its name; None where a person renamed it."""
+        try:
+            return datetime.datetime.strptime(self.folder.name[:15], STAMP)
+        except ValueError:
+            return None
+
+    @property
+    def title(self) -> str:
+        """Its time in words."""
+        return f"{self.day:%d %b %H:%M}" if self.day else self.folder.name
+
+    @property
+    def score(self) -> str:
+        """Its score with the standard error."""
+        return numbers.with_error(self.row["CV"], self.row["error"])
+
+
+@dataclass(frozen=True)
+class NamedScale(Scale):
+    """A scale whose ticks have names."""
+
+    names: Sequence[str] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """The names."""
+        return list(self.names)
+
+
+def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
+    """What the page shows of runs on the same files under the same metric, given newest first."""
+    shown = list(runs[:RUNS_SHOWN])
+    metric = str(runs[0].record["metric"])
+    scored = [run for run in shown if numbers.is_number(run.row["CV"])]
+    gains = [find_gain(before, run) for run, before in itertools.pairwise(shown)]
+    return {
+        "files": runs[0].row["data"],
+        "metric": metric,
+        "total": len(runs),
+        "shown": len(shown),
+        "sentence": describe_best(scored) if scored else "No run has a score.",
+        "plot": draw_history(scored[::-1]) if len(scored) > 1 else None,
+        "legend": [(style, name) for style, name, key in SERIES if any(run.row[key] is not None for run in scored)],
+        "marks": list_marks(shown, [*gains, None], metric),
+        "settings": list_settings(shown),
+        "beside": set_beside(shown[:SIDE_BY_SIDE]) if len(shown) > 1 else [],
+    }
+
+
+def describe_best(scored: Sequence[Entry]) -> str:
+    """The best run, and how the last one differs from it, query by query."""
+    best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
+    head = f"The best is that of {best.title} with {best.score}"
+    if best is last:
+        return f"{head}, the last one." if len(scored) > 1 else f"{head}, the only one."
+    gain = find_gain(best, last)
+    how = f" ({numbers.with_error(gain.mean, gain.error)} query by query: {gain.verdict})" if gain else ""
+    return f"{head}; the last one has {last.score}{how}."
+
+
+def find_gain(before: Entry, after: Entry) -> compare.Difference | None:
+    """The paired difference of two runs; None where they answered no query in common, or a file is damaged."""
+    try:
+        return compare.compute_difference(compare.pair_queries(before.folder, after.folder))
+    except UserError:
+        return None
+
+
+# --- by date ---
+
+SERIES = (("line", "CV, with one standard error", "CV"), ("other", "truth", "truth"), ("third", "board", "leaderboard"))
+
+
+def draw_history(runs: Sequence[Entry]) -> Plot:
+    """Scores in the order of the runs, the oldest first: an equal step each, since runs come in bunches."""
+    lines, dots = [], []
+    for at, run in enumerate(runs):
+        score, error = float(run.row["CV"]), run.row["error"] or 0.0
+        lines.append(Line([(at, score - error), (at, score + error)], "thin"))
+        dots.append(Dot(at, score, f"{run.title}: {run.score}"))
+    for style, name, key in SERIES:
+        points = [(at, float(run.row[key])) for at, run in enumerate(runs) if run.row[key] is not None]
+        lines.append(Line(points, style))
+        if key != "CV":
+            dots += [Dot(at, y, f"{runs[at].title}: {name} {numbers.score(y)}", f"mark-{style}") for at, y in points]
+    heights = [y for line in lines for _, y in line.points]
+    return Plot([line for line in lines if line.points], dots, scale_dates(runs), make_scale(heights))
+
+
+def scale_dates(runs: Sequence[Entry]) -> NamedScale:
+    """The runs as equal steps, some of them named by their day, or by their hour where all are of one day."""
+    days = [run.day for run in runs]
+    one_day = len({day.date() for day in days if day}) < 2
+    stride = -(-len(runs) // MOST_TICKS)
+    ticks = [at for at in range(0, len(runs), stride) if days[at]]
+    names = [f"{days[at]:%H:%M}" if one_day else f"{days[at]:%d %b}" for at in ticks]
+    return NamedScale(0, max(len(runs) - 1, 1), ticks, names)
+
+
+# --- side by side ---
+
+
+def list_marks(runs: Sequence[Entry], gains: Sequence[compare.Difference | None], metric: str) -> MarkTable:
+    """A row a run: score, change against the run before, truth and board where they are known, minutes."""
+    known = {title: [run.row[key] for run in runs] for title, key in (("truth", "truth"), ("board", "leaderboard"))}
+    minutes = [run.row["minutes"] for run in runs]
+    columns = [
+        Column(metric, [Mark(run.row["CV"], run.row["error"], run.score) for run in runs]),
+        Column("beside the run before", [mark_gain(gain) for gain in gains], reference=0.0),
+        *(
+            Column(title, [Mark(text=numbers.score(value)) for value in values], "plain")
+            for title, values in known.items()
+            if any(value is not None for value in values)
+        ),
+        Column("minutes", [Mark(text="" if one is None else f"{one:.1f}") for one in minutes], "plain"),
+    ]
+    changes = [describe_change(before, run) for run, before in itertools.pairwise(runs)]
+    return MarkTable("run", [link(run) for run in runs], columns, [*changes, ""])
+
+
+def mark_gain(gain: compare.Difference | None) -> Mark:
+    """A paired difference: pale where it is within the noise."""
+    if gain is None:
+        return Mark()
+    if not gain.changed:
+        return Mark(text="no query changed")
+    text = f"{'+' if gain.mean > 0 else ''}{numbers.with_error(gain.mean, gain.error)}"
+    return Mark(gain.mean, gain.error, text, pale=abs(gain.mean) < compare.CLEAR * gain.error)
+
+
+def link(run: Entry) -> str:
+    """The run's name, leading to its report where there is one."""
+    if not (run.folder / PAGE).is_file():
+        return run.title
+    return Markup('<a href="{}">{}</a>').format("/".join([*run.folder.parts[-2:], PAGE]), run.title)
+
+
+def describe_change(before: Entry, after: Entry) -> str:
+    """What a run changed against the one before it: settings, features, code."""
+    one, other = before.record, after.record
+    rows = compare.list_changed_settings(one["config"], other["config"])
+    parts = [f"{row['setting']} {shorten(row['A'])} → {shorten(row['B'])}" for row in rows[:CHANGES_NAMED]]
+    parts += [f"{len(rows) - CHANGES_NAMED} more settings"] if len(rows) > CHANGES_NAMED else []
+    sides = [set(record["features"]) for record in (one, other)]
+    for word, names in (("more", sides[1] - sides[0]), ("less", sides[0] - sides[1])):
+        parts += [f"{len(names)} feature{'s' * (len(names) > 1)} {word}"] if names and all(sides) else []
+    if describe_code(one["code"], other["code"]):
+        parts.append("other code")
+    if other.get("until"):
+        parts.append("up to the score on validation")
+    return "; ".join(parts) or "nothing changed"
+
+
+def shorten(value: str) -> str:
+    """A value in a few letters."""
+    return value if len(value) <= VALUE_SHOWN else f"{value[: VALUE_SHOWN - 1]}…"
+
+
+def list_settings(runs: Sequence[Entry]) -> list[TableColumn]:
+    """The settings that differ between any of the runs, a column each; tinted where the run before had another."""
+    flat = [dict(compare.flatten(run.record["config"])) for run in runs]
+    names = [name for name in dict.fromkeys(key for one in flat for key in one) if _differs(flat, name)]
+    if not names:
+        return []
+    columns = [TableColumn("run", [link(run) for run in runs], False, [None] * len(runs))]
+    for name in names:
+        values = [one.get(name) for one in flat]
+        changed = [1.0 if value != older else None for value, older in itertools.pairwise(values)]
+        columns.append(TableColumn(name, [shorten(numbers.alone(one)) for one in values], False, [*changed, None]))
+    return columns
+
+
+def _differs(flat: Sequence[Row], name: str) -> bool:
+    return any(one.get(name) != flat[0].get(name) for one in flat)
+
+
+def set_beside(runs: Sequence[Entry]) -> list[TableColumn]:
+    """Every score of the runs, a column each: models, folds, slices; the highest of a row is tinted."""
+    scores = [dict(list_scores(run.record)) for run in runs]
+    names = list(dict.fromkeys(name for one in scores for name in one))
+    if not names:
+        return []
+    known = {name: [one[name] for one in scores if name in one] for name in names}
+    best = {name: max(values) for name, values in known.items() if max(values) > min(values)}
+    columns = [TableColumn("score", names, False, [None] * len(names))]
+    for run, one in zip(runs, scores, strict=True):
+        tints = [0.8 if one.get(name) == best.get(name, math.nan) else None for name in names]
+        columns.append(TableColumn(run.title, [numbers.score(one.get(name)) for name in names], True, tints))
+    return columns
+
+
+def list_scores(record: Row) -> list[tuple[str, float]]:
+    """(name, score) of the whole, the truth, each model, fold and slice."""
+    cv, truth = record["cv"], record.get("truth") or {}
+    rows: list[tuple[str, Mapping[str, Any]]] = [("all queries", cv), ("simulated truth", truth)]
+    rows += [(f"model {row.get('model')}", row) for row in record["ranking"]]
+    folds = cv["folds"] or []
+    rows += [(f"fold {row.get('fold')}", row) for row in folds] if len(folds) > 1 else []
+    rows += [(str(row.get("slice")), row) for row in cv["slices"] or []]
+    return [(name, float(row["score"])) for name, row in rows if numbers.is_number(row.get("score"))]

@@ -1,0 +1,16 @@
+"""The rows that validation ranks, for ``competitions.load``."""
+
+import polars as pl
+
+from common.day.loaded import BLEND, ValidationRows
+from common.learning.gbdt import predict
+from competitions.template.pipeline import Validated
+
+
+def list_rows(outcome: Validated) -> ValidationRows:
+    """One row per candidate of a validation user."""
+    labelled, rows = outcome.ready.labelled, outcome.ready.rows.value.valid
+    users = labelled.fold.value.queries.filter(role="valid").select("query", "user")
+    listed = labelled.candidates.value.join(users, on="query", maintain_order="left")
+    scores = pl.DataFrame({BLEND: predict(outcome.early.value, rows.features)})
+    return ValidationRows(listed.select(pl.col("user").cast(pl.String).alias("query"), "item"), rows, scores)

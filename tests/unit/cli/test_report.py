@@ -1,0 +1,35 @@
+"""What the page of a run says of the run before: the newest with queries of the same files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from competitions.cli.report import compare_with_before, write_page
+
+
+def write_run(build: Path, name: str, scores: list[float], digest: str = "00ff", **config: Any) -> Path:
+    folder = build / "news" / name
+    folder.mkdir(parents=True)
+    queries = pl.DataFrame({"query": [str(at) for at in range(len(scores))], "score": scores})
+    queries.with_columns(fold=pl.lit("validation users")).write_parquet(folder / "queries.parquet")
+    data = {"folder": "raw", "simulated": True, "digest": digest}
+    cv = {"score": sum(scores) / len(scores), "error": 0.1, "queries": len(scores)}
+    code: dict[str, Any] = {"revision": "aaaa", "changed": False}
+    record = {"name": "news", "run": name, "metric": "MRR@5", "config": config, "cv": cv, "data": data, "code": code}
+    (folder / "run.json").write_text(json.dumps(record | {"steps": [], "overrides": [], "features": ["x"]}))
+    return folder
+
+
+def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
+    write_run(tmp_path, "1", [0.0, 0.5, 1.0, 0.5], top=5)
+    write_run(tmp_path, "2", [0.0, 0.0, 1.0, 0.0], digest="other files")
+    last = write_run(tmp_path, "3", [0.5, 0.5, 1.0, 0.5], top=6)
+    write_run(tmp_path, "4", [1.0, 1.0, 1.0, 1.0], top=7)
+    page = write_page(last).read_text()
+    assert "Against news/1, the earlier run most like it" in page  # neither that of other files nor a later one
+    assert "+.1250 ± " in page
+    assert "What differs: top 5 to 6." in page
+    first = json.loads((tmp_path / "news" / "1" / "run.json").read_text())
+    assert compare_with_before(tmp_path / "news" / "1", first) is None

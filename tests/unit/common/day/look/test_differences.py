@@ -1,0 +1,94 @@
+"""What a look says in sentences, beside shares made by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.day.look.columns import RawTable, describe_columns
+from common.day.look.differences import Sentence, group_notes, list_drifting, list_sentences, measure_distance
+from common.day.look.distributions import concentration, histogram, share_values, timeline
+from common.day.look.page import Look, build_look
+
+DAY = 86_400_000
+
+
+def say(*pictures: object) -> list[str]:
+    return [sentence.text for sentence in list_sentences({"a": list(pictures)})]  # type: ignore[arg-type]
+
+
+def test_sides_that_differ_have_a_sentence_the_largest_difference_first() -> None:
+    days = {"train": np.repeat([5, 6, 7, 8, 9], 60) * DAY, "test": np.repeat([4, 5, 6, 7, 8], 60) * DAY}
+    booked = {"train": pl.Series([1] * 300), "test": pl.Series([1] * 144 + [0] * 156)}
+    alike = {"train": np.arange(300), "test": np.arange(300)}
+    assert say(
+        histogram("Alike", "x", alike),
+        timeline("Clicks by day", days),
+        share_values("Booked by oneself", booked, names={1: "yes", 0: "no"}),
+        None,
+    ) == ["yes: train 100.0 %, test 48.0 %.", "test lies earlier than train, median day 2.0 beside 3.0."]
+    same = {"train": np.array([1, 2, 2, 3] * 100), "test": np.array([0, 2, 2, 9] * 100)}
+    assert say(histogram("Clicks", "clicks", same)) == ["train and test have one median, 2.00, and other shapes."]
+    other = {"train": np.array([1, 2, 3] * 100), "test": np.array([1, 5, 9] * 100)}
+    assert say(histogram("Clicks", "clicks", other)) == ["median 5.00 in test, 2.00 in train."]
+
+
+def test_a_difference_that_is_chance_or_little_has_none() -> None:
+    few = {"train": pl.Series([1, 1, 0, 1, 1]), "test": pl.Series([0, 1, 0, 0, 1])}
+    assert say(share_values("x", few)) == []
+    little = {"train": pl.Series([1] * 95_000 + [0] * 5_000), "test": pl.Series([1] * 90_000 + [0] * 10_000)}
+    assert say(share_values("x", little)) == []
+    assert say(histogram("one side", "x", {"train": [1.0, 2.0]})) == []
+
+
+def test_distances_are_those_of_the_textbook() -> None:
+    one, other = np.repeat([1, 2, 3], [200, 100, 100]), np.repeat([1, 2, 3], [100, 100, 200])
+    steps = histogram("x", "", {"a": one, "b": other})
+    labels = share_values("x", {"a": pl.Series(one), "b": pl.Series(other)})
+    assert steps is not None
+    assert labels is not None
+    assert measure_distance(steps) == pytest.approx(0.25)  # cumulated .5, .75, 1 beside .25, .5, 1
+    assert measure_distance(labels) == pytest.approx(0.25)  # (.25 + 0 + .25) / 2
+
+
+def test_popularity_is_always_told() -> None:
+    items = pl.Series(np.repeat(np.arange(100), [901, *[1] * 99]))
+    assert say(concentration("Few", {"train": items}, "items")) == [
+        "the most frequent 1 % of the items hold 90.1 % of the events in train."
+    ]
+
+
+def test_columns_that_drift_are_flagged(tmp_path: Path) -> None:
+    rows = 2_000
+    train = pl.DataFrame({"id": np.arange(rows), "kind": ["a", "b"] * (rows // 2), "x": np.arange(rows) % 7})
+    test = train.with_columns(id=pl.col("id") + rows, kind=pl.lit("b"), x=pl.when(pl.col("x") > 2).then("x"))
+    for name, frame in (("train", train), ("test", test)):
+        frame.write_parquet(tmp_path / f"{name}.parquet")
+    table = RawTable("clicks", {side: [tmp_path / f"{side}.parquet"] for side in ("train", "test")})
+    described = describe_columns(table)
+    drift = {row["column"]: row["drift"] for row in described}
+    assert drift == {"id": 1.0, "kind": 0.5, "x": pytest.approx(3 / 7, abs=0.01)}
+    assert list_drifting("clicks", described, "columns") == [
+        Sentence("Columns of clicks", "columns", "3 of 3 drift: id (no overlap), kind (.50), x (.43).")
+    ]
+    page = build_look("news", tmp_path, "simulated data", Look([table], {}))
+    assert page.count('class="sketch"') == 3
+    assert ">no overlap<" in page
+
+
+def test_rows_are_taken_evenly_where_a_table_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.day.look.columns.SAMPLE_ROWS", 100)
+    pl.DataFrame({"x": np.arange(1_000)}).write_csv(tmp_path / "a.csv")
+    (row,) = describe_columns(RawTable("t", {"all": [tmp_path / "a.csv"]}))
+    assert (row["different"], row["from"], row["to"]) == (100, 0.0, 990.0)
+
+
+def test_notes_of_one_kind_share_a_row() -> None:
+    notes = [{"where": f"day{day}", "what": "play of no click", "rows": day, "done": "kept"} for day in range(1, 4)]
+    notes += [{"where": "i.pkl", "what": f"feature {n} is unknown", "rows": 2, "done": "cold"} for n in (11, 12)]
+    assert group_notes(notes) == [
+        {"what": "play of no click", "where": "day1 and 2 more", "rows": 6, "done": "kept"},
+        {"what": "feature … is unknown", "where": "i.pkl and 1 more", "rows": 4, "done": "cold"},
+    ]
+    assert group_notes([{"where": "a", "what": "b", "rows": None, "done": None}]) == [{"what": "b", "where": "a"}]

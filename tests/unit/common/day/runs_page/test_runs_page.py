@@ -1,0 +1,147 @@
+"""The page of all runs: what stands on it, beside runs and studies written by hand."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.day import registry
+from common.day.report.charts import Mark
+from common.day.runs_page.history import Entry, describe_group, find_gain, list_settings, set_beside
+from common.day.runs_page.page import PAGE, build_runs, write_runs
+from common.day.runs_page.studies import read_studies, scale_values
+from tests.conftest import Call
+from tests.unit.common.day.conftest import Make
+
+
+def enter(folders: list[Path]) -> list[Entry]:
+    """Runs as the page has them, newest first."""
+    rows = registry.list_runs(folders)
+    return [
+        Entry(row, json.loads((folder / "run.json").read_text()) | {"until": None}, folder)
+        for row, folder in zip(rows, folders, strict=True)
+    ]
+
+
+@pytest.fixture
+def three(make: Make) -> list[Path]:
+    """Three runs on the same four queries, newest first."""
+    cv: dict[str, Any] = {"folds": [], "slices": [{"slice": "parity: even", "score": 0.5}], "error": 0.1}
+    changed = {"config": {"seed": 0, "rank": {"rounds": 9}}, "features": ["f", "g"]}
+    return [
+        make("20260103-120000-000", [0.0, 1.0, 0.0, 0.0], cv=cv | {"score": 0.25}, **changed),
+        make("20260102-120000-000", [0.5, 1.0, 0.5, 1.0], cv=cv | {"score": 0.75}, **changed),
+        make("20260101-120000-000", [0.0, 1.0, 0.5, 1.0], cv=cv | {"score": 0.625}),
+    ]
+
+
+def test_each_run_stands_beside_the_one_before_query_by_query(three: list[Path]) -> None:
+    registry.note_leaderboard(three[1], 0.7)
+    group = describe_group(enter(three))
+    table = group["marks"]
+    score, gain, board, minutes = table.columns
+    assert table.labels == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
+    assert table.details == ["nothing changed", "rank.rounds 5 → 9; 1 feature more", ""]
+    assert [mark.value for mark in score.marks] == [0.25, 0.75, 0.625]
+    # Gains 0, 0, -.5, -1 and -.5 of the last run; of the one before it .5, 0, 0, 0: an error of .108, so within two.
+    assert gain.marks[1] == Mark(0.125, pytest.approx(0.1083, abs=1e-4), "+.1250 ± .1083", pale=True)
+    assert (gain.marks[0].value, gain.marks[2]) == (-0.5, Mark())
+    assert [mark.text for mark in board.marks] == ["", ".7000", ""]
+    assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
+    assert group["sentence"].startswith("The best is that of 02 Jan 12:00 with .7500 ± .1000; the last one has .2500")
+    assert "query by query: clearly worse" in group["sentence"]
+
+
+def test_the_history_goes_from_the_oldest_to_the_newest(three: list[Path]) -> None:
+    plot = describe_group(enter(three))["plot"]
+    (cv,) = [line.points for line in plot.lines if line.style == "line"]
+    assert cv == [(0.0, 0.625), (1.0, 0.75), (2.0, 0.25)]
+    assert len([line for line in plot.lines if line.style == "thin"]) == 3
+    assert plot.across.labels == ["01 Jan", "02 Jan", "03 Jan"]
+    assert describe_group(enter(three[:1]))["plot"] is None
+
+
+def test_settings_that_differ_are_tinted_where_they_changed(three: list[Path]) -> None:
+    run, rounds = list_settings(enter(three))
+    assert list(run.texts) == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
+    assert (rounds.name, list(rounds.texts), list(rounds.tints)) == ("rank.rounds", ["9", "9", "5"], [None, 1.0, None])
+    assert list_settings(enter(three[:2])) == []
+
+
+def test_scores_stand_side_by_side_and_the_highest_is_tinted(three: list[Path]) -> None:
+    names, last, best, _ = set_beside(enter(three))
+    assert list(names.texts) == ["all queries", "model m", "parity: even"]
+    assert (last.texts[0], best.texts[0]) == (".2500", ".7500")
+    assert (last.tints[0], best.tints[0]) == (None, 0.8)
+    assert best.tints[2] is None  # all have the same
+
+
+def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_path: Path) -> None:
+    make("20260101-120000-000", [0.5]), make("20260102-120000-000", [0.9], data={"digest": "99", "simulated": True})
+    build = tmp_path / "build"
+    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    assert page.count("the only one.") == 2
+    assert "simulated-99" in page
+    assert "simulated-abcd" in page
+
+
+def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_path: Path) -> None:
+    (three[0] / "run.json").write_text("{")
+    (three[1] / "queries.parquet").write_bytes(b"PAR1")
+    build = tmp_path / "build"
+    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    assert "cannot be read: news/20260103-120000-000" in page
+    assert find_gain(*enter([three[2], three[1]])) is None
+    assert "02 Jan 12:00" in page
+
+
+def test_names_from_outside_are_text_and_nothing_is_requested(make: Make, call: Call, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    make("20260101-120000-000", [0.5], config={"seed": evil}), make(f"a{evil.replace('/', '')}", [0.5])
+    build = tmp_path / "build"
+    code, out, _ = call("runs", "news", "--build", build)
+    assert code == 0
+    assert out.splitlines()[-1].endswith((build / PAGE).as_uri())
+    page = (build / PAGE).read_text()
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"<(script|link|img|iframe)\b|https?://", page)
+
+
+# --- studies ---
+
+
+def test_each_parameter_that_varied_has_a_slice_the_weightiest_first(tmp_path: Path) -> None:
+    trials = [
+        {
+            "number": n,
+            "value": 0.1 * n,
+            "state": "COMPLETE",
+            "params": {"a": n, "b": 10.0**-n, "c": "x", "d": "uv"[n % 2]},
+        }
+        for n in range(4)
+    ]
+    study = {"study": "s", "metric": "MRR", "trials": trials, "importance": {"b": 0.7, "a": 0.3}, "current": 0.1}
+    (tmp_path / "tuning").mkdir()
+    (tmp_path / "tuning" / "s.json").write_text(json.dumps(study))
+    (tmp_path / "tuning" / "t.json").write_text("{")
+    (shown,) = read_studies(tmp_path)
+    assert [one["name"] for one in shown["slices"]] == ["b", "a", "d"]  # c never varied
+    logarithmic = shown["slices"][0]["plot"]
+    assert [dot.x for dot in logarithmic.dots] == pytest.approx([0, -1, -2, -3])
+    assert [dot.y for dot in logarithmic.dots] == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert shown["slices"][2]["plot"].across.labels == ["u", "v"]
+    assert scale_values([1, 1]) == (None, None)
+
+
+def test_the_page_shows_the_studies(make: Make, tmp_path: Path) -> None:
+    make("20260101-120000-000", [0.5])
+    build = tmp_path / "build"
+    (build / "news" / "tuning").mkdir()
+    trials = [{"number": n, "value": 0.1 * n, "state": "COMPLETE", "params": {"rank.depth": n}} for n in range(3)]
+    study = {"study": "news:x", "metric": "MRR", "trials": trials}
+    (build / "news" / "tuning" / "x.json").write_text(json.dumps(study))
+    page = write_runs(build, registry.list_runs(registry.find_runs(build, ["news"]))).read_text()
+    assert "news: studies" in page
+    assert "<figcaption>rank.depth</figcaption>" in page
