@@ -61,8 +61,8 @@ def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable
 
     def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
         def parsed(words: list[str] | None, **values: Any) -> None:
-            overrides = [*(values.pop("overrides") or []), *(words or [])]
-            verb(kind(**values, overrides=overrides))
+            values["overrides"] = [*(values["overrides"] or []), *(words or [])]
+            verb(kind(**values))
 
         options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
         options.append(("words", Words, None))

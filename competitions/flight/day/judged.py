@@ -85,9 +85,12 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     data, train = outcome.data.value, outcome.train.value.sessions
     hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit, "fold": name_folds(outcome)})
-    judged = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
-    judged = judged.agg(pl.col("score").mean())
-    sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
+    each = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
+    sessions = (
+        each.agg(pl.col("score").mean())
+        .join(train, on="session", how="left", maintain_order="left")
+        .filter(pl.col("size") > LARGE)
+    )
     return sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
         fold="fold",
@@ -103,9 +106,8 @@ def name_folds(outcome: Validated) -> pl.Series:
     data, split, times = outcome.data.value, outcome.split.value, outcome.train.value.sessions["time"]
     names = []
     for fold in data.folds:
-        period = times.gather(fold.sessions).cast(pl.Datetime("ms"))
-        first, last = (f"{moment:%m-%d}" for moment in (period.min(), period.max()))
-        names += [split.name if split.cross_fitted else f"{first} to {last}"] * len(fold.sessions)
+        days = times.gather(fold.sessions).cast(pl.Datetime("ms")).sort().dt.strftime("%m-%d")
+        names += [split.name if split.cross_fitted else f"{days[0]} to {days[-1]}"] * len(fold.sessions)
     return pl.Series(names, dtype=pl.String)
 
 

@@ -186,7 +186,10 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[Row]:
     answered = np.add.reduceat(labels, find_starts(day.rows.group_sizes)) > 0
     climbed = decision.climb(day, probabilities, test.rewards, outcome.config.seed)
     rest = (0, truth.height - int(answered.sum()))
-    return pool_ladder([{cell: tuple(np.pad(one[answered], rest) for one in both) for cell, both in climbed.items()}])
+    padded = {
+        cell: (np.pad(hits[answered], rest), np.pad(scores[answered], rest)) for cell, (hits, scores) in climbed.items()
+    }
+    return pool_ladder([padded])
 
 
 # --- why the score is so ---

@@ -30,7 +30,7 @@ def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
         seed=seed,
         cutoff=CUTOFF,
         likelihood=True,
-        blocks=settings.blocks,
+        blocks=None if isinstance(settings.blocks, str) else settings.blocks,  # the plan has put names for "auto"
         min_group_size=MIN_SLATE,
         negatives=settings.negatives,
     )

@@ -3,7 +3,6 @@
 import polars as pl
 
 from common.day.loaded import BLEND, ValidationRows
-from common.learning.model_diagnostics import number_names
 from competitions.news.day.judged import list_ranked, mix
 from competitions.news.pipeline import Validated
 
@@ -14,7 +13,7 @@ def list_rows(outcome: Validated) -> ValidationRows:
     scores, candidates = outcome.out_of_fold.value, labelled.candidates.value
     users = list_ranked(labelled.inputs.fold.value, candidates).select("query", "user")
     listed = candidates.join(users, on="query", maintain_order="left")
-    models = pl.DataFrame(scores, schema=number_names([ranker.value.kind for ranker in outcome.early]))
+    models = pl.DataFrame(scores, schema=[ranker.value.kind for ranker in outcome.early])
     blend = pl.Series(BLEND, mix(outcome.blend.value, scores, rows.group_sizes))
     query = pl.col("user").cast(pl.String)
     return ValidationRows(listed.select("item", query=query).select("query", "item"), rows, models.with_columns(blend))
