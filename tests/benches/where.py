@@ -9,6 +9,7 @@ Numbers of a machine with other work on it: processor time is true there, second
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ LOOK_S = 0.02
 LIBRARIES = ("lightgbm", "catboost", "xgboost", "torch", "polars", "faiss")
 OWN, WAITING = "numpy and Python", "waiting"
 SHOWN = 12  # steps
+CORES = os.cpu_count() or 1
 
 
 class Sampler(threading.Thread):
@@ -43,7 +45,7 @@ class Sampler(threading.Thread):
         """Look until it is over."""
         used, clock = time.process_time(), time.perf_counter()
         while not self.done.wait(LOOK_S):
-            runnable = max(count_runnable() - 1, 0)  # less this thread
+            runnable = min(max(count_runnable() - 1, 0), CORES)  # less this thread
             now, at = time.process_time(), time.perf_counter()
             library = find_library(sys._current_frames().get(self.main)) if runnable else WAITING
             cell = self.spent[len(self.run_.timings), library]
@@ -115,7 +117,7 @@ def pool(sampler: Sampler, key: int) -> dict[Any, list[float]]:
 
 
 def add_up(spent: dict[tuple[str, ...], list[float]], names: tuple[str, ...]) -> list[Row]:
-    """Rows of the table, the longest on the clock first, with its share; the sum at the end of the first five lines."""
+    """Rows of the table: the sum, then the longest on the clock first, with its share."""
     total = sum(clock for _, _, clock in spent.values())
     rows = [
         {
