@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scipy.special import chdtrc
-
 from common.day.report import formatting as numbers
 from common.day.report.record import Row
 
@@ -64,6 +62,8 @@ def _uneven_folds(record: Row) -> Iterator[Note]:
     weights = [1 / row["error"] ** 2 for row in rows]
     mean = sum(w * row["score"] for w, row in zip(weights, rows, strict=True)) / sum(weights)
     square = sum(w * (row["score"] - mean) ** 2 for w, row in zip(weights, rows, strict=True))
+    from scipy.special import chdtrc  # here: the page of all runs is written without scipy, which takes long to import
+
     chance = float(chdtrc(len(rows) - 1, square))
     if chance < UNLIKELY:
         worst = min(rows, key=lambda row: float(row["score"]))
