@@ -17,7 +17,7 @@ Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
-TRIED_ALONE = 30  # features
+TRIED_ALONE = 60  # features
 
 
 class Example(NamedTuple):

@@ -61,18 +61,19 @@ def find_other_basis(record: Mapping[str, Any]) -> str | None:
         return SIMULATED
     if data.get("sample"):
         return SAMPLE
-    if data.get("differs"):
-        return f"other files than the host's ({data['differs']})"
     return STANDIN if data.get("standin") or (raw / MARKER).exists() else None
 
 
 def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
-    """The board that a run's scores may be held against: None off the host's files, or of another metric."""
+    """The board that a run's scores may be held against: None off the host's files, or of another metric.
+
+    What is known of the host's files decides, where anything is: a folder in their layout may be a part of them.
+    """
     try:
         other = find_other_basis(record)
     except (KeyError, TypeError):
         return None
-    board = read_board(folder) if other is None else None
+    board = read_board(folder) if other is None and not record["data"].get("differs") else None
     return board if board is not None and board.metric == record.get("metric") else None
 
 

@@ -30,7 +30,7 @@ from common.learning.model_diagnostics import Calibration, Importance, importanc
 Floats = NDArray[np.float64]
 Sizes = NDArray[np.int32]
 Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
-LIKELIHOOD = "log likelihood"  # of the right answer, in nats
+LIKELIHOOD = "log likelihood"  # what a shuffled feature loses, of the right answer, in nats
 TOP = 15  # features that are shuffled
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
 
@@ -53,14 +53,13 @@ class Diagnostic(NamedTuple):
 class Insight:
     """Why the score of a whole run is what it is.
 
-    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured; ``lost`` names what
-    is lost without a feature. ``drift``: ``measure_drift`` of validation rows and the test's. ``answers``: where right
-    ones are lost, of lists whose first ``cutoff`` count. ``alone``: ``find_best_alone`` of the validation rows, or what
-    an earlier stage alone scores. ``given``: features that are the score of an earlier stage.
+    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
+    ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
+    ``cutoff`` count. ``alone``: ``find_best_alone`` of the validation rows, or what an earlier stage alone scores.
+    ``given``: features that are the score of an earlier stage.
     """
 
     importance: Diagnostic | None
-    lost: str = LIKELIHOOD
     given: Sequence[str] = ()
     alone: Diagnostic | None = None
     drift: Diagnostic
@@ -141,7 +140,7 @@ def diagnose(insight: Insight, run: Run) -> Row:
 
     return {
         "importance": keep("importance", insight.importance) if insight.importance else [],
-        "features": {"lost": insight.lost, "given": list(insight.given)},
+        "features": {"lost": LIKELIHOOD, "given": list(insight.given)},
         "alone": keep("alone", insight.alone) if insight.alone else [],
         "drift": keep("drift", insight.drift),
         "curves": insight.curves,

@@ -50,8 +50,7 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
     origins: Origins = {}
     for position, file in enumerate(files):
         if position == 0 or file.exists():
-            tables = {name: table for name, table in _read(file).items() if name != PROVENANCE}
-            _merge(merged, tables, origins, str(file))
+            _merge(merged, _read(file), origins, str(file))
     given = copy.deepcopy(merged)
     for override in overrides:
         if override.startswith("@"):
@@ -65,8 +64,10 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
 
 
 def _read(file: Path) -> Table:
+    """The settings of a file, config.toml or any tuned.toml."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return {name: table for name, table in tables.items() if name != PROVENANCE}
     except OSError as error:
         raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -4,6 +4,7 @@ A rule is a sentence and an expression that marks the rows that break it; what a
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
@@ -17,6 +18,7 @@ from common.io.files import UNREADABLE, describe_failure, refuse_folder
 from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
+BARE_RETURN = re.compile(rb"\r(?!\n|$)")
 # What every parser reads as the same number. Of +5, 05 and " 5" the host's may make a text, an octal number or nothing.
 WHOLE = r"^(0|-?[1-9][0-9]*)$"
 NAME_IT = "name the submission file to check"
@@ -80,8 +82,8 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
 def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     """Read a submission from disk as text: the columns of ``header`` and ``line``, 1-based in the file.
 
-    Refused: no file, no row, bytes that are not UTF-8, a byte-order mark, another header, a row of another width. A
-    quote is a character like any other: a submission holds ids and numbers.
+    Refused: no file, no row, bytes that are not UTF-8, a byte-order mark, another header, a row of another width, a
+    carriage return that ends no line. A quote is a character like any other: a submission holds ids and numbers.
     """
     text = _read_utf8(path)
     first, _, body = text.partition(b"\n")
@@ -90,6 +92,9 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
+    if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it
+        line = body.count(b"\n", 0, bare.start()) + 2
+        raise UserError(f"{path}, line {line}: a carriage return inside the line; save the file as plain CSV")
     try:
         frame = read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     except UNREADABLE as error:

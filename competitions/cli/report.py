@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from common.day.board import find_board
-from common.day.compare import compute_difference, list_changed_features, pair_queries
+from common.day.compare import add_fits, compute_difference, list_changed_features, pair_queries
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.registry import read_leaderboard
 from common.day.report.formatting import with_error
@@ -40,10 +40,10 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
         if found is None:
             return None
         earlier, changed = found
-        gain = compute_difference(pair_queries(earlier, folder))
+        one = read_record(earlier / RECORD)
+        gain = add_fits(compute_difference(pair_queries(earlier, folder)), one, record)
     except UserError:  # queries of another split, a damaged file
         return None
-    one = read_record(earlier / RECORD)
     settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in changed]
     features = [row["feature"] for row in list_changed_features(one, record)]
     code = [Path(path).name for path in list_differing(one["code"], record["code"]) or []]

@@ -109,8 +109,9 @@ def advise_minutes(studied: Sequence["Studied"], elapsed: float, options: TuneOp
     if options.minutes is None or all(one.verdict.trials >= DEFAULT_TRIALS for one in studied):
         return None
     beside = elapsed - sum(one.searching for one in studied)  # features and judging
-    # A study without a trial: one costs about as much as to judge today's settings.
-    slowest = max((one.verdict.seconds or one.judging) / options.workers for one in studied)
+    # Where no study made a trial: one costs about as much as to judge today's settings.
+    costs = [one.verdict.seconds for one in studied if one.verdict.trials] or [one.judging for one in studied]
+    slowest = max(costs) / options.workers
     minutes = math.ceil((beside + len(studied) * DEFAULT_TRIALS * slowest) / 60)
     return (
         f"{DEFAULT_TRIALS} trials of each study need about MINUTES={minutes}"

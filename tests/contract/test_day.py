@@ -123,7 +123,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     assert err.count("goes on after 2 finished trials") == len(studies) - kept, err
     code, page, err = call("report", f"{contract.name}/last", "--build", finished.build)
     assert code == 0, err
-    text = Path(page.strip()).read_text()
+    text = Path(page.strip().removeprefix("Report: file://")).read_text()
     last = [json.loads(path.read_text())["study"] for path in sorted(folder.glob("*.json"))]
     assert all(name in text for name in last)
 

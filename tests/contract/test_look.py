@@ -13,7 +13,7 @@ def test_the_page_shows_the_files_and_asks_for_nothing(contract: Contract, finis
     code, out, err = call("look", contract.name, "--raw", finished.raw, "--build", finished.build)
     assert code == 0, err
     path = finished.build / contract.name / "look" / PAGE
-    assert out == f"{path}\n"
+    assert out == f"Look: {path.resolve().as_uri()}\n"
     assert not [line for line in err.splitlines() if re.match(r"  \S*fit\b", line)]  # before any model
     page = path.read_text()
     assert "the raw files, before any model" in page

@@ -49,7 +49,7 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     assert "--until cv" in row
     code, out, err = call("report", made.parent.name, *build)
     assert code == 0, err
-    assert Path(out.strip()).exists()
+    assert Path(out.strip().removeprefix("Report: file://")).exists()
     for verb in (["lb", made.parent.name, "0.5"], ["submit", contract.name, made.parent.name]):
         code, out, err = call(*verb, *build)
         assert (code, out, err.count("\n")) == (1, "", 1)

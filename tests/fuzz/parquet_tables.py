@@ -13,6 +13,7 @@ from tests.fuzz.odd_values import FLOATS, NUMBERS, TEXTS
 TYPES = (
     *(pa.int8(), pa.int32(), pa.uint64(), pa.float32(), pa.float64(), pa.string(), pa.large_string(), pa.binary()),
     *(pa.bool_(), pa.date32(), pa.null(), pa.decimal128(30, 4), pa.timestamp("s"), pa.timestamp("ns", "Asia/Tokyo")),
+    *(pa.duration("s"), pa.list_(pa.int64()), pa.struct([("a", pa.int64())]), pa.dictionary(pa.int8(), pa.string())),
 )
 Edit = Callable[[random.Random, Any, int], Any]
 
@@ -72,6 +73,10 @@ def add_column(chance: random.Random, table: Any, column: int) -> Any:
     return table.append_column(chance.choice(["more", ""]), pa.array([1] * table.num_rows))
 
 
+def repeat_column(chance: random.Random, table: Any, column: int) -> Any:
+    return table.append_column(table.column_names[column], table.column(column))
+
+
 def rename_column(chance: random.Random, table: Any, column: int) -> Any:
     names = table.column_names
     names[column] = chance.choice([names[column].upper(), f"{names[column]} ", ""])
@@ -91,8 +96,8 @@ PARQUET = tuple(
         on_table,
         (
             *(other_type, other_type, other_type, missing_cells, missing_cells),
-            *(odd_cells, odd_cells, odd_cells, odd_cells, drop_column, drop_column, add_column, rename_column),
-            *(few_rows, few_rows, repeat_rows),
+            *(odd_cells, odd_cells, odd_cells, odd_cells, drop_column, drop_column, add_column, repeat_column),
+            *(rename_column, few_rows, few_rows, repeat_rows),
         ),
     )
 )

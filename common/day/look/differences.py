@@ -15,7 +15,7 @@ CRITICAL = 1.36  # of Kolmogorov and Smirnov: two samples of one distribution ke
 ALIKE = 1.5  # times that, since the events of a user are alike
 MOST_SENTENCES = 8
 MOST_COLUMNS = 6
-DISJOINT = 0.99  # the distance of two distributions that have no value in common
+DISJOINT = 0.97  # the distance of two distributions that have hardly a value in common
 FEW = 0.01  # of the items, whose share of events is told
 
 
@@ -90,15 +90,16 @@ def describe_label(picture: Shares) -> str:
     """The label whose share differs most."""
     (one, before), (other, after) = list(picture.shares.items())[:2]
     at = int(np.abs(np.asarray(after) - np.asarray(before)).argmax())
-    shares = f"{one} {numbers.share(before[at])}, {other} {numbers.share(after[at])}"
-    return f"{picture.labels[at]}: {shares}."
+    label = "" if picture.labels[at] == "yes" else f"{picture.labels[at]} is "
+    return f"{label}{numbers.share(before[at])} of {one}, {numbers.share(after[at])} of {other}."
 
 
 def describe_few(picture: Curves) -> str:
     """What the most frequent hundredth holds, on each side."""
     what = picture.x_title.removeprefix("share of ").partition(",")[0]
     held = {side: _read_line(points, math.log10(FEW)) for side, points in picture.lines.items()}
-    told = ", ".join(f"{numbers.share(share)} of the events in {side}" for side, share in held.items())
+    first, *others = (f"{numbers.share(share)}{{}} in {side}" for side, share in held.items())
+    told = ", ".join([first.format(" of the events"), *(other.format("") for other in others)])
     return f"the most frequent {100 * FEW:.0f} % of the {what} hold {told}."
 
 

@@ -143,7 +143,11 @@ def list_marks(runs: Sequence[Entry], gains: Sequence[compare.Difference | None]
     minutes = [run.row["minutes"] for run in runs]
     columns = [
         Column(metric, [Mark(run.row["CV"], run.row["error"], run.score) for run in runs]),
-        Column("beside the run before", [mark_gain(gain) for gain in gains], reference=0.0),
+        *(
+            [Column("beside the run before", [mark_gain(gain) for gain in gains], reference=0.0)]
+            if len(runs) > 1
+            else []
+        ),
         *(
             Column(title, [Mark(text=numbers.score(value)) for value in values], "plain")
             for title, values in known.items()

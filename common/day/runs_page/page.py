@@ -34,11 +34,13 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
         entries.append(Entry(row, record, folder)) if row["data"] else damaged.append(row["run"])
     names = dict.fromkeys(entry.folder.parent.name for entry in entries)
     competitions = [describe_competition(build / name, entries) for name in names]
+    overview = [row for one in competitions for row in one["overview"]]
+    filled = {key for row in overview for key, value in row.items() if value is not None}
     template = load_templates().get_template("runs.html.j2")
     return template.render(
         policy=POLICY,
         build=str(build),
-        overview=make_table([row for one in competitions for row in one["overview"]], tints=False),
+        overview=make_table([{key: row[key] for key in row if key in filled} for row in overview], tints=False),
         competitions=competitions,
         damaged=damaged,
         agreement=make_table(registry.judge_agreement(rows), tints=False),

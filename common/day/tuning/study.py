@@ -83,8 +83,10 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
 def hide_secrets(url: str, message: str) -> tuple[str, str]:
     """The URL and a message about it as they may be shown: SQLAlchemy's own rendering, secret options masked as well.
 
-    Nothing is shown of what is no URL: nobody could say which part of it is the password.
+    Nothing is shown of what is no URL, or has a second @: nobody could say which part of it is the password.
     """
+    if url.count("@") > 1:
+        return MASK, "of an address all @ but the one before the host are written %40"
     try:
         parsed = make_url(url)
     except Exception:  # an ArgumentError, or a ValueError of the port

@@ -20,9 +20,13 @@ def read_tuned(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} is not valid TOML ({error}): correct it, or remove it and tune again.") from error
+    provenance = tables.get(PROVENANCE, {})
+    if not isinstance(provenance, dict) or not all(isinstance(row, dict) for row in provenance.values()):
+        raise UserError(f"{path} has no table [{PROVENANCE}.TASK] for each task: remove it and tune again.")
+    return tables
 
 
 def write_tuned(path: Path, name: str, verdict: Verdict, data: str) -> None:

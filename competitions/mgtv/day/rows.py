@@ -20,9 +20,7 @@ def list_rows(outcome: Validated) -> ValidationRows:
         device = codes.devices["did"].gather(slate["device"]).cast(pl.String)
         query = pl.lit(f"{part.day.day:02d}/") + device
         candidates.append(slate.select(query=query, item=codes.videos["vid"].gather(slate["video"])))
-        values = expected_score(mixed, part.rewards, outcome.config.decide.power)
-        extra = {"expected score": values, BLEND: mixed}
-        scores.append(
-            pl.DataFrame(part.scores, schema=list(MODELS)).with_columns(pl.Series(*each) for each in extra.items())
-        )
+        values = pl.Series("expected score", expected_score(mixed, part.rewards, outcome.config.decide.power))
+        models = pl.DataFrame(part.scores, schema=list(MODELS))
+        scores.append(models.with_columns(values, pl.Series(BLEND, mixed)))
     return ValidationRows(pl.concat(candidates), join_datasets([part.day.rows for part in parts]), pl.concat(scores))

@@ -163,7 +163,6 @@ def explain(outcome: Outcome) -> Insight:
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        lost=METRIC,
         alone=Diagnostic(score_retrieval, (outcome.early.answers, ready.valid, config.host)) if ranked else None,
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[

@@ -1,16 +1,15 @@
-"""Permutation importance of the ranker's columns: what the score on the hold-out loses when one of them is shuffled
-between pairs (Breiman 2001, "Random forests").
+"""Permutation importance of the ranker's columns: what the log likelihood of the targets of the hold-out loses when one
+of them is shuffled between pairs (Breiman 2001, "Random forests").
 """
 
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import logsumexp
 
 from common.learning.model_diagnostics import Importance
-from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Floats
-from competitions.tencent.io import schema
 from competitions.tencent.ranking.context import FoldInputs, build_context
 from competitions.tencent.ranking.pair_features import pair_features
 from competitions.tencent.ranking.ranker import BLOCK, Ranker, find_hits
@@ -22,9 +21,9 @@ MOST_QUERIES = 400
 
 
 def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, seed: int) -> list[Importance]:
-    """Each column of the ranker, the one that the score misses most first.
+    """Each column of the ranker, the one that is missed most first.
 
-    Measured on ``MOST_QUERIES`` queries at most, among what is retrieved.
+    Measured on ``MOST_QUERIES`` queries at most, of these on those whose target is retrieved, among what is retrieved.
     """
     rng = np.random.default_rng([seed, 31])
     fold = sample_queries(inputs.fold, rng, MOST_QUERIES)
@@ -36,18 +35,22 @@ def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSetting
         parts.append((pair_features(context, pairs)[0], pairs.scores, find_hits(pairs, target[block])))
     features, scores, hit = (np.concatenate(column) for column in zip(*parts, strict=True))
 
-    def score(features: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        given = np.where(np.isfinite(scores), ranker.score(features), -np.inf)
-        own = np.where(hit, given, -np.inf).max(1)
-        rank = np.where(hit.any(1), (given >= own[:, None]).sum(1), 0)
-        return metrics.score_answers(np.where(rank <= schema.TOP, rank, 0))
+    hit &= np.isfinite(scores)
+    found = hit.any(1)
+    if not found.any():
+        return []
+    features, scores, hit = features[found], scores[found], hit[found]
 
-    whole, measured = score(features), []
+    def measure(features: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        given = np.where(np.isfinite(scores), ranker.score(features), -np.inf)
+        return np.asarray(np.where(hit, given, -np.inf).max(1) - logsumexp(given, axis=1), np.float64)
+
+    whole, measured = measure(features), []
     flat = features.reshape(-1, features.shape[2])
     for at, name in enumerate(ranker.names):
         kept = flat[:, at].copy()
         flat[:, at] = kept[rng.permutation(len(kept))]
-        loss = whole - score(features)
+        loss = whole - measure(features)
         flat[:, at] = kept
         error = float(loss.std() / len(loss) ** 0.5)
         measured.append(Importance(feature=name, gain=None, permutation=float(loss.mean()), error=error))

@@ -38,3 +38,9 @@ def test_tuned_settings_count_where_they_were_found(
     config, tuned = load_settings(competition, tmp_path / "raw", files, ["seed=3"], tmp_path)
     assert (tuned, config.watch.rounds == 7, config.seed) == (taken, taken, 3)
     assert ("left aside" in capsys.readouterr().err) is not taken
+
+
+def test_no_settings_are_said_to_be_tuned_where_there_are_none(tmp_path: Path) -> None:
+    competition, files = lay_out(tmp_path, None)
+    competition.tuned.unlink()
+    assert not load_settings(competition, tmp_path / "raw", files, [], tmp_path)[1]

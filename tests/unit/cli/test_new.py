@@ -1,11 +1,14 @@
 """A competition that ``new`` makes runs at once, by make, and passes the contract that all competitions pass."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from common.day.hosts.simulated import REPORT
 
 ROOT = Path(__file__).resolve().parents[3]
 IGNORED = shutil.ignore_patterns("__pycache__", "build", "raw")
@@ -51,3 +54,25 @@ def test_its_source_passes_the_linters(checkout: Path) -> None:
     source = ["competitions/podcasts2027", "tests/contract/podcasts2027.py"]
     words(checkout, sys.executable, "-m", "ruff", "format", "--check", *source)
     words(checkout, sys.executable, "-m", "ruff", "check", *source)
+
+
+def test_without_a_simulator_it_runs_on_the_files_of_the_host(checkout: Path, tmp_path: Path) -> None:
+    """As step 6 of its README says."""
+    root, room = tmp_path / "checkout", tmp_path / "checkout" / "competitions" / "podcasts2027"
+    shutil.copytree(checkout, root, ignore=shutil.ignore_patterns("build"))
+    run = (sys.executable, "-m", "competitions")
+    words(root, *run, "simulate", "podcasts2027", "--out", "raw", "--scale", "0.003")
+    (root / "raw" / REPORT).unlink()
+    shutil.rmtree(room / "simulator")
+    judged, declared = room / "day" / "judged.py", room / "competition.py"
+    judged.write_text(re.sub(r"\n\n\ndef score_truth.*?(?=\n\n\ndef |\Z)", "", judged.read_text(), flags=re.DOTALL))
+    for path, gone in ((judged, "simulator"), (declared, "simulator|describe")):
+        lines = path.read_text().replace(", score_truth", "").replace(", simulate)", ")").splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not re.search(f"{gone}|score_truth=", line)))
+    out = words(root, *run, "run", "podcasts2027", "--raw", "raw", "rank.rounds=5")
+    assert ", checked" in out
+    ended = subprocess.run((*run, "run", "podcasts2027"), cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(
+        "error: Nothing simulates these data: put the host's files into data/podcasts2027/raw"
+    )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 
 from common.competition import Competition
@@ -48,6 +49,8 @@ def pick(number: int) -> int:
 @pytest.fixture
 def tune(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
     """``tune news`` on two tasks whose features, trials and judging take as long as a test says."""
+    storage = optuna.storages.InMemoryStorage()  # a journal waits for the disk
+    monkeypatch.setattr(studies, "open_storage", lambda url, folder: storage)
 
     def run(*words: object, features: float = 0, trial: float = 0, judging: float = 0) -> CommandResult:
         def load(options: TuneOptions) -> tuning.TuningInputs:

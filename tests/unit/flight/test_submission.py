@@ -141,6 +141,8 @@ def replace(old: str, new: str) -> Callable[[str], str]:
         (replace("11,a,1", "11,a,NaN"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("11,a,1", "+11,a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '+11,a,1'"),
         (replace("11,a,1", "11,a,01"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,01'"),
+        (replace("11,a,1", "11\r,a,1"), "line 3: a carriage return inside the line"),
+        (replace("11,a,1", "11,a\r,1"), "line 3: a carriage return inside the line"),
         (replace("11,a,1", ",a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: ',a,1'"),
         (replace("11,a,1", "11,a,9999999999999999999"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("Id,ranker_id", "ranker_id,Id"), "line 1: the header is 'ranker_id,Id,selected'"),

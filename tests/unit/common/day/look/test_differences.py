@@ -27,7 +27,9 @@ def test_sides_that_differ_have_a_sentence_the_largest_difference_first() -> Non
         timeline("Clicks by day", days),
         share_values("Booked by oneself", booked, names={1: "yes", 0: "no"}),
         None,
-    ) == ["yes: train 100.0 %, test 48.0 %.", "test lies earlier than train, median day 2.0 beside 3.0."]
+    ) == ["100.0 % of train, 48.0 % of test.", "test lies earlier than train, median day 2.0 beside 3.0."]
+    cabins = {"train": pl.Series(["economy"] * 300), "test": pl.Series(["economy", "first"] * 150)}
+    assert say(share_values("Cabin", cabins)) == ["economy is 100.0 % of train, 50.0 % of test."]
     same = {"train": np.array([1, 2, 2, 3] * 100), "test": np.array([0, 2, 2, 9] * 100)}
     assert say(histogram("Clicks", "clicks", same)) == ["train and test have one median, 2.00, and other shapes."]
     other = {"train": np.array([1, 2, 3] * 100), "test": np.array([1, 5, 9] * 100)}
@@ -54,8 +56,8 @@ def test_distances_are_those_of_the_textbook() -> None:
 
 def test_popularity_is_always_told() -> None:
     items = pl.Series(np.repeat(np.arange(100), [901, *[1] * 99]))
-    assert say(concentration("Few", {"train": items}, "items")) == [
-        "the most frequent 1 % of the items hold 90.1 % of the events in train."
+    assert say(concentration("Few", {"train": items, "test": pl.Series(np.arange(100))}, "items")) == [
+        "the most frequent 1 % of the items hold 90.1 % of the events in train, 1.0 % in test."
     ]
 
 
