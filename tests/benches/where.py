@@ -8,6 +8,7 @@ Numbers of a machine with other work on it: processor time is true there, second
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import threading
@@ -54,9 +55,14 @@ class Sampler(threading.Thread):
 
 def count_runnable() -> int:
     """The threads of this process that run or wait for a core."""
-    return sum(
-        (task / "stat").read_text().rpartition(")")[2].split()[0] == "R" for task in Path("/proc/self/task").iterdir()
-    )
+    return sum(thread_state(task) == "R" for task in Path("/proc/self/task").iterdir())
+
+
+def thread_state(task: Path) -> str:
+    """Of a thread by its folder: R where it runs or waits for a core; nothing where it has ended meanwhile."""
+    with contextlib.suppress(OSError):
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def find_library(frame: FrameType | None) -> str:
