@@ -17,6 +17,7 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.day.run_record import QUERIES, describe_queries
 from common.engine.errors import UserError
 from common.engine.run import Run
+from common.io.tables import read_parquet
 from common.learning.dataset import RankingDataset
 
 BLEND = "blend"
@@ -58,7 +59,7 @@ def load_run(folder: Path, competition: Competition, list_rows: Callable[[Any], 
     run = Run(folder, folder.parent / "cache")
     raw = _find_raw(Path(str((record["data"] or {}).get("folder"))), folder)
     outcome = competition.validate(competition.locate(raw, config), config, run)
-    queries = pl.read_parquet(folder / QUERIES)
+    queries = read_parquet(folder / QUERIES)
     if not all(step.kept for step in run.timings):
         _check_same(competition.judge(outcome, config).queries, queries, folder, record)
     rows = list_rows(outcome)

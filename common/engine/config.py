@@ -103,7 +103,7 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
     """msgspec's error as a sentence with the dotted key and the file or --set that gave its value."""
     problem, key, inside = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
     if error.__cause__ is not None:  # from a struct's own __post_init__
-        return f"The configuration breaks a rule: {error}."
+        return f"The configuration breaks a rule: {error.__cause__}."
     if (field := FIELD.fullmatch(problem)) and not inside:
         key = f"{key}.{field['name']}" if key else field["name"]
         if field["fault"] == "missing required":

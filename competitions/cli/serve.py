@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from common.day import registry
+from common.day.hosts.simulated import require_folder
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -75,9 +76,9 @@ def export_run(
     """The export of a run, and the steps that had to be computed again because code or files have changed since."""
     from common.engine.run import Run
 
-    competition = find_competition(name)
+    competition, raw = find_competition(name), None if raw_folder is None else require_folder(raw_folder)
     config = read_config(competition.config, record)
-    files = competition.locate(raw_folder or Path(record["data"]["folder"]), config)
+    files = competition.locate(raw or Path(record["data"]["folder"]), config)
     for old in ("export", "requests"):
         shutil.rmtree(folder / old, ignore_errors=True)
     work = Run(build / SCRATCH, build / "cache")

@@ -13,11 +13,11 @@ from common.day.hosts.simulated import is_simulated
 from common.day.run_record import digest_files
 from common.day.tuning import study as studies
 from common.day.tuning.task import Scores, Task, Verdict, judge_study
-from common.day.tuning.trial_log import TrialLog, describe_seconds, explain_loading, find_storage
+from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.engine.progress import say, track
+from common.engine.progress import describe_seconds, say, track
 from common.engine.run import Run, prune
 from competitions import find_competition, find_room
 from competitions.cli.options import InputOptions

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from common.engine.config import Count, Positive, Seed
-from common.engine.decisions import refuse_choice
+from common.engine.decisions import refuse_choice, refuse_unknown
 
 MODELS = ("lightgbm_lambdarank", "xgboost")
 BLOCKS = ("query", "item", "pair", "channel")
@@ -40,7 +40,7 @@ class RecallSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse an unknown channel."""
-        _refuse_unknown("recall.channels", self.channels, CHANNELS)
+        refuse_unknown("recall.channels", self.channels, CHANNELS)
 
 
 class RankSettings(Settings, frozen=True):
@@ -58,7 +58,7 @@ class RankSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse an unknown model or block."""
-        _refuse_unknown("rank.models", self.models, MODELS)
+        refuse_unknown("rank.models", self.models, MODELS)
         refuse_choice("rank.blocks", self.blocks, list_blocks())
 
 
@@ -77,8 +77,3 @@ def list_blocks() -> tuple[str, ...]:
     """All blocks of features, those of your own at the end."""
     # By string: a step that is given some of these settings does not depend on the code of the blocks.
     return (*BLOCKS, *importlib.import_module("competitions.news.features").EXTRA_BLOCKS)
-
-
-def _refuse_unknown(key: str, names: list[str], known: tuple[str, ...]) -> None:
-    if not names or not set(names) <= set(known) or len(set(names)) < len(names):
-        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}, each once")

@@ -14,6 +14,7 @@ from competitions.news.config import SplitSettings
 GAP_MS = 30_000  # the step with which a session ends in the host's log: the hidden click is nearly always after it
 DAY_MS = 86_400_000
 CELL = ["day", "length"]  # of the last visible click, and of the visible history
+HEAVY = 16  # clicks of a history from which on classes of length are finer
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -136,7 +137,7 @@ def add_context(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
 
 
 def stratify_test(clicks: pl.DataFrame) -> pl.DataFrame:
-    """One row per test user: day of the last visible click, and length class (log2) of the visible history."""
+    """One row per test user: day of the last visible click, and class of length of the visible history."""
     ends = clicks.filter("is_target").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
     return ends.select("user", **_strata(pl.col("visible")))
 
@@ -147,8 +148,13 @@ def stratify_targets(targets: pl.DataFrame) -> pl.DataFrame:
 
 
 def _strata(visible: pl.Expr) -> dict[str, pl.Expr]:
-    """Day of the last visible click, and class of the number of visible clicks."""
-    length = visible.log(2).floor().clip(0, 5).cast(pl.Int8)
+    """Day of the last visible click, and class of the number of visible clicks.
+
+    Classes are powers of 2, and half powers from 16 clicks on without an end: of heavy readers the test's have half as
+    many clicks again, and whoever reads more clicks on within the hour more often.
+    """
+    octave = visible.log(2)
+    length = pl.when(visible < HEAVY).then(octave).otherwise(2 * octave).floor().cast(pl.Int8)
     return {"day": (pl.col("until") // DAY_MS).cast(pl.Int32), "length": length}
 
 

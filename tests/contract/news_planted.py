@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from competitions.news import submission
+from competitions.news import split, submission
 from competitions.news.io import reader
 
 START_MS, GAP_MS, DAY_MS = 1_507_000_000_000, 30_000, 86_400_000
@@ -140,9 +140,12 @@ def add_future(folder: Path) -> int:
         .agg(pl.all().exclude("step").last(), clicks=pl.len(), has_step=pl.col("step").any())
     )
     later = pl.col("click_timestamp") + 45_000
-    same_length = pl.col("clicks").log(2).floor() == (pl.col("clicks") + 1).log(2).floor()
-    same_day = pl.col("click_timestamp") // DAY_MS == later // DAY_MS
-    chosen = ends.filter(pl.col("has_step") & same_length & same_day)
+    before, after = (
+        split.stratify_targets(ends.select(user="user_id", before=clicks, until=until))
+        for clicks, until in ((pl.col("clicks"), pl.col("click_timestamp")), (pl.col("clicks") + 1, later))
+    )
+    same = (before == after).select(pl.all_horizontal(pl.all())).to_series()
+    chosen = ends.filter(pl.col("has_step") & same)
     added = chosen.with_columns(click_timestamp=later, click_article_id=pl.lit(READ_ONCE + 1, pl.Int64))
     pl.concat([log, added.select(log.columns)]).write_csv(path)
     return added.height

@@ -16,7 +16,7 @@ ALIKE = 1.5  # times that, since the events of a user are alike
 MOST_SENTENCES = 8
 MOST_COLUMNS = 6
 DISJOINT = 0.97  # the distance of two distributions that have hardly a value in common
-FEW = 0.01  # of the items, whose share of events is told
+FEW = (0.01, 0.1)  # of the items, whose share of events is told: the first of which every side has one item at least
 
 
 class Sentence(NamedTuple):
@@ -34,8 +34,8 @@ def list_sentences(groups: Mapping[str, Sequence[Picture | None]]) -> list[Sente
     facts, differences = [], []
     for part, pictures in groups.items():
         for picture in pictures:
-            if isinstance(picture, Curves) and not picture.linear:
-                facts.append(Sentence(picture.title, part, describe_few(picture)))
+            if isinstance(picture, Curves):
+                facts += [Sentence(picture.title, part, text) for text in describe_few(picture)]
             elif isinstance(picture, Histogram | Shares) and (distance := measure_distance(picture)):
                 text = describe_label(picture) if isinstance(picture, Shares) else describe_medians(picture)
                 differences.append((distance, Sentence(picture.title, part, text)))
@@ -94,13 +94,17 @@ def describe_label(picture: Shares) -> str:
     return f"{label}{numbers.share(before[at])} of {one}, {numbers.share(after[at])} of {other}."
 
 
-def describe_few(picture: Curves) -> str:
-    """What the most frequent hundredth holds, on each side."""
+def describe_few(picture: Curves) -> list[str]:
+    """What the most frequent hundredth holds on each side, or the tenth of few items; nothing of still fewer."""
+    least = max(points[0][0] for points in picture.lines.values())
+    few = next((few for few in FEW if math.log10(few) >= least), None)
+    if few is None or picture.linear:
+        return []
     what = picture.x_title.removeprefix("share of ").partition(",")[0]
-    held = {side: _read_line(points, math.log10(FEW)) for side, points in picture.lines.items()}
+    held = {side: _read_line(points, math.log10(few)) for side, points in picture.lines.items()}
     first, *others = (f"{numbers.share(share)}{{}} in {side}" for side, share in held.items())
     told = ", ".join([first.format(" of the events"), *(other.format("") for other in others)])
-    return f"the most frequent {100 * FEW:.0f} % of the {what} hold {told}."
+    return [f"the most frequent {100 * few:.0f} % of the {what} hold {told}."]
 
 
 def _read_line(points: Sequence[tuple[float, float]], x: float) -> float:

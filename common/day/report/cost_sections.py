@@ -86,12 +86,12 @@ def run(record: Row) -> dict[str, Any] | None:
 
 def make_command(record: Row) -> str:
     """The command that makes the same run again, wherever its settings came from."""
-    words = ["python", "-m", "competitions", "run", str(record["name"]), "--raw", str(record["data"]["folder"])]
+    words = [".venv/bin/python", "-m", "competitions", "run", record["name"], "--raw", record["data"]["folder"]]
     seed = record["config"].get("seed")
     words += ["--seed", str(seed)] if seed else []
     words += [word for override in record["overrides"] for word in ("--set", str(override))]
     words += [] if record["tuned"] else ["--untuned"]
-    return shlex.join([*words, *(["--until", str(record["until"])] if record.get("until") else [])])
+    return shlex.join(map(str, [*words, *(["--until", str(record["until"])] if record.get("until") else [])]))
 
 
 def settings(record: Row) -> dict[str, Any] | None:

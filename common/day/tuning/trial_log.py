@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from common.day.tuning.study import JOURNAL, TODAY, hide_secrets
 from common.day.tuning.task import FAILURE, FINISHED, FOLDS, find_value
-from common.engine.progress import say
+from common.engine.progress import describe_seconds, say
 
 
 class TrialLog:
@@ -71,11 +71,6 @@ def describe_best(trials: Sequence[FrozenTrial]) -> str:
         return "none is whole yet"
     best = max(whole, key=lambda trial: (trial.value, -trial.number))
     return f"best {best.value:.4f} (trial {best.number})"
-
-
-def describe_seconds(seconds: float) -> str:
-    """A time to wait, in words."""
-    return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def find_storage(url: str | None, folder: Path) -> str:

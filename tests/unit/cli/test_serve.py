@@ -41,6 +41,12 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
         serve.find_run(tmp_path, "news", str(other))
 
 
+def test_a_folder_that_is_not_there_is_named_before_anything_is_exported(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="RAW /nope does not exist"):
+        serve.export_run("news", {}, tmp_path, Path("/nope"), tmp_path / "build", 5)
+    assert not (tmp_path / "build").exists()
+
+
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = serve.msgspec.to_builtins(COMPETITION.load_config([]))
     assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == COMPETITION.load_config([])

@@ -102,6 +102,7 @@ def test_every_number_has_two_bounds(name: str) -> None:
         ("flight", "rank.models", "catboost_softmax"),
         ("mgtv", "watch.blocks", "pair"),
         ("tencent", "ranker.channels", "content"),
+        ("tencent", "ranker.features.blocks", "search"),
     ],
 )
 def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:

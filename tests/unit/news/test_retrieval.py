@@ -78,7 +78,7 @@ def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks
 
 @pytest.mark.parametrize("named", ["['fresh', 'hot']", "[]"])
 def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
-    with pytest.raises(UserError, match=r"recall\.channels is .*covisit.*popular_1h.*fresh"):
+    with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h.*fresh"):
         COMPETITION.load_config([f"recall.channels={named}"])
     assert set(CHANNELS) == {*listing.NEIGHBOURS, *listing.POPULAR_HOURS, "fresh"}
 

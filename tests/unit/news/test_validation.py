@@ -111,6 +111,17 @@ def test_validation_is_like_the_test_in_day_and_length_or_where_no_day_is_shared
     assert valid["user"].to_list() == [20]
 
 
+def test_among_heavy_readers_validation_is_as_long_as_the_test() -> None:
+    lengths = np.random.default_rng(0).integers(40, 120, 400)
+    test, train = lengths[:100] + 20, lengths[100:]
+    users = range(900, 1000)
+    log = make_log(*read_on([7] * 300, list(train)), *read_on([7] * 100, list(test), 900), test=tuple(users))
+    valid = label(log, valid=10_000).queries.filter(role="valid")
+    weighted = float(np.average(valid["clicks"].to_numpy(), weights=valid["weight"].to_numpy()))
+    assert train.mean() < 85 < 95 < test.mean()
+    assert weighted == pytest.approx(test.mean(), abs=4)
+
+
 @pytest.mark.parametrize(
     ("train", "counted"),
     [

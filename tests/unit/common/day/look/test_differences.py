@@ -59,6 +59,9 @@ def test_popularity_is_always_told() -> None:
     assert say(concentration("Few", {"train": items, "test": pl.Series(np.arange(100))}, "items")) == [
         "the most frequent 1 % of the items hold 90.1 % of the events in train, 1.0 % in test."
     ]
+    twenty = {"train": pl.Series(np.repeat(np.arange(20), [62, *[2] * 19]))}
+    assert say(concentration("Few", twenty, "items"))[0].startswith("the most frequent 10 % of the items hold 64.0 %")
+    assert say(concentration("Few", {"train": pl.Series([1, 2, 3])}, "items")) == []
 
 
 def test_columns_that_drift_are_flagged(tmp_path: Path) -> None:
