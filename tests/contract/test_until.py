@@ -43,7 +43,7 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     code, out, err = call("compare", finished.folder.name, made.parent.name, *build)
     assert code == 0, err
     assert "B - A = " in out
-    code, out, err = call("runs", contract.name, *build)
+    code, out, err = call("runs", contract.name, "--wide", *build)
     assert code == 0, err
     (row,) = [line for line in out.splitlines() if f"{contract.name}/{made.parent.name}" in line]
     assert "--until cv" in row
