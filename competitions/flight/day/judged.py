@@ -2,19 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.day.answers import (
-    Answers,
-    Example,
     count_within,
     find_best_alone,
-    rank_answers,
-    rank_models,
-    rows_of,
 )
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
@@ -30,6 +24,7 @@ from common.learning.listwise_softmax import log_likelihoods
 from common.learning.model_diagnostics import calibrate, curves, share_gains
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
+from competitions.flight.day.answers import blend_valid, list_answers
 from competitions.flight.day.folds import compare_folds, count_bookings, count_sessions, note_look_back
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
@@ -38,7 +33,7 @@ from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
-from competitions.flight.ranking.rankers import BASELINE, Floats
+from competitions.flight.ranking.rankers import BASELINE
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
@@ -47,7 +42,6 @@ METRIC = f"HitRate@{CUTOFF}"
 SAMPLE = Sample(queries=200, rows=12_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 GAINS_SHOWN = 40
-DAY_MINUTES, FIRST_PAGE = 1_440, 10
 Rates = Mapping[str, float]
 
 
@@ -70,11 +64,6 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
-
-
-def blend_valid(outcome: Validated) -> Floats:
-    """What the lists of the validation sessions are sorted by, (rows,)."""
-    return blend_scores(outcome.blend.value, outcome.scores.value, outcome.data.value.valid.group_sizes)
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
@@ -275,53 +264,3 @@ def build_first(test: Searches, snapshots: Snapshots, history: History, rows: Ra
     frame = build_features(test, 0, count, snapshots.assigned, history, blocks)
     sizes = test.sessions["size"].to_numpy()[:count].astype(np.int32)
     return RankingDataset(tuple(frame.columns), to_matrix(frame), np.zeros(frame.height, np.float32), sizes)
-
-
-def list_answers(outcome: Outcome) -> Answers:
-    """Where the booked options are lost, of the sessions of more than ten options, and some sessions in words."""
-    data, train = outcome.data.value, outcome.train.value
-    valid, final = data.valid, blend_valid(outcome)
-    counted = np.flatnonzero(valid.group_sizes > LARGE)
-    ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
-    models = rank_models(outcome.names, outcome.scores.value, valid)
-
-    def describe(number: int) -> Example:
-        """The search, the first options of the list, the option that was booked."""
-        query = counted[number]
-        rows = rows_of(valid.group_sizes, query)
-        session = train.sessions.row(int(data.valid_sessions[query]), named=True)
-        options = train.options.slice(session["first"], session["size"])
-        cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0
-        order = np.argsort(-final[rows], kind="stable")[:CUTOFF]
-        listed = [name_option(options.row(int(row), named=True), cheapest) for row in order]
-        booked = name_option(options.row(int(valid.labels[rows].argmax()), named=True), cheapest)
-        trip = "return" if session["round_trip"] else "one way"
-        context = f"{session['size']} options, {trip}, the cheapest {cheapest:,.0f}"
-        return Example(f"Session {session['ranker_id'][:8]},", context, listed, booked)
-
-    before = [
-        ("asked", len(counted)),
-        ("among the options", int((ranks > 0).sum())),
-        (f"in the first {FIRST_PAGE}", count_within(ranks, FIRST_PAGE)),
-    ]
-    return Answers(ranks, before, describe, {name: one[counted] for name, one in models.items()})
-
-
-def name_option(option: dict[str, Any], cheapest: float) -> str:
-    """An option in words; prices beside the session's cheapest."""
-    price = "no price" if option["price"] is None else f"{option['price']:,.0f}"
-    if option["price"] is not None and cheapest:
-        price += f" ({option['price'] / cheapest - 1:+.0%})"
-    legs = [name_leg(option, leg) for leg in ("out", "back") if option[f"{leg}_departure"] is not None]
-    return ", ".join([price, *legs])
-
-
-def name_leg(option: dict[str, Any], leg: str) -> str:
-    """Departure, duration, flights and carrier of a leg; a carrier is its rank by mentions in the train file."""
-    minutes = option[f"{leg}_departure"] % DAY_MINUTES
-    duration, flights, carrier = (option[f"{leg}_{field}"] for field in ("duration", "segments", "carrier"))
-    parts = [f"{leg} {minutes // 60:02d}:{minutes % 60:02d}"]
-    parts += [f"{duration // 60} h {duration % 60:02d}"] if duration is not None else []
-    parts += ["direct" if flights == 1 else f"{flights} flights"] if flights is not None else []
-    parts += [f"carrier {carrier + 1}"] if carrier is not None else []
-    return " ".join(parts)

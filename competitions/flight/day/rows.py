@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from common.day.loaded import BLEND, ValidationRows
-from competitions.flight.day.judged import blend_valid
+from competitions.flight.day.answers import blend_valid
 from competitions.flight.pipeline import Validated
 
 
