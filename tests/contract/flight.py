@@ -42,7 +42,15 @@ QUICK = (
     'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "catboost_softmax")
-AFTER_FITS = {"stack_scores", "find_blend", "measure_all", "score_test", "rank_test", "insight.importance"}
+AFTER_FITS = {
+    "stack_scores",
+    "find_blend",
+    "measure_all",
+    "score_test",
+    "rank_test",
+    "insight.importance",
+    "insight.alone",
+}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
 
