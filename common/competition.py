@@ -36,8 +36,9 @@ class Competition:
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
-    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
-    simulator (``host.write``) neither these two nor ``score_truth`` are needed.
+    simulated files with the documented ones; ``seeds``: the setting that counts the fits whose scores a run averages,
+    None where there is none that validation sees; ``describe_oracle(simulation)`` says what the oracle scores. Without
+    a simulator (``host.write``) neither ``describe`` and ``describe_oracle`` nor ``score_truth`` are needed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Competition:
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
+    seeds: str | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
     describe_oracle: Callable[[Any], str] = say_unsimulated
 

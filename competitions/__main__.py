@@ -10,7 +10,7 @@ try:
     import typer
 
     from common.engine.errors import UserError
-    from competitions.cli import dashboard, data, look, new, public_data, run, runs, serve, tune
+    from competitions.cli import dashboard, data, new, public_data, run, runs, serve, tune
 except KeyboardInterrupt:
     print("\nStopped; nothing was begun.", file=sys.stderr)
     sys.exit(STOPPED)
@@ -44,7 +44,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 VERBS = (
     run.run,
     run.simulate,
-    look.look,
+    run.look,
     run.ladder,
     run.check,
     run.score,

@@ -134,9 +134,13 @@ def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
 
 
 def _pair(first: Path, second: Path) -> pl.DataFrame:
-    before = _read_queries(first).select("fold", "query", before="score")
-    after = _read_queries(second).rename({"score": "after"})
-    return after.join(before, on=["fold", "query"], maintain_order="left")
+    return pair_scores(_read_queries(first), _read_queries(second))
+
+
+def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """One row per query of both: the second's columns with its score as ``after``, the first's as ``before``."""
+    before = first.select("fold", "query", before="score")
+    return second.rename({"score": "after"}).join(before, on=["fold", "query"], maintain_order="left")
 
 
 def _read_queries(path: Path) -> pl.DataFrame:
@@ -158,15 +162,21 @@ def compute_difference(joined: pl.DataFrame) -> Difference:
 
 def add_fits(difference: Difference, one: Row, other: Row) -> Difference:
     """The difference with the noise of the fits in its error, where a run was fitted by several seeds; where only one
-    of the two was, the other's fits are taken to vary alike.
+    of the two was, the other's fits are taken to vary alike. A mean of n fits varies by a root of n less than one.
     """
-    spreads = [find_spread(record.get("fits")) for record in (one, other)]
+    spreads = [_find_noise(record) for record in (one, other)]
     known = [spread for spread in spreads if spread is not None]
     if not known or not difference.changed:
         return difference
     variance = sum((known[0] if spread is None else spread) ** 2 for spread in spreads)
     count = sum(len(record.get("fits") or []) for record in (one, other))
     return difference._replace(error=math.sqrt(difference.error**2 + variance), fits=count)
+
+
+def _find_noise(record: Row) -> float | None:
+    spread, fits = find_spread(record.get("fits")), record.get("fits") or []
+    averaged = (record.get("averaged") or {}).get("taken")
+    return spread if spread is None or not averaged else spread / math.sqrt(len(fits))
 
 
 def list_slices(joined: pl.DataFrame, figures: Sequence[pl.Expr]) -> list[Row]:

@@ -63,11 +63,7 @@ def show_end(closing: Closing) -> None:
     for warning in (record.get("summary") or {}).get("warnings", ()):
         print(f"WARNING: {warning}")
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
-    if fits := record.get("fits"):
-        print(
-            f"Fits by {len(fits)} seeds: {metric} {sum(fits) / len(fits):.4f} on average, a single fit is"
-            f" +- {find_spread(fits) or 0.0:.4f}"
-        )
+    _say_fits(record)
     if closing.change and not closing.unchanged:
         print(closing.change)
     if board := find_board(record, ROOM / str(record.get("name"))):
@@ -85,6 +81,18 @@ def show_end(closing: Closing) -> None:
     if submission["paths"]:
         print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']:,} rows, checked")
     print(f"Report: {(closing.folder / PAGE).resolve().as_uri()}")
+
+
+def _say_fits(record: Record) -> None:
+    """How far the fits alone move the score, and what became of their mean."""
+    if fits := record.get("fits"):
+        print(
+            f"Fits by {len(fits)} seeds: {record['metric']} {sum(fits) / len(fits):.4f} on average, a single fit is"
+            f" +- {find_spread(fits) or 0.0:.4f}"
+        )
+    if averaged := record.get("averaged"):
+        done = "taken" if averaged["taken"] else f"not taken; ARGS={averaged['setting']} takes it"
+        print(f"The mean of their scores: {averaged['gain']:+.4f} +- {averaged['error']:.4f} beside one fit, {done}")
 
 
 def describe_change(before: Path, after: Path) -> str:

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from common.day.cluster import connect
-from common.day.fit_noise import score_fits
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_runs
 from common.day.rerun import adds_nothing
-from common.day.run_record import Origin, describe_queries
+from common.day.run_record import Origin
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -31,7 +30,8 @@ from competitions.cli.closing import Closing, describe_change, show_end, show_ta
 from competitions.cli.data import find_source
 from competitions.cli.report import write_page
 from competitions.cli.run import CV, RunOptions
-from competitions.cli.settings import Inputs, load_inputs
+from competitions.cli.seeds import Seeded, fit_by_seeds
+from competitions.cli.settings import load_inputs
 
 RECENT = 20  # runs that are looked at for one like this
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
@@ -57,9 +57,13 @@ def execute(options: RunOptions) -> None:
     try:
         with connect.use(options.cluster):
             outcome = (competition.validate if until else competition.solve)(files, config, work)
+            seeded = Seeded(outcome, work, inputs, overrides, {})
+            if options.seeds > 1:
+                seeded = fit_by_seeds(outcome, work, inputs, options, bool(until))
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
+    outcome, work, (_, config, *_), overrides, recorded = seeded
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
@@ -69,8 +73,8 @@ def execute(options: RunOptions) -> None:
         differs,
     )  # fmt: skip
     record = write_record(work, origin, competition.judge(outcome, config), truth, began)
-    if options.seeds > 1:
-        record = record_fits(record, work, inputs, options)
+    if recorded:
+        record = read_record(work.write_json(RECORD, record | recorded))
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib)
@@ -88,19 +92,6 @@ def execute(options: RunOptions) -> None:
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
-
-
-def record_fits(record: dict[str, Any], work: Run, inputs: Inputs, options: RunOptions) -> dict[str, Any]:
-    """The record with the scores of fits by other seeds behind its own."""
-    competition, config = inputs.competition, inputs.config
-
-    def score(run: Run) -> float:
-        judged = competition.judge(competition.validate(inputs.files, config, run), config)
-        return float(describe_queries(judged.queries)["score"])
-
-    with connect.use(options.cluster):
-        fits = [record["cv"]["score"], *score_fits(score, work, options.seeds)]
-    return read_record(work.write_json(RECORD, record | {"fits": fits}))
 
 
 def expect_steps(runs: Sequence[Path], like: dict[str, Any]) -> dict[str, float]:

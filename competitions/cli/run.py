@@ -1,4 +1,6 @@
-"""Verbs that work on raw files: run the pipeline, simulate files, climb the ladder, check and score a submission."""
+"""Verbs that work on raw files: run the pipeline, simulate files, look at them, climb the ladder, check and score a
+submission.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Annotated
 import typer
 
 from common.engine.console import print_table, wide_console
-from competitions import find_competition
+from competitions import find_competition, find_room
 from competitions.cli.options import (
     BUILD,
     Build,
@@ -72,6 +74,24 @@ def simulate(
     print(competition.describe_oracle(simulation))
     if describe:
         print_table(wide_console(), "Simulated beside the documented", competition.describe(folder).to_dicts())
+
+
+@takes(InputOptions)
+def look(options: InputOptions) -> None:
+    """Rows, missing values and distributions of the raw files, train beside test, with pictures."""
+    from common.day.hosts import MARKER
+    from common.day.hosts.simulated import is_simulated
+    from common.day.look.page import write_look
+    from common.engine.run import Run
+    from competitions.cli.settings import load_inputs
+
+    inputs = load_inputs(options, untuned=True)
+    build = options.build / options.name
+    shown = find_room(options.name, "day.look").look(inputs.files, inputs.config, Run(build / "look", build / "cache"))
+    standin = "a public stand-in in the host's layout" if (inputs.folder / MARKER).exists() else "the host's files"
+    basis = "simulated data" if is_simulated(inputs.folder) else standin
+    page = write_look(options.name, inputs.folder, basis, shown, build / "look")
+    print(f"Look: {page.resolve().as_uri()}")
 
 
 @takes(InputOptions)

@@ -83,14 +83,15 @@ class FeatureSettings(Settings, frozen=True):
 
 class WatchSettings(Settings, frozen=True):
     """The model of the choice, on the features of ``blocks``, "auto": WATCH_BLOCKS and your own. ``negatives``: of each
-    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``;
-    ``lightgbm_softmax``: LightGBM's parameters.
+    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``seeds``: fits
+    whose scores are averaged; ``lightgbm_softmax``: LightGBM's parameters.
     """
 
     blocks: tuple[str, ...] | Literal["auto"]
     negatives: Count
     rounds: Count
     patience: Count
+    seeds: Count
     lightgbm_softmax: dict[str, Any]
 
     def __post_init__(self) -> None:

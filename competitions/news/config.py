@@ -45,7 +45,8 @@ class RecallSettings(Settings, frozen=True):
 
 class RankSettings(Settings, frozen=True):
     """``blocks`` of features, "auto": all and your own (features.py); ["+a", "-b"]: these with a and without b.
-    ``negatives`` drawn per training query, or auto; parameters of each library under its own names.
+    ``negatives`` drawn per training query, or auto; ``seeds``: fits of each model, whose scores are averaged;
+    parameters of each library under its own names.
     """
 
     models: list[str]
@@ -53,6 +54,7 @@ class RankSettings(Settings, frozen=True):
     negatives: Count | Literal["auto"]
     rounds: Count
     patience: Count
+    seeds: Count
     lightgbm_lambdarank: dict[str, Any]
     xgboost: dict[str, Any]
 

@@ -93,7 +93,7 @@ def count_rows(candidates: pl.DataFrame) -> NDArray[np.int32]:
 def make_recipe(settings: RankSettings, kind: str, seed: int, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """How a model of ``kind`` is fitted, with the configured parameters or with those given."""
     chosen = getattr(settings, kind) if parameters is None else parameters
-    return Recipe(kind, chosen, settings.rounds, settings.patience, seed)
+    return Recipe(kind, chosen, settings.rounds, settings.patience, seed, seeds=settings.seeds)
 
 
 def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.float64]:

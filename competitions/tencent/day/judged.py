@@ -23,10 +23,10 @@ from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.promise import promise
-from competitions.tencent.ranking.top_k import FoldAnswers
+from competitions.tencent.ranking.top_k import FoldAnswers, find_seen
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, usual_times
-from competitions.tencent.split import Fold
+from competitions.tencent.split import Fold, target_columns
 
 METRIC = "score"
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
@@ -163,7 +163,7 @@ def explain(outcome: Outcome) -> Insight:
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        alone=Diagnostic(score_retrieval, (outcome.early.answers, ready.valid, config.host)) if ranked else None,
+        alone=Diagnostic(score_alone, (outcome.early.answers, ready.corpus, ready.valid, config.host)),
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[
             {"name": fold, "metric": f"training loss, {config.method}", "values": [*values], "falls": True}
@@ -175,15 +175,33 @@ def explain(outcome: Outcome) -> Insight:
     )
 
 
-def score_retrieval(answers: FoldAnswers, fold: Fold, host: HostSettings) -> list[Row]:
-    """What the first search scores by itself."""
+def score_alone(answers: FoldAnswers, corpus: Corpus, fold: Fold, host: HostSettings) -> list[Row]:
+    """What the first search scores by itself, and what everybody's most frequent ads score."""
     assert fold.target_action is not None
-    if answers.retrieval_rank is None:
-        return []
-    ranks = np.where(answers.retrieval_rank <= TOP, answers.retrieval_rank, 0)
     weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
-    score = metrics.mean_scores(ranks, weights)["score"]
-    return [{"feature": "votes of retrieval", "order": "highest first", "given": True, "score": score}]
+    first, popular = answers.retrieval_rank, rank_popular(corpus, fold)
+    ways = [("votes of retrieval", True, first), ("events of an ad", False, popular)]
+    return [
+        {"feature": feature, "order": "highest first", "given": given,
+         "score": metrics.mean_scores(np.where(ranks <= TOP, ranks, 0), weights)["score"]}
+        for feature, given, ranks in ways
+        if ranks is not None
+    ]  # fmt: skip
+
+
+def rank_popular(corpus: Corpus, fold: Fold) -> Int64s:
+    """The target's rank where each query is answered with the candidates of most training events that its user has not
+    seen; 0 for a target that is no candidate.
+    """
+    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
+    events = np.bincount(corpus.train.item[history.events()], minlength=len(corpus.catalogue.oid))[rows]
+    place = np.empty(len(rows), np.int64)
+    place[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)
+    seen, target = find_seen(queries, rows, len(corpus.catalogue.oid)), target_columns(fold)
+    own = np.where(target >= 0, place[target], 0)
+    query = np.repeat(np.arange(len(queries)), np.diff(seen.starts))
+    ahead = np.unique(np.stack([query, seen.columns])[:, place[seen.columns] < own[query]], axis=1)[0]
+    return np.asarray(own - np.bincount(ahead, minlength=len(queries)))
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:

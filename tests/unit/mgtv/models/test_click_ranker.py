@@ -60,8 +60,8 @@ def hit_rate(day: DayFeatures, scores: Floats) -> float:
 
 def make(**changes: Any) -> Recipe:
     """The recipe of a small fit on the two blocks that do not tell the answer."""
-    plain = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "lightgbm_softmax": PARAMETERS}
-    return make_recipe(WatchSettings(**plain | changes), 1)
+    plain = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "seeds": 1}
+    return make_recipe(WatchSettings(**plain | {"lightgbm_softmax": PARAMETERS} | changes), 1)
 
 
 def fit_watch(train: list[DayFeatures], valid: DayFeatures, **changes: Any) -> Ranker:
