@@ -16,13 +16,14 @@ def wide_console() -> Console:
 
 
 def print_table(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
-    """Print rows of plain values as a table; nothing where there are none.
+    """Print rows of plain values as a table, a column for each name that any of them has; nothing where there are none.
 
     Columns that the console has no room for follow below, behind the first one again: no number is cut.
     """
     if not rows:
         return
-    texts = {name: [_format(row.get(name)) for row in rows] for name in rows[0]}
+    columns = dict.fromkeys(name for row in rows for name in row)
+    texts = {name: [_format(row.get(name)) for row in rows] for name in columns}
     wraps = {name for name in texts if any(isinstance(row.get(name), str) for row in rows)}
     console.print(f"\n{title}", style="italic", soft_wrap=True)
     for part, names in enumerate(_split_columns(texts, wraps, console.width)):
