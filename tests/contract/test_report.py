@@ -54,7 +54,7 @@ def test_cross_validation_is_said_only_of_folds(contract: Contract, finished: Fi
     folds = finished.record["cv"]["folds"]
     crossed = len(folds) > 1 or "folds" in folds[0]["fold"]
     assert ("in cross-validation" in page) == crossed
-    assert ("on validation on" in page) != crossed
+    assert ("on validation of" in page) != crossed
 
 
 def test_the_features_listed_are_those_drawn_and_more(contract: Contract, finished: Finished) -> None:

@@ -153,7 +153,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     (
         "head",
         report_record.complete(),
-        [".3619", "± .0048", "score in cross-validation on 6,598 queries", "95 % interval .3525 to .3713"],
+        [".3619", "± .0048", "score in cross-validation of 6,598 queries", "95 % interval .3525 to .3713"],
         [],
     ),
     (
@@ -206,7 +206,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         ],
         [],
     ),
-    ("head", report_record.news(), ["MRR@5 on validation on 2,955 queries"], []),
+    ("head", report_record.news(), ["MRR@5 on validation of 2,955 queries"], []),
     ("head", one_fold("5 folds of whole sessions"), ["in cross-validation"], []),
     ("folds", report_record.complete(), ["standard deviation of the folds .0174"], []),  # (.3742 - .3496) / sqrt(2)
     (
