@@ -70,8 +70,7 @@ class Result(Keyed, Generic[T_co]):
     @property
     def value(self) -> T_co:
         """The value, read from the store unless in use. Frames and large arrays are mapped, the latter read-only."""
-        value = self._memo()
-        if value is None:
+        if (value := self._memo()) is None:
             value = self._load()
             with contextlib.suppress(TypeError):  # tuples, dicts and numbers allow no weak reference
                 self._memo = weakref.ref(value)
