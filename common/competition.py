@@ -36,9 +36,9 @@ class Competition:
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
-    simulated files with the documented ones; ``seeds``: the setting that counts the fits whose scores a run averages,
-    None where there is none that validation sees; ``describe_oracle(simulation)`` says what the oracle scores. Without
-    a simulator (``host.write``) neither ``describe`` and ``describe_oracle`` nor ``score_truth`` are needed.
+    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
+    simulator (``host.write``) neither these two nor ``score_truth`` are needed. ``seeds``: the setting that counts the
+    fits whose scores a run averages, None where there is none that validation sees.
     """
 
     name: str
