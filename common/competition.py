@@ -37,8 +37,7 @@ class Competition:
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
     simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
-    simulator (``host.write``) neither these two nor ``score_truth`` are needed. ``seeds``: the setting that counts the
-    fits whose scores a run averages, None where there is none that validation sees.
+    simulator (``host.write``) neither these two nor ``score_truth`` are needed.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Competition:
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
-    seeds: str | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
     describe_oracle: Callable[[Any], str] = say_unsimulated
 

@@ -4,14 +4,13 @@ Two scores of the same validation queries share most of their noise. Their diffe
 its standard error is that of the difference and not of two scores.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from common.day.fit_noise import find_spread
+from common.day.fit_noise import count_fits, find_fit_noise, flatten, widen_error
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
 from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
@@ -44,8 +43,7 @@ PAIRED = (
 class Difference(NamedTuple):
     """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently.
 
-    ``fits``: the error is that of the queries and of the fits, of which so many by other seeds are known; 0: of the
-    queries alone.
+    ``fits``: the error is that of the queries and of the fits, of which so many are known; 0: of the queries alone.
     """
 
     mean: float
@@ -55,15 +53,33 @@ class Difference(NamedTuple):
     fits: int = 0
 
     @property
+    def clear(self) -> bool:
+        """Whether chance, that of the fits too, would bring such a difference once in twenty times at most."""
+        return self.fits > 0 and self.changed > 0 and abs(self.mean) >= CLEAR * self.error
+
+    @property
     def verdict(self) -> str:
-        """In words."""
+        """In words. Never "clearly" where it is not known how far another fit moves the score."""
         if not self.changed:
             return "no query is answered differently"
         size = abs(self.mean) / self.error if self.error else float("inf")
+        sign = "better" if self.mean > 0 else "worse"
         if size < 1:
             return "within the noise"
-        sign = "better" if self.mean > 0 else "worse"
-        return f"clearly {sign} ({size:.1f} standard errors)" if size >= CLEAR else f"perhaps {sign} ({size:.1f})"
+        return f"clearly {sign} ({size:.1f} errors)" if self.clear else f"perhaps {sign} ({size:.1f} errors)"
+
+    @property
+    def sentence(self) -> str:
+        """The difference, its error and what is counted in it, the same words on every page."""
+        what = (
+            f"{self.mean:+.4f} +- {self.error:.4f} on {self.queries:,} queries of both, {self.changed:,} of them scored"
+        )
+        what = f"{what} differently: {self.verdict}"
+        if not self.changed:
+            return what
+        if self.fits:
+            return f"{what}, the noise of the fits counted ({self.fits} known)"
+        return f"{what}; another fit moves the score too, by how much is not known (--seeds 3 measures it)"
 
 
 class Comparison(NamedTuple):
@@ -84,7 +100,7 @@ class Comparison(NamedTuple):
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
     (one, other), joined = read_records(first, second), pair_queries(first, second)
-    truth = pair_truth(first, second)
+    truth, folders = pair_truth(first, second), (first.parent, second.parent)
     (whole,) = joined.select(*OUTCOMES).to_dicts()
     return Comparison(
         list_changed_settings(one["config"], other["config"]),
@@ -92,8 +108,8 @@ def compare(first: Path, second: Path) -> Comparison:
         list_scores(one, other),
         list_slices(weigh_alike(joined), PAIRED),
         [{"slice": "all queries"} | whole, *list_slices(joined, OUTCOMES)],
-        add_fits(compute_difference(joined), one, other),
-        None if truth is None else compute_difference(truth),
+        add_fits(compute_difference(joined), (one, other), folders),
+        None if truth is None else add_fits(compute_difference(truth), (one, other), folders, (1, 1)),
         list_warnings(one, other, joined.height),
     )
 
@@ -160,23 +176,26 @@ def compute_difference(joined: pl.DataFrame) -> Difference:
     return Difference(row["mean"], row["error"], joined.height, row["changed"])
 
 
-def add_fits(difference: Difference, one: Row, other: Row) -> Difference:
-    """The difference with the noise of the fits in its error, where a run was fitted by several seeds; where only one
-    of the two was, the other's fits are taken to vary alike. A mean of n fits varies by a root of n less than one.
+def add_fits(
+    difference: Difference, pair: tuple[Row, Row], folders: Sequence[Path], fits: tuple[int, int] | None = None
+) -> Difference:
+    """The difference of two runs with the noise of their fits in its error, where runs in ``folders`` tell it.
+
+    ``fits``: how many each score is the mean of; by default those of the records.
     """
-    spreads = [_find_noise(record) for record in (one, other)]
-    known = [spread for spread in spreads if spread is not None]
-    if not known or not difference.changed:
+    noise = find_fit_noise(folders, pair)
+    if noise is None or not difference.changed:
         return difference
-    variance = sum((known[0] if spread is None else spread) ** 2 for spread in spreads)
-    count = sum(len(record.get("fits") or []) for record in (one, other))
-    return difference._replace(error=math.sqrt(difference.error**2 + variance), fits=count)
+    error = widen_error(difference.error, noise, fits or (count_fits(pair[0]), count_fits(pair[1])))
+    return difference._replace(error=error, fits=noise.freedom + 1)
 
 
-def _find_noise(record: Row) -> float | None:
-    spread, fits = find_spread(record.get("fits")), record.get("fits") or []
-    averaged = (record.get("averaged") or {}).get("taken")
-    return spread if spread is None or not averaged else spread / math.sqrt(len(fits))
+def measure_difference(first: Path, second: Path) -> Difference:
+    """B - A of two runs by their folders, as every page has it. ``UserError`` where they answered other queries."""
+    pair = read_records(first, second)
+    if pair[0]["metric"] != pair[1]["metric"]:
+        raise UserError(f"{first} is scored by {pair[0]['metric']}, {second} by {pair[1]['metric']}.")
+    return add_fits(compute_difference(pair_queries(first, second)), pair, (first.parent, second.parent))
 
 
 def list_slices(joined: pl.DataFrame, figures: Sequence[pl.Expr]) -> list[Row]:
@@ -217,15 +236,6 @@ def list_changed_settings(one: Row, other: Row) -> list[Row]:
     absent = "(not there)"
     rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
     return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
-
-
-def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value) of everything that is no table."""
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from flatten(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def list_changed_features(one: Row, other: Row) -> list[Row]:

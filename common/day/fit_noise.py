@@ -1,57 +1,124 @@
-"""How far the fits alone move a score: the same queries, candidates and features, every model fitted by other seeds.
+"""How far another fit moves a score, and the error of a difference that counts it.
 
-The error of a paired difference is that of the queries. It knows nothing of the draw of rows and features that each fit
-makes, which moves the scores of both runs as well.
+Two runs that differ in one feature differ in chance as well: each fit draws rows and columns, and another draw moves
+the score. The error of a paired difference is that of the queries; here the fits' is added to it. It is known from runs
+whose models were fitted several times (the setting ``fits``), each time by another ``fit_seed``.
 """
 
-import dataclasses
-import inspect
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
+from common.day.record_schema import RECORD, Row, read_record
+from common.engine.errors import UserError
 
-from common.engine.run import Run
-from common.learning.fit_task import Recipe
-
-STRIDE = 1_000  # between the seeds of two fits: a recipe averages a few that follow one another
-FITTED = ("fit", "fit_early")  # functions that fit a model without a recipe, by a ``seed`` of their own
-
-
-class ReseededRun(Run):
-    """A run whose fits draw by other seeds, and nothing else: all other steps are those of the run before it."""
-
-    def __init__(self, folder: Path, cache: Path, ahead: int) -> None:
-        """``ahead``: what is added to every seed of a fit."""
-        super().__init__(folder, cache)
-        self._ahead = ahead
-
-    def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Any:
-        """The step with the seeds of a fit moved."""
-        return super().step(f, *move_seeds(f, args, self._ahead), name=name)
+NORMAL_95 = 1.959964  # standard errors each way of a 95 % interval
+READ = 100  # runs, newest first
+# What differs between runs whose fits vary alike: which fit it is, how many, what the features are.
+FITS, ALIKE = ("seed", "fit_seed", "fits"), ".blocks"
 
 
-def move_seeds(f: Callable[..., Any], args: Sequence[Any], ahead: int) -> list[Any]:
-    """The arguments of a step with another seed where it fits a model.
+class FitNoise(NamedTuple):
+    """The ``variance`` of the score of one fit, known by so many degrees of ``freedom``."""
 
-    >>> def fit(rows, seed): ...
-    >>> move_seeds(fit, ["rows", 3], 1000), move_seeds(max, [1, 3], 1000)
-    (['rows', 1003], [1, 3])
+    variance: float
+    freedom: int
+
+
+def pool_variance(groups: Iterable[Sequence[float]]) -> FitNoise | None:
+    """The variance within groups of scores that differ by the fit alone; None where no group has two.
+
+    >>> pool_variance([[0.30, 0.32], [0.50, 0.50, 0.50], [0.90]])  # 0.0002 and 0 over 1 and 2 degrees of freedom
+    FitNoise(variance=6.6...e-05, freedom=3)
     """
-    moved: list[Any] = [
-        dataclasses.replace(arg, seed=arg.seed + ahead) if isinstance(arg, Recipe) else arg for arg in args
-    ]
-    if getattr(f, "__name__", "") in FITTED and "seed" in (names := list(inspect.signature(f).parameters)):
-        moved[names.index("seed")] += ahead
-    return moved
+    known = [group for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in known)
+    means = [sum(group) / len(group) for group in known]
+    squares = sum((score - mean) ** 2 for group, mean in zip(known, means, strict=True) for score in group)
+    return FitNoise(squares / freedom, freedom) if freedom else None
 
 
-def score_fits(score: Callable[[Run], float], run: Run, seeds: int) -> list[float]:
-    """The score by each of ``seeds`` - 1 further seeds of the fits; ``score`` validates within a run."""
-    return [score(ReseededRun(run.folder, run.cache, STRIDE * number)) for number in range(1, seeds)]
+def widen_error(error: float, noise: FitNoise, fits: tuple[int, int]) -> float:
+    """The error of a difference between the means of so many ``fits`` each, such that twice it bounds chance.
+
+    ``error``: that of the queries. The two variances add up (Welch-Satterthwaite gives the sum's degrees of freedom);
+    where few fits are known the error grows as Student's quantile does over the normal one. What a fit does to single
+    queries is in both parts, so that the error is rather too large than too small.
+
+    >>> widen_error(0.003, FitNoise(8e-6, 1_000), (1, 1))  # many fits known: the root of 9e-6 + 8e-6 + 8e-6
+    0.005...
+    >>> widen_error(0.003, FitNoise(8e-6, 2), (1, 1)) > 0.007  # three fits known
+    True
+    """
+    from scipy.special import stdtrit  # here: most verbs need none of it
+
+    fitted = noise.variance * (1 / fits[0] + 1 / fits[1])
+    total = error**2 + fitted
+    if not fitted:
+        return error
+    return math.sqrt(total) * float(stdtrit(noise.freedom * (total / fitted) ** 2, 0.975)) / NORMAL_95
 
 
-def find_spread(scores: Sequence[float] | None) -> float | None:
-    """The standard deviation of the score of one fit; None of fewer than two."""
-    return float(np.std(scores, ddof=1)) if scores and len(scores) > 1 else None
+def count_fits(record: Mapping[str, object]) -> int:
+    """The fits whose mean a run's score is."""
+    fits = record.get("fits")
+    return len(fits) if isinstance(fits, list) and fits else 1
+
+
+def find_fit_noise(folders: Iterable[Path], pair: Sequence[Row]) -> FitNoise | None:
+    """The noise of the fits of two runs, by all runs in ``folders`` whose fits vary as theirs: on the same files and
+    queries, by the same settings but for the features. None where none of these was fitted twice.
+    """
+    kinds = [describe_kind(record) for record in pair]
+    records = [*pair, *(other for folder in dict.fromkeys(folders) for other in _read_runs(folder))]
+    alike = {other["run"]: other for other in records if describe_kind(other) in kinds}
+    return pool_variance([*(other.get("fits") or [] for other in alike.values()), *_group_singles(alike.values())])
+
+
+def describe_kind(record: Row) -> Row:
+    """What two runs share whose fits vary alike."""
+    data, config = record.get("data") or {}, record.get("config") or {}
+    settings = {key: value for key, value in flatten(config) if key not in FITS and not key.endswith(ALIKE)}
+    return {"files": data.get("digest"), "metric": record.get("metric"), "queries": find_queries(record)} | settings
+
+
+def find_queries(record: Row) -> str:
+    """Which queries a run validated on; of a record without their digest, how many."""
+    cv = record.get("cv") or {}
+    return str(cv.get("digest") or cv.get("queries"))
+
+
+def _group_singles(records: Iterable[Row]) -> list[list[float]]:
+    """The scores of runs of a single fit each that differ in its seed alone."""
+    groups: dict[str, dict[str, float]] = {}
+    for record in records:
+        score = (record.get("cv") or {}).get("score")
+        if count_fits(record) == 1 and isinstance(score, float):
+            config = record.get("config") or {}
+            same = [dict(flatten(config)) | {"seed": 0, "fit_seed": 0}, record.get("features"), record.get("code")]
+            groups.setdefault(str(same), {})[f"{config.get('seed')} {config.get('fit_seed')}"] = score
+    return [list(group.values()) for group in groups.values()]
+
+
+def _read_runs(folder: Path) -> list[Row]:
+    records = []
+    for path in sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]:
+        try:
+            records.append(read_record(path))
+        except UserError:  # a damaged record
+            continue
+    return records
+
+
+def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of everything that is no table.
+
+    >>> dict(flatten({"seed": 0, "rank": {"rounds": 60}}))
+    {'seed': 0, 'rank.rounds': 60}
+    """
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

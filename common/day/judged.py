@@ -77,7 +77,7 @@ class Judged:
     ``weight`` where queries do not count alike, then any number of slices (text). ``ranking``: the models side by side,
     as rows of model, score, error; the blend last. ``tables``: (title, rows) of the competition's own. ``notes``:
     where, what, rows, done. ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped
-    after validation.
+    after validation. ``fits``: the score by every single fit, where ``queries`` has the mean of several.
     """
 
     metric: str
@@ -89,6 +89,7 @@ class Judged:
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
     submissions: Sequence[Checked] = ()
     insight: Insight | None = None
+    fits: Sequence[float] = ()
 
 
 def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth | None, began: float) -> Row:
@@ -115,6 +116,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "metric": judged.metric,
         "cv": describe_queries(judged.queries),
         "ranking": judged.ranking,
+        "fits": list(judged.fits),
         "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
         "notes": judged.notes,
         "tables": [{"title": title, "rows": rows} for title, rows in tables if rows],

@@ -54,7 +54,6 @@ class RunFile(msgspec.Struct, kw_only=True):
     until: str | None = None
     ranking: list[Scored] | None = None
     fits: list[float] | None = None
-    averaged: Row | None = None
     truth: Scored | None = None
     notes: Rows | None = None
     tables: Rows | None = None

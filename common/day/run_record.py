@@ -63,7 +63,8 @@ class Origin:
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
-    """Mean score with its standard error over all queries, by fold, and by value of every slice.
+    """Mean score with its standard error over all queries, by fold, and by value of every slice; a digest of which
+    queries these are.
 
     Weighted where there is a column ``weight``: of queries drawn otherwise than the test's.
     """
@@ -72,7 +73,14 @@ def describe_queries(queries: pl.DataFrame) -> Row:
     folds = [{"fold": value} | row for value, row in group_slice(queries, "fold", MEAN)]
     rows = [{"slice": f"{name}: {value}"} | row for name in slices for value, row in group_slice(queries, name, MEAN)]
     (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
-    return {name: 0.0 if value is None else value for name, value in whole.items()} | {"folds": folds, "slices": rows}
+    figures = {name: 0.0 if value is None else value for name, value in whole.items()}
+    return figures | {"digest": digest_queries(queries), "folds": folds, "slices": rows}
+
+
+def digest_queries(queries: pl.DataFrame) -> str:
+    """One digest of the names of all queries and of their folds, whatever their order."""
+    names = queries.select(pl.concat_str("fold", "query", separator="\t")).to_series().sort()
+    return hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
 
 
 def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:

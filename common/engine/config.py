@@ -36,6 +36,23 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
+STRIDE = 1_000  # between the seeds of two fits: a recipe averages a few that follow one another
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every competition is given: the ``seed`` of all that is drawn; ``fits``: the score is the mean of so many,
+    by ``fit_seed`` and those after it; ``keep_gib`` of results.
+    """
+
+    seed: Seed
+    fit_seed: Seed
+    fits: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    keep_gib: Positive
+
+    @property
+    def model_seed(self) -> int:
+        """The seed of whatever is fitted."""
+        return (self.seed + STRIDE * self.fit_seed) % (INT32_MAX + 1)
 
 
 def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) -> T:

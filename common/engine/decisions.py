@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from common.engine.progress import say
 
 AUTO = "auto"
+_SAID: set["Decision"] = set()
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,11 @@ class Decision:
 
 
 def say_decisions(decisions: Iterable[Decision]) -> None:
-    """A line each, on the console."""
+    """A line each, on the console; several fits of one process decide alike, and it is said once."""
     for each in decisions:
-        say(f"  {each.setting} = {each.value}: {each.reason}")
+        if each not in _SAID:
+            _SAID.add(each)
+            say(f"  {each.setting} = {each.value}: {each.reason}")
 
 
 def list_decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:

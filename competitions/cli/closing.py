@@ -6,15 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.day.board import describe_position, find_board
-from common.day.compare import (
-    Difference,
-    add_fits,
-    compute_difference,
-    list_changed_settings,
-    pair_queries,
-    read_records,
-)
-from common.day.fit_noise import find_spread
+from common.day.compare import list_changed_settings, measure_difference
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
@@ -84,15 +76,10 @@ def show_end(closing: Closing) -> None:
 
 
 def _say_fits(record: Record) -> None:
-    """How far the fits alone move the score, and what became of their mean."""
+    """The score by each single fit, where the run has several."""
     if fits := record.get("fits"):
-        print(
-            f"Fits by {len(fits)} seeds: {record['metric']} {sum(fits) / len(fits):.4f} on average, a single fit is"
-            f" +- {find_spread(fits) or 0.0:.4f}"
-        )
-    if averaged := record.get("averaged"):
-        done = "taken" if averaged["taken"] else f"not taken; ARGS={averaged['setting']} takes it"
-        print(f"The mean of their scores: {averaged['gain']:+.4f} +- {averaged['error']:.4f} beside one fit, {done}")
+        single = ", ".join(f"{score:.4f}" for score in fits)
+        print(f"That is the mean of {len(fits)} fits by other seeds: {single}")
 
 
 def describe_change(before: Path, after: Path) -> str:
@@ -101,19 +88,15 @@ def describe_change(before: Path, after: Path) -> str:
     """
     like, changed = find_like(after) or (before, [])
     try:
-        one, other = read_records(like, after)
-        paired = compute_difference(pair_queries(like, after)) if one["metric"] == other["metric"] else None
-        gain = None if paired is None else add_fits(paired, one, other)
+        gain = measure_difference(like, after)
     except UserError:  # other files, other queries, a damaged record
-        gain = None
-    if gain is None:
         return f"{before.parent.name}/{before.name}, the run before, has no query of the same files: no change to tell."
     which = "the run before" if like == before else "the last run of these settings"
     if changed:
         shown = [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in changed[:SETTINGS_SHOWN]]
         more = f" and {len(changed) - SETTINGS_SHOWN} more" if len(changed) > SETTINGS_SHOWN else ""
         which = f"whose settings differ ({', '.join(shown)}{more})"
-    return f"Against {like.parent.name}/{like.name}, {which}: {describe_gain(gain)}"
+    return f"Against {like.parent.name}/{like.name}, {which}: {gain.sentence}"
 
 
 def find_like(run: Path) -> tuple[Path, list[Record]] | None:
@@ -139,15 +122,3 @@ def shorten(value: str) -> str:
     """A setting's value in a sentence."""
     value = value.replace(": ", ":")
     return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
-
-
-def describe_gain(gain: Difference) -> str:
-    """A paired difference in words. Another fit of the same settings, by another seed or on another number of threads,
-    moves the score as well, by how much no single fit can say.
-    """
-    counted = f", the noise of {gain.fits} fits counted" if gain.fits else ", the noise of the fits not counted"
-    fits = counted if gain.changed else ""
-    return (
-        f"{gain.mean:+.4f} +- {gain.error:.4f} on {gain.queries} queries of both, {gain.changed} of them scored"
-        f" differently: {gain.verdict}{fits}"
-    )

@@ -28,9 +28,9 @@ from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.data import find_source
+from competitions.cli.fits import judge_fits
 from competitions.cli.report import write_page
 from competitions.cli.run import CV, RunOptions
-from competitions.cli.seeds import Seeded, fit_by_seeds
 from competitions.cli.settings import load_inputs
 
 RECENT = 20  # runs that are looked at for one like this
@@ -44,6 +44,8 @@ def execute(options: RunOptions) -> None:
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
     if not options.any_memory:
         check_memory(find_competition(options.name).host, options.raw, options.scale)
+    if options.seeds is not None:
+        options = replace(options, overrides=[*(options.overrides or []), f"fits={options.seeds}"])
     inputs = load_inputs(options, options.untuned)
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
@@ -57,13 +59,10 @@ def execute(options: RunOptions) -> None:
     try:
         with connect.use(options.cluster):
             outcome = (competition.validate if until else competition.solve)(files, config, work)
-            seeded = Seeded(outcome, work, inputs, overrides, {})
-            if options.seeds > 1:
-                seeded = fit_by_seeds(outcome, work, inputs, options, bool(until))
+            judged, fits = judge_fits(outcome, inputs, work)
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
-    outcome, work, (_, config, *_), overrides, recorded = seeded
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
@@ -72,9 +71,7 @@ def execute(options: RunOptions) -> None:
         options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
         differs,
     )  # fmt: skip
-    record = write_record(work, origin, competition.judge(outcome, config), truth, began)
-    if recorded:
-        record = read_record(work.write_json(RECORD, record | recorded))
+    record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib)

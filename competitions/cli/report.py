@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from common.day.board import find_board
-from common.day.compare import add_fits, compute_difference, list_changed_features, pair_queries
+from common.day.compare import list_changed_features, measure_difference
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.registry import read_leaderboard
-from common.day.report.formatting import with_error
 from common.day.report.page import write_report
 from common.day.revision import list_differing
 from common.engine.errors import UserError
@@ -41,7 +40,7 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
             return None
         earlier, changed = found
         one = read_record(earlier / RECORD)
-        gain = add_fits(compute_difference(pair_queries(earlier, folder)), one, record)
+        gain = measure_difference(earlier, folder)
     except UserError:  # queries of another split, a damaged file
         return None
     settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in changed]
@@ -52,10 +51,7 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
         "run": f"{earlier.parent.name}/{earlier.name}",
         "score": one["cv"]["score"],
         "error": one["cv"]["error"],
-        "change": f"{'+' if gain.mean > 0 else ''}{with_error(gain.mean, gain.error)}",
-        "queries": gain.queries,
-        "changed": gain.changed,
-        "verdict": gain.verdict,
+        "sentence": gain.sentence,
         "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
     }
 

@@ -34,8 +34,8 @@ class RunOptions(InputOptions):
     untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
     until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
     seeds: Annotated[
-        int, typer.Option(min=1, help="Fit every model by so many seeds: how far the fits alone move the score.")
-    ] = 1
+        int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
+    ] = None
     tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
     cluster: Annotated[
         str | None,

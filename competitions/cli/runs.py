@@ -68,7 +68,6 @@ def _with_error(row: Row) -> str | None:
 def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
     from common.day import compare as comparing
-    from competitions.cli.closing import describe_gain
 
     one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
@@ -84,8 +83,8 @@ def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUI
         console, "Queries that B answers better (won), worse and alike; hits: scores above 0", comparison.outcomes
     )
     if comparison.truth:
-        print(f"\nOn the simulated truth: B - A = {describe_gain(comparison.truth)}")
-    print(f"\nB - A = {describe_gain(comparison.difference)}")
+        print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
+    print(f"\nB - A = {comparison.difference.sentence}")
 
 
 def lb(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegativeInt, Positive, Seed
+from common.engine.config import Count, NotNegativeInt, Positive, RunSettings
 from common.engine.decisions import refuse_choice, refuse_unknown
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
@@ -67,11 +67,9 @@ class RankSettings(Settings, frozen=True):
         return parameters
 
 
-class FlightConfig(Settings, frozen=True):
+class FlightConfig(RunSettings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
-    seed: Seed
-    keep_gib: Positive
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings

@@ -42,7 +42,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/mgtv/raw"), "**/vid_info*", "the host's folders", 0.02, simulate, need=NEED),
     metric=METRIC,
     queries="devices and days",
-    seeds="watch.seeds",
     locate=locate,
     validate=validate,
     solve=solve,

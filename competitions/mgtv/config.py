@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, Positive, Seed
+from common.engine.config import Count, NotNegative, Positive, RunSettings
 from common.engine.decisions import choose_names, refuse_choice
 
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
@@ -121,11 +121,9 @@ class DecideSettings(Settings, frozen=True):
     power: NotNegative
 
 
-class MgtvConfig(Settings, frozen=True):
+class MgtvConfig(RunSettings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
-    seed: Seed
-    keep_gib: Positive
     host: HostSettings
     truth: TruthSettings
     split: SplitSettings

@@ -234,7 +234,7 @@ def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int
 
     A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
     """
-    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.seed), valid)
+    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), valid)
     return DayModels([ranker], fit_completion(run, labelled, config, valid))
 
 
@@ -248,7 +248,7 @@ def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence
     """Fit the completion model on the plays of the days before the validation days."""
     train, held = cut_days(labelled, valid)
     settings, name = config.completion, f"{name_days(valid)}.fit.completion"
-    return run.step(completion.fit_early, collect(train), collect(held), settings, config.seed, name=name)
+    return run.step(completion.fit_early, collect(train), collect(held), settings, config.model_seed, name=name)
 
 
 def cut_days(labelled: Days, valid: Sequence[int]) -> tuple[list[Result[DayFeatures]], list[Result[DayFeatures]]]:
@@ -264,10 +264,10 @@ def name_days(days: Sequence[int]) -> str:
 def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
-    recipe, (stopped,) = click_ranker.make_recipe(config.watch, config.seed), early.rankers
+    recipe, (stopped,) = click_ranker.make_recipe(config.watch, config.model_seed), early.rankers
     ranker = run.step(refit, recipe, stopped, collect([day.rows for day in days]), name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
-    fitted = run.step(completion.refit, collect(days), early.completion, settings, config.seed, name=name)
+    fitted = run.step(completion.refit, collect(days), early.completion, settings, config.model_seed, name=name)
     return DayModels([ranker], fitted)
 
 

@@ -58,7 +58,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/news/raw"), "**/*.csv*", "Tianchi's files (entrance 531842)", 0.04, simulate, need=NEED),
     metric=METRIC,
     queries="validation users",
-    seeds="rank.seeds",
     locate=locate,
     validate=validate,
     solve=solve,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, Positive, Seed
+from common.engine.config import Count, RunSettings
 from common.engine.decisions import refuse_choice, refuse_unknown
 
 MODELS = ("lightgbm_lambdarank", "xgboost")
@@ -64,12 +64,10 @@ class RankSettings(Settings, frozen=True):
         refuse_choice("rank.blocks", self.blocks, list_blocks())
 
 
-class NewsConfig(Settings, frozen=True):
+class NewsConfig(RunSettings, frozen=True):
     """All settings of a run."""
 
     board: str
-    seed: Seed
-    keep_gib: Positive
     split: SplitSettings
     recall: RecallSettings
     rank: RankSettings

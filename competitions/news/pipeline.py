@@ -118,7 +118,7 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # 4. Features of every candidate, and the rows to learn from.
     labelled = build_candidates(inputs, channels, fusion, config, run)
-    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, seed)
+    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, config.model_seed)
     return Prepared(
         articles=articles,
         clicks=clicks,
@@ -181,7 +181,7 @@ def build_candidates(
 
 def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     """Fit with an early stop on the validation queries, blend, measure; nothing is made of the test but its queries."""
-    step, seed = run.step, config.seed
+    step = run.step
     ready = prepare(files, config, run)
     labelled, rows = ready.labelled, ready.rows
 
@@ -189,7 +189,7 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     recipes = list_recipes(config)
     early = [step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
     out_of_fold = step(ranking.score_valid, rows, collect(early))
-    blend = step(ranking.find_blend, rows, out_of_fold, seed)
+    blend = step(ranking.find_blend, rows, out_of_fold, config.model_seed)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
     scores = step(ranking.evaluate_models, rows, out_of_fold, name="measure")
     return Validated(files, ready, early, out_of_fold, blend, recall, scores)
@@ -197,7 +197,7 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
 
 def list_recipes(config: NewsConfig) -> list[Recipe]:
     """How each model is fitted, in the order of the config."""
-    return [ranking.make_recipe(config.rank, kind, config.seed) for kind in config.rank.models]
+    return [ranking.make_recipe(config.rank, kind, config.model_seed) for kind in config.rank.models]
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.engine.config import Count, NotNegativeInt, Positive, Seed
+from common.engine.config import Count, NotNegativeInt, Positive, RunSettings
 
 MODEL = "lightgbm_lambdarank"
 
@@ -36,11 +36,9 @@ class RankSettings(Settings, frozen=True):
     lightgbm_lambdarank: dict[str, Any]
 
 
-class TemplateConfig(Settings, frozen=True):
+class TemplateConfig(RunSettings, frozen=True):
     """All settings of a run."""
 
-    seed: Seed
-    keep_gib: Positive
     split: SplitSettings
     candidates: CandidateSettings
     rank: RankSettings

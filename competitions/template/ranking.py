@@ -30,7 +30,7 @@ class Labelled:
 def make_recipe(config: TemplateConfig, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """How the ranker is fitted; ``parameters`` in place of those of the settings."""
     rank = config.rank
-    return Recipe(MODEL, parameters or rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.seed, CUTOFF)
+    return Recipe(MODEL, parameters or rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.model_seed, CUTOFF)
 
 
 def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) -> Labelled:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, Seed
+from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
 from common.engine.decisions import refuse_choice
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -106,16 +106,14 @@ class RankerSettings(Settings, frozen=True):
             raise ValueError(f"ranker.channels is {list(self.channels)}; name one or more, each once, or auto")
 
 
-class TencentConfig(Settings, frozen=True):
+class TencentConfig(RunSettings, frozen=True):
     """All settings. ``network``: what ``method = "network"`` and the ladder change of lab/config.toml."""
 
-    seed: Seed
-    keep_gib: Positive
     method: Literal["ranker", "network"]
     host: HostSettings
     split: SplitSettings
     ranker: RankerSettings
-    network: dict[str, Any] = {}
+    network: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (``ValueError``)."""

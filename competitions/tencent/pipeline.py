@@ -31,7 +31,7 @@ from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.split import Fold
 from competitions.tencent.tables.content import Content, prepare_content
-from competitions.tencent.tables.forecast import Forecast, fit_forecasts
+from competitions.tencent.tables.forecast import Forecast, ForecastRecipe, fit_forecasts
 from competitions.tencent.tables.history_tables import measure_ads
 
 
@@ -205,13 +205,13 @@ def forecast(
 ) -> tuple[Result[list[Fold]], Result[list[Forecast]]]:
     """Folds at earlier cuts of a fold's history, and from these how often each ad will be shown."""
     step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
-    host, division, horizon_h = plan_host(config, plan), plan_split(config, plan), config.split.horizon_hours
+    host, division = plan_host(config, plan), plan_split(config, plan)
     train, candidates = corpus.train, corpus.candidates
     earlier = step(split.earlier_folds, train, candidates, fold, host, division, seed, name=f"{name}.ask")
     ends = [each.train_ends for each in earlier.value] if plan.times else []
     statistics = collect([step(measure_ads, corpus, each, plan.times, name="ads") for each in ends])
-    trees = config.ranker.forecast
-    return earlier, step(fit_forecasts, corpus, fold, earlier, statistics, horizon_h, trees, name=f"{name}.forecast")
+    recipe = ForecastRecipe(config.split.horizon_hours, config.ranker.forecast, config.model_seed)
+    return earlier, step(fit_forecasts, corpus, fold, earlier, statistics, recipe, name=f"{name}.forecast")
 
 
 def rank(
@@ -221,7 +221,7 @@ def rank(
 
     ``votes``: those of the hold-out, None where they are to be learned.
     """
-    step, settings, seed = run.step, config.ranker, config.seed
+    step, settings, seed = run.step, config.ranker, config.model_seed
     earlier, forecasts = forecast(ready, fold, config, run, name)
     folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
     opener = FoldOpener(ready.corpus, ready.contents, ready.plan, forecasts, settings, run, name)

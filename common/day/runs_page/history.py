@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from common.day import compare
+from common.day.fit_noise import flatten
 from common.day.record_schema import Row
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
@@ -91,14 +92,14 @@ def describe_best(scored: Sequence[Entry]) -> str:
     if best is last:
         return f"{head}, the last one." if len(scored) > 1 else f"{head}, the only one."
     gain = find_gain(best, last)
-    how = f" ({numbers.with_error(gain.mean, gain.error)} query by query: {gain.verdict})" if gain else ""
+    how = f": {gain.sentence}" if gain else ""
     return f"{head}; the last one has {last.score}{how}."
 
 
 def find_gain(before: Entry, after: Entry) -> compare.Difference | None:
     """The paired difference of two runs; None where they answered no query in common, or a file is damaged."""
     try:
-        return compare.compute_difference(compare.pair_queries(before.folder, after.folder))
+        return compare.measure_difference(before.folder, after.folder)
     except UserError:
         return None
 
@@ -166,7 +167,7 @@ def mark_gain(gain: compare.Difference | None) -> Mark:
     if not gain.changed:
         return Mark(text="no query changed")
     text = f"{'+' if gain.mean > 0 else ''}{numbers.with_error(gain.mean, gain.error)}"
-    return Mark(gain.mean, gain.error, text, pale=abs(gain.mean) < compare.CLEAR * gain.error)
+    return Mark(gain.mean, gain.error, text, pale=not gain.clear)
 
 
 def link(run: Entry) -> str:
@@ -199,7 +200,7 @@ def shorten(value: str) -> str:
 
 def list_settings(runs: Sequence[Entry]) -> list[TableColumn]:
     """The settings that differ between any of the runs, a column each; tinted where the run before had another."""
-    flat = [dict(compare.flatten(run.record["config"])) for run in runs]
+    flat = [dict(flatten(run.record["config"])) for run in runs]
     names = [name for name in dict.fromkeys(key for one in flat for key in one) if _differs(flat, name)]
     if not names:
         return []

@@ -46,7 +46,7 @@ def make_recipe(
         plan.parameters[kind] if parameters is None else parameters,
         config.rank.rounds,
         plan.patience,
-        config.seed,
+        config.model_seed,
         CUTOFF,
         likelihood=True,
         blocks=features.blocks,
@@ -59,7 +59,7 @@ def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, 
     """The recipes of a run by name: the models that are blended, then the named baseline where it is asked for."""
     recipes = {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
     if config.baseline.fit:
-        fits = (config.rank.rounds, plan.patience, config.seed, CUTOFF)
+        fits = (config.rank.rounds, plan.patience, config.model_seed, CUTOFF)
         recipes[BASELINE] = Recipe(BASELINE_MODEL, BASELINE_PARAMETERS, *fits, blocks=BASELINE_BLOCKS)
     return recipes
 

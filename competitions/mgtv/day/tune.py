@@ -83,7 +83,9 @@ class Study:
     def score_completion(self, parameters: Parameters, fold: int) -> Floats:
         """s of the right videos of a day, answered by what these parameters make of the days before it."""
         valid, settings = self.labelled[self.scored[fold]], self.change_completion(parameters)
-        return self.score_answers(completion.fit_early(self.before(fold), [valid], settings, self.config.seed), valid)
+        return self.score_answers(
+            completion.fit_early(self.before(fold), [valid], settings, self.config.model_seed), valid
+        )
 
     def judge_completion(self, parameters: Parameters) -> Floats:
         """The same of the validation days."""
@@ -114,7 +116,7 @@ class Study:
 
     def make_recipe(self, parameters: Parameters) -> Recipe:
         """How the watch model is fitted with other parameters."""
-        return replace(click_ranker.make_recipe(self.config.watch, self.config.seed), parameters=parameters)
+        return replace(click_ranker.make_recipe(self.config.watch, self.config.model_seed), parameters=parameters)
 
 
 def score_likelihood(ranker: Ranker, day: DayFeatures) -> Floats:

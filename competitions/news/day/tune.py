@@ -45,7 +45,7 @@ def make_task(name: str, files: reader.RawFiles, config: NewsConfig, run: Run) -
     labelled = ready.labelled
     folds = run.step(cut_train, ready.rows, labelled.inputs.fold, labelled.candidates, name="tune.folds")
     if name == BLEND:
-        recipes = [make_recipe(config.rank, kind, config.seed) for kind in config.rank.models]
+        recipes = [make_recipe(config.rank, kind, config.model_seed) for kind in config.rank.models]
         scores = run.step(score_folds, folds, recipes, name="tune.scores").value
         task = _blend_task(ready, folds.value, scores, config, run)
     else:
@@ -83,12 +83,12 @@ def _reciprocal_ranks(ranker: Ranker, valid: RankingDataset) -> Scores:
 
 def _score(name: str, config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
     train, valid = folds.pairs[fold]
-    ranker = fit(make_recipe(config.rank, name, config.seed, parameters), train, valid)
+    ranker = fit(make_recipe(config.rank, name, config.model_seed, parameters), train, valid)
     return _reciprocal_ranks(ranker, valid)
 
 
 def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters) -> Scores:
-    recipe, rows = make_recipe(config.rank, name, config.seed, parameters), ready.rows
+    recipe, rows = make_recipe(config.rank, name, config.model_seed, parameters), ready.rows
     ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value
     return _pad(_reciprocal_ranks(ranker, rows.value.valid), rows.value)
 
@@ -100,14 +100,14 @@ def _pad(reciprocal: Scores, rows: Labelled) -> Scores:
 
 def _blend_task(ready: Prepared, folds: Folds, scores: list[Scores], config: NewsConfig, run: Run) -> Task:
     models, rows, key = tuple(config.rank.models), ready.rows, "rank.models"
-    recipes = [make_recipe(config.rank, kind, config.seed) for kind in models]
+    recipes = [make_recipe(config.rank, kind, config.model_seed) for kind in models]
     early = [run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
     unseen = run.step(ranking.score_valid, rows, collect(early))
 
     def blend(columns: Scores, chosen: object, valid: RankingDataset, answers: int) -> Scores:
         """The reciprocal rank of each query with weights searched on the other half of the queries."""
         kept = columns[:, [models.index(name) for name in str(chosen).split("+")]]
-        options = {"answers": answers, "trials": BLEND_TRIALS, "seed": config.seed, "k": CUTOFF}
+        options = {"answers": answers, "trials": BLEND_TRIALS, "seed": config.model_seed, "k": CUTOFF}
         return search_weights(kept, valid.labels, valid.group_sizes, **options).reciprocal
 
     def score(settings: Settings, fold: int) -> Scores:

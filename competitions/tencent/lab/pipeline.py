@@ -12,7 +12,7 @@ from competitions.tencent.split import Fold
 
 def answer_by_network(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
     """Train on what a fold shows, and answer its queries."""
-    settings, seed = load_network(config.network), config.seed
+    settings, seed = load_network(config.network), config.model_seed
     corpus, embeddings, train = ready.corpus, ready.embeddings, settings.train
     levels, codes, label = train.levels, train.codes, f"{name}.spell"
     semantic_ids = run.step(steps.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=label)

@@ -7,6 +7,7 @@ earlier folds, whose next events are known. Retrieval and the ranker's features 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import lightgbm as lgb
 import numpy as np
@@ -121,13 +122,20 @@ def weigh_by_clicks(rate: Floats, statistics: AdStatistics, rows: Int64s) -> Flo
     return np.asarray(rate * np.sqrt((clicks + PULL * mean) / (shown + PULL)), np.float32)
 
 
+class ForecastRecipe(NamedTuple):
+    """How the trees are fitted, by which ``seed``, to forecast so many hours."""
+
+    horizon_h: float
+    settings: ForecastSettings
+    seed: int
+
+
 def fit_forecasts(
     corpus: Corpus,
     fold: Fold,
     earlier: Sequence[Fold],
     statistics: Sequence[AdStatistics],
-    horizon_h: float,
-    settings: ForecastSettings,
+    recipe: ForecastRecipe,
 ) -> list[Forecast]:
     """One forecast per ``earlier`` fold, fitted without it, and last the one for ``fold``, fitted on all of them.
 
@@ -136,14 +144,14 @@ def fit_forecasts(
     if not statistics:
         return [Forecast("")] * (len(earlier) + 1)
     counted = zip(earlier, statistics, strict=True)
-    tables, counts = zip(*(count_next(corpus, fold, one, own, horizon_h) for one, own in counted), strict=True)
+    tables, counts = zip(*(count_next(corpus, fold, one, own, recipe.horizon_h) for one, own in counted), strict=True)
     # Cross-fitted by halves, so that the ranker learns from forecasts as good as those that it will get at the end:
     # those of the rows that trees were fitted on are better than any of tomorrow.
     parts = [[at for at in range(len(earlier)) if at % 2 != half] for half in (0, 1)]
-    whole = fit_trees(tables, counts, settings)
+    whole = fit_trees(tables, counts, recipe)
     if len(earlier) == 1:
         return [whole, whole]
-    halves = [fit_trees([tables[at] for at in part], [counts[at] for at in part], settings) for part in parts]
+    halves = [fit_trees([tables[at] for at in part], [counts[at] for at in part], recipe) for part in parts]
     return [*(halves[at % 2] for at in range(len(earlier))), whole]
 
 
@@ -169,10 +177,11 @@ def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
     return np.concatenate([statistics.own[rows], statistics.values[rows]], axis=1)
 
 
-def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], settings: ForecastSettings) -> Forecast:
+def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], recipe: ForecastRecipe) -> Forecast:
     """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
+    settings = recipe.settings
     parameters = {
         "objective": "poisson",
         "learning_rate": settings.rate,
@@ -183,7 +192,7 @@ def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], settings: Fore
         "deterministic": True,
         "force_row_wise": True,
         "verbose": -1,
-        "seed": 0,
+        "seed": recipe.seed,
     }
     data = lgb.Dataset(np.concatenate(tables), np.concatenate(counts).astype(np.float32))
     return Forecast(lgb.train(parameters, data, settings.rounds).model_to_string())

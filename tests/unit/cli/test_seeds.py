@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from competitions.cli.seeds import Seeded, fit_by_seeds
 
 from common.competition import Competition
 from common.engine.run import Run
 from common.learning.fit_task import Recipe
 from competitions.cli.run import RunOptions
-from competitions.cli.seeds import Seeded, fit_by_seeds
 from competitions.cli.settings import Inputs
 
 QUERIES = 50

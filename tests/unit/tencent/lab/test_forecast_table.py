@@ -7,13 +7,13 @@ import numpy as np
 from competitions.tencent.corpus import Floats
 from competitions.tencent.lab.forecast_table import FLOOR, tabulate_forecasts
 from competitions.tencent.split import end_time
-from competitions.tencent.tables.forecast import AdStatistics, Forecast, fit_forecasts
+from competitions.tencent.tables.forecast import AdStatistics, Forecast, ForecastRecipe, fit_forecasts
 from tests.unit.tencent.tables.test_forecast import FORECAST, HOUR, measure, plant
 
 
 def test_events_behind_a_time_do_not_change_what_is_known_then() -> None:
     corpus, fold, questions = plant()
-    forecasts = fit_forecasts(corpus, fold, questions, measure(corpus, questions), 24.0, FORECAST)
+    forecasts = fit_forecasts(corpus, fold, questions, measure(corpus, questions), ForecastRecipe(24.0, FORECAST, 0))
     table = tabulate_forecasts(corpus, fold, questions, forecasts, 24.0)
     assert table is not None
     assert (np.diff(table.times) > 0).all()

@@ -14,6 +14,7 @@ from competitions.tencent.tables.forecast import (
     MOST_STEP,
     AdStatistics,
     Forecast,
+    ForecastRecipe,
     compute_statistics,
     count_next,
     fit_forecasts,
@@ -83,7 +84,9 @@ def test_the_events_behind_a_question_are_counted_up_to_the_end_of_what_may_be_s
 
 def test_a_new_ads_worth_is_known_from_its_features() -> None:
     corpus, fold, questions = plant()
-    *early, final = fit_forecasts(corpus, fold, questions, measure(corpus, questions), 24.0, FORECAST)
+    *early, final = fit_forecasts(
+        corpus, fold, questions, measure(corpus, questions), ForecastRecipe(24.0, FORECAST, 0)
+    )
     assert len(early) == 2
     statistics = compute_statistics(fold.history(corpus.train), corpus.catalogue, times=True)
     rate = final.rate(statistics, fold.candidates.rows.values)
@@ -94,8 +97,8 @@ def test_a_new_ads_worth_is_known_from_its_features() -> None:
 
 def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None:
     corpus, fold, questions = plant()
-    assert fit_forecasts(corpus, fold, questions, [], 24.0, FORECAST) == [Forecast("")] * 3
-    assert fit_forecasts(corpus, fold, [], [], 24.0, FORECAST) == [Forecast("")]
+    assert fit_forecasts(corpus, fold, questions, [], ForecastRecipe(24.0, FORECAST, 0)) == [Forecast("")] * 3
+    assert fit_forecasts(corpus, fold, [], [], ForecastRecipe(24.0, FORECAST, 0)) == [Forecast("")]
     statistics = compute_statistics(whole(corpus.train), corpus.catalogue, times=False)
     assert statistics.values.shape == (ADS + 1, 0)
     every = np.arange(ADS + 1)
@@ -105,7 +108,9 @@ def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None
 
 def test_a_tree_multiplies_no_rate_by_more_than_its_share_of_a_nat() -> None:
     hot = np.repeat([0.0, 1.0], [990, 10])  # ten ads have all events: their leaf alone would add 49 nats
-    one = fit_trees([hot[:, None].astype(np.float32)], [(10_000 * hot).astype(np.int64)], FORECAST_OF_ONE)
+    one = fit_trees(
+        [hot[:, None].astype(np.float32)], [(10_000 * hot).astype(np.int64)], ForecastRecipe(24.0, FORECAST_OF_ONE, 0)
+    )
     cold, warm = lgb.Booster(model_str=one.trees).predict(np.array([[0.0], [1.0]]))
     assert warm / 100.0 == pytest.approx(np.exp(FORECAST_OF_ONE.rate * MOST_STEP), rel=1e-3)  # 100: the mean
     assert cold < 100.0
