@@ -22,9 +22,10 @@ from common.learning.metrics import weighted_error, weighted_mean
 CLEAR = 2.0  # standard errors
 BEFORE, AFTER = pl.col("before"), pl.col("after")
 GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
+WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
 OUTCOMES = (
-    (AFTER > BEFORE).sum().alias("won"),
-    (AFTER < BEFORE).sum().alias("lost"),
+    WON,
+    LOST,
     (AFTER == BEFORE).sum().alias("equal"),
     ((BEFORE > 0) & (AFTER > 0)).sum().alias("hit by both"),
     ((BEFORE > 0) & (AFTER <= 0)).sum().alias("only A"),
@@ -36,8 +37,11 @@ PAIRED = (
     weighted_mean(AFTER, EACH).alias("B"),
     weighted_mean(GAIN, EACH).alias("B - A"),
     weighted_error(GAIN, EACH).alias("error"),
+    WON,
+    LOST,
     pl.len().alias("queries"),
 )
+FEW = 20  # queries, of which a mean says nothing
 
 
 class Difference(NamedTuple):
@@ -84,7 +88,7 @@ class Difference(NamedTuple):
 
 class Comparison(NamedTuple):
     """Everything that a comparison prints: tables of rows, the paired difference on the validation queries and, where
-    both runs know it, on the simulated ``truth``, what to mind.
+    both runs know it, on the simulated ``truth``, what to mind, what the two are called.
     """
 
     settings: list[Row]
@@ -95,22 +99,23 @@ class Comparison(NamedTuple):
     difference: Difference
     truth: Difference | None
     warnings: list[str]
+    notes: tuple[str | None, str | None]
 
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
     (one, other), joined = read_records(first, second), pair_queries(first, second)
     truth, folders = pair_truth(first, second), (first.parent, second.parent)
-    (whole,) = joined.select(*OUTCOMES).to_dicts()
     return Comparison(
         list_changed_settings(one["config"], other["config"]),
         list_changed_features(one, other),
         list_scores(one, other),
-        list_slices(weigh_alike(joined), PAIRED),
-        [{"slice": "all queries"} | whole, *list_slices(joined, OUTCOMES)],
+        list_slices(weigh_alike(joined)),
+        joined.select(*OUTCOMES).to_dicts(),
         add_fits(compute_difference(joined), (one, other), folders),
         None if truth is None else add_fits(compute_difference(truth), (one, other), folders, (1, 1)),
         list_warnings(one, other, joined.height),
+        (one.get("note"), other.get("note")),
     )
 
 
@@ -198,13 +203,16 @@ def measure_difference(first: Path, second: Path) -> Difference:
     return add_fits(compute_difference(pair_queries(first, second)), pair, (first.parent, second.parent))
 
 
-def list_slices(joined: pl.DataFrame, figures: Sequence[pl.Expr]) -> list[Row]:
-    """The ``figures`` of the queries by fold and by value of every slice: ``PAIRED``, or ``OUTCOMES``, queries that B
-    answers better (``won``), worse and alike, and which of the two has a hit, a score above 0.
+def list_slices(joined: pl.DataFrame) -> list[Row]:
+    """``PAIRED`` by fold and by value of every slice, of ``FEW`` queries or more. A slice that divides the queries as
+    the folds do, days in most logs, is not told twice.
     """
     names = [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
-    slices = [(name, group_slice(joined, name, figures)) for name in ("fold", *names)]
-    return [{"slice": f"{name}: {value}"} | row for name, rows in slices for value, row in rows]
+    names = [name for name in names if joined.select("fold", name).n_unique() > joined["fold"].n_unique()]
+    slices = [(name, group_slice(joined, name, PAIRED)) for name in ("fold", *names)]
+    return [
+        {"slice": f"{name}: {value}"} | row for name, rows in slices for value, row in rows if row["queries"] >= FEW
+    ]
 
 
 def list_scores(one: Row, other: Row) -> list[Row]:

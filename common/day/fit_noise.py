@@ -5,6 +5,7 @@ the score. The error of a paired difference is that of the queries; here the fit
 whose models were fitted several times (the setting ``fits``), each time by another ``fit_seed``.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -102,13 +103,16 @@ def _group_singles(records: Iterable[Row]) -> list[list[float]]:
 
 
 def _read_runs(folder: Path) -> list[Row]:
-    records = []
-    for path in sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]:
-        try:
-            records.append(read_record(path))
-        except UserError:  # a damaged record
-            continue
-    return records
+    paths = sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]
+    return [record for path in paths if (record := _read_run(path, path.stat().st_mtime_ns))]
+
+
+@functools.lru_cache(maxsize=10 * READ)
+def _read_run(path: Path, _: int) -> Row | None:
+    try:
+        return read_record(path)
+    except UserError:  # a damaged record
+        return None
 
 
 def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -105,6 +105,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
     content = {
         "name": origin.name,
         "run": run.folder.name,
+        "note": origin.note,
         "started": origin.started.isoformat(timespec="seconds"),
         "data": describe_data(origin, run.cache),
         "code": find_revision(),

@@ -47,6 +47,7 @@ class RunFile(msgspec.Struct, kw_only=True):
     metric: str | None
     data: dict[str, str | bool | Number] | None
     steps: Rows | None
+    note: str | None = None
     code: Row | None = None
     threads: Row | None = None
     overrides: list[str] | None = None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.day.board import find_board, find_other_basis, position_briefly
+from common.day.board import find_board, position_briefly
 from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
 
@@ -14,7 +14,8 @@ LEADERBOARD = "lb.json"
 LARGEST_SCORE = 1e9  # no metric of a board comes near
 SETTINGS_SHOWN = 32  # characters
 COLUMNS = (
-    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "minutes", "data", "code", "GiB", "settings",
+    "run", "note", "CV", "error", "truth", "oracle", "leaderboard", "rank", "minutes", "data", "code", "GiB",
+    "settings",
 )  # fmt: skip
 
 
@@ -86,6 +87,7 @@ def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
     until = [f"--until {record['until']}"] if record.get("until") else []
     return {
         "run": f"{folder.parent.name}/{folder.name}",
+        "note": record.get("note"),
         "CV": cv["score"],
         "error": cv["error"],
         "truth": truth.get("score") if truth else None,
@@ -93,7 +95,7 @@ def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
         "leaderboard": noted[-1]["score"] if noted else None,
         "rank": _rank(record, noted, boards),
         "minutes": (record.get("wall_seconds") or 0.0) / 60,
-        "data": f"{_name_basis(record)}-{data.get('digest', '')[:4]}",
+        "data": name_files(data),
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
         "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
         "settings": _shorten(" ".join([*until, *record["overrides"]])),
@@ -106,12 +108,19 @@ def _rank(record: Row, noted: Sequence[Row], boards: Path | None) -> str | None:
     return None if board is None or score is None else position_briefly(score, board)
 
 
-def _name_basis(record: Row) -> str:
-    """What the run was made from, in a word."""
-    data = record["data"] or {}
+def name_files(data: Row) -> str:
+    """The raw files in words: scale and seed of simulated ones, else their folder; the first letters of their digest.
+
+    >>> name_files({"folder": "build/news/simulated/scale0.2-seed3", "simulated": True, "digest": "c829e1"})
+    'scale 0.2, seed 3 (c829)'
+    >>> name_files({"folder": "data/news/raw", "simulated": False, "digest": "c829e1"})
+    'data/news/raw (c829)'
+    """
+    parts = Path(str(data.get("folder") or "?")).parts
+    name = "/".join(parts[-3:] if parts[-1] == "raw" else parts[-1:])
     if data.get("simulated"):
-        return "simulated"
-    return "standin" if "folder" in data and find_other_basis(record) else "files"
+        name = name.replace("scale", "scale ").replace("-seed", ", seed ")
+    return f"{name} ({str(data.get('digest') or '')[:4]})"
 
 
 def _shorten(text: str) -> str:

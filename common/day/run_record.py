@@ -46,7 +46,8 @@ class SimulatedTruth:
 class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
     the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do;
-    ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known.
+    ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known;
+    ``note``: what a person calls the run.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Origin:
     until: str | None = None
     sample: bool = False
     differs: str | None = None
+    note: str | None = None
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:

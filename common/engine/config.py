@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 import msgspec
 
@@ -53,6 +53,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def model_seed(self) -> int:
         """The seed of whatever is fitted."""
         return (self.seed + STRIDE * self.fit_seed) % (INT32_MAX + 1)
+
+    def of_fit(self, number: int) -> Self:
+        """The settings of the fit of that number, 0 the first."""
+        return msgspec.structs.replace(self, fit_seed=self.fit_seed + number)
 
 
 def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) -> T:

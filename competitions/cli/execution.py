@@ -69,7 +69,7 @@ def execute(options: RunOptions) -> None:
     differs = None if simulated else name_difference(inputs.folder, find_source(options.name).layouts)
     origin = Origin(
         options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
-        differs,
+        differs, options.note,
     )  # fmt: skip
     record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):

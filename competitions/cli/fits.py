@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from common.day.judged import Judged
@@ -22,7 +21,7 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
     fits = [competition.judge(outcome, config)]
     scores = [_mean(fits[0])]
     for number in range(1, config.fits):
-        another = msgspec.structs.replace(config, fit_seed=config.fit_seed + number)
+        another = config.of_fit(number)
         again = Run(work.folder, work.cache)
         fits.append(competition.judge(competition.validate(inputs.files, another, again), another))
         scores.append(_mean(fits[-1]))

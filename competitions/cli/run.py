@@ -36,6 +36,7 @@ class RunOptions(InputOptions):
     seeds: Annotated[
         int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
     ] = None
+    note: Annotated[str | None, typer.Option(help="What you call this run, shown wherever it is named.")] = None
     tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
     cluster: Annotated[
         str | None,

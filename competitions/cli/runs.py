@@ -47,6 +47,7 @@ def _shorten(row: Row) -> Row:
     known = [(row[key], of) for key, of in (("leaderboard", "board"), ("truth", "truth")) if row[key] is not None]
     return {
         "run": row["run"],
+        "note": row["note"],
         "CV": "damaged" if row["CV"] is None and row["minutes"] is None else _with_error(row),
         "truth or board": f"{known[0][0]:.4f} {known[0][1]}" if known else None,
         "minutes": _in_tenths(row),
@@ -72,19 +73,21 @@ def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUI
     one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
     console = wide_console()
-    print(f"A = {one}\nB = {other}")
+    print(f"A = {one}{_quote(comparison.notes[0])}\nB = {other}{_quote(comparison.notes[1])}")
     for warning in comparison.warnings:
         print(f"Mind: {warning}.")
     print_table(console, "Settings that differ", comparison.settings)
     print_table(console, "Features that only one of them has", comparison.features)
     print_table(console, "Scores", comparison.scores)
     print_table(console, "The same queries, by fold and slice", comparison.slices)
-    print_table(
-        console, "Queries that B answers better (won), worse and alike; hits: scores above 0", comparison.outcomes
-    )
+    print_table(console, "Queries that B answers better (won), worse (lost) and alike", comparison.outcomes)
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
+
+
+def _quote(note: str | None) -> str:
+    return f" ({note})" if note else ""
 
 
 def lb(

@@ -12,7 +12,7 @@ import optuna
 from common.day.hosts.simulated import is_simulated
 from common.day.run_record import digest_files
 from common.day.tuning import study as studies
-from common.day.tuning.task import Scores, Task, Verdict, judge_study
+from common.day.tuning.task import Scores, Task, Verdict, judge_settings, judge_study
 from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
@@ -206,7 +206,7 @@ def _judge_today(task: Task, run: Run) -> tuple[Scores, float]:
     says what it took once.
     """
     began, steps = time.monotonic(), len(run.timings)
-    scores = task.judge(task.current)
+    scores = judge_settings(task, task.current)
     return scores, max(time.monotonic() - began, sum(step.seconds for step in run.timings[steps:]))
 
 

@@ -44,8 +44,9 @@ class Entry(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its time in words."""
-        return f"{self.day:%d %b %H:%M}" if self.day else self.folder.name
+        """Its time in words, and what a person calls it."""
+        day = f"{self.day:%d %b %H:%M}" if self.day else self.folder.name
+        return f"{day}, {self.record['note']}" if self.record.get("note") else day
 
     @property
     def score(self) -> str:
@@ -66,13 +67,14 @@ class NamedScale(Scale):
 
 
 def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
-    """What the page shows of runs on the same files under the same metric, given newest first."""
+    """What the page shows of runs on the same files and queries under the same metric, given newest first."""
     shown = list(runs[:RUNS_SHOWN])
     metric = str(runs[0].record["metric"])
     scored = [run for run in shown if numbers.is_number(run.row["CV"])]
     gains = [find_gain(before, run) for run, before in itertools.pairwise(shown)]
     return {
         "files": runs[0].row["data"],
+        "queries": runs[0].record["cv"]["queries"],
         "metric": metric,
         "total": len(runs),
         "shown": len(shown),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.day import registry
+from common.day.fit_noise import find_queries
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
@@ -22,7 +23,7 @@ def write_runs(build: Path, rows: Sequence[Row]) -> Path:
 
 
 def build_runs(build: Path, rows: Sequence[Row]) -> str:
-    """The page as text. Runs are held against each other where files and metric are the same."""
+    """The page as text. Runs are held against each other where files, metric and queries are the same."""
     entries, damaged = [], []
     for row in rows:
         folder = build / row["run"]
@@ -49,10 +50,11 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
 
 def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
     """The runs of a competition by their files, those of the newest run first, and its studies."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         if entry.folder.parent.name == folder.name:
-            groups.setdefault((entry.row["data"], str(entry.record["metric"])), []).append(entry)
+            kind = entry.row["data"], str(entry.record["metric"]), find_queries(entry.record)
+            groups.setdefault(kind, []).append(entry)
     return {
         "name": folder.name,
         "overview": [summarise(folder.name, runs) for runs in groups.values()],
@@ -68,6 +70,7 @@ def summarise(name: str, runs: Sequence[Entry]) -> Row:
     return {
         "competition": name,
         "files": last.row["data"],
+        "queries": last.record["cv"]["queries"],
         "metric": str(last.record["metric"]),
         "runs": len(runs),
         "best": best.score,

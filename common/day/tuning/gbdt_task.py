@@ -13,7 +13,7 @@ from common.learning.dataset import RankingDataset, gather, pick_queries
 MOST_ROWS = 100_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
 LEAST_NEGATIVES = 20  # a query: fewer make another task of it, so that queries are left out instead
 Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the score of each of its queries
-Judge = Callable[[Mapping[str, Any]], Scores]  # parameters -> the score of each unseen query
+Judge = Callable[[Mapping[str, Any], int], Scores]  # parameters, fit -> the score of each unseen query
 
 
 @dataclass(frozen=True)
@@ -73,5 +73,5 @@ def tune_ranker(
         {f"{table}.{key}": parameters.get(key, DEFAULTS[key]) for key in space},
         folds,
         lambda settings, fold: score(merge(settings), fold),
-        lambda settings: judge(merge(settings)),
+        lambda settings, fit: judge(merge(settings), fit),
     )

@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from common.day.fit_noise import pool_variance, widen_error
 from common.day.tuning.search_space import Settings, Space, suggest
 from common.engine.errors import UserError
 from common.learning.metrics import weighted_error, weighted_mean
@@ -22,6 +23,7 @@ REASON_CHARS = 160
 # Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
 # apart (a signed-rank test of three pairs has no p-value below 1/8).
 PARTS = 5
+FITS = 3  # by which today's settings and the best are judged
 FEW = 10  # trials: up to here the sampler draws at random, and nothing can be said of what was not found
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 FAILURE = "failure"  # user attribute of a trial that failed: why
@@ -35,9 +37,10 @@ class Task:
     """A parameter set and how it is judged; higher is better.
 
     ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score of each query of fold
-    0 .. folds - 1 of the study. ``judge(settings)``: the same of the split that the study does not see, where a query
-    counts by ``weights``, all alike where these are None. ``rows``: what the study learns from in place of all rows, in
-    words. ``write``: from the keys of the space to those of the configuration, where the two differ.
+    0 .. folds - 1 of the study. ``judge(settings, fit)``: the same of the split that the study does not see, by one of
+    several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None. ``rows``: what the
+    study learns from in place of all rows, in words. ``write``: from the keys of the space to those of the
+    configuration, where the two differ.
     """
 
     name: str
@@ -46,7 +49,7 @@ class Task:
     current: Settings
     folds: int
     score: Callable[[Settings, int], Scores]
-    judge: Callable[[Settings], Scores]
+    judge: Callable[[Settings, int], Scores]
     weights: Scores | None = None
     rows: str = ""
     write: Callable[[Settings], Settings] = lambda settings: settings
@@ -56,9 +59,10 @@ class Task:
 class Verdict:
     """The result of a study: the best settings beside today's, on its folds and on the unseen split.
 
-    ``gain`` with its standard ``error`` is the paired difference on the unseen split; ``fold_gain`` and ``fold_error``
-    are mean and standard error of the gain over the study's folds. Of ``trials`` so many were ``pruned``; a trial took
-    ``seconds``. ``trial``: the number of the best, None where there was none.
+    ``gain`` with its ``error`` is the paired difference on the unseen split between the means of ``FITS`` fits each,
+    the noise of the fits counted; ``fold_gain`` and ``fold_error`` are mean and standard error of the gain over the
+    study's folds. Of ``trials`` so many were ``pruned``; a trial took ``seconds``. ``trial``: the number of the best, None
+    where there was none.
     """
 
     task: str
@@ -110,8 +114,14 @@ def run_trial(task: Task, worker: str, trial: optuna.Trial) -> float:
     return float(np.mean(means))
 
 
+def judge_settings(task: Task, settings: Settings) -> Scores:
+    """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
+    return np.stack([task.judge(settings, fit) for fit in range(FITS)])
+
+
 def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
-    """The best trial of a study beside the settings of today, on the split that it did not see, which ``today`` scores.
+    """The best trial of a study beside the settings of today, on the split that it did not see, which ``today`` scores
+    as ``judge_settings`` does.
 
     The best of many trials is partly luck: only the unseen split tells how much.
     """
@@ -120,9 +130,11 @@ def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
     best = study.best_trial if whole else None
     settings, later, fold_gains = task.current, today, np.zeros(1)
     if best is not None and (settings := suggest_again(task, best)) != task.current:
-        later = task.judge(settings)
+        later = judge_settings(task, settings)
         fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current_folds(task, study))
-    weights = np.ones(len(today)) if task.weights is None else task.weights
+    weights = np.ones(today.shape[1]) if task.weights is None else task.weights
+    gains = later.mean(0) - today.mean(0)
+    noise = pool_variance([[weighted_mean(one, weights) for one in fits] for fits in (today, later)])
     return Verdict(
         task=task.name,
         study=study.study_name,
@@ -130,10 +142,10 @@ def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
         trials=len(finished),
         metric=task.metric,
         settings=task.write(settings),
-        before=weighted_mean(today, weights),
-        after=weighted_mean(later, weights),
-        gain=weighted_mean(later - today, weights),
-        error=weighted_error(later - today, weights),
+        before=weighted_mean(today.mean(0), weights),
+        after=weighted_mean(later.mean(0), weights),
+        gain=weighted_mean(gains, weights),
+        error=widen_error(weighted_error(gains, weights), noise, (FITS, FITS)) if noise else 0.0,
         fold_gain=float(fold_gains.mean()),
         fold_error=standard_error(fold_gains, 1),
         pruned=len(finished) - len(whole),

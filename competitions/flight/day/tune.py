@@ -91,8 +91,10 @@ def score_likelihood(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
     return log_likelihoods(np.ascontiguousarray(scores * factor), labels, sizes)
 
 
-def _score_unseen(name: str, config: FlightConfig, prepared: Prepared, run: Run, parameters: Parameters) -> Scores:
-    recipe = _make_recipe(name, prepared, config, parameters)
+def _score_unseen(
+    name: str, config: FlightConfig, prepared: Prepared, run: Run, parameters: Parameters, number: int
+) -> Scores:
+    recipe = _make_recipe(name, prepared, config.of_fit(number), parameters)
     scores = run.step(score_last, recipe, prepared.data, name=f"fit.{name}").value
     valid = prepared.data.value.folds[-1].valid
     return score_likelihood(scores, valid.labels, valid.group_sizes)[valid.group_sizes > LARGE]

@@ -87,9 +87,9 @@ class Study:
             completion.fit_early(self.before(fold), [valid], settings, self.config.model_seed), valid
         )
 
-    def judge_completion(self, parameters: Parameters) -> Floats:
-        """The same of the validation days."""
-        config = msgspec.structs.replace(self.config, completion=self.change_completion(parameters))
+    def judge_completion(self, parameters: Parameters, number: int) -> Floats:
+        """The same of the validation days, by the fit of that number."""
+        config = msgspec.structs.replace(self.config.of_fit(number), completion=self.change_completion(parameters))
         model = fit_completion(self.run, self.days, config, self.valid).value
         return np.concatenate([self.score_answers(model, self.labelled[day]) for day in self.valid])
 
@@ -109,14 +109,15 @@ class Study:
         ranker = fit(self.make_recipe(parameters), [part.rows for part in self.before(fold)], valid.rows)
         return score_likelihood(ranker, valid)
 
-    def judge_watch(self, parameters: Parameters) -> Floats:
-        """The same of the validation days."""
-        ranker = fit_ranker(self.run, self.days, self.make_recipe(parameters), self.valid).value
+    def judge_watch(self, parameters: Parameters, number: int) -> Floats:
+        """The same of the validation days, by the fit of that number."""
+        ranker = fit_ranker(self.run, self.days, self.make_recipe(parameters, number), self.valid).value
         return np.concatenate([score_likelihood(ranker, self.labelled[day]) for day in self.valid])
 
-    def make_recipe(self, parameters: Parameters) -> Recipe:
+    def make_recipe(self, parameters: Parameters, number: int = 0) -> Recipe:
         """How the watch model is fitted with other parameters."""
-        return replace(click_ranker.make_recipe(self.config.watch, self.config.model_seed), parameters=parameters)
+        seed = self.config.of_fit(number).model_seed
+        return replace(click_ranker.make_recipe(self.config.watch, seed), parameters=parameters)
 
 
 def score_likelihood(ranker: Ranker, day: DayFeatures) -> Floats:

@@ -87,8 +87,8 @@ def _score(name: str, config: NewsConfig, folds: Folds, parameters: Parameters, 
     return _reciprocal_ranks(ranker, valid)
 
 
-def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters) -> Scores:
-    recipe, rows = make_recipe(config.rank, name, config.model_seed, parameters), ready.rows
+def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:
+    recipe, rows = make_recipe(config.rank, name, config.of_fit(number).model_seed, parameters), ready.rows
     ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value
     return _pad(_reciprocal_ranks(ranker, rows.value.valid), rows.value)
 
@@ -100,9 +100,11 @@ def _pad(reciprocal: Scores, rows: Labelled) -> Scores:
 
 def _blend_task(ready: Prepared, folds: Folds, scores: list[Scores], config: NewsConfig, run: Run) -> Task:
     models, rows, key = tuple(config.rank.models), ready.rows, "rank.models"
-    recipes = [make_recipe(config.rank, kind, config.model_seed) for kind in models]
-    early = [run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
-    unseen = run.step(ranking.score_valid, rows, collect(early))
+
+    def score_unseen(seed: int) -> Scores:
+        recipes = [make_recipe(config.rank, kind, seed) for kind in models]
+        early = [run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
+        return run.step(ranking.score_valid, rows, collect(early)).value
 
     def blend(columns: Scores, chosen: object, valid: RankingDataset, answers: int) -> Scores:
         """The reciprocal rank of each query with weights searched on the other half of the queries."""
@@ -114,8 +116,9 @@ def _blend_task(ready: Prepared, folds: Folds, scores: list[Scores], config: New
         valid = folds.pairs[fold][1]
         return blend(scores[fold], settings[key], valid, len(valid.group_sizes))
 
-    def judge(settings: Settings) -> Scores:
-        return _pad(blend(unseen.value, settings[key], rows.value.valid, len(rows.value.weights)), rows.value)
+    def judge(settings: Settings, number: int) -> Scores:
+        unseen = score_unseen(config.of_fit(number).model_seed)
+        return _pad(blend(unseen, settings[key], rows.value.valid, len(rows.value.weights)), rows.value)
 
     return Task(
         BLEND,

@@ -29,8 +29,8 @@ def make_task(name: str, files: RawFiles, config: TemplateConfig, run: Run) -> T
     rows = prepare(files, config, run).rows.value
     recipe = make_recipe(config)
 
-    def score(parameters: Mapping[str, Any], train: RankingDataset, held: RankingDataset) -> Scores:
-        changed = make_recipe(config, parameters)
+    def score(parameters: Mapping[str, Any], train: RankingDataset, held: RankingDataset, number: int = 0) -> Scores:
+        changed = make_recipe(config.of_fit(number), parameters)
         return reciprocal_ranks(
             predict(fit(changed, train, held), held.features), held.labels, held.group_sizes, CUTOFF
         )
@@ -46,5 +46,5 @@ def make_task(name: str, files: RawFiles, config: TemplateConfig, run: Run) -> T
         f"MRR@{CUTOFF}",
         FOLDS,
         score_fold,
-        lambda parameters: score(parameters, rows.train, rows.valid),
+        lambda parameters, number: score(parameters, rows.train, rows.valid, number),
     )

@@ -40,8 +40,8 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     def score(settings: Settings, index: int) -> Scores:
         return _score_queries(inner[index], change(config, settings), run, f"tune{index}")
 
-    def judge(settings: Settings) -> Scores:
-        return _score_queries(ready, change(config, settings), run, "valid")
+    def judge(settings: Settings, number: int) -> Scores:
+        return _score_queries(ready, change(config.of_fit(number), settings), run, "valid")
 
     current = {key: read(config, key) for key in SPACE}
     return Task(name, "score", SPACE, current, FOLDS, score, judge)

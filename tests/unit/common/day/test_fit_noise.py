@@ -1,61 +1,85 @@
-"""The noise of the fits: which steps are fitted again by other seeds, and how the error of a difference counts it."""
+"""The noise of the fits: which runs tell it, and how the error of a difference counts it."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from common.day.compare import Difference, add_fits
-from common.day.fit_noise import find_spread, move_seeds, score_fits
-from common.engine.run import Run
-from common.learning.fit_task import Recipe
-
-RECIPE = Recipe("logit", {}, rounds=1, patience=1, seed=3)
+from common.day.compare import Difference, add_fits, measure_difference
+from common.day.fit_noise import FitNoise, describe_kind, find_fit_noise, pool_variance, widen_error
+from common.day.record_schema import read_record
+from tests.unit.common.day.conftest import Make
 
 
-def fit_recipe(recipe: Recipe, rows: list[int]) -> int:
-    return recipe.seed + sum(rows)
+def read(folder: Path) -> dict[str, Any]:
+    return read_record(folder / "run.json")
 
 
-def fit(rows: list[int], seed: int, rounds: int) -> int:
-    return seed * rounds + sum(rows)
+def test_the_error_is_that_of_the_queries_and_of_the_fits_of_both() -> None:
+    many = FitNoise(0.0004, 10**6)
+    assert widen_error(0.03, many, (1, 1)) == pytest.approx((0.0009 + 0.0004 + 0.0004) ** 0.5)
+    assert widen_error(0.03, many, (2, 4)) == pytest.approx((0.0009 + 0.0002 + 0.0001) ** 0.5)
+    assert widen_error(0.03, FitNoise(0.0, 5), (1, 1)) == 0.03
+    # All of it from three fits: Student's quantile of two degrees of freedom, 4.303, over the normal one.
+    assert widen_error(0.0, FitNoise(0.5, 2), (1, 1)) == pytest.approx(4.3027 / 1.95996, rel=1e-4)
 
 
-def split(rows: list[int], seed: int) -> list[int]:
-    return [row + seed for row in rows]
+def test_of_fits_that_differ_by_chance_one_verdict_in_twenty_is_clear_at_most() -> None:
+    rng, clear, found = np.random.default_rng(0), 0, 0
+    for _ in range(2_000):
+        fits = [list(rng.normal(size=3)) for _ in range(2)]
+        noise = pool_variance(fits)
+        assert noise is not None
+        error = widen_error(0.0, noise, (3, 3))
+        clear += Difference(float(np.mean(fits[1]) - np.mean(fits[0])), error, 9, 9, 6).clear
+        found += Difference(float(np.mean(fits[1]) - np.mean(fits[0])) + 2 * error, error, 9, 9, 6).clear
+    assert clear / 2_000 < 0.06
+    assert 0.45 < found / 2_000 < 0.55  # what is worth twice the error is found in half of the runs
 
 
-def validate(run: Run) -> float:
-    rows = run.step(split, [1, 2], 5)
-    return float(run.step(fit_recipe, RECIPE, rows).value + run.step(fit, rows, 3, 2).value)
+FITTED = {"fits": [0.3, 0.5, 0.4]}
 
 
-def test_fits_draw_by_other_seeds_and_every_other_step_is_kept(tmp_path: Path) -> None:
-    first = Run(tmp_path / "run", tmp_path / "cache")
-    own = validate(first)
-    seen: list[set[str]] = []
+@pytest.mark.parametrize(
+    ("changed", "freedom"),
+    [
+        ({}, 2),
+        ({"config": {"seed": 0, "rank": {"rounds": 5, "blocks": ["video"]}}}, 2),  # other features, which noise ignores
+        ({"config": {"seed": 0, "rank": {"rounds": 9}}}, None),
+        ({"data": {"digest": "of other files"}}, None),
+        ({"metric": "AUC"}, None),
+        ({"cv": {"score": 0.4, "queries": 7}}, None),
+        ({"cv": {"score": 0.4, "queries": 4, "digest": "of other queries"}}, None),
+    ],
+)
+def test_runs_on_the_same_files_queries_and_settings_tell_the_noise_of_two_others(
+    make: Make, changed: dict[str, Any], freedom: int | None
+) -> None:
+    one, other = make("a-1", [0.0, 1.0, 0.5, 1.0]), make("a-2", [0.0, 1.0, 0.0, 1.0])
+    third = make("a-3", [0.0, 1.0, 0.5, 1.0], **FITTED, **changed)
+    noise = find_fit_noise([third.parent], (read(one), read(other)))
+    assert (noise.freedom if noise else None) == freedom
+    assert measure_difference(one, other).fits == (0 if freedom is None else freedom + 1)
 
-    def score(run: Run) -> float:
-        value = validate(run)
-        seen.append({step.name.rpartition(".")[2] for step in run.timings if not step.kept})
-        return value
 
-    assert score_fits(score, first, 3) == [own + 1000 + 2 * 1000, own + 2000 + 2 * 2000]
-    assert seen == [{"fit_recipe", "fit"}] * 2
-    assert score_fits(score, first, 1) == []
-
-
-def test_a_seed_that_is_no_fits_stays() -> None:
-    assert move_seeds(split, [[1], 5], 1000) == [[1], 5]
-    (recipe, _) = move_seeds(fit_recipe, [RECIPE, [1]], 1000)
-    assert (recipe.seed, RECIPE.seed) == (1003, 3)
+def test_runs_of_another_seed_alone_are_fits_as_well(make: Make) -> None:
+    scores: Sequence[float] = (0.3, 0.5, 0.4)
+    runs = [
+        make(f"a-{seed}", [score] * 4, config={"fit_seed": seed}, cv={"score": score, "queries": 4})
+        for seed, score in enumerate(scores)
+    ]
+    again = make("b-1", [0.5] * 4, config={"fit_seed": 1}, cv={"score": 0.5, "queries": 4})  # the same run twice
+    noise = find_fit_noise([again.parent], (read(runs[0]), read(again)))
+    assert noise == pytest.approx((0.01, 2))
 
 
-def test_the_error_of_a_difference_counts_the_fits_that_are_known() -> None:
-    difference = Difference(0.5, 0.3, 100, 60)
-    many, other, single = {"fits": [0.0, 0.8]}, {"fits": [0.1, 0.1, 0.1]}, {"fits": None}
-    spread = find_spread(many["fits"])
-    assert spread == pytest.approx(0.8 / 2**0.5)
-    assert add_fits(difference, many, other) == pytest.approx((0.5, (0.09 + 0.32) ** 0.5, 100, 60, 5))
-    assert add_fits(difference, single, many) == pytest.approx((0.5, (0.09 + 2 * 0.32) ** 0.5, 100, 60, 2))
-    assert add_fits(difference, single, {}) == difference
-    assert find_spread([0.5]) is None
+def test_a_run_counts_once_and_its_mean_varies_less(make: Make) -> None:
+    one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], **FITTED), make("a-2", [0.4, 0.4, 0.6, 0.8])
+    pair = read(one), read(other)
+    plain = Difference(0.05, 0.03, 4, 1)
+    assert find_fit_noise([one.parent, one.parent], pair) == pytest.approx((0.01, 2))
+    assert add_fits(plain, pair, [one.parent]).error == pytest.approx(widen_error(0.03, FitNoise(0.01, 2), (3, 1)))
+    assert add_fits(Difference(0.0, 0.0, 4, 0), pair, [one.parent]).fits == 0  # nothing changed, and nothing is noisy
+    assert describe_kind(pair[0]) == describe_kind(pair[1])
