@@ -61,8 +61,8 @@ class Verdict:
 
     ``gain`` with its ``error`` is the paired difference on the unseen split between the means of ``FITS`` fits each,
     the noise of the fits counted; ``fold_gain`` and ``fold_error`` are mean and standard error of the gain over the
-    study's folds. Of ``trials`` so many were ``pruned``; a trial took ``seconds``. ``trial``: the number of the best, None
-    where there was none.
+    study's folds. Of ``trials`` so many were ``pruned``; a trial took ``seconds``. ``trial``: the number of the best,
+    None where there was none.
     """
 
     task: str

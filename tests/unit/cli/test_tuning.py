@@ -66,8 +66,8 @@ def tune(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Ca
                 clock.take(trial)
                 return np.full(3, 1 - (settings["x"] - 0.7) ** 2)
 
-            def judge(settings: Settings) -> Scores:
-                clock.take(judging)
+            def judge(settings: Settings, fit: int) -> Scores:
+                clock.take(judging / 3)  # it is asked for three fits
                 return np.array([settings["x"], 1.0, 0.0])
 
             return Task(

@@ -24,7 +24,7 @@ def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_p
     rows = registry.list_runs(registry.find_runs(tmp_path / "build", NAMES))
     assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
     assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
-    assert (rows[0]["minutes"], rows[0]["GiB"], rows[0]["data"]) == (0.2, "2.0", "simulated-abcd")
+    assert (rows[0]["minutes"], rows[0]["GiB"], rows[0]["data"]) == (0.2, "2.0", "? (abcd)")
     registry.require_submission(tmp_path / "build" / "news" / "20260101-1")
     early = make("20260105-1", [0.5], until="cv", overrides=["seed=3"])
     assert registry.list_runs([early])[0]["settings"] == "--until cv seed=3"
@@ -109,9 +109,9 @@ def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: M
 
 
 def test_the_difference_is_taken_query_by_query(make: Make) -> None:
-    runs = [make("a-1", [0.0, 1.0, 0.5, 0.0]), make("a-2", [0.5, 1.0, 1.0, 0.0])]
+    runs = [make("a-1", [0.0, 1.0, 0.5, 0.0] * 10), make("a-2", [0.5, 1.0, 1.0, 0.0] * 10)]
     comparison = compare.compare(*runs)
-    assert comparison.difference[:4] == (0.25, pytest.approx(0.25 / 2), 4, 2)  # gains .5, 0, .5, 0: deviation .25
+    assert comparison.difference[:4] == (0.25, pytest.approx(0.25 / 40**0.5), 40, 20)  # gains .5, 0: deviation .25
     by_slice = {row["slice"]: row["B - A"] for row in comparison.slices}
     assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
     assert comparison.warnings == []
@@ -127,19 +127,32 @@ def test_queries_are_won_lost_and_equal_and_hits_gained_and_lost_by_hand(make: M
     before = [0.2, 0.5, 0.5, 1.0, 0.0, 0.0]
     after = [0.5, 0.2, 0.5, 0.0, 0.5, 0.0]
     rows = compare.compare(make("a-1", before), make("a-2", after)).outcomes
-    table = {row.pop("slice"): tuple(row.values()) for row in rows}
-    assert list(rows[0]) == ["won", "lost", "equal", "hit by both", "only A", "only B", "neither"]
-    assert table == {
-        "all queries": (2, 2, 2, 3, 1, 1, 1),
-        "fold: all": (2, 2, 2, 3, 1, 1, 1),
-        "parity: even": (2, 0, 1, 2, 0, 1, 0),
-        "parity: odd": (0, 2, 1, 1, 1, 0, 1),
+    names = ["won", "lost", "equal", "hit by both", "only A", "only B", "neither"]
+    assert rows == [dict(zip(names, (2, 2, 2, 3, 1, 1, 1), strict=True))]
+    slices = compare.compare(make("b-1", before * 7), make("b-2", after * 7)).slices
+    assert {row["slice"]: (row["won"], row["lost"], row["queries"]) for row in slices} == {
+        "fold: all": (14, 14, 42),
+        "parity: even": (14, 0, 21),
+        "parity: odd": (0, 14, 21),
     }
+    assert compare.compare(make("c-1", before), make("c-2", after)).slices == []  # of six queries
+
+
+def test_a_slice_that_divides_the_queries_as_the_folds_do_is_not_told_twice(make: Make) -> None:
+    runs = [make("a-1", [0.0, 1.0] * 30), make("a-2", [1.0, 1.0] * 30)]
+    for run in runs:
+        path = run / "queries.parquet"
+        frame = pl.read_parquet(path).with_columns(fold=pl.col("parity"), day=pl.col("parity"))
+        frame.drop("parity").write_parquet(path)
+    assert [row["slice"] for row in compare.compare(*runs).slices] == ["fold: even", "fold: odd"]
 
 
 def test_the_verdict_weighs_the_difference_by_its_error() -> None:
-    verdicts = [compare.Difference(mean, 0.02, 10, 5).verdict for mean in (0.01, 0.03, -0.05)]
-    assert verdicts == ["within the noise", "perhaps better (1.5)", "clearly worse (2.5 standard errors)"]
+    verdicts = [compare.Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.01, 0.03, -0.05)]
+    assert verdicts == ["within the noise", "perhaps better (1.5 errors)", "clearly worse (2.5 errors)"]
+    unknown = compare.Difference(-0.05, 0.02, 10, 5)
+    assert unknown.verdict == "perhaps worse (2.5 errors)"  # where the fits' noise is not known nothing is clear
+    assert "by how much is not known (--seeds 3 measures it)" in unknown.sentence
     assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is answered differently"
 
 
@@ -203,14 +216,14 @@ def test_changed_code_names_its_files(
 
 
 def test_a_paired_difference_is_weighted_like_the_scores(make: Make) -> None:
-    runs = [make("a-1", [0.0, 1.0, 0.5]), make("a-2", [1.0, 1.0, 0.0])]
+    runs = [make("a-1", [0.0, 1.0, 0.5, 1.0] * 10), make("a-2", [1.0, 1.0, 0.0, 1.0] * 10)]
     for run in runs:
         path = run / "queries.parquet"
-        pl.read_parquet(path).with_columns(weight=pl.Series([2.0, 1.0, 1.0])).write_parquet(path)
+        pl.read_parquet(path).with_columns(weight=pl.Series([2.0, 1.0, 1.0, 0.0] * 10)).write_parquet(path)
     comparison = compare.compare(*runs)
-    gain, weights = np.array([1.0, 0.0, -0.5]), np.array([2.0, 1.0, 1.0])
+    gain, weights = np.array([1.0, 0.0, -0.5, 0.0] * 10), np.array([2.0, 1.0, 1.0, 0.0] * 10)
     assert comparison.difference.mean == pytest.approx(1.5 / 4)
-    assert comparison.difference.error == pytest.approx(np.linalg.norm((gain - 1.5 / 4) * weights) / 4)
+    assert comparison.difference.error == pytest.approx(np.linalg.norm((gain - 1.5 / 4) * weights) / 40)
     even = next(row for row in comparison.slices if row["slice"] == "parity: even")
     assert even["B - A"] == pytest.approx((2 * 1.0 - 0.5) / 3)
     assert not any(row["slice"].startswith("weight") for row in comparison.slices)
@@ -234,5 +247,5 @@ def test_the_ledger_fits_eighty_letters_and_wide_has_the_rest(make: Make, call: 
     assert lines[4].split() == ["news/20260101-123456-789", "0.3750", "+-", "0.0100", "0.3000", "truth", "0.2"]
     assert "--wide" in out
     wide = call("runs", "--build", build, "--wide")[1]
-    assert all(word in wide for word in ("oracle", "0.6000", "simulated-abcd", "1234", "recall.candidates=200", "2.0"))
+    assert all(word in wide for word in ("oracle", "0.6000", "? (abcd)", "1234", "recall.candidates=200", "2.0"))
     assert call("runs", "nwes", "--build", build)[0] == 1

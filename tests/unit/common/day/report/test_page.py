@@ -141,8 +141,8 @@ def one_fold(name: str) -> Record:
     return record | {"cv": record["cv"] | {"folds": [record["cv"]["folds"][0] | {"fold": name}]}}
 
 
-BEFORE = {"run": "mgtv/1", "score": 0.36, "error": 0.0048, "change": "+.0019 ± .0010", "queries": 6598}
-BEFORE |= {"changed": 700, "verdict": "perhaps better (1.9)", "differs": ["watch.rounds 100 to 200", "code of a.py"]}
+BEFORE = {"run": "mgtv/1", "score": 0.36, "error": 0.0048, "sentence": "+0.0019 +- 0.0010 on 6598 queries"}
+BEFORE |= {"differs": ["watch.rounds 100 to 200", "code of a.py"]}
 LOSSES = {"name": "ranker, hold-out", "metric": "training loss", "values": [2.5, 1.5, 1.25], "falls": True}
 STEPS = [
     {"name": "read", "seconds": 200.0, "peak_mib": 100.0, "kept": True},
@@ -183,8 +183,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
             "Earlier run",
             ".3600",
             "Against mgtv/1, the earlier run most like it",
-            "+.0019 ± .0010",
-            "perhaps better (1.9)",
+            "+0.0019 +- 0.0010 on 6598 queries.",
             "What differs: watch.rounds 100 to 200; code of a.py",
         ],
         [],

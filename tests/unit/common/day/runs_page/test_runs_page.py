@@ -28,7 +28,7 @@ def enter(folders: list[Path]) -> list[Entry]:
 @pytest.fixture
 def three(make: Make) -> list[Path]:
     """Three runs on the same four queries, newest first."""
-    cv: dict[str, Any] = {"folds": [], "slices": [{"slice": "parity: even", "score": 0.5}], "error": 0.1}
+    cv: dict[str, Any] = {"folds": [], "queries": 4, "slices": [{"slice": "parity: even", "score": 0.5}], "error": 0.1}
     changed = {"config": {"seed": 0, "rank": {"rounds": 9}}, "features": ["f", "g"]}
     return [
         make("20260103-120000-000", [0.0, 1.0, 0.0, 0.0], cv=cv | {"score": 0.25}, **changed),
@@ -51,7 +51,7 @@ def test_each_run_stands_beside_the_one_before_query_by_query(three: list[Path])
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
     assert group["sentence"].startswith("The best is that of 02 Jan 12:00 with .7500 ± .1000; the last one has .2500")
-    assert "query by query: clearly worse" in group["sentence"]
+    assert "of them scored differently: perhaps worse" in group["sentence"]
 
 
 def test_the_history_goes_from_the_oldest_to_the_newest(three: list[Path]) -> None:
@@ -79,12 +79,17 @@ def test_scores_stand_side_by_side_and_the_highest_is_tinted(three: list[Path]) 
 
 
 def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_path: Path) -> None:
-    make("20260101-120000-000", [0.5]), make("20260102-120000-000", [0.9], data={"digest": "99", "simulated": True})
+    (
+        make("20260101-120000-000", [0.5]),
+        make("20260102-120000-000", [0.9], data={"digest": "99", "simulated": True, "folder": "x/scale0.2-seed3"}),
+    )
+    make("20260103-120000-000", [0.1, 0.2], note="half the days")
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
-    assert page.count("the only one.") == 2
-    assert "simulated-99" in page
-    assert "simulated-abcd" in page
+    assert page.count("the only one.") == 3  # of other files, of other queries
+    assert "scale 0.2, seed 3 (99), 1 queries" in page
+    assert "? (abcd), 2 queries" in page
+    assert "03 Jan 12:00, half the days" in page
 
 
 def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_path: Path) -> None:

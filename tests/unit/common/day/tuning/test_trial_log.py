@@ -26,7 +26,7 @@ def make_task(folds: int = 3) -> Task:
             raise UserError("x is too large: take less")
         return np.full(20, 1 - (settings["x"] - 0.7) ** 2 + fold / 100 - (5 if settings["x"] < 0.15 else 0))
 
-    def judge(settings: Settings) -> Scores:
+    def judge(settings: Settings, fit: int) -> Scores:
         return np.ones(4)
 
     return Task("toy", "gain", {"x": Floats(0.0, 1.0)}, {"x": 0.2}, folds, score, judge)

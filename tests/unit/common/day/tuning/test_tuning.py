@@ -14,7 +14,17 @@ import pytest
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Choices, Floats, Settings
-from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, find_value, judge_study, run_trial
+from common.day.tuning.task import (
+    FOLDS,
+    WORKER,
+    Scores,
+    Task,
+    Verdict,
+    find_value,
+    judge_settings,
+    judge_study,
+    run_trial,
+)
 from common.engine.errors import UserError
 from competitions.cli.tune import TuneOptions
 from competitions.cli.tuning import _worker_arguments
@@ -24,15 +34,19 @@ Storage = optuna.storages.BaseStorage
 RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
 
 
-def make_task(best: float = 0.7, noise: float = 0.0, unseen: float | None = None, folds: int = 3) -> Task:
-    """A score that is highest where x = ``best``; ``unseen``: another optimum on the split that judges."""
+def make_task(
+    best: float = 0.7, noise: float = 0.0, unseen: float | None = None, folds: int = 3, spread: float = 0.0
+) -> Task:
+    """A score that is highest where x = ``best``; ``unseen``: another optimum on the split that judges, where fits lie
+    ``spread`` apart.
+    """
 
     def score(settings: Settings, fold: int) -> Scores:
         return np.full(20, 1 - (settings["x"] - best) ** 2 + noise * (-1) ** fold)
 
-    def judge(settings: Settings) -> Scores:
+    def judge(settings: Settings, fit: int) -> Scores:
         noisy, x = 0.01 * np.random.default_rng(0).random(50), settings["x"]
-        return np.asarray(1 - (x - (best if unseen is None else unseen)) ** 2 + noisy * x)
+        return np.asarray(1 - (x - (best if unseen is None else unseen)) ** 2 + noisy * x + spread * fit)
 
     return Task("toy", "gain", {"x": Floats(0.0, 1.0)}, {"x": 0.2}, folds, score, judge)
 
@@ -57,7 +71,7 @@ def begin(storage: Storage, trials: int, task: Task | None = None) -> tuple[Task
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     task, study = begin(storage, 15)
     assert study.trials[0].params == {"x": 0.2}
-    verdict = judge_study(task, study, task.judge(task.current))
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     assert abs(verdict.settings["x"] - 0.7) < 0.1
     assert verdict.before == pytest.approx(0.75, abs=0.02)
     assert verdict.accepted
@@ -74,9 +88,17 @@ def test_a_study_goes_on_where_it_was(storage: Storage) -> None:
 
 def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 8, make_task(unseen=0.2))
-    verdict = judge_study(task, study, task.judge(task.current))
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     assert verdict.fold_gain > verdict.fold_error
     assert verdict.gain < 0
+    assert not verdict.accepted
+
+
+def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> None:
+    task, study = begin(storage, 15, make_task(spread=0.5))  # three fits lie .5 apart, the gain is .24
+    verdict = judge_study(task, study, judge_settings(task, task.current))
+    assert verdict.gain == pytest.approx(0.25, abs=0.02)
+    assert verdict.error > 0.4
     assert not verdict.accepted
 
 
@@ -99,7 +121,7 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
         seen.append((settings["x"], fold))
         return np.asarray(settings["x"] + noise)
 
-    task = Task("toy", "gain", {"x": Choices((0.9, 0.1))}, {"x": 0.9}, 3, score, lambda settings: np.zeros(1))
+    task = Task("toy", "gain", {"x": Choices((0.9, 0.1))}, {"x": 0.9}, 3, score, lambda settings, fit: np.zeros(1))
     study = studies.open_study(storage, "s", task, 0)
     for x in (0.9, 0.1, 0.9):
         study.enqueue_trial({"x": x})
@@ -109,7 +131,7 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
     (pruned,) = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
     assert pruned.user_attrs[FOLDS] == [pytest.approx(0.1 + noise.mean())]
     assert find_value(pruned) == pytest.approx(0.1 + noise.mean())
-    verdict = judge_study(task, study, np.zeros(1))
+    verdict = judge_study(task, study, np.zeros((3, 1)))
     assert (verdict.trials, verdict.pruned) == (4, 1)
 
 
@@ -118,7 +140,7 @@ def refuse(settings: Settings, fold: int) -> Scores:
 
 
 def test_trials_that_fail_are_counted_as_nothing_and_not_for_ever(storage: Storage) -> None:
-    task = Task("toy", "gain", {"x": Floats(0, 1)}, {"x": 0.5}, 1, refuse, lambda settings: np.zeros(1))
+    task = Task("toy", "gain", {"x": Floats(0, 1)}, {"x": 0.5}, 1, refuse, lambda settings, fit: np.zeros(1))
     study = studies.open_study(storage, "s", task, 0)
     with pytest.raises(UserError, match="5 trials of s failed one after the other"):
         fill(study, task, 3)

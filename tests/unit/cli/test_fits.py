@@ -1,0 +1,49 @@
+"""A run of several fits: other seeds of the models alone, every query's score the mean, the first one's outcome."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from common.day.judged import Judged
+from common.engine.config import RunSettings
+from common.engine.run import Run
+from competitions.cli.fits import judge_fits
+from competitions.cli.settings import Inputs
+
+SCORES = {7: [0.0, 1.0], 1007: [1.0, 1.0], 2007: [0.5, 0.0]}
+
+
+def validate(files: object, config: RunSettings, run: Run) -> int:
+    return config.model_seed
+
+
+def judge(outcome: int, config: RunSettings) -> Judged:
+    assert config.seed == 7  # what is drawn stays as it is
+    queries = pl.DataFrame({"query": ["a", "b"], "fold": "x", "score": SCORES[outcome], "slice": ["s", "t"]})
+    ranking = [{"model": "m", "score": sum(SCORES[outcome]) / 2, "error": 0.1}, {"model": "rule", "score": 0.3}]
+    return Judged(metric="MRR@5", queries=queries, ranking=ranking, features=(), summary={"seed": outcome})
+
+
+def run_fits(tmp_path: Path, fits: int) -> tuple[Judged, list[float]]:
+    competition: Any = SimpleNamespace(validate=validate, judge=judge)
+    config = RunSettings(seed=7, fit_seed=0, fits=fits, keep_gib=1.0)
+    inputs = Inputs(competition, config, tmp_path, None, False)
+    return judge_fits(7, inputs, Run(tmp_path / "run", tmp_path / "cache"))
+
+
+def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judged, fits = run_fits(tmp_path, 3)
+    assert judged.queries["score"].to_list() == pytest.approx([0.5, 2 / 3])
+    assert judged.queries.columns == ["query", "fold", "score", "slice"]
+    assert fits == pytest.approx([0.5, 1.0, 0.25])
+    assert [row["score"] for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
+    assert judged.summary == {"seed": 7}  # all else is the first fit's, which is submitted
+    assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
+
+
+def test_one_fit_has_no_spread(tmp_path: Path) -> None:
+    judged, fits = run_fits(tmp_path, 1)
+    assert (judged.queries["score"].to_list(), fits) == ([0.0, 1.0], [])
