@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from common.day.fit_noise import count_fits, find_fit_noise, flatten, widen_error
+from common.day.fit_noise import count_fits, find_noise, flatten, widen_error
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
 from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
@@ -188,7 +188,7 @@ def add_fits(
 
     ``fits``: how many each score is the mean of; by default those of the records.
     """
-    noise = find_fit_noise(folders, pair)
+    noise = find_noise(folders, pair)
     if noise is None or not difference.changed:
         return difference
     error = widen_error(difference.error, noise, fits or (count_fits(pair[0]), count_fits(pair[1])))

@@ -67,14 +67,24 @@ def count_fits(record: Mapping[str, object]) -> int:
     return len(fits) if isinstance(fits, list) and fits else 1
 
 
-def find_fit_noise(folders: Iterable[Path], pair: Sequence[Row]) -> FitNoise | None:
-    """The noise of the fits of two runs, by all runs in ``folders`` whose fits vary as theirs: on the same files and
-    queries, by the same settings but for the features. None where none of these was fitted twice.
+def find_noise(folders: Iterable[Path], pair: tuple[Row, Row]) -> FitNoise | None:
+    """The noise of the fits of two runs, by all runs in ``folders`` that vary as theirs: on the same files and queries,
+    by the same settings but for the features. None where none of these tells it.
+    """
+    records = [*pair, *(other for folder in dict.fromkeys(folders) for other in _read_runs(folder))]
+    return pool_noise(pair, {other["run"]: other for other in records}.values())
+
+
+def pool_noise(pair: tuple[Row, Row], records: Iterable[Row]) -> FitNoise | None:
+    """The variance of a single fit's score, by each run's own fits, and by runs that differ in ``fit_seed`` alone.
+
+    Two runs of other seeds learned from other rows as well: that is known only by runs that differ in the seed alone.
     """
     kinds = [describe_kind(record) for record in pair]
-    records = [*pair, *(other for folder in dict.fromkeys(folders) for other in _read_runs(folder))]
-    alike = {other["run"]: other for other in records if describe_kind(other) in kinds}
-    return pool_variance([*(other.get("fits") or [] for other in alike.values()), *_group_singles(alike.values())])
+    alike = [record for record in records if describe_kind(record) in kinds]
+    by_fit = [*(record.get("fits") or [] for record in alike), *_group_runs(alike, ("fit_seed",))]
+    seeds = {(record.get("config") or {}).get("seed") for record in pair}
+    return pool_variance(by_fit if len(seeds) == 1 else _group_runs(alike, ("seed", "fit_seed")))
 
 
 def describe_kind(record: Row) -> Row:
@@ -90,16 +100,23 @@ def find_queries(record: Row) -> str:
     return str(cv.get("digest") or cv.get("queries"))
 
 
-def _group_singles(records: Iterable[Row]) -> list[list[float]]:
-    """The scores of runs of a single fit each that differ in its seed alone."""
-    groups: dict[str, dict[str, float]] = {}
+def _group_runs(records: Iterable[Row], seeds: Sequence[str]) -> list[list[float]]:
+    """The scores of runs that differ in these ``seeds`` alone, as those of single fits: a mean of n varies by a root of
+    n less.
+    """
+    groups: dict[str, dict[str, tuple[float, int]]] = {}
     for record in records:
-        score = (record.get("cv") or {}).get("score")
-        if count_fits(record) == 1 and isinstance(score, float):
-            config = record.get("config") or {}
-            same = [dict(flatten(config)) | {"seed": 0, "fit_seed": 0}, record.get("features"), record.get("code")]
-            groups.setdefault(str(same), {})[f"{config.get('seed')} {config.get('fit_seed')}"] = score
-    return [list(group.values()) for group in groups.values()]
+        score, config = (record.get("cv") or {}).get("score"), record.get("config") or {}
+        if isinstance(score, float):
+            same = dict(flatten(config)) | dict.fromkeys(seeds), record.get("features"), record.get("code")
+            group = groups.setdefault(f"{same} {count_fits(record)}", {})
+            group[str([config.get(seed) for seed in seeds])] = score, count_fits(record)
+    scaled = []
+    for group in groups.values():
+        scores = [score for score, _ in group.values()]
+        mean, root = sum(scores) / len(scores), math.sqrt(next(iter(group.values()))[1])
+        scaled.append([mean + (score - mean) * root for score in scores])
+    return scaled
 
 
 def _read_runs(folder: Path) -> list[Row]:

@@ -44,7 +44,7 @@ def test_compare_counts_every_query_once_in_every_slice(
     assert before.startswith(f"{contract.name}/")
     code, out, err = call("compare", before, after.folder.name, "--build", finished.build)
     assert code == 0, err
-    assert "Queries that B answers better (won), worse and alike" in out
+    assert "Queries that B answers better (won), worse (lost) and alike" in out
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
     assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
     assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]
@@ -77,6 +77,6 @@ def test_a_study_judges_todays_settings_by_the_score_of_a_run(
     tasks = [space.make_task(name, files, config, work) for name in space.list_tasks(config)]
     scores = {row["model"]: row["score"] for row in finished.record["ranking"]}
     for task in [one for one in tasks if one.metric == finished.record["metric"]]:
-        judged = task.judge(task.current)
+        judged = task.judge(task.current, 0)
         weights = np.ones(len(judged)) if task.weights is None else task.weights
         assert weighted_mean(judged, weights) == pytest.approx(scores.get(task.name, finished.record["cv"]["score"]))

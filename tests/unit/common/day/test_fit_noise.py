@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.day.compare import Difference, add_fits, measure_difference
-from common.day.fit_noise import FitNoise, describe_kind, find_fit_noise, pool_variance, widen_error
+from common.day.fit_noise import FitNoise, describe_kind, find_noise, pool_variance, widen_error
 from common.day.record_schema import read_record
 from tests.unit.common.day.conftest import Make
 
@@ -59,27 +59,43 @@ def test_runs_on_the_same_files_queries_and_settings_tell_the_noise_of_two_other
 ) -> None:
     one, other = make("a-1", [0.0, 1.0, 0.5, 1.0]), make("a-2", [0.0, 1.0, 0.0, 1.0])
     third = make("a-3", [0.0, 1.0, 0.5, 1.0], **FITTED, **changed)
-    noise = find_fit_noise([third.parent], (read(one), read(other)))
+    noise = find_noise([third.parent], (read(one), read(other)))
     assert (noise.freedom if noise else None) == freedom
     assert measure_difference(one, other).fits == (0 if freedom is None else freedom + 1)
 
 
-def test_runs_of_another_seed_alone_are_fits_as_well(make: Make) -> None:
-    scores: Sequence[float] = (0.3, 0.5, 0.4)
-    runs = [
-        make(f"a-{seed}", [score] * 4, config={"fit_seed": seed}, cv={"score": score, "queries": 4})
-        for seed, score in enumerate(scores)
+def make_seeded(make: Make, key: str, scores: Sequence[float], **more: Any) -> list[Path]:
+    return [
+        make(f"a-{at}", [score] * 4, config={key: at}, cv={"score": score, "queries": 4}, **more)
+        for at, score in enumerate(scores)
     ]
+
+
+def test_runs_that_differ_in_the_seed_of_the_fits_are_fits_as_well(make: Make) -> None:
+    runs = make_seeded(make, "fit_seed", [0.3, 0.5, 0.4])
     again = make("b-1", [0.5] * 4, config={"fit_seed": 1}, cv={"score": 0.5, "queries": 4})  # the same run twice
-    noise = find_fit_noise([again.parent], (read(runs[0]), read(again)))
-    assert noise == pytest.approx((0.01, 2))
+    assert find_noise([again.parent], (read(runs[0]), read(again))) == pytest.approx((0.01, 2))
+    means = make_seeded(
+        lambda run, *rest, **more: make(f"c{run}", *rest, **more), "fit_seed", [0.3, 0.4], fits=[0.35] * 4
+    )
+    noise = find_noise([again.parent], (read(means[0]), read(means[1])))
+    assert noise == pytest.approx(((0.02 + 4 * 0.005 + 0.0) / (2 + 1 + 6), 9))  # a mean of four varies by half as much
+
+
+def test_what_another_seed_draws_is_known_by_runs_of_other_seeds_alone(make: Make) -> None:
+    runs = make_seeded(make, "seed", [0.3, 0.5], fits=[0.4, 0.4, 0.4])
+    assert measure_difference(*runs).fits == 2
+    assert find_noise([], (read(runs[0]), read(runs[0]) | {"run": "x"})) == pytest.approx(
+        (0.0, 4)
+    )  # of one seed: the fits alone
+    assert find_noise([runs[0].parent], (read(runs[0]), read(runs[1]))) == pytest.approx((3 * 0.02, 1))
 
 
 def test_a_run_counts_once_and_its_mean_varies_less(make: Make) -> None:
     one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], **FITTED), make("a-2", [0.4, 0.4, 0.6, 0.8])
     pair = read(one), read(other)
     plain = Difference(0.05, 0.03, 4, 1)
-    assert find_fit_noise([one.parent, one.parent], pair) == pytest.approx((0.01, 2))
+    assert find_noise([one.parent, one.parent], pair) == pytest.approx((0.01, 2))
     assert add_fits(plain, pair, [one.parent]).error == pytest.approx(widen_error(0.03, FitNoise(0.01, 2), (3, 1)))
     assert add_fits(Difference(0.0, 0.0, 4, 0), pair, [one.parent]).fits == 0  # nothing changed, and nothing is noisy
     assert describe_kind(pair[0]) == describe_kind(pair[1])
