@@ -23,7 +23,7 @@ STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --wor
 
 .DEFAULT_GOAL := help
 .PHONY: help install all $(NAMES) runs dashboard new test test-nightly test-all test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin look simulate tune ladder compare replay report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: $(foreach verb,data standin look simulate tune ladder ablate compare replay report submit serve test,$(NAMES:%=$(verb)-%))
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
 ROW = printf '  %-20s %s\n'
@@ -91,6 +91,10 @@ dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 # ladder-NAME: ## Popularity to the full pipeline, rung by rung (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
+
+# ablate-NAME: ## What each block of features adds, paired (minutes)
+$(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
+	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)

@@ -1,6 +1,6 @@
 """The one declaration of a competition: all that the command line and the contract tests need to know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Competition:
     ``judge`` reports its outcome as well.
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
-    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
+    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``blocks``: the setting that
+    names the blocks of features, and all names that it knows. ``describe(raw)`` compares
     simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
     simulator (``host.write``) neither these two nor ``score_truth`` are needed.
     """
@@ -55,6 +56,7 @@ class Competition:
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
+    blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
     describe_oracle: Callable[[Any], str] = say_unsimulated
 

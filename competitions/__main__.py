@@ -46,6 +46,7 @@ VERBS = (
     run.simulate,
     run.look,
     run.ladder,
+    run.ablate,
     run.check,
     run.score,
     tune.tune,

@@ -108,6 +108,14 @@ def ladder(options: InputOptions) -> None:
     print_table(wide_console(), title, rows)
 
 
+@takes(InputOptions)
+def ablate(options: InputOptions) -> None:
+    """What each block of features adds: the score without it, paired, the noise of the fits counted (minutes)."""
+    from competitions.cli import ablate as ablation
+
+    ablation.ablate(options)
+
+
 def check(name: Name, submission: Submission, raw: Raw = None) -> None:
     """Check a submission file against the raw files it answers."""
     competition = find_competition(name)

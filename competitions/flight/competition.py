@@ -6,7 +6,7 @@ from pathlib import Path
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import BLOCKS, FlightConfig, list_extra_blocks
 from competitions.flight.day import ladder
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
@@ -44,6 +44,7 @@ COMPETITION = Competition(
     check=check_submission,
     score=score_submission,
     climb=ladder.climb,
+    blocks=("rank.blocks", lambda: (*BLOCKS, *list_extra_blocks())),
     describe=describe,
     describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}, law {made.law}",
 )

@@ -8,7 +8,7 @@ from common.day.hosts.simulated import HostFiles, is_simulated
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
 from competitions.news import submission
-from competitions.news.config import NewsConfig
+from competitions.news.config import NewsConfig, list_blocks
 from competitions.news.day.judged import METRIC, judge, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
@@ -66,6 +66,7 @@ COMPETITION = Competition(
     check=submission.check_submission,
     score=score,
     climb=climb,
+    blocks=("rank.blocks", list_blocks),
     describe=describe,
     describe_oracle=describe_oracle,
 )

@@ -14,6 +14,7 @@ from competitions.tencent.day.ladder import climb
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
+from competitions.tencent.ranking.pair_features import BLOCKS
 from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 
@@ -73,6 +74,7 @@ COMPETITION = Competition(
     check=check,
     score=score,
     climb=climb,
+    blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,
     describe_oracle=describe_oracle,
 )
