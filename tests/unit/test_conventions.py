@@ -1,4 +1,4 @@
-"""What people expect to find at the root of a repository: continuous integration, hooks, a container, types."""
+"""What people expect to find at the root of a repository: continuous integration, hooks, types."""
 
 import tomllib
 from pathlib import Path
@@ -19,15 +19,6 @@ def test_continuous_integration_calls_the_targets_that_a_person_calls() -> None:
     assert steps.index("make install") < steps.index("make lint test") < steps.index("make test-nightly")
     clean_clone = (ROOT / ".ci" / "run").read_text().splitlines()
     assert clean_clone[-3:] == ["make lint", "make test", "make test-nightly"]
-
-
-def test_the_container_is_short_and_runs_everything() -> None:
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    assert len(lines) <= 10
-    assert lines[-1] == 'CMD ["make", "all"]'
-    assert "RUN make install" in lines
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert {".venv", "build", "data/*/raw"} <= set(ignored)  # nobody's data goes into an image
 
 
 def test_hooks_take_ruff_from_the_environment() -> None:
