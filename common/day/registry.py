@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.day.board import find_board, find_other_basis, position_briefly
+from common.day.board import find_board, position_briefly
+from common.day.hosts import SIMULATED, UNSAID, find_basis
 from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
 
@@ -108,10 +109,10 @@ def _rank(record: Row, noted: Sequence[Row], boards: Path | None) -> str | None:
 
 def _name_basis(record: Row) -> str:
     """What the run was made from, in a word."""
-    data = record["data"] or {}
-    if data.get("simulated"):
+    basis = find_basis(record["data"])
+    if basis.kind == SIMULATED:
         return "simulated"
-    return "standin" if "folder" in data and find_other_basis(record) else "files"
+    return "files" if basis.scored or basis.kind == UNSAID else "standin"
 
 
 def _shorten(text: str) -> str:

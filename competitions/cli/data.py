@@ -1,12 +1,12 @@
 """What the command line does with the organisers: bring the data of a competition, hand in a run's submission."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from common.day.board import find_other_basis
-from common.day.hosts import huggingface, kaggle
+from common.day.hosts import SIMULATED, STANDIN, UNSAID, Basis, find_basis, huggingface, kaggle
 from common.day.hosts.download import Source, read_origin
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_run, find_runs, require_submission
@@ -23,7 +23,7 @@ def data(
     check: Annotated[bool, typer.Option("--check", help="Fetch nothing, only check what is there.")] = False,
 ) -> None:
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
-    from common.day.hosts.verify import MISSING, OK, check_files, check_reading, require_valid
+    from common.day.hosts.verify import DIFFERS, MISSING, OK, check_files, check_reading, require_valid
 
     source = find_source(name)
     folder = raw or Path("data") / name / "raw"
@@ -38,7 +38,13 @@ def data(
         checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]
     print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
     again = f"remove what differs and run make data-{name} again"
-    require_valid(checks, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)
+    advice = f"follow the steps of make data-{name}" if source.host == "login" else again
+    basis = identify_files(name, folder)
+    if any(row.state in (OK, DIFFERS) for row in checks):
+        print(f"{folder}: {basis}")
+    require_valid(checks, folder, advice)
+    if basis.kind in (SIMULATED, STANDIN):
+        raise UserError(f"{folder} holds {basis}; {advice}")
 
 
 def submit(
@@ -112,12 +118,35 @@ def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
     """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
-    try:
-        basis = find_other_basis(record)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.") from error
-    if basis is not None:
+    basis = find_basis(record["data"])
+    if basis.kind == UNSAID:
+        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.")
+    if not basis.scored:
         raise UserError(f"{folder} was made from {basis}, which no host scores: run on the host's files (RAW=DIR).")
+
+
+def identify_files(name: str, folder: Path) -> Basis:
+    """Whose files lie in a folder."""
+    from common.day.hosts.verify import inspect_files
+
+    competition, sample = find_competition(name), False
+    with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
+        sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
+    return find_basis(inspect_files(folder, find_source(name).layouts, sample))
+
+
+def describe_boards(record: dict[str, Any]) -> str | None:
+    """For which of the boards whose files are there a submission was made, and how to get the other's; None where there
+    is no choice.
+    """
+    from common.day.hosts.verify import list_files
+
+    source, made = find_source(record["name"]), (record.get("summary") or {}).get("board")
+    raw = Path(record["data"]["folder"])
+    other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
+    if made is None or other is None:
+        return None
+    return f"It is for board {made}; for board {other}: make {source.name} ARGS={source.board_setting}={other}"
 
 
 def describe(record: dict[str, Any], run: str) -> str:

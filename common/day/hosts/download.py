@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -25,8 +25,9 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file; ``md5``: one that a single source gives and the host does not.
-    ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
+    rounded size, ``least_megabytes`` one that the host's files, but for a sample, are all above, ``sha256`` the digest
+    of a single file; ``md5``: one that a single source gives and the host does not. ``unless``: not needed where a file
+    fits that pattern. ``fetched``: a download brings it.
     """
 
     path: str
@@ -37,6 +38,7 @@ class FileSpec:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
+    least_megabytes: float = 0.0
     sha256: str | None = None
     md5: str | None = None
 
@@ -68,6 +70,7 @@ class Source:
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
     there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
     competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
+    ``boards``: a file of the test of each board, where there are several; ``board_setting`` chooses between them.
     """
 
     name: str
@@ -78,6 +81,8 @@ class Source:
     upload: str
     steps: tuple[str, ...] = ()
     list_read: Callable[[Path], FilesRead] | None = None
+    boards: Mapping[str, str] = field(default_factory=dict)
+    board_setting: str = ""
 
 
 @dataclass(frozen=True)

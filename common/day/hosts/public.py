@@ -14,12 +14,11 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.hosts import MARKER as MARKER
+from common.day.hosts import TRUTH as TRUTH
 from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_csv
-
-TRUTH = "truth.csv"
 
 
 @dataclass(frozen=True)

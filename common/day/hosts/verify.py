@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from common.day.hosts import REPORT
 from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
@@ -40,7 +42,7 @@ def check_files(
         read = list_read(folder).read if list_read else {}
 
     def list_paths(pattern: str) -> list[Path]:
-        return list(read.get(pattern) or _list(folder, pattern))
+        return list(read.get(pattern) or list_files(folder, pattern))
 
     layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
     return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
@@ -49,24 +51,41 @@ def check_files(
 def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
     """The first file that is ``FAR`` from what is known of the host's; "" where none is, None where nothing is known.
 
-    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read.
+    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read. Of several layouts that
+    a folder may have it is enough to be near one.
     """
-    layout = next((one for one in layouts if any(_list(folder, sign) for sign in one.signs)), layouts[0])
+    fitting = [layout for layout in layouts if any(list_files(folder, sign) for sign in layout.signs)]
+    found = [_find_difference(folder, layout) for layout in fitting or layouts[:1]]
+    return "" if "" in found else found[0]
+
+
+def _find_difference(folder: Path, layout: Layout) -> str | None:
     compared = False
     for spec in layout.files:
-        for unit, known, there in _measure(spec, _list(folder, spec.path)):
-            compared = True
+        for unit, known, there, proves in _measure(spec, list_files(folder, spec.path)):
+            compared |= proves
             if abs(there - known) > FAR * known:
                 return f"{spec.path} has {round(there, 1):,} {unit}, the host's {known:,}"
     return "" if compared else None
 
 
-def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float]]:
-    """(unit, what is known, what is there) of some files."""
+def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float, bool]]:
+    """(unit, what is known, what is there, whether its being alike makes these the host's) of some files."""
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    if paths and spec.files is not None and spec.rows is None:  # a mirror may share the rows out to other files
+        yield "files", spec.files, len(paths), False
     if paths and spec.rows is not None and spec.path.endswith(".parquet"):
-        yield "rows", spec.rows, sum(map(count_rows, paths))
+        yield "rows", spec.rows, sum(map(count_rows, paths)), True
     if paths and spec.megabytes is not None:
-        yield "MB", spec.megabytes, sum(path.stat().st_size for path in paths) / 1e6
+        yield "MB", spec.megabytes, size, True
+    if paths and size < spec.least_megabytes:
+        yield "MB", spec.least_megabytes, size, False
+
+
+def inspect_files(folder: Path, layouts: Sequence[Layout], sample: bool = False) -> dict[str, Any]:
+    """What ``find_basis`` asks of a folder, under the names that run.json has for it."""
+    differs = name_difference(folder, layouts)
+    return {"folder": str(folder), "simulated": (folder / REPORT).exists(), "sample": sample, "differs": differs}
 
 
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
@@ -95,7 +114,7 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
 def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> FileCheck:
     expected = _describe(spec)
     if not paths:
-        needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
+        needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
         facts, faults = _compare(folder, spec, paths, listed)
@@ -104,7 +123,7 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> F
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
 
 
-def _list(folder: Path, pattern: str) -> list[Path]:
+def list_files(folder: Path, pattern: str) -> list[Path]:
     """The files of a pattern; where there is none, those of an archive unpacked into a folder of its own name."""
     if not folder.is_dir():
         return []

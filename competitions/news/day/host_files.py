@@ -34,5 +34,7 @@ SOURCE = Source(
         "Unpack what came as an archive; the files keep the names that the host gave them.",
     ),
     submission_files=("submission.csv",),
+    boards={"A": reader.TEST_A, "B": BOARD_B},
+    board_setting="board",
     upload=f"log in, open {PAGE}, press the button for submitting a result (提交结果) and upload submission.csv",
 )

@@ -186,3 +186,11 @@ def test_files_that_are_far_from_the_hosts_are_named_by_their_size(raw: Path) ->
     (raw / "clicks.csv").write_bytes(b"x" * 1_050_000)
     assert name(FileSpec("clicks.csv", megabytes=1)) == ""  # a published size is rounded
     assert name(FileSpec("clicks.csv", megabytes=2)) is not None
+    # That there are as many, or enough of them, does not make them the host's.
+    assert name(FileSpec("seq/*.parquet", files=2)) is None
+    assert name(FileSpec("seq/*.parquet", files=30)) == "seq/*.parquet has 2 files, the host's 30"
+    assert name(FileSpec("seq/*.parquet", files=30, rows=5)) == ""  # shared out to other files
+    assert name(FileSpec("clicks.csv", least_megabytes=1)) is None
+    assert name(FileSpec("clicks.csv", least_megabytes=100)) == "clicks.csv has 1.1 MB, the host's 100"
+    layouts = [Layout(str(rows), ("*.csv",), (FileSpec("seq/*.parquet", rows=rows),)) for rows in (5_000, 5)]
+    assert name_difference(raw, layouts) == ""  # near one of the host's sets
