@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from common.day.hosts import SIMULATED, STANDIN, UNSAID, Basis, find_basis, huggingface, kaggle
-from common.day.hosts.download import Source, read_origin
+from common.day.hosts.download import Source
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_run, find_runs, require_submission
 from common.engine.console import print_table, wide_console
@@ -27,12 +27,12 @@ def data(
 
     source = find_source(name)
     folder = raw or Path("data") / name / "raw"
-    checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
+    checks = check_files(folder, source.layouts, source.list_read)
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         fetch(source, folder)
-        checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
+        checks = check_files(folder, source.layouts, source.list_read)
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
         listed = {row.file for row in checks}
         checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]

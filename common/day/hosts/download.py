@@ -12,12 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from common.engine.errors import UserError
 from common.engine.progress import running, say
-
-ORIGIN = ".origin.json"  # in the raw folder: what the host's own listing said of each file
 
 
 @dataclass(frozen=True)
@@ -94,21 +90,7 @@ class RemoteFile:
     sha256: str | None = None
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where fetched files came from: the source, its version, and by path the size and digest that the host listed."""
-
-    source: str
-    revision: str | None
-    files: dict[str, tuple[int, str | None]]
-
-
-def download(
-    raw: Path,
-    files: Sequence[RemoteFile],
-    source: str,
-    revision: str | None,
-    fetch: Callable[[RemoteFile, Path], object],
-) -> None:
+def download(raw: Path, files: Sequence[RemoteFile], fetch: Callable[[RemoteFile, Path], object]) -> None:
     """Bring what the raw folder lacks by ``fetch`` (file, partial folder), check each file, then move all of them in.
 
     A file of another size in the raw folder is not touched: ``verify`` names it.
@@ -119,7 +101,7 @@ def download(
         say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
         fetch(file, partial)
         _check_download(partial / file.path, file)
-    move_in(raw, files, source, revision)
+    move_in(raw, files)
 
 
 def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
@@ -146,16 +128,12 @@ def _check_download(path: Path, file: RemoteFile) -> None:
     raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
 
 
-def move_in(raw: Path, files: Sequence[RemoteFile], source: str, revision: str | None) -> None:
-    """Move finished downloads into the raw folder, note where they came from, and remove the partial folder."""
+def move_in(raw: Path, files: Sequence[RemoteFile]) -> None:
+    """Move finished downloads into the raw folder, and remove the partial folder."""
     partial = _partial_folder(raw)
     for file in files:
         if not (raw / file.path).exists():
             _move(partial / file.path, raw / file.path)
-    listed = {file.path: (file.size, file.sha256) for file in files}
-    note = raw / f"{ORIGIN}.new"
-    note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
-    os.replace(note, raw / ORIGIN)
     shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -168,19 +146,6 @@ def _move(source: Path, target: Path) -> None:
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
-    """Size and digest by path as the host listed them when the files were fetched; empty where none were."""
-    path = raw / ORIGIN
-    if not path.is_file():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Origin).files
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); remove it: the files are then checked without it."
-        ) from error
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:

@@ -17,7 +17,6 @@ from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
 FAR = 0.1  # of a known size: published ones are rounded
-Listed = Mapping[str, tuple[int, str | None]]  # by path: bytes and digest as the host listed them
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class FileCheck:
 
 
 def check_files(
-    folder: Path, layouts: Sequence[Layout], listed: Listed, list_read: Callable[[Path], FilesRead] | None = None
+    folder: Path, layouts: Sequence[Layout], list_read: Callable[[Path], FilesRead] | None = None
 ) -> list[FileCheck]:
     """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern.
 
@@ -45,7 +44,7 @@ def check_files(
         return list(read.get(pattern) or list_files(folder, pattern))
 
     layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
-    return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
+    return [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
 
 
 def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
@@ -111,13 +110,13 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
             raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
 
 
-def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> FileCheck:
+def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
     expected = _describe(spec)
     if not paths:
         needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        facts, faults = _compare(folder, spec, paths, listed)
+        facts, faults = _compare(spec, paths)
     except UNREADABLE as error:
         return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
@@ -147,7 +146,7 @@ def _describe(spec: FileSpec) -> str:
     return ", ".join(facts)
 
 
-def _compare(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> tuple[list[str], list[str]]:
+def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
     """What is there, and what of it is wrong."""
     size = sum(path.stat().st_size for path in paths)
     facts = [f"{len(paths)} files"] if spec.files is not None or len(paths) > 1 else []
@@ -164,7 +163,7 @@ def _compare(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) ->
     if spec.megabytes is not None and not _is_about(size, spec.megabytes):
         faults.append("another size")
     faults += _lacking_columns(spec.columns, paths)
-    faults += _altered_files(folder, spec, paths, listed)
+    faults += _altered_files(spec, paths)
     return facts, faults
 
 
@@ -196,15 +195,10 @@ def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]
             return
 
 
-def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> Iterator[str]:
-    """Files that are not what is published or what the host listed when they were fetched."""
+def _altered_files(spec: FileSpec, paths: list[Path]) -> Iterator[str]:
+    """Files that have another digest than the known one."""
     for path in paths:
-        size, known_digest = listed.get(path.relative_to(folder).as_posix(), (None, None))
-        if size not in (None, path.stat().st_size):
-            yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
-            continue
-        known = {value for value in (known_digest, spec.sha256) if value is not None}
-        if known and known != {digest(path)}:
+        if spec.sha256 is not None and digest(path) != spec.sha256:
             yield f"{path.name} has another sha256"
         if spec.md5 is not None and digest(path, "md5") != spec.md5:
             yield f"{path.name} has another md5 than the one known, which a single source gives"

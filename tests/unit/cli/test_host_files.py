@@ -18,12 +18,12 @@ from tests.unit.flight.flight_rows import option, two_sessions, write_test, writ
 
 def states(folder: Path, name: str) -> dict[str, str]:
     source = find_source(name)
-    return {row.file: row.state for row in check_files(folder, source.layouts, {}, source.list_read)}
+    return {row.file: row.state for row in check_files(folder, source.layouts, source.list_read)}
 
 
 def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
-    actual = [row.actual for row in check_files(folder, find_source(name).layouts, {})]
+    actual = [row.actual for row in check_files(folder, find_source(name).layouts)]
     return [text for text in actual if "lacks the column" in text or "cannot be read" in text]
 
 
@@ -77,7 +77,7 @@ def test_news_files_have_the_columns_and_board_b_replaces_board_a(tmp_path: Path
 
 
 def test_the_embeddings_of_news_have_the_md5_that_one_source_gives(tmp_path: Path) -> None:
-    (row,) = [row for row in check_files(tmp_path, find_source("news").layouts, {}) if row.file == "articles_emb.csv"]
+    (row,) = [row for row in check_files(tmp_path, find_source("news").layouts) if row.file == "articles_emb.csv"]
     assert "md5 1f8a7fc79e0a.. (of a single source)" in row.expected
     assert "973 MB" in row.expected
 

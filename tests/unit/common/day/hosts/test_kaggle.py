@@ -47,10 +47,9 @@ def test_the_named_files_come_in_and_nothing_else_stays(
     kaggle: Kaggle, raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kaggle_client.fetch("a-contest", NAMES, raw)
-    assert sorted(path.name for path in raw.iterdir()) == [download.ORIGIN, "test.parquet", "train.parquet"]
+    assert sorted(path.name for path in raw.iterdir()) == ["test.parquet", "train.parquet"]
     assert (raw / "train.parquet").read_bytes() == TRAIN
     assert (raw / "test.parquet").read_bytes() == TEST
-    assert download.read_origin(raw) == {"train.parquet": (len(TRAIN), None), "test.parquet": (len(TEST), None)}
     assert [path.name for path in raw.parent.iterdir()] == ["raw"]
     assert kaggle.calls == ["ListDataFiles", "DownloadDataFile", "DownloadDataFile"]
     printed = capsys.readouterr()

@@ -40,8 +40,8 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(raw: Path, spec: FileSpec, listed: dict[str, tuple[int, str | None]] | None = None) -> FileCheck:
-    (row,) = check_files(raw, [Layout("one", (), (spec,))], listed or {})
+def check(raw: Path, spec: FileSpec) -> FileCheck:
+    (row,) = check_files(raw, [Layout("one", (), (spec,))])
     return row
 
 
@@ -79,19 +79,6 @@ def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
     row = check(raw, spec)
     assert row.state == DIFFERS
     assert row.actual.endswith(f"; {fault}")
-
-
-def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
-    digest = hashlib.sha256((raw / "seq" / "0.parquet").read_bytes()).hexdigest()
-    size = (raw / "seq" / "0.parquet").stat().st_size
-    larger = f"0.parquet: {size} bytes, {size + 9} listed"
-    faults = {(size, digest): "", (size, None): "", (size + 9, digest): larger, (size, "0" * 64): "another sha256"}
-    for listed, fault in faults.items():
-        row = check(raw, PARTS_KNOWN, {"seq/0.parquet": listed})
-        assert (row.state, fault in row.actual) == (DIFFERS if fault else OK, True)
-    # One that is published and one that is listed must both hold.
-    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), PICKLE_KNOWN.sha256)}).state == OK
-    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), "0" * 64)}).state == DIFFERS
 
 
 def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:
@@ -137,9 +124,9 @@ def test_rows_of_a_csv_are_counted_whatever_its_first_and_last_line(raw: Path) -
 
 def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
     first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
-    assert [row.file for row in check_files(raw, [first, second], {})] == ["indexer.pkl"]
+    assert [row.file for row in check_files(raw, [first, second])] == ["indexer.pkl"]
     (raw / "indexer.pkl").unlink()
-    assert [row.file for row in check_files(raw, [first, second], {})] == ["seq/*.parquet"]
+    assert [row.file for row in check_files(raw, [first, second])] == ["seq/*.parquet"]
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
