@@ -33,12 +33,6 @@ def test_the_packages_say_that_they_are_typed() -> None:
     assert all((ROOT / package / "py.typed").is_file() for package in ("common", "competitions"))
 
 
-def test_how_to_contribute_fits_a_page() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    assert len(page.splitlines()) <= 60
-    assert "make lint" in page
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stand_in_without_its_source_says_where_to_get_it(name: str, call: Call) -> None:
     code, out, err = call("standin", name)

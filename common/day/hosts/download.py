@@ -22,8 +22,7 @@ class FileSpec:
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
     rounded size, ``least_megabytes`` one that the host's files, but for a sample, are all above, ``sha256`` the digest
-    of a single file; ``md5``: one that a single source gives and the host does not. ``unless``: not needed where a file
-    fits that pattern. ``fetched``: a download brings it.
+    of a single file. ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
     """
 
     path: str
@@ -36,7 +35,6 @@ class FileSpec:
     megabytes: float | None = None
     least_megabytes: float = 0.0
     sha256: str | None = None
-    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def download(raw: Path, files: Sequence[RemoteFile], fetch: Callable[[RemoteFile
     A file of another size in the raw folder is not touched: ``verify`` names it.
     """
     missing = [file for file in files if not (raw / file.path).exists()]
-    partial = open_partial(raw, missing)
+    partial = open_partial(raw)
     for number, file in enumerate(missing, 1):
         say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
         fetch(file, partial)
@@ -104,18 +102,11 @@ def download(raw: Path, files: Sequence[RemoteFile], fetch: Callable[[RemoteFile
     move_in(raw, files)
 
 
-def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
-    """The folder that takes the downloads, with room for them; git ignores it."""
+def open_partial(raw: Path) -> Path:
+    """The folder that takes the downloads; git ignores it."""
     partial = _partial_folder(raw)
     partial.mkdir(parents=True, exist_ok=True)
     (partial / ".gitignore").write_text("*\n")
-    there = sum(_size(partial / file.path) for file in files)
-    lacking = sum(file.size for file in files) - there - shutil.disk_usage(partial).free
-    if lacking > 0:
-        raise UserError(
-            f"The download into {partial} needs {lacking / 1e9:.1f} GB more than are free; free space there or name "
-            "another RAW=DIR."
-        )
     return partial
 
 
@@ -148,12 +139,12 @@ def _move(source: Path, target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """A file's digest in hexadecimal."""
+def digest(path: Path) -> str:
+    """A file's SHA-256 in hexadecimal."""
     import pooch  # imported here: no other command should wait for it
 
     with running(f"digest of {path.name}"):
-        return str(pooch.file_hash(str(path), alg=algorithm))
+        return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 @contextmanager

@@ -23,14 +23,10 @@ from common.io.tables import read_csv
 
 @dataclass(frozen=True)
 class PublicDataset:
-    """A converted data set: what it was made of, the rows of each part, the settings that its figures were made with.
-
-    ``settings`` are words of ``--set``; ``submission`` is the file of a run that is scored.
-    """
+    """A converted data set: what it was made of, the rows of each part, and the file of a run that is scored."""
 
     source: str
     rows: Mapping[str, int]
-    settings: Sequence[str]
     submission: str = "submission.csv"
 
 
