@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.day.hosts import find_basis
+from common.day.hosts import UNSAID, find_basis
 from common.engine.errors import UserError
 
 FILE = "board.toml"
@@ -83,7 +83,7 @@ def name_mark(mark: Mark) -> str:
 def describe_standing(record: Mapping[str, Any], folder: Path) -> str | None:
     """The closing line of a run: where its score lies on the board, or of whose files that is not said."""
     basis, board = find_basis(record.get("data")), find_board(record, folder)
-    if not basis.scored:
+    if not basis.scored and basis.kind != UNSAID:
         return f"Made from {basis}, which no host scores"
     return None if board is None else describe_position(record, board)
 

@@ -141,12 +141,12 @@ def describe_boards(record: dict[str, Any]) -> str | None:
     """
     from common.day.hosts.verify import list_files
 
-    source, made = find_source(record["name"]), (record.get("summary") or {}).get("board")
-    raw = Path(record["data"]["folder"])
-    other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
-    if made is None or other is None:
+    made = (record.get("summary") or {}).get("board")
+    if made is None:
         return None
-    return f"It is for board {made}; for board {other}: make {source.name} ARGS={source.board_setting}={other}"
+    source, raw = find_source(record["name"]), Path(record["data"]["folder"])
+    other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
+    return other and f"It is for board {made}; ARGS={source.board_setting}={other} makes that for board {other}"
 
 
 def describe(record: dict[str, Any], run: str) -> str:

@@ -290,7 +290,7 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
         assert data_verbs.describe_boards(record) is None
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    assert data_verbs.describe_boards(record) == f"It is for board B; for board A: make {name} ARGS={setting}=A"
+    assert data_verbs.describe_boards(record) == f"It is for board B; ARGS={setting}=A makes that for board A"
     assert data_verbs.describe_boards(record | {"name": "flight", "summary": None}) is None
 
 
