@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.day.hosts import MARKER, REPORT
+from common.day.hosts import UNSAID, find_basis
 from common.engine.errors import UserError
 
 FILE = "board.toml"
 NORMAL_95 = 1.96  # standard errors each way of a 95 % interval
-SIMULATED, STANDIN, SAMPLE = "simulated data", "a public stand-in", "a sample of the host's files, without queries"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,30 +49,9 @@ def read_board(folder: Path) -> Board | None:
         raise UserError(f"{path} is no list of marks ({error}): correct it, or take it from the repository.") from error
 
 
-def find_other_basis(record: Mapping[str, Any]) -> str | None:
-    """What a run was made from where that is not the host's files; None where it is.
-
-    Raises KeyError or TypeError where the record does not say.
-    """
-    data = record["data"]
-    raw, simulated = Path(data["folder"]), data["simulated"]
-    if simulated is not False or (raw / REPORT).exists():
-        return SIMULATED
-    if data.get("sample"):
-        return SAMPLE
-    return STANDIN if data.get("standin") or (raw / MARKER).exists() else None
-
-
 def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
-    """The board that a run's scores may be held against: None off the host's files, or of another metric.
-
-    What is known of the host's files decides, where anything is: a folder in their layout may be a part of them.
-    """
-    try:
-        other = find_other_basis(record)
-    except (KeyError, TypeError):
-        return None
-    board = read_board(folder) if other is None and not record["data"].get("differs") else None
+    """The board that a run's scores may be held against: None off the host's files, or of another metric."""
+    board = read_board(folder) if find_basis(record.get("data")).scored else None
     return board if board is not None and board.metric == record.get("metric") else None
 
 
@@ -100,6 +78,14 @@ def position_briefly(score: float, board: Board) -> str:
 def name_mark(mark: Mark) -> str:
     """A mark's score and name."""
     return f"{mark.score:.5f}".rstrip("0").removeprefix("0") + f" ({mark.name})"
+
+
+def describe_standing(record: Mapping[str, Any], folder: Path) -> str | None:
+    """The closing line of a run: where its score lies on the board, or of whose files that is not said."""
+    basis, board = find_basis(record.get("data")), find_board(record, folder)
+    if not basis.scored and basis.kind != UNSAID:
+        return f"Made from {basis}, which no host scores"
+    return None if board is None else describe_position(record, board)
 
 
 def describe_position(record: Mapping[str, Any], board: Board) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.hosts import MARKER
+from common.day.hosts import STANDIN_SIGNS
 from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_error, weighted_mean
@@ -110,7 +110,7 @@ def describe_data(origin: Origin, cache: Path) -> Row:
     return {
         "folder": str(origin.folder),
         "simulated": origin.simulated,
-        "standin": (origin.folder / MARKER).exists(),
+        "standin": not origin.simulated and any((origin.folder / sign).exists() for sign in STANDIN_SIGNS),
         "digest": digest_files(origin.files, cache),
         "files": len(paths),
         "bytes": size,

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.day.board import describe_position, find_board
+from common.day.board import describe_standing
 from common.day.compare import list_changed_settings, measure_difference
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
 from competitions import ROOM
+from competitions.cli.data import describe_boards
 
 Record = dict[str, Any]
 LOOKED_BACK = 20  # runs
@@ -58,8 +59,8 @@ def show_end(closing: Closing) -> None:
     _say_fits(record)
     if closing.change and not closing.unchanged:
         print(closing.change)
-    if board := find_board(record, ROOM / str(record.get("name"))):
-        print(describe_position(record, board))
+    if standing := describe_standing(record, ROOM / str(record.get("name"))):
+        print(standing)
     if truth:
         share = truth["score"] / truth["oracle"]
         print(
@@ -72,6 +73,8 @@ def show_end(closing: Closing) -> None:
     submission = record["submission"]
     if submission["paths"]:
         print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']:,} rows, checked")
+        if choice := describe_boards(record):
+            print(choice)
     print(f"Report: {(closing.folder / PAGE).resolve().as_uri()}")
 
 

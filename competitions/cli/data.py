@@ -1,13 +1,13 @@
 """What the command line does with the organisers: bring the data of a competition, hand in a run's submission."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from common.day.board import find_other_basis
-from common.day.hosts import huggingface, kaggle
-from common.day.hosts.download import Source, read_origin
+from common.day.hosts import SIMULATED, STANDIN, UNSAID, Basis, find_basis, huggingface, kaggle
+from common.day.hosts.download import Source
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_run, find_runs, require_submission
 from common.engine.console import print_table, wide_console
@@ -23,22 +23,28 @@ def data(
     check: Annotated[bool, typer.Option("--check", help="Fetch nothing, only check what is there.")] = False,
 ) -> None:
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
-    from common.day.hosts.verify import MISSING, OK, check_files, check_reading, require_valid
+    from common.day.hosts.verify import DIFFERS, MISSING, OK, check_files, check_reading, require_valid
 
     source = find_source(name)
     folder = raw or Path("data") / name / "raw"
-    checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
+    checks = check_files(folder, source.layouts, source.list_read)
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         fetch(source, folder)
-        checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
+        checks = check_files(folder, source.layouts, source.list_read)
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
         listed = {row.file for row in checks}
         checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]
     print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
     again = f"remove what differs and run make data-{name} again"
-    require_valid(checks, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)
+    advice = f"follow the steps of make data-{name}" if source.host == "login" else again
+    basis = identify_files(name, folder)
+    if any(row.state in (OK, DIFFERS) for row in checks):
+        print(f"{folder}: {basis}")
+    require_valid(checks, folder, advice)
+    if basis.kind in (SIMULATED, STANDIN):
+        raise UserError(f"{folder} holds {basis}; {advice}")
 
 
 def submit(
@@ -112,12 +118,35 @@ def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
     """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
-    try:
-        basis = find_other_basis(record)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.") from error
-    if basis is not None:
+    basis = find_basis(record["data"])
+    if basis.kind == UNSAID:
+        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.")
+    if not basis.scored:
         raise UserError(f"{folder} was made from {basis}, which no host scores: run on the host's files (RAW=DIR).")
+
+
+def identify_files(name: str, folder: Path) -> Basis:
+    """Whose files lie in a folder."""
+    from common.day.hosts.verify import inspect_files
+
+    competition, sample = find_competition(name), False
+    with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
+        sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
+    return find_basis(inspect_files(folder, find_source(name).layouts, sample))
+
+
+def describe_boards(record: dict[str, Any]) -> str | None:
+    """For which of the boards whose files are there a submission was made, and how to get the other's; None where there
+    is no choice.
+    """
+    from common.day.hosts.verify import list_files
+
+    made = (record.get("summary") or {}).get("board")
+    if made is None:
+        return None
+    source, raw = find_source(record["name"]), Path(record["data"]["folder"])
+    other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
+    return other and f"It is for board {made}; ARGS={source.board_setting}={other} makes that for board {other}"
 
 
 def describe(record: dict[str, Any], run: str) -> str:

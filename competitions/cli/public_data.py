@@ -43,11 +43,10 @@ def standin(
     dataset = public.convert(source, folder, **({} if text is None else {"text": text}))
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
-    settings = [word for setting in dataset.settings for word in ("--set", setting)]
     build_option = [] if build == BUILD else ["--build", str(build)]
     start = ["python", "-m", "competitions"]
     # What was tuned on simulated data says nothing of these, and the figures were made without it.
-    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *build_option, *settings]))
+    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *build_option]))
     file = build / name / "RUN" / dataset.submission  # RUN stands for the folder that the run will name
     print(
         "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])

@@ -80,17 +80,15 @@ def simulate(
 @takes(InputOptions)
 def look(options: InputOptions) -> None:
     """Rows, missing values and distributions of the raw files, train beside test, with pictures."""
-    from common.day.hosts import MARKER
-    from common.day.hosts.simulated import is_simulated
     from common.day.look.page import write_look
     from common.engine.run import Run
+    from competitions.cli.data import identify_files
     from competitions.cli.settings import load_inputs
 
     inputs = load_inputs(options, untuned=True)
     build = options.build / options.name
     shown = find_room(options.name, "day.look").look(inputs.files, inputs.config, Run(build / "look", build / "cache"))
-    standin = "a public stand-in in the host's layout" if (inputs.folder / MARKER).exists() else "the host's files"
-    basis = "simulated data" if is_simulated(inputs.folder) else standin
+    basis = str(identify_files(options.name, inputs.folder))
     page = write_look(options.name, inputs.folder, basis, shown, build / "look")
     print(f"Look: {page.resolve().as_uri()}")
 
@@ -111,9 +109,9 @@ def ladder(options: InputOptions) -> None:
 @takes(InputOptions)
 def ablate(options: InputOptions) -> None:
     """What each block of features adds: the score without it, paired, the noise of the fits counted (minutes)."""
-    from competitions.cli import ablate as ablation
+    from competitions.cli import fits
 
-    ablation.ablate(options)
+    fits.ablate(options)
 
 
 def check(name: Name, submission: Submission, raw: Raw = None) -> None:

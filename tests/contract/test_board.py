@@ -1,5 +1,6 @@
 """Where a run would rank: only a run on the host's own files stands between the marks of the board."""
 
+import html
 import json
 import shutil
 from pathlib import Path
@@ -47,6 +48,11 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     code, out, err = call("runs", contract.name, "--wide", "--build", tmp_path)
     assert code == 0, err
     assert " rank " in out
+    assert f"{marks[-1].score + 1e-4:.4f}" in out
+    dry = ["--dry-run"] if contract.name == "flight" else []
+    code, out, err = call("submit", contract.name, finished.folder.name, "--build", tmp_path, *dry)
+    assert code == 0, err
+    assert any(path.name in out for path in finished.submissions)
     page = (tmp_path / run / "report.html").read_text()
     assert "Where would that rank?" in page
     assert all(mark.name in page for mark in marks)
@@ -56,26 +62,40 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     assert "On the board (" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("data", [{"simulated": True}, {"standin": True}], ids=["simulated", "stand-in"])
+@pytest.mark.parametrize(
+    ("data", "basis"),
+    [({"simulated": True}, "simulated data"), ({}, "a stand-in, not the host's files")],
+    ids=["simulated", "stand-in"],
+)
 def test_no_other_score_does(
     contract: Contract,
     finished: Finished,
     data: dict[str, bool],
+    basis: str,
     call: Call,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = copy_run(contract, finished, tmp_path, **data)
-    code, out, err = call("lb", run, 0.3, "--build", tmp_path)
-    assert (code, out) == (1, "")
-    assert "which no host scores" in err
+    for verb in (["lb", run, 0.3], ["submit", *run.split("/")]):
+        code, out, err = call(*verb, "--build", tmp_path)
+        assert (code, out) == (1, "")
+        assert f"was made from {basis}" in err
     assert not (tmp_path / run / "lb.json").exists()
     assert call("report", run, "--build", tmp_path)[0] == 0
-    page = (tmp_path / run / "report.html").read_text()
+    page = html.unescape((tmp_path / run / "report.html").read_text())
     assert "Where would that rank?" not in page
-    assert "the host&#39;s files" not in page
+    assert basis in page
     assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
     record = finished.record
     changed = record | {"data": record["data"] | data}
     show_end(Closing(changed, finished.folder, contract.competition.queries))
-    assert "On the board" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "On the board" not in said
+    assert f"Made from {basis}" in said
+    if not data:  # a few rows in the host's layout, as the files themselves show
+        code, out, err = call("data", contract.name, "--check", "--raw", finished.raw)
+        assert (code, f": {basis} (" in out) == (1, True)
+        assert call("look", contract.name, "--raw", finished.raw, "--build", tmp_path)[0] == 0
+        page = html.unescape((tmp_path / contract.name / "look" / "look.html").read_text())
+        assert f"{finished.raw}, {basis} (" in page

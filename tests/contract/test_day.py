@@ -1,4 +1,4 @@
-"""A competitor's day on every competition: tune, climb, look again, note a leaderboard score, check, hand in."""
+"""A competitor's day on every competition: tune, climb, look again, check the files."""
 
 import json
 import shutil
@@ -146,21 +146,6 @@ def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     assert all(row["rung"] in out for row in rows)
 
 
-def test_a_leaderboard_score_stands_beside_the_cv(
-    contract: Contract, finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    build = tmp_path / "books"
-    shutil.copytree(finished.folder, build / contract.name / finished.folder.name)
-    name = f"{contract.name}/{finished.folder.name}"
-    assert call("lb", name, "0.4321", "--build", build)[0] == 0
-    code, out, _ = call("runs", contract.name, "--build", build)
-    assert code == 0
-    assert "0.4321" in out
-    code, out, _ = call("compare", name, name, "--build", build)
-    assert code == 0
-    assert "B - A = +0.0000" in out
-
-
 def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
@@ -173,10 +158,3 @@ def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
     assert largest.name in out
     assert err.startswith("error: ")
     assert err.count("\n") == 1
-
-
-def test_a_submission_is_ready_to_hand_in(contract: Contract, finished: Finished, call: Call) -> None:
-    dry = ["--dry-run"] if contract.name == "flight" else []
-    code, out, err = call("submit", contract.name, finished.folder.name, "--build", finished.build, *dry)
-    assert code == 0, err
-    assert any(str(path) in out for path in finished.submissions)

@@ -1,4 +1,50 @@
-"""Where raw files come from: the host, a simulator, a public data set. The last two leave a file that says so."""
+"""Whose raw files these are: a host's, a simulator's, a stand-in's. Every verb and page asks ``find_basis``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
+TRUTH = "truth.csv"
+SIMULATED, STANDIN, SAMPLE = "simulated data", "a stand-in, not the host's files", "a sample of the host's files"
+HOSTS, UNKNOWN = "the host's files", "files in the host's layout"  # unknown: nothing is known to compare them with
+UNSAID = "files that the record does not name"
+STANDIN_SIGNS = {MARKER: f"{MARKER} says so", TRUTH: f"{TRUTH} lies among them"}
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Whose files they are: one of the ``kind`` above, and by what that was seen."""
+
+    kind: str
+    reason: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether a host scores what is made from them."""
+        return self.kind in (HOSTS, UNKNOWN)
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.kind} ({self.reason})" if self.reason else self.kind
+
+
+def find_basis(data: Mapping[str, Any] | None) -> Basis:
+    """Whose files these are, by what ``run.json`` keeps of them (``data``) and what lies in their folder.
+
+    ``differs`` says in what they are not the host's, "" if in nothing, None where nothing is known of the host's.
+    """
+    if not data or not ({"folder", "simulated"} <= data.keys() or data.get("simulated")):
+        return Basis(UNSAID)
+    raw = Path(data.get("folder", ""))
+    if data["simulated"] is not False or (raw / REPORT).exists():
+        return Basis(SIMULATED)
+    if data.get("sample"):
+        return Basis(SAMPLE, "without queries")
+    differs = data.get("differs")
+    reason = next((why for name, why in STANDIN_SIGNS.items() if (raw / name).exists()), differs)
+    if reason or data.get("standin"):
+        return Basis(STANDIN, reason or "")
+    return Basis(UNKNOWN if differs is None else HOSTS)

@@ -9,15 +9,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from common.engine.errors import UserError
 from common.engine.progress import running, say
-
-ORIGIN = ".origin.json"  # in the raw folder: what the host's own listing said of each file
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,8 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file; ``md5``: one that a single source gives and the host does not.
-    ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
+    rounded size, ``least_megabytes`` one that the host's files, but for a sample, are all above, ``sha256`` the digest
+    of a single file. ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
     """
 
     path: str
@@ -37,8 +33,8 @@ class FileSpec:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
+    least_megabytes: float = 0.0
     sha256: str | None = None
-    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class Source:
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
     there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
     competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
+    ``boards``: a file of the test of each board, where there are several; ``board_setting`` chooses between them.
     """
 
     name: str
@@ -78,6 +75,8 @@ class Source:
     upload: str
     steps: tuple[str, ...] = ()
     list_read: Callable[[Path], FilesRead] | None = None
+    boards: Mapping[str, str] = field(default_factory=dict)
+    board_setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,46 +88,25 @@ class RemoteFile:
     sha256: str | None = None
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where fetched files came from: the source, its version, and by path the size and digest that the host listed."""
-
-    source: str
-    revision: str | None
-    files: dict[str, tuple[int, str | None]]
-
-
-def download(
-    raw: Path,
-    files: Sequence[RemoteFile],
-    source: str,
-    revision: str | None,
-    fetch: Callable[[RemoteFile, Path], object],
-) -> None:
+def download(raw: Path, files: Sequence[RemoteFile], fetch: Callable[[RemoteFile, Path], object]) -> None:
     """Bring what the raw folder lacks by ``fetch`` (file, partial folder), check each file, then move all of them in.
 
     A file of another size in the raw folder is not touched: ``verify`` names it.
     """
     missing = [file for file in files if not (raw / file.path).exists()]
-    partial = open_partial(raw, missing)
+    partial = open_partial(raw)
     for number, file in enumerate(missing, 1):
         say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
         fetch(file, partial)
         _check_download(partial / file.path, file)
-    move_in(raw, files, source, revision)
+    move_in(raw, files)
 
 
-def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
-    """The folder that takes the downloads, with room for them; git ignores it."""
+def open_partial(raw: Path) -> Path:
+    """The folder that takes the downloads; git ignores it."""
     partial = _partial_folder(raw)
     partial.mkdir(parents=True, exist_ok=True)
     (partial / ".gitignore").write_text("*\n")
-    there = sum(_size(partial / file.path) for file in files)
-    lacking = sum(file.size for file in files) - there - shutil.disk_usage(partial).free
-    if lacking > 0:
-        raise UserError(
-            f"The download into {partial} needs {lacking / 1e9:.1f} GB more than are free; free space there or name "
-            "another RAW=DIR."
-        )
     return partial
 
 
@@ -141,16 +119,12 @@ def _check_download(path: Path, file: RemoteFile) -> None:
     raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
 
 
-def move_in(raw: Path, files: Sequence[RemoteFile], source: str, revision: str | None) -> None:
-    """Move finished downloads into the raw folder, note where they came from, and remove the partial folder."""
+def move_in(raw: Path, files: Sequence[RemoteFile]) -> None:
+    """Move finished downloads into the raw folder, and remove the partial folder."""
     partial = _partial_folder(raw)
     for file in files:
         if not (raw / file.path).exists():
             _move(partial / file.path, raw / file.path)
-    listed = {file.path: (file.size, file.sha256) for file in files}
-    note = raw / f"{ORIGIN}.new"
-    note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
-    os.replace(note, raw / ORIGIN)
     shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -165,25 +139,12 @@ def _move(source: Path, target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
-    """Size and digest by path as the host listed them when the files were fetched; empty where none were."""
-    path = raw / ORIGIN
-    if not path.is_file():
-        return {}
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Origin).files
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); remove it: the files are then checked without it."
-        ) from error
-
-
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """A file's digest in hexadecimal."""
+def digest(path: Path) -> str:
+    """A file's SHA-256 in hexadecimal."""
     import pooch  # imported here: no other command should wait for it
 
     with running(f"digest of {path.name}"):
-        return str(pooch.file_hash(str(path), alg=algorithm))
+        return str(pooch.file_hash(str(path), alg="sha256"))
 
 
 @contextmanager

@@ -22,8 +22,7 @@ def fetch(repository: str, patterns: Sequence[str], raw: Path) -> None:
     """Bring the files of a data set that fit one of ``patterns`` into ``raw``; those that are there stay."""
     with explained(HUB, functools.partial(_explain, repository)):
         commit, files = _list_files(repository, patterns)
-        fetch_file = functools.partial(_fetch_file, repository, commit)
-        download(raw, files, f"hub {repository}", commit, fetch_file)
+        download(raw, files, functools.partial(_fetch_file, repository, commit))
 
 
 def _list_files(repository: str, patterns: Sequence[str]) -> tuple[str, list[RemoteFile]]:

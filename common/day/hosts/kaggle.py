@@ -35,8 +35,7 @@ def fetch(competition: str, names: Sequence[str], raw: Path) -> None:
     """Bring the named files of a competition into ``raw``; those that are there stay."""
     with connect(competition) as api:
         files = _list_files(api, competition, names)
-        fetch_file = functools.partial(_fetch_file, api, competition)
-        download(raw, files, f"kaggle {competition}", None, fetch_file)
+        download(raw, files, functools.partial(_fetch_file, api, competition))
 
 
 def submit(competition: str, path: Path, message: str) -> str:

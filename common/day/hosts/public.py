@@ -14,24 +14,19 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.hosts import MARKER as MARKER
+from common.day.hosts import TRUTH as TRUTH
 from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_csv
 
-TRUTH = "truth.csv"
-
 
 @dataclass(frozen=True)
 class PublicDataset:
-    """A converted data set: what it was made of, the rows of each part, the settings that its figures were made with.
-
-    ``settings`` are words of ``--set``; ``submission`` is the file of a run that is scored.
-    """
+    """A converted data set: what it was made of, the rows of each part, and the file of a run that is scored."""
 
     source: str
     rows: Mapping[str, int]
-    settings: Sequence[str]
     submission: str = "submission.csv"
 
 

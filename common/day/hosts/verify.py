@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from common.day.hosts import REPORT
 from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
@@ -15,7 +17,6 @@ from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
 FAR = 0.1  # of a known size: published ones are rounded
-Listed = Mapping[str, tuple[int, str | None]]  # by path: bytes and digest as the host listed them
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class FileCheck:
 
 
 def check_files(
-    folder: Path, layouts: Sequence[Layout], listed: Listed, list_read: Callable[[Path], FilesRead] | None = None
+    folder: Path, layouts: Sequence[Layout], list_read: Callable[[Path], FilesRead] | None = None
 ) -> list[FileCheck]:
     """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern.
 
@@ -40,33 +41,50 @@ def check_files(
         read = list_read(folder).read if list_read else {}
 
     def list_paths(pattern: str) -> list[Path]:
-        return list(read.get(pattern) or _list(folder, pattern))
+        return list(read.get(pattern) or list_files(folder, pattern))
 
     layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
-    return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
+    return [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
 
 
 def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
     """The first file that is ``FAR`` from what is known of the host's; "" where none is, None where nothing is known.
 
-    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read.
+    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read. Of several layouts that
+    a folder may have it is enough to be near one.
     """
-    layout = next((one for one in layouts if any(_list(folder, sign) for sign in one.signs)), layouts[0])
+    fitting = [layout for layout in layouts if any(list_files(folder, sign) for sign in layout.signs)]
+    found = [_find_difference(folder, layout) for layout in fitting or layouts[:1]]
+    return "" if "" in found else found[0]
+
+
+def _find_difference(folder: Path, layout: Layout) -> str | None:
     compared = False
     for spec in layout.files:
-        for unit, known, there in _measure(spec, _list(folder, spec.path)):
-            compared = True
+        for unit, known, there, proves in _measure(spec, list_files(folder, spec.path)):
+            compared |= proves
             if abs(there - known) > FAR * known:
                 return f"{spec.path} has {round(there, 1):,} {unit}, the host's {known:,}"
     return "" if compared else None
 
 
-def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float]]:
-    """(unit, what is known, what is there) of some files."""
+def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float, bool]]:
+    """(unit, what is known, what is there, whether its being alike makes these the host's) of some files."""
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    if paths and spec.files is not None and spec.rows is None:  # a mirror may share the rows out to other files
+        yield "files", spec.files, len(paths), False
     if paths and spec.rows is not None and spec.path.endswith(".parquet"):
-        yield "rows", spec.rows, sum(map(count_rows, paths))
+        yield "rows", spec.rows, sum(map(count_rows, paths)), True
     if paths and spec.megabytes is not None:
-        yield "MB", spec.megabytes, sum(path.stat().st_size for path in paths) / 1e6
+        yield "MB", spec.megabytes, size, True
+    if paths and size < spec.least_megabytes:
+        yield "MB", spec.least_megabytes, size, False
+
+
+def inspect_files(folder: Path, layouts: Sequence[Layout], sample: bool = False) -> dict[str, Any]:
+    """What ``find_basis`` asks of a folder, under the names that run.json has for it."""
+    differs = name_difference(folder, layouts)
+    return {"folder": str(folder), "simulated": (folder / REPORT).exists(), "sample": sample, "differs": differs}
 
 
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
@@ -92,19 +110,19 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
             raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
 
 
-def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> FileCheck:
+def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
     expected = _describe(spec)
     if not paths:
-        needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
+        needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        facts, faults = _compare(folder, spec, paths, listed)
+        facts, faults = _compare(spec, paths)
     except UNREADABLE as error:
         return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
 
 
-def _list(folder: Path, pattern: str) -> list[Path]:
+def list_files(folder: Path, pattern: str) -> list[Path]:
     """The files of a pattern; where there is none, those of an archive unpacked into a folder of its own name."""
     if not folder.is_dir():
         return []
@@ -124,11 +142,10 @@ def _describe(spec: FileSpec) -> str:
     facts.append(f"{spec.megabytes:g} MB" if spec.megabytes is not None else "size unknown")
     facts += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
     facts += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
-    facts += [f"md5 {spec.md5[:12]}.. (of a single source)"] if spec.md5 else []
     return ", ".join(facts)
 
 
-def _compare(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> tuple[list[str], list[str]]:
+def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
     """What is there, and what of it is wrong."""
     size = sum(path.stat().st_size for path in paths)
     facts = [f"{len(paths)} files"] if spec.files is not None or len(paths) > 1 else []
@@ -145,7 +162,8 @@ def _compare(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) ->
     if spec.megabytes is not None and not _is_about(size, spec.megabytes):
         faults.append("another size")
     faults += _lacking_columns(spec.columns, paths)
-    faults += _altered_files(folder, spec, paths, listed)
+    if spec.sha256 is not None:
+        faults += [f"{path.name} has another sha256" for path in paths if digest(path) != spec.sha256]
     return facts, faults
 
 
@@ -175,17 +193,3 @@ def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
             yield f"{path.name} lacks the column {lacking[0]}{more}"
             return
-
-
-def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> Iterator[str]:
-    """Files that are not what is published or what the host listed when they were fetched."""
-    for path in paths:
-        size, known_digest = listed.get(path.relative_to(folder).as_posix(), (None, None))
-        if size not in (None, path.stat().st_size):
-            yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
-            continue
-        known = {value for value in (known_digest, spec.sha256) if value is not None}
-        if known and known != {digest(path)}:
-            yield f"{path.name} has another sha256"
-        if spec.md5 is not None and digest(path, "md5") != spec.md5:
-            yield f"{path.name} has another md5 than the one known, which a single source gives"

@@ -1,5 +1,6 @@
 """What the columns of raw tables hold, train beside test: missing values, how many different ones, their range."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from common.day.look.differences import DIFFERS, measure_distance
-from common.day.look.distributions import CLIPPED, Histogram, Shares, histogram, share_values
+from common.day.look.distributions import CLIPPED, Histogram, Shares, histogram, is_constant, share_values
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
@@ -18,6 +19,7 @@ SAMPLE_ROWS = 200_000  # of which different values, ranges and pictures are made
 MOST_LABELS = 1_000  # different texts of a column whose most frequent ones are drawn
 SKEWED = 10.0  # times the median, beyond which the highest values ask for an axis of powers of ten
 ROW = "__row__"
+ID = re.compile(r"(^|_)[acdsuv]?id$|I[dD]$|^__index")  # user_id, did, profileId: their order says nothing
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def count_files(tables: Sequence[RawTable]) -> list[Row]:
 def describe_columns(table: RawTable) -> list[Row]:
     """One row per column, in the order of the first side: kind, and by side missing share, different values, range.
 
-    ``picture``: how its values are distributed; ``drift``: how far the first two sides differ in it, None where that is
-    little, or chance.
+    ``picture``: how its values are distributed, None of ids and of a constant; ``drift``: how far the first two sides
+    differ in it, None where that is little, or chance.
     """
     described = {side: _describe_side(paths) for side, paths in table.sides.items()}
     names = dict.fromkeys(name for columns in described.values() for name in columns)
@@ -63,7 +65,8 @@ def describe_columns(table: RawTable) -> list[Row]:
             for side in described:
                 row[f"{key}, {side}" if len(described) > 1 else key] = of.get(side, {}).get(key)
         picture = draw_column(name, {side: column["values"] for side, column in of.items()})
-        rows.append(row | {"picture": picture, "drift": _measure_drift(list(of.values()), picture)})
+        shown = None if picture is None or is_constant(picture) or ID.search(name) else picture
+        rows.append(row | {"picture": shown, "drift": _measure_drift(list(of.values()), picture)})
     filled = {key for row in rows for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
 

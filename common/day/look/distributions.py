@@ -78,6 +78,15 @@ def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = Fals
     return Histogram(title, unit, edges.tolist(), shares, medians, _count(known), logarithmic, note)
 
 
+def is_constant(picture: Picture) -> bool:
+    """Whether all sides have one and the same value: nothing to draw."""
+    if isinstance(picture, Curves):
+        return all(len(points) < 2 for points in picture.lines.values())
+    return len({int(np.argmax(of)) for of in picture.shares.values()}) == 1 and all(
+        max(of) == 1 for of in picture.shares.values()
+    )
+
+
 def _count(sides: Mapping[str, Sized]) -> dict[str, int]:
     return {side: len(values) for side, values in sides.items()}
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
 from common.day.look.differences import describe_drift, group_notes, list_drifting, list_sentences
-from common.day.look.distributions import Curves, Histogram, Picture, Shares
+from common.day.look.distributions import Curves, Histogram, Picture, Shares, is_constant
 from common.day.report import formatting as numbers
 from common.day.report.charts import Line, MarkTable, Plot, Scale, make_scale, shares
 from common.day.report.page import POLICY, load_templates
@@ -56,11 +56,14 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
         {"title": table.title, "sides": list(zip(table.sides, STYLES, strict=False)), "table": lay_out(rows)}
         for table, rows in described
     ]
-    sentences = list_sentences({f"part-{number}": of for number, of in enumerate(look.pictures.values())})
+    pictures = {
+        title: [one for one in of if one is not None and not is_constant(one)] for title, of in look.pictures.items()
+    }
+    sentences = list_sentences({f"part-{number}": of for number, of in enumerate(pictures.values())})
     sentences += [one for table, rows in described for one in list_drifting(table.title, rows, "columns")]
     groups = [
-        {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in pictures if one is not None]}
-        for number, (title, pictures) in enumerate(look.pictures.items())
+        {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in of]}
+        for number, (title, of) in enumerate(pictures.items())
     ]
     return (
         load_templates()

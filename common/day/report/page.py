@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from common.day.hosts import find_basis
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
 from common.day.report.advice import advise
@@ -113,7 +114,7 @@ def summarise(record: Row) -> dict[str, Any]:
         "queries": numbers.count(cv.get("queries")),
         "interval": (score - NORMAL_95 * error, score + NORMAL_95 * error) if known else None,
         "validation": name_validation(cv),
-        "basis": name_basis(record["data"]),
+        "basis": str(find_basis(record["data"])),
         "standing": score_sections.standing(record),
         "before": record["before"],
         "times": [_compare_alone(score, row) for row in alone if row.get("score") and numbers.is_number(score)],
@@ -121,18 +122,6 @@ def summarise(record: Row) -> dict[str, Any]:
         "strongest": _find_strongest(record["insight"]["importance"]),
         "notes": check_record(record),
     }
-
-
-def name_basis(data: Row) -> str:
-    """What the run was made from."""
-    if data.get("simulated"):
-        return "simulated data"
-    if data.get("standin"):
-        return "a public stand-in in the host's layout"
-    if data.get("differs"):
-        return f"files in the host's layout, not the host's: {data['differs']}"
-    # An earlier record, and hosts who publish no size, leave it open whose files these were.
-    return "the host's files" if data.get("differs") == "" else "files in the host's layout"
 
 
 def _compare_alone(score: float, row: Row) -> str:

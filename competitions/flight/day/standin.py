@@ -29,9 +29,8 @@ from common.day.hosts.public import (
 )
 from common.engine.errors import UserError
 from competitions.flight.day.standin_legs import add_legs
-from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, LEGS, SEGMENTS, SELECTED, TEST, TRAIN, Kind
+from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
 
-SETTINGS: tuple[str, ...] = ()  # a run decides by itself
 FILE = "itinerary_data.csv.gz"
 MEMBER = f"larch/data_warehouse/{FILE}"
 HINT = (
@@ -54,7 +53,6 @@ FIELDS = (
     Field("airlines", pl.String),
     Field("pointOfSale", pl.String),
 )
-MOST_FLIGHTS = len(LEGS) * len(SEGMENTS)
 NATIONALITY = 36  # the most frequent one in the host's files
 
 
@@ -65,7 +63,6 @@ def convert(source: Path, out: Path) -> PublicDataset:
     """
     path, text = find_itineraries(source)
     options = read_fields(path, FIELDS, HINT, text)
-    check_choices(path, options)
     table = convert_options(options)
     train, test = table.filter(~pl.col("is_test")), table.filter("is_test")
     truth = test.filter(pl.col(SELECTED) == 1).select("Id", "ranker_id")
@@ -75,7 +72,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test sessions": truth.height,
         "test rows": test.height,
     }
-    dataset = PublicDataset(f"{path.name} of larch", rows, SETTINGS)
+    dataset = PublicDataset(f"{path.name} of larch", rows)
     with dataset_folder(out, dataset, {TRAIN, TEST}) as folder:
         train.select(_host_columns(train, labelled=True)).write_parquet(folder / TRAIN)
         test.select(_host_columns(test, labelled=False)).write_parquet(folder / TEST)
@@ -112,18 +109,6 @@ def _unpack(path: Path, packed: bytes) -> bytes:
             return file.read()
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be unpacked ({error}); {HINT}") from error
-
-
-def check_choices(path: Path, options: pl.DataFrame) -> None:
-    """Refuse a chooser who took no itinerary or two, and a trip of more flights than the host has columns for."""
-    taken = options.group_by("individual").agg(pl.col("choice").sum()).filter(pl.col("choice") != 1).sort("individual")
-    if taken.height:
-        first, count = taken.row(0)
-        raise UserError(f"{path}: individual {first} chose {count} itineraries where one is expected; {HINT}")
-    odd = options.filter(~(pl.col("airlines").str.count_matches("/") + 1).is_between(2, MOST_FLIGHTS)).sort("line")
-    if odd.height:
-        line, named = odd["line"][0], odd["airlines"][0][:40]
-        raise UserError(f"{path}, line {line}: airlines is {named!r}, not two to {MOST_FLIGHTS} flights; {HINT}")
 
 
 def convert_options(options: pl.DataFrame) -> pl.DataFrame:

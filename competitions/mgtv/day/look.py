@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Curves, Picture, Sides, count_by, histogram
+from common.day.look.distributions import Picture, Sides, count_by, histogram
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.decisions import AUTO
@@ -34,7 +34,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
         tables=list_tables(files),
         pictures={
             "Slates": draw_slates(log, shown),
-            "Days": [count_by_day(log)],
+            "Days": [draw_days(log)],
             "Completion": draw_completion(log),
             "Videos": draw_videos(log, shown, videos.value.frame),
         },
@@ -54,6 +54,13 @@ def draw_slates(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame]) -> Picture
         histogram("Days on which a device is seen", "days", {"log": days}),
         Sides(shown).concentration("video", "How few videos hold how many impressions", "videos"),
     ]
+
+
+def draw_days(log: pl.DataFrame) -> Picture | None:
+    """Impressions, clicks and plays by day."""
+    parts = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
+    days = {name: log.filter(part)["day"] for name, part in parts.items()}
+    return histogram("Each day's share of impressions, clicks and plays", "day", days)
 
 
 def draw_completion(log: pl.DataFrame) -> Pictures:
@@ -93,18 +100,3 @@ def list_tables(files: reader.RawFiles) -> list[RawTable]:
         for title, sides in parts.items()
         if (filled := {side: [path for path in paths if path is not None] for side, paths in sides.items() if paths})
     ]
-
-
-def count_by_day(log: pl.DataFrame) -> Curves | None:
-    """Impressions, clicks and plays by day."""
-    flags = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
-    counts = log.group_by("day").agg(**{name: flag.sum() for name, flag in flags.items()}).sort("day")
-    if not counts.height:
-        return None
-    whole = {name: max(float(counts[name].sum()), 1.0) for name in flags}
-    lines = {
-        name: [(float(day), float(count) / whole[name]) for day, count in counts.select("day", name).iter_rows()]
-        for name in flags
-    }
-    note = f"{whole['shown']:,.0f} impressions, {whole['clicked']:,.0f} clicks, {whole['played']:,.0f} plays."
-    return Curves("Each day's share of impressions, clicks and plays", "day", "share", lines, note, linear=True)

@@ -17,7 +17,6 @@ from common.engine.progress import running
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
 
-SETTINGS: tuple[str, ...] = ()
 LOG = "log_standard_4_22_to_5_08_pure.csv"
 USERS, BASICS = "user_features_pure.csv", "video_features_basic_pure.csv"
 FOLDERS = ("data/", "", "KuaiRand-Pure/data/")  # the unpacked archive, or a folder in it or around it
@@ -55,7 +54,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "asked devices": devices.height,
         "truth": truth.height,
     }
-    dataset = PublicDataset("KuaiRand-Pure", rows, SETTINGS, "result.csv")
+    dataset = PublicDataset("KuaiRand-Pure", rows, "result.csv")
     tables = daily_logs(days) | {
         VIDEOS: videos.drop("video_id"),
         f"{PROFILES_FOLDER}/did_features_table.csv": profiles,

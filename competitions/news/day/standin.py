@@ -20,7 +20,6 @@ from competitions.news.io.csv_reader import INT32_MAX, TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 from competitions.news.simulator.articles import HOUR_MS
 
-SETTINGS: tuple[str, ...] = ()  # a run decides by itself
 HINT = (
     "download the data set gspmoreira/news-portal-user-interactions-by-globocom from Kaggle, unpack it, and name its "
     "folder"
@@ -67,7 +66,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test clicks": test.height,
         "articles": articles.height,
     }
-    dataset = PublicDataset("News Portal User Interactions by Globo.com", rows, SETTINGS)
+    dataset = PublicDataset("News Portal User Interactions by Globo.com", rows)
     columns = ["user_id", "click_article_id", "click_timestamp", *CONTEXT]
     with dataset_folder(out, dataset, {TRAIN, TEST_A, ARTICLES}) as folder:
         train.select(columns).write_csv(folder / TRAIN)

@@ -7,6 +7,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
+LEAST = {"indexer": 100}  # MB
 DATA_SET = "TAAC2025/TencentGR-1M"
 EMBEDDING = "emb_81_32"
 EMBEDDING_FILES = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet/*.parquet"
@@ -33,9 +34,11 @@ RELEASE = (
     ),
     FileSpec(EMBEDDING_FILES, needed=False, files=5, rows=4_742_961, columns=("anonymous_cid", "emb")),
 )
-# The competition's own files are no longer given out; what they measured is not published.
+RELEASE_10M = (FileSpec(RELEASE_FILES["sequences"], rows=10_139_575),)
+# The competition's own files are no longer given out; what they measured is not published. Their numberings cover the
+# ads and users of the release, or more.
 COMPETITION = (
-    *(FileSpec(path, fetched=False) for path in TRAIN_FILES.values()),
+    *(FileSpec(path, fetched=False, least_megabytes=LEAST.get(role, 0)) for role, path in TRAIN_FILES.items()),
     *(FileSpec(path, needed=False, fetched=False) for path in TEST_FILES.values()),
 )
 
@@ -56,6 +59,7 @@ SOURCE = Source(
     dataset=DATA_SET,
     layouts=(
         Layout("the release", (RELEASE_FILES["sequences"],), RELEASE),
+        Layout("the larger release", (RELEASE_FILES["sequences"],), RELEASE_10M),
         Layout("the competition", (TRAIN_FILES["sequences"],), COMPETITION),
     ),
     submission_files=("result.json", "submission.csv"),

@@ -75,7 +75,7 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
     }
     if texts is not None:
         rows["items with a text"] = texts.height
-    dataset = PublicDataset(path.name, rows, ())
+    dataset = PublicDataset(path.name, rows)
     names = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_EMBEDDINGS, schema.INDEXER}
     with dataset_folder(out, dataset, names) as folder:
         write_files(folder, history, truth, numbers)
@@ -145,12 +145,6 @@ def read_sequences(path: Path) -> pl.DataFrame:
         raise UserError(
             f"{path}, line {short['line'][0]}: a user and at least two items are expected, as the last is the truth; "
             f"remove the line, or {HINT}"
-        )
-    users = frame.select("line", user=pl.col("words").list.first())
-    repeated = users.filter(pl.col("user").is_duplicated() & ~pl.col("user").is_first_distinct())
-    if repeated.height:
-        raise UserError(
-            f"{path}, line {repeated['line'][0]}: user {repeated['user'][0][:40]} has a line above; join the two"
         )
     events = (
         frame.select(

@@ -11,7 +11,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.day.hosts import download
 from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
@@ -54,17 +53,23 @@ def write_clicks(path: Path, rows: int) -> None:
 
 def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
     data_verbs.data("flight")
-    assert sorted(path.name for path in Path("data/flight/raw").iterdir()) == [download.ORIGIN, "clicks.parquet"]
+    assert sorted(path.name for path in Path("data/flight/raw").iterdir()) == ["clicks.parquet"]
     printed = capsys.readouterr().out
     assert "clicks.parquet" in printed
     assert "3 rows" in printed
     assert "not there, not needed" in printed
 
 
-def test_files_that_are_right_need_no_host(kaggle: Kaggle) -> None:
+def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
     write_clicks(Path("clicks.parquet"), 3)
     data_verbs.data("flight", raw=Path())
     assert kaggle.calls == []
+    assert capsys.readouterr().out.endswith(".: the host's files\n")
+    Path("truth.csv").touch()
+    with pytest.raises(
+        UserError, match=r"holds a stand-in, not the host's files \(truth\.csv lies among them\); remove"
+    ):
+        data_verbs.data("flight", raw=Path())
 
 
 def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
@@ -78,6 +83,7 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     printed = capsys.readouterr().out
     assert "-1 rows" in printed
     assert "differs" in printed
+    assert "mine: a stand-in, not the host's files (clicks.parquet has 2 rows, the host's 3)" in printed
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
 
 
@@ -116,10 +122,6 @@ def test_the_hub_sends_the_files_of_the_patterns(
         hub.files = {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"}
         data_verbs.data("tencent", raw=tmp_path / "raw")
     assert [path.name for path in (tmp_path / "raw").rglob("*.parquet")] == ["0.parquet"]
-    pl.DataFrame({"user": [7, 8, 9]}).write_parquet(tmp_path / "raw" / "seq" / "0.parquet")
-    with pytest.raises(UserError, match="are not what is known of them"):
-        data_verbs.data("tencent", raw=tmp_path / "raw", check=True)
-    assert " listed" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("name", ["news", "mgtv"])
@@ -200,7 +202,10 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
-SIMULATED, STANDIN = r"20260102.*made from simulated data, which no host scores", "from a public stand-in"
+SIMULATED, STANDIN = (
+    r"20260102.*made from simulated data, which no host scores",
+    r"from a stand-in, not the host's files \(standin\.json says so\)",
+)
 NO_RECORD = r"run\.json is no record of a run"
 NOT_SAID = r"run\.json (does not say what the run was made from|is no record of a run)"
 
@@ -218,6 +223,7 @@ NOT_SAID = r"run\.json (does not say what the run was made from|is no record of 
         # A folder that is not the host's is seen whatever the record says.
         ("simulation.json", "{}", SIMULATED),
         ("standin.json", "{}", STANDIN),
+        ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv lies among them"),
     ],
 )
 def test_only_a_run_on_the_hosts_files_is_handed_in(
@@ -274,6 +280,18 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
         else:
             data_verbs.submit(name, build=tmp_path)
             assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
+
+
+@pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])
+def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: Path) -> None:
+    record = {"name": name, "data": {"folder": str(tmp_path)}, "summary": {"board": "B"}}
+    files = [tmp_path / file.replace("*", "") for file in data_verbs.find_source(name).boards.values()]
+    for file in reversed(files):
+        assert data_verbs.describe_boards(record) is None
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    assert data_verbs.describe_boards(record) == f"It is for board B; ARGS={setting}=A makes that for board A"
+    assert data_verbs.describe_boards(record | {"name": "flight", "summary": None}) is None
 
 
 def test_a_run_of_another_competition_is_refused(kaggle: Kaggle, runs: Path) -> None:

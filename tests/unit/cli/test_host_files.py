@@ -18,12 +18,12 @@ from tests.unit.flight.flight_rows import option, two_sessions, write_test, writ
 
 def states(folder: Path, name: str) -> dict[str, str]:
     source = find_source(name)
-    return {row.file: row.state for row in check_files(folder, source.layouts, {}, source.list_read)}
+    return {row.file: row.state for row in check_files(folder, source.layouts, source.list_read)}
 
 
 def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
-    actual = [row.actual for row in check_files(folder, find_source(name).layouts, {})]
+    actual = [row.actual for row in check_files(folder, find_source(name).layouts)]
     return [text for text in actual if "lacks the column" in text or "cannot be read" in text]
 
 
@@ -39,7 +39,6 @@ def test_a_source_says_what_to_do(source: Source) -> None:
         assert len(paths) == len(set(paths))
         for spec in layout.files:
             assert spec.sha256 is None or re.fullmatch("[0-9a-f]{64}", spec.sha256)
-            assert spec.md5 is None or re.fullmatch("[0-9a-f]{32}", spec.md5)
 
 
 def test_only_what_is_read_is_fetched() -> None:
@@ -74,12 +73,6 @@ def test_news_files_have_the_columns_and_board_b_replaces_board_a(tmp_path: Path
     (folder / "testA_click_log.csv").rename(folder / "testB_click_log_Test_B.csv")
     by_file = states(folder, "news")
     assert (by_file["testA_click_log.csv"], by_file["testB_click_log*.csv"]) == (ABSENT, OK)
-
-
-def test_the_embeddings_of_news_have_the_md5_that_one_source_gives(tmp_path: Path) -> None:
-    (row,) = [row for row in check_files(tmp_path, find_source("news").layouts, {}) if row.file == "articles_emb.csv"]
-    assert "md5 1f8a7fc79e0a.. (of a single source)" in row.expected
-    assert "973 MB" in row.expected
 
 
 def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from common.day import board as boards
 from common.day.board import Board, Mark
+from common.day.hosts import find_basis
 from common.engine.errors import UserError
 
 BOARD = Board(
@@ -58,28 +59,39 @@ def write_board(folder: Path, metric: str = "MRR@5") -> None:
     )
 
 
-def test_only_a_run_on_the_hosts_files_under_the_boards_metric_is_held_against_it(tmp_path: Path) -> None:
+def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Path) -> None:
     write_board(tmp_path)
     raw = tmp_path / "raw"
     raw.mkdir()
 
-    def found(metric: str = "MRR@5", **data: Any) -> bool:
-        record = {"metric": metric, "data": {"folder": str(raw), "simulated": False} | data}
-        return boards.find_board(record, tmp_path) is not None
+    def answers(metric: str = "MRR@5", **data: Any) -> tuple[str, bool, bool]:
+        record = {"metric": metric, "cv": {"score": 0.2}, "data": {"folder": str(raw), "simulated": False} | data}
+        line = boards.describe_standing(record, tmp_path)
+        basis = find_basis(record["data"])
+        assert basis.scored == ("which no host scores" not in str(line))
+        return str(basis), basis.scored, boards.find_board(record, tmp_path) is not None
 
-    assert found()
-    assert not found(metric="hit rate")
-    assert found(differs="")
-    others: list[dict[str, Any]] = [{"simulated": True}, {"simulated": None}, {"standin": True}, {"sample": True}]
-    others.append({"differs": "train.parquet has 16,029 rows, the host's 18,145,372"})
-    for other in others:
-        assert not found(**other)
-    assert boards.find_board({"metric": "MRR@5", "data": {}}, tmp_path) is None
-    assert boards.find_board({"metric": "MRR@5", "data": {"folder": "x", "simulated": False}}, raw) is None
-    for marker in ("simulation.json", "standin.json"):  # a record of before the files were named by it
-        (raw / marker).write_text("{}")
-        assert not found()
-        (raw / marker).unlink()
+    assert answers() == ("files in the host's layout", True, True)
+    assert answers(differs="") == ("the host's files", True, True)
+    assert answers(metric="hit rate") == ("files in the host's layout", True, False)
+    few = "train.parquet has 16,029 rows, the host's 18,145,372"
+    others = [
+        ({"simulated": True}, "simulated data"),
+        ({"simulated": None}, "simulated data"),
+        ({"sample": True}, "a sample of the host's files (without queries)"),
+        ({"standin": True}, "a stand-in, not the host's files"),
+        ({"differs": few}, f"a stand-in, not the host's files ({few})"),
+    ]
+    for data, words in others:
+        assert answers(**data) == (words, False, False)
+    for data in (None, {}, {"folder": "x"}, {"simulated": False}):
+        assert not find_basis(data).scored
+    # A record of before the files were named by it.
+    for sign, words in (("truth.csv", "truth.csv lies among them"), ("standin.json", "standin.json says so")):
+        (raw / sign).write_text("{}")
+        assert answers(differs="") == (f"a stand-in, not the host's files ({words})", False, False)
+    (raw / "simulation.json").write_text("{}")  # beside the truth, as a simulator leaves them
+    assert answers() == ("simulated data", False, False)
 
 
 def test_a_damaged_board_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def raw(tmp_path: Path) -> Path:
 
 def finish_download(raw: Path) -> None:
     """A finished download of REMOTE."""
-    path = download.open_partial(raw, [REMOTE]) / REMOTE.path
+    path = download.open_partial(raw) / REMOTE.path
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"data")
 
@@ -35,7 +35,7 @@ def explained() -> AbstractContextManager[None]:
 def test_downloads_wait_beside_the_real_folder_out_of_sight_of_git(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "large disk" / "raw").mkdir(parents=True)
     raw.symlink_to(tmp_path / "large disk" / "raw")
-    partial = download.open_partial(raw, [])
+    partial = download.open_partial(raw)
     assert partial == (tmp_path / "large disk" / "raw.partial").resolve()
     assert (partial / ".gitignore").read_text() == "*\n"
 
@@ -47,7 +47,7 @@ def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(os, "rename", refuse)
-    download.move_in(raw, [REMOTE], "hub x", "1")
+    download.move_in(raw, [REMOTE])
     assert (raw / REMOTE.path).read_bytes() == b"data"
     assert [path.name for path in (raw / "seq").iterdir()] == ["a.parquet"]
 
@@ -57,25 +57,8 @@ def test_a_folder_that_cannot_be_written_is_named_and_keeps_what_waits(raw: Path
     raw.write_text("a file where the folder should be")
     sentence = r"raw.* cannot be .*, and run this again: nothing is fetched twice"
     with pytest.raises(UserError, match=sentence), explained():
-        download.move_in(raw, [REMOTE], "hub x", "1")
+        download.move_in(raw, [REMOTE])
     assert (raw.parent / "raw.partial" / REMOTE.path).read_bytes() == b"data"
     sentence = r"raw.* cannot be read or written: .*name another RAW=DIR"
     with pytest.raises(UserError, match=sentence), explained():
-        download.open_partial(raw / "raw", [REMOTE])
-
-
-def test_what_waits_counts_towards_the_room_that_is_needed(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish_download(raw)
-    usage = type("Usage", (), {"free": 0})
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
-    download.open_partial(raw, [REMOTE])
-    with pytest.raises(UserError, match="GB more than are free"):
-        download.open_partial(raw, [REMOTE, RemoteFile("b", 1)])
-
-
-def test_an_origin_that_is_damaged_is_named(raw: Path) -> None:
-    raw.mkdir()
-    assert download.read_origin(raw) == {}
-    (raw / download.ORIGIN).write_text('{"files": 3}')
-    with pytest.raises(UserError, match=r"\.origin\.json cannot be read.*remove it"):
-        download.read_origin(raw)
+        download.open_partial(raw / "raw")

@@ -62,7 +62,7 @@ def test_a_missing_file_names_where_it_was_looked_for(tmp_path: Path) -> None:
     assert find_file(tmp_path, ("data/x.csv", "x.csv"), WHERE) == tmp_path / "x.csv"
 
 
-DATASET = PublicDataset("set", {"rows": 1}, ())
+DATASET = PublicDataset("set", {"rows": 1})
 
 
 def test_a_folder_appears_whole_or_not_at_all_and_only_a_stand_in_is_replaced(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from common.engine.errors import UserError
 
 CLICKS = "user_id,item_id\n1,10\n2,20\n3,30\n"
 PICKLE = b"not opened, only read"
-MD5 = hashlib.md5(PICKLE, usedforsecurity=False).hexdigest()
 CLICKS_KNOWN = FileSpec("clicks.csv", rows=3, columns=("user_id", "item_id"))
 PARTS_KNOWN = FileSpec("seq/*.parquet", files=2, rows=5, columns=("user_id",))
 PICKLE_KNOWN = FileSpec("indexer.pkl", sha256=hashlib.sha256(PICKLE).hexdigest())
@@ -40,8 +39,8 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(raw: Path, spec: FileSpec, listed: dict[str, tuple[int, str | None]] | None = None) -> FileCheck:
-    (row,) = check_files(raw, [Layout("one", (), (spec,))], listed or {})
+def check(raw: Path, spec: FileSpec) -> FileCheck:
+    (row,) = check_files(raw, [Layout("one", (), (spec,))])
     return row
 
 
@@ -52,7 +51,6 @@ def check(raw: Path, spec: FileSpec, listed: dict[str, tuple[int, str | None]] |
         (PARTS_KNOWN, "2 files, 5 rows, size unknown, 1 column", "2 files; 5 rows; 0.0 MB"),
         (PICKLE_KNOWN, f"size unknown, sha256 {PICKLE_KNOWN.sha256[:12]}..", "0.0 MB"),  # type: ignore[index]
         (FileSpec("clicks.csv"), "rows unknown, size unknown", "0.0 MB"),
-        (FileSpec("indexer.pkl", md5=MD5), f"size unknown, md5 {MD5[:12]}.. (of a single source)", "0.0 MB"),
     ],
 )
 def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: str) -> None:
@@ -68,10 +66,6 @@ def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: s
         (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv lacks the column when and 1 more"),
         (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet lacks the column item"),
         (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has another sha256"),
-        (
-            FileSpec("indexer.pkl", md5="0" * 32),
-            "indexer.pkl has another md5 than the one known, which a single source gives",
-        ),
         (FileSpec("clicks.csv", megabytes=43.5), "another size"),
     ],
 )
@@ -79,19 +73,6 @@ def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
     row = check(raw, spec)
     assert row.state == DIFFERS
     assert row.actual.endswith(f"; {fault}")
-
-
-def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
-    digest = hashlib.sha256((raw / "seq" / "0.parquet").read_bytes()).hexdigest()
-    size = (raw / "seq" / "0.parquet").stat().st_size
-    larger = f"0.parquet: {size} bytes, {size + 9} listed"
-    faults = {(size, digest): "", (size, None): "", (size + 9, digest): larger, (size, "0" * 64): "another sha256"}
-    for listed, fault in faults.items():
-        row = check(raw, PARTS_KNOWN, {"seq/0.parquet": listed})
-        assert (row.state, fault in row.actual) == (DIFFERS if fault else OK, True)
-    # One that is published and one that is listed must both hold.
-    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), PICKLE_KNOWN.sha256)}).state == OK
-    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), "0" * 64)}).state == DIFFERS
 
 
 def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:
@@ -137,9 +118,9 @@ def test_rows_of_a_csv_are_counted_whatever_its_first_and_last_line(raw: Path) -
 
 def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
     first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
-    assert [row.file for row in check_files(raw, [first, second], {})] == ["indexer.pkl"]
+    assert [row.file for row in check_files(raw, [first, second])] == ["indexer.pkl"]
     (raw / "indexer.pkl").unlink()
-    assert [row.file for row in check_files(raw, [first, second], {})] == ["seq/*.parquet"]
+    assert [row.file for row in check_files(raw, [first, second])] == ["seq/*.parquet"]
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
@@ -186,3 +167,11 @@ def test_files_that_are_far_from_the_hosts_are_named_by_their_size(raw: Path) ->
     (raw / "clicks.csv").write_bytes(b"x" * 1_050_000)
     assert name(FileSpec("clicks.csv", megabytes=1)) == ""  # a published size is rounded
     assert name(FileSpec("clicks.csv", megabytes=2)) is not None
+    # That there are as many, or enough of them, does not make them the host's.
+    assert name(FileSpec("seq/*.parquet", files=2)) is None
+    assert name(FileSpec("seq/*.parquet", files=30)) == "seq/*.parquet has 2 files, the host's 30"
+    assert name(FileSpec("seq/*.parquet", files=30, rows=5)) == ""  # shared out to other files
+    assert name(FileSpec("clicks.csv", least_megabytes=1)) is None
+    assert name(FileSpec("clicks.csv", least_megabytes=100)) == "clicks.csv has 1.1 MB, the host's 100"
+    layouts = [Layout(str(rows), ("*.csv",), (FileSpec("seq/*.parquet", rows=rows),)) for rows in (5_000, 5)]
+    assert name_difference(raw, layouts) == ""  # near one of the host's sets

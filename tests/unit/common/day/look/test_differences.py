@@ -1,5 +1,6 @@
 """What a look says in sentences, beside shares made by hand."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from common.day.look.columns import RawTable, describe_columns
 from common.day.look.differences import Sentence, group_notes, list_drifting, list_sentences, measure_distance
-from common.day.look.distributions import concentration, histogram, share_values, timeline
+from common.day.look.distributions import Picture, concentration, histogram, share_values, timeline
 from common.day.look.page import Look, build_look
 
 DAY = 86_400_000
@@ -78,8 +79,21 @@ def test_columns_that_drift_are_flagged(tmp_path: Path) -> None:
         Sentence("Columns of clicks", "columns", "3 of 3 drift: id (no overlap), kind (.50), x (.43).")
     ]
     page = build_look("news", tmp_path, "simulated data", Look([table], {}))
-    assert page.count('class="sketch"') == 3
+    assert page.count('class="sketch"') == 2  # an id says nothing by its order, but by what both sides have
     assert ">no overlap<" in page
+
+
+def test_a_constant_is_not_drawn() -> None:
+    one, other = pl.Series([7] * 9), pl.Series([8] * 9)
+    alike: list[Picture | None] = [
+        histogram("Alike", "", {"train": one, "test": one}),
+        share_values("Alike", {"train": one, "test": one}),
+        concentration("Alike", {"train": one}, "items"),
+    ]
+    differ = histogram("Differ", "", {"train": one, "test": other})
+    page = build_look("news", Path(), "simulated data", Look([], {"Some": [*alike, differ, None], "None": alike}))
+    assert re.findall("<figcaption>(.*)</figcaption>", page) == ["Differ"]
+    assert 'id="part-1"' not in page
 
 
 def test_rows_are_taken_evenly_where_a_table_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
