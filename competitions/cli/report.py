@@ -51,7 +51,7 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
     return {
         "run": f"{earlier.parent.name}/{earlier.name}",
         "score": one["cv"]["score"],
-        "error": one["cv"]["error"],
+        "error": (one.get("expected") or one["cv"])["error"],
         "change": f"{'+' if gain.mean > 0 else ''}{with_error(gain.mean, gain.error)}",
         "queries": gain.queries,
         "changed": gain.changed,
