@@ -156,7 +156,7 @@ def diagnose(insight: Insight, run: Run) -> Row:
         return run.step(diagnostic.function, *diagnostic.inputs, name=f"insight.{name}").value
 
     lost = list_lost(insight.rows(), insight.cutoff) if insight.rows else None
-    if lost is not None:
+    if lost is not None and lost.height:
         write_csv(lost, run.folder / LOST)
     return {
         "importance": keep("importance", insight.importance) if insight.importance else [],

@@ -17,14 +17,13 @@ from common.day.report.charts import (
     shares,
     thin,
 )
-from common.day.report.checks import follows_from_calendar
+from common.day.report.checks import follows_from_calendar, is_calm, is_chance
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
 STRONGEST = 3
-ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
 MOST_DOTS = 40
 LIKELIHOOD = "log likelihood"  # which is measured in nats
 APART = 5.0  # times the next: off the scale
@@ -156,8 +155,11 @@ def drift(record: Row) -> dict[str, Any] | None:
     drift = record["insight"]["drift"]
     if not numbers.is_number(drift.get("auc")):
         return None
-    calm = follows_from_calendar(drift) or drift["auc"] < ALIKE
-    rows = [] if calm else [row for row in drift.get("features") or [] if not follows_from_calendar(row)][:DRIFT_SHOWN]
+    rows = (
+        []
+        if is_calm(drift)
+        else [row for row in drift.get("features") or [] if not follows_from_calendar(row)][:DRIFT_SHOWN]
+    )
     alone = [Mark(row.get("auc"), text=numbers.score(row.get("auc"), 3)) for row in rows]
     columns = [Column("AUC alone", alone, reference=0.5)]
     for part in ("train", "test"):
@@ -173,5 +175,6 @@ def drift(record: Row) -> dict[str, Any] | None:
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in rows], columns) if rows else None,
         "reference": drift.get("reference"),
         "between": drift.get("between"),
+        "chance": drift.get("queries") if is_chance(drift) else None,
         "calendar": follows_from_calendar(drift),
     }

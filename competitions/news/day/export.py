@@ -70,9 +70,13 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
 
     judged = judge_variants(service, variants, write, score, answer_together, valid["weight"].to_numpy())
     expected = list_expected(outcome.checked.path, chosen)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, describe(config))
+
+
+def describe(config: NewsConfig) -> dict[str, str]:
+    """What a request is and what is computed when, with the numbers of these settings."""
     counts = {"channels": len(config.recall.channels), "candidates": config.recall.candidates}
-    description = {name: text.format(**counts) for name, text in DESCRIPTION.items()}
-    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, description)
+    return {name: text.format(**counts) for name, text in DESCRIPTION.items()}
 
 
 def list_variants(outcome: pipeline.Outcome) -> list[Variant]:

@@ -239,6 +239,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     ("features", ranked_features(), ["feature_00", "feature_01", "feature_29"], ["feature_30"]),
     ("drift", drifting(0.52), ["can hardly be told apart"], []),
     ("drift", drifting(0.97), ["two different worlds"], []),
+    ("drift", drifting(0.83, queries=106), ["Of 106 queries that may be chance."], ["video_age"]),
     (
         "drift",
         drifting(0.99, reference=0.98, between="the labelled days 28 and 30"),
