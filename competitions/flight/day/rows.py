@@ -35,11 +35,12 @@ def list_rivals(outcome: Validated) -> list[Row]:
     data, valid = outcome.data.value, outcome.data.value.valid
     known = FIRST_STAGE in valid.names
     stage = {"First stage: preferences": (FIRST_STAGE, 1.0)} if known else {"In the order shown": None}
-    repeats = np.bincount(data.valid_sessions)[data.valid_sessions]  # a session that several fits judge counts as one
+    once = np.zeros(len(valid.group_sizes))
+    once[np.unique(data.valid_sessions, return_index=True)[1]] = 1.0  # a session that several fits judge counts once
     return score_rivals(
         valid,
         {"The cheapest": ("core_log_price", -1.0), **stage},
         lambda ranks: is_within(ranks, CUTOFF).astype(np.float64),
         CUTOFF,
-        (valid.group_sizes > LARGE) / repeats,
+        (valid.group_sizes > LARGE) * once,
     )

@@ -26,6 +26,7 @@ from competitions.flight.day.judged import (
     score_truth,
     summarise,
 )
+from competitions.flight.day.rows import list_rivals
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Note, RawFiles, Searches
 from competitions.flight.pipeline import Outcome
@@ -242,6 +243,10 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
+    random, shown = list_rivals(outcome)
+    assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
+    assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
+    assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
 
 
 def test_blocks_of_time_are_folds_with_their_dates(train: Searches, tmp_path: Path) -> None:

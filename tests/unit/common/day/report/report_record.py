@@ -118,6 +118,7 @@ def answers() -> Record:
             for stage, queries, gone in (*lost, ("first", 3540, 1471))
         ],
         "ranks": [{"rank": rank, "queries": queries, "share": queries / 6598} for rank, queries in ranks],
+        "cutoff": 3,
         "missed": "not among the videos shown",
         "lost": 200,
         "examples": [
