@@ -61,7 +61,7 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
         ranking=[{key: row[key] for key in ("model", "score", "error")} for row in models],
         tables=[
             ("Models on the validation days, pick P(watch) x E[s], answer max E[s]", [*models, *by_day]),
-            ("The decision ladder: rows pick the video, columns the rate", summary["ladder"]),
+            ("The decision ladder: rows pick the video, columns the rate", summary["ladder"][1:]),  # random is a rival
         ],
         notes=list_notes(summary["notes"]),
         features=outcome.valid[-1].day.value.rows.names,
