@@ -1,4 +1,5 @@
-"""Where right answers are lost: a funnel, the rank of the right one, models that err together, queries to read.
+"""Where right answers are lost: a funnel, the rank of the right one, queries to read; and what plain orders of the same
+candidates score.
 
 A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND``: it is, behind the list that is known.
 """
@@ -8,16 +9,20 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.dataset import RankingDataset
+from common.learning.metrics import weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
-TRIED_ALONE = 60  # features
+LOST = 200  # queries that can be read with their features
+BLEND = "blend"
 
 
 class Example(NamedTuple):
@@ -34,13 +39,27 @@ class Answers:
     """Where the right answer of each validation query stands.
 
     ``ranks``: in the list that is handed in. ``before``: (stage, queries) of what comes before ranking, from all
-    queries on. ``models``: the ranks by each model alone. ``example``: a query by its number, in words.
+    queries on. ``example``: a query by its number, in words. ``repeats``: how often each query stands there, ranked by
+    as many fits; it counts as one.
     """
 
     ranks: Ranks
     before: Sequence[tuple[str, int]]
     example: Callable[[int], Example]
-    models: Mapping[str, Ranks]
+    repeats: int = 1
+
+
+@dataclass(frozen=True)
+class ValidationRows:
+    """The rows that validation ranks. ``candidates``: query (text, as the record's queries have it), item, and what the
+    competition adds; ``rows``: their features and labels; ``scores``: a column a model, ``blend`` the last; ``by``: the
+    column that the list which is handed in is sorted by.
+    """
+
+    candidates: pl.DataFrame
+    rows: RankingDataset
+    scores: pl.DataFrame
+    by: str = BLEND
 
 
 def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> Ranks:
@@ -59,35 +78,103 @@ def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], size
     return np.where(np.isfinite(best), ahead, MISSED)
 
 
-def rank_models(names: Sequence[str], scores: NDArray[np.floating], rows: RankingDataset) -> dict[str, Ranks]:
-    """``rank_answers`` by each model: ``scores`` (rows, models), a column each of ``names``."""
-    columns = zip(names, scores.T, strict=True)
-    return {name: rank_answers(np.ascontiguousarray(one), rows.labels, rows.group_sizes) for name, one in columns}
+def rank_by(values: NDArray[np.floating], rows: RankingDataset) -> Ranks:
+    """The rank of each query's right row by falling ``values`` (n,), missing ones last; of equal rows the first is
+    before the others, as a plain rule would have it.
 
-
-def find_best_alone(
-    parts: Sequence[RankingDataset], gains: Sequence[str], given: Sequence[str], earn: Callable[[Ranks], float]
-) -> list[Row]:
-    """The one feature by which alone a list earns most, of the scores ``given`` by an earlier stage and of the others.
-
-    A row: feature, order, given, score. ``parts``: validation rows, one after the other; ``gains``: features by falling
-    gain, of which the first are tried, rising and falling, a missing value last; ``earn``: the score of the ranks.
-
-    >>> features = np.array([[9, 1], [5, 2], [3, 3], [8, 4]])
-    >>> rows = RankingDataset(("price", "x"), features, np.array([0, 1, 1, 0]), np.array([2, 2]))
-    >>> find_best_alone([rows], ["x", "price"], [], lambda ranks: float((ranks == 1).mean()))
-    [{'feature': 'price', 'order': 'lowest first', 'given': False, 'score': 1.0}]
+    >>> rows = RankingDataset(("x",), np.zeros((3, 1)), np.array([0, 1, 0]), np.array([3]))
+    >>> rank_by(np.array([1.0, 1.0, np.nan]), rows).tolist()
+    [2]
     """
-    found: list[Row] = []
-    for name in [name for name in gains if name in parts[0].names][:TRIED_ALONE]:
-        column = parts[0].names.index(name)
-        for sign, order in ((1.0, "highest first"), (-1.0, "lowest first")):
-            sorted_by = [np.nan_to_num(sign * part.features[:, column], nan=-np.inf) for part in parts]
-            pairs = zip(sorted_by, parts, strict=True)
-            ranks = np.concatenate([rank_answers(by, part.labels, part.group_sizes) for by, part in pairs])
-            found.append({"feature": name, "order": order, "given": name in given, "score": earn(ranks)})
-    best = {row["given"]: row for row in sorted(found, key=lambda row: float(row["score"]))}
-    return [best[kind] for kind in (True, False) if kind in best]
+    order = np.lexsort((-np.nan_to_num(values, nan=-np.inf), rows.query_numbers))
+    position = np.empty(len(values))
+    position[order] = np.arange(len(values))
+    return rank_answers(-position, rows.labels, rows.group_sizes)
+
+
+def score_rivals(
+    rows: RankingDataset,
+    orders: Mapping[str, tuple[str, float] | None],
+    earn: Callable[[Ranks], Floats],
+    cutoff: int,
+    weights: Floats | None = None,
+) -> list[Row]:
+    """What plain orders of the same candidates score: name, score, error; first a random one, by its expected value.
+
+    ``orders``: a feature and its sign, of which the highest is first, left out where there is no such feature; None: as
+    the rows stand. ``earn``: what each query earns by the rank of its right one, 0 behind ``cutoff``. ``weights``: of
+    the queries; those beyond the rows' have no candidates, and earn nothing.
+
+    >>> rows = RankingDataset(("price",), np.array([[3], [2], [5], [9]]), np.array([0, 1, 1, 0]), np.array([2, 2]))
+    >>> rivals = score_rivals(rows, {"cheapest": ("price", -1.0), "shown": None}, lambda ranks: (ranks == 1) / 1.0, 1)
+    >>> [(row["name"], row["score"]) for row in rivals]
+    [('Random order', 0.5), ('cheapest', 1.0), ('shown', 0.5)]
+    """
+    sizes, chance = rows.group_sizes, np.zeros(len(rows.group_sizes))
+    shown = rank_by(np.zeros(len(rows.labels)), rows)
+    for rank in range(1, cutoff + 1):
+        chance += earn(np.where((shown > 0) & (sizes >= rank), rank, MISSED)) / np.maximum(sizes, 1)
+    earned = {"Random order": chance}
+    for name, order in orders.items():
+        if order is None:
+            earned[name] = earn(shown)
+        elif order[0] in rows.names:
+            earned[name] = earn(rank_by(order[1] * rows.features[:, rows.names.index(order[0])], rows))
+    return average_rivals(earned, weights)
+
+
+def average_rivals(earned: Mapping[str, Floats], weights: Floats | None = None) -> list[Row]:
+    """Rows of name, score, error of what each query ``earned``."""
+    found = []
+    for name, values in earned.items():
+        weight = np.ones(len(values)) if weights is None else weights
+        padded = np.pad(values, (0, len(weight) - len(values)))
+        if weight.any():
+            found.append(
+                {"name": name, "score": weighted_mean(padded, weight), "error": weighted_error(padded, weight)}
+            )
+    return found
+
+
+def share_behind(ranks: Ranks, sizes: NDArray[np.int32]) -> Floats:
+    """The share of a query's other candidates that stand behind the right one: half by chance, however long the list.
+    NaN where the right one is not among them, or alone.
+
+    >>> share_behind(np.array([1, 3, 0]), np.array([9, 5, 5])).tolist()
+    [1.0, 0.5, nan]
+    """
+    known = (ranks > 0) & (sizes > 1)
+    return np.where(known, (sizes - ranks) / np.maximum(sizes - 1, 1), np.nan)
+
+
+def list_lost(validated: ValidationRows, cutoff: int) -> pl.DataFrame:
+    """Some queries whose right one stands behind the first ``cutoff``, evenly of all: query, its rank, how many
+    candidates, the right item and that which stands first; then each feature of the right one, and of the first one.
+
+    A query whose right one is not among the candidates is not listed: nothing is known of it.
+    """
+    rows, scores = validated.rows, validated.scores[validated.by].to_numpy()
+    ranks = rank_answers(scores, rows.labels, rows.group_sizes)
+    lost = np.flatnonzero(ranks > cutoff)
+    lost = lost[np.unique(np.linspace(0, len(lost) - 1, LOST).round().astype(int))] if len(lost) else lost
+    starts, owners = np.cumsum(rows.group_sizes) - rows.group_sizes, rows.query_numbers
+    marked = np.flatnonzero(rows.labels > 0)
+    right = np.zeros(len(starts), np.int64)
+    right[owners[marked]] = marked
+    right, first = right[lost], np.lexsort((-scores, owners))[starts[lost]]
+    items = validated.candidates["item"]
+    head = pl.DataFrame(
+        {
+            "query": validated.candidates["query"][first],
+            "rank": ranks[lost],
+            "candidates": rows.group_sizes[lost],
+            "right item": items[right],
+            "first item": items[first],
+        }
+    )
+    sides = {f"right: {name}": rows.features[right, at] for at, name in enumerate(rows.names)}
+    sides |= {f"first: {name}": rows.features[first, at] for at, name in enumerate(rows.names)}
+    return pl.concat([head, pl.DataFrame(sides, nan_to_null=True)], how="horizontal")
 
 
 def rows_of(sizes: NDArray[np.int32], query: int) -> slice:
@@ -108,19 +195,20 @@ def count_within(ranks: Ranks, cutoff: int) -> int:
 
 def describe_answers(answers: Answers, cutoff: int) -> Row:
     """The part ``answers`` of a record's insight, of lists whose first ``cutoff`` count."""
-    ranks = answers.ranks
+    ranks, reached = answers.ranks, [stage for stage, _ in answers.before if not stage.startswith("in the first")]
+    missed = f"not {reached[-1]}"
     stages = [*answers.before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
     stages += [("first", count_within(ranks, 1))] if cutoff > 1 else []
     return {
         "cutoff": cutoff,
-        "funnel": build_funnel(stages),
-        "ranks": count_ranks(ranks),
-        "correlation": correlate_errors(answers.models),
+        "missed": missed,
+        "funnel": build_funnel([(stage, count / answers.repeats) for stage, count in stages]),
+        "ranks": count_ranks(ranks, missed, answers.repeats),
         "examples": pick_examples(ranks, cutoff, answers.example),
     }
 
 
-def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
+def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Row]:
     """One row per stage: its queries, their share of all, and how many are lost there.
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
@@ -138,8 +226,10 @@ def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
     return rows
 
 
-def count_ranks(ranks: Ranks) -> list[Row]:
-    """How many right answers stand at each rank, in classes from the first on; then those that no list holds."""
+def count_ranks(ranks: Ranks, missed: str, repeats: int = 1) -> list[Row]:
+    """How many right answers stand at each rank, in classes from the first on; then those that no list holds, if any,
+    which are called ``missed``.
+    """
     rows = [
         (str(low) if low == high else f"{low}-{high}", count_within(ranks, high) - count_within(ranks, low - 1))
         for low, high in RANK_CLASSES
@@ -148,25 +238,9 @@ def count_ranks(ranks: Ranks) -> list[Row]:
     rows.append((f"over {last}", int((ranks > last).sum())))
     while rows and not rows[-1][1]:  # classes that no list is long enough for
         rows.pop()
-    rows += [("further behind", int((ranks == BEYOND).sum()))] if (ranks == BEYOND).any() else []
-    rows.append(("not among the candidates", int((ranks == MISSED).sum())))
-    return [{"rank": name, "queries": count, "share": count / max(len(ranks), 1)} for name, count in rows]
-
-
-def correlate_errors(models: Mapping[str, Ranks]) -> list[Row]:
-    """Pearson's correlation over the queries of two models' errors, 1 - 1 / rank; one row per model.
-
-    1: they miss the same queries, and mixing them gains nothing. Empty for fewer than two models.
-    """
-    errors = {name: np.where(ranks > 0, 1 - 1 / np.maximum(ranks, 1), 1.0) for name, ranks in models.items()}
-    varying = {name: values for name, values in errors.items() if len(values) > 1 and values.std() > 0}
-    if len(varying) < 2:
-        return []
-    table = np.corrcoef(np.stack(list(varying.values())))
-    return [
-        {"model": name} | {other: float(value) for other, value in zip(varying, row, strict=True)}
-        for name, row in zip(varying, table, strict=True)
-    ]
+    rest = ((name, int((ranks == code).sum())) for name, code in (("further behind", BEYOND), (missed, MISSED)))
+    rows += [(name, count) for name, count in rest if count]
+    return [{"rank": name, "queries": count / repeats, "share": count / max(len(ranks), 1)} for name, count in rows]
 
 
 def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example]) -> list[Row]:

@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, describe_answers
+from common.day.answers import Answers, ValidationRows, describe_answers, list_lost
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import find_revision
 from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
 from common.engine.meter import count_threads
 from common.engine.run import Run
-from common.io.submission import Checked, write_parquet
+from common.io.submission import Checked, write_csv, write_parquet
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.gbdt import Ranker, score_rows
@@ -30,6 +30,7 @@ from common.learning.model_diagnostics import Calibration, Importance, importanc
 Floats = NDArray[np.float64]
 Sizes = NDArray[np.int32]
 Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
+LOST = "lost.csv"
 LIKELIHOOD = "log likelihood"  # what a shuffled feature loses, of the right answer, in nats
 TOP = 15  # features that are shuffled
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
@@ -55,17 +56,17 @@ class Insight:
 
     ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
     ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
-    ``cutoff`` count. ``alone``: ``find_best_alone`` of the validation rows, or what an earlier stage alone scores.
-    ``given``: features that are the score of an earlier stage.
+    ``cutoff`` count. ``given``: features that are the score of
+    an earlier stage. ``rows``: the validation rows, of which lost queries are written; None where they are not kept.
     """
 
     importance: Diagnostic | None
     given: Sequence[str] = ()
-    alone: Diagnostic | None = None
     drift: Diagnostic
     curves: Sequence[Mapping[str, Any]]
     answers: Answers
     cutoff: int
+    rows: Callable[[], ValidationRows] | None = None
     calibration: Sequence[Calibration] = ()
 
 
@@ -73,18 +74,25 @@ class Insight:
 class Judged:
     """What a run reports.
 
-    ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
-    ``weight`` where queries do not count alike, then any number of slices (text). ``ranking``: the models side by side,
-    as rows of model, score, error; the blend last. ``tables``: (title, rows) of the competition's own. ``notes``:
-    where, what, rows, done. ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped
-    after validation. ``fits``: the score by every single fit, where ``queries`` has the mean of several.
+    ``meaning``: the metric in a line. ``queries``: one row per validation query: query and fold (text), score (what the
+    query earns under ``metric``), ``weight`` where queries do not count alike, then any number of slices (text).
+    ``ranking``: the models side by side, as rows of model, score, error; the blend last. ``rivals``: ``score_rivals``.
+    ``behind``: by query ``share_behind``, where lists are of many lengths, so that slices of short and of long ones can
+    be compared. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of
+    the queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: where, what, rows,
+    done. ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped after validation.
+    ``fits``: the score by every single fit, where ``queries`` has the mean of several.
     """
 
     metric: str
+    meaning: str
     queries: pl.DataFrame
     ranking: Sequence[Row]
     features: Sequence[str]
     summary: Row
+    rivals: Sequence[Row] = ()
+    behind: pl.Series | None = None
+    expected: Row | None = None
     notes: Sequence[Row] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
     submissions: Sequence[Checked] = ()
@@ -115,7 +123,11 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "tuned": origin.tuned,
         "until": origin.until,
         "metric": judged.metric,
+        "meaning": judged.meaning,
         "cv": describe_queries(judged.queries),
+        "behind": None if judged.behind is None else describe_behind(judged.queries, judged.behind),
+        "expected": judged.expected,
+        "rivals": list(judged.rivals),
         "ranking": judged.ranking,
         "fits": list(judged.fits),
         "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
@@ -135,19 +147,27 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
     return read_record(run.write_json(RECORD, content))
 
 
+def describe_behind(queries: pl.DataFrame, behind: pl.Series) -> Row:
+    """``describe_queries`` of the share of other candidates that stand behind the right one, where that is known."""
+    known = queries.with_columns(score=behind.fill_nan(None)).drop_nulls("score")
+    return {key: value for key, value in describe_queries(known).items() if key != "folds"}
+
+
 def diagnose(insight: Insight, run: Run) -> Row:
-    """The insight as a run's record has it."""
+    """The insight as a run's record has it; lost queries with their features are written beside that."""
 
     def keep(name: str, diagnostic: Diagnostic) -> Any:
         return run.step(diagnostic.function, *diagnostic.inputs, name=f"insight.{name}").value
 
+    lost = list_lost(insight.rows(), insight.cutoff) if insight.rows else None
+    if lost is not None and lost.height:
+        write_csv(lost, run.folder / LOST)
     return {
         "importance": keep("importance", insight.importance) if insight.importance else [],
         "features": {"lost": LIKELIHOOD, "given": list(insight.given)},
-        "alone": keep("alone", insight.alone) if insight.alone else [],
         "drift": keep("drift", insight.drift),
         "curves": insight.curves,
-        "answers": describe_answers(insight.answers, insight.cutoff),
+        "answers": describe_answers(insight.answers, insight.cutoff) | {"lost": 0 if lost is None else lost.height},
         **({"calibration": insight.calibration} if insight.calibration else {}),
     }
 

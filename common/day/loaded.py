@@ -13,28 +13,17 @@ import msgspec
 import polars as pl
 
 from common.competition import Competition
+from common.day.answers import ValidationRows
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.run_record import QUERIES, describe_queries
 from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.tables import read_parquet
-from common.learning.dataset import RankingDataset
 
-BLEND = "blend"
-
-
-@dataclass(frozen=True)
-class ValidationRows:
-    """The rows that validation ranks. ``candidates``: query (text, as the record's queries have it), item, and what the
-    competition adds; ``rows``: their features and labels; ``scores``: a column a model, ``blend`` the last.
-    """
-
-    candidates: pl.DataFrame
-    rows: RankingDataset
-    scores: pl.DataFrame
+SHOWN = 8  # columns of a frame, in words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedRun:
     """``queries``: one row per validation query: query, fold, score, slices. ``candidates``, ``features`` (float32, NaN
     = missing), ``scores`` (a column a model, ``blend`` the last) and ``labels`` (column label, 1 the right one) stand
@@ -47,6 +36,16 @@ class LoadedRun:
     features: pl.DataFrame
     scores: pl.DataFrame
     labels: pl.DataFrame
+
+    def __repr__(self) -> str:
+        """A line a frame: its size and its first columns."""
+        cv = self.record["cv"]
+        lines = [f"LoadedRun {self.record['name']}/{self.record['run']}: {self.record['metric']} {cv['score']:.4f}"]
+        for name in ("queries", "candidates", "features", "scores", "labels"):
+            frame: pl.DataFrame = getattr(self, name)
+            more = f" and {frame.width - SHOWN} more" if frame.width > SHOWN else ""
+            lines.append(f"  {name}: {frame.height:,} rows; {', '.join(frame.columns[:SHOWN])}{more}")
+        return "\n".join([*lines, "  record: everything else, as in run.json"])
 
 
 def load_run(folder: Path, competition: Competition, list_rows: Callable[[Any], ValidationRows]) -> LoadedRun:

@@ -48,7 +48,8 @@ class FeatureDrift(TypedDict):
 
 
 class Drift(TypedDict):
-    """AUC of the classifier, .5 or about that where nothing differs; the rows that it saw; features, worst first.
+    """AUC of the classifier, .5 or about that where nothing differs; the rows that it saw, and the queries of the side
+    with fewer: of few ones the AUC is chance; features, worst first.
 
     ``reference``: the AUC ``between`` two times of the labelled data, and of each feature there: what the calendar
     alone moves, and moves every day. Absent where no such pair was compared.
@@ -56,6 +57,7 @@ class Drift(TypedDict):
 
     auc: float
     rows: int
+    queries: int
     features: list[FeatureDrift]
     reference: NotRequired[float]
     between: NotRequired[str]
@@ -84,7 +86,7 @@ def find_drift(
     """
     rng = np.random.default_rng(SEED)
     sides = [_draw(train, train_sizes, most, rng), _draw(test, test_sizes, most, rng)]
-    if any(len(features) < FEWEST_ROWS or halves.min() == halves.max() for features, halves in sides):
+    if any(len(features) < FEWEST_ROWS or halves.min() == halves.max() for features, halves, _ in sides):
         return None
     features = np.vstack([sides[0][0], sides[1][0]])
     features[~np.isfinite(features)] = np.nan
@@ -94,7 +96,8 @@ def find_drift(
     drifts.sort(key=lambda drift: (-drift["auc"], drift["feature"]))
     varying = [column for column in range(len(names)) if _varies(features[:, column])]
     auc = _cross_fit(features[:, varying], from_test, halves) if varying else 0.5
-    return Drift(auc=auc, rows=len(features), features=drifts[:top])
+    fewer = min(queries for _, _, queries in sides)
+    return Drift(auc=auc, rows=len(features), queries=fewer, features=drifts[:top])
 
 
 def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift | None:
@@ -103,8 +106,8 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
     A statistic of a day has one value for all rows of it, and separates any two days; that warns of nothing.
     ``reference`` should list every feature (``top``).
 
-    >>> drift = Drift(auc=0.9, rows=100, features=[])
-    >>> refer(drift, Drift(auc=0.8, rows=100, features=[]), "two halves")["reference"]
+    >>> drift = Drift(auc=0.9, rows=100, queries=50, features=[])
+    >>> refer(drift, Drift(auc=0.8, rows=100, queries=50, features=[]), "two halves")["reference"]
     0.8
     """
     if drift is None or reference is None:
@@ -114,7 +117,7 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
         FeatureDrift(**row, reference=known[row["feature"]]) if row["feature"] in known else row
         for row in drift["features"]
     ]
-    return Drift(auc=drift["auc"], rows=drift["rows"], features=features, reference=reference["auc"], between=between)
+    return Drift(**{**drift, "features": features, "reference": reference["auc"], "between": between})
 
 
 def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | None:
@@ -133,8 +136,8 @@ def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | No
 
 def _draw(
     features: Matrix, sizes: Sizes | None, most: int, rng: np.random.Generator
-) -> tuple[Matrix, NDArray[np.int64]]:
-    """Rows drawn query by query, in their order, and the half of each, 0 or 1."""
+) -> tuple[Matrix, NDArray[np.int64], int]:
+    """Rows drawn query by query, in their order, the half of each, 0 or 1, and the number of queries."""
     sizes = np.ones(len(features), np.int32) if sizes is None else sizes
     order = rng.permutation(len(sizes))
     taken = order[np.cumsum(sizes[order]) <= most]
@@ -143,7 +146,7 @@ def _draw(
     halves = np.full(len(sizes), -1)
     halves[taken] = np.arange(len(taken)) % 2
     by_row = np.repeat(halves, sizes)
-    return features[by_row >= 0], by_row[by_row >= 0] if len(features) else np.zeros(1, np.int64)
+    return features[by_row >= 0], by_row[by_row >= 0] if len(features) else np.zeros(1, np.int64), len(taken)
 
 
 def _cross_fit(features: Matrix, from_test: NDArray[np.bool_], halves: NDArray[np.int64]) -> float:

@@ -3,7 +3,6 @@
 Pure functions of arrays; what they return is plain and goes into a run's record as it is.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypedDict
 
@@ -17,8 +16,6 @@ from common.learning.listwise_softmax import find_starts
 Floats = NDArray[np.float64]
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
-LIKELIHOODS = ("likelihood", "QuerySoftMax")  # here, and in CatBoost
-CUT_OFF = re.compile(r"(?P<name>mrr|(?i:ndcg))(@|:top=)(?P<k>\d+)")  # of XGBoost's watch, LightGBM's, CatBoost's
 
 
 class Importance(TypedDict):
@@ -49,16 +46,12 @@ class Calibration(TypedDict):
 
 
 class Curve(TypedDict):
-    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept.
-
-    ``start``: what it is before the first, where every row has the same score; None where that is not known.
-    """
+    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept."""
 
     name: str
     metric: str
     values: list[float]
     best: int
-    start: float | None
 
 
 class Loss(NamedTuple):
@@ -209,46 +202,18 @@ class Watched(Protocol):
         """The name of the metric."""
 
 
-def curves(fits: Mapping[str, Watched], sizes: NDArray[np.int32], start: float | None = None) -> list[Curve]:
-    """The learning curves, by name, of those fits that have one; ``sizes``: the rows of each query that was watched.
-
-    ``start``: the mean log likelihood of the scores that the fits begin with, where that is not chance.
+def curves(fits: Mapping[str, Watched]) -> list[Curve]:
+    """The learning curves, by name, of those fits that have one.
 
     >>> fits = {"logit": Ranker("logit", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
-    >>> curves(fits, np.array([2]))  # the right one of two rows is first or second: (1 + 1 / 2) / 2
-    [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.6, 0.7], 'best': 2, 'start': 0.75}]
+    >>> curves(fits)
+    [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.6, 0.7], 'best': 2}]
     """
     return [
-        Curve(
-            name=name,
-            metric=fit.metric,
-            values=[float(value) for value in fit.curve],
-            best=fit.rounds,
-            start=start if start is not None and fit.metric in LIKELIHOODS else score_by_chance(fit.metric, sizes),
-        )
+        Curve(name=name, metric=fit.metric, values=[float(value) for value in fit.curve], best=fit.rounds)
         for name, fit in fits.items()
         if fit.curve
     ]
-
-
-def score_by_chance(metric: str, sizes: NDArray[np.int32]) -> float | None:
-    """What a metric of the libraries expects where all rows of a query, one of them right, have the same chance.
-
-    The log likelihood of one in n; the mean gain of the n ranks of a list. None for a metric of another kind.
-
-    >>> round(score_by_chance("likelihood", np.array([2, 8])), 3)  # the mean of log(1 / 2) and log(1 / 8): log(1 / 4)
-    -1.386
-    """
-    if not len(sizes):
-        return None
-    if metric in LIKELIHOODS:
-        return float(-np.log(sizes).mean())
-    listed = CUT_OFF.match(metric)
-    if listed is None:
-        return None
-    ranks = np.arange(1, int(listed["k"]) + 1)
-    gains = np.cumsum(1 / ranks if listed["name"] == "mrr" else 1 / np.log2(ranks + 1))
-    return float((gains[np.minimum(sizes, len(ranks)) - 1] / sizes).mean())
 
 
 def _shuffle(values: Matrix, sizes: NDArray[np.int32], rng: np.random.Generator) -> Matrix:

@@ -50,7 +50,7 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
     return {
         "run": f"{earlier.parent.name}/{earlier.name}",
         "score": one["cv"]["score"],
-        "error": one["cv"]["error"],
+        "error": (one.get("expected") or one["cv"])["error"],
         "sentence": gain.sentence,
         "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
     }

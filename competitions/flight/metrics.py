@@ -20,7 +20,7 @@ def classify_size(size: pl.Expr) -> pl.Expr:
 def measure(
     scores: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32], repeats: int = 1
 ) -> dict[str, float]:
-    """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options.
+    """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options that occur.
 
     ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option. ``repeats``: how often
     each session stands there, judged by as many fits; it counts as one.
@@ -29,7 +29,8 @@ def measure(
     rates = {f"hit_rate@{k}": _mean(reciprocal[scored] * k >= 1 - 1e-9) for k in CUTOFFS}
     hit = reciprocal * CUTOFF >= 1 - 1e-9
     for name, (low, high) in SIZES.items():
-        rates[f"hit_rate@3[{name}]"] = _mean(hit[(sizes >= low) & (sizes <= high)])
+        group = hit[(sizes >= low) & (sizes <= high)]
+        rates |= {f"hit_rate@3[{name}]": _mean(group)} if len(group) else {}
     share, count = rates["hit_rate@3"], int(scored.sum()) // repeats
     return rates | {"error": float((share * (1 - share) / max(count, 1)) ** 0.5), "sessions": count}
 

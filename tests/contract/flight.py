@@ -49,7 +49,6 @@ AFTER_FITS = {
     "score_test",
     "rank_test",
     "insight.importance",
-    "insight.alone",
 }
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 

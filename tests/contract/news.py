@@ -22,7 +22,7 @@ SMALL = (
     "rank.patience=10",
     "recall.candidates=40",
 )
-AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance", "insight.alone"}
+AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance"}
 FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
 UTF8, HEADER, FIELDS = submission.RULES[:3]
 

@@ -17,7 +17,7 @@ from tests.contract.contract import BadInput, Change, Contract, Mutation, Result
 
 CUT = 1_700_000_000 + 22 * 86_400  # the last eight of thirty days are asked for
 AFTER_FEATURES = {"gather_rows", "fit", "score_valid", "refit", "score_test", "answer"}
-INSIGHT = {"insight.importance", "insight.alone", "insight.drift"}
+INSIGHT = {"insight.importance", "insight.drift"}
 
 
 def write_raw(raw: Path, truth: Path) -> None:
@@ -149,7 +149,7 @@ TEMPLATE = Contract(
     quick=("rank.rounds=1",),
     model_change=Change(
         "rank.lightgbm_lambdarank.num_leaves=4",
-        frozenset((AFTER_FEATURES - {"gather_rows"}) | {"insight.importance", "insight.alone"}),
+        frozenset((AFTER_FEATURES - {"gather_rows"}) | {"insight.importance"}),
     ),
     feature_change=Change(
         "competitions/template/features.py:build_features",

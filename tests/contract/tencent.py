@@ -51,7 +51,7 @@ SMALL = (
 )
 QUICK = ("ranker.fit.epochs=1", "network.train.epochs=1")
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
-AFTER_MODEL |= {"measure", "choose", "insight.importance", "insight.alone"}
+AFTER_MODEL |= {"measure", "choose", "insight.importance"}
 AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.votes"}
 AFTER_FEATURES |= {f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", "pool")}
 AFTER_FEATURES |= {

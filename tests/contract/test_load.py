@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import competitions
-from common.day.loaded import BLEND
+from common.day.answers import BLEND
 from common.day.run_record import QUERIES
 from tests.contract.contract import Contract, Finished
 

@@ -31,14 +31,13 @@ def test_some_queries_can_be_read(contract: Contract, finished: Finished) -> Non
         assert (row["answer"] in row["listed"]) >= (row["kind"] == "right")
 
 
-def test_models_beside_each_other_say_whether_they_err_together(contract: Contract, finished: Finished) -> None:
-    table = finished.record["insight"]["answers"]["correlation"]
-    members = [row for row in finished.record["ranking"] if not row["model"].startswith("blend")]
-    assert len(table) in (0, len(members)) or contract.name == "tencent"
-    for number, row in enumerate(table):
-        _, *values = row.values()
-        assert values[number] > 0.999
-        assert all(-1.0001 <= value <= 1.0001 for value in values)
+def test_plain_orders_stand_beside_the_run(contract: Contract, finished: Finished) -> None:
+    rivals = {row["name"]: row["score"] for row in finished.record["rivals"]}
+    assert len(rivals) == 3
+    assert rivals["Random order"] < finished.record["cv"]["score"]
+    page = (finished.folder / "report.html").read_text()
+    assert all(name in page for name in rivals)
+    assert (finished.folder / "lost.csv").exists() == ("lost.csv beside" in page)
 
 
 def test_drift_is_held_against_what_any_two_times_differ_by(contract: Contract, finished: Finished) -> None:
@@ -61,5 +60,5 @@ def test_the_features_listed_are_those_drawn_and_more(contract: Contract, finish
     drawn = {row["feature"] for row in finished.record["insight"]["importance"]}
     page = (finished.folder / "report.html").read_text()
     if drawn:
-        listed = int(page.partition("<summary>All ")[2].partition(" features")[0])
+        listed = int(page.partition("<summary>The names of all ")[2].partition(" features")[0])
         assert listed >= len(drawn)

@@ -33,6 +33,7 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     assert record["until"] == "cv"
     assert record["submission"]["paths"] == []
     assert record["truth"] is None
+    assert len(record["rivals"]) == 3
     assert [path for path in made.parent.iterdir() if path.stem in SUBMISSIONS] == []
     assert "Stopped after validation" in out
     (again,) = [text.removeprefix("Go on: ") for text in out.splitlines() if text.startswith("Go on: ")]

@@ -9,18 +9,17 @@ from common.day.report.record import Row
 SURE = 3.0  # standard errors: a page has some thirty slices, of which one or two lie two errors off by chance
 
 
-def advise(record: Row, tuned: bool) -> list[Note]:
-    """What is likely to pay, the likeliest first; ``tuned``: settings were searched for on these files."""
+def advise(record: Row) -> list[Note]:
+    """What is likely to pay, the likeliest first."""
     found = [*_where_answers_are_lost(record), *_weakest_slice(record), *_unfinished(record)]
-    if found and not tuned:
-        found.append(Note(f"Search for settings: nothing is tuned on these files (make tune-{record['name']})."))
-    return found
+    ablate = f"Leave out each block of features in turn: make ablate-{record['name']} says what each is worth."
+    return [*found, Note(ablate, "features")] if record["features"] else found
 
 
 def _where_answers_are_lost(record: Row) -> Iterator[Note]:
     """Retrieval or ranking, whichever loses more of the right answers."""
     answers = record["insight"]["answers"]
-    counts, cutoff = {str(row["stage"]): int(row["queries"]) for row in answers["funnel"]}, answers.get("cutoff")
+    counts, cutoff = {str(row["stage"]): float(row["queries"]) for row in answers["funnel"]}, answers.get("cutoff")
     scored = "first" if cutoff == 1 else f"in the first {cutoff}"
     lists = [name for name in counts if not name.startswith(("in the first", "first"))]  # what comes before ranking
     if scored not in counts or not lists:
@@ -44,8 +43,13 @@ def _where_answers_are_lost(record: Row) -> Iterator[Note]:
 
 
 def _weakest_slice(record: Row) -> Iterator[Note]:
-    """The part of the queries that takes most from the mean, of those that surely lie below it."""
-    cv = record["cv"]
+    """The part of the queries that takes most from the mean, of those that surely lie below it.
+
+    Where lists are of many lengths, by the share of the other candidates that stand behind the right one: a longer list
+    scores less by its length alone.
+    """
+    behind = record["behind"] if record["behind"]["slices"] else None
+    cv = behind or record["cv"]
     rows = [
         row for row in cv["slices"] if all(numbers.is_number(row.get(key)) for key in ("score", "error", "queries"))
     ]
@@ -54,12 +58,14 @@ def _weakest_slice(record: Row) -> Iterator[Note]:
     below = [row for row in rows if cv["score"] - row["score"] > SURE * row["error"] > 0]
     worst = max(below, key=lambda row: float((cv["score"] - row["score"]) * row["queries"]), default=None)
     if worst is not None:
-        share = numbers.share(worst["queries"] / cv["queries"])
-        yield Note(
-            f"Look into the slice {worst['slice']}: {numbers.with_error(worst['score'], worst['error'])} on"
-            f" {numbers.count(worst['queries'])} queries ({share}), where all have {numbers.score(cv['score'])}.",
-            "slices",
-        )
+        queries = f"{numbers.count(worst['queries'])} queries ({numbers.share(worst['queries'] / cv['queries'])})"
+        if behind:
+            part, whole = numbers.share(worst["score"]), numbers.share(cv["score"])
+            said = f"there the right one is ahead of {part} of the others, in all queries of {whole}; {queries}."
+        else:
+            score = numbers.with_error(worst["score"], worst["error"])
+            said = f"{score} on {queries}, where all have {numbers.score(cv['score'])}."
+        yield Note(f"Look into the slice {worst['slice']}: {said}", "slices")
 
 
 def _unfinished(record: Row) -> Iterator[Note]:

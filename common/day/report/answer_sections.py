@@ -6,31 +6,38 @@ from typing import Any
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable, shares
 from common.day.report.record import Row
-from common.day.report.tables import make_table
 
 
 def answers(record: Row) -> dict[str, Any] | None:
-    """The funnel, the histogram of ranks, the correlation of models' errors, and some queries in words."""
+    """The funnel, the histogram of ranks, and some queries in words."""
     known = record["insight"]["answers"]
     if not known["funnel"]:
         return None
     ranks, examples = known.get("ranks") or [], known.get("examples") or []
+    missed = str(known.get("missed") or "not among the candidates")
     return {
         "funnel": _funnel(known["funnel"]),
-        "worst": _find_worst(known["funnel"]),
+        # Of a list of which several count, the first one is no stage that an answer is lost at.
+        "worst": _find_worst(known["funnel"][: -1 if (known.get("cutoff") or 1) > 1 else None]),
         "ranks": MarkTable("rank of the right one", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
         if ranks
         else None,
-        "correlation": make_table(known.get("correlation") or []),
+        "lost": known.get("lost"),
         "examples": [
             {"title": title, "rows": rows}
             for kind, title in (("right", "Answered right"), ("wrong", "Answered wrong"))
-            if (rows := [_example(row) for row in examples if (row.get("kind") == "right") == (kind == "right")])
+            if (
+                rows := [_example(row, missed) for row in examples if (row.get("kind") == "right") == (kind == "right")]
+            )
         ],
     }
 
 
-def _funnel(rows: Sequence[Row]) -> MarkTable:
+def _funnel(stages: Sequence[Row]) -> MarkTable:
+    """The stages that say something: the first, and those that lose an answer and keep one."""
+    rows = [
+        row for number, row in enumerate(stages) if not number or row.get("lost") or 0 < (row.get("share") or 0) < 1
+    ]
     lost = [Mark(text=numbers.count(row["lost"]) if row.get("lost") else "") for row in rows]
     columns = [_counted(rows), Column("lost here", lost, "plain")]
     return MarkTable("queries", [str(row.get("stage")) for row in rows], columns)
@@ -47,19 +54,18 @@ def _counted(rows: Sequence[Row]) -> Column:
 
 
 def _find_worst(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The stage, of those before the last, that loses most: what to work on."""
+    """The stage that loses most: what to work on."""
     worst = max(rows, key=lambda row: float(row.get("lost") or 0.0))
     if not worst.get("lost"):
         return None
-    before = rows[list(rows).index(worst) - 1]
-    return {"from": before.get("stage"), "to": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
+    return {"stage": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
 
 
-def _example(row: Row) -> dict[str, Any]:
+def _example(row: Row, missed: str) -> dict[str, Any]:
     rank = row.get("rank")
     listed = list(row.get("listed") or [])
     right = listed.index(row.get("answer")) if row.get("answer") in listed else None  # texts may repeat: the first
-    outside = "further behind" if row.get("candidate") else "not among the candidates"
+    outside = "further behind" if row.get("candidate") else missed
     return {
         "query": row.get("query"),
         "context": row.get("context"),

@@ -21,12 +21,11 @@ MOST_POINTS = 240
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from ``low`` to ``high``, and the round values worth a label; ``names`` of those that have one."""
+    """A linear scale from ``low`` to ``high``, and the round values worth a label."""
 
     low: float
     high: float
     ticks: Sequence[float]
-    names: Sequence[str] = ()
 
     def position(self, value: float) -> float:
         """Per cent from the left (or the bottom), clipped to the scale."""
@@ -35,8 +34,6 @@ class Scale:
     @property
     def labels(self) -> list[str]:
         """The texts of the ticks, with no more decimals than they need."""
-        if self.names:
-            return list(self.names)
         for decimals in range(7):
             if all(abs(tick - round(tick, decimals)) < 1e-9 for tick in self.ticks):
                 return ["0" if tick == 0 else score(tick, decimals) for tick in self.ticks]

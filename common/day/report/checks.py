@@ -9,6 +9,8 @@ from common.day.report.record import Row
 APART = 2.0  # standard errors of a difference
 UNLIKELY = 0.01
 DRIFT_AUC = 0.7
+ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
+FEWEST_QUERIES = 300  # of a side: of 100, halves of one set have had an AUC of .43 to .74
 DOMINANT = 0.4
 CALENDAR_MARGIN = 0.03  # of an AUC
 
@@ -77,7 +79,7 @@ def _uneven_folds(record: Row) -> Iterator[Note]:
 
 def _drifting(record: Row) -> Iterator[Note]:
     drift = record["insight"]["drift"]
-    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not follows_from_calendar(drift):
+    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not is_calm(drift):
         worst = next((row for row in drift.get("features") or [] if not follows_from_calendar(row)), None)
         led = f", by {worst.get('feature')} before all" if worst else ""
         yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
@@ -87,6 +89,16 @@ def follows_from_calendar(row: Row) -> bool:
     """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
     reference = row.get("reference")
     return numbers.is_number(reference) and (row.get("auc") or 0.0) <= reference + CALENDAR_MARGIN
+
+
+def is_calm(drift: Row) -> bool:
+    """Whether an AUC says nothing of the test: it is small, or chance, or that of any two times."""
+    return drift["auc"] < ALIKE or is_chance(drift) or follows_from_calendar(drift)
+
+
+def is_chance(drift: Row) -> bool:
+    """Whether there are too few queries to tell."""
+    return bool((drift.get("queries") or FEWEST_QUERIES) < FEWEST_QUERIES)
 
 
 def _blend_below_member(record: Row) -> Iterator[Note]:

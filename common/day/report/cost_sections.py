@@ -1,12 +1,13 @@
 """The parts of a report about the run itself: time and memory by step, its settings."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from common.day.fit_noise import flatten
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.record import Row
@@ -96,16 +97,6 @@ def make_command(record: Row) -> str:
 
 def settings(record: Row) -> dict[str, Any] | None:
     """What was overridden, and every setting that the run had."""
-    lines = list(flatten(record["config"]))
+    lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record["config"])]
     overrides = "  ".join(map(str, record["overrides"]))
     return {"lines": lines, "overrides": overrides, "tuned": record["tuned"]} if lines or overrides else None
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Each setting as ``a.b = value``, the value as JSON."""
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{name}.")
-        else:
-            yield f"{name} = {msgspec.json.encode(value).decode()}"

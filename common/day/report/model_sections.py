@@ -17,12 +17,13 @@ from common.day.report.charts import (
     shares,
     thin,
 )
-from common.day.report.checks import follows_from_calendar
+from common.day.report.checks import follows_from_calendar, is_calm, is_chance
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
+STRONGEST = 3
 MOST_DOTS = 40
 LIKELIHOOD = "log likelihood"  # which is measured in nats
 APART = 5.0  # times the next: off the scale
@@ -35,10 +36,10 @@ def features(record: Row) -> dict[str, Any] | None:
     rows, names = record["insight"]["importance"], record["features"]
     if not rows and not names:
         return None
-    by_gain, lost = any(row.get("gain") for row in rows), str(record["insight"]["features"]["lost"])
-    key = "gain" if by_gain else "permutation"
-    useful = [row for row in rows if row.get("gain") or row.get("permutation")]
-    shown = sorted(useful, key=lambda row: -float(row.get(key) or 0.0))[:FEATURES_SHOWN]
+    key, ranked = rank_features(rows)
+    by_gain, shown, lost = key == "gain", ranked[:FEATURES_SHOWN], str(record["insight"]["features"]["lost"])
+    # A model that draws its inputs apart may name more of them there than the run lists.
+    names = list(dict.fromkeys([*names, *(str(row.get("feature", "")) for row in rows)])) if names else []
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
@@ -50,9 +51,23 @@ def features(record: Row) -> dict[str, Any] | None:
         "permuted": permuted,
         "unused": sum(not row.get("gain") for row in rows) if by_gain else 0,
         "total": len(rows),
-        # A model that draws its inputs apart may name more of them there than the run lists.
-        "names": list(dict.fromkeys([*names, *(str(row.get("feature", "")) for row in rows)])) if names else [],
+        "names": names,
     }
+
+
+def rank_features(rows: Sequence[Row]) -> tuple[str, list[Row]]:
+    """What the features are sorted by, gain or where no model knows it the loss without each; and those with any."""
+    key = "gain" if any(row.get("gain") for row in rows) else "permutation"
+    useful = [row for row in rows if row.get("gain") or row.get("permutation")]
+    return key, sorted(useful, key=lambda row: -float(row.get(key) or 0.0))
+
+
+def name_strongest(record: Row) -> dict[str, str] | None:
+    """The first rows of the features' table in words, by the same measure."""
+    key, ranked = rank_features(record["insight"]["importance"])
+    write = numbers.share if key == "gain" else numbers.score
+    named = [f"{row.get('feature')} ({write(row[key])})" for row in ranked[:STRONGEST] if row.get(key)]
+    return {"key": key, "features": ", ".join(named)} if named else None
 
 
 def _losses(rows: Sequence[Row]) -> list[Mark]:
@@ -99,7 +114,7 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
 def curves(record: Row) -> list[dict[str, Any]]:
     """A small plot for each model: its metric on validation round by round, and where it was stopped.
 
-    Those of one metric have one scale, from what it is before the first round on where that is known.
+    Those of one metric have one scale.
     """
     drawn: dict[str, list[tuple[Row, list[float]]]] = {}
     for one in record["insight"]["curves"]:
@@ -109,15 +124,13 @@ def curves(record: Row) -> list[dict[str, Any]]:
             drawn.setdefault(SAME_METRICS.get(metric, metric), []).append((one, values))
     figures = []
     for metric, fits in drawn.items():
-        starts = [one["start"] for one, _ in fits if numbers.is_number(one.get("start"))]
-        scale = make_scale([*starts, *(value for _, values in fits for value in values)])
+        scale = make_scale([value for _, values in fits for value in values])
         figures += [_curve(metric, one, values, scale) for one, values in fits]
     return figures
 
 
 def _curve(metric: str, one: Row, values: Sequence[float], scale: Scale) -> dict[str, Any]:
-    last, start = len(values), one.get("start")
-    before = [(0.0, float(start))] if numbers.is_number(start) else []
+    last = len(values)
     if one.get("falls"):  # a loss in training: nothing was stopped by it, so no round is marked
         caption = f"{metric} {numbers.score(values[0])} at round 1, {numbers.score(values[-1])} at round {last}"
         points = thin(values, last)
@@ -129,29 +142,26 @@ def _curve(metric: str, one: Row, values: Sequence[float], scale: Scale) -> dict
         points = thin(values, best)
         dots = [Dot(float(best), values[best - 1], caption, "best")]
         caption += f", {numbers.score(late)} gained in the second half" if best > 1 else ""
-        caption += f"; {numbers.score(start)} before the first" if before else ""
     return {
         "name": str(one.get("name", "")),
         "metric": metric,
         "caption": caption,
-        "plot": make_plot([Line([*before, *points])], dots, upward=scale),
+        "plot": make_plot([Line(points)], dots, upward=scale),
     }
 
 
 def drift(record: Row) -> dict[str, Any] | None:
-    """How far train and test rows differ, and by which features."""
+    """How far train and test rows differ, and by which features, but for what any two times differ by."""
     drift = record["insight"]["drift"]
     if not numbers.is_number(drift.get("auc")):
         return None
-    rows = (drift.get("features") or [])[:DRIFT_SHOWN]
-    alone = [
-        Mark(row.get("auc"), text=numbers.score(row.get("auc"), 3), pale=follows_from_calendar(row)) for row in rows
-    ]
+    rows = (
+        []
+        if is_calm(drift)
+        else [row for row in drift.get("features") or [] if not follows_from_calendar(row)][:DRIFT_SHOWN]
+    )
+    alone = [Mark(row.get("auc"), text=numbers.score(row.get("auc"), 3)) for row in rows]
     columns = [Column("AUC alone", alone, reference=0.5)]
-    if any(numbers.is_number(row.get("reference")) for row in rows):
-        columns.append(
-            Column("any two times", [Mark(text=numbers.score(row.get("reference"), 3)) for row in rows], "plain")
-        )
     for part in ("train", "test"):
         means = [Mark(text=numbers.significant(row.get(part)) or "none") for row in rows]
         columns.append(Column(f"{part} mean", means, "plain"))
@@ -159,12 +169,12 @@ def drift(record: Row) -> dict[str, Any] | None:
         for part in ("train", "test"):
             missing = [Mark(text=numbers.share(row.get(f"{part}_missing"))) for row in rows]
             columns.append(Column(f"{part} missing", missing, "plain"))
-    marks = MarkTable("feature", [str(row.get("feature", "")) for row in rows], columns) if rows else None
     return {
         "auc": float(drift["auc"]),
         "rows": drift.get("rows"),
-        "marks": marks,
+        "marks": MarkTable("feature", [str(row.get("feature", "")) for row in rows], columns) if rows else None,
         "reference": drift.get("reference"),
         "between": drift.get("between"),
+        "chance": drift.get("queries") if is_chance(drift) else None,
         "calendar": follows_from_calendar(drift),
     }

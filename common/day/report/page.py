@@ -37,7 +37,6 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"
     f"{base64.b64encode(hashlib.sha256(COPY.encode()).digest()).decode()}'"
 )
-STRONGEST = 3
 CHECKED = frozenset({"folds", "features", "curves", "drift"})
 
 
@@ -61,13 +60,12 @@ def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Seq
 
 def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = ()) -> str:
     """The page as text; a section without data is left out."""
-    record = fill_record(record)
+    record = take_expected(fill_record(record))
     sections = [
-        Section("folds", "Folds" if len(record["cv"]["folds"]) > 1 else "Validation", score_sections.folds(record)),
+        Section("folds", "Folds", score_sections.folds(record)),
         Section("slices", "Slices", score_sections.slices(record)),
         Section("answers", "Where right answers are lost", answers(record)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("truth", "On the simulated truth", score_sections.truth(record)),
         Section("leaderboard", "Leaderboard", make_table(record["leaderboard"], tints=False)),
         Section("board", "Where would that rank?", score_sections.board(record)),
         Section("tables", "Tables", score_sections.tables(record)),
@@ -83,7 +81,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("run", "This run", cost_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
-    head = summarise(record) | {"next": advise(record, bool(record["tuned"] or studies))}
+    head = summarise(record) | {"next": advise(record)}
     template = load_templates().get_template("page.html.j2")
     return template.render(policy=POLICY, copy=COPY, record=record, head=head, sections=present, checked=CHECKED)
 
@@ -106,7 +104,6 @@ def summarise(record: Row) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
     cv, truth = record["cv"], record["truth"]
     score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
-    alone = record["insight"]["alone"]
     known = numbers.is_number(score) and numbers.is_number(error)
     return {
         "score": numbers.score(score),
@@ -117,23 +114,13 @@ def summarise(record: Row) -> dict[str, Any]:
         "basis": str(find_basis(record["data"])),
         "standing": score_sections.standing(record),
         "before": record["before"],
-        "times": [_compare_alone(score, row) for row in alone if row.get("score") and numbers.is_number(score)],
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
-        "strongest": _find_strongest(record["insight"]["importance"]),
+        "strongest": model_sections.name_strongest(record),
         "notes": check_record(record),
     }
 
 
-def _compare_alone(score: float, row: Row) -> str:
-    name = "the first stage" if row.get("given") else "the best plain feature"
-    return f"{numbers.score(score / row['score'], 2)} times {name} alone ({row['feature']}, {row['order']})"
-
-
-def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The features with most gain; where no model knows gain, those whose shuffling loses most."""
-    for key, write in (("gain", numbers.share), ("permutation", numbers.score)):
-        ranked = sorted((row for row in rows if row.get(key)), key=lambda row: -float(row[key]))
-        if ranked:
-            named = [f"{row.get('feature')} ({write(row[key])})" for row in ranked[:STRONGEST]]
-            return {"key": key, "features": ", ".join(named)}
-    return None
+def take_expected(record: Row) -> Row:
+    """The record with the error of the score that the truth is expected to have, where that is not the queries' own."""
+    error = record["expected"].get("error")
+    return {**record, "cv": {**record["cv"], "error": error}} if numbers.is_number(error) else record

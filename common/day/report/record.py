@@ -8,6 +8,7 @@ EMPTY: dict[str, Any] = {
     "name": "run",
     "run": "",
     "metric": "score",
+    "meaning": "",
     "started": "",
     "data": {},
     "code": {},
@@ -15,6 +16,9 @@ EMPTY: dict[str, Any] = {
     "overrides": [],
     "tuned": False,
     "cv": {"folds": [], "slices": []},
+    "behind": {"slices": []},
+    "expected": {},
+    "rivals": [],
     "ranking": [],
     "truth": {"scores": {}},
     "before": {},
@@ -26,7 +30,6 @@ EMPTY: dict[str, Any] = {
     "insight": {
         "importance": [],
         "features": {"lost": "score", "given": []},  # what a record of before it was named measured, as a rule
-        "alone": [],
         "calibration": [],
         "curves": [],
         "drift": {},

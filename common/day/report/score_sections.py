@@ -1,6 +1,7 @@
 """The parts of a report about the score: beside truth and ceiling, by fold and slice, models, ladder, tables."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
@@ -8,33 +9,27 @@ from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
 from common.day.report.cost_sections import memory, times
-from common.day.report.pictures import draw_slices, draw_table, group_days
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 SHOWN_OF_LADDER = ("rung", "family", "score", "error", "seconds", "peak_mib")
+LEAST_QUERIES = 20  # of a slice that stands alone
 LEADERBOARD_NAMES = ("board", "name", "when")
 
 
 def standing(record: Row) -> MarkTable | None:
-    """Everything that says how good the run is, on one scale: what it scores, before and by one feature alone; the
-    leaderboard; the simulated truth and its oracle.
+    """Everything that says how good the run is, on one scale: what it scores, and did before; what plain orders of the
+    same candidates score; the leaderboard; the simulated truth and its oracle.
     """
-    truth = record["truth"]
-    alone, before = record["insight"]["alone"], record["before"]
+    truth, before = record["truth"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
-    rows += [("Earlier run", _mark(before)), *((name_alone(row), _mark(row)) for row in alone)]
+    rows += [("Earlier run", _mark(before)), *((str(row.get("name")), _mark(row)) for row in record["rivals"])]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
     if len(known) < 2:
         return None
     return MarkTable("", [name for name, _ in known], [Column(str(record["metric"]), [mark for _, mark in known])])
-
-
-def name_alone(row: Row) -> str:
-    """What a list by one feature alone is called."""
-    return f"{'First stage' if row.get('given') else 'Best plain feature'}, {row.get('feature')}"
 
 
 def name_entry(entry: Row) -> str:
@@ -64,21 +59,57 @@ def board(record: Row) -> dict[str, Any] | None:
 
 
 def folds(record: Row) -> dict[str, Any] | None:
-    """The score of each fold, and how far they lie apart."""
+    """The score of each fold, and how far they lie apart; nothing of a single one, which is the whole."""
     rows = record["cv"]["folds"]
     scores = [row["score"] for row in rows if numbers.is_number(row.get("score"))]
     spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
-    single = len(rows) == 1 and name_validation(record["cv"]) == "validation"
-    marks = _scored(rows, "fold", record["cv"].get("score"))
-    return {"marks": marks, "spread": spread, "single": single} if rows else None
+    return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if len(rows) > 1 else None
 
 
-def slices(record: Row) -> dict[str, Any] | None:
-    """The score on parts of the queries: of many days as lines, of others as rows."""
-    days, rest = group_days(record["cv"]["slices"])
-    marks = _scored(rest, "slice", record["cv"].get("score")) if rest else None
-    drawn = [{"title": name} | draw_slices(rows, record["cv"].get("score")) for name, rows in days]
-    return {"marks": marks, "pictures": drawn} if rest or drawn else None
+def slices(record: Row) -> MarkTable | None:
+    """The score on parts of the queries."""
+    slices = record["cv"]["slices"]
+    known = all(numbers.is_number(row.get(key)) for row in slices for key in ("score", "error", "queries"))
+    rows = join_small(slices) if known else slices
+    return _scored(rows, "slice", record["cv"].get("score")) if rows else None
+
+
+def join_small(rows: Sequence[Row]) -> list[Row]:
+    """Neighbouring slices of one name as one row, until that has ``LEAST_QUERIES`` queries.
+
+    >>> rows = [{"slice": f"day: {day}", "score": day / 4, "error": 0.1, "queries": 3} for day in (1, 3)]
+    >>> [(row["slice"], row["score"], round(row["error"], 4), row["queries"]) for row in join_small(rows)]
+    [('day: 1, 3', 0.5, 0.1242, 6)]
+    """
+    groups: list[list[Row]] = []
+    for row in rows:
+        if groups and _name(groups[-1][0]) == _name(row) and _count(groups[-1]) < LEAST_QUERIES:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    for at in range(len(groups) - 1, 0, -1):  # a small one that is the last of its name joins what stands before it
+        if _name(groups[at - 1][0]) == _name(groups[at][0]) and _count(groups[at]) < LEAST_QUERIES:
+            groups[at - 1] += groups.pop(at)
+    return [group[0] if len(group) == 1 else pool(group) for group in groups]
+
+
+def _name(row: Row) -> str:
+    return str(row.get("slice", "")).partition(": ")[0]
+
+
+def _count(rows: Sequence[Row]) -> float:
+    return float(sum(row["queries"] for row in rows))
+
+
+def pool(parts: Sequence[Row]) -> Row:
+    """Several slices as one: their mean score, and its error by what varies within them and between them."""
+    total = max(sum(row["queries"] for row in parts), 1)
+    mean = sum(row["queries"] * row["score"] for row in parts) / total
+    squares = sum(row["queries"] * (row["error"] ** 2 * row["queries"] + (row["score"] - mean) ** 2) for row in parts)
+    values = [str(row["slice"]).partition(": ")[2] for row in parts]
+    said = ", ".join(values) if len(values) < 3 else f"{values[0]} to {values[-1]}"
+    error = math.sqrt(squares) / total
+    return {"slice": f"{_name(parts[0])}: {said}", "score": mean, "error": error, "queries": total}
 
 
 def models(record: Row) -> MarkTable | None:
@@ -109,23 +140,10 @@ def ladder(ladder: Row | None) -> dict[str, Any] | None:
 def tables(record: Row) -> list[dict[str, Any]]:
     """The tables of the competition itself: recall of channels, the decision ladder, folds side by side."""
     return [
-        {"title": table.get("title", ""), "table": make_table(table["rows"]), "pictures": draw_table(table["rows"])}
+        {"title": table.get("title", ""), "table": make_table(table["rows"])}
         for table in record["tables"]
         if table.get("rows")
     ]
-
-
-def truth(record: Row) -> dict[str, Any] | None:
-    """All scores on the simulated truth; ``x`` and ``x_error`` stand together."""
-    scores = record["truth"]["scores"]
-    errors = {name.removesuffix("_error"): error for name, error in scores.items() if name.endswith("_error")}
-    single = [
-        (name, numbers.with_error(value, errors[name]) if name in errors else numbers.alone(value))
-        for name, value in scores.items()
-        if not isinstance(value, Mapping) and name.removesuffix("_error") not in scores.keys() - {name}
-    ]
-    nested = [{"": name} | dict(value) for name, value in scores.items() if isinstance(value, Mapping)]
-    return {"single": single, "nested": make_table(nested)} if scores else None
 
 
 def _scored(rows: Sequence[Row], key: str, whole: float | None) -> MarkTable:

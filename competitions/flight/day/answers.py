@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.answers import Answers, Example, count_within, rank_answers, rank_models, rows_of
+from common.day.answers import Answers, Example, count_within, rank_answers, rows_of
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores
@@ -25,7 +25,6 @@ def list_answers(outcome: Outcome) -> Answers:
     valid, final = data.valid, blend_valid(outcome)
     counted = np.flatnonzero(valid.group_sizes > LARGE)
     ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
-    models = rank_models(outcome.names, outcome.scores.value, valid)
 
     def describe(number: int) -> Example:
         """The search, the first options of the list, the option that was booked."""
@@ -46,7 +45,7 @@ def list_answers(outcome: Outcome) -> Answers:
         ("among the options", int((ranks > 0).sum())),
         (f"in the first {FIRST_PAGE}", count_within(ranks, FIRST_PAGE)),
     ]
-    return Answers(ranks, before, describe, {name: one[counted] for name, one in models.items()})
+    return Answers(ranks, before, describe, outcome.split.value.repeats)
 
 
 def name_option(option: dict[str, Any], cheapest: float) -> str:

@@ -1,4 +1,4 @@
-"""Training, validation and test sessions side by side: where these differ, so does the score."""
+"""How many sessions there are of each kind, and how many bookings they look back on."""
 
 import numpy as np
 import polars as pl
@@ -23,38 +23,6 @@ def count_sessions(outcome: Validated) -> dict[str, int]:
     return counts | {"valid_scored": scored, "test": outcome.test.value.sessions.height}
 
 
-def compare_folds(outcome: Validated) -> list[Row]:
-    """Training and validation sessions of the last fold, and the test's: where they differ, the score will drift."""
-    roles = outcome.split.value.folds[-1].roles
-    train = outcome.train.value.sessions.join(roles, on="session", how="left", maintain_order="left")
-    known, valid = train.filter(role="train"), train.filter(role="valid")
-    parts = {"train": known, "validation": valid, "test": outcome.test.value.sessions}
-    columns = {name: measure_sessions(part, known) for name, part in parts.items()}
-    return [{"what": what, **{name: column[what] for name, column in columns.items()}} for what in columns["test"]]
-
-
-def measure_sessions(sessions: pl.DataFrame, known: pl.DataFrame) -> dict[str, float]:
-    """Shares and quartiles of some sessions; ``known``: the training sessions, with travellers and routes."""
-    size = sessions["size"]
-    profiles, routes = known["profile"].unique().implode(), known["route"].drop_nulls().unique().implode()
-    return {
-        "sessions": float(len(size)),
-        "options, quarter": float(size.quantile(0.25) or 0),
-        "options, median": float(size.quantile(0.5, "linear") or 0),
-        "options, three quarters": float(size.quantile(0.75) or 0),
-        "more than 10 options": _mean(size > LARGE),
-        "round trip": _mean(sessions["round_trip"]),
-        "booked by oneself": _mean(sessions["by_self"]),
-        "corporate fares on offer": _mean(sessions["coded"] > 0),
-        "traveller in training": _mean(sessions["profile"].is_in(profiles)),
-        "route in training": _mean(sessions["route"].is_in(routes).fill_null(False)),
-    }
-
-
-def _mean(values: pl.Series) -> float:
-    return float(values.cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
-
-
 def mean_bookings(snapshots: Snapshots) -> float:
     """The bookings that a session sees, on average."""
     counts = snapshots.visible.group_by("snapshot").agg(pl.len().alias("bookings"))
@@ -69,7 +37,7 @@ def count_bookings(split: Split, test: Snapshots) -> Row:
         valid = split.folds[-1].roles.filter(role="valid")["session"].implode()
         judged = Snapshots(judged.assigned.filter(pl.col("session").is_in(valid)), judged.visible)
     parts = {"train": split.final, "validation": judged, "test": test}
-    return {"what": "bookings looked back on, mean"} | {name: mean_bookings(part) for name, part in parts.items()}
+    return {name: mean_bookings(part) for name, part in parts.items()}
 
 
 def note_look_back(train: pl.DataFrame, test: pl.DataFrame, split: Split, bookings: Row) -> list[Note]:

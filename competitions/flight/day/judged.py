@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from common.day.answers import (
-    count_within,
-    find_best_alone,
+    is_within,
+    rank_answers,
+    share_behind,
 )
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
@@ -17,21 +18,20 @@ from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import Drift, compare_halves
-from common.learning.dataset import RankingDataset, to_matrix
-from common.learning.fit_task import read_margin
+from common.learning.dataset import RankingDataset, take_blocks, to_matrix
 from common.learning.gbdt import Ranker
-from common.learning.listwise_softmax import log_likelihoods
 from common.learning.model_diagnostics import calibrate, curves, share_gains
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.answers import blend_valid, list_answers
-from competitions.flight.day.folds import compare_folds, count_bookings, count_sessions, note_look_back
-from competitions.flight.features.booking_history import History
+from competitions.flight.day.folds import count_bookings, count_sessions, note_look_back
+from competitions.flight.day.rows import list_rivals, list_rows
+from competitions.flight.features.booking_history import LOOK_BACK, History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
-from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test
+from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import BASELINE
 from competitions.flight.ranking.training_data import FoldData
@@ -39,6 +39,7 @@ from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
 
 METRIC = f"HitRate@{CUTOFF}"
+MEANING = f"the share of searches with more than {LARGE} options whose booked one is among the first {CUTOFF}"
 SAMPLE = Sample(queries=200, rows=12_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 GAINS_SHOWN = 40
@@ -48,18 +49,23 @@ Rates = Mapping[str, float]
 def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    models = summary["models"]
+    models, queries, data = summary["models"], list_queries(outcome), outcome.data.value
     return Judged(
         metric=METRIC,
-        queries=list_queries(outcome),
+        meaning=MEANING,
+        rivals=list_rivals(outcome),
+        queries=queries.drop("behind"),
+        behind=queries["behind"],
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
         tables=[
             ("Decided from the log", summary["plan"]),
-            (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
-            ("Training, validation and test sessions", summary["folds"]),
+            (
+                f"HitRate@3 on validation ({outcome.split.value.name}), by group size",
+                list_models(models),
+            ),
         ],
         notes=list_notes(summary["notes"]),
-        features=outcome.data.value.valid.names,
+        features=data.valid.names,
         summary=summary,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -67,16 +73,24 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per validation session with more than ten options: how often the booked one is among the first three.
+    """One row per validation session with more than ten options: how often the booked one is among the first three,
+    and which share of the other options stands ``behind`` it.
 
-    That is 0 or 1, but for repeated folds, which judge a session several times.
+    The former is 0 or 1, but for repeated folds, which judge a session several times.
     """
     data, train = outcome.data.value, outcome.train.value.sessions
-    hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
-    judged = pl.DataFrame({"session": data.valid_sessions, "score": hit, "fold": name_folds(outcome)})
+    ranks = rank_answers(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
+    judged = pl.DataFrame(
+        {
+            "session": data.valid_sessions,
+            "score": is_within(ranks, CUTOFF).astype(np.float64),
+            "behind": share_behind(ranks, data.valid.group_sizes),
+            "fold": name_folds(outcome),
+        }
+    )
     each = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
     sessions = (
-        each.agg(pl.col("score").mean())
+        each.agg(pl.col("score", "behind").mean())
         .join(train, on="session", how="left", maintain_order="left")
         .filter(pl.col("size") > LARGE)
     )
@@ -87,6 +101,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
+        behind="behind",
     )
 
 
@@ -142,7 +157,7 @@ def summarise(outcome: Validated) -> Row:
             "likelihoods": dict(blend.likelihoods),
             "temperatures": list(blend.temperatures),
         },
-        "folds": [*compare_folds(outcome), bookings],
+        "bookings": bookings,
     }
     if isinstance(outcome, Outcome):
         gains = share_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]])
@@ -173,7 +188,8 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     scores, booked = submission.score_submission(path, truth), find_booked(outcome.files.test, truth)
     measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
     rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
-    rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
+    by_size = {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
+    rates |= {name: rate for name, rate in by_size.items() if name in scores}
     best = {"oracle": rates | {"error": oracle["standard_error"]["3"]}}
     rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
     return SimulatedTruth(
@@ -197,22 +213,28 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the blend goes by and how validation and test differ, on the last fold; where booked options are lost."""
+    """What the blend goes by and how validation and test differ, on the last fold; where booked options are lost.
+
+    Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
+    """
     folds = outcome.data.folds
     rows = derive(take_last, folds=folds)
     rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
     reference = derive(compare_periods, folds=folds, train=outcome.train)
-    first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=rows)
+    own = derive(drop_look_back, rows=rows)
+    first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=own)
     labels = outcome.data.value.valid.labels.astype(np.float64)
     crosses = {name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
     return Insight(
         importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, blend_scores, SAMPLE)),
-        drift=Diagnostic(measure_drift, (rows, first, reference, "earlier and later validation sessions")),
-        alone=Diagnostic(rank_alone, (folds, rankers)),
-        given=list_given(rows.value),
-        curves=curves(crosses, outcome.data.value.valid.group_sizes, start_of_fits(outcome)),
+        drift=Diagnostic(measure_drift, (own, first, reference, "earlier and later validation sessions")),
+        given=[
+            name for name in rows.value.names if name.startswith("taste_")
+        ],  # utilities of a logit: before the ranker
+        curves=curves(crosses),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
+        rows=lambda: list_rows(outcome),
         calibration=[calibrate("P(booked)", np.exp(blend_valid(outcome)), labels)],
     )
 
@@ -222,39 +244,20 @@ def take_last(folds: Sequence[FoldData]) -> RankingDataset:
     return folds[-1].valid
 
 
+def drop_look_back(rows: RankingDataset) -> RankingDataset:
+    """The rows with the features that are no statistics of other bookings."""
+    blocks = dict.fromkeys(name.partition("_")[0] for name in rows.names)
+    return take_blocks(rows, [name for name in blocks if name not in LOOK_BACK])
+
+
 def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
     """The rankers of the last fold."""
     return [cross.rankers[-1] for cross in crosses]
 
 
-def list_given(rows: RankingDataset) -> list[str]:
-    """The features that are utilities of a logit, estimated from other bookings: a score before the ranker's."""
-    return [name for name in rows.names if name.startswith("taste_")]
-
-
-def start_of_fits(outcome: Validated) -> float | None:
-    """The log likelihood of the score that the fits start from, where they do; None where they start from nothing."""
-    name, valid = outcome.choice.features.base_margin, outcome.data.value.valid
-    if name is None:
-        return None
-    margin = read_margin(valid.features, valid.names, name)
-    return float(log_likelihoods(margin, valid.labels, valid.group_sizes).mean())
-
-
-def rank_alone(folds: Sequence[FoldData], rankers: Sequence[Ranker]) -> list[Row]:
-    """The features that alone have the highest HitRate@3 on the validation sessions of all folds."""
-    parts = [fold.valid for fold in folds]
-    scored = np.concatenate([part.group_sizes for part in parts]) > LARGE
-    gains = list(share_gains(rankers))
-    sessions = max(int(scored.sum()), 1)
-    return find_best_alone(
-        parts, gains, list_given(parts[0]), lambda ranks: count_within(ranks[scored], CUTOFF) / sessions
-    )
-
-
 def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:
     """The earlier validation sessions against the later ones: statistics of a period tell any two apart."""
-    return compare_halves(folds[-1].valid, train.sessions["time"].to_numpy()[folds[-1].sessions])
+    return compare_halves(drop_look_back(folds[-1].valid), train.sessions["time"].to_numpy()[folds[-1].sessions])
 
 
 def build_first(test: Searches, snapshots: Snapshots, history: History, rows: RankingDataset) -> RankingDataset:

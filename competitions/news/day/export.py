@@ -33,7 +33,8 @@ from competitions.news.retrieval.popularity import count_popular
 DESCRIPTION = {
     "request": "what a user clicked and where he is -> five articles",
     "computed at export": "item-to-item tables, popularity by bucket of time, clicks by article and place",
-    "computed in the request": "15 channels from these, fusion, all features of 150 candidates, models, blend",
+    "computed in the request": "{channels} channels from these, fusion, all features of {candidates} candidates,"
+    " models, blend",
     "left out": "parsing, network; the log goes on after a user's last click, as in the competition: a live service has"
     " only what came before",
     "score": "with the mixture that was found on these very validation users",
@@ -69,7 +70,13 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
 
     judged = judge_variants(service, variants, write, score, answer_together, valid["weight"].to_numpy())
     expected = list_expected(outcome.checked.path, chosen)
-    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, describe(config))
+
+
+def describe(config: NewsConfig) -> dict[str, str]:
+    """What a request is and what is computed when, with the numbers of these settings."""
+    counts = {"channels": len(config.recall.channels), "candidates": config.recall.candidates}
+    return {name: text.format(**counts) for name, text in DESCRIPTION.items()}
 
 
 def list_variants(outcome: pipeline.Outcome) -> list[Variant]:

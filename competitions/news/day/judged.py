@@ -1,39 +1,36 @@
 """What a finished news run reports: scores by user, models side by side, recall, folds, and why the score is so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, Ranks, find_best_alone, is_within, rank_answers, rank_models
+from common.day.answers import Answers, Example, rank_answers
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth, list_notes
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
-from common.io.natural_order import natural_key
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
-from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
 from competitions.news import submission
-from competitions.news.blending import Blend, standardise
 from competitions.news.config import NewsConfig
+from competitions.news.day.rows import FUSION, list_ranked, list_rivals, list_rows, mix
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
-from competitions.news.pipeline import Outcome, Prepared, Validated
-from competitions.news.ranking import CUTOFF, Labelled, count_rows, weigh_scores
+from competitions.news.pipeline import Outcome, Validated
+from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
 from competitions.news.simulator.simulate import TRUTH
 from competitions.news.split import DAY_MS
 
 METRIC = "MRR@5"
+MEANING = "1 / the rank of the article that was clicked, 0 behind the fifth; the mean over users"
 SAMPLE = Sample(queries=1_000, rows=40_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
-FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 HOUR_MS = 3_600_000
 RECENT = 3  # clicks of a user that an example shows
 GAINS_SHOWN = 30
@@ -48,13 +45,18 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
     blend = {"model": "blend", "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}
     return Judged(
         metric=METRIC,
+        meaning=MEANING,
+        rivals=list_rivals(outcome),
         queries=list_queries(outcome),
         ranking=[*scored, blend],
         tables=[
             ("Decided from the log", summary["plan"]),
-            ("Recall of the validation answers, before any ranking", summary["recall"]),
+            # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
+            (
+                "Recall of the validation answers, before any ranking",
+                [{name: value for name, value in row.items() if name != "mrr@5"} for row in summary["recall"]],
+            ),
             ("Models on validation", models),
-            ("Validation beside test (shares of users)", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
         features=feature_names(outcome.ready.labelled.blocks.value),
@@ -62,14 +64,6 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
-
-
-def list_ranked(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
-    """The validation queries: those that have candidates, in the order of their rows, then the others."""
-    valid = fold.queries.filter(role="valid")
-    listed = candidates.select("query").unique(maintain_order=True).with_row_index("position")
-    ranked = valid.join(listed, on="query", how="left", maintain_order="left")
-    return ranked.sort("position", nulls_last=True, maintain_order=True).drop("position")
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
@@ -115,33 +109,9 @@ def summarise(outcome: Validated) -> Row:
         "cv": {"mrr@5": cv, "error": error, "queries": dict(queries.value_counts(sort=True).iter_rows())},
         "models": models,
         "recall": outcome.recall.value.to_dicts(),
-        "folds": compare_folds(ready).to_dicts(),
         "gains": dict(list(share_gains(rankers).items())[:GAINS_SHOWN]),
         **({"submission": {"path": str(checked.path), "rows": checked.rows}} if checked else {}),
     }
-
-
-def compare_folds(ready: Prepared) -> pl.DataFrame:
-    """Validation beside test: shares of users by length of the visible history and by day of the last visible click.
-
-    ``validation`` as drawn, ``weighted`` as it counts in every mean.
-    """
-    labelled, queries = (fold.value.queries for fold in (ready.labelled.inputs.fold, ready.test))
-    valid, keys = labelled.filter(role="valid"), ["what", "value"]
-    drawn = _share_of_users(valid, "validation").join(_share_of_users(valid, "weighted", pl.col("weight")), on=keys)
-    table = drawn.join(_share_of_users(queries, "test"), on=keys, how="full", coalesce=True).fill_null(0.0)
-    order = sorted(range(table.height), key=lambda row: [natural_key(name) for name in table.select(keys).row(row)])
-    return table[order]
-
-
-def _share_of_users(queries: pl.DataFrame, name: str, weight: pl.Expr | None = None) -> pl.DataFrame:
-    weighed = queries.with_columns(weight=pl.lit(1.0) if weight is None else weight)
-    parts = [
-        weighed.select("weight", what=pl.lit("visible clicks"), value=class_of_length()),
-        weighed.select("weight", what=pl.lit("last visible day"), value=last_day()),
-    ]
-    total = max(float(weighed["weight"].sum()), 1e-9)
-    return pl.concat(parts).group_by("what", "value").agg((pl.col("weight").sum() / total).alias(name))
 
 
 def class_of_length() -> pl.Expr:
@@ -177,25 +147,11 @@ def explain(outcome: Outcome) -> Insight:
         importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),
         given=FUSION,
-        alone=Diagnostic(rank_alone, (ready.rows, early)),
-        curves=curves({ranker.kind: ranker for ranker in early.value}, ready.rows.value.stop.group_sizes),
+        curves=curves({ranker.kind: ranker for ranker in early.value}),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
+        rows=lambda: list_rows(outcome),
     )
-
-
-def mix(blend: Blend, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Blended scores (rows,) of rows whose queries have these sizes."""
-    return np.asarray(standardise(scores, sizes) @ np.array(blend.weights))
-
-
-def rank_alone(labelled: Labelled, rankers: Sequence[Ranker]) -> list[Row]:
-    """The features that alone have the highest MRR@5 on the validation users."""
-
-    def earn(ranks: Ranks) -> float:
-        return weigh_scores(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0), labelled.weights)[0]
-
-    return find_best_alone([labelled.valid], list(share_gains(rankers)), FUSION, earn)
 
 
 def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:
@@ -223,7 +179,6 @@ def list_answers(outcome: Outcome) -> Answers:
     blended = mix(outcome.blend.value, scores, rows.group_sizes)
     unlisted = (0, queries.height - len(rows.group_sizes))
     ranks = np.pad(rank_answers(blended, rows.labels, rows.group_sizes), unlisted)
-    models = rank_models([ranker.value.kind for ranker in outcome.early], scores, rows)
     listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
     scored = listed.select("query", "item", score=pl.Series(blended))
 
@@ -247,7 +202,7 @@ def list_answers(outcome: Outcome) -> Answers:
         ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
         ("among the candidates", int((ranks > 0).sum())),
     ]
-    return Answers(ranks, before, describe, {name: np.pad(one, unlisted) for name, one in models.items()})
+    return Answers(ranks, before, describe)
 
 
 def name_article(row: dict[str, Any], time: int | None) -> str:

@@ -1,27 +1,28 @@
 """What a finished run reports: scores by user, the model, and why the score is so."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, Ranks, find_best_alone, is_within, rank_answers, rows_of
+from common.day.answers import Answers, Example, rank_answers, rows_of
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth, describe_queries
+from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
 from common.learning.dataset import RankingDataset, to_matrix
-from common.learning.gbdt import Ranker, predict
-from common.learning.model_diagnostics import curves, share_gains
+from common.learning.gbdt import predict
+from common.learning.model_diagnostics import curves
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
+from competitions.template.day.rows import list_rivals, list_rows
 from competitions.template.pipeline import Outcome, Validated
 from competitions.template.ranking import CUTOFF, count_rows
 from competitions.template.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
+MEANING = "1 / the rank of the next item, 0 behind the fifth; the mean over users"
 
 
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
@@ -30,6 +31,8 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     cv = describe_queries(queries)
     return Judged(
         metric=METRIC,
+        meaning=MEANING,
+        rivals=list_rivals(outcome),
         queries=queries,
         ranking=[{"model": MODEL, "score": cv["score"], "error": cv["error"]}],
         features=tuple(outcome.ready.labelled.features.value.columns),
@@ -57,20 +60,11 @@ def explain(outcome: Outcome) -> Insight:
     return Insight(
         importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, Sample())),
         drift=Diagnostic(measure_drift, (valid, test, None, "")),
-        alone=Diagnostic(rank_alone, (valid, collect([early]))),
-        curves=curves({MODEL: early.value}, valid.value.group_sizes),
+        curves=curves({MODEL: early.value}),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
+        rows=lambda: list_rows(outcome),
     )
-
-
-def rank_alone(valid: RankingDataset, rankers: Sequence[Ranker]) -> list[Row]:
-    """The feature that alone has the highest MRR@5."""
-
-    def earn(ranks: Ranks) -> float:
-        return float(np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0).mean())
-
-    return find_best_alone([valid], list(share_gains(rankers)), (), earn)
 
 
 def take_only(_: None, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -106,7 +100,7 @@ def list_answers(outcome: Outcome) -> Answers:
         ("in the log before", queries.join(fold.history.select("item").unique(), on="item", how="semi").height),
         ("among the candidates", int((ranks > 0).sum())),
     ]
-    return Answers(ranks, before, describe, {})
+    return Answers(ranks, before, describe)
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:

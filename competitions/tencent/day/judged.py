@@ -16,19 +16,23 @@ from common.engine.run import Result
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent import metrics, submission
-from competitions.tencent.config import HostSettings, TencentConfig
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.day.permutation_importance import permute_columns
+from competitions.tencent.day.rows import list_rivals, list_rows
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.promise import promise
-from competitions.tencent.ranking.top_k import FoldAnswers, find_seen
 from competitions.tencent.ranking.votes import Votes
 from competitions.tencent.sequences import Histories, usual_times
-from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.split import Fold
 
 METRIC = "score"
+MEANING = ".31 x hit rate + .69 x NDCG of ten ads: how often, and how far up, the ad that was clicked is among them"
+WHY = "users who click the same ad are answered right or wrong together"
+FURTHER = ", and the truth is one event further on than what is held out"
+LOST_QUERIES = 300  # whose features are made to write those that are lost
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 DRIFT_QUERIES = 10_000
 DRIFTING = ("events", "clicks", "click share", "distinct ads", "hours since the last event", "hours of history")
@@ -39,6 +43,7 @@ FEATURES_SHOWN, RECENT = 3, 3
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
+    promised = summary["cv"]["promise"]
     ways, ranked = summary["ways"], outcome.early.ranked
     training = [
         {"training": name, **row, "losses": " ".join(f"{loss:.3f}" for loss in row["losses"])}
@@ -46,13 +51,20 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
     ]
     return Judged(
         metric=METRIC,
+        meaning=MEANING,
+        rivals=list_rivals(outcome),
+        expected={
+            "score": promised["score"],
+            "error": promised["error"],
+            "why": WHY + FURTHER * bool(promised["step"]),
+        },
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Decided from the files", summary["plan"]),
             ("Channels of retrieval, by their votes", summary["votes"]["channels"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What the hold-out promises of the truth", [summary["cv"]["promise"]]),
+            ("The expected score of the truth", [promised]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", training),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
@@ -163,7 +175,6 @@ def explain(outcome: Outcome) -> Insight:
     losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
     return Insight(
         importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        alone=Diagnostic(score_alone, (outcome.early.answers, ready.corpus, ready.valid, config.host)),
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
         curves=[
             {"name": fold, "metric": f"training loss, {config.method}", "values": [*values], "falls": True}
@@ -172,36 +183,8 @@ def explain(outcome: Outcome) -> Insight:
         ],
         answers=list_answers(outcome),
         cutoff=TOP,
+        rows=(lambda: list_rows(outcome, LOST_QUERIES)) if ranked else None,
     )
-
-
-def score_alone(answers: FoldAnswers, corpus: Corpus, fold: Fold, host: HostSettings) -> list[Row]:
-    """What the first search scores by itself, and what everybody's most frequent ads score."""
-    assert fold.target_action is not None
-    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
-    first, popular = answers.retrieval_rank, rank_popular(corpus, fold)
-    ways = [("votes of retrieval", True, first), ("events of an ad", False, popular)]
-    return [
-        {"feature": feature, "order": "highest first", "given": given,
-         "score": metrics.mean_scores(np.where(ranks <= TOP, ranks, 0), weights)["score"]}
-        for feature, given, ranks in ways
-        if ranks is not None
-    ]  # fmt: skip
-
-
-def rank_popular(corpus: Corpus, fold: Fold) -> Int64s:
-    """The target's rank where each query is answered with the candidates of most training events that its user has not
-    seen; 0 for a target that is no candidate.
-    """
-    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
-    events = np.bincount(corpus.train.item[history.events()], minlength=len(corpus.catalogue.oid))[rows]
-    place = np.empty(len(rows), np.int64)
-    place[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)
-    seen, target = find_seen(queries, rows, len(corpus.catalogue.oid)), target_columns(fold)
-    own = np.where(target >= 0, place[target], 0)
-    query = np.repeat(np.arange(len(queries)), np.diff(seen.starts))
-    ahead = np.unique(np.stack([query, seen.columns])[:, place[seen.columns] < own[query]], axis=1)[0]
-    return np.asarray(own - np.bincount(ahead, minlength=len(queries)))
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:
@@ -240,7 +223,7 @@ def list_answers(outcome: Outcome) -> Answers:
     fold, answers = outcome.ready.valid.value, outcome.early.answers.value
     assert fold.target is not None
     assert fold.unseen is not None
-    ranks, models = rank_targets(fold, answers.best), {}
+    ranks = rank_targets(fold, answers.best)
     before = [
         ("asked", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
@@ -250,9 +233,8 @@ def list_answers(outcome: Outcome) -> Answers:
     if answers.retrieval_rank is not None:
         retrieved = answers.retrieval_rank > 0
         before.append(("found by the first search", int(retrieved.sum())))
-        models = {name: rank_targets(fold, top) for name, top in answers.ways.items()}
     ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
-    return Answers(ranks, before, lambda query: describe_user(outcome, query), models)
+    return Answers(ranks, before, lambda query: describe_user(outcome, query))
 
 
 def describe_user(outcome: Outcome, query: int) -> Example:

@@ -1,32 +1,38 @@
-"""The rows that Tencent's ranker ranks for the hold-out, for ``competitions.load``."""
+"""The rows that Tencent's ranker ranks for the hold-out, for ``competitions.load``, and plain orders of the ads."""
 
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
-from common.day.loaded import BLEND, ValidationRows
+from common.day.answers import BLEND, Ranks, ValidationRows, average_rivals
+from common.day.run_record import Row
 from common.engine.errors import UserError
 from common.learning.dataset import RankingDataset
+from competitions.tencent import metrics
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.metrics import Floats
 from competitions.tencent.pipeline import Validated
 from competitions.tencent.ranking.context import build_context
 from competitions.tencent.ranking.pair_features import pair_features
 from competitions.tencent.ranking.ranker import BLOCK, find_hits, score_pairs, take_queries
 from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.top_k import find_seen
 from competitions.tencent.sequences import blocks
-from competitions.tencent.split import target_columns
+from competitions.tencent.split import Fold, target_columns
 
 MOST_QUERIES = 2_000  # their features take about a gigabyte
 
 
-def list_rows(outcome: Validated) -> ValidationRows:
-    """One row per ad that is retrieved for a held-out user, of the first ``MOST_QUERIES``. Features are made anew: the
+def list_rows(outcome: Validated, queries: int = MOST_QUERIES) -> ValidationRows:
+    """One row per ad that is retrieved for a held-out user, of the first ``queries``. Features are made anew: the
     run holds those of a block of users at a time. ``blend``: -inf for what the ranker's cut left out.
     """
     ranked, settings, corpus = outcome.early.ranked, outcome.config.ranker.features, outcome.ready.corpus.value
     if ranked is None:
         raise UserError('A run by method = "network" has no candidates and features to load: it scores every ad.')
-    fold, ranker = take_queries(ranked.inputs.value.fold, slice(0, MOST_QUERIES)), ranked.ranker.value
+    fold, ranker = take_queries(ranked.inputs.value.fold, slice(0, queries)), ranked.ranker.value
     context, target = build_context(replace(ranked.inputs.value, fold=fold), settings), target_columns(fold)
     parts = []
     for block in blocks(len(fold.users), BLOCK):
@@ -47,3 +53,36 @@ def list_rows(outcome: Validated) -> ValidationRows:
         RankingDataset(ranker.names, features, labels.astype(np.float32), sizes.astype(np.int32)),
         pl.DataFrame(scores, schema=["first search", BLEND]),
     )
+
+
+def list_rivals(outcome: Validated) -> list[Row]:
+    """What a random order of the ads scores on the same users, the most frequent ones, and the first search."""
+    corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
+    assert fold.target_action is not None
+    weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
+
+    def earn(ranks: Ranks) -> Floats:
+        return metrics.weigh_scores(metrics.score_answers(np.where(ranks <= TOP, ranks, 0)), weights)
+
+    every, ads, listed = np.ones(len(weights), np.int64), len(fold.candidates.rows.values), target_columns(fold) >= 0
+    chance = sum(
+        (earn(np.where(listed, rank * every, 0)) for rank in range(1, min(TOP, ads) + 1)), np.zeros(len(every))
+    )
+    earned = {"Random order": chance / ads, "Popularity: events of an ad": earn(rank_popular(corpus, fold))}
+    first = outcome.early.answers.value.retrieval_rank
+    return average_rivals(earned if first is None else earned | {"First stage: retrieval": earn(first)})
+
+
+def rank_popular(corpus: Corpus, fold: Fold) -> Int64s:
+    """The target's rank where each query is answered with the candidates of most training events that its user has not
+    seen; 0 for a target that is no candidate.
+    """
+    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
+    events = np.bincount(corpus.train.item[history.events()], minlength=len(corpus.catalogue.oid))[rows]
+    place = np.empty(len(rows), np.int64)
+    place[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)
+    seen, target = find_seen(queries, rows, len(corpus.catalogue.oid)), target_columns(fold)
+    own = np.where(target >= 0, place[target], 0)
+    query = np.repeat(np.arange(len(queries)), np.diff(seen.starts))
+    ahead = np.unique(np.stack([query, seen.columns])[:, place[seen.columns] < own[query]], axis=1)[0]
+    return np.asarray(own - np.bincount(ahead, minlength=len(queries)))

@@ -1,10 +1,13 @@
 """Where answers are lost, on ranks worked out by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from common.day import answers
 from common.day.answers import BEYOND, Example
+from common.learning.dataset import RankingDataset
 
 
 def test_the_rank_counts_what_is_at_least_as_good() -> None:
@@ -17,30 +20,49 @@ def test_the_rank_counts_what_is_at_least_as_good() -> None:
 
 def test_the_funnel_says_where_they_are_lost() -> None:
     ranks = np.array([1, 1, 4, 9, 0, 0, 0, 2])
-    known = answers.Answers(ranks, [("asked", 8), ("retrieved", 5)], lambda _: Example("", "", [], ""), {})
+    known = answers.Answers(ranks, [("asked", 8), ("retrieved", 5)], lambda _: Example("", "", [], ""))
     made = answers.describe_answers(known, 5)
     rows = [(row["stage"], row["queries"], row["lost"]) for row in made["funnel"]]
     assert rows == [("asked", 8, 0), ("retrieved", 5, 3), ("in the first 5", 4, 1), ("first", 2, 2)]
     assert made["funnel"][1]["share"] == 5 / 8
+    assert made["ranks"][-1] == {"rank": "not retrieved", "queries": 3, "share": 3 / 8}  # in the words of the stage
+    twice = answers.describe_answers(dataclasses.replace(known, repeats=2), 5)
+    assert [row["queries"] for row in twice["funnel"]] == [4, 2.5, 2, 1]  # a query that two fits rank counts once
+    assert sum(row["queries"] for row in twice["ranks"]) == 4
 
 
 def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:
-    rows = answers.count_ranks(np.array([1, 1, 3, 4, 5, 7, 0]))
-    expected = {"1": 2, "2": 0, "3": 1, "4-5": 2, "6-10": 1, "not among the candidates": 1}
+    rows = answers.count_ranks(np.array([1, 1, 3, 4, 5, 7, 0]), "missed")
+    expected = {"1": 2, "2": 0, "3": 1, "4-5": 2, "6-10": 1, "missed": 1}
     assert {row["rank"]: row["queries"] for row in rows} == expected
     assert sum(row["share"] for row in rows) == pytest.approx(1.0)
-    beyond = answers.count_ranks(np.array([1, BEYOND, 150]))
-    assert [row["rank"] for row in beyond][-3:] == ["over 100", "further behind", "not among the candidates"]
+    beyond = answers.count_ranks(np.array([1, BEYOND, 150]), "missed")
+    assert [row["rank"] for row in beyond][-2:] == ["over 100", "further behind"]  # none is missed
 
 
-def test_models_that_miss_the_same_queries_correlate() -> None:
-    one = np.array([1, 1, 0, 0, 2, 5])
-    table = answers.correlate_errors({"a": one, "b": one.copy(), "opposite": np.array([0, 0, 1, 1, 5, 2])})
-    assert [row["model"] for row in table] == ["a", "b", "opposite"]
-    assert table[0]["b"] == pytest.approx(1.0)
-    assert table[0]["opposite"] < -0.8
-    assert answers.correlate_errors({"a": one}) == []
-    assert answers.correlate_errors({"a": one, "flat": np.ones(6, int)}) == []  # one that never varies has none
+def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
+    """Three queries of 4, 2 and 2 rows, the last without its right one; earned is 1 / rank of the first two."""
+    features = np.array([[3], [1], [2], [np.nan], [5], [5], [1], [2]], np.float32)
+    labels, sizes = np.array([0, 1, 0, 0, 0, 1, 0, 0], np.float32), np.array([4, 2, 2], np.int32)
+    rows = RankingDataset(("x",), features, labels, sizes)
+    orders = {"lowest": ("x", -1.0), "highest": ("x", 1.0), "shown": None, "gone": ("y", 1.0)}
+
+    def earn(ranks: answers.Ranks) -> answers.Floats:
+        return np.where((ranks > 0) & (ranks < 3), 1 / np.maximum(ranks, 1), 0.0)
+
+    found = {row["name"]: row["score"] for row in answers.score_rivals(rows, orders, earn, 2)}
+    expected = {"Random order": (1.5 / 4 + 1.5 / 2) / 3, "lowest": 0.5, "highest": 0.5 / 3, "shown": 1 / 3}
+    assert found == pytest.approx(expected)  # of equal rows the first stands first; a missing value is last
+    weighted = answers.score_rivals(rows, {"lowest": ("x", -1.0)}, earn, 2, np.array([2.0, 0.0, 1.0, 1.0]))
+    assert weighted[1]["score"] == pytest.approx(0.5)  # the fourth query has no candidates, and counts
+
+
+def test_the_right_one_is_ahead_of_half_by_chance_however_long_the_list() -> None:
+    rng = np.random.default_rng(0)
+    for size in (2, 5, 40):
+        ranks = rng.integers(1, size + 1, 4_000)
+        assert answers.share_behind(ranks, np.full(4_000, size, np.int32)).mean() == pytest.approx(0.5, abs=0.03)
+    assert np.isnan(answers.share_behind(np.array([0, 1]), np.array([9, 1], np.int32))).all()
 
 
 def test_examples_are_right_ones_and_wrong_ones() -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from common.day.answers import Answers, Example, rank_models
+from common.day.answers import Answers, Example, ValidationRows, rank_answers
 from common.day.judged import Diagnostic, Insight, Sample, compare_rows, count_first, diagnose, measure_importance
 from common.day.judged import measure_drift as drift_of
 from common.engine.run import Run
@@ -65,14 +66,18 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
 
 def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     rows = draw_rows(5)
-    ranks = rank_models(["right", "wrong"], rows.features[:, [0, 1]], rows)
-    answers = Answers(ranks["right"], [("asked", QUERIES)], lambda query: Example(str(query), "", ["x"], "x"), ranks)
+    ranks = rank_answers(rows.features[:, 0], rows.labels, rows.group_sizes)
+    answers = Answers(ranks, [("asked", QUERIES)], lambda query: Example(str(query), "", ["x"], "x"))
+    names = [str(query) for query in rows.query_numbers]
+    candidates = pl.DataFrame({"query": names, "item": np.arange(len(names)) % SIZE})
+    by_noise = ValidationRows(candidates, rows, pl.DataFrame({"blend": rows.features[:, 1]}))
     insight = Insight(
         importance=Diagnostic(sorted, ([2, 1],)),
         drift=Diagnostic(len, ("abc",)),
         curves=[],
         answers=answers,
         cutoff=1,
+        rows=lambda: by_noise,
     )
     first = diagnose(insight, Run(tmp_path / "one", tmp_path / "cache", quiet=True))
     again = Run(tmp_path / "two", tmp_path / "cache", quiet=True)
@@ -81,6 +86,13 @@ def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     assert (first["importance"], first["drift"], "calibration" in first) == ([1, 2], 3, False)
     assert [row["queries"] for row in first["answers"]["funnel"]] == [QUERIES, QUERIES]
     assert first["answers"]["ranks"][0]["queries"] == QUERIES
+    lost = pl.read_csv(tmp_path / "one" / "lost.csv")
+    assert lost.height == first["answers"]["lost"] > QUERIES / 2
+    assert (lost["right: planted"] >= lost["first: planted"]).all()  # the right one has the highest
+    assert (lost["right: noise"] < lost["first: noise"]).all()  # by which it is behind
+    whole = rows.features[:, 1].reshape(QUERIES, SIZE)[lost["query"]]
+    assert lost["rank"].to_list() == (whole >= lost["right: noise"].to_numpy()[:, None] - 1e-6).sum(axis=1).tolist()
+    assert (lost["first item"].to_numpy() == whole.argmax(axis=1)).all()
 
 
 @pytest.mark.parametrize(("rows", "queries"), [(1, 1), (3, 1), (4, 2), (7, 2), (8, 3), (99, 3)])

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.loaded import ValidationRows, load_run
+from common.day.answers import ValidationRows
+from common.day.loaded import load_run
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
@@ -57,6 +58,9 @@ def test_what_is_computed_again_must_score_as_the_record_has_it(make: Make, comp
     assert run.labels["label"].to_list() == [1.0, 0.0]
     assert run.scores["blend"].to_list() == [0.5, 0.25]
     assert run.record["run"] == "20260101-1"
+    lines = repr(run).splitlines()
+    assert len(lines) <= 12
+    assert "  features: 2 rows; x" in lines
 
 
 def test_settings_that_are_no_longer_known_are_one_sentence(make: Make, competition: Any) -> None:

@@ -48,6 +48,8 @@ def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Ro
     origin = run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment)
     judged = Judged(
         metric="MRR@5",
+        meaning="1 / rank",
+        behind=pl.Series([1.0, 0.5, float("nan"), 0.0]),
         queries=QUERIES,
         ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
         features=("f", "g"),
@@ -98,6 +100,8 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert written["peak_mib"] == written["steps"][0]["peak_mib"]
     assert written["submission"] == {"paths": ["s.csv"], "rows": 7}
     assert [table["title"] for table in written["tables"]] == ["shown"]
+    # Of the third query no other candidate is known.
+    assert (written["behind"]["score"], written["behind"]["queries"]) == (0.5, 3)
     assert written["data"]["files"] == 2
     assert written["threads"] == count_threads()
     assert written["data"]["bytes"] == len("a.csv" + "b.csv")

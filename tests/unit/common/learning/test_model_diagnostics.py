@@ -13,7 +13,6 @@ from common.learning.model_diagnostics import (
     importance,
     permute,
     sample_queries,
-    score_by_chance,
     share_gains,
 )
 
@@ -151,22 +150,4 @@ def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_one
 
 def test_curves_name_each_fit_and_skip_those_without_one() -> None:
     fits = {"day 1": ranker("xgboost", {}, (0.1, 0.3, 0.2), rounds=2), "day 2": ranker("logit", {})}
-    start = (1 + 1 / np.log2(3)) / 2  # the right one of two is first or second
-    assert curves(fits, np.array([2])) == [
-        {"name": "day 1", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2, "start": pytest.approx(start)}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("metric", "start"),
-    [
-        ("likelihood", -np.log(10)),
-        ("QuerySoftMax", -np.log(10)),
-        ("mrr@2", 1.5 / 10),
-        ("NDCG:top=2;type=Base", (1 + 1 / np.log2(3)) / 10),
-        ("auc", None),
-    ],
-)
-def test_before_the_first_round_chance_ranks(metric: str, start: float | None) -> None:
-    assert score_by_chance(metric, np.array([10, 10])) == (None if start is None else pytest.approx(start))
-    assert score_by_chance(metric, np.empty(0, np.int32)) is None
+    assert curves(fits) == [{"name": "day 1", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2}]

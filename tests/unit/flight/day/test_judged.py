@@ -4,7 +4,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
-from competitions.flight.day.folds import compare_folds, count_sessions, measure_sessions
+from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
     find_booked,
     list_models,
@@ -26,6 +26,7 @@ from competitions.flight.day.judged import (
     score_truth,
     summarise,
 )
+from competitions.flight.day.rows import list_rivals
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Note, RawFiles, Searches
 from competitions.flight.pipeline import Outcome
@@ -119,44 +120,11 @@ def outcome(train: Searches, test: Searches) -> Outcome:
     )
 
 
-def test_sessions_side_by_side_by_hand(outcome: Outcome) -> None:
-    rows = compare_folds(outcome)
-    assert list(rows[0]) == ["what", "train", "validation", "test"]
-    table = {row["what"]: (row["train"], row["validation"], row["test"]) for row in rows}
-    third, two_thirds = pytest.approx(1 / 3), pytest.approx(2 / 3)
-    assert table == {
-        "sessions": (2, 3, 2),
-        "options, quarter": (2, 11, 1),
-        "options, median": (7, 11, 10.5),
-        "options, three quarters": (12, 30, 20),
-        "more than 10 options": (0.5, two_thirds, 0.5),
-        "round trip": (0.5, 1, 1),
-        "booked by oneself": (1, 0.5, 1),
-        "corporate fares on offer": (1, two_thirds, 0.5),
-        "traveller in training": (1, two_thirds, 0.5),  # the third is known from a session without a booking only
-        "route in training": (1, third, 1),
-    }
-    # Of no sessions shares are zero.
-    train = outcome.train.value
-    shares = measure_sessions(train.sessions.head(0), train.sessions)
-    assert shares["sessions"] == 0
-    assert shares["round trip"] == shares["more than 10 options"] == shares["route in training"] == 0
-
-
 def test_sessions_are_counted_by_what_becomes_of_them(outcome: Outcome) -> None:
     """All with a booking train in the end; one that repeated folds judge several times counts once."""
     counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
     assert count_sessions(outcome) == counts
     assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
-
-
-def test_of_several_folds_the_last_stands_beside_the_test(outcome: Outcome, train: Searches) -> None:
-    split = split_folds(train.sessions, 5, 2, 0)
-    rows = compare_folds(replace(outcome, split=kept(split)))
-    held = split.folds[-1].roles.filter(role="valid")["session"].item()
-    table = {row["what"]: (row["train"], row["validation"]) for row in rows}
-    assert table["sessions"] == (4, 1)
-    assert table["options, median"][1] == train.sessions["size"][held]
 
 
 # --- what was decided from the log ---
@@ -199,8 +167,7 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     odd, apart = summary["notes"]
     assert list(odd.values()) == ["train.parquet", "odd", 3, "kept"]
     assert apart["what"] == "sessions that look back on 5 bookings where validation looks back on 2"
-    bookings = summary["folds"][-1]
-    assert (bookings["what"], bookings["validation"], bookings["test"]) == ("bookings looked back on, mean", 2, 5)
+    assert (summary["bookings"]["validation"], summary["bookings"]["test"]) == (2, 5)
     assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
     assert list(summary["models"]) == ["one", "two", "baseline", "blend"]
     assert summary["models"]["blend"]["hit_rate@3"] == 0.5
@@ -210,7 +177,6 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it
     assert summary["submission"] == {"path": str(Path("x/submission.parquet")), "rows": 21}
     assert summary["submissions"] == [str(Path("x") / name) for name in ("submission.parquet", "submission.csv")]
-    assert cast(list[Any], summary["folds"][:-1]) == compare_folds(outcome)
 
 
 # --- the record ---
@@ -241,7 +207,7 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
     models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1)}
     assert hits == models | {"oracle": (0.3, 0.6)}
-    best = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
+    best = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8}  # no session is of more than 160 options
     assert rows[-1] == {"model": "oracle", **best, "error": 0.02}
 
 
@@ -277,6 +243,10 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
+    random, shown = list_rivals(outcome)
+    assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
+    assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
+    assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
 
 
 def test_blocks_of_time_are_folds_with_their_dates(train: Searches, tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.day.judged import compare_days, measure_truth, pool_notes, summarise
+from competitions.mgtv.day.judged import pool_notes, summarise
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import score_rates
 from competitions.mgtv.metrics import Measured, judge, measure, pool_ladder, sum_up
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Bins, Completion
@@ -193,26 +192,8 @@ def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
     ]
 
 
-def test_days_side_by_side_by_hand(outcome: Outcome) -> None:
-    rows = compare_days(outcome)
-    assert list(rows[0]) == ["what", "day 5", "day 6", "test"]
-    table = {row["what"]: (row["day 5"], row["day 6"], row["test"]) for row in rows}
-    unknown = pytest.approx(np.nan, nan_ok=True)
-    assert table == {
-        "devices": (3, 1, 4),
-        "videos shown, mean": (pytest.approx(7 / 3), 2, 2),
-        "videos shown, most": (4, 2, 3),
-        "hit rate of a random pick": (pytest.approx(7 / 12), 0.5, pytest.approx(11 / 18)),
-        "rate, 25 %": (pytest.approx(0.3), unknown, unknown),
-        "rate, median": (0.5, unknown, unknown),
-        "rate, 75 %": (pytest.approx(0.7), unknown, unknown),
-        "without a past": (pytest.approx(2 / 7), 0, pytest.approx(1 / 6)),
-    }
-
-
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
     summary = summarise(outcome)
-    days = summary.pop("days")  # there are NaN among them
     assert json.loads(json.dumps(summary)) == summary
     assert summary["notes"][0] == {"file": "folder", "what": "gap", "rows": 1, "done": "kept"}
     assert (summary["cv"]["score"], summary["cv"]["devices"]) == (0.3, 1)
@@ -223,19 +204,3 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert summary["gains"] == {"a": 0.625, "b": 0.375}
     assert summary["board"] == "B"
     assert summary["submission"] == {"path": str(Path("x/result.csv")), "rows": 4}
-    assert [row["what"] for row in days] == [row["what"] for row in compare_days(outcome)]
-
-
-# --- the simulated truth ---
-
-
-def test_the_ladder_on_a_known_truth(outcome: Outcome) -> None:
-    """d is not in the truth, a was shown nothing, b hits its first video, c is told 20 (rate .3), which it was."""
-    truth = pl.DataFrame({"did": ["b", "c", "a"], "vid": [10, 20, 10], "completion_rate": [0.5, 0.3, 0.5]})
-    rows = {row["pick"]: row for row in measure_truth(outcome, truth)}
-    assert rows["P(watch)"]["hit_rate"] == 2 / 3
-    earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).sum() / 3  # a counts, as it does in the file
-    assert rows["P(watch)"]["max E[s]"] == rows["P(watch) x E[s]"]["max E[s]"] == pytest.approx(earned)
-    assert rows["P(watch)"]["p = 0"] == pytest.approx(1 / 3)
-    missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
-    assert {row["pick"]: row for row in measure_truth(outcome, missed)}["P(watch)"]["hit_rate"] == 0.5

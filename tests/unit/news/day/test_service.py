@@ -82,6 +82,10 @@ def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[R
     return [fit_rows(kind, values, rows, None, 10, 0, 0) for kind, values in parameters.items()]
 
 
+def test_an_export_is_described_by_the_settings_of_its_run() -> None:
+    assert "15 channels from these, fusion, all features of 20 candidates" in " ".join(export.describe(CONFIG).values())
+
+
 @pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
 def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: Tried, channels: list[str]) -> None:
     config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day.judged import measure_fold, measure_recall, rank_popular
+from competitions.tencent.day.judged import measure_fold, measure_recall
+from competitions.tencent.day.rows import rank_popular
 from competitions.tencent.ids import Rows
 from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
 from competitions.tencent.ranking.top_k import find_seen, rank_all

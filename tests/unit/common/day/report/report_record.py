@@ -34,6 +34,8 @@ def complete() -> Record:
         "overrides": ["watch.rounds=200", "seed=0"],
         "tuned": True,
         "metric": "score",
+        "meaning": "how near the answer is",
+        "rivals": [{"name": "Random order", "score": 0.1811, "error": 0.003}],
         "cv": {
             "score": 0.3619,
             "error": 0.0048,
@@ -109,17 +111,16 @@ def insight() -> Record:
 def answers() -> Record:
     """Where right answers are lost, of two models, with two queries."""
     lost = [("asked", 6598, 0), ("among the videos shown", 6590, 8), ("in the first 3", 5011, 1579)]
-    ranks = (("1", 3540), ("2", 900), ("3", 571), ("4-5", 1579), ("not among the candidates", 8))
+    ranks = (("1", 3540), ("2", 900), ("3", 571), ("4-5", 1579), ("not among the videos shown", 8))
     return {
         "funnel": [
             {"stage": stage, "queries": queries, "share": queries / 6598, "lost": gone}
             for stage, queries, gone in (*lost, ("first", 3540, 1471))
         ],
         "ranks": [{"rank": rank, "queries": queries, "share": queries / 6598} for rank, queries in ranks],
-        "correlation": [
-            {"model": "lightgbm_softmax", "lightgbm_softmax": 1.0, "logit": 0.81},
-            {"model": "logit", "lightgbm_softmax": 0.81, "logit": 1.0},
-        ],
+        "cutoff": 3,
+        "missed": "not among the videos shown",
+        "lost": 200,
         "examples": [
             {"kind": "right", "query": "Device 1f00,", "context": "3 videos shown", "listed": ["video a", "video b"]}
             | {"answer": "video a", "rank": 1, "candidate": True},
