@@ -30,8 +30,8 @@ class FitNoise(NamedTuple):
 def pool_variance(groups: Iterable[Sequence[float]]) -> FitNoise | None:
     """The variance within groups of scores that differ by the fit alone; None where no group has two.
 
-    >>> pool_variance([[0.30, 0.32], [0.50, 0.50, 0.50], [0.90]])  # 0.0002 and 0 over 1 and 2 degrees of freedom
-    FitNoise(variance=6.6...e-05, freedom=3)
+    >>> pool_variance([[1.0, 3.0], [5.0, 5.0, 5.0], [9.0]])  # squares of 2 and 0 over 1 and 2 degrees of freedom
+    FitNoise(variance=0.6666666666666666, freedom=3)
     """
     known = [group for group in groups if len(group) > 1]
     freedom = sum(len(group) - 1 for group in known)
@@ -47,10 +47,10 @@ def widen_error(error: float, noise: FitNoise, fits: tuple[int, int]) -> float:
     where few fits are known the error grows as Student's quantile does over the normal one. What a fit does to single
     queries is in both parts, so that the error is rather too large than too small.
 
-    >>> widen_error(0.003, FitNoise(8e-6, 1_000), (1, 1))  # many fits known: the root of 9e-6 + 8e-6 + 8e-6
-    0.005...
-    >>> widen_error(0.003, FitNoise(8e-6, 2), (1, 1)) > 0.007  # three fits known
-    True
+    >>> round(widen_error(0.003, FitNoise(8e-6, 10_000), (1, 1)), 4)  # many fits known: the root of 9e-6 + 2 x 8e-6
+    0.005
+    >>> round(widen_error(0.003, FitNoise(8e-6, 2), (1, 1)), 4)  # three fits known
+    0.0066
     """
     from scipy.special import stdtrit  # here: most verbs need none of it
 

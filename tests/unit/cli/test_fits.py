@@ -24,7 +24,9 @@ def judge(outcome: int, config: RunSettings) -> Judged:
     assert config.seed == 7  # what is drawn stays as it is
     queries = pl.DataFrame({"query": ["a", "b"], "fold": "x", "score": SCORES[outcome], "slice": ["s", "t"]})
     ranking = [{"model": "m", "score": sum(SCORES[outcome]) / 2, "error": 0.1}, {"model": "rule", "score": 0.3}]
-    return Judged(metric="MRR@5", queries=queries, ranking=ranking, features=(), summary={"seed": outcome})
+    return Judged(
+        metric="MRR@5", meaning="", rivals=(), queries=queries, ranking=ranking, features=(), summary={"seed": outcome}
+    )
 
 
 def run_fits(tmp_path: Path, fits: int) -> tuple[Judged, list[float]]:
