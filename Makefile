@@ -39,7 +39,6 @@ help: ## This text
 	@$(ROW) "ARGS=a.b=c" "a setting of the run, or several; its other options"
 	@$(ROW) "RAW=DIR" "the host's files; else data/NAME/raw; else simulated ones"
 	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's), and the seed"
-	@$(ROW) "LAW=screening" "flight: travellers who choose by rules, not by a logit"
 	@$(ROW) "LAW=round2" "tencent: users who also convert, as in the second round"
 	@$(ROW) "TRIALS= MINUTES=" "of tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
 	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that fits the boosted trees"

@@ -1,6 +1,5 @@
 """Flight: the declaration that the command line and the contract tests read."""
 
-from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
@@ -11,20 +10,18 @@ from competitions.flight.day import ladder
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
-from competitions.flight.simulator.simulate import Law, describe, simulate
+from competitions.flight.simulator.simulate import describe, simulate
 from competitions.flight.submission import check_submission, score_submission
 
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 4.7)), raw_gib=0.73)
 
-# The default first.
 HOST = HostFiles(
     Path("data/flight/raw"),
     "*.parquet",
     "Kaggle's files (aeroclub-recsys-2025)",
     0.05,
     simulate,
-    laws={law.value: partial(simulate, law=law) for law in Law},
     need=NEED,
 )
 
@@ -46,5 +43,5 @@ COMPETITION = Competition(
     climb=ladder.climb,
     blocks=("rank.blocks", lambda: (*BLOCKS, *list_extra_blocks())),
     describe=describe,
-    describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}, law {made.law}",
+    describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}",
 )

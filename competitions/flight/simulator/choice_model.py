@@ -14,9 +14,7 @@ probability there is a mixture of the two. The weights are assumed: they are set
 fall with the number of options, and the booked positions come near those published for FlightRank 2025.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
@@ -76,17 +74,11 @@ class Choices:
     company: Ints
 
 
-# By row, the probability that the traveller books it, twins aside.
-OwnProbabilities: TypeAlias = Callable[[SimulationState, Choices, Options, Rules], Floats]
-
-
-def draw_bookings(
-    state: SimulationState, part: slice, options: Options, rules: Rules, choose: OwnProbabilities
-) -> Bookings:
+def draw_bookings(state: SimulationState, part: slice, options: Options, rules: Rules) -> Bookings:
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
     choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    own = choose(state, choices, options, rules)
+    own = choose_by_logit(state, choices, options, rules)
     number = part.start + np.arange(len(joined))
     drawn = draw(own, first, hashed(state.seed, 151, number))
     leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
@@ -97,7 +89,7 @@ def draw_bookings(
 
 
 def choose_by_logit(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
-    """By row, its probability under the multinomial logit."""
+    """By row, the probability that the traveller books it, twins aside: the multinomial logit."""
     sharp = choice_scale(np.diff(choices.first))[choices.session]
     return softmax(sharp * utilities(state, choices, options, rules), choices.first)
 

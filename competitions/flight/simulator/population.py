@@ -1,20 +1,12 @@
 """Everything that is drawn before options and bookings, in one place."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from competitions.flight.simulator.geography import Cities, Sizes, make_cities
 from competitions.flight.simulator.host_layout import Vocabularies, make_vocabularies
 from competitions.flight.simulator.search_sessions import Searches, Sessions, draw_sessions
 from competitions.flight.simulator.timetable import Legs, Pairs, make_legs, make_pairs
 from competitions.flight.simulator.travellers import Companies, Travellers, make_companies, make_travellers
-
-
-class Law(StrEnum):
-    """By which law travellers book: ``choice_model``, the default, or ``screening``."""
-
-    LOGIT = "logit"
-    SCREENING = "screening"
 
 
 @dataclass(frozen=True)
@@ -30,11 +22,10 @@ class SimulationState:
     sessions: Sessions
     vocabularies: Vocabularies
     seed: int
-    law: Law = Law.LOGIT
 
 
-def draw_state(sizes: Sizes, seed: int, law: Law = Law.LOGIT) -> SimulationState:
-    """The state at some sizes; the same arguments give the same state, and ``law`` changes nothing else in it."""
+def draw_state(sizes: Sizes, seed: int) -> SimulationState:
+    """The state at some sizes; the same arguments give the same state."""
     cities = make_cities()
     pairs = make_pairs(cities, sizes.pairs, seed)
     companies, weight = make_companies(pairs, sizes, seed)
@@ -50,5 +41,4 @@ def draw_state(sizes: Sizes, seed: int, law: Law = Law.LOGIT) -> SimulationState
         sessions=sessions,
         vocabularies=make_vocabularies(cities, pairs),
         seed=seed,
-        law=law,
     )

@@ -2,8 +2,7 @@
 
     python -m competitions simulate flight --out build/flight/simulated --scale 0.02 --seed 1
 
-Every booking is drawn from the model in ``choice_model.py``, or with ``--law screening`` from that in ``screening.py``:
-the oracle, which ranks by it, knows the ceiling exactly.
+Every booking is drawn from the model in ``choice_model.py``: the oracle, which ranks by it, knows the ceiling exactly.
 """
 
 import json
@@ -20,28 +19,26 @@ from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.flight.simulator.calibration import describe
-from competitions.flight.simulator.choice_model import OwnProbabilities, choose_by_logit, draw_bookings
+from competitions.flight.simulator.choice_model import draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
 from competitions.flight.simulator.geography import sizes_at
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import Oracle, SessionRanks, rank_sessions, summarise
-from competitions.flight.simulator.population import Law, SimulationState, draw_state
-from competitions.flight.simulator.screening import choose_by_screening
+from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.writer import Chunk, make_table
 
-__all__ = ["Law", "Oracle", "Simulation", "describe", "simulate"]
+__all__ = ["Oracle", "Simulation", "describe", "simulate"]
 
 VERSION = 2  # goes up when the same scale and seed give other files
 TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
 TRUTH = "truth.csv"
 CHUNK = 600  # sessions of a row group, about
-LAWS: dict[Law, OwnProbabilities] = {Law.LOGIT: choose_by_logit, Law.SCREENING: choose_by_screening}
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A finished simulation: where the files are, the rows of each, the oracle's scores, the law of choice."""
+    """A finished simulation: where the files are, the rows of each, the oracle's scores."""
 
     train: Path
     test: Path
@@ -49,10 +46,9 @@ class Simulation:
     sample: Path
     rows: dict[str, int]
     oracle: Oracle
-    law: Law
 
 
-def simulate(out: Path, scale: float, seed: int, law: Law = Law.LOGIT) -> Simulation:
+def simulate(out: Path, scale: float, seed: int) -> Simulation:
     """Simulate into ``out``, replacing only an earlier simulation there; the same arguments give the same bytes.
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
@@ -60,7 +56,7 @@ def simulate(out: Path, scale: float, seed: int, law: Law = Law.LOGIT) -> Simula
     sizes = sizes_at(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
-    state = draw_state(sizes, seed, law)
+    state = draw_state(sizes, seed)
     with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
         train_rows = _write_train(folder, state)
         test_rows, ranks = _write_test(folder, state, train_rows)
@@ -72,10 +68,8 @@ def simulate(out: Path, scale: float, seed: int, law: Law = Law.LOGIT) -> Simula
         }
         oracle = summarise(ranks)
         report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": asdict(oracle)}
-        if law is not Law.LOGIT:  # a report that names no law is of the default one, as those of before
-            report["law"] = law
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle, law)
+    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle)
 
 
 def _write_train(folder: Path, state: SimulationState) -> int:
@@ -128,4 +122,4 @@ def make_chunk(state: SimulationState, part: slice) -> Chunk:
     search = state.sessions.search
     options = list_options(state, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
     rules = set_rules(state, options)
-    return Chunk(state, part, options, rules, draw_bookings(state, part, options, rules, LAWS[state.law]))
+    return Chunk(state, part, options, rules, draw_bookings(state, part, options, rules))

@@ -128,11 +128,11 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
 
 @pytest.mark.parametrize("verb", ["run", "simulate", "ladder"])
 def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) -> None:
-    code, out, err = call(verb, "flight", "--law", "lottery")
+    code, out, err = call(verb, "tencent", "--law", "lottery")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no law lottery" in err
-    assert "logit or screening" in err
-    code, out, err = call(verb, "news", "--law", "screening")
+    assert "round1 or round2 or content" in err
+    code, out, err = call(verb, "news", "--law", "round2")
     assert (code, out, err.count("\n")) == (1, "", 1)
 
 
@@ -148,15 +148,15 @@ def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch:
 
     seen: list[Path] = []
     written: list[Path] = []
-    host = dataclasses.replace(find_competition("flight").host, write=write, laws={"logit": write, "screening": write})
+    host = dataclasses.replace(find_competition("flight").host, write=write, laws={"logit": write, "rules": write})
     replace_part(monkeypatch, "flight", host=host, solve=stop, climb=stop, locate=lambda raw, config: raw)
     for words in (["run", "flight"], ["run", "flight", "--law", "logit"]):
         assert call(*words)[0] == 1
     for verb in ("run", "ladder", "run"):
-        _, _, err = call(verb, "flight", "--law", "screening")
-        assert "SIMULATED data, scale 0.05, seed 0, law screening" in err
+        _, _, err = call(verb, "flight", "--law", "rules")
+        assert "SIMULATED data, scale 0.05, seed 0, law rules" in err
     usual = Path("build/flight/simulated/scale0.05-seed0")
-    own = usual.with_name("scale0.05-seed0-screening")
+    own = usual.with_name("scale0.05-seed0-rules")
     assert seen == [usual, usual, own, own, own]
     assert written == [usual, own]
 
