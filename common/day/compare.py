@@ -82,7 +82,7 @@ class Difference(NamedTuple):
         if not self.changed:
             return what
         if self.fits:
-            return f"{what}, the noise of the fits counted ({self.fits} known)"
+            return f"{what}, the noise of {self.fits} fits counted"
         return f"{what}; another fit moves the score too, by how much is not known (--seeds 3 measures it)"
 
 
@@ -192,7 +192,7 @@ def add_fits(
     if noise is None or not difference.changed:
         return difference
     error = widen_error(difference.error, noise, fits or (count_fits(pair[0]), count_fits(pair[1])))
-    return difference._replace(error=error, fits=noise.freedom + 1)
+    return difference._replace(error=error, fits=noise.fits)
 
 
 def measure_difference(first: Path, second: Path) -> Difference:

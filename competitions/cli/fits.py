@@ -112,7 +112,7 @@ def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
         difference = compute_difference(pair_scores(queries, whole[0]))
         if noise is not None and difference.changed:
             error = widen_error(difference.error, noise, (len(fits), len(whole[1])))
-            difference = difference._replace(error=error, fits=noise.freedom + 1)
+            difference = difference._replace(error=error, fits=noise.fits)
         rows.append(
             {
                 "without": name,

@@ -70,4 +70,4 @@ def test_many_settings_are_counted(tmp_path: Path) -> None:
 def test_the_noise_of_the_fits_is_counted_where_a_run_was_fitted_by_several_seeds(tmp_path: Path) -> None:
     before, after = write_run(tmp_path, "1", WHOLE, 0.4), write_run(tmp_path, "2", WHOLE, 0.5, fits=[0.3, 0.5, 0.4])
     said = describe_change(before, after)
-    assert said.endswith("within the noise, the noise of the fits counted (3 known)")
+    assert said.endswith("within the noise, the noise of 3 fits counted")
