@@ -65,7 +65,7 @@ def student_95(freedom: float) -> float:
     within 1 %, at one 11 % low. SciPy, which has it exactly, takes longer to import than `compare` to answer.
 
     >>> [round(student_95(freedom), 2) for freedom in (2, 4, 30)]  # 4.30, 2.78, 2.04
-    [4.27, 2.77, 2.04]
+    [4.27, 2.78, 2.04]
     """
     z = NORMAL_95
     terms = (
