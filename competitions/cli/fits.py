@@ -2,6 +2,7 @@
 ``ablate`` leaves without each block of features in turn.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -53,11 +54,18 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     scores = pl.concat([one.queries.select("fold", "query", "score") for one in fits])
     means = scores.group_by("fold", "query").agg(pl.col("score").mean())
     queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
-    by_model = [{row.get("model"): row.get("score") for row in one.ranking} for one in fits]
-    ranking = [
-        dict(row) | {"score": _average([one.get(row.get("model")) for one in by_model])} for row in first.ranking
-    ]
-    return replace(first, queries=queries.select(first.queries.columns), ranking=ranking)
+    queries, by_model = queries.select(first.queries.columns), [_scores_by_model(one) for one in fits]
+    whole, ranking = describe_queries(queries), []
+    for row in first.ranking:
+        score = _average([one.get(row.get("model")) for one in by_model])
+        # The model that is submitted has the error of the headline, which is that of the queries' means.
+        own = score is not None and math.isclose(score, whole["score"], rel_tol=1e-9)
+        ranking.append(dict(row) | {"score": score} | ({"error": whole["error"]} if own else {}))
+    return replace(first, queries=queries, ranking=ranking)
+
+
+def _scores_by_model(judged: Judged) -> dict[Any, float | None]:
+    return {row.get("model"): row.get("score") for row in judged.ranking}
 
 
 def _average(scores: Sequence[float | None]) -> float | None:

@@ -51,7 +51,7 @@ def compare_with_before(folder: Path, record: Row) -> Row | None:
         "run": f"{earlier.parent.name}/{earlier.name}",
         "score": one["cv"]["score"],
         "error": (one.get("expected") or one["cv"])["error"],
-        "sentence": gain.sentence,
+        "sentence": gain.sentence.replace("+-", "±"),
         "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
     }
 

@@ -76,7 +76,7 @@ RUINS: dict[str, Callable[[Any], Any]] = {
 
 def measure(task: Task) -> tuple[list[float], Scores]:
     """Today's settings on the study's folds, and on the split that judges it."""
-    return [float(task.score(task.current, fold).mean()) for fold in range(task.folds)], task.judge(task.current)
+    return [float(task.score(task.current, fold).mean()) for fold in range(task.folds)], task.judge(task.current, 0)
 
 
 @pytest.mark.each_nightly

@@ -94,7 +94,7 @@ def describe_best(scored: Sequence[Entry]) -> str:
     if best is last:
         return f"{head}, the last one." if len(scored) > 1 else f"{head}, the only one."
     gain = find_gain(best, last)
-    how = f": {gain.sentence}" if gain else ""
+    how = f": {gain.sentence.replace('+-', '±')}" if gain else ""
     return f"{head}; the last one has {last.score}{how}."
 
 

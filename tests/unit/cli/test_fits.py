@@ -42,6 +42,8 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
     assert judged.queries.columns == ["query", "fold", "score", "slice"]
     assert fits == pytest.approx([0.5, 1.0, 0.25])
     assert [row["score"] for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
+    # The model that is the run's has the error of the queries' means, .5 and .667, as the headline has.
+    assert judged.ranking[0]["error"] == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
     assert judged.summary == {"seed": 7}  # all else is the first fit's, which is submitted
     assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
 
