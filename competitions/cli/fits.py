@@ -49,8 +49,6 @@ def _mean(judged: Judged) -> float:
 def average_fits(fits: Sequence[Judged]) -> Judged:
     """The first fit, with every query's score and every model's the mean over all ``fits`` of the same queries."""
     first = fits[0]
-    if len(fits) == 1:
-        return first
     scores = pl.concat([one.queries.select("fold", "query", "score") for one in fits])
     means = scores.group_by("fold", "query").agg(pl.col("score").mean())
     queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
@@ -58,7 +56,7 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     whole, ranking = describe_queries(queries), []
     for row in first.ranking:
         score = _average([one.get(row.get("model")) for one in by_model])
-        # The model that is submitted has the error of the headline, which is that of the queries' means.
+        # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = score is not None and math.isclose(score, whole["score"], rel_tol=1e-9)
         ranking.append(dict(row) | {"score": score} | ({"error": whole["error"]} if own else {}))
     return replace(first, queries=queries, ranking=ranking)
