@@ -1,8 +1,7 @@
 """What ``tune`` does: a study a task, filled by this process or by workers, judged, and kept where it gains."""
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import optuna
 from common.day.hosts.simulated import is_simulated
 from common.day.run_record import digest_files
 from common.day.tuning import study as studies
-from common.day.tuning.task import Scores, Task, Verdict, judge_settings, judge_study
+from common.day.tuning.task import Task, Verdict, judge_settings, judge_study
 from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
@@ -22,61 +21,30 @@ from common.engine.run import Run, prune
 from competitions import find_competition, find_room
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import load_inputs
-from competitions.cli.tune import DEFAULT_TRIALS, UNENDING, TuneOptions
-
-SLACK = 1.25  # of the time that is kept to judge the best settings by that of today's
-
-
-class TimeOverError(UserError):
-    """The time of a command is over; what is kept stays."""
-
-
-class BoundedRun(Run):
-    """A run that begins no step after its ``deadline`` (of ``time.monotonic``)."""
-
-    deadline: float | None = None
-
-    def _compute(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise TimeOverError(
-                f"The minutes were over before {name}, a step of the features; every step before it is kept:"
-                " the same command goes on from there."
-            )
-        super()._compute(name, key, f, args)
+from competitions.cli.tune import UNENDING, TuneOptions
 
 
 def tune_all(options: TuneOptions) -> None:
-    """Fill a study of each task, and say what each gained. The minutes count from here, and each study that is left
-    gets an equal share of them.
+    """Fill a study of each task, and say what each gained. The minutes count from here; each study that is left gets an
+    equal share of them for its trials.
     """
     began = time.monotonic()
-    deadline = None if options.minutes is None else began + 60 * options.minutes
     inputs = _load_inputs(options)
     options = replace(options, raw=inputs.folder, scale=None)  # the files are chosen, and printed, once
-    tasks = _choose_tasks(options, inputs.config)
-    studied: list[Studied] = []
+    tasks, verdicts = _choose_tasks(options, inputs.config), list[Verdict]()
     for left, name in zip(range(len(tasks), 0, -1), tasks, strict=True):
-        try:
-            opened = _open_study(options, name, deadline)
-        except TimeOverError as late:
-            if not studied:
-                raise
-            say(f"  {name}: {late}")
-            break
-        now = time.monotonic()  # the features are made: what is left is for trials and judging
-        studied.append(_tune_one(options, name, opened, None if deadline is None else now + (deadline - now) / left))
-    show_studies(options, studied, time.monotonic() - began)
+        opened, now = _open_study(options, name), time.monotonic()
+        end = None if options.minutes is None else now + max(began + 60 * options.minutes - now, 0) / left
+        verdicts.append(_tune_one(options, name, opened, end))
+    show_studies(options, verdicts, time.monotonic() - began)
 
 
-def show_studies(options: TuneOptions, studied: Sequence["Studied"], elapsed: float) -> None:
-    """Print what the studies found, what they cost, how to look at them, and what a search would take."""
-    verdicts = [one.verdict for one in studied]
+def show_studies(options: TuneOptions, verdicts: Sequence[Verdict], elapsed: float) -> None:
+    """Print what the studies found, what they cost, and how to look at them."""
     print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
     print()
     for verdict in verdicts:
         print(f"{verdict.task}: {describe_verdict(verdict)}")
-    if advice := advise_minutes(studied, elapsed, options):
-        print(advice)
     folder = options.build / options.name / "tuning"
     print(f"\n{elapsed:.0f} s; studies in {find_storage(options.storage, folder)}:")
     for verdict in verdicts:
@@ -104,22 +72,6 @@ def describe_verdict(verdict: Verdict) -> str:
     return f"{made}: {verdict.conclusion}. {found}"
 
 
-def advise_minutes(studied: Sequence["Studied"], elapsed: float, options: TuneOptions) -> str | None:
-    """The minutes in which each study makes ``DEFAULT_TRIALS`` trials; None where it has them, or had no time limit."""
-    if options.minutes is None or all(one.verdict.trials >= DEFAULT_TRIALS for one in studied):
-        return None
-    beside = elapsed - sum(one.searching for one in studied)  # features and judging
-    # Where no study made a trial: one costs about as much as to judge today's settings.
-    costs = [one.verdict.seconds for one in studied if one.verdict.trials] or [one.judging for one in studied]
-    slowest = max(costs) / options.workers
-    minutes = math.ceil((beside + len(studied) * DEFAULT_TRIALS * slowest) / 60)
-    return (
-        f"{DEFAULT_TRIALS} trials of each study need about MINUTES={minutes}"
-        f" ({describe_seconds(beside)} for features and judging, {describe_seconds(slowest)} a trial);"
-        " the same command again adds trials to these"
-    )
-
-
 def _choose_tasks(options: TuneOptions, config: Any) -> list[str]:
     known: list[str] = _space(options.name).list_tasks(config)
     for one in options.tasks or []:
@@ -134,7 +86,7 @@ class TuningInputs(NamedTuple):
     config: Any
     folder: Path
     files: Any
-    run: BoundedRun
+    run: Run
     data: str
 
 
@@ -145,7 +97,7 @@ def _load_inputs(options: TuneOptions) -> TuningInputs:
     )
     inputs = load_inputs(given)
     build = options.build / options.name
-    run = BoundedRun(build / "tuning", build / "cache", quiet=options.worker is not None)
+    run = Run(build / "tuning", build / "cache", quiet=options.worker is not None)
     digest = digest_files(inputs.files, run.cache)[:8]
     data = f"simulated {digest}" if is_simulated(inputs.folder) else digest
     return TuningInputs(inputs.config, inputs.folder, inputs.files, run, data)
@@ -154,12 +106,10 @@ def _load_inputs(options: TuneOptions) -> TuningInputs:
 Opened = tuple[TuningInputs, Task, optuna.Study]
 
 
-def _open_study(options: TuneOptions, name: str, deadline: float | None) -> Opened:
-    """The study of a task, its features made: ``TimeOverError`` where these take beyond the deadline."""
+def _open_study(options: TuneOptions, name: str) -> Opened:
+    """The study of a task, its features made."""
     inputs = _load_inputs(options)
-    inputs.run.deadline = deadline
     task: Task = _space(options.name).make_task(name, inputs.files, inputs.config, inputs.run)
-    inputs.run.deadline = None
     storage = studies.open_storage(options.storage, inputs.run.folder)
     title = f"{options.name}:{name}:{inputs.data.split()[-1]}:{studies.fingerprint(task)}"
     return inputs, task, studies.open_study(storage, title, task, options.seed + (options.worker or 0))
@@ -168,46 +118,26 @@ def _open_study(options: TuneOptions, name: str, deadline: float | None) -> Open
 def work(options: TuneOptions) -> None:
     """One process: try settings until the study is full."""
     began = time.monotonic()
-    _, task, study = _open_study(options, (options.tasks or [""])[0], None)
+    _, task, study = _open_study(options, (options.tasks or [""])[0])
     deadline = None if options.minutes is None else began + 60 * options.minutes
     for _ in studies.work(study, task, options.most_trials, studies.worker_name(), deadline):
         pass
 
 
-class Studied(NamedTuple):
-    """What a study found, and the seconds that its trials and the judging of one set of settings took."""
-
-    verdict: Verdict
-    searching: float
-    judging: float
-
-
-def _tune_one(options: TuneOptions, name: str, opened: Opened, end: float | None) -> Studied:
-    """Fill a study until its ``end``, judge its best, keep what gains."""
+def _tune_one(options: TuneOptions, name: str, opened: Opened, end: float | None) -> Verdict:
+    """Fill a study, no trial beginning behind its ``end``; judge its best, keep what gains."""
     inputs, task, study = opened
     say(f"  study {study.study_name} in {find_storage(options.storage, inputs.run.folder)}")
     if task.rows:
         say(f"  {name}: a trial learns from {task.rows}; the best settings are judged on all")
-    today, judging = _judge_today(task, inputs.run)
-    began = time.monotonic()
-    _fill(options, name, task, study, None if end is None else end - SLACK * judging)
-    searching = time.monotonic() - began
-    verdict = judge_study(task, study, today)
+    _fill(options, name, task, study, end)
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     studies.write_study(study, task, inputs.run.folder / f"{name}.json")
     if verdict.accepted:
         write_tuned(find_competition(options.name).tuned, options.name, verdict, inputs.data)
     prune(inputs.run.cache, inputs.config.keep_gib)
     say(f"  {name}: {verdict.before:.4f} -> {verdict.after:.4f}, {verdict.conclusion}")
-    return Studied(verdict, searching, judging)
-
-
-def _judge_today(task: Task, run: Run) -> tuple[Scores, float]:
-    """The scores of today's settings on the unseen split, and what it takes to judge one set: a step that is kept
-    says what it took once.
-    """
-    began, steps = time.monotonic(), len(run.timings)
-    scores = judge_settings(task, task.current)
-    return scores, max(time.monotonic() - began, sum(step.seconds for step in run.timings[steps:]))
+    return verdict
 
 
 def _fill(options: TuneOptions, name: str, task: Task, study: optuna.Study, deadline: float | None) -> None:
@@ -215,7 +145,7 @@ def _fill(options: TuneOptions, name: str, task: Task, study: optuna.Study, dead
     done, trials = studies.count_finished(study), options.most_trials
     if done:
         say(f"  {study.study_name}: goes on after {done} finished trials")
-    log = TrialLog(study, trials, deadline)
+    log = TrialLog(study)
     if options.workers == 1:
         counts = studies.work(study, task, trials, studies.worker_name(), deadline)
     else:

@@ -1,6 +1,5 @@
 """A study as a person follows it: a line a trial as it ends, where the study lies, how to open it elsewhere."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,22 +8,17 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from common.day.tuning.study import JOURNAL, TODAY, hide_secrets
-from common.day.tuning.task import FAILURE, FINISHED, FOLDS, find_value
+from common.day.tuning.task import FAILURE, FOLDS, find_value
 from common.engine.progress import describe_seconds, say
 
 
 class TrialLog:
     """Writes a line for every trial that has ended since the last call; nothing of those before it was made."""
 
-    def __init__(
-        self, study: optuna.Study, trials: int, deadline: float | None = None, write: Callable[[str], None] = say
-    ) -> None:
-        """``trials`` the study is to have, ``deadline`` (of ``time.monotonic``) at which it ends whatever it has."""
-        self._study, self._trials, self._deadline, self._write = study, trials, deadline, write
-        self._began = time.monotonic()
-        ended = self._list_ended()
-        self._seen = {trial.number for trial in ended}
-        self._before = sum(trial.state in FINISHED for trial in ended)
+    def __init__(self, study: optuna.Study, write: Callable[[str], None] = say) -> None:
+        """The trials that a study has are not told again."""
+        self._study, self._write = study, write
+        self._seen = {trial.number for trial in self._list_ended()}
 
     def _list_ended(self) -> list[FrozenTrial]:
         return [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
@@ -32,29 +26,17 @@ class TrialLog:
     def tell(self) -> None:
         """A line for each trial that has ended since, in the order of their ends."""
         ended = self._list_ended()
-        last, left = self._look_ahead(sum(trial.state in FINISHED for trial in ended))
         fresh = [trial for trial in ended if trial.number not in self._seen]
         for trial in sorted(fresh, key=lambda one: (one.datetime_complete is None, one.datetime_complete, one.number)):
             self._seen.add(trial.number)
-            so_far = [other for other in ended if other.number in self._seen]
-            self._write(f"  {describe_trial(trial, so_far, last)}{left if trial is fresh[-1] else ''}")
-
-    def _look_ahead(self, done: int) -> tuple[str, str]:
-        """The number of the last trial at the pace so far, and how long the rest takes; nothing where none is left."""
-        now, ours = time.monotonic(), done - self._before
-        if not ours:
-            return "", ""
-        pace, more = (now - self._began) / ours, max(self._trials - done, 0)
-        fitting = more if self._deadline is None else min(more, max(int((self._deadline - now) / pace), 0))
-        last = f" of {'' if fitting == more else 'about '}{done + fitting - 1}"
-        return last, f", about {describe_seconds(fitting * pace)} left" if fitting else ""
+            self._write(f"  {describe_trial(trial, [other for other in ended if other.number in self._seen])}")
 
 
-def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial], last: str = "") -> str:
+def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial]) -> str:
     """A trial that has ended: number, value with its folds, time, best so far, why it was pruned or failed."""
     folds: Sequence[float] = trial.user_attrs.get(FOLDS, [])
     scores = f" ({' '.join(f'{score:.4f}' for score in folds)})" if len(folds) > 1 else ""
-    name = f"trial {trial.number:3d}{last}{', as today' if trial.user_attrs.get(TODAY) else ''}"
+    name = f"trial {trial.number:3d}{', as today' if trial.user_attrs.get(TODAY) else ''}"
     if trial.state == TrialState.FAIL:
         reason = str(trial.user_attrs.get(FAILURE) or "its process ended")
         return f"{name}: failed, {reason}; {describe_best(ended)}"
