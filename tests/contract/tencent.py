@@ -47,7 +47,6 @@ SMALL = (
     "network.train.rate=0.02",
     "network.train.negatives=0",
     "network.train.codes=8",
-    "network.train.processes=1",
 )
 QUICK = ("ranker.fit.epochs=1", "network.train.epochs=1")
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}

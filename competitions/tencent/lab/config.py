@@ -61,7 +61,7 @@ class TrainSettings(Settings, frozen=True):
     ad that was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
     target in a share ``exposure_share`` of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
-    ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
+    ``checkpoint_s``: seconds between checkpoints.
     """
 
     batch: Count
@@ -80,7 +80,6 @@ class TrainSettings(Settings, frozen=True):
     word_weight: NotNegative
     levels: NotNegativeInt
     codes: Count
-    processes: NotNegativeInt
     checkpoint_s: Positive
 
 

@@ -16,7 +16,6 @@ from competitions.tencent.lab.model import item_content
 from competitions.tencent.lab.model.network import Network
 from competitions.tencent.lab.model.score_terms import content_vectors
 from competitions.tencent.lab.model.semantic_ids import build_trie
-from competitions.tencent.lab.training import distributed
 from competitions.tencent.lab.training.batches import make_batch
 from competitions.tencent.lab.training.inputs import ModelInputs, build_training_inputs, hash_inputs
 from competitions.tencent.lab.training.trainer import Trained, load_network, train
@@ -47,7 +46,7 @@ def fit(inputs: ModelInputs, settings: NetworkSettings, seed: int, folder: str) 
     training = build_training_inputs(inputs, settings, seed)
     key = Keys(Path(folder)).key(train, [settings, seed, hash_inputs(training)])
     path = Path(folder) / f"{key[:16]}.pt"
-    trained = distributed.train_anywhere(training, path)
+    trained = train(training, path, settings.train.checkpoint_s)
     path.unlink(missing_ok=True)
     return trained
 

@@ -21,7 +21,7 @@ from competitions.tencent.tables.history_tables import HistoryTables, make_pool,
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}
 MODEL |= {"id_dropout": 0.0, "feature_dropout": 0.0, "dropout": 0.0}
-TRAIN = {"batch": 8, "epochs": 3, "decay": 0.0, "warmup": 0.1, "temperature": 0.1, "negatives": 0, "processes": 1}
+TRAIN = {"batch": 8, "epochs": 3, "decay": 0.0, "warmup": 0.1, "temperature": 0.1, "negatives": 0}
 TRAIN |= {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "word_weight": 0.5, "levels": 0}
 TRAIN |= {"codes": 4, "checkpoint_s": 1e9}
 

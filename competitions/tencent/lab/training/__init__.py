@@ -1,1 +1,1 @@
-"""The training loop: batches, optimizers, checkpoints, several processes."""
+"""The training loop: batches, optimizers, checkpoints."""

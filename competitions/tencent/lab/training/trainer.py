@@ -1,23 +1,16 @@
-"""Training: the loop, on one device or on each of several processes, with checkpoints that resume exactly.
+"""Training: the loop, on one device, with checkpoints that resume exactly."""
 
-With P processes each takes every P-th history of a batch, the negatives are the whole batch's (all processes can read
-all histories, so that none is sent), and the gradients add up to those of one process.
-"""
-
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
-from torch.nn.parallel import DistributedDataParallel
 
-from common.engine.progress import track
+from common.engine.progress import say, track
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.lab.config import TrainSettings
@@ -33,7 +26,7 @@ from competitions.tencent.sequences import pad
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """How a training went: ``losses`` by epoch, ``tokens`` seen and ``seconds`` (of this process, since its start)."""
+    """How a training went: ``losses`` by epoch, ``tokens`` seen and ``seconds``."""
 
     losses: tuple[float, ...]
     tokens: int
@@ -66,21 +59,25 @@ class Trained:
 
 @dataclass(frozen=True)
 class Trainer:
-    """What every step of a training uses. ``network``: possibly wrapped for several processes; ``shares`` of events."""
+    """What every step of a training uses; ``shares`` of events."""
 
     inputs: TrainingInputs
     network: nn.Module
     optimizer: torch.optim.Optimizer
     shares: Tensor
     device: torch.device
-    ranks: int = 1
 
 
 def choose_device() -> torch.device:
-    """A GPU where PyTorch has one (CUDA or ROCm); under torchrun, the one of this process on its machine."""
+    """A GPU where PyTorch has one (CUDA or ROCm)."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_device() -> str:
+    """Where a training runs, and how precisely."""
     if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-    return torch.device("cpu")
+        return f"a GPU ({torch.cuda.get_device_name(0)}); tower and encoder in bf16, scores and losses in float32"
+    return f"the CPU, {torch.get_num_threads()} threads; float32"
 
 
 def build_network(inputs: TrainingInputs) -> Network:
@@ -121,30 +118,27 @@ def train(inputs: TrainingInputs, path: Path, every_s: float = 60.0) -> Trained:
     device = choose_device()
     optimizer = build_optimizer(move_network(network, device), inputs.train)
     progress = checkpoint.load(path, network, optimizer) or {"step": 0, "losses": [], "sum": 0.0, "weight": 0.0}
-    rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    trainer = Trainer(inputs, network, optimizer, torch.from_numpy(event_shares(inputs)), device, ranks)
-    if ranks > 1:
-        trainer = replace(trainer, network=DistributedDataParallel(network, broadcast_buffers=False))
+    trainer = Trainer(inputs, network, optimizer, torch.from_numpy(event_shares(inputs)), device)
+    say(f"  training on {describe_device()}")
     network.train()
     steps = count_steps(inputs)
     started, saved, tokens = time.perf_counter(), time.perf_counter(), 0
     for step, histories, last in track(list_steps(inputs, progress["step"]), "training"):
         set_rate(optimizer, step, steps, inputs.train)
-        own = histories[rank::ranks]
-        loss, weight = take_step(trainer, step, histories, own)
-        tokens += int(np.minimum(inputs.history.take(own).lengths, inputs.model.length).sum())
+        loss, weight = take_step(trainer, step, histories)
+        tokens += int(np.minimum(inputs.history.take(histories).lengths, inputs.model.length).sum())
         progress["sum"] += loss
         progress["weight"] += weight
         progress["step"] = step + 1
         if last:
             progress["losses"].append(progress["sum"] / max(progress["weight"], 1e-9))
             progress["sum"] = progress["weight"] = 0.0
-        if rank == 0 and time.perf_counter() - saved > every_s:
+        if time.perf_counter() - saved > every_s:
             checkpoint.save(path, network, optimizer, progress)
             saved = time.perf_counter()
     seconds = time.perf_counter() - started
     weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
-    return Trained(weights, TrainingHistory(tuple(progress["losses"]), tokens * ranks, seconds))
+    return Trained(weights, TrainingHistory(tuple(progress["losses"]), tokens, seconds))
 
 
 def count_steps(inputs: TrainingInputs) -> int:
@@ -167,12 +161,9 @@ def list_steps(inputs: TrainingInputs, start: int) -> Iterator[tuple[int, Int64s
             yield epoch * each + number, batches[number], number == each - 1
 
 
-def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tuple[float, float]:
-    """One update; returns the weighted sum of the batch's losses and the sum of the weights, of all processes.
-
-    ``own``: those of the batch's ``histories`` that this process takes.
-    """
-    inputs, device, ranks = trainer.inputs, trainer.device, trainer.ranks
+def take_step(trainer: Trainer, step: int, histories: Int64s) -> tuple[float, float]:
+    """One update; returns the weighted sum of the batch's losses and the sum of the weights."""
+    inputs, device = trainer.inputs, trainer.device
     settings, length = inputs.train, inputs.model.length
     rng = np.random.default_rng([inputs.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
@@ -181,23 +172,17 @@ def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tu
     negatives = sample_negatives(events, trainer.shares, settings.negatives, rng, even_share=share)
     total_weight = weight_positions(torch.from_numpy(padded.action), torch.from_numpy(padded.mask), settings).sum()
     weight = float(total_weight)
-    rows = own if len(own) else histories[:1]  # every process takes part in every step, if only with a weight of 0
-    batch = make_batch(inputs.history.take(rows), inputs.users.features, length, schema.CLICK, 0).to(device)
+    batch = make_batch(inputs.history.take(histories), inputs.users.features, length, schema.CLICK, 0).to(device)
     weights = weight_positions(batch.action, batch.mask, settings)
-    weights = sample_exposures(weights, batch.action, settings) * bool(len(own))
+    weights = sample_exposures(weights, batch.action, settings)
     negatives = Negatives(negatives.rows.to(device), negatives.log_inclusion.to(device))
     loss = trainer.network(batch, negatives, weights)
-    (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
-    total = loss.detach().float().cpu().reshape(1)
+    (loss / max(weight, 1e-9)).backward()
     groups = trainer.optimizer.param_groups
     nn.utils.clip_grad_norm_([parameter for group in groups for parameter in group["params"]], settings.clip)
     trainer.optimizer.step()
     trainer.optimizer.zero_grad(set_to_none=True)
-    if ranks > 1:
-        shared = total.to(device)
-        dist.all_reduce(shared)
-        total = shared.cpu()
-    return float(total), weight
+    return float(loss.detach()), weight
 
 
 def weight_positions(action: Tensor, mask: Tensor, settings: TrainSettings) -> Tensor:

@@ -1,7 +1,4 @@
 import dataclasses
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +8,9 @@ import torch
 from common.engine.errors import UserError
 from competitions.tencent.lab.training import checkpoint, trainer
 from competitions.tencent.lab.training.batches import make_batch, order_batches
-from competitions.tencent.lab.training.distributed import MACHINES, describe_device, train_anywhere
 from competitions.tencent.lab.training.inputs import TrainingInputs, end_time
 from competitions.tencent.lab.training.optimizers import build_optimizer, set_rate
-from competitions.tencent.lab.training.trainer import Trained, build_network, load_network
+from competitions.tencent.lab.training.trainer import Trained, build_network, describe_device, load_network
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -69,43 +65,10 @@ def test_a_damaged_checkpoint_is_a_new_beginning_and_weights_of_another_model_ar
 
 def test_where_a_training_runs_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert describe_device(1) == "the CPU, 2 threads, 1 process; float32"
+    assert describe_device() == "the CPU, 2 threads; float32"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
-    precision = "tower and encoder in bf16, scores and losses in float32"
-    assert describe_device(2) == f"2 of 4 GPUs (H100), 2 processes; {precision}"
-    assert trainer.choose_device() == torch.device("cuda", 0)
-    monkeypatch.setenv("LOCAL_RANK", "3")  # of torchrun
-    assert trainer.choose_device() == torch.device("cuda", 3)
-
-
-@pytest.mark.nightly
-def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two machines are two torchruns, here both on one, that need each other to begin."""
-    inputs = with_semantic_ids(make_training_inputs(users=21, epochs=2, negatives=6, batch=8))
-    one = train_anywhere(inputs, tmp_path / "one.pt")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        options = f"--nnodes=2 --master-addr=127.0.0.1 --master-port={probe.getsockname()[1]}"
-    words = f"-m torch.distributed.run {options} --node-rank=1 --nproc-per-node=1 -m {train_anywhere.__module__}"
-    with subprocess.Popen([sys.executable, *words.split()], cwd=ROOT, stderr=subprocess.PIPE, text=True) as other:
-        monkeypatch.setenv(MACHINES, f"{options} --node-rank=0")
-        monkeypatch.chdir(ROOT)
-        two = train_anywhere(inputs, tmp_path / "two.pt")
-        errors = other.communicate(timeout=60)[1]
-    assert other.returncode == 0, errors
-    for name, value in one.weights.items():
-        np.testing.assert_allclose(two.weights[name], value, atol=1e-3, err_msg=name)  # Adam makes steps of rounding
-    assert two.history.losses == pytest.approx(one.history.losses, rel=1e-4)
-
-
-@pytest.mark.nightly
-def test_a_failure_in_the_processes_is_one_sentence(tmp_path: Path) -> None:
-    inputs = make_training_inputs(epochs=1, processes=2)
-    broken = dataclasses.replace(inputs, catalogue=dataclasses.replace(inputs.catalogue, sizes=(3,) * 12))
-    with pytest.raises(UserError, match="2 processes failed"):
-        train_anywhere(broken, tmp_path / "two.pt")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "H100")
+    assert describe_device() == "a GPU (H100); tower and encoder in bf16, scores and losses in float32"
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25])
