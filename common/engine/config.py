@@ -72,7 +72,7 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str]) -> T
         raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
     for key, _ in _keys(schema):
         if get_origin(_type_at(schema, key.split("."))) is dict and key in origins:
-            _refuse_parameters(key, _value_at(merged, key), _value_or_default(schema, key, given), origins)
+            _refuse_parameters(key, _value_at(merged, key), _value_or_default(schema, key, given) or {}, origins)
     return config
 
 

@@ -79,7 +79,7 @@ def _fit_one(family: str, fitter: Callable[[FitTask], Fit], task: FitTask) -> Ra
     except LIBRARY_ERRORS as error:
         if (
             not len(task.train.features)
-            or (np.nanmax(task.train.features, 0) == np.nanmin(task.train.features, 0)).all()
+            or not (np.fmax.reduce(task.train.features) > np.fmin.reduce(task.train.features)).any()
         ):
             raise UserError(
                 f"{task.recipe.kind} has nothing to learn from: no feature varies over its rows."
