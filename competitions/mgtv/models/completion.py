@@ -176,7 +176,8 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
         return Completion(bins, None, names, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
     data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
-    held, callbacks = [], []
+    held: list[lightgbm.Dataset] = []
+    callbacks: list[Any] = []
     if valid is not None:
         held = [lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)]
         callbacks = [lightgbm.early_stopping(settings.patience, verbose=False)]

@@ -452,3 +452,11 @@ def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
     planted = plant(20, seed=1)
     with pytest.raises(UserError, match="no feature varies"):
         fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), replace(planted, features=np.ones_like(planted.features)))
+
+
+def test_of_a_feature_that_is_all_holes_no_warning_is_seen_before_the_refusal() -> None:
+    planted = plant(20, seed=1)
+    holes = np.ones_like(planted.features)
+    holes[:, 0] = np.nan
+    with pytest.raises(UserError, match="no feature varies"):
+        fit(Recipe("lightgbm_softmax", SETTINGS["lightgbm_softmax"], 5, 0, 0), replace(planted, features=holes))
