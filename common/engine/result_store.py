@@ -30,7 +30,7 @@ import pyarrow as pa
 from common.engine import progress
 from common.engine.errors import UserError
 from common.engine.stored_entry import ENTRY, DamagedEntryError, Entry, StepRecord, find_digest, read_entry, write_entry
-from common.io.files import is_private, make_private
+from common.io.ownership import is_private, make_private
 from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000

@@ -21,21 +21,6 @@ def refuse_folder(path: Path, advice: str) -> None:
         raise UserError(f"{path} is a directory, not a file; {advice}")
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for this user alone, whatever the umask leaves to others."""
-    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
-
-
-def is_private(path: Path) -> bool:
-    """Whether it is there, this user's, and no other may write it; where files have no owners, all are this user's."""
-    try:
-        state = path.stat()
-    except OSError:
-        return False
-    return not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
-
-
 def require_file(path: Path, advice: str) -> None:
     """Refuse a path at which there is no file. ``advice``: where the file belongs and where it comes from."""
     refuse_folder(path, advice)

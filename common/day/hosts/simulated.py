@@ -13,7 +13,7 @@ from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, refuse_too_large
 from common.engine.progress import say
-from common.io.files import make_private
+from common.io.ownership import make_private
 
 LARGEST = 4.0  # the largest scale of any simulator
 
