@@ -72,6 +72,8 @@ def main() -> None:
         app()
     except UserError as error:
         _refuse(str(error))
+    except PermissionError as error:  # of a folder that somebody named
+        _refuse(f"{error.filename} may not be read or written by this user: change its permissions, or name another.")
 
 
 def _refuse(sentence: str) -> NoReturn:

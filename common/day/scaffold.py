@@ -6,6 +6,7 @@ The template is a competition like any other, checked and typed with the rest; a
 import keyword
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,10 +36,14 @@ def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
     taken = {
         *TARGET.findall(lists[1].read_text(encoding="utf-8")),
         *MARKS,
+        *sys.stdlib_module_names,  # which a folder of its tests would hide
+        *(path.name for path in root.iterdir()),
         *(path.name for path in root.glob("tests/*")),
     }
     if name in taken:
-        raise UserError(f"{name} cannot be a competition: make {name} or make test-{name} is something else already.")
+        raise UserError(
+            f"{name} cannot be a competition: make {name}, make test-{name} or a module is something else already."
+        )
     edited = {path: _add_name(path, name, known) for path in lists}
     shutil.copytree(folder.with_name(TEMPLATE), folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in sorted(path for pattern in CODE for path in folder.rglob(pattern)):

@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -27,6 +27,8 @@ FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
+KEY = re.compile(r"[\w-]+")
+SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
 SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
@@ -67,6 +69,13 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
 
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
+    try:
+        return _load(schema, files, overrides)
+    except RecursionError as error:
+        raise UserError("The settings are tables within tables, too many to read: take them out.") from error
+
+
+def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str]) -> T:
     merged: Table = {}
     origins: Origins = {}
     for position, file in enumerate(files):
@@ -79,9 +88,29 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
         else:
             _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
     try:
-        return msgspec.convert(merged, schema)
+        config = msgspec.convert(merged, schema)
     except msgspec.ValidationError as error:
         raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
+    for key, _ in _keys(schema):
+        if get_origin(_type_at(schema, key.split("."))) is dict and key in origins:
+            _refuse_parameters(key, _value_at(merged, key), _value_or_default(schema, key, given) or {}, origins)
+    return config
+
+
+def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -> None:
+    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a table;
+    anything but a number where the files, ``given``, have one.
+    """
+    for name, value in table.items():
+        where = f"{key}.{name} in {_origin(origins, f'{key}.{name}', value)}"
+        if SEED_NAME.fullmatch(name):
+            raise UserError(f"{where} is refused: the seed of the fits is the setting `seed`.")
+        is_number = isinstance(given.get(name), int | float)
+        if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
+            shown = show_setting(f"{key}.{name}", given.get(name))
+            works = f" One that works: --set {shown}" if shown else ""
+            expected = "a number" if is_number else "no table"
+            raise UserError(f"{where} cannot be {_shorten(repr(value))}: expected {expected}.{works}")
 
 
 def _read(file: Path) -> Table:
@@ -110,6 +139,8 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
 def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str = "") -> None:
     for name, value in table.items():
         key = prefix + name
+        if not KEY.fullmatch(name):
+            raise UserError(f"There is no key {_shorten(repr(key))} (from {origin}): a key is letters, digits and _.")
         origins[key] = origin
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             _merge(into[name], value, origins, origin, f"{key}.")

@@ -64,7 +64,7 @@ def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> No
         raise ValueError(f"{where} is empty; {choose}")
     for index, name in enumerate(names):
         if name not in known:
-            raise ValueError(f"{where}: there is no {name}; {choose}")
+            raise ValueError(f"{where}: there is no {name[:80]}; {choose}")
         if name in names[:index]:
             raise ValueError(f"{where}: {name} stands there twice")
 

@@ -5,8 +5,8 @@ large array as a .npy file. Both are mapped into memory on loading: the pages be
 them back. (5 million rows of 12 columns on one core: written in 0.3 to 0.8 s and mapped in 0.01 s; as zstd parquet,
 written in 0.8 to 1.1 s and read in 1.0 s, for four fifths of the size.)
 ``entry.json``, written last, says what the entry is, and the size and the digest of every file
-(``common.engine.stored_entry``). Loading an entry compares them, once a run. A pickle runs what is in it: a store is
-trusted as source is, and one of another user is refused.
+(``common.engine.stored_entry``). Loading an entry compares them, once a run. A pickle runs what is in it: a store that
+another user owns or may write is refused, and such an entry in it is computed again.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ import pyarrow as pa
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.stored_entry import ENTRY, DamagedEntryError, StepRecord, find_digest, read_entry, write_entry
+from common.engine.stored_entry import ENTRY, DamagedEntryError, Entry, StepRecord, find_digest, read_entry, write_entry
+from common.io.ownership import is_private, make_private
 from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
@@ -48,11 +49,11 @@ class Store:
         self.folder = folder
         self._sound: dict[Path, tuple[int, ...]] = {}  # the state of files whose digest was compared, once a run
         with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not _is_own(folder):
+            make_private(folder)
+        if not is_private(folder):
             raise UserError(
-                f"{folder} belongs to another user, whose kept results could run anything here: choose another folder"
-                " with --build, or make it yours (chown) if you trust what is in it."
+                f"{folder} belongs to another user or may be written by others, whose kept results could run anything"
+                " here: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
         _remove_abandoned(folder)
 
@@ -64,9 +65,9 @@ class Store:
         """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one."""
         path = self.path(name, key)
         entry = read_entry(path)
-        if entry is None or entry.key != key:
+        if entry is None or entry.key != key or not _is_private(path, entry):
             if path.exists():
-                progress.say(f"  {name}: its kept result is damaged, or of another version, and is computed again")
+                progress.say(f"  {name}: its kept result is damaged, of another version or user, and is computed again")
             self.remove(name, key)
             return None
         with contextlib.suppress(OSError):  # a store that cannot be written can still be read
@@ -89,6 +90,8 @@ class Store:
         entry = read_entry(path)
         if entry is None:
             raise DamagedEntryError(f"{path} lacks a file")
+        if not _is_private(path, entry):
+            raise DamagedEntryError(f"{path} belongs to another user, or others may write it")
         for name, expected in entry.files.items():
             file = path / name
             state = file.stat()
@@ -103,7 +106,7 @@ class Store:
         """A temporary folder for one entry; gone at the end, whatever happens, unless it was published."""
         temporary = _temporary(self.folder)
         with writing(self.folder):
-            temporary.mkdir()
+            temporary.mkdir(mode=0o700)
         try:
             yield Draft(temporary, self)
         finally:
@@ -168,9 +171,9 @@ def prune(cache: Path, keep_gib: float) -> int:
     return removed
 
 
-def _is_own(path: Path) -> bool:
-    """Whether this user owns it; where files have no owners, all are this user's."""
-    return not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
+def _is_private(path: Path, entry: Entry) -> bool:
+    """Whether the entry and all its files are this user's alone."""
+    return all(is_private(path / name) for name in ("", ENTRY, *entry.files))
 
 
 def _temporary(folder: Path) -> Path:

@@ -4,6 +4,7 @@ These are the function with the first-party definitions that it reaches, its par
 the keys of the results that it is given, and the versions of the packages that it reaches.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -161,7 +162,8 @@ class Digests:
             temporary.write_bytes(msgspec.json.encode(self._known))
             os.replace(temporary, self.file)
         except OSError:  # the digests are worked out again next time; a full disk is reported where results are written
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where the cache cannot even be a folder
+                temporary.unlink(missing_ok=True)
 
 
 def function_name(function: Any) -> str:

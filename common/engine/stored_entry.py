@@ -47,6 +47,8 @@ def write_entry(folder: Path, key: str, record: StepRecord) -> None:
     """Describe the files of a folder in its entry.json."""
     files = {file.name: StoredFile(file.stat().st_size, find_digest(file)) for file in folder.iterdir()}
     (folder / ENTRY).write_bytes(msgspec.json.encode(Entry(key=key, record=record, files=files)))
+    for name in (ENTRY, *files):
+        (folder / name).chmod(0o600)
 
 
 def read_entry(path: Path) -> Entry | None:

@@ -83,7 +83,8 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     """Read a submission from disk as text: the columns of ``header`` and ``line``, 1-based in the file.
 
     Refused: no file, no row, bytes that are not UTF-8, a byte-order mark, another header, a row of another width, a
-    carriage return that ends no line. A quote is a character like any other: a submission holds ids and numbers.
+    carriage return that ends no line, a last line without its end. A quote is a character like any other: a submission
+    holds ids and numbers.
     """
     text = _read_utf8(path)
     first, _, body = text.partition(b"\n")
@@ -92,6 +93,8 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
+    if not body.endswith(b"\n"):
+        raise UserError(f"{path}: the last line does not end, so that the file may be cut there; write it again")
     if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it
         line = body.count(b"\n", 0, bare.start()) + 2
         raise UserError(f"{path}, line {line}: a carriage return inside the line; save the file as plain CSV")

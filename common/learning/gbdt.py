@@ -24,6 +24,7 @@ from common.learning.dataset import Matrix, RankingDataset, gather
 from common.learning.fit_task import Fit, FitTask, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
+NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
 LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
@@ -78,17 +79,22 @@ def _fit_one(family: str, fitter: Callable[[FitTask], Fit], task: FitTask) -> Ra
     except LIBRARY_ERRORS as error:
         if (
             not len(task.train.features)
-            or (np.nanmax(task.train.features, 0) == np.nanmin(task.train.features, 0)).all()
+            or not (np.fmax.reduce(task.train.features) > np.fmin.reduce(task.train.features)).any()
         ):
             raise UserError(
                 f"{task.recipe.kind} has nothing to learn from: no feature varies over its rows."
             ) from error
-        raise UserError(
-            f"{task.recipe.kind} cannot be fitted, its library says: {_first_line(error)}. Correct its parameters: the "
-            f"section of {task.recipe.kind} in config.toml, or --set."
-        ) from error
+        raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
     return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+
+
+def explain_refusal(kind: str, error: Exception) -> UserError:
+    """What a library says of the parameters of a fit, as a sentence."""
+    return UserError(
+        f"{kind} cannot be fitted, its library says: {_first_line(error)}. Correct its parameters: the section of"
+        f" {kind} in config.toml, or --set."
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -132,6 +138,8 @@ def _find_family(recipe: Recipe) -> tuple[str, Callable[[FitTask], Fit]]:
         raise UserError(f"There is no ranker {recipe.kind!r}: the name of a kind begins with one of {names}.")
     if family.endswith("_softmax") and "objective" in recipe.parameters:
         raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
+    if str(recipe.parameters.get("metric", "")).lower() in NO_METRIC:
+        raise UserError(f"{recipe.kind} is stopped by its metric: take `metric` out of its parameters.")
     return family, families[family]
 
 

@@ -1,14 +1,16 @@
 """What ``run`` does: the pipeline on the raw files, its record, its report, and the closing lines."""
 
+import atexit
 import contextlib
 import datetime
+import math
 import os
 import re
 import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from competitions.cli.run import CV, RunOptions
 from competitions.cli.settings import load_inputs
 
 RECENT = 20  # runs that are looked at for one like this
+KILLED_S = 3_600  # since a run without a record last wrote: no living one takes so long to judge its scores
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -55,6 +58,8 @@ def execute(options: RunOptions) -> None:
     build, overrides = options.build / options.name, options.overrides or []
     like = {"until": until, "overrides": overrides, "folder": str(inputs.folder)}
     work = Run(build / name_run(started, options.build), build / "cache")
+    remove_unrecorded((path for path in build.glob("*") if STAMP.fullmatch(path.name)), time.time() - KILLED_S)
+    atexit.register(remove_unrecorded, [work.folder], math.inf)
     work.expected = expect_steps(earlier[:RECENT], like)
     try:
         with connect.use(options.cluster):
@@ -89,6 +94,15 @@ def execute(options: RunOptions) -> None:
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
+
+
+def remove_unrecorded(folders: Iterable[Path], before: float) -> None:
+    """Remove folders of runs that were ended between their submission and their record, and were last changed
+    ``before`` a time.
+    """
+    for folder in folders:
+        if folder.is_dir() and not (folder / RECORD).exists() and folder.stat().st_mtime < before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def expect_steps(runs: Sequence[Path], like: dict[str, Any]) -> dict[str, float]:

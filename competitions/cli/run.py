@@ -70,6 +70,7 @@ def simulate(
 ) -> None:
     """Write raw files of any size in the host's layout, with the truth and the oracle's score."""
     competition = find_competition(name).under_law(law)
+    competition.load_config([f"seed={seed}"])  # which has the bounds
     folder, simulation = competition.simulate(out, scale, seed, build)
     print(f"{folder}: {simulation.rows}")
     print(competition.describe_oracle(simulation))

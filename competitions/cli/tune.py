@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from common.engine.errors import UserError
 from competitions.cli.options import BUILD, STORAGE, Build, Name, Overrides, Raw, Scale, Seed, takes
 
 DEFAULT_TRIALS, UNENDING = 20, 1_000_000
+MOST_MINUTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def tune(options: TuneOptions) -> None:
     """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
     from competitions.cli import tuning
 
+    if options.minutes is not None and not options.minutes <= MOST_MINUTES:  # nan too
+        raise UserError(f"--minutes is {options.minutes}: say a number of at most {MOST_MINUTES}, or leave it out.")
     if options.worker is None:
         tuning.tune_all(options)
     else:

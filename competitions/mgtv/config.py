@@ -113,6 +113,11 @@ class CompletionSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse names that are no block."""
         refuse_choice("completion.blocks", self.blocks, list_blocks())
+        for name in ("objective", "metric", "num_class", "num_classes"):
+            if name in self.parameters:
+                raise ValueError(
+                    f"completion.parameters: the fit has a {name} of its own, by completion.bins; take it out"
+                )
 
 
 class DecideSettings(Settings, frozen=True):

@@ -29,6 +29,11 @@ class HostSettings(Settings, frozen=True):
     weights: tuple[NotNegative, NotNegative, NotNegative]
     embeddings: Literal["all"] | tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse weights by which nothing counts (``ValueError``)."""
+        if not any(self.weights):
+            raise ValueError("host.weights are all 0: no hit would count")
+
 
 class SplitSettings(Settings, frozen=True):
     """Validation. ``kind``: "time" hides everything from a cut on, "last" the last event of each user, for sets whose

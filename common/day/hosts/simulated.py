@@ -13,6 +13,7 @@ from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, refuse_too_large
 from common.engine.progress import say
+from common.io.ownership import make_private
 
 LARGEST = 4.0  # the largest scale of any simulator
 
@@ -140,7 +141,8 @@ def written_at_once(
         if present and (marker not in present or present - set(names) - {marker}):
             raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        make_private(partial.parent)  # which may be the first thing below build/
+        partial.mkdir()
         yield partial
         if out.exists():
             shutil.rmtree(out)

@@ -149,7 +149,7 @@ def cap_sessions(sessions: pl.DataFrame, learns: Mask, sample: SampleSettings) -
     """Of the sessions that learn (n,) those of several options, the latest up to ``sample.rows`` drawn rows."""
     time, size = sessions["time"].to_numpy(), sessions["size"].to_numpy()
     able = learns & (size > 1)
-    cost = np.where(able, np.minimum(size, sample.negatives + 1), 0).astype(np.int64)
+    cost = np.where(able, np.minimum(size - 1, sample.negatives) + 1, 0).astype(np.int64)
     latest_first = np.lexsort((np.arange(len(time)), time))[::-1]
     later = np.empty_like(cost)  # rows of the sessions behind each one
     later[latest_first] = np.cumsum(cost[latest_first]) - cost[latest_first]

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.learning.dataset import Matrix, find_columns
+from common.learning.gbdt import explain_refusal
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import DayFeatures
@@ -175,12 +176,16 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
         return Completion(bins, None, names, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
     data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
-    if valid is None:
-        return Completion(bins, lightgbm.train(parameters, data, settings.rounds), names, settings.rounds)
-    stop = lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)
-    ending = lightgbm.early_stopping(settings.patience, verbose=False)
-    model = lightgbm.train(parameters, data, settings.rounds, [stop], callbacks=[ending])
-    return Completion(bins, model, names, model.best_iteration)
+    held: list[lightgbm.Dataset] = []
+    callbacks: list[Any] = []
+    if valid is not None:
+        held = [lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)]
+        callbacks = [lightgbm.early_stopping(settings.patience, verbose=False)]
+    try:
+        model = lightgbm.train(parameters, data, settings.rounds, held, callbacks=callbacks)
+    except lightgbm.basic.LightGBMError as error:
+        raise explain_refusal("completion", error) from error
+    return Completion(bins, model, names, model.best_iteration if held else settings.rounds)
 
 
 def predict(completion: Completion, features: Matrix) -> Floats:

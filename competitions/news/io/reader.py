@@ -23,7 +23,10 @@ ARTICLES = "articles.csv"
 EMBEDDINGS = "articles_emb.csv"
 EMBEDDING_WIDTH = 250
 MOST_WORDS = 100_000  # of an article; the mean of what a user read would follow a larger count
+HOUR_MS, WEEK_MS = 3_600_000, 7 * 86_400_000
 FAR_MS = 366 * 86_400_000  # the host's log is of a fortnight
+FAR_SPREADS = 3  # of the distance of the quartiles of all times, beyond these
+FEWEST, ALIKE, CLEARLY = 5_000, 0.8, 0.2  # clicks of a log, and correlations of clicks by the hour of the day
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
 
 
@@ -141,7 +144,9 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     is_test = pl.col("user").is_in(pl.concat(logs[1:])["user"].unique().implode())
     frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
     listed = pl.col("item").is_in(articles["item"].implode())
-    far = pl.col("time").sub(pl.col("time").median()).abs() > FAR_MS
+    early, late = (frame["time"].quantile(share) or 0.0 for share in (0.25, 0.75))
+    reach = FAR_SPREADS * max(late - early, WEEK_MS)
+    far = ~pl.col("time").is_between(early - reach, late + reach)
     odd = frame.with_columns(unlisted=~listed, far=far)
     for path, log in zip(paths, logs, strict=True):
         kept = odd.filter(log=path.name)
@@ -149,13 +154,28 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
         notes += [
             Note(path.name, "", "repeated (user, article, timestamp): dropped", log.height - kept.height),
             Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted),
-            Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off),
+            Note(path.name, "click_timestamp", "far from the rest of the logs: kept", far_off),
         ]
-    late = articles.filter(pl.col("created") > frame["time"].median() + FAR_MS).height  # type: ignore[operator]
-    notes.append(Note(ARTICLES, "created_at_ts", "more than a year after the middle of the logs: kept", late))
+    born = articles.filter(pl.col("created") > late + FAR_MS).height
+    notes.append(Note(ARTICLES, "created_at_ts", "more than a year after most of the logs: kept", born))
+    if hours := find_shift(*(frame.filter(is_test=kind)["time"].to_numpy() for kind in (False, True))):
+        what = f"its busy hours come {hours:+} hours from those of the test logs, as if by another clock: kept"
+        notes.append(Note(train.name, "click_timestamp", what, logs[0].height))
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
+
+
+def find_shift(train: NDArray[np.int64], test: NDArray[np.int64]) -> int:
+    """The hours, -11 to 12, by which the busy hours of the day in one log, times in ms, come behind those in another; 0
+    where they are alike or too few to tell.
+    """
+    if min(len(train), len(test)) < FEWEST:
+        return 0
+    one, other = (np.bincount(log // HOUR_MS % 24, minlength=24) for log in (train, test))
+    alike = {hours: np.corrcoef(np.roll(one, -hours), other)[0, 1] for hours in range(-11, 13)}
+    best = max(alike, key=lambda hours: alike[hours])
+    return best if alike[best] > ALIKE and alike[best] > alike[0] + CLEARLY else 0
 
 
 def _refuse_shared_users(train: Path, tests: tuple[Path, ...], logs: list[pl.DataFrame]) -> None:

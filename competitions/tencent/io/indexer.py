@@ -16,6 +16,7 @@ from competitions.tencent.corpus import Int64s, find_rows
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
+Names = npt.NDArray[np.bytes_]
 NAME_BYTES = 64  # the longest user name that is taken
 
 

@@ -11,7 +11,7 @@ from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
 from competitions.tencent.io.events import read_users
 from competitions.tencent.io.feature_encoding import LARGEST
-from competitions.tencent.io.indexer import Indexer, parse_id, read_offsets
+from competitions.tencent.io.indexer import Indexer, Names, parse_id, read_offsets
 from competitions.tencent.io.items import read_item_table
 from competitions.tencent.io.jsonl import UNREADABLE
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
@@ -35,6 +35,14 @@ def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
     actions, action_notes = _read_actions(files, test, indexer)
     notes = (*item_notes, *train_notes, *test_notes, *action_notes)
     return RawDataset(table, candidates, training_users(train), test, actions, notes)
+
+
+def read_asked(files: RawFiles, indexer: Indexer) -> tuple[Names, Int64s]:
+    """The names of the test users and the original ids of the candidates, as ``read_competition`` has them."""
+    users, _ = _read_users(files, "test_" if files.has_queries else "", indexer)
+    if not files.has_queries:
+        return users.names, indexer.oid[1:]
+    return users.names, read_candidate_lines(files.files["candidates"][0], indexer).oid
 
 
 def _read_users(files: RawFiles, prefix: str, indexer: Indexer) -> tuple[RawUsers, tuple[Note, ...]]:

@@ -13,7 +13,7 @@ from competitions.tencent.io import raw_sequences
 from competitions.tencent.io.candidates import read_candidate_tables
 from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_PROFILE
 from competitions.tencent.io.feature_encoding import USER_COLUMNS, encode_numbers, pad_lists
-from competitions.tencent.io.indexer import Indexer
+from competitions.tencent.io.indexer import Indexer, Names
 from competitions.tencent.io.items import note_items
 from competitions.tencent.io.parquet import EVENTS, LIST, Batch, numbers, read_batches
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, UnseenItems, list_notes
@@ -34,6 +34,14 @@ def read_release(files: RawFiles, indexer: Indexer) -> RawDataset:
     return RawDataset(
         items, candidates, raw_sequences.training_users(test), test, None, (*notes, *profile_notes, *user_notes)
     )
+
+
+def read_asked(files: RawFiles, indexer: Indexer) -> tuple[Names, Int64s]:
+    """The names of the test users and the original ids of the candidates, as ``read_release`` has them."""
+    batches = read_batches(files.files["sequences"], ("user_id",))
+    rids = [_rids(batch, "user_id", indexer.users, "users") for batch in batches]
+    names = indexer.names[np.concatenate([np.empty(0, np.int64), *rids])]
+    return names, read_candidate_tables(files.files["candidates"], indexer).oid
 
 
 def _read_items(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, tuple[Note, ...]]:

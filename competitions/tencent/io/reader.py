@@ -11,17 +11,16 @@ import numpy as np
 
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
+from competitions.tencent.io import json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.folder import locate, note_unread
-from competitions.tencent.io.indexer import read_indexer
+from competitions.tencent.io.indexer import Names, read_indexer
 from competitions.tencent.io.items import build_catalogue
-from competitions.tencent.io.json_layout import read_competition
-from competitions.tencent.io.parquet_layout import read_release
 from competitions.tencent.io.raw_sequences import RawUsers
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.sequences import usual_times, whole
 
-__all__ = ["RawFiles", "locate", "note_unread", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "locate", "note_unread", "read_asked", "read_corpus", "read_embedding"]
 
 
 def read_corpus(files: RawFiles) -> Corpus:
@@ -30,7 +29,8 @@ def read_corpus(files: RawFiles) -> Corpus:
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
     indexer = read_indexer(files.files["indexer"][0])
-    parts = read_competition(files, indexer) if files.layout == "competition" else read_release(files, indexer)
+    is_json = files.layout == "competition"
+    parts = (json_layout.read_competition if is_json else parquet_layout.read_release)(files, indexer)
     catalogue = build_catalogue(parts.items, indexer, parts.candidates, parts.test.unseen)
     test = _to_rows(parts.test, catalogue)
     train = test if parts.train is parts.test else parts.train.sequences
@@ -51,6 +51,14 @@ def read_corpus(files: RawFiles) -> Corpus:
             *_note_cold(files, catalogue, test_users),
         ),
     )
+
+
+def read_asked(files: RawFiles) -> tuple[Names, Oids]:
+    """What a submission is of: the names of the test users, in order, and the candidates; no history is read."""
+    indexer = read_indexer(files.files["indexer"][0])
+    layout = json_layout if files.layout == "competition" else parquet_layout
+    names, candidates = layout.read_asked(files, indexer)
+    return names, Oids(candidates)
 
 
 def _to_rows(users: RawUsers, catalogue: Catalogue) -> Sequences:

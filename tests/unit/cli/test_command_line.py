@@ -112,8 +112,22 @@ def test_a_negative_seed_is_one_sentence(call: Call, name: str, verb: str, seed:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, name: str) -> None:
-    assert_refused(call("run", name, "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
+@pytest.mark.parametrize("verb", ["run", "simulate"])
+def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, name: str, verb: str) -> None:
+    assert_refused(call(verb, name, "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
+
+
+@pytest.mark.parametrize("minutes", ["inf", "1e300"])
+def test_minutes_without_an_end_are_one_sentence(call: Call, minutes: str) -> None:
+    assert_refused(call("tune", "news", "--scale", 0.0005, "--minutes", minutes), "--minutes", "at most")
+
+
+def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert_refused(call("data", "tencent", "--check", "--raw", "."), "may not be read")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime
+import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,11 +36,21 @@ RECORD = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_refused_or_killed_leaves_no_folder(
+    name: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Any] = []
+    at_exit: list[Callable[[], None]] = []
+    monkeypatch.setattr("atexit.register", lambda f, *args: at_exit.append(functools.partial(f, *args)))
+    killed, living = (Path("build", name, f"20260101-00000{number}-000") for number in (1, 2))
+    for folder in (killed, living):
+        folder.mkdir(parents=True)
+    os.utime(killed, (1, 1))
 
     def stop(files: Path, config: Any, run: Any) -> NoReturn:
         seen.append((files, config.seed, run.folder.is_dir()))
+        run.folder.mkdir()
+        (run.folder / "submission.csv").write_text("")
         raise UserError("stopped here")
 
     parts: dict[str, Any] = {"locate": lambda raw, config: raw, "explain_cv_only": lambda files: None}
@@ -47,7 +59,9 @@ def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypat
     code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
     assert seen == [(Path("mine"), 9, False)]  # no folder before there are outputs
-    assert {path.name for path in Path("build", name).iterdir()} <= {"cache"}
+    for clear in at_exit:
+        clear()
+    assert {path.name for path in Path("build", name).iterdir()} <= {"cache", living.name}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -78,6 +78,30 @@ def test_every_refused_value_comes_with_one_that_works(name: str) -> None:
     assert refused > 10
 
 
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("news", "rank.lightgbm_lambdarank"),
+        ("news", "rank.xgboost"),
+        ("flight", "rank.lightgbm_softmax"),
+        ("flight", "rank.catboost_softmax"),
+        ("mgtv", "watch.lightgbm_softmax"),
+        ("mgtv", "completion.parameters"),
+    ],
+)
+def test_a_librarys_own_seed_and_what_is_no_number_are_refused(name: str, section: str) -> None:
+    for parameter in ("seed", "random_state", "random_seed", "bagging_seed"):
+        assert "the seed of the fits is the setting `seed`" in (refuse(name, f"{section}.{parameter}=3") or "")
+    for parameter, value in list_values(name)[section].items():
+        for wrong in ("{a=1}", *(("[3, 4]", "text") if isinstance(value, int | float) else ())):
+            assert f"{section}.{parameter} in" in (refuse(name, f"{section}.{parameter}={wrong}") or ""), wrong
+
+
+def test_what_the_fit_of_the_completion_sets_itself_is_refused() -> None:
+    for parameter in ("num_class=500", "metric=none"):
+        assert "completion.bins" in (refuse("mgtv", f"completion.parameters.{parameter}") or "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_has_two_bounds(name: str) -> None:
     """So that none of twenty digits, and no infinity, meets a library or a loop."""
@@ -108,6 +132,7 @@ def test_every_number_has_two_bounds(name: str) -> None:
 def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:
     for text in (f"[{word}, {word}]", "[]"):
         assert key in (refuse(name, f"{key}={text}") or ""), text
+    assert len(refuse(name, f"{key}={'1' * 4000}") or "") < 1000
 
 
 def refuse(name: str, setting: str) -> str | None:

@@ -88,6 +88,12 @@ def test_each_rule_is_verified(
     assert message in sentence
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_file_that_is_cut_within_its_last_number_is_refused(files: reader.RawFiles, written: Path, lost: int) -> None:
+    written.write_text(EXACT[:-lost])
+    assert "may be cut" in refusal(written, files)
+
+
 def test_rules_that_are_broken_together_are_named_together(files: reader.RawFiles, written: Path) -> None:
     written.write_text("did,vid,completion_rate\nc,30,0.25\nc,20,0.5\nb,40,0.5\n")
     sentence = refusal(written, files)

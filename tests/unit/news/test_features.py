@@ -134,6 +134,8 @@ def test_the_age_and_the_life_of_an_article_by_hand() -> None:
     assert item["item_since_first_hours"][:3].to_list() == pytest.approx([now - 3, now - 9 - 1 / 3600, None])
     assert item["item_since_last_hours"][:3].to_list() == pytest.approx([now - 9, now - 9 - 1 / 3600, None])
     assert item["item_since_middle_hours"][0] == pytest.approx(now - 5)
+    assert item["item_trend"][:2].to_list() == [1, 0]  # clicks of the next hour by those of the last, and one
+    assert item["item_trend_6h"][:2].to_list() == [1, 1]  # article 20: two clicks behind, one before
 
 
 # --- query ---

@@ -1,5 +1,6 @@
 """The news submission: padding, the file on disk, one mutation per rule, the score."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_score_that_is_no_finite_number_is_refused(fold: Fold, score: float | 
         submission.recommend(fold, predictions, CATALOGUE)
 
 
+def test_a_short_list_is_filled_up_by_what_is_clicked_most(fold: Fold) -> None:
+    own = fold.queries.head(1)
+    clicked = pl.DataFrame({"item": [3] * 2 + [7] * 4 + [5] * 3 + [8]}, schema={"item": pl.Int32})
+    few = dataclasses.replace(fold, queries=own, history=clicked, seen=fold.seen.clear())
+    predictions = pl.DataFrame({"query": own["query"], "item": [1], "score": [0.5]}).cast({"item": pl.Int32})
+    assert submission.recommend(few, predictions, CATALOGUE).row(0)[1:] == (1, 7, 5, 3, 8)
+
+
 # --- check ---
 
 
@@ -88,7 +97,7 @@ def test_the_written_file_is_exact_and_passes_in_any_order(files: reader.RawFile
     checked = submission.check_submission(written, files)
     assert (checked.path, checked.rows, len(checked.rules)) == (written, 3, 9)
     header, first, *rest = written.read_text().splitlines()
-    written.write_bytes("\r\n".join([header, *rest, first]).encode())
+    written.write_bytes("\r\n".join([header, *rest, first, ""]).encode())
     assert submission.check_submission(written, files).rows == 3
 
 

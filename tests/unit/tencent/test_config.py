@@ -38,6 +38,7 @@ def test_the_networks_settings_are_those_of_the_lab_until_a_table_changes_them()
     [
         ("host.target=exposure", ["host.target", "exposure", "conversion"]),
         ("host.weights=[0.0, 1.0, -1.0]", ["host.weights", ">= 0"]),
+        ("host.weights=[0, 0, 0]", ["host.weights", "no hit would count"]),
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
         ("split.horizon_hours=0", ["split.horizon_hours", "> 0"]),
         ("ranker.features.blocks=[]", ["ranker.features.blocks", "empty", "popularity"]),

@@ -52,13 +52,30 @@ def test_a_name_that_is_taken_or_none_is_refused(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["clean", "help", "all", "test", "new", "runs", "lint", "install", "slow", "unit", "contract"]
+    "name",
+    [
+        "clean",
+        "help",
+        "all",
+        "test",
+        "new",
+        "runs",
+        "lint",
+        "install",
+        "slow",
+        "unit",
+        "contract",
+        "io",
+        "tests",
+        "common",
+    ],
 )
 def test_what_make_or_the_tests_call_something_else_is_no_name(checkout: Path, name: str) -> None:
     (checkout / "tests" / "unit").mkdir()
+    (checkout / "common").mkdir()
     before = sorted(checkout.rglob("*"))
     with pytest.raises(
-        UserError, match=f"{name} cannot be a competition: make {name} or make test-{name} is something"
+        UserError, match=f"{name} cannot be a competition: make {name}, make test-{name} or a module is"
     ):
         make_competition(checkout, name, NAMES)
     assert sorted(checkout.rglob("*")) == before

@@ -19,6 +19,7 @@ import pytest
 import scipy.sparse
 from polars.testing import assert_frame_equal
 
+from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.engine.result_store import StepRecord, Store, prune
 from common.engine.stored_entry import DamagedEntryError
@@ -175,11 +176,49 @@ def test_a_flipped_bit_in_any_file_of_any_kind_of_entry_is_noticed_before_it_is_
         store.load("step", KEY)
 
 
-def test_a_store_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("whose", ["another's", "everybody's"])
+def test_a_store_that_another_user_owns_or_may_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
     save(Store(tmp_path), "value")
-    monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
-    with pytest.raises(UserError, match=r"belongs to another user.*choose another folder with --build"):
+    if whose == "another's":
+        monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    else:
+        tmp_path.chmod(0o770)
+    with pytest.raises(
+        UserError, match=r"another user or may be written by others.*choose another folder with --build"
+    ):
         Store(tmp_path)
+
+
+@pytest.mark.parametrize("swapped", ["another's", ".", "entry.json", "value.pkl", "0.arrow"])
+def test_an_entry_that_another_user_owns_or_may_write_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    store = Store(tmp_path)
+    path = save(store, pl.DataFrame({"a": [1]}))
+    if swapped == "another's":
+        monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    else:
+        (path / swapped).chmod(0o777)
+    with pytest.raises(DamagedEntryError, match="another user"):
+        store.load("step", KEY)
+    assert store.find("step", KEY) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with written_at_once(tmp_path / "build" / "news" / "simulated" / "one", []):
+            store = Store(tmp_path / "build" / "news" / "cache")
+        save(store, np.zeros(1_000_000))
+    finally:
+        os.umask(before)
+    assert not (tmp_path / "build").stat().st_mode & 0o077
+    assert not store.folder.stat().st_mode & 0o077
+    assert Store(store.folder).find("step", KEY) == record()
+    assert len(store.load("step", KEY)) == 1_000_000
 
 
 def test_temporary_folders_of_dead_processes_are_removed_and_of_living_ones_kept(tmp_path: Path) -> None:

@@ -19,6 +19,13 @@ def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
         Digests(tmp_path / "digests.json").digest(path)
 
 
+def test_a_cache_below_a_file_keeps_no_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("1")
+    monkeypatch.setattr("common.engine.step_key.SETTLED_NS", -1)
+    assert len(Digests(path / "cache" / "digests.json").digest(path)) > 20
+
+
 def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     for missing in (path, path / "deeper", tmp_path / ("a" * 5000)):

@@ -161,6 +161,7 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
         ("boost", {}, r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"),
         ("lightgbm_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
         ("xgboost_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
+        ("lightgbm_lambdarank", {"metric": "none"}, "stopped by its metric"),
         ("logit", {"l2": 0.1, "depth": 3}, "no parameter depth: it takes l2 and iterations"),
     ],
 )
@@ -451,3 +452,11 @@ def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
     planted = plant(20, seed=1)
     with pytest.raises(UserError, match="no feature varies"):
         fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), replace(planted, features=np.ones_like(planted.features)))
+
+
+def test_of_a_feature_that_is_all_holes_no_warning_is_seen_before_the_refusal() -> None:
+    planted = plant(20, seed=1)
+    holes = np.ones_like(planted.features)
+    holes[:, 0] = np.nan
+    with pytest.raises(UserError, match="no feature varies"):
+        fit(Recipe("lightgbm_softmax", SETTINGS["lightgbm_softmax"], 5, 0, 0), replace(planted, features=holes))

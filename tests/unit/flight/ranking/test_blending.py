@@ -109,7 +109,7 @@ def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[T
 
 
 def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
-    one_sided = blending.find_blend(*draw(300, (2.0, 0.0)), 2)
+    one_sided = blending.find_blend(*draw(301, (2.0, 0.0)), 2)  # one half is larger than the other
     assert one_sided.method == "fitted"
     assert one_sided.weights[0] > 0.9
     assert sum(one_sided.weights) == pytest.approx(1)

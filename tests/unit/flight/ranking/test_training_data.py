@@ -58,6 +58,8 @@ def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tu
 def test_of_sessions_at_one_time_the_last_in_the_file_is_taken() -> None:
     sessions = make_searches(*[search(*[option()] * 4)] * 3).sessions
     assert cap_sessions(sessions, np.ones(3, bool), sample(rows=8)).tolist() == [False, True, True]
+    every = sample(rows=8, negatives=2**31 - 1)
+    assert cap_sessions(sessions, np.ones(3, bool), every).tolist() == [False, True, True]
 
 
 # --- the draw ---

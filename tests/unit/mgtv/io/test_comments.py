@@ -244,6 +244,14 @@ def test_a_formula_is_not_evaluated(tmp_path: Path) -> None:
     assert read(tmp_path).frame.select("comments", "offset_s").rows() == [(1, 7.0)]
 
 
+def test_a_cell_far_from_all_others(tmp_path: Path) -> None:
+    members = unpack(plain(tmp_path))
+    sheet = "xl/worksheets/sheet1.xml"
+    assert b'r="D2"' in members[sheet]
+    pack(tmp_path / BOOK, members | {sheet: members[sheet].replace(b'r="D2"', b'r="XFD1048576"')})
+    assert refusal(tmp_path).startswith("has a cell far from all others: 17,179,869,184 up to it")
+
+
 def test_an_empty_sheet(tmp_path: Path) -> None:
     write_book(tmp_path / BOOK, header=())
     assert refusal(tmp_path).startswith(("lacks the column", "cannot be read as a workbook"))

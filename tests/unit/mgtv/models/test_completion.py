@@ -1,8 +1,10 @@
 """The answer that earns most: against brute force, against closed forms, and the model of the bins."""
 
+import msgspec
 import numpy as np
 import pytest
 
+from common.engine.errors import UserError
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
@@ -269,6 +271,12 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
     assert calls[1][2].rounds == 7
     refit(PLAYED, Completion(early.bins, None, (), 0), PLAY_SETTINGS, 8)
     assert calls[2][2].rounds == 1
+
+
+def test_what_the_library_refuses_is_a_user_error() -> None:
+    settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
+    with pytest.raises(UserError, match="completion cannot be fitted, its library says: Unknown boosting type abc"):
+        fit_early([day(1, [0.5, 0.25, 0.1, 0.3])], [day(4, [0.7, 0.6, 0.4], answer=1)], settings, 8)
 
 
 def test_bins_are_those_of_the_training_plays() -> None:

@@ -160,17 +160,32 @@ def test_a_column_that_is_missing_or_repeated_is_named(folder: Path, header: str
     assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
 
 
-@pytest.mark.parametrize("time", [reader.TIME_MIN_MS, reader.TIME_MAX_MS])
+@pytest.mark.parametrize("time", [reader.TIME_MIN_MS, START + 115 * 86_400_000, reader.TIME_MAX_MS])
 def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int) -> None:
     sound = read(folder)
-    assert "more than a year from the middle of the logs: kept" not in {note.rule for note in sound.notes}
+    assert "far from the rest of the logs: kept" not in {note.rule for note in sound.notes}
     lines = (folder / reader.TEST_A).read_text().splitlines()
     user, item, _, *rest = lines[1].split(",")
     (folder / reader.TEST_A).write_text("\n".join([*lines, ",".join([user, item, str(time), *rest])]) + "\n")
     odd = read(folder)
-    (note,) = [note for note in odd.notes if note.rule.startswith("more than a year")]
+    (note,) = [note for note in odd.notes if note.rule.startswith("far from")]
     assert (note.file, note.column, note.rows) == (reader.TEST_A, "click_timestamp", 1)
     assert odd.frame.height == sound.frame.height + 1
+
+
+def test_a_log_by_another_clock_is_noted_and_kept(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(first_user: int, shift: int) -> list[str]:
+        hours = 24 * rng.integers(0, 14, 6_000) + rng.normal(14, 4, 6_000) + shift
+        return [click(first_user + number, 10, int(3600 * hour)) for number, hour in enumerate(hours)]
+
+    write(folder / reader.TEST_A, CLICK_HEADER, *draw(10_000, 0))
+    for shift, expected in ((0, []), (8, ["+8 hours"])):
+        write(folder / reader.TRAIN, CLICK_HEADER, *draw(0, shift))
+        notes = [note for note in read(folder).notes if "another clock" in note.rule]
+        assert [hours for note in notes for hours in expected if hours in note.rule] == expected
+        assert len(notes) == len(expected)
 
 
 # --- articles ---
@@ -187,7 +202,7 @@ def test_articles_are_sorted_by_item_and_their_repeats_and_odd_values_counted(fo
     assert articles.frame.schema == {"item": pl.Int32, "category": pl.Int32, "created": pl.Int64, "words": pl.Int32}
     assert list_counts(articles.notes, "repeated identical") == [(reader.ARTICLES, 1)]
     assert list_counts(articles.notes, "above 100,000: taken as the median") == [(reader.ARTICLES, 1)]
-    assert list_counts(read(folder).notes, "more than a year after the middle") == [(reader.ARTICLES, 1)]
+    assert list_counts(read(folder).notes, "more than a year after most") == [(reader.ARTICLES, 1)]
     write(path, ARTICLE_HEADER, *rows, f"10,2,{START},100")
     with pytest.raises(UserError, match=r"articles\.csv, line 7: article 10 is already on line 2"):
         reader.read_articles(path)

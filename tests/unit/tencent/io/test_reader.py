@@ -9,6 +9,7 @@ import pytest
 
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
+from competitions.tencent.io.reader import locate, read_asked, read_corpus
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
@@ -23,6 +24,20 @@ from tests.unit.tencent.tencent_files import (
 )
 
 LAYOUTS = {"competition": write_competition, "release": write_release}
+
+
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_what_is_asked_is_read_without_any_history_of_training(tmp_path: Path, layout_name: str) -> None:
+    files = locate(LAYOUTS[layout_name](tmp_path))
+    corpus = read_corpus(files)
+    needed = {"indexer", "test_sequences", "test_offsets", "candidates"}
+    needed |= {"sequences"} if layout_name == "release" else set()
+    for role in files.files.keys() - needed:
+        for path in files.files[role]:
+            path.unlink()
+    names, candidates = read_asked(files)
+    assert names.tolist() == corpus.test_users.names.tolist()
+    assert candidates.values.tolist() == corpus.catalogue.oid[corpus.candidates.rows.values].tolist()
 
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
