@@ -64,6 +64,11 @@ class Climb:
     run: Run
     data: Result[TrainingData]
 
+    @property
+    def plain(self) -> str:
+        """The rung that methods which stand alone build on: the first rule, where the settings build its features."""
+        return str(self.ladder.rows[min(1, len(self.ladder.rows) - 1)]["rung"])
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -78,12 +83,14 @@ def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
     prepared = prepare(files, config, run)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
-    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats, run, prepared.data)
+    way = Climb(
+        Ladder(run, title, "HitRate@3", files), config, prepared, prepared.split.value.repeats, run, prepared.data
+    )
     final = _blend(way)
     _climb_rules(way, final)
     _climb_peers(way, final)
     _climb_models(way, final)
-    with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+    with way.ladder.rung("the models, blended", BLEND, FEATURES, builds_on=prepared.plan.models[0]) as rung:
         _record(rung, _blend(way), final)
     return way.ladder.write()
 
@@ -104,7 +111,8 @@ def _climb_rules(way: Climb, final: Measured) -> None:
     names = way.data.value.folds[0].valid.names
     known = [rule for rule in RULES if {PRICE, *rule[2]} <= set(names)]
     for number, (name, family, weights) in enumerate([("random", POPULARITY, {}), *known]):
-        with way.ladder.rung(name, family, FEATURES[:1] if "lift" in "".join(weights) else ()) as rung:
+        needs = FEATURES[:1] if "lift" in "".join(weights) else ()
+        with way.ladder.rung(name, family, needs, builds_on=way.plain if number else None) as rung:
             scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=f"ladder.rule-{number}")
             _record(rung, measure_scores(way.data.value, scores.value, way.repeats), final)
 
@@ -130,7 +138,7 @@ def _climb_peers(way: Climb, final: Measured) -> None:
     """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
     for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
         family = LOGIT if "logit" in peer.title else BOOSTING
-        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES) as rung:
+        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES, builds_on=way.plain) as rung:
             scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}").value
             _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
 
@@ -162,8 +170,9 @@ def _climb_models(way: Climb, final: Measured) -> None:
     if chosen.base_margin:
         rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
     rungs += [(name, name, recipes[name]) for name in plan.models]
+    others = dict.fromkeys([rungs[0][0], rungs[1][0]], way.plain) | dict.fromkeys(plan.models[1:], plan.models[0])
     for title, name, recipe in rungs:
-        with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
+        with way.ladder.rung(title, BOOSTING, FEATURES, builds_on=others.get(title)) as rung:
             cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
             scores = np.concatenate(cross.value.scores)
             _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
@@ -184,6 +193,5 @@ def _record(rung: Rung, measured: Measured, final: Measured) -> None:
     gain = final.hits - measured.hits
     others = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
     error = float(gain.std() / max(len(gain), 1) ** 0.5)
-    rung.record(
-        rates["hit_rate@3"], rates["error"], **others, **{"blend gains": float(gain.mean()), "its error": error}
-    )
+    more: Row = others | {"blend gains": float(gain.mean()), "its error": error}
+    rung.record(rates["hit_rate@3"], rates["error"], measured.hits, **more)

@@ -3,13 +3,12 @@
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder
+from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder, Rung
 from common.engine.run import Run
 from common.learning.gbdt import fit
-from common.learning.metrics import reciprocal_ranks
+from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
 from competitions.template.config import TemplateConfig
 from competitions.template.io import reader
 from competitions.template.pipeline import prepare
@@ -18,16 +17,16 @@ from competitions.template.ranking import CUTOFF, Labelled, make_recipe, score_v
 
 def climb(files: reader.RawFiles, config: TemplateConfig, run: Run) -> list[dict[str, Any]]:
     """The ladder, a row a rung."""
-    ladder, rows = Ladder(run, "From popularity to the ranker", "MRR@5"), prepare(files, config, run).rows
+    ladder, rows = Ladder(run, "From popularity to the ranker", "MRR@5", files), prepare(files, config, run).rows
     for name, family, feature in (
         ("popularity", POPULARITY, "item_count"),
         ("what follows the last item", NEIGHBOURS, "pair_follows"),
     ):
         with ladder.rung(name, family) as rung:
-            rung.record(*measure(run.step(score_by, rows, feature, name=f"ladder.{feature}").value))
+            record(rung, run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
     with ladder.rung("LightGBM", BOOSTING) as rung:
         early = run.step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
-        rung.record(*measure(run.step(score_valid, rows, early).value))
+        record(rung, run.step(score_valid, rows, early).value)
     return ladder.write()
 
 
@@ -38,6 +37,7 @@ def score_by(rows: Labelled, feature: str) -> NDArray[np.float64]:
     return reciprocal_ranks(values, valid.labels, valid.group_sizes, CUTOFF)
 
 
-def measure(gains: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard error."""
-    return float(gains.mean()), float(pl.Series(gains).std(ddof=0) or 0.0) / len(gains) ** 0.5  # type: ignore[arg-type]
+def record(rung: Rung, each: NDArray[np.float64]) -> None:
+    """A rung by what each validation query earns: the mean and its standard error."""
+    alike = np.ones(len(each))
+    rung.record(weighted_mean(each, alike), weighted_error(each, alike), each)
