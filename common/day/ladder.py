@@ -3,7 +3,7 @@
     ladder = Ladder(run, "News: from popularity to the blend", "MRR@5")
     with ladder.rung("popularity", "popularity") as rung:
         scores = run.step(score_by_popularity, history).value
-        rung.record(scores.mean(), error=0.004, each=scores)
+        rung.record(scores)
     rows = ladder.write()
 
 What a rung costs is the sum of its steps' seconds and the most memory that one of them took beyond what the process
@@ -30,7 +30,7 @@ from common.learning.metrics import Floats, weighted_error, weighted_mean
 Row = dict[str, Any]
 TABLE, PLOT = "ladder.json", "ladder.svg"
 BASE, GAIN, GAIN_ERROR, BEFORE, MEMORY = "builds on", "gain", "gain error", "before", "MiB beyond the start"
-CAPTION = "gain: over the rung that it builds on, query by query; another fit moves a score too, which no error counts"
+CAPTION = "Gain: over the rung that it builds on, query by query; another fit moves a score too, which no error counts"
 COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#79706e", "#ff9da6")
 LABEL_CHARS = 56  # the longest name that the picture shows whole
 
@@ -47,30 +47,28 @@ BLEND = "blend"
 
 
 class Rung:
-    """One method under way: its scores are recorded once; its ``name`` may be set until the end."""
+    """One method under way: its scores are recorded once."""
 
     def __init__(self, name: str) -> None:
         """Nothing is known yet."""
         self.name = name
         self.scores: Row = {}
-        self.each, self.weights = np.empty(0), np.empty(0)
 
-    def record(
-        self,
-        score: float,
-        error: float | None,
-        each: Floats | None = None,
-        weights: Floats | None = None,
-        **more: float | int | str | None,
-    ) -> None:
-        """The score in the ladder's metric and its standard error (None: unknown), and what else the table shows.
+    def record(self, each: Floats, weights: Floats | None = None, **more: Any) -> None:
+        """What the table shows: the mean of ``each`` with its standard error, and ``more``.
 
-        ``each``: the score of every validation query of the ladder, in one order for all rungs, 0 for one without a
-        list; None: unknown. ``weights``: how much each counts, alike by default.
+        ``each``: the score in the ladder's metric of every validation query, in one order for all rungs, 0 for one
+        without a list. ``weights``: how much each counts, alike by default.
         """
-        self.scores = {"score": float(score), "error": None if error is None else float(error), **more}
-        self.each = self.each if each is None else each
-        self.weights = np.ones(len(self.each)) if weights is None else weights
+        self.each, self.weights = each, np.ones(len(each)) if weights is None else weights
+        score, error = self.weigh(each)
+        self.scores = {"score": score, "error": error, **more}
+
+    def weigh(self, each: Floats) -> tuple[float, float]:
+        """The mean over the queries, and its standard error; zeros where no query counts."""
+        if not self.weights.any():
+            return 0.0, 0.0
+        return weighted_mean(each, self.weights), weighted_error(each, self.weights)
 
 
 class Ladder:
@@ -88,17 +86,12 @@ class Ladder:
 
     @contextlib.contextmanager
     def rung(
-        self,
-        name: str,
-        family: str,
-        needs: Iterable[str] = (),
-        free: Sequence[str] = (),
-        builds_on: str | None = None,
+        self, name: str, family: str, needs: Iterable[str] = (), free: Sequence[str] = (), builds_on: str | None = None
     ) -> Iterator[Rung]:
         """Measure what the block's steps cost. ``needs``: names of steps done before it without which the method could
         not work, so that their cost is its cost as well. ``free``: names of steps in the block that the method could do
         without; one that ends in "." or "_" is the beginning of names. ``builds_on``: the rung that it is compared
-        with, by default the one above. A block that records no score, an unknown rung to build on: ``ValueError``.
+        with, by default the one above. A block that records no score: ``ValueError``.
         """
         needed, start, rung = set(needs), len(self.run.timings), Rung(name)
         yield rung
@@ -109,21 +102,12 @@ class Ladder:
         later = [record for record in self.run.timings[start:] if record.name not in names]
         own = [record for record in later if not record.name.startswith(beginnings)]
         seconds, memory = add_up([*before, *own])
-        row = {"rung": rung.name, "family": family, **rung.scores, **self._pair(rung, builds_on)}
-        self.rows.append({**row, "seconds": seconds, MEMORY: memory})
-        self._each[rung.name] = rung.each
-        say(f"  rung {rung.name}: {rung.scores['score']:.4f}")
-
-    def _pair(self, rung: Rung, builds_on: str | None) -> Row:
-        """The rung below, and what this one gains on it on the same queries, where those of both are known."""
         base = builds_on or (self.rows[-1]["rung"] if self.rows else None)
-        if base is not None and base not in self._each:
-            raise ValueError(f"the rung {rung.name!r} builds on {base!r}, which is not above it")
-        row: Row = {BASE: base, GAIN: None, GAIN_ERROR: None}
-        if base is None or not len(self._each[base]) or not rung.weights.any():
-            return row
-        gain = rung.each - self._each[base]
-        return row | {GAIN: weighted_mean(gain, rung.weights), GAIN_ERROR: weighted_error(gain, rung.weights)}
+        gain, error = rung.weigh(rung.each - self._each[base]) if base else (None, None)
+        row = {"rung": name, "family": family, **rung.scores, BASE: base, GAIN: gain, GAIN_ERROR: error}
+        self.rows.append({**row, "seconds": seconds, MEMORY: memory})
+        self._each[name] = rung.each
+        say(f"  rung {name}: {rung.scores['score']:.4f}")
 
     def write(self) -> list[Row]:
         """Leave ladder.json and ladder.svg in the run's folder; returns the rows, all with the same columns.

@@ -103,7 +103,7 @@ def ladder(options: InputOptions) -> None:
     inputs = load_inputs(options)
     build = options.build / options.name
     rows = inputs.competition.climb(inputs.files, inputs.config, Run(build / "ladder", build / "cache"))
-    title = f"Ladder, {inputs.competition.metric} on validation; {CAPTION}"
+    title = f"Ladder, {inputs.competition.metric} on validation. {CAPTION}"
     print_table(wide_console(), title, [{name: row[name] for name in row if name != BEFORE} for row in rows])
     if moved := list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")

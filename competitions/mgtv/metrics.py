@@ -43,21 +43,14 @@ def measure(
 
 def judge(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> Scores:
     """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
-    paired = list(zip(days, probabilities, strict=True))
-    likelihoods = [click_ranker.mean_log_likelihood(chances, part.day) for part, chances in paired]
-    sizes = [len(part.day.rows.group_sizes) for part in days]
-    own = sum_up(*score_devices(days, probabilities, power))
-    return own | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
-
-
-def score_devices(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> tuple[Floats, Floats]:
-    """Hit and s of each device of all days under the full decision."""
-    scored = []
+    scored, likelihoods, sizes = [], [], []
     for part, chances in zip(days, probabilities, strict=True):
         rows = decision.decide(part.day, chances, part.rewards, power)
         scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
+        likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
+        sizes.append(len(part.day.rows.group_sizes))
     hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
-    return hits, scores
+    return sum_up(hits, scores) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
 
 
 def sum_up(hits: Floats, scores: Floats) -> Scores:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.ladder import BASE, BEFORE, CAPTION, GAIN, GAIN_ERROR, MEMORY
+from common.day.ladder import CAPTION, GAIN, GAIN_ERROR, MEMORY
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
@@ -13,7 +13,7 @@ from common.day.report.cost_sections import memory, times
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
-SHOWN_OF_LADDER = ("rung", "family", "score", "error", BASE, GAIN, GAIN_ERROR, BEFORE, "seconds", MEMORY, "peak_mib")
+SHOWN_OF_LADDER = ("rung", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY)
 LEAST_QUERIES = 20  # of a slice that stands alone
 LEADERBOARD_NAMES = ("board", "name", "when")
 
@@ -134,16 +134,12 @@ def ladder(ladder: Row | None) -> dict[str, Any] | None:
         columns.append(times(rows))
     if any(numbers.is_number(row.get(MEMORY)) for row in rows):
         columns.append(memory(rows, MEMORY, "memory beyond the start"))
-    names, bases = ([str(row.get(key) or "") for row in rows] for key in ("rung", BASE))
-    families = [
-        f"{row.get('family') or ''}{f', on {base}' if base not in ('', above) else ''}"
-        for row, base, above in zip(rows, bases, ["", *names], strict=False)
-    ]
+    names, families = ([str(row.get(key) or "") for row in rows] for key in ("rung", "family"))
     extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
     further = [{"rung": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
     marks = MarkTable("rung", names, columns, details=families)
-    caption = f"{CAPTION[0].upper()}{CAPTION[1:]}." if gains else ""
-    return {"title": str(ladder.get("title") or ""), "marks": marks, "caption": caption, "further": make_table(further)}
+    words = {"title": str(ladder.get("title") or ""), "caption": CAPTION if gains else ""}
+    return {**words, "marks": marks, "further": make_table(further)}
 
 
 def tables(record: Row) -> list[dict[str, Any]]:

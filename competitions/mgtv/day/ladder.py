@@ -20,10 +20,10 @@ from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import rungs
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.metrics import judge, score_devices
+from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.decision import Predictions, expect_rewards
+from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
 from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, prepare
 
 (FIRST,) = MODELS
@@ -63,21 +63,22 @@ class Bench:
 
     def compare(self, probabilities: Sequence[Floats]) -> Row:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
-        full, even, finished = [], [], []
+        even, finished = [], []
         for part in self.predictions:
             ones = np.ones(len(part.day.rates))
-            full.append(part)
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
-        best, likeliest = judge(full, probabilities, 1.0), judge(even, probabilities, 1.0)
+        scored = [
+            score_answers(part.day, decide(part.day, chances, part.rewards, 1.0), part.rewards.rate)[1]
+            for part, chances in zip(self.predictions, probabilities, strict=True)
+        ]
+        likeliest = judge(even, probabilities, 1.0)
         return {
-            "score": best["score"],
-            "error": best["error"],
-            "each": score_devices(full, probabilities, 1.0)[1],
+            "each": np.concatenate(scored),
             "hit rate": likeliest["hit_rate"],
             "p = 1": judge(finished, probabilities, 1.0)["score"],
             "P(watch), max E[s]": likeliest["score"],
-            "log likelihood": best["log_likelihood"],
+            "log likelihood": likeliest["log_likelihood"],
         }
 
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.day import ladder as families
-from common.day.ladder import Ladder, Row
+from common.day.ladder import Ladder
 from common.engine.run import Result, bundle, collect
 from competitions.mgtv.lab import baselines
 from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.lab.deep_networks import NETWORKS
 from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
 from competitions.mgtv.lab.public_baseline import answer_plainly
-from competitions.mgtv.metrics import sum_up
 from competitions.mgtv.pipeline import name_days
 
 if TYPE_CHECKING:
@@ -41,9 +40,7 @@ def climb_plainly(bench: "Bench", ladder: Ladder, tag: str, builds_on: str) -> N
             own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
             parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
         hits, each = (np.concatenate(column) for column in zip(*parts, strict=True))
-        scores = sum_up(hits, each)
-        row: Row = {"score": scores["score"], "error": scores["error"], "each": each, "hit rate": scores["hit_rate"]}
-        rung.record(**row)
+        rung.record(each, None, **{"hit rate": float(hits.mean())})
 
 
 def climb_neighbours(bench: "Bench", ladder: Ladder, builds_on: str) -> None:

@@ -27,7 +27,7 @@ from competitions.news.io import reader
 from competitions.news.lab import als, gru4rec
 from competitions.news.lab.marks import METHODS
 from competitions.news.pipeline import FoldInputs, Frames, retrieve, solve
-from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
+from competitions.news.ranking import CUTOFF, count_rows
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 
 CHANNELS = (
@@ -124,9 +124,8 @@ def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
 
 def record(rung: Rung, queries: pl.DataFrame, recall: float, truth: float | None) -> None:
     """A rung by its validation queries in the fold's order: score, weight."""
-    each, weights = queries["score"].to_numpy(), queries["weight"].to_numpy()
-    more: Row = {"recall": recall, "truth mrr@5": truth}
-    rung.record(*weigh_scores(each, weights), each, weights, **more)
+    more = {"recall": recall, "truth mrr@5": truth}
+    rung.record(queries["score"].to_numpy(), queries["weight"].to_numpy(), **more)
 
 
 def take_valid(fold: Fold) -> Fold:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder, Rung
+from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder
 from common.engine.run import Run
 from common.learning.gbdt import fit
-from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
+from common.learning.metrics import reciprocal_ranks
 from competitions.template.config import TemplateConfig
 from competitions.template.io import reader
 from competitions.template.pipeline import prepare
@@ -23,10 +23,10 @@ def climb(files: reader.RawFiles, config: TemplateConfig, run: Run) -> list[dict
         ("what follows the last item", NEIGHBOURS, "pair_follows"),
     ):
         with ladder.rung(name, family) as rung:
-            record(rung, run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
+            rung.record(run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
     with ladder.rung("LightGBM", BOOSTING) as rung:
         early = run.step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
-        record(rung, run.step(score_valid, rows, early).value)
+        rung.record(run.step(score_valid, rows, early).value)
     return ladder.write()
 
 
@@ -35,9 +35,3 @@ def score_by(rows: Labelled, feature: str) -> NDArray[np.float64]:
     valid = rows.valid
     values = valid.features[:, valid.names.index(feature)].astype(np.float64)
     return reciprocal_ranks(values, valid.labels, valid.group_sizes, CUTOFF)
-
-
-def record(rung: Rung, each: NDArray[np.float64]) -> None:
-    """A rung by what each validation query earns: the mean and its standard error."""
-    alike = np.ones(len(each))
-    rung.record(weighted_mean(each, alike), weighted_error(each, alike), each)

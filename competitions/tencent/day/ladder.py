@@ -4,9 +4,9 @@ from typing import Any
 
 from common.day import ladder as families
 from common.day.ladder import Ladder, Rung
-from common.engine.run import Result, Run
+from common.engine.run import Run
 from competitions.tencent import metrics
-from competitions.tencent.config import HostSettings, TencentConfig
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
 from competitions.tencent.lab.config import load_network
 from competitions.tencent.lab.plain_rules import (
@@ -21,8 +21,7 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
-from competitions.tencent.ranking.top_k import FoldAnswers, TopK
-from competitions.tencent.split import Fold
+from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.tables import channels
 from competitions.tencent.tables.regression import MOST_ITEMS
 
@@ -55,7 +54,7 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
         with ladder.rung(name, family, needs, builds_on=POPULARITY if ladder.rows else None) as rung:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
-            _record(rung, metrics.evaluate(valid.value, top.value, config.host), valid.value, top.value, config.host)
+            _record(rung, ready, top.value, config)
     rank_rungs(ready, config, ladder)
     for network in list_networks(load_network(config.network)):
         train_rung(ready, replace_settings(config, network), ladder, network.name)
@@ -83,11 +82,10 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     run = ladder.run
     with ladder.rung("first search: content or counts, by forecast", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
         ranked = rank(ready, ready.valid, config, run, "valid")
-        scores = run.step(metrics.evaluate_ways, ready.valid, ranked.answers, config.host, name="measure").value
-        _record_way(rung, scores, "first search", ready, ranked.answers, config.host)
+        _record(rung, ready, ranked.answers.value.ways["first search"], config)
     needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
-        _record_way(rung, scores, "ranker", ready, ranked.answers, config.host)
+        _record(rung, ready, ranked.answers.value.ways["ranker"], config)
 
 
 def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
@@ -99,24 +97,18 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     takes_content = load_network(config.network).model.embeddings
     needs = list_content_steps(run) if takes_content else set()
     with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
-        result = answer_fold(ready, ready.valid, config, run, step)
-        scores = run.step(metrics.evaluate_ways, ready.valid, result.answers, config.host, name="measure").value
-        _record_way(rung, scores, "vectors", ready, result.answers, config.host)
+        ways = answer_fold(ready, ready.valid, config, run, step).answers.value.ways
+        _record(rung, ready, ways["vectors"], config)
     needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
-    if "words" in scores:
+    if "words" in ways:
         with ladder.rung("generative, the same network", families.GENERATIVE, needs) as rung:
-            _record_way(rung, scores, "words", ready, result.answers, config.host)
+            _record(rung, ready, ways["words"], config)
 
 
-def _record_way(
-    rung: Rung, scores: Row, way: str, ready: Prepared, answers: Result[FoldAnswers], host: HostSettings
-) -> None:
-    """Record one of the ways to answer the hold-out."""
-    _record(rung, scores[way], ready.valid.value, answers.value.ways[way], host)
-
-
-def _record(rung: Rung, scores: Row, fold: Fold, top: TopK, host: HostSettings) -> None:
-    """Record the scores of a rung, and what each query has by its answer."""
-    each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, host)
+def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:
+    """Record the scores of a rung by its answer of the hold-out."""
+    fold = ready.valid.value
+    scores = metrics.evaluate(fold, top, config.host)
+    each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, config.host)
     more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
-    rung.record(scores["score"], scores["score_error"], each, weights, **more)
+    rung.record(each, weights, **more)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up, draw_ladder, list_moved
+from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up, draw_ladder
 from common.engine.run import Run, StepRecord
 
 
@@ -19,7 +19,9 @@ def wait(seconds: float, _: str) -> float:
 
 
 def fill(mib: int) -> int:
-    return int(np.ones(mib << 17).sum()) >> 17
+    held = np.ones(mib << 17)
+    time.sleep(0.3)  # so that the meter, which looks now and then, sees it
+    return len(held)
 
 
 def record(name: str, seconds: float, peak: float, base: float | None = None) -> StepRecord:
@@ -37,13 +39,12 @@ def climb(run: Run) -> Ladder:
     run.step(wait, 0.01, "other", name="other")
     with ladder.rung("popularity", "popularity") as rung:
         run.step(wait, 0.03, "count", name="count")
-        rung.record(0.1, 0.01, recall=0.5)
+        rung.record(np.array([0.2, 0.0]), recall=0.5)
     with ladder.rung("boosting", "gradient-boosted ranker", ["features"], ("test.",)) as rung:
         run.step(wait, 0.04, "fit", name="fit")
         run.step(wait, 0.04, "fit", name="fit")
         run.step(wait, 0.05, "test", name="test.score")
-        rung.name = "boosting, penalty 1"
-        rung.record(0.2, None, rounds=7)
+        rung.record(np.array([0.3, 0.1]), rounds=7)
     return ladder
 
 
@@ -68,9 +69,9 @@ def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path
     assert [list(row) for row in rows] == [
         ["rung", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY]
     ] * 2
-    assert list(rows[0].values())[:-6] == ["popularity", "popularity", 0.1, 0.01, 0.5, None]
-    assert [rows[1][name] for name in paired] == ["popularity", None, None, None]  # nobody told of the queries
-    assert (rows[1]["rung"], rows[1]["error"], rows[1]["rounds"]) == ("boosting, penalty 1", None, 7)
+    error = pytest.approx(0.1 / 2**0.5)
+    assert list(rows[0].values())[:-6] == ["popularity", "popularity", 0.1, error, 0.5, None]
+    assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosting", 7)
 
 
 def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
@@ -86,16 +87,14 @@ def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_rungs_memory_is_not_that_of_the_process_before_it(tmp_path: Path) -> None:
-    run, held = make_run(tmp_path), np.ones(200 << 17)
-    ladder = Ladder(run, "t", "m")
+    ladder, held = Ladder(make_run(tmp_path), "t", "m"), np.ones(200 << 17)
     for mib in (100, 1):
         with ladder.rung(f"{mib} MiB", "rule") as rung:
-            run.step(fill, mib)
-            rung.record(0.1, None)
-    large, small = (row[MEMORY] for row in ladder.write())
+            ladder.run.step(fill, mib)
+            rung.record(held[:1])
+    large, small = (row[MEMORY] for row in ladder.rows)
     assert 90 < large < 190
     assert small < 50
-    assert held.any()
 
 
 def climb_pairs(run: Run, scores: dict[str, list[float]], metric: str = "m", files: object = ()) -> list[Row]:
@@ -103,7 +102,7 @@ def climb_pairs(run: Run, scores: dict[str, list[float]], metric: str = "m", fil
     ladder = Ladder(run, "t", metric, files)
     for name, each in scores.items():
         with ladder.rung(name, "rule", builds_on=name.partition(" on ")[2] or None) as rung:
-            rung.record(np.mean(each), 0.1, np.array(each), np.array([1.0, 1, 1, 2]))
+            rung.record(np.array(each), np.array([1.0, 1, 1, 2]))
     return ladder.write()
 
 
@@ -112,23 +111,23 @@ def test_a_rung_is_paired_with_the_one_that_it_builds_on(tmp_path: Path) -> None
     rows = climb_pairs(make_run(tmp_path), scores)
     assert [(row[BASE], row[GAIN]) for row in rows] == [(None, None), ("a", 0.4), ("a", 0.0), ("c on a", 0.2)]
     assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
-    with pytest.raises(ValueError, match="'b on z' builds on 'z', which is not above it"):
-        climb_pairs(make_run(tmp_path), {"a": [1.0] * 4, "b on z": [1.0] * 4})
 
 
 def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("1")
     run, files = make_run(tmp_path), [tmp_path / "log.csv"]
-    first, moved = {"a": [0.25] * 4, "b": [0.5] * 4}, {"a": [0.25] * 4, "b": [0.125] * 4, "c": [1.0] * 4}
-    assert list_moved(climb_pairs(run, first, files=files)) == []
-    rows = climb_pairs(run, moved, files=files)
-    assert [row[BEFORE] for row in rows] == [0.25, 0.5, None]
-    assert list_moved(rows) == ["b: .5000 -> .1250"]
-    assert [row[BEFORE] for row in climb_pairs(run, first, "other metric", files)] == [None, None]
+
+    def list_before(scores: dict[str, list[float]], metric: str = "m") -> list[float | None]:
+        return [row[BEFORE] for row in climb_pairs(run, scores, metric, files)]
+
+    first, more = {"a": [0.25] * 4, "b": [0.5] * 4}, {"b": [0.125] * 4, "c": [1.0] * 4}
+    assert list_before(first) == [None, None]
+    assert list_before(more) == [0.5, None]
+    assert list_before(more, "other metric") == [None, None]
     (tmp_path / "log.csv").write_text("22")
-    assert [row[BEFORE] for row in climb_pairs(run, first, "other metric", files)] == [None, None]
+    assert list_before(more, "other metric") == [None, None]
     (run.folder / "ladder.json").write_text('{"metric": "m", "rows": 1')
-    assert [row[BEFORE] for row in climb_pairs(run, first, files=files)] == [None, None]
+    assert list_before(more) == [None, None]
 
 
 def read_texts(svg: str) -> list[str | None]:
@@ -141,7 +140,7 @@ def test_the_picture_shows_every_rung_and_loads_nothing(tmp_path: Path) -> None:
     svg = (tmp_path / "run" / "ladder.svg").read_text()
     assert {
         "Two <methods>", "MRR@5", "seconds, log scale", f"{MEMORY}, log scale",
-        "popularity", "boosting, penalty 1", "0.1000",
+        "popularity", "boosting", "0.1000",
     } <= set(read_texts(svg))  # fmt: skip
     assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", svg)
     assert svg == draw_ladder(ladder.title, ladder.metric, rows)  # no time, no random identifiers
