@@ -91,7 +91,7 @@ class Ladder:
         """Measure what the block's steps cost. ``needs``: names of steps done before it without which the method could
         not work, so that their cost is its cost as well. ``free``: names of steps in the block that the method could do
         without; one that ends in "." or "_" is the beginning of names. ``builds_on``: the rung that it is compared
-        with, by default the one above. A block that records no score: ``ValueError``.
+        with, by default the one above; the first has none. A block that records no score: ``ValueError``.
         """
         needed, start, rung = set(needs), len(self.run.timings), Rung(name)
         yield rung
@@ -102,7 +102,7 @@ class Ladder:
         later = [record for record in self.run.timings[start:] if record.name not in names]
         own = [record for record in later if not record.name.startswith(beginnings)]
         seconds, memory = add_up([*before, *own])
-        base = builds_on or (self.rows[-1]["rung"] if self.rows else None)
+        base = (builds_on or self.rows[-1]["rung"]) if self.rows else None
         gain, error = rung.weigh(rung.each - self._each[base]) if base else (None, None)
         row = {"rung": name, "family": family, **rung.scores, BASE: base, GAIN: gain, GAIN_ERROR: error}
         self.rows.append({**row, "seconds": seconds, MEMORY: memory})

@@ -105,7 +105,7 @@ def _climb_rules(way: Climb, final: Measured) -> None:
     known = [rule for rule in RULES if {PRICE, *rule[2]} <= set(names)]
     for number, (name, family, weights) in enumerate([(RANDOM, POPULARITY, {}), *known]):
         needs = FEATURES[:1] if "lift" in "".join(weights) else ()
-        with way.ladder.rung(name, family, needs, builds_on=RANDOM if number else None) as rung:
+        with way.ladder.rung(name, family, needs, builds_on=RANDOM) as rung:
             scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=f"ladder.rule-{number}")
             _record(rung, measure_scores(way.data.value, scores.value), final)
 

@@ -111,7 +111,7 @@ def climb_plain(bench: Bench, ladder: Ladder) -> None:
     rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
     none: str | None = None
     for name, column, kept in ((RANDOM, none, "random"), (POPULARITY, rate, "rate")):
-        with ladder.rung(name, families.POPULARITY, builds_on=RANDOM if ladder.rows else None) as rung:
+        with ladder.rung(name, families.POPULARITY, builds_on=RANDOM) as rung:
             drawn = bench.run.step(rate_videos, bench.valid, column, bench.config.seed, name=f"ladder.{kept}")
             rung.record(**bench.compare(drawn.value))
         if column is None:

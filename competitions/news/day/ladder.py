@@ -80,7 +80,7 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
 
     popularity = ALONE[0][0]
     for name, family, channel in ALONE:
-        with ladder.rung(name, family, builds_on=popularity if ladder.rows else None) as rung:
+        with ladder.rung(name, family, builds_on=popularity) as rung:
             score_lists(rung, fold, list_channels([channel]).value[channel])
     valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):

@@ -51,7 +51,7 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files)
     for name, family in list_rules(ready).items():
         needs = list_content_steps(run) if name in CONTENT_RULES else set()
-        with ladder.rung(name, family, needs, builds_on=POPULARITY if ladder.rows else None) as rung:
+        with ladder.rung(name, family, needs, builds_on=POPULARITY) as rung:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
             _record(rung, ready, top.value, config)
