@@ -22,20 +22,20 @@ def count_threads() -> dict[str, int]:
 
 
 class Meter:
-    """Wall seconds, and the highest resident memory of the process in MiB, of a block."""
+    """Wall seconds of a block, and the resident memory of the process in MiB: at its start, and the highest."""
 
     def __init__(self) -> None:
         """Nothing is measured before the block begins."""
         self._process = psutil.Process()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.peak_mib = 0.0
+        self.base_mib = self.peak_mib = 0.0
         self.seconds = 0.0
 
     def __enter__(self) -> "Meter":
         """Begin: samples are taken by a thread."""
         self._look()
-        self._start = time.perf_counter()
+        self.base_mib, self._start = self.peak_mib, time.perf_counter()
         self._thread.start()
         return self
 

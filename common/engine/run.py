@@ -240,7 +240,7 @@ class Run:
         with self._store.draft() as draft:
             with progress.running(name), Meter() as meter:
                 draft.write(f(*values))
-            record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib)
+            record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
             draft.publish(key, record)
         self._note(record)
 

@@ -16,12 +16,16 @@ DIGEST_BYTES = 16
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step cost when it was computed; ``kept`` when its result was in the store already."""
+    """What a step cost when it was computed; ``kept`` when its result was in the store already.
+
+    ``base_mib``: the resident memory of the process as the step began; None in entries that do not tell it.
+    """
 
     name: str
     seconds: float
     peak_mib: float
     kept: bool = False
+    base_mib: float | None = None
 
 
 class StoredFile(msgspec.Struct, frozen=True, array_like=True):

@@ -97,14 +97,17 @@ def look(options: InputOptions) -> None:
 @takes(InputOptions)
 def ladder(options: InputOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes)."""
+    from common.day.ladder import BEFORE, CAPTION, list_moved
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
     inputs = load_inputs(options)
     build = options.build / options.name
     rows = inputs.competition.climb(inputs.files, inputs.config, Run(build / "ladder", build / "cache"))
-    title = f"Ladder, {inputs.competition.metric} on validation: each rung adds to the one above it"
-    print_table(wide_console(), title, rows)
+    title = f"Ladder, {inputs.competition.metric} on validation. {CAPTION}"
+    print_table(wide_console(), title, [{name: row[name] for name in row if name != BEFORE} for row in rows])
+    if moved := list_moved(rows):
+        print("\nSince the last ladder of these files:", *moved, sep="\n  ")
 
 
 @takes(InputOptions)

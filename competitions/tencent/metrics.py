@@ -63,10 +63,9 @@ def rank_targets(fold: Fold, top: TopK) -> Int64s:
 
 def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
     """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
-    if fold.unseen is None or fold.target_action is None:
+    if fold.unseen is None:
         raise ValueError("the host has the answers")
-    ranks = rank_targets(fold, top)
-    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
+    ranks, weights = rank_targets(fold, top), list_weights(fold, host)
     scores: dict[str, Any] = mean_scores(ranks, weights)
     for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
         scores[name] = mean_scores(ranks[part], weights[part])["score"] if part.any() else None
@@ -79,8 +78,12 @@ def evaluate_ways(fold: Fold, answers: FoldAnswers, host: HostSettings) -> dict[
     return {name: evaluate(fold, top, host) for name, top in answers.ways.items()}
 
 
+def list_weights(fold: Fold, host: HostSettings) -> Floats:
+    """What each query of a fold with known targets counts for, by its action (round 2)."""
+    assert fold.target_action is not None
+    return np.array(host.weights)[np.maximum(fold.target_action, 0)]
+
+
 def score_queries(fold: Fold, top: TopK, host: HostSettings) -> Floats:
     """What each query of a fold with known targets adds to the Score, weighted by its action (round 2)."""
-    assert fold.target_action is not None
-    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
-    return weigh_scores(score_answers(rank_targets(fold, top)), weights)
+    return weigh_scores(score_answers(rank_targets(fold, top)), list_weights(fold, host))

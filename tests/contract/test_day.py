@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from common.competition import Competition
+from common.day.ladder import BASE, GAIN, MEMORY
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
@@ -141,7 +142,9 @@ def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     rows = json.loads((folder / "ladder.json").read_text())["rows"]
     assert rows[0]["family"] in ("popularity", "rule")
     assert rows[-1]["score"] > rows[0]["score"]
-    assert all(row["seconds"] >= 0 and row["peak_mib"] > 0 for row in rows)
+    assert all(row["seconds"] >= 0 and row[MEMORY] >= 0 for row in rows)
+    scores = {row["rung"]: row["score"] for row in rows}
+    assert all(row[GAIN] == pytest.approx(row["score"] - scores[row[BASE]]) for row in rows[1:])
     assert "<svg" in (folder / "ladder.svg").read_text()
     assert all(row["rung"] in out for row in rows)
 

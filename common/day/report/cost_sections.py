@@ -51,12 +51,12 @@ def times(rows: Sequence[Row]) -> Column:
     return Column("time", marks, "bar", unit=" s")
 
 
-def memory(rows: Sequence[Row]) -> Column:
-    """Peak memory of each row, drawn in GiB."""
-    peaks = [row.get("peak_mib") for row in rows]
+def memory(rows: Sequence[Row], key: str = "peak_mib", title: str = "memory") -> Column:
+    """Memory of each row, by default the process's peak, drawn in GiB."""
+    peaks = [row.get(key) for row in rows]
     sizes = [peak / 1024 if numbers.is_number(peak) else None for peak in peaks]
     marks = [_cost(row, size, numbers.mebibytes(peak)) for row, size, peak in zip(rows, sizes, peaks, strict=True)]
-    return Column("memory", marks, "bar", unit=" GiB")
+    return Column(title, marks, "bar", unit=" GiB")
 
 
 def _cost(row: Row, value: float | None, text: str) -> Mark:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
+from common.day.ladder import CAPTION, GAIN, GAIN_ERROR, MEMORY
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
@@ -12,7 +13,7 @@ from common.day.report.cost_sections import memory, times
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
-SHOWN_OF_LADDER = ("rung", "family", "score", "error", "seconds", "peak_mib")
+SHOWN_OF_LADDER = ("rung", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY)
 LEAST_QUERIES = 20  # of a slice that stands alone
 LEADERBOARD_NAMES = ("board", "name", "when")
 
@@ -121,20 +122,24 @@ def models(record: Row) -> MarkTable | None:
 
 
 def ladder(ladder: Row | None) -> dict[str, Any] | None:
-    """What each rung scores, and its cost in time and memory; further numbers in a table."""
+    """What each rung scores and gains on the one it builds on, and its cost in time and memory; the rest in a table."""
     rows = (ladder or {}).get("rows") or []
     if ladder is None or not rows:
         return None
     columns = [_scores(str(ladder.get("metric", "score")), rows)]
+    if gains := any(numbers.is_number(row.get(GAIN)) for row in rows):
+        pairs = [(row.get(GAIN), row.get(GAIN_ERROR)) for row in rows]
+        columns.append(Column(GAIN, [Mark(*pair, numbers.with_error(*pair)) for pair in pairs], reference=0.0))
     if any(numbers.is_number(row.get("seconds")) for row in rows):
         columns.append(times(rows))
-    if any(numbers.is_number(row.get("peak_mib")) for row in rows):
-        columns.append(memory(rows))
+    if any(numbers.is_number(row.get(MEMORY)) for row in rows):
+        columns.append(memory(rows, MEMORY, "memory beyond the start"))
     names, families = ([str(row.get(key) or "") for row in rows] for key in ("rung", "family"))
     extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
     further = [{"rung": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
     marks = MarkTable("rung", names, columns, details=families)
-    return {"title": str(ladder.get("title") or ""), "marks": marks, "further": make_table(further)}
+    words = {"title": str(ladder.get("title") or ""), "caption": CAPTION if gains else ""}
+    return {**words, "marks": marks, "further": make_table(further)}
 
 
 def tables(record: Row) -> list[dict[str, Any]]:

@@ -40,6 +40,7 @@ from competitions.flight.ranking.training_data import FoldData, TrainingData
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
 PRICE, SPLIT_TIES = "core_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
+RANDOM = "random"  # the rung that methods which stand alone build on
 OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
             "carrier_company", "carrier_profile")  # fmt: skip
 # Name, family, and what is added up: features by their weights.
@@ -55,12 +56,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Climb:
-    """What every rung needs: the ladder, the settings, how often a session is judged, the run and the prepared rows."""
+    """What every rung needs: the ladder, the settings, the run and the prepared rows."""
 
     ladder: Ladder
     config: FlightConfig
     prepared: Prepared
-    repeats: int
     run: Run
     data: Result[TrainingData]
 
@@ -78,17 +78,17 @@ def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
     prepared = prepare(files, config, run)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
-    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats, run, prepared.data)
+    way = Climb(Ladder(run, title, "HitRate@3", files), config, prepared, run, prepared.data)
     final = _blend(way)
     _climb_rules(way, final)
     _climb_peers(way, final)
     _climb_models(way, final)
-    with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+    with way.ladder.rung("the models, blended", BLEND, FEATURES, builds_on=prepared.plan.models[0]) as rung:
         _record(rung, _blend(way), final)
     return way.ladder.write()
 
 
-def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured:
+def measure_scores(data: TrainingData, scores: Floats) -> Measured:
     """``measure`` of one score a validation row (n,)."""
     valid, one = data.valid, np.ascontiguousarray(scores)
     counted = valid.group_sizes > LARGE
@@ -96,17 +96,18 @@ def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured
     hit = find_hits(one, valid.labels, valid.group_sizes)[counted]
     # A session that several fits judge counts once.
     share = np.bincount(unit, hit) / np.bincount(unit)
-    return Measured(measure(one, valid.labels, valid.group_sizes, repeats), share)
+    return Measured(measure(one, valid.labels, valid.group_sizes), share)
 
 
 def _climb_rules(way: Climb, final: Measured) -> None:
     """Rungs without a model, as far as the settings build their features."""
     names = way.data.value.folds[0].valid.names
     known = [rule for rule in RULES if {PRICE, *rule[2]} <= set(names)]
-    for number, (name, family, weights) in enumerate([("random", POPULARITY, {}), *known]):
-        with way.ladder.rung(name, family, FEATURES[:1] if "lift" in "".join(weights) else ()) as rung:
+    for number, (name, family, weights) in enumerate([(RANDOM, POPULARITY, {}), *known]):
+        needs = FEATURES[:1] if "lift" in "".join(weights) else ()
+        with way.ladder.rung(name, family, needs, builds_on=RANDOM) as rung:
             scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=f"ladder.rule-{number}")
-            _record(rung, measure_scores(way.data.value, scores.value, way.repeats), final)
+            _record(rung, measure_scores(way.data.value, scores.value), final)
 
 
 def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: int) -> Floats:
@@ -130,9 +131,9 @@ def _climb_peers(way: Climb, final: Measured) -> None:
     """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
     for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
         family = LOGIT if "logit" in peer.title else BOOSTING
-        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES) as rung:
+        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES, builds_on=RANDOM) as rung:
             scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}").value
-            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
+            _record(rung, measure_scores(way.data.value, scores), final)
 
 
 def _has_block(way: Climb, block: str) -> bool:
@@ -162,11 +163,12 @@ def _climb_models(way: Climb, final: Measured) -> None:
     if chosen.base_margin:
         rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
     rungs += [(name, name, recipes[name]) for name in plan.models]
+    others = dict.fromkeys([rungs[0][0], rungs[1][0]], RANDOM) | dict.fromkeys(plan.models[1:], plan.models[0])
     for title, name, recipe in rungs:
-        with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
+        with way.ladder.rung(title, BOOSTING, FEATURES, builds_on=others.get(title)) as rung:
             cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
             scores = np.concatenate(cross.value.scores)
-            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
+            _record(rung, measure_scores(way.data.value, scores), final)
 
 
 def _blend(way: Climb) -> Measured:
@@ -176,7 +178,7 @@ def _blend(way: Climb) -> Measured:
     crosses = [run.step(cross_fit, recipes[name], data.folds, name=f"fit.{name}") for name in names]
     scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(names)}")
     blend = run.step(find_blend, data, scores, len(names)).value
-    return measure_scores(data.value, blend_scores(blend, scores.value, data.value.valid.group_sizes), way.repeats)
+    return measure_scores(data.value, blend_scores(blend, scores.value, data.value.valid.group_sizes))
 
 
 def _record(rung: Rung, measured: Measured, final: Measured) -> None:
@@ -184,6 +186,4 @@ def _record(rung: Rung, measured: Measured, final: Measured) -> None:
     gain = final.hits - measured.hits
     others = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
     error = float(gain.std() / max(len(gain), 1) ** 0.5)
-    rung.record(
-        rates["hit_rate@3"], rates["error"], **others, **{"blend gains": float(gain.mean()), "its error": error}
-    )
+    rung.record(measured.hits, None, **others, **{"blend gains": float(gain.mean()), "its error": error})

@@ -23,10 +23,11 @@ from competitions.mgtv.labels import Floats
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.decision import Predictions, expect_rewards
+from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
 from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, prepare
 
 (FIRST,) = MODELS
+RANDOM, POPULARITY = "random", "smoothed click rate of the video"  # the rungs that methods which stand alone build on
 Row = dict[str, Any]
 Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
 
@@ -62,20 +63,22 @@ class Bench:
 
     def compare(self, probabilities: Sequence[Floats]) -> Row:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
-        full, even, finished = [], [], []
+        even, finished = [], []
         for part in self.predictions:
             ones = np.ones(len(part.day.rates))
-            full.append(part)
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
-        best, likeliest = judge(full, probabilities, 1.0), judge(even, probabilities, 1.0)
+        scored = [
+            score_answers(part.day, decide(part.day, chances, part.rewards, 1.0), part.rewards.rate)[1]
+            for part, chances in zip(self.predictions, probabilities, strict=True)
+        ]
+        likeliest = judge(even, probabilities, 1.0)
         return {
-            "score": best["score"],
-            "error": best["error"],
+            "each": np.concatenate(scored),
             "hit rate": likeliest["hit_rate"],
             "p = 1": judge(finished, probabilities, 1.0)["score"],
             "P(watch), max E[s]": likeliest["score"],
-            "log likelihood": best["log_likelihood"],
+            "log likelihood": likeliest["log_likelihood"],
         }
 
 
@@ -84,7 +87,7 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
     beside it the hit rate, the scores with p = 1 and with the pick by P(watch), and the log likelihood.
     """
     bench = prepare_bench(files, config, run)
-    ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score")
+    ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score", files)
     climb_plain(bench, ladder)
     climb_blocks(bench, ladder)
     rungs.climb_networks(bench, ladder)
@@ -107,14 +110,14 @@ def climb_plain(bench: Bench, ladder: Ladder) -> None:
     """Rungs without a ranker: by chance, by position, by click rate, by neighbours."""
     rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
     none: str | None = None
-    for name, column, kept in (("random", none, "random"), ("smoothed click rate of the video", rate, "rate")):
-        with ladder.rung(name, families.POPULARITY) as rung:
+    for name, column, kept in ((RANDOM, none, "random"), (POPULARITY, rate, "rate")):
+        with ladder.rung(name, families.POPULARITY, builds_on=RANDOM) as rung:
             drawn = bench.run.step(rate_videos, bench.valid, column, bench.config.seed, name=f"ladder.{kept}")
             rung.record(**bench.compare(drawn.value))
         if column is None:
             rungs.climb_positions(bench, ladder)
-    rungs.climb_plainly(bench, ladder, rate.rpartition("_")[2])
-    rungs.climb_neighbours(bench, ladder)
+    rungs.climb_plainly(bench, ladder, rate.rpartition("_")[2], POPULARITY)
+    rungs.climb_neighbours(bench, ladder, POPULARITY)
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -134,7 +137,8 @@ def climb_blocks(bench: Bench, ladder: Ladder) -> None:
     blocks = tuple(bench.config.features.blocks)
     for count in range(1, len(blocks) + 1):
         name = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
-        with ladder.rung(name, families.BOOSTING, bench.features) as rung:
+        below = POPULARITY if count == 1 else None
+        with ladder.rung(name, families.BOOSTING, bench.features, builds_on=below) as rung:
             rung.record(**bench.measure(score_blocks(bench, blocks[:count]), FIRST))
 
 

@@ -12,7 +12,6 @@ from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devi
 from competitions.mgtv.lab.deep_networks import NETWORKS
 from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
 from competitions.mgtv.lab.public_baseline import answer_plainly
-from competitions.mgtv.metrics import sum_up
 from competitions.mgtv.pipeline import name_days
 
 if TYPE_CHECKING:
@@ -31,22 +30,23 @@ def climb_positions(bench: "Bench", ladder: Ladder) -> None:
         rung.record(**bench.measure(scores, "position"))
 
 
-def climb_plainly(bench: "Bench", ladder: Ladder, tag: str) -> None:
+def climb_plainly(bench: "Bench", ladder: Ladder, tag: str, builds_on: str) -> None:
     """The public baseline's design on the validation days: both its picks and its answers."""
     parts = []
-    with ladder.rung("the public baseline's design, its own answers", families.POPULARITY) as rung:
+    name = "the public baseline's design, its own answers"
+    with ladder.rung(name, families.POPULARITY, builds_on=builds_on) as rung:
         for day in bench.ready.plan.valid:
             train = collect([bench.ready.labelled[other] for other in bench.before(day)])
             own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
             parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
-        scores = sum_up(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        rung.record(**{"score": scores["score"], "error": scores["error"], "hit rate": scores["hit_rate"]})
+        hits, each = (np.concatenate(column) for column in zip(*parts, strict=True))
+        rung.record(each, None, **{"hit rate": float(hits.mean())})
 
 
-def climb_neighbours(bench: "Bench", ladder: Ladder) -> None:
+def climb_neighbours(bench: "Bench", ladder: Ladder, builds_on: str) -> None:
     """By what was clicked near the last clicks."""
     ready, scores = bench.ready, {}
-    with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS) as rung:
+    with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS, builds_on=builds_on) as rung:
         for day in ready.plan.valid:
             name = f"day{day:02d}.ladder.neighbours"
             scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
@@ -54,7 +54,8 @@ def climb_neighbours(bench: "Bench", ladder: Ladder) -> None:
 
 
 def climb_networks(bench: "Bench", ladder: Ladder) -> None:
-    """The networks, each on the ids and on all numeric features of the pipeline."""
+    """The networks, each on the ids and on all numeric features of the pipeline, beside the boosted model on these."""
+    boosted = ladder.rows[-1]["rung"]
     ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
     videos = step(code_videos, ready.sources.videos, name="ladder.videos")
     devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
@@ -65,7 +66,7 @@ def climb_networks(bench: "Bench", ladder: Ladder) -> None:
         days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
     needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
     for kind in NETWORKS:
-        with ladder.rung(kind, families.DEEP, needs) as rung:
+        with ladder.rung(kind, families.DEEP, needs, builds_on=boosted) as rung:
             rung.record(**bench.measure(run_network(bench, days, fields, kind), kind))
 
 

@@ -22,11 +22,12 @@ from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.config import BLOCKS, MODELS, NewsConfig
+from competitions.news.day.judged import list_queries
 from competitions.news.io import reader
 from competitions.news.lab import als, gru4rec
 from competitions.news.lab.marks import METHODS
 from competitions.news.pipeline import FoldInputs, Frames, retrieve, solve
-from competitions.news.ranking import CUTOFF, count_rows, list_weights, weigh_scores
+from competitions.news.ranking import CUTOFF, count_rows
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 
 CHANNELS = (
@@ -54,15 +55,14 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | N
     """One row per rung: MRR@5 on the validation users with its error, the recall of the candidates, and MRR@5
     of the submission on the truth, where ``judge`` knows that.
     """
-    ladder = Ladder(run, "News: the hidden click, on the validation users", "MRR@5")
+    ladder = Ladder(run, "News: the hidden click, on the validation users", "MRR@5", files)
     climb_alone(files, config, ladder)
-    for name, family, changed in track(list(list_rungs(config)), "ladder"):
-        with ladder.rung(name, family, free=FREE) as rung:
+    for number, (name, family, changed) in enumerate(track(list(list_rungs(config)), "ladder")):
+        with ladder.rung(name, family, free=FREE, builds_on=None if number else ALONE[0][0]) as rung:
             outcome = solve(files, changed, run)
             recall_all = outcome.recall.value["recall@all"][-1]
             truth = judge(outcome.checked.path) if judge else None
-            score, error = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
-            rung.record(score, error, **{"recall": recall_all, "truth mrr@5": truth})
+            record(rung, list_queries(outcome), recall_all, truth)
     return ladder.write()
 
 
@@ -78,19 +78,20 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
         inputs = FoldInputs("labelled", fold, articles.frame, content)
         return retrieve(inputs, msgspec.structs.replace(settings, channels=channels), ladder.run)
 
+    popularity = ALONE[0][0]
     for name, family, channel in ALONE:
-        with ladder.rung(name, family) as rung:
+        with ladder.rung(name, family, builds_on=popularity) as rung:
             score_lists(rung, fold, list_channels([channel]).value[channel])
     valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):
-        with ladder.rung(method.title, method.family) as rung:
+        with ladder.rung(method.title, method.family, builds_on=popularity) as rung:
             lists = step(method.rank, valid, articles.frame, seed, name=f"ladder.public.{number}").value
             score_lists(rung, fold, lists)
-    with ladder.rung("ALS: users x articles", steps.FACTORS) as rung:
+    with ladder.rung("ALS: users x articles", steps.FACTORS, builds_on=popularity) as rung:
         factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
         score_lists(rung, fold, factors.value)
     channels = [channel for _, more in CHANNELS for channel in more]
-    with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
+    with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND, builds_on=popularity) as rung:
         channel_lists = list_channels(channels)
         union = step(fuse_channels, channel_lists, settings.candidates, name="ladder.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
@@ -114,9 +115,17 @@ def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
     )
     labels, sizes = marked["label"].to_numpy(), count_rows(marked)
     reciprocal = reciprocal_ranks(marked["score"].cast(pl.Float64).to_numpy(), labels, sizes, CUTOFF)
-    score, error = weigh_scores(reciprocal, list_weights(fold.value, marked))
-    recall = float(labels.sum()) / max(answers.height, 1)
-    rung.record(score, error, **{"recall": recall, "truth mrr@5": None})
+    each = marked.select(pl.col("query").unique(maintain_order=True), score=pl.Series(reciprocal))
+    scored = queries.join(each, on="query", how="left", maintain_order="left").with_columns(
+        pl.col("score").fill_null(0)
+    )
+    record(rung, scored, float(labels.sum()) / max(answers.height, 1), None)
+
+
+def record(rung: Rung, queries: pl.DataFrame, recall: float, truth: float | None) -> None:
+    """A rung by its validation queries in the fold's order: score, weight."""
+    more = {"recall": recall, "truth mrr@5": truth}
+    rung.record(queries["score"].to_numpy(), queries["weight"].to_numpy(), **more)
 
 
 def take_valid(fold: Fold) -> Fold:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder
@@ -18,16 +17,16 @@ from competitions.template.ranking import CUTOFF, Labelled, make_recipe, score_v
 
 def climb(files: reader.RawFiles, config: TemplateConfig, run: Run) -> list[dict[str, Any]]:
     """The ladder, a row a rung."""
-    ladder, rows = Ladder(run, "From popularity to the ranker", "MRR@5"), prepare(files, config, run).rows
+    ladder, rows = Ladder(run, "From popularity to the ranker", "MRR@5", files), prepare(files, config, run).rows
     for name, family, feature in (
         ("popularity", POPULARITY, "item_count"),
         ("what follows the last item", NEIGHBOURS, "pair_follows"),
     ):
         with ladder.rung(name, family) as rung:
-            rung.record(*measure(run.step(score_by, rows, feature, name=f"ladder.{feature}").value))
+            rung.record(run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
     with ladder.rung("LightGBM", BOOSTING) as rung:
         early = run.step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
-        rung.record(*measure(run.step(score_valid, rows, early).value))
+        rung.record(run.step(score_valid, rows, early).value)
     return ladder.write()
 
 
@@ -36,8 +35,3 @@ def score_by(rows: Labelled, feature: str) -> NDArray[np.float64]:
     valid = rows.valid
     values = valid.features[:, valid.names.index(feature)].astype(np.float64)
     return reciprocal_ranks(values, valid.labels, valid.group_sizes, CUTOFF)
-
-
-def measure(gains: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard error."""
-    return float(gains.mean()), float(pl.Series(gains).std(ddof=0) or 0.0) / len(gains) ** 0.5  # type: ignore[arg-type]

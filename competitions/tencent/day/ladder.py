@@ -21,6 +21,7 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
+from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.tables import channels
 from competitions.tencent.tables.regression import MOST_ITEMS
 
@@ -47,13 +48,13 @@ TABLE_STEPS = (
 def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart."""
     ready = prepare(files, config, run)
-    ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
+    ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files)
     for name, family in list_rules(ready).items():
         needs = list_content_steps(run) if name in CONTENT_RULES else set()
-        with ladder.rung(name, family, needs) as rung:
+        with ladder.rung(name, family, needs, builds_on=POPULARITY) as rung:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
-            _record(rung, metrics.evaluate(valid.value, top.value, config.host))
+            _record(rung, ready, top.value, config)
     rank_rungs(ready, config, ladder)
     for network in list_networks(load_network(config.network)):
         train_rung(ready, replace_settings(config, network), ladder, network.name)
@@ -79,13 +80,12 @@ def list_rules(ready: Prepared) -> dict[str, str]:
 def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
     run = ladder.run
-    with ladder.rung("first search: content or counts, by forecast", families.NEIGHBOURS) as rung:
+    with ladder.rung("first search: content or counts, by forecast", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
         ranked = rank(ready, ready.valid, config, run, "valid")
-        scores = run.step(metrics.evaluate_ways, ready.valid, ranked.answers, config.host, name="measure").value
-        _record(rung, scores["first search"])
+        _record(rung, ready, ranked.answers.value.ways["first search"], config)
     needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
-        _record(rung, scores["ranker"])
+        _record(rung, ready, ranked.answers.value.ways["ranker"], config)
 
 
 def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
@@ -96,17 +96,19 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     run, step = ladder.run, f"ladder {name}"
     takes_content = load_network(config.network).model.embeddings
     needs = list_content_steps(run) if takes_content else set()
-    with ladder.rung(name, families.SEQUENCE, needs) as rung:
-        result = answer_fold(ready, ready.valid, config, run, step)
-        scores = run.step(metrics.evaluate_ways, ready.valid, result.answers, config.host, name="measure").value
-        _record(rung, scores["vectors"])
+    with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
+        ways = answer_fold(ready, ready.valid, config, run, step).answers.value.ways
+        _record(rung, ready, ways["vectors"], config)
     needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
-    if "words" in scores:
+    if "words" in ways:
         with ladder.rung("generative, the same network", families.GENERATIVE, needs) as rung:
-            _record(rung, scores["words"])
+            _record(rung, ready, ways["words"], config)
 
 
-def _record(rung: Rung, scores: dict[str, Any]) -> None:
-    """Record the scores of a rung."""
+def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:
+    """Record the scores of a rung by its answer of the hold-out."""
+    fold = ready.valid.value
+    scores = metrics.evaluate(fold, top, config.host)
+    each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, config.host)
     more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
-    rung.record(scores["score"], scores["score_error"], **more)
+    rung.record(each, weights, **more)

@@ -195,19 +195,23 @@ def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_m
     assert seen == [(Path("mine.csv"), Path("t.csv"), None), (Path("mine.csv"), Path("t.csv"), Path("here"))]
 
 
-def test_the_ladder_prints_its_rungs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
+    before: float | None = None
 
     def climb(files: Path, config: Any, run: Any) -> list[dict[str, Any]]:
         seen.append((files, config.seed, run.folder))
-        return [{"rung": "first", "HitRate@3": 0.5, "error": 0.01}]
+        return [{"rung": "first", "score": 0.5, "error": 0.01, "before": before}]
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
     Path("mine").mkdir()
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--seed", 3)
     assert code == 0
     assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
-    assert seen == [(Path("mine"), 3, Path("build/flight/ladder"))]
+    before = 0.4
+    out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
+    assert out.splitlines()[-2:] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
+    assert seen[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
 
 
 def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:

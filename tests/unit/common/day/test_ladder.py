@@ -6,9 +6,10 @@ import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from common.day.ladder import Ladder, add_up, draw_ladder
+from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up, draw_ladder
 from common.engine.run import Run, StepRecord
 
 
@@ -17,8 +18,14 @@ def wait(seconds: float, _: str) -> float:
     return seconds
 
 
-def record(name: str, seconds: float, peak: float, kept: bool = False) -> StepRecord:
-    return StepRecord(name=name, seconds=seconds, peak_mib=peak, kept=kept)
+def fill(mib: int) -> int:
+    held = np.ones(mib << 17)
+    time.sleep(0.3)  # so that the meter, which looks now and then, sees it
+    return len(held)
+
+
+def record(name: str, seconds: float, peak: float, base: float | None = None) -> StepRecord:
+    return StepRecord(name=name, seconds=seconds, peak_mib=peak, base_mib=base)
 
 
 def make_run(folder: Path) -> Run:
@@ -32,13 +39,12 @@ def climb(run: Run) -> Ladder:
     run.step(wait, 0.01, "other", name="other")
     with ladder.rung("popularity", "popularity") as rung:
         run.step(wait, 0.03, "count", name="count")
-        rung.record(0.1, 0.01, recall=0.5)
+        rung.record(np.array([0.2, 0.0]), recall=0.5)
     with ladder.rung("boosting", "gradient-boosted ranker", ["features"], ("test.",)) as rung:
         run.step(wait, 0.04, "fit", name="fit")
         run.step(wait, 0.04, "fit", name="fit")
         run.step(wait, 0.05, "test", name="test.score")
-        rung.name = "boosting, penalty 1"
-        rung.record(0.2, None, rounds=7)
+        rung.record(np.array([0.3, 0.1]), rounds=7)
     return ladder
 
 
@@ -48,23 +54,24 @@ def test_a_rung_costs_its_own_steps_and_those_it_needs_each_once(tmp_path: Path)
     cost = {step.name: step.seconds for step in run.timings if not step.kept}
     assert rows[0]["seconds"] == cost["count"] >= 0.03
     assert rows[1]["seconds"] == cost["features"] + cost["fit"]
-    peaks = {step.name: step.peak_mib for step in run.timings}
-    assert rows[1]["peak_mib"] == max(peaks["features"], peaks["fit"]) > 1
 
 
 def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path) -> None:
     ladder = climb(make_run(tmp_path))
     rows = ladder.write()
     run = make_run(tmp_path)
-    assert climb(run).write() == rows  # a second climb shows what the first one cost
+    again = climb(run).write()  # which shows what the first one cost
+    assert again == [row | {BEFORE: row["score"]} for row in rows]
     assert all(step.kept for step in run.timings)
     written = json.loads((tmp_path / "run" / "ladder.json").read_text())
-    assert written == {"title": "Two <methods>", "metric": "MRR@5", "rows": rows}
+    assert (written["title"], written["metric"], written["rows"]) == ("Two <methods>", "MRR@5", again)
+    paired = [BASE, GAIN, GAIN_ERROR, BEFORE]
     assert [list(row) for row in rows] == [
-        ["rung", "family", "score", "error", "recall", "rounds", "seconds", "peak_mib"]
+        ["rung", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY]
     ] * 2
-    assert list(rows[0].values())[:-2] == ["popularity", "popularity", 0.1, 0.01, 0.5, None]
-    assert (rows[1]["rung"], rows[1]["error"], rows[1]["rounds"]) == ("boosting, penalty 1", None, 7)
+    error = pytest.approx(0.1 / 2**0.5)
+    assert list(rows[0].values())[:-6] == ["popularity", "popularity", 0.1, error, 0.5, None]
+    assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosting", 7)
 
 
 def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
@@ -73,9 +80,54 @@ def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
         pass
     assert ladder.rows == []
     # Steps of one name that were computed apart are added.
-    records = [record("score", 1.0, 50), record("score", 2.0, 70), record("score", 1.0, 50, kept=True)]
-    assert add_up(records) == (3.0, 70)
-    assert add_up([]) == (0, 0.0)
+    records = [record("score", 1.0, 50, 10), record("score", 2.0, 70, 60), record("score", 1.0, 50, 10)]
+    assert add_up(records) == (3.0, 40)
+    assert add_up([*records, record("older", 1.0, 90)]) == (4.0, 40)  # an entry that does not tell where it began
+    assert add_up([record("older", 1.0, 90)]) == (1.0, None)
+
+
+def test_a_rungs_memory_is_not_that_of_the_process_before_it(tmp_path: Path) -> None:
+    ladder, held = Ladder(make_run(tmp_path), "t", "m"), np.ones(200 << 17)
+    for mib in (100, 1):
+        with ladder.rung(f"{mib} MiB", "rule") as rung:
+            ladder.run.step(fill, mib)
+            rung.record(held[:1])
+    large, small = (row[MEMORY] for row in ladder.rows)
+    assert 90 < large < 190
+    assert small < 50
+
+
+def climb_pairs(run: Run, scores: dict[str, list[float]], metric: str = "m", files: object = ()) -> list[Row]:
+    """Rungs of four queries each, of which the last counts twice; a name "b on a" says what b builds on."""
+    ladder = Ladder(run, "t", metric, files)
+    for name, each in scores.items():
+        with ladder.rung(name, "rule", builds_on=name.partition(" on ")[2] or None) as rung:
+            rung.record(np.array(each), np.array([1.0, 1, 1, 2]))
+    return ladder.write()
+
+
+def test_a_rung_is_paired_with_the_one_that_it_builds_on(tmp_path: Path) -> None:
+    scores = {"a": [1.0, 0, 0, 0], "b": [1.0, 1, 0, 0.5], "c on a": [1.0, 0, 0, 0], "d": [1.0, 0, 0, 0.5]}
+    rows = climb_pairs(make_run(tmp_path), scores)
+    assert [(row[BASE], row[GAIN]) for row in rows] == [(None, None), ("a", 0.4), ("a", 0.0), ("c on a", 0.2)]
+    assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
+
+
+def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("1")
+    run, files = make_run(tmp_path), [tmp_path / "log.csv"]
+
+    def list_before(scores: dict[str, list[float]], metric: str = "m") -> list[float | None]:
+        return [row[BEFORE] for row in climb_pairs(run, scores, metric, files)]
+
+    first, more = {"a": [0.25] * 4, "b": [0.5] * 4}, {"b": [0.125] * 4, "c": [1.0] * 4}
+    assert list_before(first) == [None, None]
+    assert list_before(more) == [0.5, None]
+    assert list_before(more, "other metric") == [None, None]
+    (tmp_path / "log.csv").write_text("22")
+    assert list_before(more, "other metric") == [None, None]
+    (run.folder / "ladder.json").write_text('{"metric": "m", "rows": 1')
+    assert list_before(more) == [None, None]
 
 
 def read_texts(svg: str) -> list[str | None]:
@@ -87,8 +139,8 @@ def test_the_picture_shows_every_rung_and_loads_nothing(tmp_path: Path) -> None:
     rows = ladder.write()
     svg = (tmp_path / "run" / "ladder.svg").read_text()
     assert {
-        "Two <methods>", "MRR@5", "seconds, log scale", "peak MiB, log scale",
-        "popularity", "boosting, penalty 1", "0.1000",
+        "Two <methods>", "MRR@5", "seconds, log scale", f"{MEMORY}, log scale",
+        "popularity", "boosting", "0.1000",
     } <= set(read_texts(svg))  # fmt: skip
     assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", svg)
     assert svg == draw_ladder(ladder.title, ladder.metric, rows)  # no time, no random identifiers
@@ -104,7 +156,7 @@ def bars(svg: str) -> list[float]:
 def test_scores_are_drawn_in_proportion_and_costs_by_their_order_of_magnitude() -> None:
     costs = ((0.1, 1.0, 10.0), (0.2, 10.0, 100.0), (0.3, 100.0, 1000.0))
     rows = [
-        {"rung": str(number), "family": "f", "score": score, "error": None, "seconds": seconds, "peak_mib": peak}
+        {"rung": str(number), "family": "f", "score": score, "error": None, "seconds": seconds, MEMORY: peak}
         for number, (score, seconds, peak) in enumerate(costs)
     ]
     picture = draw_ladder("t", "m", rows)
@@ -116,9 +168,9 @@ def test_scores_are_drawn_in_proportion_and_costs_by_their_order_of_magnitude() 
 
 
 def test_names_are_neither_markup_nor_formulas_and_a_ladder_of_nothing_is_drawn() -> None:
-    nothing = {"rung": "r" * 99, "family": "f", "score": 0.0, "error": 0.0, "seconds": 0.0, "peak_mib": 0.0}
-    assert {"m", "peak MiB, log scale", "seconds, log scale", "t"} < set(read_texts(draw_ladder("t", "m", [])))
+    nothing = {"rung": "r" * 99, "family": "f", "score": 0.0, "error": 0.0, "seconds": 0.0, MEMORY: 0.0}
+    assert {"m", f"{MEMORY}, log scale", "seconds, log scale", "t"} < set(read_texts(draw_ladder("t", "m", [])))
     assert read_texts(draw_ladder("t", "m", [nothing]))
-    row = {"score": 0.1, "error": None, "seconds": 1.0, "peak_mib": 1.0}
+    row = {"score": 0.1, "error": None, "seconds": 1.0, MEMORY: 1.0}
     texts = read_texts(draw_ladder("<b> $x$", "m_$1$", [{"rung": "$a_b$ <i>", "family": "_f$1$", **row}]))
     assert {"<b> $x$", "m_$1$", "$a_b$ <i>", "_f$1$"} <= set(texts)

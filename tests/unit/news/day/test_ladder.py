@@ -70,6 +70,7 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
     assert rung.scores["score"] == pytest.approx(2 / 10)
     assert rung.scores["error"] == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
     assert rung.scores["recall"] == 0.5
+    assert (rung.each.tolist(), rung.weights.tolist()) == (each.tolist(), weights.tolist())
 
 
 # --- factors ---
