@@ -12,7 +12,6 @@ second climb shows the same numbers as the first.
 """
 
 import contextlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -24,15 +23,12 @@ from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
 from common.engine.progress import say
 from common.engine.run import Run, StepRecord
-from common.io.submission import write_text
 from common.learning.metrics import Floats, weighted_error, weighted_mean
 
 Row = dict[str, Any]
-TABLE, PLOT = "ladder.json", "ladder.svg"
+TABLE = "ladder.json"
 BASE, GAIN, GAIN_ERROR, BEFORE, MEMORY = "builds on", "gain", "gain error", "before", "MiB beyond the start"
 CAPTION = "Gain: over the rung that it builds on, query by query; another fit moves a score too, which no error counts"
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#79706e", "#ff9da6")
-LABEL_CHARS = 56  # the longest name that the picture shows whole
 
 POPULARITY = "popularity"
 RULE = "rule"
@@ -110,7 +106,7 @@ class Ladder:
         say(f"  rung {name}: {rung.scores['score']:.4f}")
 
     def write(self) -> list[Row]:
-        """Leave ladder.json and ladder.svg in the run's folder; returns the rows, all with the same columns.
+        """Leave ladder.json, which the reports draw, in the run's folder; returns the rows, all with the same columns.
 
         A row: rung, family, score, error, whatever else was recorded (None where a rung has no such number), the rung
         that it builds on, the gain over that with its standard error, the score in the last ladder of the same files,
@@ -122,7 +118,6 @@ class Ladder:
         before = self._read_scores(digest)
         rows = [{n: row.get(n) for n in (*names, *last)} | {BEFORE: before.get(row["rung"])} for row in self.rows]
         self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": rows})
-        write_text(self.run.folder / PLOT, draw_ladder(self.title, self.metric, rows))
         return rows
 
     def _read_scores(self, digest: str) -> dict[Any, float]:
@@ -154,57 +149,3 @@ def add_up(records: Sequence[StepRecord]) -> tuple[float, float | None]:
     once = {(record.name, record.seconds): record for record in records}.values()
     rises = [record.peak_mib - record.base_mib for record in once if record.base_mib is not None]
     return sum(record.seconds for record in once), max(rises, default=None)
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= LABEL_CHARS else name[: LABEL_CHARS - 1] + "…"
-
-
-def draw_ladder(title: str, metric: str, rows: Sequence[Row]) -> str:
-    """The rows as an SVG that loads nothing: score, seconds and memory side by side, one colour a family.
-
-    Seconds and memory are on a log scale, since the methods lie orders of magnitude apart.
-    """
-    from matplotlib import rc_context  # imported here: it takes a second, which no other command should wait
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    families = list(dict.fromkeys(str(row["family"]) for row in rows))
-    colours = {family: COLOURS[number % len(COLOURS)] for number, family in enumerate(families)}
-    panels = (
-        (metric, "score", "{:.4f}"),
-        ("seconds, log scale", "seconds", "{:,.1f}"),
-        (f"{MEMORY}, log scale", MEMORY, "{:,.0f}"),
-    )
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": PLOT, "text.parse_math": False, "font.size": 9}):
-        figure = Figure(figsize=(11, 1.1 + 0.23 * len(rows)), layout="constrained")
-        figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=9)
-        for axes, (name, key, form) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
-            values = [float(row[key] or 0.0) for row in rows]
-            errors = [row["error"] or 0.0 for row in rows] if key == "score" else None
-            fills = [colours[str(row["family"])] for row in rows]
-            bars = axes.barh(range(len(rows)), values, height=0.65, xerr=errors, color=fills, ecolor="#222222")
-            labels = ["" if row[key] is None else form.format(row[key]) for row in rows]
-            axes.bar_label(bars, labels, padding=3, fontsize=8)
-            axes.set_title(name, fontsize=9, loc="left", color="#555555")
-            positive = [value for value in values if value > 0]
-            if key != "score" and positive:
-                axes.set_xscale("log")
-                axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-                axes.xaxis.set_minor_locator(NullLocator())
-                axes.set_xlim(min(positive) / 2, max(positive) * (max(positive) / min(positive) * 2) ** 0.2)
-            axes.set_yticks(range(len(rows)), [_shorten(str(row["rung"])) for row in rows])
-            axes.tick_params(axis="y", length=0)
-            axes.tick_params(axis="x", length=2, labelsize=7, colors="#555555")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-            axes.grid(axis="x", color="#e3e4e6", linewidth=0.6)
-            axes.set_axisbelow(True)
-            axes.spines[:].set_visible(False)
-        figure.axes[0].margins(x=0.25)
-        figure.axes[0].invert_yaxis()
-        handles = [Patch(color=colour, label=family) for family, colour in colours.items()]
-        figure.legend(handles=handles, loc="outside lower left", ncols=4, frameon=False)
-        svg = io.StringIO()
-        figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return "<svg" + svg.getvalue().partition("<svg")[2]  # without the prolog, which names a host

@@ -108,6 +108,7 @@ def ladder(options: InputOptions) -> None:
     print_table(wide_console(), title, [{name: row[name] for name in row if name != BEFORE} for row in rows])
     if moved := list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")
+    print(f"\nDrawn in the report of the last run: make report-{options.name}")
 
 
 @takes(InputOptions)

@@ -1,15 +1,13 @@
 """What a ladder writes and shows, and what its rungs are said to cost."""
 
 import json
-import re
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up, draw_ladder
+from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up
 from common.engine.run import Run, StepRecord
 
 
@@ -128,49 +126,3 @@ def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:
     assert list_before(more, "other metric") == [None, None]
     (run.folder / "ladder.json").write_text('{"metric": "m", "rows": 1')
     assert list_before(more) == [None, None]
-
-
-def read_texts(svg: str) -> list[str | None]:
-    return [element.text for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
-
-
-def test_the_picture_shows_every_rung_and_loads_nothing(tmp_path: Path) -> None:
-    ladder = climb(make_run(tmp_path))
-    rows = ladder.write()
-    svg = (tmp_path / "run" / "ladder.svg").read_text()
-    assert {
-        "Two <methods>", "MRR@5", "seconds, log scale", f"{MEMORY}, log scale",
-        "popularity", "boosting", "0.1000",
-    } <= set(read_texts(svg))  # fmt: skip
-    assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", svg)
-    assert svg == draw_ladder(ladder.title, ladder.metric, rows)  # no time, no random identifiers
-
-
-def bars(svg: str) -> list[float]:
-    """Widths of the bars, panel by panel: score, seconds, memory."""
-    paths = re.findall(r'<path d="([^"]+)" clip-path="[^"]*" style="fill: #4c78a8"/>', svg)
-    xs = [[float(x) for x in re.findall(r"[ML] ([-\d.]+) [-\d.]+", path)] for path in paths]
-    return [max(corners) - min(corners) for corners in xs]
-
-
-def test_scores_are_drawn_in_proportion_and_costs_by_their_order_of_magnitude() -> None:
-    costs = ((0.1, 1.0, 10.0), (0.2, 10.0, 100.0), (0.3, 100.0, 1000.0))
-    rows = [
-        {"rung": str(number), "family": "f", "score": score, "error": None, "seconds": seconds, MEMORY: peak}
-        for number, (score, seconds, peak) in enumerate(costs)
-    ]
-    picture = draw_ladder("t", "m", rows)
-    assert {"1", "10", "100", "1,000"} <= set(read_texts(picture))  # without them nobody reads a log scale
-    widths = bars(picture)
-    score, seconds = widths[:3], widths[3:6]
-    assert score[1] == pytest.approx(2 * score[0], abs=0.2)
-    assert seconds[1] - seconds[0] == pytest.approx(seconds[2] - seconds[1], abs=0.2)
-
-
-def test_names_are_neither_markup_nor_formulas_and_a_ladder_of_nothing_is_drawn() -> None:
-    nothing = {"rung": "r" * 99, "family": "f", "score": 0.0, "error": 0.0, "seconds": 0.0, MEMORY: 0.0}
-    assert {"m", f"{MEMORY}, log scale", "seconds, log scale", "t"} < set(read_texts(draw_ladder("t", "m", [])))
-    assert read_texts(draw_ladder("t", "m", [nothing]))
-    row = {"score": 0.1, "error": None, "seconds": 1.0, MEMORY: 1.0}
-    texts = read_texts(draw_ladder("<b> $x$", "m_$1$", [{"rung": "$a_b$ <i>", "family": "_f$1$", **row}]))
-    assert {"<b> $x$", "m_$1$", "$a_b$ <i>", "_f$1$"} <= set(texts)
