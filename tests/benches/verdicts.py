@@ -4,8 +4,8 @@
     python -m tests.benches.verdicts mgtv --build DIR --runs 0    # judges the runs that are there
 
 Nothing differs but chance, so that "clearly" is wrong: of 105 pairs at most 5. ``at the time``: each pair by the runs
-that were there when the later of the two ended. ``found``: the same pairs with a gain planted into the second that is
-worth twice the error: how many are then "clearly".
+that were there when the later of the two ended. ``found``: the same pairs, either way round, with a gain planted into
+the second that is worth twice the error: how many are then "clearly".
 """
 
 import argparse
@@ -54,12 +54,12 @@ def judge_pairs(runs: list[Path]) -> None:
             judged = plain if noise is None else add(plain, widen_error(plain.error, noise, fits))
             counts[column] += judged.clear
         errors.append(judged.error)
-        counts[3] += judged._replace(mean=judged.mean + 2 * judged.error).clear
+        counts[3] += sum(judged._replace(mean=mean + 2 * judged.error).clear for mean in (judged.mean, -judged.mean))
     pairs = len(runs) * (len(runs) - 1) // 2
     print(
         f"{runs[0].parent.name}: {len(runs)} runs of {fits[0]} fits, deviation {np.std(scores, ddof=1):.4f}, error"
         f" {np.mean(errors):.4f}; clearly: {counts[0]} of {pairs} by the queries alone, {counts[1]} by all runs,"
-        f" {counts[2]} at the time; found {counts[3]}"
+        f" {counts[2]} at the time; found {counts[3]} of {2 * pairs}"
     )
 
 
