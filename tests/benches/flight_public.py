@@ -27,7 +27,7 @@ from competitions.flight.io.reader import Searches, learn_codes, read_searches
 from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
-from competitions.flight.simulator.simulate import Law, simulate
+from competitions.flight.simulator.simulate import simulate
 from competitions.flight.split import Snapshots, Split
 from tests.benches.side_by_side import print_machine
 
@@ -43,12 +43,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benches.flight_public", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--law", type=Law, default=Law.LOGIT)
     parser.add_argument("--models", default=",".join(BOARD), help="of: " + ", ".join(BOARD))
     options = parser.parse_args()
     load_average = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        made = simulate(Path(folder) / "raw", options.scale, options.seed, options.law)
+        made = simulate(Path(folder) / "raw", options.scale, options.seed)
         codes = learn_codes(made.train)
         train, test = read_searches(made.train, codes, True), read_searches(made.test, codes, False)
         booked = find_booked(made.test, made.truth)
