@@ -11,10 +11,10 @@ from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.day.judged import METRIC, judge, score_truth
 from competitions.tencent.day.ladder import climb
+from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
-from competitions.tencent.ranking.pair_features import BLOCKS
 from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 

@@ -78,7 +78,7 @@ class FeatureSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse names that are no block (``ValueError``)."""
         # By string: pair_features reads these settings, and what a step is given of them does not depend on its code.
-        known = importlib.import_module("competitions.tencent.ranking.pair_features").BLOCKS
+        known = importlib.import_module("competitions.tencent.features.pair_features").BLOCKS
         refuse_choice("ranker.features.blocks", self.blocks, tuple(known))
 
 

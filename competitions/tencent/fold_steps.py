@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 from common.engine.decisions import AUTO
 from common.engine.run import Result, Run, bundle, derive
+from competitions.tencent import fold_tables as history_tables
 from competitions.tencent.config import RankerSettings
 from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.features.forecast import Forecast
+from competitions.tencent.fold_tables import HistoryTables, make_pool, measure_ads
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.context import FoldInputs
-from competitions.tencent.ranking.vote_learning import learn_votes
-from competitions.tencent.ranking.votes import Votes, even_votes
+from competitions.tencent.retrieval.channels import COUNTS, LINEAR, VALUES, VECTORS
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.context import FoldInputs
+from competitions.tencent.retrieval.counts import Counts
+from competitions.tencent.retrieval.fusion import Votes, even_votes
+from competitions.tencent.retrieval.fusion_learning import learn_votes
 from competitions.tencent.split import Fold
-from competitions.tencent.tables import history_tables
-from competitions.tencent.tables.channels import COUNTS, LINEAR, VALUES, VECTORS
-from competitions.tencent.tables.content import Content
-from competitions.tencent.tables.counts import Counts
-from competitions.tencent.tables.forecast import Forecast
-from competitions.tencent.tables.history_tables import HistoryTables, make_pool, measure_ads
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.ranking.top_k import FoldAnswers, TopK
+from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold, target_columns
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69

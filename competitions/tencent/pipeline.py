@@ -17,22 +17,21 @@ from common.engine.decisions import say_decisions
 from common.engine.progress import say
 from common.engine.run import Result, Run, collect
 from common.io.submission import Checked
-from competitions.tencent import metrics, split, submission
+from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
+from competitions.tencent.features.forecast import Forecast, ForecastRecipe, fit_forecasts
 from competitions.tencent.fold_steps import FoldOpener
+from competitions.tencent.fold_tables import measure_ads
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
 from competitions.tencent.promise import Movement, measure_movement, promise, say_promise
-from competitions.tencent.ranking import ranker as ranking
-from competitions.tencent.ranking.context import FoldInputs
-from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.top_k import FoldAnswers
-from competitions.tencent.ranking.votes import Votes
+from competitions.tencent.ranking import Ranker
+from competitions.tencent.retrieval.content import Content, prepare_content
+from competitions.tencent.retrieval.context import FoldInputs
+from competitions.tencent.retrieval.fusion import Votes
+from competitions.tencent.retrieval.top_k import FoldAnswers
 from competitions.tencent.split import Fold
-from competitions.tencent.tables.content import Content, prepare_content
-from competitions.tencent.tables.forecast import Forecast, ForecastRecipe, fit_forecasts
-from competitions.tencent.tables.history_tables import measure_ads
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from competitions.tencent import metrics, split
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
+from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.counts import PLAIN, fit_counts, score_counts
+from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.split import Fold
-from competitions.tencent.tables.attributes import attribute_matrix
-from competitions.tencent.tables.counts import PLAIN, fit_counts, score_counts
 
 Floats = npt.NDArray[np.float64]
 STEPS = 3  # from one event to the one before it

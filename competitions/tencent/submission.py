@@ -34,7 +34,7 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answers, weigh_scores
-from competitions.tencent.ranking.top_k import FoldAnswers
+from competitions.tencent.retrieval.top_k import FoldAnswers
 from competitions.tencent.split import Fold
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))

@@ -16,18 +16,18 @@ import torch
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.features.forecast import Forecast
+from competitions.tencent.features.pair_features import describe as describe_pairs
+from competitions.tencent.fold_tables import HistoryTables, fit_lifts_of, make_pool, measure_ads
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import kernel
-from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
-from competitions.tencent.ranking.pair_features import describe as describe_pairs
-from competitions.tencent.ranking.ranker import BLOCK, Ranker, answer_queries, build
-from competitions.tencent.ranking.retrieval import retrieve
-from competitions.tencent.ranking.votes import even_votes
+from competitions.tencent.ranking import BLOCK, Ranker, answer_queries, build
+from competitions.tencent.retrieval import kernel
+from competitions.tencent.retrieval.content import prepare_content
+from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
+from competitions.tencent.retrieval.fusion import even_votes
+from competitions.tencent.retrieval.search import retrieve
 from competitions.tencent.split import build_test_fold
-from competitions.tencent.tables.content import prepare_content
-from competitions.tencent.tables.forecast import Forecast
-from competitions.tencent.tables.history_tables import HistoryTables, fit_lifts_of, make_pool, measure_ads
 from tests.benches.side_by_side import Ready, Way, main
 
 USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32

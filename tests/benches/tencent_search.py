@@ -16,9 +16,9 @@ import faiss
 import numpy as np
 import torch
 
-from competitions.tencent.ranking import kernel
-from competitions.tencent.ranking.histories import heaviest_events, weigh_events
-from competitions.tencent.ranking.ranker import BLOCK
+from competitions.tencent.ranking import BLOCK
+from competitions.tencent.retrieval import kernel
+from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from tests.benches import tencent_answer
 from tests.benches.side_by_side import Ready, Row, Way, main
 

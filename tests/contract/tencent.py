@@ -12,7 +12,7 @@ import polars as pl
 from competitions.tencent import submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking import Ranker
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
 from tests.contract.contract import Change, Contract, Mutation, Results
@@ -243,7 +243,7 @@ TENCENT = Contract(
     quick=QUICK,
     model_change=Change("ranker.fit.decay=0.1", frozenset(AFTER_MODEL)),
     feature_change=Change(
-        "competitions/tencent/tables/forecast.py:mean_by_value",
+        "competitions/tencent/features/forecast.py:mean_by_value",
         frozenset(AFTER_FEATURES),
         edit="np.roll({}, 1)",
     ),

@@ -19,12 +19,12 @@ from competitions.tencent.day.service import RegressionTables, ServedFold, Serve
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.metrics import score_queries
 from competitions.tencent.pipeline import RankedFold
-from competitions.tencent.ranking.context import FoldContext, build_context
-from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.top_k import TopK
+from competitions.tencent.ranking import Ranker
+from competitions.tencent.retrieval.context import FoldContext, build_context
+from competitions.tencent.retrieval.regression import Regression
+from competitions.tencent.retrieval.sparse_history import Sparse
+from competitions.tencent.retrieval.top_k import TopK
 from competitions.tencent.split import Fold
-from competitions.tencent.tables.regression import Regression
-from competitions.tencent.tables.sparse_history import Sparse
 
 T = TypeVar("T")
 DESCRIPTION = {

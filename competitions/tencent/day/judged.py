@@ -24,7 +24,7 @@ from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.promise import promise
-from competitions.tencent.ranking.votes import Votes
+from competitions.tencent.retrieval.fusion import Votes
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 

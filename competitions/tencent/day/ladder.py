@@ -21,9 +21,9 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.lab.rungs import list_networks, replace_settings
 from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
-from competitions.tencent.ranking.top_k import TopK
-from competitions.tencent.tables import channels
-from competitions.tencent.tables.regression import MOST_ITEMS
+from competitions.tencent.retrieval import channels
+from competitions.tencent.retrieval.regression import MOST_ITEMS
+from competitions.tencent.retrieval.top_k import TopK
 
 Row = dict[str, Any]
 PLAIN_RUNGS = {

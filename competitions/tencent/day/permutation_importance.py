@@ -10,10 +10,10 @@ from scipy.special import logsumexp
 from common.learning.model_diagnostics import Importance
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Floats
-from competitions.tencent.ranking.context import FoldInputs, build_context
-from competitions.tencent.ranking.pair_features import pair_features
-from competitions.tencent.ranking.ranker import BLOCK, Ranker, find_hits
-from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.features.pair_features import pair_features
+from competitions.tencent.ranking import BLOCK, Ranker, find_hits
+from competitions.tencent.retrieval.context import FoldInputs, build_context
+from competitions.tencent.retrieval.search import retrieve
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 

@@ -11,14 +11,14 @@ from common.engine.errors import UserError
 from common.learning.dataset import RankingDataset
 from competitions.tencent import metrics
 from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import Floats
 from competitions.tencent.pipeline import Validated
-from competitions.tencent.ranking.context import build_context
-from competitions.tencent.ranking.pair_features import pair_features
-from competitions.tencent.ranking.ranker import BLOCK, find_hits, score_pairs, take_queries
-from competitions.tencent.ranking.retrieval import retrieve
-from competitions.tencent.ranking.top_k import find_seen
+from competitions.tencent.ranking import BLOCK, find_hits, score_pairs, take_queries
+from competitions.tencent.retrieval.context import build_context
+from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.retrieval.top_k import find_seen
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 

@@ -19,23 +19,23 @@ from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_array, read_arrays, read_struct
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Floats, Int8s, Int32s, Int64s, Sequences
+from competitions.tencent.features.actions import ActionRates
+from competitions.tencent.features.follows import Lift
+from competitions.tencent.features.forecast import AdStatistics
+from competitions.tencent.fold_tables import HistoryTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.ranking.context import FoldContext, search_content, take_attributes
-from competitions.tencent.ranking.ranker import BLOCK, Ranker, score_pairs
-from competitions.tencent.ranking.retrieval import retrieve
-from competitions.tencent.ranking.top_k import Seen, TopK
-from competitions.tencent.ranking.votes import Votes
+from competitions.tencent.ranking import BLOCK, Ranker, score_pairs
+from competitions.tencent.retrieval.content import map_tensor
+from competitions.tencent.retrieval.context import FoldContext, search_content, take_attributes
+from competitions.tencent.retrieval.counts import Counts, CountSettings
+from competitions.tencent.retrieval.fusion import Votes
+from competitions.tencent.retrieval.regression import Regression, RegressionSettings
+from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.retrieval.sparse_history import Sparse
+from competitions.tencent.retrieval.top_k import Seen, TopK
+from competitions.tencent.retrieval.values import ValueCounts, ValueSettings
 from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.tables.action_rates import ActionRates
-from competitions.tencent.tables.content import map_tensor
-from competitions.tencent.tables.counts import Counts, CountSettings
-from competitions.tencent.tables.forecast import AdStatistics
-from competitions.tencent.tables.history_tables import HistoryTables
-from competitions.tencent.tables.lifts import Lift
-from competitions.tencent.tables.regression import Regression, RegressionSettings
-from competitions.tencent.tables.sparse_history import Sparse
-from competitions.tencent.tables.value_counts import ValueCounts, ValueSettings
 
 SETTINGS, VARIANT, CONTENT = "settings.json", "variant.json", "content-{at:02d}.npy"
 FOLD = "fold"

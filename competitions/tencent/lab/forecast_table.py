@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.features.forecast import Forecast, compute_statistics
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import HOUR_S, Fold, end_time
-from competitions.tencent.tables.forecast import Forecast, compute_statistics
 
 # Half of all events lie in the last half day and nine tenths in the last two days of what a host gives.
 HOURS_BACK = (*range(0, 72, 6), *range(72, 15 * 24, 24))

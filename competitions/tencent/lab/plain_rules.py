@@ -13,17 +13,17 @@ from common.learning.als import FactorSettings, factorise, find_users
 from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.ranking.histories import RECENT, weigh_events
-from competitions.tencent.ranking.kernel import score_kernel
-from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
-from competitions.tencent.ranking.votes import DEFAULT_WIDTH
+from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.content import prepare_content
+from competitions.tencent.retrieval.counts import WHOLE, fit_counts, score_counts
+from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
+from competitions.tencent.retrieval.histories import RECENT, weigh_events
+from competitions.tencent.retrieval.kernel import score_kernel
+from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
+from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
+from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import HOUR_S, Fold, end_time
-from competitions.tencent.tables.attributes import attribute_matrix
-from competitions.tencent.tables.content import prepare_content
-from competitions.tencent.tables.counts import WHOLE, fit_counts, score_counts
-from competitions.tencent.tables.regression import RegressionSettings, fit_regression, score_regression
-from competitions.tencent.tables.sparse_history import RANKER_WEIGHTS, weight_histories
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
 NEAREST, MEAN, KERNEL = "nearest by content", "mean content x faded popularity", "kernel x faded popularity"

@@ -19,8 +19,8 @@ from competitions.tencent.lab.model.semantic_ids import build_trie
 from competitions.tencent.lab.training.batches import make_batch
 from competitions.tencent.lab.training.inputs import ModelInputs, build_training_inputs, hash_inputs
 from competitions.tencent.lab.training.trainer import Trained, load_network, train
-from competitions.tencent.ranking.kernel import score_kernel
-from competitions.tencent.ranking.top_k import FoldAnswers, Seen, TopK, find_seen, rank_all
+from competitions.tencent.retrieval.kernel import score_kernel
+from competitions.tencent.retrieval.top_k import FoldAnswers, Seen, TopK, find_seen, rank_all
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from competitions.tencent.corpus import Catalogue, Sequences
+from competitions.tencent.retrieval.counts import CountSettings
+from competitions.tencent.retrieval.regression import RegressionSettings
+from competitions.tencent.retrieval.sparse_history import ActionWeights
 from competitions.tencent.sequences import Histories, whole
-from competitions.tencent.tables.counts import CountSettings
-from competitions.tencent.tables.regression import RegressionSettings
-from competitions.tencent.tables.sparse_history import ActionWeights
 
 EVEN = ActionWeights(exposure=1.0, click=1.0, conversion=1.0, null=1.0)
 PLAIN_COUNTS = CountSettings(

@@ -10,11 +10,11 @@ import pytest
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Int64s, Sequences
+from competitions.tencent.features.forecast import AdStatistics, compute_statistics
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import usual_times, whole
 from competitions.tencent.split import Fold, end_time
-from competitions.tencent.tables.forecast import AdStatistics, compute_statistics
 from tests.unit.tencent.tencent_files import World, counts, read, write_competition, write_release
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 

@@ -10,7 +10,7 @@ from competitions.tencent import metrics, split, submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import CandidateIndices, Oids, Rows
-from competitions.tencent.ranking.top_k import FoldAnswers, TopK
+from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 

@@ -11,7 +11,7 @@ from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import CandidateIndices, Rows
 from competitions.tencent.promise import Movement, compare_users, error_by_ad, measure_movement, promise, say_promise
-from competitions.tencent.ranking.top_k import TopK
+from competitions.tencent.retrieval.top_k import TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 CONFIG = COMPETITION.load_config([], tuned=False)

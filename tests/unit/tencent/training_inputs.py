@@ -2,21 +2,21 @@
 
 import numpy as np
 
+from competitions.tencent import fold_tables as history_tables
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.features.forecast import Forecast
+from competitions.tencent.fold_tables import HistoryTables, make_pool, measure_ads
 from competitions.tencent.io import schema
 from competitions.tencent.lab.config import ModelSettings, load_network
 from competitions.tencent.lab.forecast_table import ForecastTable
 from competitions.tencent.lab.training.inputs import TrainingInputs
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking.context import FoldInputs
-from competitions.tencent.ranking.votes import even_votes
+from competitions.tencent.retrieval.content import prepare_content
+from competitions.tencent.retrieval.context import FoldInputs
+from competitions.tencent.retrieval.fusion import even_votes
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
-from competitions.tencent.tables import history_tables
-from competitions.tencent.tables.content import prepare_content
-from competitions.tencent.tables.forecast import Forecast
-from competitions.tencent.tables.history_tables import HistoryTables, make_pool, measure_ads
 
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}

@@ -8,7 +8,7 @@ from competitions.tencent.day.judged import measure_fold, measure_recall
 from competitions.tencent.day.rows import rank_popular
 from competitions.tencent.ids import Rows
 from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
-from competitions.tencent.ranking.top_k import find_seen, rank_all
+from competitions.tencent.retrieval.top_k import find_seen, rank_all
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from common.day.serving.benchmark import answer_all, ignore
-from competitions.tencent import split
+from competitions.tencent import ranking, split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings, TencentConfig
 from competitions.tencent.corpus import Candidates, Corpus
@@ -18,9 +18,8 @@ from competitions.tencent.day import export, service
 from competitions.tencent.day.service import RankerService, Request, read_requests
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import ranker as ranking
-from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
-from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking import Ranker
+from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 from tests.unit.tencent.training_inputs import make_training_inputs, open_fold
 
 ITEMS, USERS = 300, 70

@@ -18,7 +18,7 @@ from competitions.tencent.lab.config import NetworkSettings
 from competitions.tencent.lab.model import network
 from competitions.tencent.lab.training import trainer
 from competitions.tencent.lab.training.inputs import ModelInputs, TrainingInputs
-from competitions.tencent.ranking.top_k import FoldAnswers
+from competitions.tencent.retrieval.top_k import FoldAnswers
 from competitions.tencent.split import Fold
 from tests.unit.tencent.lab.other_device import other_device
 from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from competitions.tencent.corpus import Floats
+from competitions.tencent.features.forecast import AdStatistics, Forecast, ForecastRecipe, fit_forecasts
 from competitions.tencent.lab.forecast_table import FLOOR, tabulate_forecasts
 from competitions.tencent.split import end_time
-from competitions.tencent.tables.forecast import AdStatistics, Forecast, ForecastRecipe, fit_forecasts
-from tests.unit.tencent.tables.test_forecast import FORECAST, HOUR, measure, plant
+from tests.unit.tencent.features.test_forecast import FORECAST, HOUR, measure, plant
 
 
 def test_events_behind_a_time_do_not_change_what_is_known_then() -> None:

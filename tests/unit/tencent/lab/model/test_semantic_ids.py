@@ -9,7 +9,7 @@ import torch
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.lab.beam_search import SemanticIdHead, beam_search
 from competitions.tencent.lab.model.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
-from competitions.tencent.ranking.top_k import Seen
+from competitions.tencent.retrieval.top_k import Seen
 
 WIDTH, SIZES = 6, (4, 3, 5)
 

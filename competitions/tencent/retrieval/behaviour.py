@@ -1,0 +1,86 @@
+"""Vectors of ads learned from the log alone: ads that the same people click lie near each other.
+
+First a truncated singular value decomposition of the shifted positive pointwise mutual information of clicks that stand
+near each other, which is what skip-grams factorise (Levy and Goldberg 2014, "Neural word embedding as implicit matrix
+factorization"). Then an ad's vector is that of its audience: the mean of what those who clicked it have clicked. That
+reaches ads of few clicks, and people who never clicked near each other. The kernel over the history takes them as it
+takes any embedding.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
+
+from competitions.tencent.corpus import Floats
+from competitions.tencent.retrieval.channels import VECTORS
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.regression import choose_items
+from competitions.tencent.retrieval.sparse_history import (
+    CLICK_WEIGHTS,
+    Log,
+    Sparse,
+    flatten_log,
+    number_items,
+    number_rows,
+)
+from competitions.tencent.sequences import Histories
+
+DIMENSIONS = 64
+REACH = 5  # clicks apart
+SHIFT = 1.0  # nats that a pair must be likelier than chance
+MOST_ADS = 100_000  # those with most clicks; of the others too little is known
+TINY = 1e-9
+
+
+def fit_item_vectors(histories: Histories, rows: int) -> Content:
+    """Vectors of length 1 by row of the catalogue, which has so many ``rows``; 0 for an ad that nobody clicked who
+    clicked an ad with a clicked neighbour.
+    """
+    log = flatten_log(histories, CLICK_WEIGHTS)
+    kept = choose_items(log, rows, MOST_ADS)
+    near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
+    vectors = np.zeros((rows, DIMENSIONS), np.float32)
+    if near.nnz:
+        found = factorise(near)
+        vectors[kept, : found.shape[1]] = found
+        vectors = average_audience(log, vectors)
+    return Content(VECTORS, vectors.astype(np.float16))
+
+
+def average_audience(log: Log, vectors: Floats) -> Floats:
+    """For every ad the mean of the profiles, of length 1, of those who clicked it; a profile is the sum of the vectors
+    [rows, dimensions] of all that somebody clicked. Of length 1, or 0.
+    """
+    clicks = sp.csr_array(
+        (np.ones(len(log.item), np.float32), log.item, log.offsets), (len(log.offsets) - 1, len(vectors))
+    )
+    return scale_to_one(clicks.T @ scale_to_one(clicks @ vectors))
+
+
+def scale_to_one(vectors: Floats) -> Floats:
+    """Rows of length 1, or 0."""
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + TINY), np.float32)
+
+
+def weigh_pairs(log: Log, items: int) -> Sparse:
+    """The shifted mutual information of two ads, csr float32 [items, items]: clicks ``g`` apart count 1 / g."""
+    events, pairs = np.arange(len(log.item)), sp.csr_array((items, items), dtype=np.float32)
+    for gap in range(1, REACH + 1):
+        before, after = log.neighbours(events, gap)
+        cells = (log.item[before], log.item[after])
+        pairs = pairs + sp.coo_array((np.full(len(before), 1 / gap, np.float32), cells), (items, items)).tocsr()
+    pairs = sp.csr_array(pairs + pairs.T)
+    total = np.asarray(pairs.sum(1)).ravel() + 1.0  # one more: a pair that was seen once proves little
+    row = np.repeat(np.arange(items), np.diff(pairs.indptr))
+    likelier = np.log(pairs.data * total.sum() / (total[row] * total[pairs.indices]))
+    pairs.data = np.maximum(likelier - SHIFT, 0).astype(np.float32)
+    pairs.setdiag(0)
+    pairs.eliminate_zeros()
+    return pairs
+
+
+def factorise(near: Sparse) -> Floats:
+    """The left singular vectors, each times the root of its value, of length 1; [items, at most ``DIMENSIONS``]."""
+    size = min(DIMENSIONS, near.shape[0] - 1)
+    left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
+    return scale_to_one(left * np.sqrt(values))

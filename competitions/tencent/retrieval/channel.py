@@ -1,0 +1,116 @@
+"""What a channel of retrieval is: one way to say which ads a user may click next.
+
+A channel is fitted on what lies before a cut and gives a table; the table is prepared for the candidates of a fold, and
+then scores queries against all of them. ``fusion`` learns on earlier queries how much each channel counts for, and
+leaves out what nobody misses. A new channel is its file, and one line in ``registry``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from competitions.tencent.corpus import Floats
+from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.retrieval.histories import WeightedHistories
+from competitions.tencent.sequences import Histories
+
+TINY = 1e-9
+LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
+
+
+@dataclass(frozen=True)
+class QueryBlock:
+    """Some queries: their ``histories``, and the last events of these ``weighted``."""
+
+    histories: Histories
+    weighted: WeightedHistories
+
+
+Scores = dict[str, Floats]  # by the part of a channel, float32 [queries, candidates]
+Scorer = Callable[[QueryBlock], Scores]
+Scale = Callable[[Floats], Floats]
+
+
+class Table(Protocol):
+    """What a channel is once it is fitted. It is stored by the step that fits it."""
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """What scores queries against these rows of the catalogue, ascending; ``width``: of a kernel, if there is one.
+
+        All that does not depend on the query is done here, once.
+        """
+
+
+@dataclass(frozen=True)
+class LogSize:
+    """What the cost of a fit goes by: ``events`` of the log, ``ads`` of the catalogue, whether there is a ``gpu``."""
+
+    events: int
+    ads: int
+    gpu: bool
+
+
+def cost_nothing(size: LogSize) -> float:
+    """Seconds of a fit that takes less than reading the log."""
+    return 0.0
+
+
+def as_it_is(scores: Floats) -> Floats:
+    """Scores that are logarithms already."""
+    return scores
+
+
+def log_share(scores: Floats) -> Floats:
+    """The logarithm of scores [queries, candidates] as multiples of the query's mean.
+
+    >>> log_share(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).round(2).tolist()  # their mean is 1
+    [[-4.61, 0.01, 1.1, -4.61]]
+    """
+    shares: Floats = scores / (scores.mean(1, keepdims=True) + TINY)
+    shares += np.float32(LEAST)
+    np.log(shares, out=shares)
+    return shares
+
+
+def deviations(scores: Floats) -> Floats:
+    """Scores [queries, candidates] in standard deviations of the query's: those of a regression may be below 0.
+
+    >>> deviations(np.array([[0.0, 2.0, 4.0, 2.0]], np.float32)).round(2).tolist()
+    [[0.0, 1.41, 2.83, 1.41]]
+    """
+    return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
+
+
+def describe_scores(scores: Floats, position: PoolPositions) -> Floats:
+    """The ``scores`` [queries, candidates] of the retrieved ones as three columns each, float32 [queries, retrieved,
+    3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
+    """
+    own = np.take_along_axis(scores, position, 1)
+    share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
+    rank = np.argsort(np.argsort(-own, 1, kind="stable"), 1)
+    scaled = own / (scores.std(1, keepdims=True) + TINY)
+    return np.stack([scaled, share, np.log1p(rank)], 2).astype(np.float32)
+
+
+DESCRIBED = ("score", "share of the best", "place")  # the columns of ``describe_scores``
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One way to retrieve. ``name``: in settings, steps and tables. ``fit``: its parameters are some of ``history``
+    (``Histories``), ``catalogue``, ``candidates`` (rows of the pool, ascending), ``embedding`` (of a content channel),
+    ``contents`` (all of these) and ``seed``, by these names; it gives a ``Table``.
+
+    ``parts``: what the table can give scores of, each with the ``Scale`` on which it is evidence, a logarithm up to a
+    factor. ``columns``: whether the ranker gets its scores as columns (``describe_scores``). ``widths``: of a kernel,
+    tried by ``fusion``. ``seconds``: of one fit on one thread, about.
+    """
+
+    name: str
+    fit: Callable[..., Table]
+    parts: Mapping[str, Scale]
+    columns: bool = True
+    widths: tuple[float, ...] = ()
+    seconds: Callable[[LogSize], float] = cost_nothing

@@ -1,0 +1,249 @@
+"""Counts of which ad stands near which in a history: tables without anything learned.
+
+The counts are those of item-based neighbourhood methods (Sarwar et al. 2001, "Item-based collaborative filtering
+recommendation algorithms"; for sequences: Garg et al. 2019, "Sequence and time aware neighborhood for session-based
+recommendations"): distance in the history, direction, popularity of both ends and recency are weighed apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+
+from common.engine.errors import UserError
+from common.engine.progress import track
+from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.retrieval.attributes import as_dense, smooth_scores
+from competitions.tencent.retrieval.sparse_history import (
+    CLICK_WEIGHTS,
+    RANKER_WEIGHTS,
+    ActionWeights,
+    Log,
+    Sparse,
+    count_neighbour_pairs,
+    flatten_log,
+    number_rows,
+    split_by_cost,
+    weight_histories,
+)
+from competitions.tencent.sequences import Histories
+
+PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
+MOST_PAIRS = 4_000_000_000
+FULL = 10  # a table with one cell in so many filled is multiplied as a dense one
+AFFORDABLE_PAIRS = 20_000_000  # seconds; of a log with more the clicks alone are counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountSettings:
+    """Pairs of ads in one history, at most ``reach`` events apart. The defaults are those of the ranker.
+
+    A pair ``g`` events apart adds g^-``gap_decay``, times ``backward`` where the neighbour stood before the ad; the sum
+    is divided by events(ad)^``source_power`` and events(neighbour)^``target_power`` and raised to ``concavity``; the
+    ``top`` neighbours of each ad are kept. A query is the sum of its last ``history`` events (0 for all), an event with
+    ``a`` events behind it weighing ``fade``^a. ``from_attributes`` adds the counts of all ads that share attributes
+    with those of the history, ``to_attributes`` lets scores spread to ads that share attributes.
+
+    ``lift``, where it is not 0, replaces powers and concavity: a pair that counts c, where chance would have e, gives
+    log((c + lift) / (e + lift)), no less than 0. Summed over a history that is, but for what is rarer than by chance,
+    the naive Bayes estimate of log P(ad | history) / P(ad).
+    """
+
+    reach: int = 60
+    gap_decay: float = 0.6
+    backward: float = 0.2
+    source_power: float = 0.45
+    target_power: float = 0.1
+    concavity: float = 0.7
+    top: int = 5_000
+    history: int = 0
+    fade: float = 0.6
+    from_attributes: float = 1.0
+    to_attributes: float = 0.3
+    lift: float = 0.0
+    weights: ActionWeights = RANKER_WEIGHTS
+
+
+# The ranker's three tables: as above, without attributes, and that from the last event alone.
+WHOLE = CountSettings()
+PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
+RANKER_COUNTS = (WHOLE, PLAIN, replace(PLAIN, history=1))
+# The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
+CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
+LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=1.0)
+CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1), LIFTED)
+
+
+def choose_counts(histories: Histories) -> tuple[CountSettings, ...]:
+    """The ranker's tables: of all events where that takes seconds, else of clicks alone."""
+    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
+    return RANKER_COUNTS if count_pairs(offsets, WHOLE) <= AFFORDABLE_PAIRS else CLICK_COUNTS
+
+
+def count_pairs(offsets: Int64s, settings: CountSettings) -> int:
+    """How many pairs of events, either way, the histories have that stand at these offsets."""
+    return count_neighbour_pairs(offsets, settings.reach) * (2 if settings.backward else 1)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """``neighbours`` csr float32 [rows, targets]: the co-occurrence of an ad (row) with another (column).
+
+    ``attributes`` csr [rows, values] as in ``attribute_matrix``; ``by_value`` csr [values, targets]: that of all
+    ads with an attribute, None where ``from_attributes`` is 0. ``targets``: the rows of the catalogue that are columns,
+    ascending; None for all.
+    """
+
+    neighbours: Sparse
+    attributes: Sparse
+    by_value: Sparse | None
+    settings: CountSettings
+    targets: Int64s | None = None
+
+    @cached_property
+    def factors(self) -> tuple[Sparse | Floats, Sparse | Floats | None]:
+        """``neighbours`` and ``by_value`` as a query is multiplied with them."""
+        return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
+
+
+def fit_counts(
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: CountSettings,
+    targets: Int64s | None = None,
+) -> Counts:
+    """Count the pairs of these histories; neighbours are ``targets`` alone (rows in any order, None for all)."""
+    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
+
+
+def fit_all_counts(
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: Sequence[CountSettings],
+    targets: Int64s | None = None,
+) -> tuple[Counts, ...]:
+    """A table for each of the settings; those that differ in what they do with a query share one count."""
+    targets = None if targets is None else np.unique(targets)
+    fitted = []
+    tables: dict[CountSettings, Sparse] = {}
+    sums: dict[CountSettings, Sparse] = {}
+    for each in settings:
+        counted = replace(each, history=0, fade=1.0, from_attributes=0.0, to_attributes=0.0)
+        if counted not in tables:
+            tables[counted] = count_neighbours(histories, len(catalogue.oid), counted, targets)
+        if each.from_attributes and attributes.shape[1] and counted not in sums:
+            sums[counted] = sp.csr_array(attributes.T @ tables[counted])
+        by_value = sums.get(counted) if each.from_attributes else None
+        counts = Counts(tables[counted], attributes, by_value, each, targets)
+        fitted.append(counts)
+    return tuple(fitted)
+
+
+def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s | None) -> Sparse:
+    """The table of neighbours, csr float32 [rows, targets].
+
+    Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
+    8 * ``top`` bytes an ad. Refuses more than ``MOST_PAIRS`` pairs (``UserError``).
+    """
+    log = flatten_log(histories, settings.weights)
+    if (pairs := count_pairs(log.offsets, settings)) > MOST_PAIRS:
+        raise UserError(
+            f"The counts would go through {pairs:,} pairs of events, more than {MOST_PAIRS:,}: leave them out of"
+            " ranker.channels."
+        )
+    order = np.argsort(log.item, kind="stable")
+    count = np.bincount(log.item, minlength=rows)
+    starts = np.concatenate([[0], np.cumsum(count)])
+    cost = count * settings.reach * (2 if settings.backward else 1)
+    parts = [
+        _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings, targets)
+        for first, stop in track(list(split_by_cost(cost, PART_PAIRS)), "counting pairs")
+    ]
+    return sp.vstack(parts, format="csr")
+
+
+def _count_part(
+    log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s | None
+) -> Sparse:
+    """The rows ``part`` of the table from all events with these ads."""
+    sources, neighbours, weights = [], [], []
+    number = number_rows(targets, len(count))
+    for gap in range(1, settings.reach + 1):
+        for direction, factor in ((1, 1.0), (-1, settings.backward)):
+            if factor:
+                source, target = log.neighbours(events, gap * direction)
+                if targets is not None:
+                    counted = number[log.item[target]] >= 0
+                    source, target = source[counted], target[counted]
+                decay = factor * gap**-settings.gap_decay
+                sources.append(log.item[source] - part[0])
+                neighbours.append(number[log.item[target]])
+                weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
+    rows, histories = np.arange(len(count)) if targets is None else targets, len(log.offsets) - 1
+    cells = (np.concatenate(sources), np.concatenate(neighbours))
+    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
+    if settings.lift:
+        return keep_top(_lift(table, part[0], rows, count, histories, settings.lift), settings.top)
+    return keep_top(_normalise(table, part[0], rows, count, settings), settings.top)
+
+
+def _normalise(table: Sparse, first: int, targets: Int64s, count: Int64s, settings: CountSettings) -> Sparse:
+    """Without pairs of an ad with itself, divided by the events of both ends, made concave."""
+    source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
+    target = targets[table.indices]
+    power = np.maximum(count, 1.0)
+    weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
+    table.data = np.where(source == target, 0.0, weight**settings.concavity).astype(np.float32)
+    table.eliminate_zeros()
+    return table
+
+
+def _lift(table: Sparse, first: int, targets: Int64s, count: Int64s, histories: int, shrink: float) -> Sparse:
+    """Without pairs of an ad with itself, the logarithm of how much oftener than by chance, where that is above 0."""
+    source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
+    target = targets[table.indices]
+    expected = count[source] * (count[target] / max(histories, 1))
+    lift = np.log((table.data + shrink) / (expected + shrink))
+    table.data = np.where(source == target, 0.0, np.maximum(lift, 0.0)).astype(np.float32)
+    table.eliminate_zeros()
+    return table
+
+
+def unpack_full(table: Sparse) -> Sparse | Floats:
+    """As numpy where one cell in ``FULL`` is filled: a product of a query with it then takes a tenth of the time."""
+    cells = table.shape[0] * table.shape[1]
+    return np.asarray(table.toarray()) if table.nnz * FULL >= cells > 0 else table
+
+
+def keep_top(table: Sparse, top: int) -> Sparse:
+    """The ``top`` largest entries of each row, of equals the first columns."""
+    lengths = np.diff(table.indptr)
+    if lengths.max(initial=0) <= top:
+        return table
+    row = np.repeat(np.arange(table.shape[0]), lengths)
+    order = np.lexsort((-table.data, row))  # stable: the columns of a row ascend
+    kept = np.sort(order[np.arange(len(row)) - table.indptr[row] < top])
+    shorter = np.concatenate([[0], np.cumsum(np.minimum(lengths, top))])
+    return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
+
+
+def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
+    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; an
+    ad that is no target has what its attributes give it.
+
+    ``shared``: ``model.attributes[columns]`` of a caller that has it. With ``from_attributes`` a query takes 4 bytes a
+    target on the way, else 12 a neighbour.
+    """
+    settings = model.settings
+    rows = model.neighbours.shape[0]
+    seen = weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
+    neighbours, by_value = model.factors
+    scores = seen @ neighbours
+    if by_value is not None:  # nearly every ad gets something: dense is faster from here on
+        scores = as_dense(scores)
+        scores += np.float32(settings.from_attributes) * as_dense((seen @ model.attributes) @ by_value)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)

@@ -1,0 +1,90 @@
+"""Votes: the weights of a logit that was planted, channels that recall misses and those that it does not."""
+
+import numpy as np
+import pytest
+
+from competitions.tencent.retrieval.channels import FORECAST
+from competitions.tencent.retrieval.fusion import (
+    Evidence,
+    choose_votes,
+    even_votes,
+    fit_weights,
+    list_members,
+    log_likelihoods,
+)
+
+QUERIES, POOL = 1_500, 400
+
+
+def draw(weights: dict[str, float], seed: int = 0, possible: float = 1.0) -> Evidence:
+    """Targets drawn from the softmax of ``weights`` x normal evidence, put first; the others behind."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(QUERIES, POOL, len(weights))).astype(np.float32)
+    allowed = rng.random((QUERIES, POOL)) < possible
+    utility = np.where(allowed, values @ np.array(list(weights.values())), -np.inf)
+    target = (utility + rng.gumbel(size=utility.shape)).argmax(1)
+    each = np.arange(QUERIES)
+    for part in (values, allowed):
+        part[each, target], part[:, 0] = part[:, 0].copy(), part[each, target].copy()
+    return Evidence(tuple(weights), values, allowed, POOL)
+
+
+def test_the_planted_weights_are_found_whatever_was_seen() -> None:
+    planted = {"content": 1.5, "counts": 0.5, FORECAST: 1.0}
+    for possible in (1.0, 0.5):
+        assert fit_weights(draw(planted, possible=possible)) == pytest.approx(list(planted.values()), abs=0.1)
+
+
+def test_few_candidates_that_stand_for_many_give_the_same_weights() -> None:
+    whole = draw({"content": 1.0, FORECAST: 0.5})
+    kept = np.r_[0, 1 + np.random.default_rng(3).choice(POOL - 1, 100, replace=False)]
+    part = Evidence(whole.names, whole.values[:, kept], whole.possible[:, kept], POOL)
+    assert fit_weights(part) == pytest.approx(fit_weights(whole), abs=0.15)
+    within = [each.find_within(np.array([1.0, 0.5]), 40).mean() for each in (whole, part)]
+    assert within[0] == pytest.approx(within[1], abs=0.03)
+
+
+def test_no_weight_is_below_zero() -> None:
+    assert fit_weights(draw({"against": -1.0, FORECAST: 1.0})) == pytest.approx([0.0, 1.0], abs=0.1)
+
+
+def test_targets_are_likelier_under_their_own_weights() -> None:
+    evidence = draw({"content": 1.0, FORECAST: 0.5})
+    own, other = (log_likelihoods(evidence, np.array(weights)).mean() for weights in ([1.0, 0.5], [0.2, 0.5]))
+    assert own > other
+    assert log_likelihoods(evidence, np.zeros(2)) == pytest.approx(-np.log(POOL), abs=1e-3)
+
+
+def test_a_channel_that_recall_does_not_miss_has_no_vote_unless_it_is_kept() -> None:
+    evidence = draw({"81": 1.2, "noise": 0.0, "counts of the ads": 1.0, FORECAST: 0.5})
+    members = {"81": ("81",), "noise": ("noise",), "counts": ("counts of the ads",)}
+    widths = {"81": 8.0, "noise": 20.0}
+    votes = choose_votes(evidence, members, widths, 40, keep=False)
+    assert votes.channels == ("81", "counts")
+    assert votes.widths == {"81": 8.0}
+    assert set(votes.weights) == {"81", "counts of the ads", FORECAST}
+    rows = {row["channel"]: row for row in votes.rows}
+    assert [rows[name]["vote"] for name in members] == ["yes", "no", "yes"]
+    assert rows["81"]["recall without it"] < rows["81"]["recall with all"] - 0.05  # type: ignore[operator]
+    assert rows["81"]["recall with all"] > rows["81"]["recall alone"]  # type: ignore[operator]
+    assert choose_votes(evidence, members, widths, 40, keep=True).channels == ("81", "noise", "counts")
+
+
+def test_a_channel_that_only_orders_what_is_found_has_a_vote() -> None:
+    evidence = draw({"81": 4.0, "counts of the ads": 1.0, FORECAST: 0.5})
+    members = {"81": ("81",), "counts": ("counts of the ads",)}
+    length = 390  # of 400: recall misses nothing
+    votes = choose_votes(evidence, members, {"81": 8.0}, length, keep=False)
+    assert votes.channels == ("81", "counts")
+    rows = {row["channel"]: row for row in votes.rows}
+    assert rows["counts"]["recall without it"] == rows["counts"]["recall with all"] == 1.0
+    assert rows["counts"]["nats lost without it"] > 0.1  # type: ignore[operator]
+
+
+def test_before_anything_is_learned_all_count_alike() -> None:
+    votes = even_votes(["81", "82"], ("content", "counts"))
+    assert votes.channels == ("81", "82", "counts")
+    assert {name for name, weight in votes.weights.items() if not weight} == {"clicks lately"}
+    assert votes.weights[FORECAST] == 1.0
+    assert even_votes(["81"], ("linear",)).widths == {}
+    assert list(list_members(["81"], ("counts", "linear"))) == ["counts", "linear"]

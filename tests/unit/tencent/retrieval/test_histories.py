@@ -1,0 +1,58 @@
+"""The weights of a history's events, computed by hand."""
+
+import numpy as np
+import pytest
+
+from competitions.tencent.retrieval.histories import CLICKED, KINDS, LASTING, RECENT, heaviest_events, weigh_events
+from competitions.tencent.sequences import Histories, whole
+from tests.unit.tencent.training_inputs import make_sequences
+
+QUERIES = make_sequences([(1, 0, 0), (2, 1, 1), (3, 0, 2)], [(4, -1, 0)], [(5, 2, 0), (6, 1, 1)])
+
+
+def test_events_are_padded_at_the_end_and_recent_ones_and_clicks_weigh_more() -> None:
+    past = weigh_events(whole(QUERIES), 10)
+    assert past.item.tolist() == [[1, 2, 3], [4, 0, 0], [5, 6, 0]]
+    assert past.mask.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
+    assert past.clicked.tolist() == [[False, True, False], [False, False, False], [True, True, False]]
+    assert (past.last_click.tolist(), past.last_position.tolist()) == ([2, 0, 6], [1, -1, 1])
+    assert KINDS == ("recent", "clicked", "shown")
+    expected = [
+        [[RECENT**2, RECENT * CLICKED, 1.0], [0.0, LASTING, 0.0], [LASTING**2, 0.0, 1.0]],
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],  # an action that the host does not give was shown
+        [[RECENT * CLICKED, CLICKED, 0.0], [LASTING, 1.0, 0.0], [0.0, 0.0, 0.0]],  # a conversion is a click
+    ]
+    np.testing.assert_allclose(past.weights.numpy(), expected, rtol=1e-6)
+
+
+def test_only_the_last_events_are_taken() -> None:
+    past = weigh_events(whole(QUERIES), 2)
+    assert past.item.tolist() == [[2, 3], [4, 0], [5, 6]]
+    assert past.last_position.tolist() == [0, -1, 1]
+    past = weigh_events(whole(QUERIES), 1)
+    assert past.item.tolist() == [[3], [4], [6]]
+    assert past.last_click.tolist() == [0, 0, 6]
+
+
+def test_nothing_behind_a_query_is_seen() -> None:
+    past = weigh_events(Histories(QUERIES, np.array([0, 2]), np.array([1, 4])), 10)
+    assert past.item.tolist() == [[1], [0]]  # the second history is empty
+    assert past.mask.tolist() == [[True], [False]]
+    assert past.weights[1].abs().sum() == 0
+    assert past.last_position.tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("events", [3, 4])
+def test_few_events_are_all_heavy(events: int) -> None:
+    past = weigh_events(whole(QUERIES), 10)
+    item, weights = heaviest_events(past, events)
+    assert item.tolist() == past.item.tolist()
+    np.testing.assert_array_equal(weights, past.weights[:, 0])
+
+
+def test_of_many_events_the_heaviest_are_chosen() -> None:
+    item, weights = heaviest_events(weigh_events(whole(QUERIES), 10), 2)
+    chosen = [dict(zip(one, other, strict=True)) for one, other in zip(item.tolist(), weights.tolist(), strict=True)]
+    assert chosen[0] == pytest.approx({2: RECENT * CLICKED, 3: 1.0})  # the click, and the last before the first
+    assert chosen[1] == {4: 1.0, 0: 0.0}
+    assert chosen[2] == pytest.approx({5: RECENT * CLICKED, 6: CLICKED})

@@ -1,0 +1,89 @@
+"""Counts of feature values against loops over pairs of events."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from competitions.tencent.retrieval import values as value_counts
+from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.sparse_history import ActionWeights
+from competitions.tencent.retrieval.values import ValueSettings, fit_value_counts, score_value_counts
+from competitions.tencent.sequences import Histories
+from tests.unit.tencent.tencent_log import EVEN, change, draw_log, make_catalogue, write_log
+
+UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
+PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=EVEN)
+CATALOGUE = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
+
+
+def count_by_loops(histories: Histories, attributes: np.ndarray, settings: ValueSettings) -> np.ndarray:
+    """The docstring of ``ValueSettings``, read aloud."""
+    weight_of = {-1: 0.0, 0: 0.2, 1: 1.0, 2: 2.5}
+    table = np.zeros((attributes.shape[1],) * 2)
+    sequences = histories.sequences
+    for user, end in zip(histories.users, histories.ends, strict=True):
+        span = slice(sequences.offsets[user], end)
+        pairs = zip(sequences.item[span], [weight_of[int(each)] for each in sequences.action[span]], strict=True)
+        events = [(item, weight) for item, weight in pairs if weight]
+        for (at, (one, before)), (to, (other, after)) in itertools.combinations(enumerate(events), 2):
+            if to - at <= settings.reach and one != other:
+                pair = (to - at) ** -settings.gap_decay * before * after * np.outer(attributes[one], attributes[other])
+                table += pair + settings.backward * pair.T
+    share = np.outer(table.sum(1), table.sum(0)) ** settings.power
+    return np.asarray(table / np.where(share > 0, share, 1))
+
+
+@pytest.mark.parametrize("part_events", [1, 20, 10**6])
+@pytest.mark.parametrize("backward", [0.0, 0.3])
+def test_values_are_counted_as_by_loops_in_parts_of_any_size(
+    part_events: int, backward: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(value_counts, "PART_EVENTS", part_events)
+    settings = ValueSettings(reach=3, gap_decay=0.7, backward=backward, power=0.4, weights=UNEVEN)
+    histories, attributes = draw_log(60, 6, seed=3), attribute_matrix(CATALOGUE)
+    table = fit_value_counts(histories, attributes, settings).table
+    np.testing.assert_allclose(table, count_by_loops(histories, attributes.toarray(), settings), rtol=1e-4, atol=1e-7)
+
+
+def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
+    catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
+    model = fit_value_counts(write_log([1, 2], [1, 5]), attribute_matrix(catalogue), PLAIN)
+    scores = score_value_counts(model, write_log([3], [2]), np.array([6, 5, 4, 2]))  # 3 is like 1, nothing follows 2
+    assert (scores[0] > 0).tolist() == [False, True, True, True]
+    assert scores[0, 2] == scores[0, 3]
+    assert not scores[1].any()
+    assert scores.dtype == np.float32
+
+
+def test_the_last_events_of_a_history_weigh_most() -> None:
+    catalogue = make_catalogue(6, {0: [1, 2, 3, 4, 0, 0]})
+    model = fit_value_counts(write_log([1, 2], [3, 4]), attribute_matrix(catalogue), change(PLAIN, fade=0.5))
+    np.testing.assert_allclose(score_value_counts(model, write_log([1, 3]), np.array([2, 4])), [[0.5, 1.0]])
+
+
+def test_nothing_behind_the_end_of_a_history_counts() -> None:
+    whole = write_log([1, 2, 3], [4, 5, 6])
+    cut = Histories(whole.sequences, whole.users, whole.ends - 1)
+    attributes = attribute_matrix(CATALOGUE)
+    np.testing.assert_array_equal(
+        fit_value_counts(cut, attributes, PLAIN).table,
+        fit_value_counts(write_log([1, 2], [4, 5]), attributes, PLAIN).table,
+    )
+
+
+def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_counts, "MOST_EVENTS", 4)
+    users, attributes = [[1, 2], [3, 4], [2, 5], [4, 1]], attribute_matrix(CATALOGUE)
+    np.testing.assert_array_equal(
+        fit_value_counts(write_log(*users), attributes, PLAIN).table,
+        fit_value_counts(write_log(*users[::2]), attributes, PLAIN).table,
+    )
+
+
+def test_without_values_or_events_nothing_scores() -> None:
+    bare = attribute_matrix(make_catalogue(6))
+    queries, columns = write_log([1]), np.array([2, 3])
+    assert not score_value_counts(fit_value_counts(write_log([1, 2]), bare, PLAIN), queries, columns).any()
+    empty = fit_value_counts(write_log([], []), attribute_matrix(CATALOGUE), PLAIN)
+    assert not score_value_counts(empty, queries, columns).any()

@@ -1,0 +1,188 @@
+"""The ranker learns what a planted column says, with and without a hidden layer, the same each time; blocks of queries
+go side by side; of long lists the better part is described in full.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent import ranking
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.corpus import Candidates
+from competitions.tencent.features import pair_features
+from competitions.tencent.ids import CandidateIndices, CatalogueRows, Rows
+from competitions.tencent.ranking import (
+    BLOCK,
+    LabelledLists,
+    Ranker,
+    each_block,
+    fit,
+    fit_ranker,
+    measure_columns,
+    score_pairs,
+    take_queries,
+)
+from competitions.tencent.retrieval.context import Pairs
+from competitions.tencent.split import Fold
+
+FIT = COMPETITION.load_config([]).ranker.fit
+RNG = np.random.default_rng(0)
+FEATURES = RNG.normal(size=(400, 10, 4)).astype(np.float32)
+NAMES = ("a", "b", "c", "d")
+
+
+def top1(features: np.ndarray, target: np.ndarray, hidden: int, train: slice, held: slice) -> float:
+    lists = LabelledLists(features[train], target[train], NAMES)
+    ranker = fit_ranker(lists, msgspec.structs.replace(FIT, hidden=hidden, epochs=40, rate=3e-2), 0)
+    return float((ranker.score(features[held]).argmax(1) == target[held]).mean())
+
+
+@pytest.mark.parametrize("hidden", [0, 16])
+def test_a_planted_column_is_found(hidden: int) -> None:
+    target = FEATURES[:, :, 2].argmax(1)
+    assert top1(FEATURES, target, hidden, slice(0, 300), slice(300, 400)) > 0.9
+
+
+def test_only_a_hidden_layer_lets_columns_act_together() -> None:
+    target = (FEATURES[:, :, 0] * FEATURES[:, :, 1]).argmax(1)
+    linear, deep = (top1(FEATURES, target, hidden, slice(0, 300), slice(300, 400)) for hidden in (0, 32))
+    assert deep > linear + 0.3
+
+
+def test_scale_and_place_of_a_column_mean_nothing_and_two_fits_are_the_same() -> None:
+    target = FEATURES[:, :, 2].argmax(1)
+    moved = FEATURES * np.array([1, 1, 1e3, 1], np.float32) + np.array([0, 0, 5e3, 0], np.float32)
+    one, other = (fit_ranker(LabelledLists(features, target, NAMES), FIT, 3) for features in (FEATURES, moved))
+    again = fit_ranker(LabelledLists(FEATURES, target, NAMES), FIT, 3)
+    assert one.score(FEATURES).tolist() == again.score(FEATURES).tolist()
+    scores, same = one.score(FEATURES), other.score(moved)
+    # The softmax is blind to a constant, so that rounding alone moves the last layer's bias.
+    assert np.allclose(scores - scores.mean(1, keepdims=True), same - same.mean(1, keepdims=True), atol=1e-2)
+    assert len(one.losses) == FIT.epochs
+    assert one.losses[-1] < one.losses[0]
+
+
+def test_a_constant_column_changes_nothing() -> None:
+    constant = FEATURES.copy()
+    constant[:, :, 3] = 7.0
+    ranker = fit_ranker(LabelledLists(constant, constant[:, :, 2].argmax(1), NAMES), FIT, 0)
+    assert np.isfinite(ranker.score(constant)).all()
+
+
+def test_columns_are_measured_in_double_precision() -> None:
+    column = np.random.default_rng(0).normal(3.0e4, 1.0, (200, 50, 1)).astype(np.float32)
+    centre, scale = measure_columns(column)
+    assert centre[0] == pytest.approx(column.mean(dtype=np.float64), abs=4e-3)  # half of float32's step there
+    assert scale[0] == pytest.approx(column.std(dtype=np.float64), rel=1e-4)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_as_many_blocks_go_side_by_side_as_torch_has_threads_each_with_one() -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def work(rows: np.ndarray) -> tuple[int, int]:
+        together.wait()  # passes when two blocks are in work at once, and breaks else
+        return int(rows[0]), torch.get_num_threads()
+
+    assert list(each_block(work, 3 * BLOCK + 1, "working")) == [(at * BLOCK, 1) for at in range(4)]
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_block_that_fails_ends_all_and_gives_the_threads_back() -> None:
+    def fail(rows: np.ndarray) -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(each_block(fail, 2 * BLOCK, "working"))
+    assert torch.get_num_threads() == 2
+
+
+def test_a_part_of_a_fold_has_its_own_queries_and_the_candidates_of_all() -> None:
+    numbers = np.arange(6)
+    whole = Fold(numbers, numbers + 10, numbers + 20, Candidates(Rows(numbers)), numbers + 30, None, None, None)
+    part = take_queries(whole, slice(4, 9))
+    assert part.users.tolist() == [14, 15]
+    assert part.query_ends.tolist() == [24, 25]
+    assert part.condition.tolist() == [34, 35]
+    assert part.target is None
+    assert part.train_ends is whole.train_ends
+    assert part.candidates is whole.candidates
+
+
+def make_logit(names: tuple[str, ...], weights: list[float]) -> Ranker:
+    ones = np.ones(len(names), np.float32)
+    own = {"0.weight": np.array([weights], np.float32), "0.bias": np.zeros(1, np.float32)}
+    return Ranker(names, 0 * ones, ones, own, 0, ())
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Ad a has the cheap column -a / 10 and the dear one a / 10; returned: the ads that were asked for the dear one."""
+    asked: list[list[int]] = []
+
+    def ask(context: object, pairs: Pairs) -> dict[str, np.ndarray]:
+        asked.extend(pairs.item.tolist())
+        return {"dear": pairs.item / 10}
+
+    monkeypatch.setattr(ranking, "KEPT", 3)
+    monkeypatch.setitem(pair_features.BLOCKS, "popularity", lambda context, pairs: {"cheap": -pairs.item / 10})
+    monkeypatch.setitem(pair_features.BLOCKS, "content", ask)
+    return asked
+
+
+def make_pairs(scores: list[list[float]], items: list[list[int]]) -> Pairs:
+    item = np.array(items)
+    nothing: Any = None
+    return Pairs(nothing, nothing, CandidateIndices(item), CatalogueRows(item), np.array(scores, np.float32), {})
+
+
+CONTEXT: Any = SimpleNamespace(settings=SimpleNamespace(blocks=("content", "popularity")))
+
+
+def test_the_cut_keeps_the_best_by_the_logit_and_describes_these_alone(planted: list[list[int]]) -> None:
+    cut = make_logit(("cheap",), [1.0])
+    ranker = dataclasses.replace(make_logit(("cheap", "dear"), [0.0, 1.0]), cut=cut)
+    # Of the second query the ad 1, first by the logit, was seen.
+    pairs = make_pairs([[5, 4, 3, 2, 1], [5, -np.inf, 3, 2, 1]], [[7, 2, 9, 1, 3], [6, 1, 8, 4, 2]])
+    scores = score_pairs(ranker, CONTEXT, pairs)
+    assert planted == [[2, 1, 3], [6, 4, 2]]
+    none = -np.inf
+    np.testing.assert_allclose(scores, [[none, 0.2, none, 0.1, 0.3], [0.6, none, none, 0.4, 0.2]], rtol=1e-6)
+
+
+def test_without_a_cut_and_in_short_lists_all_are_described(planted: list[list[int]]) -> None:
+    whole = make_logit(("cheap", "dear"), [0.0, 1.0])
+    cut = dataclasses.replace(whole, cut=make_logit(("cheap",), [1.0]))
+    long, short = make_pairs([[4, 3, 2, 1]], [[7, 2, 9, 1]]), make_pairs([[3, 2, -np.inf]], [[7, 2, 9]])
+    np.testing.assert_allclose(score_pairs(whole, CONTEXT, long), [[0.7, 0.2, 0.9, 0.1]], rtol=1e-6)
+    np.testing.assert_allclose(score_pairs(cut, CONTEXT, short), [[0.7, 0.2, -np.inf]], rtol=1e-6)
+    assert planted == [[7, 2, 9, 1], [7, 2, 9]]
+
+
+def test_a_cut_is_learned_from_the_cheap_columns_of_long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = LabelledLists(FEATURES, FEATURES[:, :, 1].argmax(1), NAMES, 2)
+    assert fit([lists], FIT, 0).cut is None
+    monkeypatch.setattr(ranking, "KEPT", 4)
+    cut = fit([lists], FIT, 0).cut
+    assert cut is not None
+    assert (cut.names, cut.hidden) == (("a", "b"), 0)
+    place = (-cut.score(FEATURES[:, :, :2])).argsort(1).argsort(1)
+    assert (place[np.arange(400), lists.target] < 4).mean() > 0.95
+    for cheap in (0, 4):  # nothing to choose by, nothing to save
+        assert fit([dataclasses.replace(lists, cheap=cheap)], FIT, 0).cut is None
