@@ -229,6 +229,10 @@ class Run:
         load = functools.partial(self._load, name, key, f, args)
         return Result(key, load, _list_fields(signature.return_annotation))
 
+    def hold(self, value: T) -> Result[T]:
+        """A plain value as a result that is keyed by its content: for a bundle, whose fields are results."""
+        return Result(self._keys.key(Result, [value]), lambda: value)
+
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
         encoded = msgspec.json.format(msgspec.json.encode(data, enc_hook=_to_plain), indent=2)

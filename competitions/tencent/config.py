@@ -1,12 +1,10 @@
 """The settings of the Tencent pipeline. ``config.toml`` gives every value; this describes each one."""
 
-import importlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
-from common.engine.decisions import refuse_choice
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
@@ -66,7 +64,7 @@ class ForecastSettings(Settings, frozen=True):
 class FeatureSettings(Settings, frozen=True):
     """Retrieval, and the features of the ranker. ``pool``: at most so many candidates are searched, the most promising
     by forecast. ``history``: the last events seen; retrieval takes the ``search_events`` of them that weigh most.
-    ``blocks`` of features, "auto": all that are registered in ranking/pair_features.py; ["+a", "-b"]: these with a and
+    ``blocks`` of features, "auto": all that are registered in features/pair_features.py; ["+a", "-b"]: these with a and
     without b.
     """
 
@@ -74,12 +72,6 @@ class FeatureSettings(Settings, frozen=True):
     history: Count
     search_events: Count
     blocks: tuple[str, ...] | Literal["auto"]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no block (``ValueError``)."""
-        # By string: pair_features reads these settings, and what a step is given of them does not depend on its code.
-        known = importlib.import_module("competitions.tencent.features.pair_features").BLOCKS
-        refuse_choice("ranker.features.blocks", self.blocks, tuple(known))
 
 
 class FitSettings(Settings, frozen=True):
@@ -95,35 +87,20 @@ class FitSettings(Settings, frozen=True):
 
 
 class RankerSettings(Settings, frozen=True):
-    """The ranker, see ranking/. ``channels``: what candidates are retrieved by, "auto" for what the files allow.
+    """Retrieval and ranker. ``channels``: what candidates are retrieved by, "auto" for what the files allow.
     ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
     """
 
-    channels: Literal["auto"] | tuple[Literal["content", "behaviour", "counts", "values", "linear"], ...]
+    channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings
     forecast: ForecastSettings
 
-    def __post_init__(self) -> None:
-        """Refuse no channel, and one that would vote twice."""
-        if not self.channels or (self.channels != "auto" and len(set(self.channels)) < len(self.channels)):
-            raise ValueError(f"ranker.channels is {list(self.channels)}; name one or more, each once, or auto")
-
 
 class TencentConfig(RunSettings, frozen=True):
-    """All settings. ``network``: what ``method = "network"`` and the ladder change of lab/config.toml."""
+    """All settings."""
 
-    method: Literal["ranker", "network"]
     host: HostSettings
     split: SplitSettings
     ranker: RankerSettings
-    network: dict[str, Any] = msgspec.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what does not go together (``ValueError``)."""
-        if self.network:
-            # Whatever the method: a name that is mistyped beside the ranker would wait for the day of the switch.
-            from competitions.tencent.lab.config import load_network
-
-            load_network(self.network)

@@ -1,47 +1,30 @@
-"""What is known where a history ends: the statistics of ads, the candidates that are searched, what is counted.
+"""All that is known where a fold's history ends: one value, from which any query is answered.
 
-Each is a step, kept on disk: all that follows reads it, part after part of a million queries, and folds whose histories
-end alike share it.
+Built alike for the hold-out, for the organiser's queries and for the earlier folds that fusion and ranker are learned
+on; each time from ``Fold.history`` alone, so that nothing behind a cut is reached. Each part is a step, kept on disk:
+all that follows reads it, part after part of a million queries, and folds whose histories end alike share it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from competitions.tencent.corpus import Corpus, Floats, Int64s
-from competitions.tencent.features.actions import ActionRates, fit_action_rates
-from competitions.tencent.features.follows import Lift, fit_lifts
-from competitions.tencent.features.forecast import AdStatistics, Forecast, compute_statistics, weigh_by_clicks
+from competitions.tencent.corpus import Catalogue, Floats
+from competitions.tencent.features.action_rates import ActionRates
+from competitions.tencent.features.forecast import AdStatistics, Forecast, weigh_by_clicks
+from competitions.tencent.features.lifts import Lift
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.retrieval.attributes import attribute_matrix
-from competitions.tencent.retrieval.behaviour import fit_item_vectors
+from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.counts import Counts, choose_counts, fit_all_counts
-from competitions.tencent.retrieval.regression import Regression, choose_regression, fit_regression
-from competitions.tencent.retrieval.values import PAIRED_VALUES, ValueCounts, ValueSettings, fit_value_counts
-from competitions.tencent.sequences import Histories
+from competitions.tencent.retrieval.fusion import Fusion
 from competitions.tencent.split import Fold
-
-
-@dataclass(frozen=True)
-class HistoryTables:
-    """Fitted on histories alone, without labels. ``counts``, ``values``, ``regression`` and ``vectors``: () and None
-    without their channels; ``action_rates``: None where queries say no action.
-    """
-
-    lifts: list[Lift]
-    action_rates: ActionRates | None
-    counts: tuple[Counts, ...]
-    values: ValueCounts | None
-    regression: Regression | None
-    vectors: Content | None
 
 
 @dataclass(frozen=True)
 class Pool:
     """``rate`` float32 [rows of the catalogue]: the forecast, 0 for what is no candidate. ``chosen``: the candidates
-    that are searched, the most promising by it, in their order; ``rows`` of these.
+    that are searched, the most promising by it, in their order; ``rows`` of these, ascending.
     """
 
     rate: Floats
@@ -49,14 +32,41 @@ class Pool:
     rows: CatalogueRows
 
 
-def take_history(corpus: Corpus, ends: Int64s) -> Histories:
-    """The events of every user before ``ends`` int64 [users of train]."""
-    return Histories(corpus.train, np.arange(len(corpus.train)), ends)
+@dataclass(frozen=True)
+class FoldTables:
+    """What is fitted on the history of a fold, without labels, and learned before it.
 
+    ``statistics`` of every ad; ``pool``: which candidates are searched; ``tables``: of the ``channels`` that retrieve,
+    by name; ``lifts``: which feature value follows which; ``action_rates``: how often clicks end in what, None where
+    queries say no action; ``fusion``: what each channel counts for; ``list_length``: how many ads are retrieved.
+    """
 
-def measure_ads(corpus: Corpus, ends: Int64s, times: bool) -> AdStatistics:
-    """Of the events before ``ends``; ``times``: whether they say more than the order."""
-    return compute_statistics(take_history(corpus, ends), corpus.catalogue, times=times)
+    catalogue: Catalogue
+    statistics: AdStatistics
+    pool: Pool
+    tables: dict[str, Table]
+    lifts: list[Lift]
+    action_rates: ActionRates | None
+    fusion: Fusion
+    list_length: int
+
+    def with_widths(self, widths: dict[str, float]) -> "FoldTables":
+        """The same with other widths of the channels' kernels."""
+        return replace(self, fusion=replace(self.fusion, widths=widths))
+
+    @property
+    def fields(self) -> list[int]:
+        """The features that have values, by their index in ``schema.ITEM_FEATURES``."""
+        return [at for at, size in enumerate(self.catalogue.sizes) if size]
+
+    @property
+    def contents(self) -> list[tuple[Content, float]]:
+        """Vectors of ads that channels retrieve by, the files' and those of the log, and the width of their kernels."""
+        return [
+            (table, self.fusion.widths[name])
+            for name, table in self.tables.items()
+            if isinstance(table, Content) and name in self.fusion.widths
+        ]
 
 
 def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast], at: int, most: int) -> Pool:
@@ -69,42 +79,12 @@ def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast
     return Pool(rate, chosen, CatalogueRows(rows[chosen]))
 
 
-def count_neighbours_of(corpus: Corpus, ends: Int64s, rows: Int64s) -> tuple[Counts, ...]:
-    """Co-occurrence before ``ends`` with the candidates in these ``rows``."""
-    history, catalogue = take_history(corpus, ends), corpus.catalogue
-    return fit_all_counts(history, catalogue, attribute_matrix(catalogue), choose_counts(history), rows)
-
-
-def count_values_of(corpus: Corpus, ends: Int64s) -> ValueCounts:
-    """Co-occurrence of feature values before ``ends``."""
-    attributes = attribute_matrix(corpus.catalogue, PAIRED_VALUES)
-    return fit_value_counts(take_history(corpus, ends), attributes, ValueSettings())
-
-
-def regress_on(corpus: Corpus, ends: Int64s, rows: Int64s) -> Regression:
-    """The regression of the events before ``ends``, for the candidates in these ``rows``."""
-    history, catalogue = take_history(corpus, ends), corpus.catalogue
-    settings, most = choose_regression(history)
-    return fit_regression(history, catalogue, attribute_matrix(catalogue), settings, most, rows)
-
-
-def learn_vectors_of(corpus: Corpus, ends: Int64s) -> Content:
-    """Vectors of ads from the events before ``ends``."""
-    return fit_item_vectors(take_history(corpus, ends), len(corpus.catalogue.oid))
-
-
-def fit_lifts_of(corpus: Corpus, ends: Int64s) -> list[Lift]:
-    """Which value follows which before ``ends``."""
-    return fit_lifts(take_history(corpus, ends), corpus.catalogue)
-
-
-def fit_rates_of(corpus: Corpus, ends: Int64s) -> ActionRates:
-    """How often clicks before ``ends`` are conversions."""
-    return fit_action_rates(take_history(corpus, ends), corpus.catalogue)
-
-
 def choose_pool(worth: Floats, most: int) -> CandidateIndices:
-    """At most so many candidates, those of the highest ``worth`` [candidates], in their order."""
+    """At most so many candidates, those of the highest ``worth`` [candidates], in their order.
+
+    >>> choose_pool(np.array([0.1, 3.0, 2.0]), 2).tolist()
+    [1, 2]
+    """
     if len(worth) <= most:
         return CandidateIndices(np.arange(len(worth)))
     return CandidateIndices(np.sort(np.argpartition(-worth, most)[:most]))

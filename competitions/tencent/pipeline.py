@@ -3,35 +3,47 @@
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
 Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the organiser's
-own queries go through the same functions; training histories end at ``Fold.train_ends``. Plain rules retrieve a few
-hundred candidates, which a ranker orders. ``method = "network"`` has the sequence model of lab/ answer in its stead.
+own queries go through the same functions; training histories end at ``Fold.train_ends``. Channels retrieve a few
+hundred candidates, which a ranker orders.
 """
 
 import dataclasses
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from common.engine.decisions import say_decisions
+from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
-from common.engine.run import Result, Run, collect
+from common.engine.run import Result, Run, bundle, collect, collect_named, derive
 from common.io.submission import Checked
 from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
-from competitions.tencent.features.forecast import Forecast, ForecastRecipe, fit_forecasts
-from competitions.tencent.fold_steps import FoldOpener
-from competitions.tencent.fold_tables import measure_ads
+from competitions.tencent.expected_score import Movement, expect_score, measure_movement, say_expected
+from competitions.tencent.features.action_rates import fit_action_rates
+from competitions.tencent.features.forecast import (
+    AdStatistics,
+    Forecast,
+    ForecastRecipe,
+    compute_statistics,
+    fit_forecasts,
+)
+from competitions.tencent.features.lifts import fit_lifts
+from competitions.tencent.fold_tables import FoldTables, Pool, make_pool
 from competitions.tencent.io import reader
-from competitions.tencent.plan import Plan, PlanSettings, make_plan
-from competitions.tencent.promise import Movement, measure_movement, promise, say_promise
+from competitions.tencent.plan import Plan, PlanSettings, check_names, make_plan
 from competitions.tencent.ranking import Ranker
+from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.context import FoldInputs
-from competitions.tencent.retrieval.fusion import Votes
+from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
+from competitions.tencent.retrieval.fusion_learning import learn_fusion
+from competitions.tencent.retrieval.registry import find_channel, name_channels
 from competitions.tencent.retrieval.top_k import FoldAnswers
-from competitions.tencent.split import Fold
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold, take_history
 
 
 @dataclass(frozen=True)
@@ -40,48 +52,25 @@ class Prepared:
 
     corpus: Result[Corpus]
     embeddings: Result[list[Embedding]]
-    contents: Result[list[Content]]
+    contents: dict[str, Result[Content]]
     plan: Result[Plan]
     valid: Result[Fold]
     test: Result[Fold]
 
 
-class Fitted(Protocol):
-    """A model of either method: ``losses`` epoch by epoch, and how the fit went for the record."""
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        """The training loss of each epoch."""
-
-    def summarise(self) -> dict[str, Any]:
-        """Losses, parameters, and what else the method counts."""
-
-
 @dataclass(frozen=True)
-class FoldResult:
-    """What was fitted for a fold, and its recommendations. ``ranked``: what the ranker itself was fitted on, None where
-    another method answered.
+class RankedFold:
+    """A fold and its recommendations: its ``tables``, the ``earlier`` folds that the ``ranker`` is learned on, and the
+    ``fusion`` weights of its channels.
     """
 
     name: str
-    fitted: Result[Fitted]
-    answers: Result[FoldAnswers]
-    ranked: "RankedFold | None" = None
-
-    @property
-    def votes(self) -> "Result[Votes] | None":
-        """Those of retrieval."""
-        return None if self.ranked is None else self.ranked.votes
-
-
-@dataclass(frozen=True)
-class RankedFold:
-    """The inputs of a fold that the ranker answered, the ``earlier`` folds it is learned on, itself, the votes."""
-
-    inputs: Result[FoldInputs]
+    fold: Result[Fold]
+    tables: Result[FoldTables]
     earlier: Result[list[Fold]]
+    fusion: Result[Fusion]
     ranker: Result[Ranker]
-    votes: Result[Votes]
+    answers: Result[FoldAnswers]
 
 
 @dataclass(frozen=True)
@@ -90,7 +79,7 @@ class Validated:
 
     config: TencentConfig
     ready: Prepared
-    early: FoldResult
+    early: RankedFold
     measured: Result[dict[str, dict[str, Any]]]
     movement: Result[Movement]
 
@@ -99,7 +88,7 @@ class Validated:
 class Outcome(Validated):
     """What a whole run leaves: the ``final`` fit on everything, how many ads were ``filled`` in, the submission."""
 
-    final: FoldResult
+    final: RankedFold
     filled: int
     checked: list[Checked]
 
@@ -109,11 +98,11 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
     # 3. Train on earlier cuts of the log, answer the held-out queries.
-    early = answer_fold(ready, ready.valid, config, run, "valid")
+    early = rank(ready, ready.valid, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
     host, division = plan_host(config, ready.plan.value), plan_split(config, ready.plan.value)
     movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
-    say_promise(promise(ready.valid.value, early.answers.value.best, config.host, movement.value))
+    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, movement.value))
     return Validated(config, ready, early, measured, movement)
 
 
@@ -122,7 +111,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     validated = validate(files, config, run)
     ready = validated.ready
     # 4. Train again on everything, answer the organiser's queries.
-    final = answer_fold(ready, ready.test, config, run, "test", validated.early.votes)
+    final = rank(ready, ready.test, config, run, "test", validated.early.fusion)
     # 5. Write the three forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.answers, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
@@ -131,6 +120,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two folds."""
+    check_names(config)
     step = run.step
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.count} {note.what}: {note.first}")
@@ -152,8 +142,8 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, division, config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
-    contents = [step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()]
-    return Prepared(corpus, collect([*embeddings.values()]), collect(contents), plan, valid, test)
+    contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
+    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, valid, test)
 
 
 def read_embeddings(
@@ -186,57 +176,133 @@ def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
     return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
 
 
-def answer_fold(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, votes: Result[Votes] | None = None
-) -> FoldResult:
-    """Train on what a fold shows, answer its queries: by the ranker, with ``votes`` where they are learned already, or
-    by the one other method.
-    """
-    if config.method == "network":
-        from competitions.tencent.lab.pipeline import answer_by_network  # lazily: torch modules nobody else needs
+def rank(
+    ready: Prepared,
+    fold: Result[Fold],
+    config: TencentConfig,
+    run: Run,
+    name: str,
+    fusion: Result[Fusion] | None = None,
+) -> RankedFold:
+    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own.
 
-        return answer_by_network(ready, fold, config, run, name)
-    return rank(ready, fold, config, run, name, votes)
+    ``fusion``: the weights that the hold-out learned, None where they are to be learned.
+    """
+    step, settings, seed = run.step, config.ranker, config.model_seed
+    earlier, forecasts = forecast(ready, fold, config, run, name)
+    folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
+    pools = [
+        fit_pool(ready, each, forecasts, at, config, run, f"{name}.pool{at if at >= 0 else ''}")
+        for at, each in [*enumerate(folds), (-1, fold)]
+    ]
+    fusion = fusion or fuse(ready, folds[:1], pools[0], config, run, name)
+    lists = [
+        step(
+            ranking.list_candidates,
+            ready.corpus,
+            each,
+            fit_tables(ready, each, pools[at], fusion, config, run),
+            settings.features,
+            name=f"{name}.describe{at}",
+        )
+        for at, each in enumerate(folds)
+    ]
+    ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    tables = fit_tables(ready, fold, pools[-1], fusion, config, run)
+    parts = [
+        step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, part, name=f"{name}.answer{part}")
+        for part in range(ranking.count_parts(fold.value))
+    ]
+    answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
+    return RankedFold(name, fold, tables, earlier, fusion, ranker, answers)
 
 
 def forecast(
     ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
 ) -> tuple[Result[list[Fold]], Result[list[Forecast]]]:
-    """Folds at earlier cuts of a fold's history, and from these how often each ad will be shown."""
+    """Folds at earlier cuts of a fold's history, and from these how often each ad will be shown: one forecast per
+    earlier fold and, last, the fold's own.
+    """
     step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
     host, division = plan_host(config, plan), plan_split(config, plan)
     train, candidates = corpus.train, corpus.candidates
     earlier = step(split.earlier_folds, train, candidates, fold, host, division, seed, name=f"{name}.ask")
-    ends = [each.train_ends for each in earlier.value] if plan.times else []
-    statistics = collect([step(measure_ads, corpus, each, plan.times, name="ads") for each in ends])
+    measured = [measure_ads(ready, each, run) for each in earlier.value] if plan.times else []
     recipe = ForecastRecipe(config.split.horizon_hours, config.ranker.forecast, config.model_seed)
-    return earlier, step(fit_forecasts, corpus, fold, earlier, statistics, recipe, name=f"{name}.forecast")
+    return earlier, step(fit_forecasts, corpus, fold, earlier, collect(measured), recipe, name=f"{name}.forecast")
 
 
-def rank(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, votes: Result[Votes] | None = None
-) -> FoldResult:
-    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own.
+def measure_ads(ready: Prepared, fold: Fold, run: Run) -> Result[AdStatistics]:
+    """The statistics of all ads where a fold's history ends."""
+    history, times = take_fold_history(ready, fold, run), ready.plan.value.times
+    return run.step(compute_statistics, history, ready.corpus.catalogue, times, name="ads")
 
-    ``votes``: those of the hold-out, None where they are to be learned.
+
+def take_fold_history(ready: Prepared, fold: Fold, run: Run) -> Result[Histories]:
+    """What may be learned from, keyed by the content of ``train_ends``: folds whose histories end alike share what is
+    fitted on them.
     """
-    step, settings, seed = run.step, config.ranker, config.model_seed
-    earlier, forecasts = forecast(ready, fold, config, run, name)
-    folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
-    opener = FoldOpener(ready.corpus, ready.contents, ready.plan, forecasts, settings, run, name)
-    votes = votes or opener.learn_votes(folds, seed)
-    lists = [
-        step(ranking.list_candidates, opener.open(each, at, votes), settings.features, name=f"{name}.describe{at}")
-        for at, each in enumerate(folds)
-    ]
-    ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
-    inputs = opener.open(fold, -1, votes)
-    parts = [
-        step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
-        for part in range(ranking.count_parts(fold.value))
-    ]
-    answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return FoldResult(name, ranker, answers, RankedFold(inputs, earlier, ranker, votes))
+    return derive(take_history, sequences=ready.corpus.train, ends=run.hold(fold.train_ends))
+
+
+def fit_pool(
+    ready: Prepared,
+    fold: Result[Fold],
+    forecasts: Result[list[Forecast]],
+    at: int,
+    config: TencentConfig,
+    run: Run,
+    name: str,
+) -> Result[Pool]:
+    """The candidates of a fold that are searched, by the forecast ``at`` this index."""
+    statistics, most = measure_ads(ready, fold.value, run), config.ranker.features.pool
+    return run.step(make_pool, fold, statistics, forecasts, at, most, name=name)
+
+
+def fit_tables(
+    ready: Prepared, fold: Result[Fold], pool: Result[Pool], fusion: Result[Fusion], config: TencentConfig, run: Run
+) -> Result[FoldTables]:
+    """What is fitted on a fold's history: a step a channel, so that one that leaves has no other fitted again."""
+    step, catalogue = run.step, ready.corpus.catalogue
+    history = take_fold_history(ready, fold.value, run)
+    given = {
+        "history": history,
+        "catalogue": catalogue,
+        "candidates": pool.value.rows,
+        "contents": collect([*ready.contents.values()]),
+        "seed": config.model_seed,
+    }
+    tables: dict[str, Result[Table]] = {}
+    for name in fusion.value.channels:
+        fit = find_channel(name).fit
+        tables[name] = ready.contents.get(name) or step(
+            fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
+        )
+    rates = ready.plan.value.actions
+    return bundle(
+        FoldTables,
+        catalogue=catalogue,
+        statistics=measure_ads(ready, fold.value, run),
+        pool=pool,
+        tables=collect_named(tables),
+        lifts=step(fit_lifts, history, catalogue, name="lifts"),
+        action_rates=step(fit_action_rates, history, catalogue, name="rates") if rates else run.hold(None),
+        fusion=fusion,
+        list_length=ready.plan.list_length,
+    )
+
+
+def fuse(
+    ready: Prepared, folds: Sequence[Result[Fold]], pool: Result[Pool], config: TencentConfig, run: Run, name: str
+) -> Result[Fusion]:
+    """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
+    settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
+    even = run.hold(weigh_evenly({name: find_channel(name) for name in channels}))
+    if not folds:
+        return even
+    tables, kept = fit_tables(ready, folds[0], pool, even, config, run), settings.channels != AUTO
+    features, seed = settings.features, config.model_seed
+    return run.step(learn_fusion, ready.corpus, folds[0], tables, features, kept, seed, name=f"{name}.fusion")
 
 
 def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:

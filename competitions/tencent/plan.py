@@ -6,13 +6,20 @@ One step decides, prints and records. Whatever config.toml, or ``--set``, gives 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from common.engine.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
+from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
+from competitions.tencent.retrieval import content
+from competitions.tencent.retrieval.channel import LogSize
+from competitions.tencent.retrieval.registry import CHANNELS
 
 DAYS, STEPS = 4, 2
 SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few targets
+MOST_SECONDS = 240.0  # of a channel's fits, all folds together
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
 
@@ -45,6 +52,13 @@ class PlanSettings:
     list_length: str | int
 
 
+def check_names(config: TencentConfig) -> None:
+    """Refuse blocks and channels that no registry has (``ValueError``)."""
+    refuse_choice("ranker.features.blocks", config.ranker.features.blocks, tuple(BLOCKS))
+    if config.ranker.channels != AUTO:
+        refuse_unknown("ranker.channels", config.ranker.channels, tuple(CHANNELS))
+
+
 def make_plan(corpus: Corpus, embeddings: int, settings: PlanSettings) -> Plan:
     """Decide what is left to the files. ``embeddings``: how many there are."""
     target, why = decide_target(corpus.train, corpus.actions, settings.target)
@@ -55,7 +69,9 @@ def make_plan(corpus: Corpus, embeddings: int, settings: PlanSettings) -> Plan:
     decisions.append(Decision("split.kind", kind, why))
     earlier, why = decide_earlier(kind, settings.earlier)
     decisions.append(Decision("split.earlier", str(earlier), why))
-    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, settings.channels)
+    size = LogSize(len(corpus.train.item), len(corpus.catalogue.oid), torch.cuda.is_available())
+    # The hold-out, the organiser's queries, and the earlier folds of both, of which all but one end alike.
+    channels, why = decide_channels(size, embeddings, earlier + 2, settings.channels)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
     length, why = decide_list_length(len(corpus.candidates.rows.values), settings.list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
@@ -114,13 +130,20 @@ def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
     return (DAYS, "days before") if kind == "time" else (STEPS, "events before the last")
 
 
-def decide_channels(ads: int, embeddings: int, given: str | tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """All that the files allow: votes, learned on the log, settle how much each counts for, and which leave again."""
+def decide_channels(
+    size: LogSize, embeddings: int, folds: int, given: str | tuple[str, ...]
+) -> tuple[tuple[str, ...], str]:
+    """All that the files allow and that are fitted in time: fusion weights, learned on the log, settle how much each
+    counts for, and which leave again. ``folds``: how many histories they are fitted on.
+    """
     if not isinstance(given, str):
         return tuple(given), "set"
-    some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads"
-    channels = ("behaviour", "counts", "values", "linear")
-    return ("content", *channels) if embeddings else channels, f"{some}: all that they allow, to be voted on"
+    some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {size.ads:,} ads"
+    allowed = {name: each for name, each in CHANNELS.items() if embeddings or name != content.CHANNEL.name}
+    seconds = {name: folds * channel.seconds(size) for name, channel in allowed.items()}
+    slow = [f"{name} would take about {one / 60:,.0f} minutes" for name, one in seconds.items() if one > MOST_SECONDS]
+    chosen = tuple(name for name, one in seconds.items() if one <= MOST_SECONDS)
+    return chosen, "; ".join([f"{some}: all that they allow, to be weighed", *slow])
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:

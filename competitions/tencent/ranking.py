@@ -19,12 +19,12 @@ from torch.nn import functional
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings, FitSettings
-from competitions.tencent.corpus import Bools, Floats, Int64s
+from competitions.tencent.corpus import Bools, Corpus, Floats, Int64s
 from competitions.tencent.features.pair_features import describe, stack_columns, take_candidates
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.retrieval.context import FoldContext, FoldInputs, Pairs, build_context
-from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.retrieval.search import Candidates, Queries, Search
 from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
@@ -145,13 +145,13 @@ def each_block(work: Callable[[Int64s], T], queries: int, label: str) -> Iterato
         torch.set_num_threads(workers)
 
 
-def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLists | None:
+def list_candidates(corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings) -> LabelledLists | None:
     """The lists of an earlier fold's queries whose target was retrieved; None where none was."""
-    fold = inputs.fold
-    context = build_context(inputs, settings)
-    target = target_columns(fold)
+    search, queries, target = Search(tables, settings), take_queries(corpus, fold), target_columns(fold)
     parts = list(
-        each_block(lambda rows: list_block(context, rows, target[rows]), len(fold.users), "describing candidates")
+        each_block(
+            lambda rows: list_block(search, queries.take(rows), target[rows]), len(queries), "describing candidates"
+        )
     )
     if not sum(len(part.target) for part in parts):
         return None
@@ -159,20 +159,26 @@ def list_candidates(inputs: FoldInputs, settings: FeatureSettings) -> LabelledLi
     return LabelledLists(features, targets, parts[0].names, parts[0].cheap)
 
 
-def list_block(context: FoldContext, rows: Int64s, target: Int64s) -> LabelledLists:
+def take_queries(corpus: Corpus, fold: Fold, rows: slice = slice(None)) -> Queries:
+    """The queries of a fold, some or all."""
+    histories = fold.queries(corpus.test if fold.target is None else corpus.train)
+    return Queries(histories, fold.condition).take(np.arange(len(histories))[rows])
+
+
+def list_block(search: Search, queries: Queries, target: Int64s) -> LabelledLists:
     """The lists of some queries with this ``target`` [queries], a candidate or -1, without those that have it not."""
-    pairs = retrieve(context, rows)
-    cheap = describe(context, pairs, dear=False)
-    columns = cheap | describe(context, pairs, dear=True)
-    features, hit = stack_columns(columns, pairs), find_hits(pairs, target)
+    candidates, blocks = search.retrieve(queries), search.settings.blocks
+    cheap = describe(search.tables, candidates, blocks, expensive=False)
+    columns = cheap | describe(search.tables, candidates, blocks, expensive=True)
+    features, hit = stack_columns(columns, candidates), find_hits(candidates, target)
     # A query whose target is not in its list has no positive: the softmax over the list would learn nothing.
     retrieved = hit.any(1)
     return LabelledLists(features[retrieved], hit.argmax(1)[retrieved], tuple(columns), len(cheap))
 
 
-def find_hits(pairs: Pairs, target: Int64s) -> Bools:
+def find_hits(candidates: Candidates, target: Int64s) -> Bools:
     """Where a query's ``target`` [queries], a candidate or -1, stands in its list, bool [queries, retrieved]."""
-    return np.asarray((pairs.candidate == target[:, None]) & np.isfinite(pairs.scores))
+    return np.asarray((candidates.candidate == target[:, None]) & np.isfinite(candidates.scores))
 
 
 def join_lists(lists: Sequence[LabelledLists | None]) -> LabelledLists:
@@ -180,8 +186,8 @@ def join_lists(lists: Sequence[LabelledLists | None]) -> LabelledLists:
     parts = [each for each in lists if each is not None]
     if not parts:
         raise UserError(
-            "No earlier fold has a query, or none whose target is retrieved: the log is too short for the ranker; take"
-            ' the network instead: --set method="network".'
+            "No earlier fold has a query, or none whose target is retrieved: the log is too short for a ranker to"
+            " learn from. Set split.earlier or split.earlier_queries higher, or take a longer log."
         )
     # A fold of fewer candidates than the length of a list has shorter lists: all are cut to the shortest.
     width = min(part.features.shape[1] for part in parts)
@@ -207,55 +213,51 @@ def count_parts(fold: Fold) -> int:
     return -(-len(fold.users) // PART)
 
 
-def answer(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> FoldAnswers:
+def answer(
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker, settings: FeatureSettings, part: int
+) -> FoldAnswers:
     """The ten best candidates of one part's queries."""
-    fold = take_queries(inputs.fold, slice(part * PART, (part + 1) * PART))
-    context = build_context(dataclasses.replace(inputs, fold=fold), settings)
-    return answer_queries(context, ranker, None if fold.target is None else target_columns(fold))
+    rows = slice(part * PART, (part + 1) * PART)
+    target = None if fold.target is None else target_columns(fold)[rows]
+    return answer_queries(Search(tables, settings), take_queries(corpus, fold, rows), ranker, target)
 
 
-def answer_queries(context: FoldContext, ranker: Ranker, target: Int64s | None) -> FoldAnswers:
-    """The ten best candidates of the queries of ``context``, of ``target`` [queries], a candidate or -1; None: of one
-    that nobody knows. Features are held for one block of queries at a time.
+def answer_queries(search: Search, queries: Queries, ranker: Ranker, target: Int64s | None) -> FoldAnswers:
+    """The ten best candidates of ``queries``, of ``target`` [queries], a candidate or -1; None: of one that nobody
+    knows. Features are held for one block of queries at a time.
     """
-    queries = len(context.queries)
-    ranked, retrieved = TopK.empty(queries, TOP), TopK.empty(queries, TOP)
-    rank = np.zeros(queries, np.int64)
+    ranked, retrieved = TopK.empty(len(queries), TOP), TopK.empty(len(queries), TOP)
+    rank = np.zeros(len(queries), np.int64)
 
     def answer_block(rows: Int64s) -> None:
-        pairs = retrieve(context, rows)
-        retrieved.put(rows, CandidateIndices(pairs.candidate[:, :TOP]), pairs.scores[:, :TOP])
-        ranked.put(rows, pairs.candidate, score_pairs(ranker, context, pairs))
+        candidates = search.retrieve(queries.take(rows))
+        retrieved.put(rows, CandidateIndices(candidates.candidate[:, :TOP]), candidates.scores[:, :TOP])
+        ranked.put(rows, candidates.candidate, score_candidates(ranker, search, candidates))
         if target is not None:
-            hit = find_hits(pairs, target[rows])
+            hit = find_hits(candidates, target[rows])
             rank[rows] = np.where(hit.any(1), hit.argmax(1) + 1, 0)
 
-    for _ in each_block(answer_block, queries, "ranking"):
+    for _ in each_block(answer_block, len(queries), "ranking"):
         pass
     return FoldAnswers(dict(zip(WAYS, (ranked, retrieved), strict=True)), None if target is None else rank)
 
 
-def take_queries(fold: Fold, rows: slice | Int64s) -> Fold:
-    """The fold with these of its queries alone: what is found of each query is found of these."""
-    names = ("users", "query_ends", "condition", "target", "unseen", "target_action")
-    given = {name: getattr(fold, name) for name in names}
-    own: dict[str, Any] = {name: None if column is None else column[rows] for name, column in given.items()}
-    return dataclasses.replace(fold, **own)
-
-
-def score_pairs(ranker: Ranker, context: FoldContext, pairs: Pairs) -> Floats:
+def score_candidates(ranker: Ranker, search: Search, candidates: Candidates) -> Floats:
     """The ranker's scores [queries, retrieved]; -inf where retrieval's are, which are those of seen ads, and for those
     that the cut leaves out.
     """
-    possible, cheap = np.isfinite(pairs.scores), stack_columns(describe(context, pairs, dear=False), pairs)
+
+    def describe_block(part: Candidates, *, expensive: bool) -> Floats:
+        return stack_columns(describe(search.tables, part, search.settings.blocks, expensive=expensive), part)
+
+    possible, cheap = np.isfinite(candidates.scores), describe_block(candidates, expensive=False)
     if ranker.cut is None or possible.shape[1] <= KEPT:
-        dear = stack_columns(describe(context, pairs, dear=True), pairs)
-        return np.where(possible, ranker.score(np.concatenate([cheap, dear], 2)), np.float32(-np.inf))
+        features = np.concatenate([cheap, describe_block(candidates, expensive=True)], 2)
+        return np.where(possible, ranker.score(features), np.float32(-np.inf))
     first = np.where(possible, ranker.cut.score(cheap), np.float32(-np.inf))
     kept = np.sort(np.argpartition(-first, KEPT - 1, 1)[:, :KEPT], 1)
-    fewer = take_candidates(pairs, kept)
-    dear = stack_columns(describe(context, fewer, dear=True), fewer)
-    features = np.concatenate([np.take_along_axis(cheap, kept[:, :, None], 1), dear], 2)
+    expensive = describe_block(take_candidates(candidates, kept), expensive=True)
+    features = np.concatenate([np.take_along_axis(cheap, kept[:, :, None], 1), expensive], 2)
     scores = np.full(possible.shape, -np.inf, np.float32)
     np.put_along_axis(scores, kept, ranker.score(features), 1)
     return np.where(possible, scores, np.float32(-np.inf))

@@ -47,11 +47,16 @@ class Fold:
 
     def history(self, train: Sequences) -> Histories:
         """What may be learned from."""
-        return Histories(train, np.arange(len(train)), self.train_ends)
+        return take_history(train, self.train_ends)
 
     def queries(self, sequences: Sequences) -> Histories:
         """What may be seen of each query's user."""
         return Histories(sequences, self.users, self.query_ends)
+
+
+def take_history(sequences: Sequences, ends: Int64s) -> Histories:
+    """The events of every user before ``ends`` int64 [users]."""
+    return Histories(sequences, np.arange(len(sequences)), ends)
 
 
 def target_columns(fold: Fold) -> Int64s:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
@@ -24,7 +25,6 @@ from competitions.tencent.plan import Plan
 from competitions.tencent.ranking import BLOCK, Ranker, answer_queries, build
 from competitions.tencent.retrieval import kernel
 from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.retrieval.fusion import even_votes
 from competitions.tencent.retrieval.search import retrieve
 from competitions.tencent.split import build_test_fold

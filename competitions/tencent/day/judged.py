@@ -12,7 +12,6 @@ from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth, list_notes
 from common.engine.decisions import list_decisions
-from common.engine.run import Result
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent import metrics, submission
@@ -20,11 +19,11 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.day.permutation_importance import permute_columns
 from competitions.tencent.day.rows import list_rivals, list_rows
+from competitions.tencent.expected_score import expect_score
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, Validated
-from competitions.tencent.promise import promise
-from competitions.tencent.retrieval.fusion import Votes
+from competitions.tencent.retrieval.fusion import Fusion
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -43,8 +42,8 @@ FEATURES_SHOWN, RECENT = 3, 3
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    promised = summary["cv"]["promise"]
-    ways, ranked = summary["ways"], outcome.early.ranked
+    expected = summary["cv"]["expected"]
+    ways = summary["ways"]
     training = [
         {"training": name, **row, "losses": " ".join(f"{loss:.3f}" for loss in row["losses"])}
         for name, row in summary["training"].items()
@@ -54,23 +53,23 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         meaning=MEANING,
         rivals=list_rivals(outcome),
         expected={
-            "score": promised["score"],
-            "error": promised["error"],
-            "why": WHY + FURTHER * bool(promised["step"]),
+            "score": expected["score"],
+            "error": expected["error"],
+            "why": WHY + FURTHER * bool(expected["step"]),
         },
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Decided from the files", summary["plan"]),
-            ("Channels of retrieval, by their votes", summary["votes"]["channels"]),
+            ("Channels of retrieval, by their fusion weights", summary["fusion"]["channels"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("The expected score of the truth", [promised]),
+            ("The expected score of the truth", [expected]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", training),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=ranked.ranker.value.names if ranked else (),
+        features=outcome.early.ranker.value.names,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -103,28 +102,25 @@ def summarise(outcome: Validated) -> Row:
     valid, test = outcome.ready.valid.value, outcome.ready.test.value
     whole = outcome if isinstance(outcome, Outcome) else None
     cv = {"score": best["score"], "error": best["score_error"], "users": best["users"]}
-    promised = promise(valid, early.answers.value.best, outcome.config.host, outcome.movement.value)
+    expected = expect_score(valid, early.answers.value.best, outcome.config.host, outcome.movement.value)
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "plan": list_decisions(outcome.ready.plan.value.decisions),
-        "cv": {**cv, "promise": promised},
-        "votes": list_votes(early.votes),
+        "cv": {**cv, "expected": expected},
+        "fusion": list_fusion(early.fusion.value),
         "ways": measured,
         "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
-        "training": {name: fit.fitted.value.summarise() for name, fit in fits.items()},
+        "training": {name: fit.ranker.value.summarise() for name, fit in fits.items()},
         "recall": measure_recall(early.answers.value.retrieval_rank),
         **({"filled": whole.filled} if whole else {}),
         **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
     }
 
 
-def list_votes(votes: Result[Votes] | None) -> Row:
-    """What retrieval goes by; nothing where another method answered."""
-    if votes is None:
-        return {"channels": [], "weights": {}, "widths": {}}
-    learned = votes.value
-    return {"channels": list(learned.rows), "weights": learned.weights, "widths": learned.widths}
+def list_fusion(fusion: Fusion) -> Row:
+    """What retrieval goes by."""
+    return {"channels": list(fusion.rows), "weights": fusion.weights, "widths": fusion.widths}
 
 
 def measure_recall(rank: Int64s | None) -> dict[str, float] | None:
@@ -170,20 +166,20 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how training went, how the test's users differ, where targets are lost."""
-    ready, ranked, config = outcome.ready, outcome.early.ranked, outcome.config
-    inputs = (ranked.inputs, ranked.ranker, config.ranker.features, config.seed) if ranked else ()
-    losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
+    ready, early, config = outcome.ready, outcome.early, outcome.config
+    inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features, config.seed)
+    losses = {"hold-out": early.ranker.value.losses, "final fit": outcome.final.ranker.value.losses}
     return Insight(
-        importance=Diagnostic(permute_columns, inputs) if ranked else None,
-        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, ranked.earlier if ranked else [])),
+        importance=Diagnostic(permute_columns, inputs),
+        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, early.earlier)),
         curves=[
-            {"name": fold, "metric": f"training loss, {config.method}", "values": [*values], "falls": True}
+            {"name": fold, "metric": "training loss, ranker", "values": [*values], "falls": True}
             for fold, values in losses.items()
             if len(values) > 1
         ],
         answers=list_answers(outcome),
         cutoff=TOP,
-        rows=(lambda: list_rows(outcome, LOST_QUERIES)) if ranked else None,
+        rows=lambda: list_rows(outcome, LOST_QUERIES),
     )
 
 

@@ -8,7 +8,6 @@ from common.engine.run import Run
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
-from competitions.tencent.lab.config import load_network
 from competitions.tencent.lab.plain_rules import (
     ALS,
     CONTENT_RULES,
@@ -19,9 +18,8 @@ from competitions.tencent.lab.plain_rules import (
     answer_by_rule,
     choose_embeddings,
 )
-from competitions.tencent.lab.rungs import list_networks, replace_settings
-from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
-from competitions.tencent.retrieval import channels
+from competitions.tencent.pipeline import Prepared, prepare, rank
+from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.retrieval.regression import MOST_ITEMS
 from competitions.tencent.retrieval.top_k import TopK
 
@@ -34,15 +32,7 @@ PLAIN_RUNGS = {
     LINEAR: families.NEIGHBOURS,
 }
 MOST_EVENTS = 20_000_000  # of a factorisation
-TABLE_STEPS = (
-    "ads",
-    "lifts",
-    "rates",
-    channels.COUNTS,
-    channels.VALUES,
-    channels.LINEAR,
-    channels.VECTORS,
-)  # of the ranker, which folds share
+TABLE_STEPS = ("ads", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
 
 
 def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
@@ -56,8 +46,6 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
             _record(rung, ready, top.value, config)
     rank_rungs(ready, config, ladder)
-    for network in list_networks(load_network(config.network)):
-        train_rung(ready, replace_settings(config, network), ladder, network.name)
     return ladder.write()
 
 
@@ -86,23 +74,6 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
         _record(rung, ready, ranked.answers.value.ways["ranker"], config)
-
-
-def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
-    """One network; with semantic ids, the generative answer is a rung of its own.
-
-    Both ways to answer come out of one step, so that each of the two rungs is charged with all of it.
-    """
-    run, step = ladder.run, f"ladder {name}"
-    takes_content = load_network(config.network).model.embeddings
-    needs = list_content_steps(run) if takes_content else set()
-    with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
-        ways = answer_fold(ready, ready.valid, config, run, step).answers.value.ways
-        _record(rung, ready, ways["vectors"], config)
-    needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
-    if "words" in ways:
-        with ladder.rung("generative, the same network", families.GENERATIVE, needs) as rung:
-            _record(rung, ready, ways["words"], config)
 
 
 def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:

@@ -2,37 +2,38 @@
 of them is shuffled between pairs (Breiman 2001, "Random forests").
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.special import logsumexp
 
 from common.learning.model_diagnostics import Importance
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Bools, Floats
+from competitions.tencent.corpus import Bools, Corpus, Floats
 from competitions.tencent.features.pair_features import pair_features
-from competitions.tencent.ranking import BLOCK, Ranker, find_hits
-from competitions.tencent.retrieval.context import FoldInputs, build_context
-from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ranking import BLOCK, Ranker, find_hits, take_queries
+from competitions.tencent.retrieval.search import Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 
 MOST_QUERIES = 400
 
 
-def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, seed: int) -> list[Importance]:
+def permute_columns(
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker, settings: FeatureSettings, seed: int
+) -> list[Importance]:
     """Each column of the ranker, the one that is missed most first.
 
     Measured on ``MOST_QUERIES`` queries at most, of these on those whose target is retrieved, among what is retrieved.
     """
     rng = np.random.default_rng([seed, 31])
-    fold = sample_queries(inputs.fold, rng, MOST_QUERIES)
-    context = build_context(replace(inputs, fold=fold), settings)
-    target = target_columns(fold)
+    search, queries, target = Search(tables, settings), take_queries(corpus, fold), target_columns(fold)
+    chosen = np.sort(rng.choice(len(target), min(MOST_QUERIES, len(target)), replace=False))
     parts: list[tuple[Floats, Floats, Bools]] = []
-    for block in blocks(len(fold.users), BLOCK):
-        pairs = retrieve(context, block)
-        parts.append((pair_features(context, pairs)[0], pairs.scores, find_hits(pairs, target[block])))
+    for block in blocks(len(chosen), BLOCK):
+        rows = chosen[block]
+        candidates = search.retrieve(queries.take(rows))
+        features = pair_features(tables, candidates, settings.blocks)[0]
+        parts.append((features, candidates.scores, find_hits(candidates, target[rows])))
     features, scores, hit = (np.concatenate(column) for column in zip(*parts, strict=True))
 
     hit &= np.isfinite(scores)
@@ -55,20 +56,3 @@ def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSetting
         error = float(loss.std() / len(loss) ** 0.5)
         measured.append(Importance(feature=name, gain=None, permutation=float(loss.mean()), error=error))
     return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
-
-
-def sample_queries(fold: Fold, rng: np.random.Generator, most: int) -> Fold:
-    """The fold with at most so many of its queries."""
-    assert fold.target is not None
-    if len(fold.target) <= most:
-        return fold
-    chosen = np.sort(rng.choice(len(fold.target), most, replace=False))
-    return replace(
-        fold,
-        users=fold.users[chosen],
-        query_ends=fold.query_ends[chosen],
-        condition=fold.condition[chosen],
-        target=fold.target[chosen],
-        unseen=None,
-        target_action=None,
-    )

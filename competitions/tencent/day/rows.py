@@ -1,13 +1,10 @@
 """The rows that Tencent's ranker ranks for the hold-out, for ``competitions.load``, and plain orders of the ads."""
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 
 from common.day.answers import BLEND, Ranks, ValidationRows, average_rivals
 from common.day.run_record import Row
-from common.engine.errors import UserError
 from common.learning.dataset import RankingDataset
 from competitions.tencent import metrics
 from competitions.tencent.corpus import Corpus, Int64s
@@ -15,9 +12,8 @@ from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import Floats
 from competitions.tencent.pipeline import Validated
-from competitions.tencent.ranking import BLOCK, find_hits, score_pairs, take_queries
-from competitions.tencent.retrieval.context import build_context
-from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.ranking import BLOCK, find_hits, score_candidates, take_queries
+from competitions.tencent.retrieval.search import Search
 from competitions.tencent.retrieval.top_k import find_seen
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
@@ -29,24 +25,24 @@ def list_rows(outcome: Validated, queries: int = MOST_QUERIES) -> ValidationRows
     """One row per ad that is retrieved for a held-out user, of the first ``queries``. Features are made anew: the
     run holds those of a block of users at a time. ``blend``: -inf for what the ranker's cut left out.
     """
-    ranked, settings, corpus = outcome.early.ranked, outcome.config.ranker.features, outcome.ready.corpus.value
-    if ranked is None:
-        raise UserError('A run by method = "network" has no candidates and features to load: it scores every ad.')
-    fold, ranker = take_queries(ranked.inputs.value.fold, slice(0, queries)), ranked.ranker.value
-    context, target = build_context(replace(ranked.inputs.value, fold=fold), settings), target_columns(fold)
+    early, blocks_of = outcome.early, outcome.config.ranker.features.blocks
+    corpus, fold, ranker = outcome.ready.corpus.value, early.fold.value, early.ranker.value
+    search, part = Search(early.tables.value, outcome.config.ranker.features), slice(0, queries)
+    asked, target = take_queries(corpus, fold, part), target_columns(fold)[part]
     parts = []
-    for block in blocks(len(fold.users), BLOCK):
-        pairs = retrieve(context, block)
-        possible = np.isfinite(pairs.scores)  # ads that the user has seen are no candidates
-        matrices = pair_features(context, pairs)[0], np.stack([pairs.scores, score_pairs(ranker, context, pairs)], 2)
-        marks = pairs.candidate, find_hits(pairs, target[block])
-        parts.append((possible.sum(1), *(column[possible] for column in (*matrices, *marks))))
+    for rows in blocks(len(asked), BLOCK):
+        retrieved = search.retrieve(asked.take(rows))
+        possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
+        features = pair_features(search.tables, retrieved, blocks_of)[0]
+        scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
+        marks = retrieved.candidate, find_hits(retrieved, target[rows])
+        parts.append((possible.sum(1), *(column[possible] for column in (features, scores, *marks))))
     sizes, features, scores, candidates, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     owners = np.repeat(np.arange(len(sizes)), sizes)
     return ValidationRows(
         pl.DataFrame(
             {
-                "query": pl.Series(corpus.users.names[fold.users]).cast(pl.String).gather(owners),
+                "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
                 "item": corpus.catalogue.oid[fold.candidates.rows.values[candidates]],
             }
         ),

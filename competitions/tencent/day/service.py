@@ -19,9 +19,9 @@ from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_array, read_arrays, read_struct
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Floats, Int8s, Int32s, Int64s, Sequences
-from competitions.tencent.features.actions import ActionRates
-from competitions.tencent.features.follows import Lift
+from competitions.tencent.features.action_rates import ActionRates
 from competitions.tencent.features.forecast import AdStatistics
+from competitions.tencent.features.lifts import Lift
 from competitions.tencent.fold_tables import HistoryTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP

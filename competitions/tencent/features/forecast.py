@@ -43,7 +43,7 @@ class AdStatistics:
     events: Int64s
 
 
-def compute_statistics(history: Histories, catalogue: Catalogue, *, times: bool) -> AdStatistics:
+def compute_statistics(history: Histories, catalogue: Catalogue, times: bool) -> AdStatistics:
     """From the events of these histories, at the second behind the last of them; without ``times`` only how many
     events an ad has.
     """

@@ -2,9 +2,10 @@
 
 Blocks, each of which can be left out (``ranker.features.blocks``); one that is registered in ``BLOCKS`` is on:
 
-- ``search``: retrieval's score below the best, the logarithm of the rank; the tables' scores.
-- ``content``: for each embedding, log sums over the history of w exp(width (cosine - 1)) for three widths and the three
-  kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any clicked and any shown.
+- ``search``: retrieval's score below the best, the logarithm of the rank; the scores of the channels.
+- ``content``: for each embedding with a fusion weight, log sums over the history of w exp(width (cosine - 1)) for three
+  widths and the three kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any
+  clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
 - ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
@@ -14,7 +15,7 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -23,100 +24,112 @@ from torch.nn import functional
 
 from common.engine.decisions import choose_names
 from competitions.tencent.corpus import Floats, Int64s
-from competitions.tencent.features.actions import action_log_ratio
+from competitions.tencent.features.action_rates import action_log_ratio
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval.context import FoldContext, Pairs, SearchedContent
+from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.histories import KINDS
+from competitions.tencent.retrieval.registry import find_channel
+from competitions.tencent.retrieval.search import FLOOR as RATE_FLOOR
+from competitions.tencent.retrieval.search import Candidates
 
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
 DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
-DEAR = ("content", "shares")  # blocks that take most of the time: of long lists only the better part gets them
+EXPENSIVE = ("content", "shares")  # blocks that take most of the time: of long lists only the better part gets them
 Columns = dict[str, Floats]
 
 
-def pair_features(context: FoldContext, pairs: Pairs) -> tuple[Floats, tuple[str, ...]]:
-    """The features of ``pairs``, float32 [queries, retrieved, columns], and their names; those of ``DEAR`` last."""
-    columns = describe(context, pairs, dear=False) | describe(context, pairs, dear=True)
-    return stack_columns(columns, pairs), tuple(columns)
+def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
+    """The features of ``candidates``, float32 [queries, retrieved, columns], and their names; those of ``EXPENSIVE``
+    blocks last.
+    """
+    columns = describe(tables, candidates, blocks, expensive=False)
+    columns |= describe(tables, candidates, blocks, expensive=True)
+    return stack_columns(columns, candidates), tuple(columns)
 
 
-def describe(context: FoldContext, pairs: Pairs, *, dear: bool) -> Columns:
-    """The columns of the blocks ``DEAR``, or of all others."""
+def describe(tables: FoldTables, candidates: Candidates, blocks: Sequence[str], *, expensive: bool) -> Columns:
+    """The columns of those of the ``blocks`` that are ``EXPENSIVE``, or of all others."""
     columns: Columns = {}
-    for block in choose_names(context.settings.blocks, tuple(BLOCKS)):
-        if (block in DEAR) == dear:
-            columns |= BLOCKS[block](context, pairs)
+    for block in choose_names(blocks, tuple(BLOCKS)):
+        if (block in EXPENSIVE) == expensive:
+            columns |= BLOCKS[block](tables, candidates)
     return columns
 
 
-def stack_columns(columns: Columns, pairs: Pairs) -> Floats:
+def stack_columns(columns: Columns, candidates: Candidates) -> Floats:
     """float32 [queries, retrieved, columns]."""
     if not columns:
-        return np.empty((*pairs.item.shape, 0), np.float32)
+        return np.empty((*candidates.item.shape, 0), np.float32)
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2)
 
 
-def take_candidates(pairs: Pairs, kept: Int64s) -> Pairs:
-    """Some candidates of each query, ``kept`` [queries, candidates] by their place; without the tables."""
+def take_candidates(candidates: Candidates, kept: Int64s) -> Candidates:
+    """Some candidates of each query, ``kept`` [queries, candidates] by their index; without channels' columns."""
     return dataclasses.replace(
-        pairs,
-        candidate=CandidateIndices(np.take_along_axis(pairs.candidate, kept, 1)),
-        item=CatalogueRows(np.take_along_axis(pairs.item, kept, 1)),
-        scores=np.take_along_axis(pairs.scores, kept, 1),
-        tables={},
+        candidates,
+        candidate=CandidateIndices(np.take_along_axis(candidates.candidate, kept, 1)),
+        item=CatalogueRows(np.take_along_axis(candidates.item, kept, 1)),
+        scores=np.take_along_axis(candidates.scores, kept, 1),
+        columns={},
     )
 
 
-def search_columns(context: FoldContext, pairs: Pairs) -> Columns:
+def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``search``."""
-    scores = pairs.scores
+    scores = candidates.scores
     # Seen ads have -inf: far below any other, but finite, or no column of the query could be standardised.
     finite = np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0)
     rank = np.broadcast_to(np.log1p(np.arange(scores.shape[1])), scores.shape)
     columns = {"search score": finite - finite[:, :1], "search place": rank}
-    for name, table in pairs.tables.items():
-        for part, what in enumerate(("score", "share of the best", "place")):
-            columns[f"{name}: {what}"] = table[:, :, part]
+    for channel in map(find_channel, tables.tables):
+        for part in channel.parts:
+            if channel.columns and part in candidates.columns:
+                names = (f"{part}: {what}" for what in channel.columns.names)
+                columns |= dict(zip(names, np.moveaxis(candidates.columns[part], 2, 0), strict=True))
     return columns
 
 
-def content_columns(context: FoldContext, pairs: Pairs) -> Columns:
-    """The block ``content``, of every embedding with a vote."""
+def content_columns(tables: FoldTables, candidates: Candidates) -> Columns:
+    """The block ``content``, of every embedding with a weight."""
     columns: Columns = {}
-    for content in context.contents:
-        columns |= {f"{content.name} {name}": column for name, column in compare_content(content, pairs).items()}
+    for content, width in tables.contents:
+        compared = compare_content(content, width, candidates)
+        columns |= {f"{content.name} {name}": column for name, column in compared.items()}
     return columns
 
 
-def compare_content(content: SearchedContent, pairs: Pairs) -> Columns:
+def compare_content(content: Content, width: float, candidates: Candidates) -> Columns:
     """The columns of one embedding."""
-    past = pairs.history
+    past, vectors = candidates.history, map_tensor(content.vectors)
     names = [f"kernel {factor:.3g} {kind}" for factor in WIDTH_FACTORS for kind in KINDS]
     names += ["cosine to the last click", "cosine to a click", "cosine to an event"]
-    values = torch.empty(len(past.item), len(names), pairs.item.shape[1])
+    values = torch.empty(len(past.item), len(names), candidates.item.shape[1])
     # Arrays that the system gives, and takes back each time, page by page, take longer than what is done with them.
-    held = torch.empty(2, min(CACHED, len(past.item)), past.item.shape[1], pairs.item.shape[1])
+    held = torch.empty(2, min(CACHED, len(past.item)), past.item.shape[1], candidates.item.shape[1])
     for start in range(0, len(past.item), CACHED):
         rows = slice(start, min(start + CACHED, len(past.item)))
-        describe_content(content, pairs, rows, held[:, : rows.stop - start], values[rows])
+        describe_content(vectors, width, candidates, rows, held[:, : rows.stop - start], values[rows])
     return {name: values[:, at].numpy() for at, name in enumerate(names)}
 
 
-def describe_content(content: SearchedContent, pairs: Pairs, rows: slice, held: Tensor, values: Tensor) -> None:
+def describe_content(
+    vectors: Tensor, width: float, candidates: Candidates, rows: slice, held: Tensor, values: Tensor
+) -> None:
     """Fill ``values`` [queries, columns, candidates] for the few queries of these ``rows``: their events x candidates,
     in ``held`` [2, queries, events, candidates], stay in the processor's cache; those of a block take thrice as long.
     """
-    past, weights, (cosine, made) = pairs.history, pairs.history.weights[rows], held
+    past, weights, (cosine, made) = candidates.history, candidates.history.weights[rows], held
     history, ads = (
-        functional.embedding(torch.from_numpy(item[rows]), content.vectors).float() for item in (past.item, pairs.item)
+        functional.embedding(torch.from_numpy(item[rows]), vectors).float() for item in (past.item, candidates.item)
     )
     torch.bmm(history, ads.transpose(1, 2), out=cosine)
     sums = len(WIDTH_FACTORS) * len(KINDS)
     for at, factor in enumerate(WIDTH_FACTORS):
-        torch.sub(cosine, 1.0, out=made).mul_(factor * content.width / math.log(2)).exp2_()  # a third of exp's time
+        torch.sub(cosine, 1.0, out=made).mul_(factor * width / math.log(2)).exp2_()  # a third of exp's time
         torch.bmm(weights, made, out=values[:, at * len(KINDS) : (at + 1) * len(KINDS)])
     values[:, :sums].add_(FLOOR).log_()
     position = torch.from_numpy(past.last_position[rows])
@@ -128,13 +141,13 @@ def describe_content(content: SearchedContent, pairs: Pairs, rows: slice, held: 
         values[:, at] = torch.amax(torch.add(cosine, lower, out=made), 1).clamp_(min=-1.0)
 
 
-def shares_columns(context: FoldContext, pairs: Pairs) -> Columns:
+def shares_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``shares``."""
-    past, codes = pairs.history, np.asarray(context.catalogue.features)
+    past, codes = candidates.history, np.asarray(tables.catalogue.features)
     weights = past.weights / past.weights.sum(2, keepdim=True).clamp(min=FLOOR)
     columns = {}
-    for field in context.fields:
-        shares = share_values(weights, codes[past.item, field], codes[pairs.item, field])
+    for field in tables.fields:
+        shares = share_values(weights, codes[past.item, field], codes[candidates.item, field])
         for at, kind in enumerate(KINDS):
             columns[f"share of {schema.ITEM_FEATURES[field]} {kind}"] = shares[:, at]
     return columns
@@ -160,35 +173,35 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Floats
     return np.asarray(table.gather(2, torch.from_numpy(at.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1)).numpy())
 
 
-def follows_columns(context: FoldContext, pairs: Pairs) -> Columns:
+def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``follows``."""
-    codes, last = np.asarray(context.catalogue.features), pairs.history.last_click
+    codes, last = np.asarray(tables.catalogue.features), candidates.history.last_click
     return {
-        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[pairs.item, field])
-        for field, lift in zip(context.fields, context.tables.lifts, strict=True)
+        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[candidates.item, field])
+        for field, lift in zip(tables.fields, tables.lifts, strict=True)
     }
 
 
-def actions_columns(context: FoldContext, pairs: Pairs) -> Columns:
+def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``actions``; nothing where queries say none."""
-    rates, codes = context.tables.action_rates, context.catalogue.features
+    rates, codes = tables.action_rates, tables.catalogue.features
     if rates is None:
         return {}
-    columns = {"ends so": action_log_ratio(rates.own, pairs.item, pairs.action)}
-    for field, table in zip(context.fields, rates.values, strict=True):
-        values = codes[pairs.item, field]
-        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, pairs.action)
+    columns = {"ends so": action_log_ratio(rates.own, candidates.item, candidates.action)}
+    for field, table in zip(tables.fields, rates.values, strict=True):
+        values = codes[candidates.item, field]
+        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, candidates.action)
     return columns
 
 
-def popularity_columns(context: FoldContext, pairs: Pairs) -> Columns:
+def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``popularity``."""
-    own = context.statistics.own[pairs.item]
-    columns = {name: own[:, :, at] for at, name in enumerate(context.statistics.names)}
-    return columns | {"forecast": np.log(context.rate[pairs.item] + 1e-3)}
+    own = tables.statistics.own[candidates.item]
+    columns = {name: own[:, :, at] for at, name in enumerate(tables.statistics.names)}
+    return columns | {"forecast": np.log(tables.pool.rate[candidates.item] + RATE_FLOOR)}
 
 
-BLOCKS: dict[str, Callable[[FoldContext, Pairs], Columns]] = {
+BLOCKS: dict[str, Callable[[FoldTables, Candidates], Columns]] = {
     "search": search_columns,
     "content": content_columns,
     "shares": shares_columns,

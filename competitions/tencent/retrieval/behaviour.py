@@ -1,4 +1,4 @@
-"""Vectors of ads learned from the log alone: ads that the same people click lie near each other.
+"""The channel ``behaviour``: vectors of ads learned from the log alone; ads that the same people click lie near.
 
 First a truncated singular value decomposition of the shifted positive pointwise mutual information of clicks that stand
 near each other, which is what skip-grams factorise (Levy and Goldberg 2014, "Neural word embedding as implicit matrix
@@ -11,9 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from competitions.tencent.corpus import Floats
-from competitions.tencent.retrieval.channels import VECTORS
-from competitions.tencent.retrieval.content import Content
+from competitions.tencent.corpus import Catalogue, Floats
+from competitions.tencent.retrieval.channel import Channel, as_it_is
+from competitions.tencent.retrieval.content import WIDTHS, Content
 from competitions.tencent.retrieval.regression import choose_items
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -25,6 +25,7 @@ from competitions.tencent.retrieval.sparse_history import (
 )
 from competitions.tencent.sequences import Histories
 
+NAME = "behaviour"
 DIMENSIONS = 64
 REACH = 5  # clicks apart
 SHIFT = 1.0  # nats that a pair must be likelier than chance
@@ -44,7 +45,12 @@ def fit_item_vectors(histories: Histories, rows: int) -> Content:
         found = factorise(near)
         vectors[kept, : found.shape[1]] = found
         vectors = average_audience(log, vectors)
-    return Content(VECTORS, vectors.astype(np.float16))
+    return Content(NAME, vectors.astype(np.float16))
+
+
+def fit(history: Histories, catalogue: Catalogue) -> Content:
+    """Vectors of all ads from the events of these histories."""
+    return fit_item_vectors(history, len(catalogue.oid))
 
 
 def average_audience(log: Log, vectors: Floats) -> Floats:
@@ -84,3 +90,6 @@ def factorise(near: Sparse) -> Floats:
     size = min(DIMENSIONS, near.shape[0] - 1)
     left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
     return scale_to_one(left * np.sqrt(values))
+
+
+CHANNEL = Channel(NAME, fit, {NAME: as_it_is}, columns=None, widths=WIDTHS)

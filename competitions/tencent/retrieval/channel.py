@@ -7,11 +7,11 @@ leaves out what nobody misses. A new channel is its file, and one line in ``regi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from competitions.tencent.corpus import Floats
+from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CatalogueRows, PoolPositions
 from competitions.tencent.retrieval.histories import WeightedHistories
 from competitions.tencent.sequences import Histories
@@ -22,10 +22,13 @@ LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm o
 
 @dataclass(frozen=True)
 class QueryBlock:
-    """Some queries: their ``histories``, and the last events of these ``weighted``."""
+    """Some queries: their ``histories``; the last events of these ``weighted``; of those that weigh most ``heaviest``,
+    rows of the catalogue and weights, both [queries, events].
+    """
 
     histories: Histories
     weighted: WeightedHistories
+    heaviest: tuple[Int64s, Floats]
 
 
 Scores = dict[str, Floats]  # by the part of a channel, float32 [queries, candidates]
@@ -83,34 +86,57 @@ def deviations(scores: Floats) -> Floats:
     return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
 
 
-def describe_scores(scores: Floats, position: PoolPositions) -> Floats:
+def describe_shares(scores: Floats, position: PoolPositions) -> Floats:
     """The ``scores`` [queries, candidates] of the retrieved ones as three columns each, float32 [queries, retrieved,
     3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
+
+    >>> scores = np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)
+    >>> describe_shares(scores, PoolPositions(np.array([[2, 1]]))).round(2).tolist()
+    [[[2.45, 0.0, 0.0], [0.82, -1.1, 0.69]]]
     """
     own = np.take_along_axis(scores, position, 1)
     share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
-    rank = np.argsort(np.argsort(-own, 1, kind="stable"), 1)
     scaled = own / (scores.std(1, keepdims=True) + TINY)
-    return np.stack([scaled, share, np.log1p(rank)], 2).astype(np.float32)
+    return np.stack([scaled, share, np.log1p(rank_scores(own))], 2).astype(np.float32)
 
 
-DESCRIBED = ("score", "share of the best", "place")  # the columns of ``describe_scores``
+def describe_logits(scores: Floats, position: PoolPositions) -> Floats:
+    """The same of ``scores`` that are logarithms: how far they lie below the best takes the place of the share."""
+    own = np.take_along_axis(scores, position, 1)
+    scaled = (own - scores.mean(1, keepdims=True)) / (scores.std(1, keepdims=True) + TINY)
+    return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
+
+
+def rank_scores(scores: Floats) -> Int64s:
+    """The rank of each score [queries, candidates] in its row, 0 the highest."""
+    return np.argsort(np.argsort(-scores, 1, kind="stable"), 1)
+
+
+class Columns(NamedTuple):
+    """What the ranker gets of a channel's scores: the ``names`` of the columns, and what makes them."""
+
+    names: tuple[str, ...]
+    describe: Callable[[Floats, PoolPositions], Floats]
+
+
+SHARES = Columns(("score", "share of the best", "place"), describe_shares)
+LOGITS = Columns(("score", "below the best", "place"), describe_logits)
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to retrieve. ``name``: in settings, steps and tables. ``fit``: its parameters are some of ``history``
+    """One way to retrieve. ``name``: in settings, steps and pages. ``fit``: its parameters are some of ``history``
     (``Histories``), ``catalogue``, ``candidates`` (rows of the pool, ascending), ``embedding`` (of a content channel),
     ``contents`` (all of these) and ``seed``, by these names; it gives a ``Table``.
 
     ``parts``: what the table can give scores of, each with the ``Scale`` on which it is evidence, a logarithm up to a
-    factor. ``columns``: whether the ranker gets its scores as columns (``describe_scores``). ``widths``: of a kernel,
-    tried by ``fusion``. ``seconds``: of one fit on one thread, about.
+    factor. ``columns``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
+    a kernel, tried by ``fusion``. ``seconds``: of one fit on one thread, about.
     """
 
     name: str
     fit: Callable[..., Table]
     parts: Mapping[str, Scale]
-    columns: bool = True
+    columns: Columns | None = SHARES
     widths: tuple[float, ...] = ()
     seconds: Callable[[LogSize], float] = cost_nothing

@@ -1,27 +1,50 @@
-"""An embedding as the kernel and the features take it: centred, of length 1.
+"""The channels of content, one an embedding: candidates near any of what a user clicked, by a kernel over the history.
 
-Embeddings come as their makers left them: strangers have a cosine of .8 or more where the vectors share a large mean.
+A sum over the history of w exp(width (cosine - 1)): an ad near any of the user's interests gets much, where a mean of
+the history lies between them. Embeddings come as their makers left them: strangers have a cosine of .8 or more where
+the vectors share a large mean. They are centred, and of length 1.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from competitions.tencent.corpus import Embedding, Halves
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
+from competitions.tencent.retrieval.kernel import prepare_search, score_kernel
 
+WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel: the larger, the nearer an ad must be to count
 BLOCK = 65_536  # vectors at a time
 TINY = 1e-6
 
 
 @dataclass(frozen=True)
 class Content:
-    """``vectors`` float16 [rows of the catalogue, dimensions], of length 1, or 0 for an ad without one."""
+    """``vectors`` float16 (in a service also float32) [rows of the catalogue, dimensions], of length 1, or 0 for an ad
+    without one.
+    """
 
     name: str
     vectors: Halves
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """The logarithm of the kernel over a history's heaviest events.
+
+        The candidates' vectors lie side by side: gathering them anew would take as long as the rest of a request.
+        """
+        vectors = map_tensor(self.vectors)
+        searched = prepare_search(vectors[torch.from_numpy(candidates)].float())
+
+        def score(block: QueryBlock) -> Scores:
+            item, weights = block.heaviest
+            history = vectors[torch.from_numpy(item.reshape(-1))].float()
+            return {self.name: score_kernel(history, weights, searched, width).numpy()}
+
+        return score
 
 
 def prepare_content(embedding: Embedding) -> Content:
@@ -44,3 +67,11 @@ def map_tensor(vectors: npt.NDArray[np.floating]) -> torch.Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a mapped array is read-only, and nothing here writes
         return torch.from_numpy(vectors)
+
+
+CHANNEL = Channel("content", prepare_content, {}, columns=None, widths=WIDTHS)
+
+
+def of_embedding(name: str) -> Channel:
+    """The channel of one embedding."""
+    return replace(CHANNEL, name=name, parts={name: as_it_is})

@@ -1,4 +1,4 @@
-"""Counts of which ad stands near which in a history: tables without anything learned.
+"""The channel ``counts``: which ad stands near which in a history; tables without anything learned.
 
 The counts are those of item-based neighbourhood methods (Sarwar et al. 2001, "Item-based collaborative filtering
 recommendation algorithms"; for sequences: Garg et al. 2019, "Sequence and time aware neighborhood for session-based
@@ -15,7 +15,9 @@ import scipy.sparse as sp
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
-from competitions.tencent.retrieval.attributes import as_dense, smooth_scores
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
+from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
     RANKER_WEIGHTS,
@@ -66,17 +68,19 @@ class CountSettings:
     weights: ActionWeights = RANKER_WEIGHTS
 
 
+FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
+LIFTED_COUNTS = "lift of the ads"
 # The ranker's three tables: as above, without attributes, and that from the last event alone.
 WHOLE = CountSettings()
 PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
-RANKER_COUNTS = (WHOLE, PLAIN, replace(PLAIN, history=1))
+RANKER_COUNTS = {FEATURE_COUNTS: WHOLE, PLAIN_COUNTS: PLAIN, LAST_COUNTS: replace(PLAIN, history=1)}
 # The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
 CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
 LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=1.0)
-CLICK_COUNTS = (CLICKED, replace(CLICKED, history=1), LIFTED)
+CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1), LIFTED_COUNTS: LIFTED}
 
 
-def choose_counts(histories: Histories) -> tuple[CountSettings, ...]:
+def choose_counts(histories: Histories) -> dict[str, CountSettings]:
     """The ranker's tables: of all events where that takes seconds, else of clicks alone."""
     offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
     return RANKER_COUNTS if count_pairs(offsets, WHOLE) <= AFFORDABLE_PAIRS else CLICK_COUNTS
@@ -106,6 +110,27 @@ class Counts:
     def factors(self) -> tuple[Sparse | Floats, Sparse | Floats | None]:
         """``neighbours`` and ``by_value`` as a query is multiplied with them."""
         return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
+
+
+@dataclass(frozen=True)
+class CountTables:
+    """The tables of the channel, by part."""
+
+    tables: dict[str, Counts]
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``score_counts``. All tables go through the same attributes."""
+        shared = next(iter(self.tables.values())).attributes[candidates]
+        return lambda block: {
+            name: score_counts(table, block.histories, candidates, shared) for name, table in self.tables.items()
+        }
+
+
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> CountTables:
+    """Co-occurrence in these histories with the candidates, as the log allows it."""
+    chosen, attributes = choose_counts(history), attribute_matrix(catalogue)
+    counted = fit_all_counts(history, catalogue, attributes, tuple(chosen.values()), candidates)
+    return CountTables(dict(zip(chosen, counted, strict=True)))
 
 
 def fit_counts(
@@ -247,3 +272,10 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Spa
         scores = as_dense(scores)
         scores += np.float32(settings.from_attributes) * as_dense((seen @ model.attributes) @ by_value)
     return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)
+
+
+CHANNEL = Channel(
+    "counts",
+    fit,
+    dict.fromkeys((FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS), log_share) | {LIFTED_COUNTS: as_it_is},
+)

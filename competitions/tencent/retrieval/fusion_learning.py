@@ -1,90 +1,91 @@
-"""Votes learned on an earlier fold: what the channels say of its queries' targets, and of candidates drawn evenly."""
+"""Fusion weights learned on an earlier fold: the channels' scores of its targets, and of candidates drawn evenly."""
 
-import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from common.engine.progress import say, track
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Bools, Int64s
-from competitions.tencent.retrieval.channels import FORECAST
-from competitions.tencent.retrieval.context import FoldContext, FoldInputs, SearchedContent, build_context
+from competitions.tencent.corpus import Bools, Corpus, Int64s
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.retrieval.channel import Channel, Table
 from competitions.tencent.retrieval.fusion import (
-    DRAWN,
-    QUERIES,
-    WIDTHS,
-    Evidence,
-    Votes,
-    choose_votes,
-    even_votes,
+    FORECAST,
+    ChannelScores,
+    Fusion,
+    choose_channels,
     fit_weights,
-    list_members,
     log_likelihoods,
 )
-from competitions.tencent.retrieval.histories import weigh_events
-from competitions.tencent.retrieval.search import score_content, score_tables, weigh_evidence
+from competitions.tencent.retrieval.registry import find_channel
+from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import blocks
-from competitions.tencent.split import target_columns
+from competitions.tencent.split import Fold, target_columns
 
+QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 300
 BLOCK = 32
 
 
-def learn_votes(
-    inputs: FoldInputs, settings: FeatureSettings, channels: tuple[str, ...], keep: bool, seed: int
-) -> Votes:
-    """The votes of these ``channels`` and of the widths of their kernels; ``keep``: all of them, whatever recall says.
+def learn_fusion(
+    corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings, keep: bool, seed: int
+) -> Fusion:
+    """The weights of all channels that have a table, and the widths of their kernels; ``keep``: all of them, whatever
+    recall says.
 
-    ``inputs``: of an earlier fold, with even votes. Even ones come back where it has too few queries.
+    ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
-    context = build_context(inputs, settings)
-    place = np.full(len(inputs.fold.candidates.rows), -1)
-    place[context.pool] = np.arange(len(context.pool))
-    target = place[target_columns(inputs.fold)]
-    queries = np.flatnonzero(target >= 0)
-    names = [each.name for each in inputs.contents]
-    if len(queries) < FEWEST:
-        return even_votes(names, channels)
+    pool = tables.pool
+    position = np.full(len(fold.candidates.rows), -1)
+    position[pool.chosen] = np.arange(len(pool.chosen))
+    target = position[target_columns(fold)]
+    reachable = np.flatnonzero(target >= 0)
+    if len(reachable) < FEWEST:
+        return tables.fusion
     rng = np.random.default_rng([seed, 17])
-    queries = rng.permutation(queries)[:QUERIES]  # in no order: halves of them are judged by each other
-    target = target[queries]
-    drawn = np.sort(rng.choice(len(context.rows), min(DRAWN, len(context.rows)), replace=False))
-    context = context.with_queries(context.queries.take(queries), context.action[queries])
-    widths = {each.name: choose_width(context, each, target, drawn) for each in context.contents}
-    context = dataclasses.replace(
-        context, contents=tuple(dataclasses.replace(each, width=widths[each.name]) for each in context.contents)
-    )
-    evidence = collect_evidence(context, target, drawn)
-    members = {
-        name: tuple(part for part in parts if part in evidence.names)
-        for name, parts in list_members(names, channels).items()
+    chosen = rng.permutation(reachable)[:QUERIES]  # in no order: halves of them are judged by each other
+    target = target[chosen]
+    drawn = np.sort(rng.choice(len(pool.rows), min(DRAWN, len(pool.rows)), replace=False))
+    queries = Queries(fold.queries(corpus.train), fold.condition).take(chosen)
+    channels = {name: find_channel(name) for name in tables.tables}
+    search = Search(tables, settings)
+    widths = {
+        name: choose_width(search, channel, tables.tables[name], queries, target, drawn)
+        for name, channel in channels.items()
+        if channel.widths
     }
-    votes = choose_votes(evidence, members, widths, context.list_length, keep)
-    say_votes(votes)
-    return votes
+    scores = collect_scores(Search(tables.with_widths(widths), settings), queries, target, drawn)
+    fusion = choose_channels(scores, list_members(channels, scores), widths, tables.list_length, keep)
+    say_fusion(fusion)
+    return fusion
 
 
-def collect_evidence(context: FoldContext, target: Int64s, drawn: Int64s) -> Evidence:
+def list_members(channels: Mapping[str, Channel], scores: ChannelScores) -> dict[str, tuple[str, ...]]:
+    """The parts of each channel that there are scores of."""
+    return {name: tuple(part for part in channel.parts if part in scores.names) for name, channel in channels.items()}
+
+
+def collect_scores(search: Search, queries: Queries, target: Int64s, drawn: Int64s) -> ChannelScores:
     """What every channel says of each query's ``target`` and of the ``drawn`` candidates, positions in the pool."""
     names: tuple[str, ...] = ()
     parts = []
     with torch.inference_mode():
-        for block in track(list(blocks(len(target), BLOCK)), "learning votes"):
-            history = weigh_events(context.queries.take(block), context.settings.history)
-            evidence = weigh_evidence(context, history, score_tables(context, block))
+        for rows in track(list(blocks(len(target), BLOCK)), "learning fusion weights"):
+            own = queries.take(rows)
+            evidence = search.list_evidence(search.block(own), search.find_seen(own.histories))
             names = tuple(evidence)
-            columns = np.column_stack([target[block], np.broadcast_to(drawn, (len(block), len(drawn)))])
-            said = (np.broadcast_to(each.numpy(), (len(block), len(context.rows))) for each in evidence.values())
-            parts.append(np.stack([np.take_along_axis(each, columns, 1) for each in said], 2))
-    return Evidence(names, np.concatenate(parts), find_possible(context, target, drawn), len(context.rows))
+            columns = np.column_stack([target[rows], np.broadcast_to(drawn, (len(rows), len(drawn)))])
+            whole = (np.broadcast_to(each.numpy(), (len(rows), len(search.rows))) for each in evidence.values())
+            parts.append(np.stack([np.take_along_axis(each, columns, 1) for each in whole], 2))
+    return ChannelScores(names, np.concatenate(parts), find_possible(search, queries, target, drawn), len(search.rows))
 
 
-def find_possible(context: FoldContext, target: Int64s, drawn: Int64s) -> Bools:
+def find_possible(search: Search, queries: Queries, target: Int64s, drawn: Int64s) -> Bools:
     """Which of the target and the drawn candidates a query may get: not what it has seen, nor its target again."""
-    row, column = context.seen.of(np.arange(len(target)))
-    at = np.full(len(context.rows), -1)
+    row, column = search.find_seen(queries.histories)
+    at = np.full(len(search.rows), -1)
     at[drawn] = np.arange(len(drawn))
     possible = np.ones((len(target), 1 + len(drawn)), bool)
     shown = at[column] >= 0
@@ -94,30 +95,30 @@ def find_possible(context: FoldContext, target: Int64s, drawn: Int64s) -> Bools:
     return possible
 
 
-def choose_width(context: FoldContext, content: SearchedContent, target: Int64s, drawn: Int64s) -> float:
-    """The width of the kernel under which the targets are likeliest, with the forecast beside it."""
+def choose_width(
+    search: Search, channel: Channel, table: Table, queries: Queries, target: Int64s, drawn: Int64s
+) -> float:
+    """The width of a channel's kernel under which the targets are likeliest, with the forecast beside it."""
     count = min(len(target), WIDTH_QUERIES)
     own, columns = target[:count], np.concatenate([target[:count], drawn])
-    part = context.with_queries(context.queries.take(np.arange(count)), context.action[:count])
-    history = weigh_events(part.queries, context.settings.history)
-    forecast = np.log(context.rate[context.rows] + 1e-3)[columns]
-    possible, best = find_possible(part, own, drawn), (-np.inf, WIDTHS[0])
-    vectors = content.vectors[torch.from_numpy(context.rows[columns])].float()
-    for width in WIDTHS:
+    part = queries.take(np.arange(count))
+    block, possible = search.block(part), find_possible(search, part, own, drawn)
+    forecast = search.always[FORECAST].numpy()[columns]
+    best = (-np.inf, channel.widths[0])
+    for width in channel.widths:
         with torch.inference_mode():
-            tried = dataclasses.replace(content, pool=vectors, width=width)
-            near = score_content(context, tried, history).numpy()
+            (near,) = table.prepare(search.rows[columns], width)(block).values()
         values = np.stack([near, np.broadcast_to(forecast, near.shape)], 2)
         each = np.arange(count)
         values = np.concatenate([values[each, each][:, None], values[:, count:]], 1)  # its own target, then the drawn
-        evidence = Evidence((content.name, FORECAST), values, possible, len(context.rows))
-        best = max(best, (float(log_likelihoods(evidence, fit_weights(evidence)).mean()), width))
+        scores = ChannelScores((channel.name, FORECAST), values, possible, len(search.rows))
+        best = max(best, (float(log_likelihoods(scores, fit_weights(scores)).mean()), width))
     return best[1]
 
 
-def say_votes(votes: Votes) -> None:
+def say_fusion(fusion: Fusion) -> None:
     """A line a channel, on the console."""
-    for row in votes.rows:
+    for row in fusion.rows:
         shares = ", ".join(f"{name} {value:.3f}" for name, value in row.items() if isinstance(value, float))
-        say(f"  {row['channel']}: {'a vote' if row['vote'] == 'yes' else 'no vote'} ({shares})")
-    say("  votes: " + ", ".join(f"{name} {weight:.2f}" for name, weight in votes.weights.items()))
+        say(f"  {row['channel']}: {'stays' if row['kept'] == 'yes' else 'is left out'} ({shares})")
+    say("  fusion weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in fusion.weights.items()))

@@ -1,4 +1,4 @@
-"""A linear model from past to future in closed form, with ads that share attributes held to be alike.
+"""The channel ``linear``: a model from past to future in closed form; ads that share attributes are held to be alike.
 
 At every position of every history, S is the past (each ad before it) and T the future (each ad behind it), weighted by
 their distance. B minimises |T - S B|^2 + ridge * tr(B' K^-1 B), which gives B = (S'S + ridge K^-1)^-1 S'T: the model
@@ -21,8 +21,10 @@ from scipy.linalg import lapack
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval.attributes import smooth_scores
+from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
+from competitions.tencent.retrieval.channel import Channel, Scorer, deviations
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
     RANKER_WEIGHTS,
@@ -37,6 +39,7 @@ from competitions.tencent.retrieval.sparse_history import (
 )
 from competitions.tencent.sequences import Histories
 
+NAME = "linear"
 MOST_ITEMS = 20_000  # a matrix of items x items is inverted
 MOST_VALUES = 1_000  # of attributes that correlate coefficients: more cost a larger inverse and found no more
 BLOCK = 64  # rows of a product with S'T at a time, which stay in the processor's cache
@@ -88,6 +91,17 @@ class Regression:
     by_value: Floats
     attributes: Sparse
     settings: RegressionSettings
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``score_regression``."""
+        shared = self.attributes[candidates]
+        return lambda block: {NAME: score_regression(self, block.histories, candidates, shared)}
+
+
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> Regression:
+    """The regression of the events of these histories, as the log allows it."""
+    settings, most = choose_regression(history)
+    return fit_regression(history, catalogue, attribute_matrix(catalogue), settings, most, candidates)
 
 
 def fit_regression(
@@ -219,3 +233,6 @@ def score_regression(model: Regression, queries: Histories, columns: Int64s, sha
     if others.nnz and len(model.values):
         scores += pick_columns(others @ model.attributes, model.values)[0] @ model.by_value
     return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)
+
+
+CHANNEL = Channel(NAME, fit, {NAME: deviations})

@@ -1,134 +1,150 @@
 """Retrieval: the few hundred candidates of each query that the channels put first, together.
 
-Every channel says of every candidate of the pool how much speaks for it, as a logarithm; the sum, each with its vote
-(``votes``), ranks them. ``content``, one an embedding, and ``behaviour``, vectors learned from the log: sums over the
-history of w exp(width (cosine - 1)), of which an ad near any of the user's interests gets much (a mean of the history
-lies between them). ``counts``: co-occurrence, with the features of ads, without, and from the ad clicked last.
-``values``: the same of features. ``linear``: the closed-form regression. The forecast speaks for what will be shown.
+Every channel scores every candidate of the pool; on a scale that makes these scores logarithms they are added up, each
+times its fusion weight, and the best are kept. The forecast speaks for what will be shown, whatever the channels say.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.features.forecast import CLICKS
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
-from competitions.tencent.retrieval.channels import (
-    CLICK_RATE,
-    FEATURE_COUNTS,
-    FORECAST,
-    LAST_COUNTS,
-    LIFTED_COUNTS,
-    LINEAR,
-    PLAIN_COUNTS,
-    VALUES,
-)
-from competitions.tencent.retrieval.context import FoldContext, Pairs, SearchedContent
-from competitions.tencent.retrieval.counts import CountSettings, score_counts
+from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
+from competitions.tencent.retrieval.fusion import CLICK_RATE, FORECAST
 from competitions.tencent.retrieval.histories import WeightedHistories, heaviest_events, weigh_events
-from competitions.tencent.retrieval.kernel import score_kernel
-from competitions.tencent.retrieval.regression import score_regression
-from competitions.tencent.retrieval.values import score_value_counts
+from competitions.tencent.retrieval.registry import find_channel
+from competitions.tencent.retrieval.top_k import SeenPairs
+from competitions.tencent.sequences import Histories
 
-TINY = 1e-9
-LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
-
-
-@torch.inference_mode()
-def retrieve(context: FoldContext, block: Int64s) -> Pairs:
-    """The best of the pool for consecutive queries. Seen ads have the score -inf."""
-    queries = context.queries.take(block)
-    history = weigh_events(queries, context.settings.history)
-    scores = score_tables(context, block)
-    total = torch.zeros(len(block), len(context.rows))
-    for name, evidence in weigh_evidence(context, history, scores).items():
-        total.add_(evidence, alpha=context.votes.weights[name])
-    row, column = context.seen.of(block)
-    total[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
-    best = total.topk(min(context.list_length, total.shape[1]), 1)
-    position = PoolPositions(best.indices.numpy())
-    return Pairs(
-        history=history,
-        action=context.action[block],
-        candidate=CandidateIndices(context.pool[position]),
-        item=CatalogueRows(context.rows[position]),
-        scores=best.values.numpy(),
-        tables={name: summarise_scores(each, position) for name, each in scores.items()},
-    )
+FLOOR = 1e-3  # of a rate, before its logarithm is taken
 
 
-def score_tables(context: FoldContext, block: Int64s) -> dict[str, Floats]:
-    """The scores of the tables of counts and of the regression, float32 [queries, pool], 0 for seen ads."""
-    queries, tables = context.queries.take(block), context.tables
-    rows, shared = context.rows, context.attributes
-    scores = {name_counts(table.settings): score_counts(table, queries, rows, shared) for table in tables.counts}
-    if tables.values is not None:
-        scores[VALUES] = score_value_counts(tables.values, queries, rows, context.paired_values)
-    if tables.regression is not None:
-        scores[LINEAR] = score_regression(tables.regression, queries, rows, shared)
-    row, column = context.seen.of(block)
-    for each in scores.values():
-        each[row, column] = 0.0
-    return scores
+@dataclass(frozen=True)
+class Queries:
+    """``histories`` of users, and the ``action`` int64 [queries] that the target of each will get."""
+
+    histories: Histories
+    action: Int64s
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.action)
+
+    def take(self, rows: Int64s) -> "Queries":
+        """These queries."""
+        return Queries(self.histories.take(rows), self.action[rows])
 
 
-def name_counts(settings: CountSettings) -> str:
-    """Of one of the tables."""
-    if settings.history:
-        return LAST_COUNTS
-    if settings.lift:
-        return LIFTED_COUNTS
-    return FEATURE_COUNTS if settings.from_attributes else PLAIN_COUNTS
+@dataclass(frozen=True)
+class Candidates:
+    """Some queries and the ads retrieved for each, best first.
 
-
-def weigh_evidence(context: FoldContext, history: WeightedHistories, scores: dict[str, Floats]) -> dict[str, Tensor]:
-    """What every channel with a vote says, float32 [queries, pool], or [pool] where it says the same to all queries;
-    ``scores``: those of ``score_tables``.
+    ``history``, ``action`` int64 [queries]: of each query. ``candidate``, ``item``: the same ads [queries, retrieved]
+    by their index in the fold and by their row; ``scores`` of retrieval, -inf for what was seen; ``columns``: of each
+    part of a channel float32 [queries, retrieved, columns], see ``Channel.columns``.
     """
-    evidence = {each.name: score_content(context, each, history) for each in context.contents}
-    for name, table in scores.items():
-        evidence[name] = torch.from_numpy(weigh_scores(name, table))
-    evidence[FORECAST] = torch.log(torch.from_numpy(context.rate[context.rows]) + 1e-3)
-    if CLICKS in context.statistics.names:
-        clicks = context.statistics.own[context.rows, context.statistics.names.index(CLICKS)]
-        evidence[CLICK_RATE] = torch.from_numpy(clicks)
-    return {name: each for name, each in evidence.items() if name in context.votes.weights}
+
+    history: WeightedHistories
+    action: Int64s
+    candidate: CandidateIndices
+    item: CatalogueRows
+    scores: Floats
+    columns: dict[str, Floats]
 
 
-def weigh_scores(name: str, scores: Floats) -> Floats:
-    """A table's scores [queries, pool] as evidence."""
-    if name == LIFTED_COUNTS:  # logarithms already
-        return scores
-    return scale_scores(scores) if name == LINEAR else take_logarithm(scores)
+class Search:
+    """The channels of a fold, prepared for its pool: made once, for any number of queries."""
+
+    def __init__(self, tables: FoldTables, settings: FeatureSettings) -> None:
+        """Prepare the channels that have a table."""
+        self.tables, self.settings = tables, settings
+        pool, fusion, statistics = tables.pool, tables.fusion, tables.statistics
+        self.channels: list[tuple[Channel, Scorer]] = [
+            (find_channel(name), table.prepare(pool.rows, fusion.widths.get(name, 0.0)))
+            for name, table in tables.tables.items()
+        ]
+        self.always = {FORECAST: torch.log(torch.from_numpy(pool.rate[pool.rows]) + FLOOR)}
+        if CLICKS in statistics.names:
+            clicks = statistics.own[pool.rows, statistics.names.index(CLICKS)]
+            self.always[CLICK_RATE] = torch.from_numpy(clicks)
+        self.position_of_row = np.full(len(pool.rate), -1)
+        self.position_of_row[pool.rows] = np.arange(len(pool.rows))
+
+    @property
+    def rows(self) -> CatalogueRows:
+        """Of the candidates that are searched."""
+        return self.tables.pool.rows
+
+    def block(self, queries: Queries) -> QueryBlock:
+        """The queries as channels take them."""
+        weighted = weigh_events(queries.histories, self.settings.history)
+        return QueryBlock(queries.histories, weighted, heaviest_events(weighted, self.settings.search_events))
+
+    def find_seen(self, histories: Histories) -> SeenPairs:
+        """What each query has seen of the pool, as pairs: index of the query, position in the pool."""
+        query = np.repeat(np.arange(len(histories)), histories.lengths)
+        position = self.position_of_row[histories.sequences.item[histories.events()]]
+        return query[position >= 0], position[position >= 0]
+
+    def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, Scores]]:
+        """The scores of each channel by part, float32 [queries, pool]; 0 for seen ads where the ranker gets them."""
+        for channel, scorer in self.channels:
+            scores = scorer(block)
+            if channel.columns:
+                for each in scores.values():
+                    each[seen] = 0.0
+            yield channel, scores
+
+    def list_evidence(self, block: QueryBlock, seen: SeenPairs) -> dict[str, Tensor]:
+        """What every part of a channel says, as a logarithm, float32 [queries, pool], or [pool] where it says the same
+        to all queries.
+        """
+        scored = [(channel, scores) for channel, scores in self.score(block, seen)]
+        evidence = {
+            name: scale_part(channel, name, each) for channel, scores in scored for name, each in scores.items()
+        }
+        return evidence | self.always
+
+    @torch.inference_mode()
+    def retrieve(self, queries: Queries) -> Candidates:
+        """The best of the pool for each query. Seen ads have the score -inf."""
+        block, seen = self.block(queries), self.find_seen(queries.histories)
+        weights, total = self.tables.fusion.weights, torch.zeros(len(queries), len(self.rows))
+        described: list[tuple[Channel, Scores]] = []
+        for channel, scores in self.score(block, seen):
+            for name, each in scores.items():
+                if name in weights:
+                    total.add_(scale_part(channel, name, each), alpha=weights[name])
+            if channel.columns:
+                described.append((channel, scores))
+        for name, evidence in self.always.items():
+            if name in weights:
+                total.add_(evidence, alpha=weights[name])
+        total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
+        best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
+        position = PoolPositions(best.indices.numpy())
+        return Candidates(
+            history=block.weighted,
+            action=queries.action,
+            candidate=CandidateIndices(self.tables.pool.chosen[position]),
+            item=CatalogueRows(self.rows[position]),
+            scores=best.values.numpy(),
+            columns={
+                name: channel.columns.describe(each, position)
+                for channel, scores in described
+                if channel.columns
+                for name, each in scores.items()
+            },
+        )
 
 
-def take_logarithm(scores: Floats) -> Floats:
-    """Of scores [queries, pool] as multiples of the query's mean."""
-    shares: Floats = scores / (scores.mean(1, keepdims=True) + TINY)
-    shares += np.float32(LEAST)
-    np.log(shares, out=shares)
-    return shares
-
-
-def scale_scores(scores: Floats) -> Floats:
-    """Scores [queries, pool] in standard deviations of the query's: those of a regression may be below 0."""
-    return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
-
-
-def score_content(context: FoldContext, content: SearchedContent, history: WeightedHistories) -> Tensor:
-    """The logarithm of the kernel over the history, float32 [queries, pool]."""
-    item, weights = heaviest_events(history, context.settings.search_events)
-    vectors = content.vectors[torch.from_numpy(item.reshape(-1))].float()
-    return score_kernel(vectors, weights, content.pool, content.width)
-
-
-def summarise_scores(scores: Floats, position: PoolPositions) -> Floats:
-    """A table's ``scores`` [queries, pool] of the retrieved candidates as three features each, float32 [queries,
-    retrieved, 3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
-    """
-    own = np.take_along_axis(scores, position, 1)
-    share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
-    rank = np.argsort(np.argsort(-own, 1, kind="stable"), 1)
-    scaled = own / (scores.std(1, keepdims=True) + TINY)
-    return np.stack([scaled, share, np.log1p(rank)], 2).astype(np.float32)
+def scale_part(channel: Channel, name: str, scores: Floats) -> Tensor:
+    """The scores of a channel's part on the scale on which they are evidence."""
+    return torch.from_numpy(channel.parts[name](scores))

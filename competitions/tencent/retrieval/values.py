@@ -1,4 +1,4 @@
-"""Counts of which feature value is clicked near which: co-occurrence that says something of ads nobody has seen.
+"""The channel ``values``: which feature value is clicked near which, which says something of ads nobody has seen.
 
 Counts of ads are empty where ads are rare. Here a pair of clicks counts for every pair of their ads' feature values,
 and an ad scores by its own. ``lifts`` looks at the last click and at one feature alone, as a column of the ranker.
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from competitions.tencent.corpus import Floats, Int64s
+from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
     ActionWeights,
@@ -21,6 +24,7 @@ from competitions.tencent.retrieval.sparse_history import (
 )
 from competitions.tencent.sequences import Histories
 
+NAME = "values"
 PAIRED_VALUES = 2_000  # a feature of more names nearly one ad each, and the table is values x values
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
@@ -50,6 +54,16 @@ class ValueCounts:
     table: Floats
     attributes: Sparse
     settings: ValueSettings
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``score_value_counts``."""
+        shared = self.attributes[candidates]
+        return lambda block: {NAME: score_value_counts(self, block.histories, candidates, shared)}
+
+
+def fit(history: Histories, catalogue: Catalogue) -> ValueCounts:
+    """Co-occurrence of the values of features that have few."""
+    return fit_value_counts(history, attribute_matrix(catalogue, PAIRED_VALUES), ValueSettings())
 
 
 def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSettings) -> ValueCounts:
@@ -100,3 +114,6 @@ def score_value_counts(model: ValueCounts, queries: Histories, columns: Int64s, 
     by_value = (seen @ model.attributes) @ model.table
     own = model.attributes[columns] if shared is None else shared
     return np.ascontiguousarray((own @ by_value.T).T, np.float32)
+
+
+CHANNEL = Channel(NAME, fit, {NAME: log_share})

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from competitions.tencent.retrieval.context import Pairs
 
 from competitions.tencent import ranking
 from competitions.tencent.competition import COMPETITION
@@ -29,7 +30,6 @@ from competitions.tencent.ranking import (
     score_pairs,
     take_queries,
 )
-from competitions.tencent.retrieval.context import Pairs
 from competitions.tencent.split import Fold
 
 FIT = COMPETITION.load_config([]).ranker.fit

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 
 from common.day.serving.benchmark import answer_all, ignore
 from competitions.tencent import ranking, split
@@ -19,7 +20,6 @@ from competitions.tencent.day.service import RankerService, Request, read_reques
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking import Ranker
-from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 from tests.unit.tencent.training_inputs import make_training_inputs, open_fold
 
 ITEMS, USERS = 300, 70

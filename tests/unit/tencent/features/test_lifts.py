@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.features import follows as lifts
-from competitions.tencent.features.follows import fit_lifts
+from competitions.tencent.features import lifts
+from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 

@@ -1,4 +1,4 @@
-"""What the hold-out's Score promises of the truth: how far the two may lie apart for reasons the queries do not show.
+"""The Score to expect of the truth: how far it may lie from the hold-out's for reasons the queries do not show.
 
 Users who click the same ad are answered alike, so that a Score hangs on few popular ads of the day asked for: its error
 is taken by ad as well. And where times say nothing, the truth is one event further on than the hold-out: how much that
@@ -92,7 +92,7 @@ def error_by_ad(scores: Floats, target: Int64s) -> float:
     return float(np.sqrt((sums**2).sum()) / len(scores))
 
 
-def promise(fold: Fold, top: TopK, host: HostSettings, movement: Movement) -> dict[str, Any]:
+def expect_score(fold: Fold, top: TopK, host: HostSettings, movement: Movement) -> dict[str, Any]:
     """The Score that the truth is expected to have, and the error of that: by ad, and of one event more."""
     assert fold.target is not None
     scores = metrics.score_queries(fold, top, host)
@@ -106,8 +106,9 @@ def promise(fold: Fold, top: TopK, host: HostSettings, movement: Movement) -> di
     }
 
 
-def say_promise(promised: dict[str, Any]) -> None:
+def say_expected(expected: dict[str, Any]) -> None:
     """One line for the console."""
-    further = f", an event further on ± {promised['step']:.0%} of it" if promised["step"] else ""
-    by_ad = promised["error by ad"]
-    say(f"  promise: the truth at {promised['score']:.4f} ± {promised['error']:.4f} (by ad ± {by_ad:.4f}{further})")
+    further = f", an event further on ± {expected['step']:.0%} of it" if expected["step"] else ""
+    by_ad = expected["error by ad"]
+    error = f"{expected['error']:.4f} (by ad ± {by_ad:.4f}{further})"
+    say(f"  expected Score of the truth: {expected['score']:.4f} ± {error}")

@@ -1,4 +1,4 @@
-"""What the hold-out promises: errors of scores that hang on few ads, and how an event more moves a rule's Score."""
+"""What to expect of the truth: errors of scores that hang on few ads, and how an event more moves a rule's Score."""
 
 import math
 
@@ -9,8 +9,15 @@ import pytest
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.expected_score import (
+    Movement,
+    compare_users,
+    error_by_ad,
+    expect_score,
+    measure_movement,
+    say_expected,
+)
 from competitions.tencent.ids import CandidateIndices, Rows
-from competitions.tencent.promise import Movement, compare_users, error_by_ad, measure_movement, promise, say_promise
 from competitions.tencent.retrieval.top_k import TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -42,7 +49,7 @@ def move(corpus: Corpus, kind: str = "last") -> Movement:
 
 
 def test_a_score_that_moves_from_event_to_event_says_so() -> None:
-    """People wander off towards their end: the rule's Score falls, and the promise is as wide as that."""
+    """People wander off towards their end: the rule's Score falls, and the expected error is as wide as that."""
     steady, falling = move(circle((0.7,) * EVENTS)), move(circle((0.9, 0.9, 0.9, 0.9, 0.9, 0.7, 0.5, 0.3)))
     assert len(steady.scores) == len(falling.scores) == 4
     assert falling.scores[0] < falling.scores[1] < falling.scores[2]
@@ -66,18 +73,18 @@ def test_queries_of_one_ad_count_as_one() -> None:
     assert error_by_ad(scores, target) == pytest.approx(scores.std() / math.sqrt(4))
 
 
-def test_a_promise_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and a tenth of .75."""
     corpus = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
     fold = split.hold_out(corpus, Candidates(Rows(np.array([1, 2, 3]))), HOST, LAST, 0)
     top = TopK(CandidateIndices(np.array([[1, 2]] * 3 + [[2, 1]])), np.zeros((4, 2), np.float32))
-    promised = promise(fold, top, HOST, Movement((0.2, 0.3), 0.1))
-    assert promised["score"] == 0.75
-    assert promised["error by ad"] == pytest.approx(math.hypot(0.75, 0.75) / 4)
-    assert promised["error"] == pytest.approx(math.hypot(promised["error by ad"], 0.075))
-    assert (promised["step"], promised["plain rule, latest first"]) == (0.1, "0.2000 0.3000")
-    say_promise(promised)
-    say_promise(promised | {"step": 0.0})
+    expected = expect_score(fold, top, HOST, Movement((0.2, 0.3), 0.1))
+    assert expected["score"] == 0.75
+    assert expected["error by ad"] == pytest.approx(math.hypot(0.75, 0.75) / 4)
+    assert expected["error"] == pytest.approx(math.hypot(expected["error by ad"], 0.075))
+    assert (expected["step"], expected["plain rule, latest first"]) == (0.1, "0.2000 0.3000")
+    say_expected(expected)
+    say_expected(expected | {"step": 0.0})
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "  promise: the truth at 0.7500 ± 0.2756 (by ad ± 0.2652, an event further on ± 10% of it)"
+    assert first == "  expected Score of the truth: 0.7500 ± 0.2756 (by ad ± 0.2652, an event further on ± 10% of it)"
     assert second.endswith("(by ad ± 0.2652)")

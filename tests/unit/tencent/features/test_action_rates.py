@@ -3,7 +3,7 @@
 import numpy as np
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.features.actions import SHRINK, action_log_ratio, fit_action_rates
+from competitions.tencent.features.action_rates import SHRINK, action_log_ratio, fit_action_rates
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
