@@ -12,21 +12,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from competitions.tencent.retrieval.context import FoldContext, FoldInputs, build_context
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding, Sequences, Users
-from competitions.tencent.features.forecast import Forecast
-from competitions.tencent.features.pair_features import describe as describe_pairs
-from competitions.tencent.fold_tables import HistoryTables, fit_lifts_of, make_pool, measure_ads
+from competitions.tencent.features.forecast import Forecast, compute_statistics
+from competitions.tencent.features.lifts import fit_lifts
+from competitions.tencent.features.pair_features import describe as describe_columns
+from competitions.tencent.fold_tables import FoldTables, make_pool
 from competitions.tencent.ids import Rows
-from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import BLOCK, Ranker, answer_queries, build
+from competitions.tencent.ranking import BLOCK, Ranker, answer_queries, build, take_queries
 from competitions.tencent.retrieval import kernel
-from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.fusion import even_votes
-from competitions.tencent.retrieval.search import retrieve
+from competitions.tencent.retrieval.content import of_embedding, prepare_content
+from competitions.tencent.retrieval.fusion import weigh_evenly
+from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.benches.side_by_side import Ready, Way, main
 
@@ -50,36 +49,34 @@ def prepare(folder: Path, scale: float) -> str:
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
-    plan = Plan("click", False, "time", False, 1, ("content",), 600, ())
-    settings = CONFIG.ranker.features
-    statistics = measure_ads(corpus, fold.train_ends, plan.times)
-    pool = make_pool(fold, statistics, [Forecast("")], 0, settings.pool)
-    tables = HistoryTables(fit_lifts_of(corpus, fold.train_ends), None, (), None, None, None)
-    contents, votes = [prepare_content(Embedding("81", vectors))], even_votes(["81"], plan.channels)
-    inputs = FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)
-    (folder / "inputs.pickle").write_bytes(pickle.dumps(inputs, protocol=5))
+    history = fold.history(log)
+    statistics = compute_statistics(history, catalogue, False)
+    tables = FoldTables(
+        catalogue=catalogue,
+        statistics=statistics,
+        pool=make_pool(fold, statistics, [Forecast("")], 0, CONFIG.ranker.features.pool),
+        tables={"81": prepare_content(Embedding("81", vectors))},
+        lifts=fit_lifts(history, catalogue),
+        action_rates=None,
+        fusion=weigh_evenly({"81": of_embedding("81")}),
+        list_length=600,
+    )
+    queries = take_queries(corpus, fold, slice(0, ANSWERED))
+    (folder / "inputs.pickle").write_bytes(pickle.dumps((tables, queries), protocol=5))
     return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates.rows):,} candidates"
 
 
-def read(folder: Path) -> FoldInputs:
-    """What ``prepare`` wrote."""
-    inputs: FoldInputs = pickle.loads((folder / "inputs.pickle").read_bytes())
-    return inputs
+def open_search(folder: Path) -> tuple[Search, Queries]:
+    """What ``prepare`` wrote: the users to answer, and what their candidates are found and described by."""
+    tables, queries = pickle.loads((folder / "inputs.pickle").read_bytes())
+    return Search(tables, CONFIG.ranker.features), queries
 
 
-def make_context(folder: Path) -> FoldContext:
-    """The users to answer, and what their candidates are found and described by."""
-    inputs = read(folder)
-    context = build_context(inputs, CONFIG.ranker.features)
-    answered = np.arange(min(ANSWERED, len(context.queries)))
-    return context.with_queries(context.queries.take(answered), context.action[answered])
-
-
-def draw_ranker(context: FoldContext) -> Ranker:
+def draw_ranker(search: Search, queries: Queries) -> Ranker:
     """Of random weights, which take as long as any."""
-    pairs, hidden = retrieve(context, np.arange(BLOCK)), CONFIG.ranker.fit.hidden
-    cheap, dear = (tuple(describe_pairs(context, pairs, dear=each)) for each in (False, True))
-    return replace(draw(cheap + dear, hidden), cut=draw(cheap, 0))
+    candidates, blocks = search.retrieve(queries.take(np.arange(BLOCK))), CONFIG.ranker.features.blocks
+    cheap, dear = (tuple(describe_columns(search.tables, candidates, blocks, expensive=each)) for each in (False, True))
+    return replace(draw(cheap + dear, CONFIG.ranker.fit.hidden), cut=draw(cheap, 0))
 
 
 def draw(names: tuple[str, ...], hidden: int) -> Ranker:
@@ -96,13 +93,13 @@ def answer(folder: Path, *, threads: int, exact: bool = False, cut: bool = True)
     torch.set_num_threads(threads)
     if exact:
         kernel.MANY = CANDIDATES
-    context = make_context(folder)
-    ranker = draw_ranker(context)
+    search, queries = open_search(folder)
+    ranker = draw_ranker(search, queries)
     ranker = ranker if cut else replace(ranker, cut=None)
 
     def run() -> int:
-        answer_queries(context, ranker, None)
-        return len(context.queries)
+        answer_queries(search, queries, ranker, None)
+        return len(queries)
 
     return run
 
@@ -112,7 +109,7 @@ def multiply(folder: Path) -> Ready:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     events = CONFIG.ranker.features.search_events
-    candidates = torch.randn(len(read(folder).pool.rows), DIMENSIONS, generator=generator)
+    candidates = torch.randn(len(open_search(folder)[0].rows), DIMENSIONS, generator=generator)
     history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
     width = kernel.CACHED // len(history)
 

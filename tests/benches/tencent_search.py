@@ -18,7 +18,7 @@ import torch
 
 from competitions.tencent.ranking import BLOCK
 from competitions.tencent.retrieval import kernel
-from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
+from competitions.tencent.retrieval.content import map_tensor
 from tests.benches import tencent_answer
 from tests.benches.side_by_side import Ready, Row, Way, main
 
@@ -39,18 +39,17 @@ def search(folder: Path, make: Callable[[torch.Tensor], Search]) -> Ready:
     """Every block of users by the search that ``make`` prepares from the candidates' vectors."""
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
-    context = tencent_answer.make_context(folder)
-    content = context.contents[0]
-    score = make(content.vectors[torch.from_numpy(context.rows)].float())
-    count = min(USERS, len(context.queries))
+    opened, queries = tencent_answer.open_search(folder)
+    vectors = map_tensor(opened.tables.contents[0][0].vectors)
+    score = make(vectors[torch.from_numpy(opened.rows)].float())
+    count = min(USERS, len(queries))
 
     def run() -> tuple[Lists, Lists]:
         lists = []
         for start in range(0, count, BLOCK):
-            queries = context.queries.take(np.arange(start, min(start + BLOCK, count)))
-            history = weigh_events(queries, context.settings.history)
-            item, weights = heaviest_events(history, context.settings.search_events)
-            scores = score(content.vectors[torch.from_numpy(item.reshape(-1))].float(), weights)
+            block = opened.block(queries.take(np.arange(start, min(start + BLOCK, count))))
+            item, weights = block.heaviest
+            scores = score(vectors[torch.from_numpy(item.reshape(-1))].float(), weights)
             lists.append(scores.topk(min(LISTED, scores.shape[1]), 1).indices.numpy())
         return np.concatenate(lists), np.load(folder / EXACT) if (folder / EXACT).exists() else np.empty(0)
 

@@ -19,7 +19,6 @@ from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.tencent_faults import BAD_INPUTS
 from tests.contract.tencent_planted import (
     VALID_SHARE,
-    VALUES,
     add_future,
     replace_future,
     write_popular,
@@ -35,23 +34,11 @@ SMALL = (
     f"ranker.features.history={LENGTH}",
     "ranker.forecast.rounds=20",
     "ranker.forecast.least=5",
-    "network.model.width=16",
-    "network.model.blocks=1",
-    "network.model.heads=1",
-    f"network.model.length={LENGTH}",
-    "network.model.id_buckets=0",
-    "network.model.field_width=4",
-    f"network.model.feature_buckets={VALUES['122'] + 10}",
-    "network.train.batch=32",
-    "network.train.epochs=6",
-    "network.train.rate=0.02",
-    "network.train.negatives=0",
-    "network.train.codes=8",
 )
-QUICK = ("ranker.fit.epochs=1", "network.train.epochs=1")
+QUICK = ("ranker.fit.epochs=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
 AFTER_MODEL |= {"measure", "choose", "insight.importance"}
-AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.votes"}
+AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.fusion"}
 AFTER_FEATURES |= {f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", "pool")}
 AFTER_FEATURES |= {
     f"{fold}.{step}{at}" for fold in ("valid", "test") for step in ("describe", "pool") for at in range(EARLIER)
@@ -226,15 +213,12 @@ TENCENT = Contract(
     mutations=CSV_MUTATIONS | JSON_MUTATIONS | BINARY_MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
-        "network.model.nope=1": ("model.nope",),
         "rankr.fit.hidden=16": ("rankr", "ranker"),
-        "network.train.epochs=many": ("train.epochs", "'many'", "int"),
-        "network.model.encoder=mamba": ("model.encoder", "mamba", "hstu"),
         "split.kind=random": ("split.kind", "random"),
-        "method=magic": ("method", "magic"),
+        "method=network": ("method",),
+        "ranker.fit.epochs=many": ("fit.epochs", "'many'", "int"),
+        "ranker.channels=[magic]": ("ranker.channels", "no magic", "counts"),
         "ranker.features.blocks=[]": ("ranker.features.blocks", "empty"),
-        "network.train.epochs=0": ("train.epochs", ">= 1"),
-        "network.model.heads=3": ("model.width", "16", "model.heads", "3"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),
     },
     futures={"replaced": replace_future, "added": add_future},

@@ -1,9 +1,7 @@
-"""What only Tencent has: two layouts, profiles anywhere, unseen ads, round 2, ways to answer, a killed training."""
+"""What only Tencent has: two layouts, profiles anywhere, unseen ads, round 2, ways to answer."""
 
 import json
 import shutil
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.events import NO_PROFILE, SEVERAL_PROFILES
 from competitions.tencent.io.raw_sequences import NO_EVENT, UNSORTED
 from tests.conftest import Call
-from tests.contract.contract import Finished, run, start, words
+from tests.contract.contract import Finished, words
 from tests.contract.tencent import TENCENT
 from tests.contract.tencent_faults import CANDIDATES, TRAIN, edit_users
 from tests.contract.tencent_planted import (
@@ -30,9 +28,7 @@ from tests.contract.tencent_planted import (
 )
 
 ONLY = (TENCENT,)
-FAST = ("ranker.fit.epochs=1", "network.train.epochs=1")
-NETWORK = "method=network"
-INDEXED = (NETWORK, "network.model.kernel=false")  # scores that an index can find
+FAST = ("ranker.fit.epochs=1",)
 
 
 @pytest.fixture
@@ -93,13 +89,9 @@ def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(fi
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    "settings", [('ranker.features.blocks=["search","content","shares"]', "ranker.channels=content"), (NETWORK,)]
-)
-def test_ads_that_nobody_has_seen_are_found_by_their_content(
-    settings: tuple[str, ...], finished: Finished, call: Call
-) -> None:
+def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished, call: Call) -> None:
     """A few new ads in the logs of 160 users are too little to learn what new ads are worth: popularity is left out."""
+    settings = ('ranker.features.blocks=["search","content","shares"]', "ranker.channels=content")
     world, answers = plant(), read_answers(solve(call, finished.raw, finished.build, *settings))
     chosen = [one for one in (*world.persons, *world.strangers) if one.answer is not None and one.answer >= KNOWN]
     assert len(chosen) > 3
@@ -197,8 +189,6 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
 @pytest.mark.parametrize(
     "settings",
     [
-        (NETWORK, "network.model.encoder=bert4rec"),
-        (NETWORK, "network.model.encoder=two_tower"),
         ("split.kind=last",),
         ('ranker.channels=["content","counts","linear"]',),
     ],
@@ -208,42 +198,6 @@ def test_other_settings_learn_the_rule_as_well(settings: tuple[str, ...], finish
     after = solve(call, finished.raw, finished.build, *settings)
     assert after.summary["cv"]["score"] > 0.6
     assert call("check", "tencent", after.submission, "--raw", finished.raw)[0] == 0
-
-
-@pytest.fixture(scope="module")
-def networked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A run of the network whose scores are inner products."""
-    folder = tmp_path_factory.mktemp("networked")
-    TENCENT.write_raw(folder / "raw", folder / "truth.csv")
-    return run(TENCENT, folder / "raw", folder / "build", *INDEXED)
-
-
-@pytest.mark.nightly
-def test_words_answer_too(networked: Finished, call: Call) -> None:
-    ways = networked.summary["ways"]
-    assert TENCENT.ceiling < ways["words"]["score"]
-    bare = solve(call, networked.raw, networked.build, *INDEXED, "network.train.levels=0", *FAST)
-    assert "words" not in bare.summary["ways"]
-
-
-@pytest.mark.nightly
-def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(networked: Finished, tmp_path: Path) -> None:
-    build, settings = tmp_path / "build", (*INDEXED, "network.train.checkpoint_s=1e-6")
-    process = start(*words(TENCENT, networked.raw, build, *settings))
-    while not list(build.glob("tencent/checkpoints/*.pt")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    (checkpoint,) = build.glob("tencent/checkpoints/*.pt")
-    assert [path for path in build.glob("tencent/cache/valid.fit-*")] == []
-    after = run(TENCENT, networked.raw, build, *settings)
-    assert not checkpoint.exists()
-    whole, resumed = (one.summary["training"]["validation"] for one in (networked, after))
-    assert resumed["losses"] == whole["losses"]
-    assert resumed["tokens"] < whole["tokens"]
-    for mine, expected in zip(after.submissions, networked.submissions, strict=True):
-        assert mine.read_bytes() == expected.read_bytes()
 
 
 def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Finished) -> None:

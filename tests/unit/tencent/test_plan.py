@@ -1,5 +1,7 @@
 """What the files decide: the round, whether times say more than the order, how often to ask, what to search by."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,11 @@ from competitions.tencent.plan import (
     decide_target,
     steady_share,
 )
+from competitions.tencent.retrieval.channel import LogSize
+from competitions.tencent.retrieval.registry import CHANNELS
 from tests.unit.tencent.training_inputs import make_sequences
+
+SMALL = LogSize(100, 10, False)
 
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
 VARIED = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 90)], [(4, 1, 1_000), (5, 1, 1_060)])
@@ -53,13 +59,22 @@ def test_a_setting_stays_as_it_is_given() -> None:
     assert decide_earlier("last", 7) == (7, "set")
     assert decide_earlier("time", "auto")[0] == 4
     assert decide_earlier("last", "auto")[0] == 2
-    assert decide_channels(10, 1, ("counts",)) == (("counts",), "set")
+    assert decide_channels(SMALL, 1, 4, ("counts",)) == (("counts",), "set")
 
 
-def test_all_that_the_files_allow_is_voted_on() -> None:
-    tables = ("behaviour", "counts", "values", "linear")
-    assert decide_channels(10, 2, "auto")[0] == ("content", *tables)
-    assert decide_channels(10, 0, "auto")[0] == tables
+def test_all_that_the_files_allow_is_weighed() -> None:
+    tables = tuple(name for name in CHANNELS if name != "content")
+    assert decide_channels(SMALL, 2, 4, "auto")[0] == ("content", *tables)
+    assert decide_channels(SMALL, 0, 4, "auto")[0] == tables
+
+
+def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = dataclasses.replace(CHANNELS["values"], seconds=lambda size: size.events / 10)
+    monkeypatch.setitem(CHANNELS, "values", slow)
+    assert "values" in decide_channels(SMALL, 0, 4, "auto")[0]
+    chosen, why = decide_channels(LogSize(1_000, 10, False), 0, 4, "auto")
+    assert "values" not in chosen
+    assert why.endswith("values would take about 7 minutes")  # 4 x 100 s
 
 
 def test_many_candidates_make_long_lists() -> None:

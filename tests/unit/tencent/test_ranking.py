@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from competitions.tencent.retrieval.context import Pairs
 
+from competitions.tencent import corpus as tencent_corpus
 from competitions.tencent import ranking
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates
 from competitions.tencent.features import pair_features
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, Rows
 from competitions.tencent.ranking import (
@@ -27,12 +26,15 @@ from competitions.tencent.ranking import (
     fit,
     fit_ranker,
     measure_columns,
-    score_pairs,
+    score_candidates,
     take_queries,
 )
-from competitions.tencent.split import Fold
+from competitions.tencent.retrieval.search import Candidates
+from competitions.tencent.split import build_test_fold
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
-FIT = COMPETITION.load_config([]).ranker.fit
+CONFIG = COMPETITION.load_config([])
+FIT = CONFIG.ranker.fit
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(400, 10, 4)).astype(np.float32)
 NAMES = ("a", "b", "c", "d")
@@ -113,16 +115,18 @@ def test_a_block_that_fails_ends_all_and_gives_the_threads_back() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_a_part_of_a_fold_has_its_own_queries_and_the_candidates_of_all() -> None:
-    numbers = np.arange(6)
-    whole = Fold(numbers, numbers + 10, numbers + 20, Candidates(Rows(numbers)), numbers + 30, None, None, None)
-    part = take_queries(whole, slice(4, 9))
-    assert part.users.tolist() == [14, 15]
-    assert part.query_ends.tolist() == [24, 25]
-    assert part.condition.tolist() == [34, 35]
-    assert part.target is None
-    assert part.train_ends is whole.train_ends
-    assert part.candidates is whole.candidates
+def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
+    test = make_sequences(*[[(ad, 1, 10 * ad)] for ad in range(1, 7)])
+    candidates = tencent_corpus.Candidates(Rows(np.arange(1, 13)))
+    train, users = make_sequences([(1, 1, 5)]), make_users(6)
+    corpus = tencent_corpus.Corpus(make_catalogue(12), train, make_users(1), test, users, candidates, None, ())
+    actions = np.array([1, 2, 1, 2, 1, 2], np.int8)
+    fold = build_test_fold(train, test, candidates, actions, CONFIG.host)
+    part = take_queries(corpus, fold, slice(4, 9))
+    assert part.histories.users.tolist() == [4, 5]
+    assert part.action.tolist() == [1, 2]
+    assert part.histories.sequences is test
+    assert len(take_queries(corpus, fold)) == 6
 
 
 def make_logit(names: tuple[str, ...], weights: list[float]) -> Ranker:
@@ -133,45 +137,45 @@ def make_logit(names: tuple[str, ...], weights: list[float]) -> Ranker:
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Ad a has the cheap column -a / 10 and the dear one a / 10; returned: the ads that were asked for the dear one."""
+    """Ad a has the cheap column -a / 10 and the expensive one a / 10; returned: the ads that the latter was made of."""
     asked: list[list[int]] = []
 
-    def ask(context: object, pairs: Pairs) -> dict[str, np.ndarray]:
-        asked.extend(pairs.item.tolist())
-        return {"dear": pairs.item / 10}
+    def ask(tables: object, candidates: Candidates) -> dict[str, np.ndarray]:
+        asked.extend(candidates.item.tolist())
+        return {"expensive": candidates.item / 10}
 
     monkeypatch.setattr(ranking, "KEPT", 3)
-    monkeypatch.setitem(pair_features.BLOCKS, "popularity", lambda context, pairs: {"cheap": -pairs.item / 10})
+    monkeypatch.setitem(pair_features.BLOCKS, "popularity", lambda tables, candidates: {"cheap": -candidates.item / 10})
     monkeypatch.setitem(pair_features.BLOCKS, "content", ask)
     return asked
 
 
-def make_pairs(scores: list[list[float]], items: list[list[int]]) -> Pairs:
+def make_candidates(scores: list[list[float]], items: list[list[int]]) -> Candidates:
     item = np.array(items)
     nothing: Any = None
-    return Pairs(nothing, nothing, CandidateIndices(item), CatalogueRows(item), np.array(scores, np.float32), {})
+    return Candidates(nothing, nothing, CandidateIndices(item), CatalogueRows(item), np.array(scores, np.float32), {})
 
 
-CONTEXT: Any = SimpleNamespace(settings=SimpleNamespace(blocks=("content", "popularity")))
+SEARCH: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks=("content", "popularity")))
 
 
 def test_the_cut_keeps_the_best_by_the_logit_and_describes_these_alone(planted: list[list[int]]) -> None:
     cut = make_logit(("cheap",), [1.0])
-    ranker = dataclasses.replace(make_logit(("cheap", "dear"), [0.0, 1.0]), cut=cut)
+    ranker = dataclasses.replace(make_logit(("cheap", "expensive"), [0.0, 1.0]), cut=cut)
     # Of the second query the ad 1, first by the logit, was seen.
-    pairs = make_pairs([[5, 4, 3, 2, 1], [5, -np.inf, 3, 2, 1]], [[7, 2, 9, 1, 3], [6, 1, 8, 4, 2]])
-    scores = score_pairs(ranker, CONTEXT, pairs)
+    candidates = make_candidates([[5, 4, 3, 2, 1], [5, -np.inf, 3, 2, 1]], [[7, 2, 9, 1, 3], [6, 1, 8, 4, 2]])
+    scores = score_candidates(ranker, SEARCH, candidates)
     assert planted == [[2, 1, 3], [6, 4, 2]]
     none = -np.inf
     np.testing.assert_allclose(scores, [[none, 0.2, none, 0.1, 0.3], [0.6, none, none, 0.4, 0.2]], rtol=1e-6)
 
 
 def test_without_a_cut_and_in_short_lists_all_are_described(planted: list[list[int]]) -> None:
-    whole = make_logit(("cheap", "dear"), [0.0, 1.0])
+    whole = make_logit(("cheap", "expensive"), [0.0, 1.0])
     cut = dataclasses.replace(whole, cut=make_logit(("cheap",), [1.0]))
-    long, short = make_pairs([[4, 3, 2, 1]], [[7, 2, 9, 1]]), make_pairs([[3, 2, -np.inf]], [[7, 2, 9]])
-    np.testing.assert_allclose(score_pairs(whole, CONTEXT, long), [[0.7, 0.2, 0.9, 0.1]], rtol=1e-6)
-    np.testing.assert_allclose(score_pairs(cut, CONTEXT, short), [[0.7, 0.2, -np.inf]], rtol=1e-6)
+    long, short = make_candidates([[4, 3, 2, 1]], [[7, 2, 9, 1]]), make_candidates([[3, 2, -np.inf]], [[7, 2, 9]])
+    np.testing.assert_allclose(score_candidates(whole, SEARCH, long), [[0.7, 0.2, 0.9, 0.1]], rtol=1e-6)
+    np.testing.assert_allclose(score_candidates(cut, SEARCH, short), [[0.7, 0.2, -np.inf]], rtol=1e-6)
     assert planted == [[7, 2, 9, 1], [7, 2, 9]]
 
 

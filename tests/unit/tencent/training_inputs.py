@@ -2,21 +2,12 @@
 
 import numpy as np
 
-from competitions.tencent import fold_tables as history_tables
-from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
-from competitions.tencent.features.forecast import Forecast
-from competitions.tencent.fold_tables import HistoryTables, make_pool, measure_ads
+from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
 from competitions.tencent.io import schema
 from competitions.tencent.lab.config import ModelSettings, load_network
 from competitions.tencent.lab.forecast_table import ForecastTable
 from competitions.tencent.lab.training.inputs import TrainingInputs
-from competitions.tencent.plan import Plan
-from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.context import FoldInputs
-from competitions.tencent.retrieval.fusion import even_votes
 from competitions.tencent.sequences import whole
-from competitions.tencent.split import Fold
 
 # Small, without dropout, and every event a target of the same weight.
 MODEL = {"width": 16, "length": 8, "field_width": 4, "feature_buckets": 100, "id_buckets": 0, "kernel": False}
@@ -88,28 +79,3 @@ def make_forecast(items: int, seed: int = 0) -> ForecastTable:
     """Random forecasts at the start of the users' histories, within and behind them."""
     table = np.random.default_rng(seed).standard_normal((3, items + 1)).astype(np.float16)
     return ForecastTable(np.array([1_000_000, 1_002_000, 1_004_000]), table)
-
-
-def open_fold(
-    corpus: Corpus,
-    embeddings: list[Embedding],
-    fold: Fold,
-    plan: Plan,
-    settings: FeatureSettings,
-    forecast: Forecast | None = None,
-) -> FoldInputs:
-    """A fold as the pipeline opens it, with even votes; without a ``forecast`` an ad's events are its rate."""
-    ends = fold.train_ends
-    statistics = measure_ads(corpus, ends, plan.times)
-    pool = make_pool(fold, statistics, [forecast or Forecast("")], 0, settings.pool)
-    tables = HistoryTables(
-        lifts=history_tables.fit_lifts_of(corpus, ends),
-        action_rates=history_tables.fit_rates_of(corpus, ends) if plan.actions else None,
-        counts=history_tables.count_neighbours_of(corpus, ends, pool.rows) if "counts" in plan.channels else (),
-        values=history_tables.count_values_of(corpus, ends) if "values" in plan.channels else None,
-        regression=history_tables.regress_on(corpus, ends, pool.rows) if "linear" in plan.channels else None,
-        vectors=history_tables.learn_vectors_of(corpus, ends) if "behaviour" in plan.channels else None,
-    )
-    contents = [prepare_content(each) for each in embeddings]
-    votes = even_votes([each.name for each in contents], plan.channels)
-    return FoldInputs(corpus, contents, fold, statistics, pool, tables, votes, plan)

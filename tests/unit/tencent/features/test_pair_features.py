@@ -7,8 +7,9 @@ import torch
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import DIRECT_CODES, WIDTH_FACTORS, share_values
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.retrieval.context import Pairs, SearchedContent
+from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
+from competitions.tencent.retrieval.search import Candidates
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -45,8 +46,8 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     past = WeightedHistories(item, mask, clicked, torch.from_numpy(weights), item[:, 0], last)
     ads = rng.integers(1, 30, (5, 9))
     nothing = np.zeros(5, np.int64)
-    pairs = Pairs(past, nothing, CandidateIndices(ads), CatalogueRows(ads), np.zeros((5, 9), np.float32), {})
-    columns = pair_features.compare_content(SearchedContent("81", content, content, 9.0), pairs)
+    candidates = Candidates(past, nothing, CandidateIndices(ads), CatalogueRows(ads), np.zeros((5, 9), np.float32), {})
+    columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):
         cosine = (content[item[query]] @ content[ads[query]].T).numpy()

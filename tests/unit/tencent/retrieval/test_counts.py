@@ -151,7 +151,7 @@ def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch)
     assert choose_counts(histories) == RANKER_COUNTS
     monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 11)
     assert choose_counts(histories) == CLICK_COUNTS
-    np.testing.assert_array_equal(fit(histories, CLICK_COUNTS[0]).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
+    np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
 
 
 def test_only_the_largest_neighbours_are_kept_and_the_first_of_equals() -> None:

@@ -1,0 +1,213 @@
+"""What holds for every channel of the registry, on one planted log: people who click ads of one of six groups alone.
+
+The ads of a group share a value of a feature and lie near each other in an embedding, so that each channel can find
+them by what it goes by.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.corpus import Bools, Candidates, Catalogue, Corpus, Floats, Sequences
+from competitions.tencent.features.pair_features import pair_features
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ids import CatalogueRows, Rows
+from competitions.tencent.io import schema
+from competitions.tencent.ranking import take_queries
+from competitions.tencent.retrieval import content, registry
+from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Table, as_it_is
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.fusion import FORECAST
+from competitions.tencent.retrieval.fusion_learning import learn_fusion
+from competitions.tencent.retrieval.registry import CHANNELS, find_channel
+from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold, build_test_fold
+from tests.unit.tencent.tencent_folds import fit_channel, fit_fold
+from tests.unit.tencent.training_inputs import make_sequences, make_users
+
+CONFIG = COMPETITION.load_config([])
+SETTINGS = CONFIG.ranker.features
+GROUPS, EACH, USERS, CLICKS = 6, 6, 240, 5
+ADS = GROUPS * EACH
+NEW = ADS + 1  # an ad of the first group that is in no history
+
+
+def group_of(rows: np.ndarray) -> np.ndarray:
+    return np.where(rows == NEW, 0, (rows - 1) // EACH)
+
+
+def make_catalogue() -> Catalogue:
+    features = np.zeros((NEW + 1, len(schema.ITEM_FEATURES)), np.int32)
+    features[1:, 0] = 1 + group_of(np.arange(1, NEW + 1))
+    sizes = (GROUPS, *[0] * (len(schema.ITEM_FEATURES) - 1))
+    return Catalogue(np.arange(NEW + 1) * 10, features, ADS, sizes)
+
+
+def make_content() -> Content:
+    rng = np.random.default_rng(5)
+    vectors = np.eye(GROUPS + 2)[group_of(np.arange(NEW + 1))] + 0.1 * rng.normal(size=(NEW + 1, GROUPS + 2))
+    vectors[0] = 0
+    return Content("emb_1_8", (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)).astype("f2"))
+
+
+def draw_sequences(seed: int = 0) -> Sequences:
+    rng = np.random.default_rng(seed)
+    histories = []
+    for user in range(USERS):
+        ads = 1 + EACH * (user % GROUPS) + rng.permutation(EACH)[:CLICKS]
+        histories.append([(int(ad), 1, 86_400 * at) for at, ad in enumerate(ads)])
+    return make_sequences(*histories)
+
+
+CATALOGUE, CONTENT, LOG = make_catalogue(), make_content(), draw_sequences()
+ROWS = CatalogueRows(np.arange(1, NEW + 1))
+
+
+@pytest.fixture(params=[*CHANNELS])
+def channel(request: pytest.FixtureRequest) -> Channel:
+    return content.of_embedding(CONTENT.name) if request.param == "content" else CHANNELS[request.param]
+
+
+def fit(channel: Channel, history: Histories) -> Table:
+    if channel.name == CONTENT.name:
+        return CONTENT
+    given = {"history": history, "catalogue": CATALOGUE, "candidates": ROWS, "contents": [CONTENT], "seed": 0}
+    return fit_channel(channel, **given)
+
+
+def before_last(log: Sequences, hidden: int = 2) -> Histories:
+    return Histories(log, np.arange(len(log)), log.offsets[1:] - hidden)
+
+
+def make_corpus(log: Sequences = LOG) -> Corpus:
+    users = make_users(len(log))
+    return Corpus(CATALOGUE, log, users, log, users, Candidates(Rows(np.asarray(ROWS))), None, ())
+
+
+def hold_out(log: Sequences = LOG) -> Fold:
+    """The last click of every user is the target of an earlier fold."""
+    fold = build_test_fold(log, log, Candidates(Rows(np.asarray(ROWS))), None, CONFIG.host)
+    ends = log.offsets[1:] - 1
+    return dataclasses.replace(
+        fold,
+        train_ends=ends,
+        query_ends=ends,
+        target=log.item[ends].astype(np.int64),
+        unseen=np.zeros(len(log), bool),
+        target_action=log.action[ends],
+    )
+
+
+def search_by(channel: Channel, log: Sequences = LOG) -> tuple[Search, Queries]:
+    """A search by this channel alone."""
+    corpus, fold = make_corpus(log), hold_out(log)
+    tables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("content",))
+    fusion = dataclasses.replace(
+        tables.fusion, weights=dict.fromkeys(channel.parts, 1.0), widths={channel.name: 12.0}, channels=(channel.name,)
+    )
+    table = fit(channel, fold.history(log))
+    own = dataclasses.replace(tables, tables={channel.name: table}, fusion=fusion, list_length=10)
+    return Search(own, SETTINGS), take_queries(corpus, fold)
+
+
+def score(channel: Channel, history: Histories, queries: Histories) -> dict[str, Floats]:
+    search, _ = search_by(channel)
+    table = fit(channel, history)
+    block = search.block(Queries(queries, np.ones(len(queries), np.int64)))
+    return table.prepare(ROWS, 12.0)(block)
+
+
+def own_group(queries: Histories) -> Bools:
+    """Whether an ad is of the group of a query, [queries, ads]."""
+    return np.asarray((np.arange(USERS) % GROUPS)[queries.users, None] == group_of(np.asarray(ROWS)))
+
+
+def test_the_planted_neighbours_score_above_all_others(channel: Channel) -> None:
+    history = before_last(LOG)
+    for part, scores in score(channel, history, history).items():
+        assert part in channel.parts
+        assert scores.dtype == np.float32
+        assert scores.shape == (USERS, len(ROWS))
+        evidence, inside = channel.parts[part](scores), own_group(history)
+        assert np.isfinite(evidence).all(), part
+        best = np.where(inside, evidence, -np.inf).max(1)
+        assert (best > np.where(inside, -np.inf, evidence).max(1)).mean() > 0.95, part
+
+
+def test_what_a_user_has_seen_is_never_listed(channel: Channel) -> None:
+    search, queries = search_by(channel)
+    candidates = search.retrieve(queries)
+    listed = np.where(np.isfinite(candidates.scores), candidates.item, -1)
+    for row, user in enumerate(queries.histories.users):
+        seen = LOG.item[LOG.offsets[user] : LOG.offsets[user + 1] - 1]
+        assert not set(seen.tolist()) & set(listed[row].tolist())
+    assert (group_of(listed[:, 0]) == np.arange(USERS) % GROUPS).mean() > 0.95
+
+
+def test_what_lies_behind_the_cut_is_not_reached(channel: Channel) -> None:
+    history = before_last(LOG)
+    other = dataclasses.replace(LOG, item=LOG.item.copy(), action=LOG.action.copy(), time=LOG.time.copy())
+    behind = np.concatenate([[end - 2, end - 1] for end in LOG.offsets[1:]])
+    other.item[behind], other.action[behind], other.time[behind] = NEW, 0, 1
+    changed = before_last(other)
+    for one, two in zip(*(score(channel, each, each).values() for each in (history, changed)), strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
+def test_two_fits_give_the_same_bytes(channel: Channel) -> None:
+    history = before_last(LOG)
+    for one, two in zip(*(score(channel, history, history).values() for _ in range(2)), strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
+def test_who_did_nothing_and_a_log_of_one_user_or_none_are_scored(channel: Channel) -> None:
+    history = before_last(LOG)
+    nothing = Histories(LOG, np.arange(3), LOG.offsets[:3])
+    for fitted in (history, before_last(draw_sequences().__class__(*take_user(LOG))), nothing):
+        for part, scores in score(channel, fitted, nothing).items():
+            assert scores.shape == (3, len(ROWS))
+            assert np.isfinite(channel.parts[part](scores)).all(), part
+
+
+def take_user(log: Sequences) -> Iterator[np.ndarray]:
+    """The first user alone."""
+    last = log.offsets[1]
+    yield log.offsets[:2]
+    yield from (column[:last] for column in (log.item, log.action, log.time))
+
+
+@dataclasses.dataclass(frozen=True)
+class Oracle:
+    """A toy: the ads of the group of a user's last click."""
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        def score(block: QueryBlock) -> dict[str, Floats]:
+            inside = group_of(block.weighted.last_click)[:, None] == group_of(np.asarray(candidates))
+            return {"toy": inside.astype(np.float32)}
+
+        return score
+
+
+TOY = Channel("toy", lambda history: Oracle(), {"toy": as_it_is})
+
+
+def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is fitted, weighed, added up, described to the ranker, and named in what the fusion records."""
+    monkeypatch.setitem(registry.CHANNELS, TOY.name, TOY)
+    corpus, fold = make_corpus(), hold_out()
+    tables: FoldTables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("values", "toy"))
+    assert [*tables.tables] == ["values", "toy"]
+    fusion = learn_fusion(corpus, fold, tables, SETTINGS, False, 0)
+    assert "toy" in fusion.channels
+    assert fusion.weights["toy"] > 1.0
+    assert [row["channel"] for row in fusion.rows] == ["values", "toy"]
+    learned = dataclasses.replace(tables, fusion=fusion)
+    candidates = Search(learned, SETTINGS).retrieve(take_queries(corpus, fold).take(np.arange(5)))
+    names = pair_features(learned, candidates, ("search",))[1]
+    assert {"toy: score", "toy: share of the best", "toy: place"} <= {*names}
+    assert find_channel("toy") is TOY
+    assert FORECAST in fusion.weights
