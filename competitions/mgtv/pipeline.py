@@ -30,8 +30,8 @@ from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
-from competitions.mgtv.plan import Plan, choose_settings, list_open, plan_days, settle
-from competitions.mgtv.split import Slates
+from competitions.mgtv.plan import choose_settings, list_open, settle
+from competitions.mgtv.split import Plan, Slates, plan_days
 
 Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
 
