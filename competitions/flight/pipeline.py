@@ -10,6 +10,7 @@ the log in another, ``plan.py``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.arrays import Floats
 from common.engine.decisions import say_decisions
 from common.engine.run import Result, Run, collect
 from common.io.submission import Checked
@@ -25,7 +26,6 @@ from competitions.flight.ranking.blending import Blend, find_blend, measure_all,
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
-    Floats,
     choose_features,
     list_blocks,
     list_recipes,

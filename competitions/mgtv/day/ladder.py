@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from common.arrays import Floats
 from common.day import ladder as families
 from common.day.ladder import Ladder
 from common.engine.run import Result, Run, bundle, collect
@@ -23,7 +24,6 @@ from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devi
 from competitions.mgtv.lab.deep_networks import NETWORKS
 from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
 from competitions.mgtv.lab.public_baseline import answer_plainly
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
