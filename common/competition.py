@@ -35,10 +35,11 @@ class Competition:
     ``judge`` reports its outcome as well.
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
-    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``blocks``: the setting that
-    names the blocks of features, and all names that it knows. ``describe(raw)`` compares
-    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores. Without a
-    simulator (``host.write``) neither these two nor ``score_truth`` are needed.
+    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung.
+    ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
+    block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
+    ``describe(raw)`` compares simulated files with the documented ones; ``describe_oracle(simulation)`` says what the
+    oracle scores. Without a simulator (``host.write``) neither these two nor ``score_truth`` are needed.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Competition:
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
+    check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
     describe_oracle: Callable[[Any], str] = say_unsimulated
@@ -68,7 +70,18 @@ class Competition:
     def load_config(self, overrides: Sequence[str] = (), tuned: bool = True) -> Any:
         """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
         files = [self.folder / "config.toml", *([self.tuned] if tuned else [])]
-        return configuration.load(self.config, files, overrides)
+        return configuration.load(self.config, files, overrides, self.check_names)
+
+    def read_config(self, record: Mapping[str, Any]) -> Any:
+        """The settings of a run by its record. ``UserError`` where the code has other settings by now."""
+        try:
+            config = msgspec.convert(record["config"], self.config)
+            self.check_names(config)
+        except ValueError as error:  # msgspec's own among them
+            raise UserError(
+                f"The settings of run {record['run']} are not those of this code ({error}); run again."
+            ) from error
+        return config
 
     def under_law(self, law: str | None) -> "Competition":
         """The same competition whose simulator follows this law, None: the default. ``UserError`` if it knows none."""

@@ -10,7 +10,7 @@ try:
     import typer
 
     from common.engine.errors import UserError
-    from competitions.cli import dashboard, data, new, public_data, run, runs, serve, tune
+    from competitions.cli import dashboard, data, new, public_data, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped; nothing was begun.", file=sys.stderr)
     sys.exit(STOPPED)
@@ -49,7 +49,7 @@ VERBS = (
     run.ablate,
     run.check,
     run.score,
-    tune.tune,
+    run.tune,
     dashboard.dashboard,
     runs.runs,
     runs.compare,

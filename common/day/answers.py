@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import RankingDataset
 from common.learning.metrics import weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.day.answers import Answers, ValidationRows, describe_answers, list_lost
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import find_revision
@@ -27,7 +28,6 @@ from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
 from common.learning.model_diagnostics import Calibration, Importance, importance, sample_queries
 
-Floats = NDArray[np.float64]
 Sizes = NDArray[np.int32]
 Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 LOST = "lost.csv"

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from common.arrays import Floats
 from common.day.record_schema import FiguresFile, decode_file
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
 from common.engine.progress import say
 from common.engine.run import Run, StepRecord
-from common.learning.metrics import Floats, weighted_error, weighted_mean
+from common.learning.metrics import weighted_error, weighted_mean
 
 Row = dict[str, Any]
 TABLE = "ladder.json"

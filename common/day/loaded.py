@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from common.competition import Competition
@@ -51,10 +50,7 @@ class LoadedRun:
 def load_run(folder: Path, competition: Competition, list_rows: Callable[[Any], ValidationRows]) -> LoadedRun:
     """The run in ``folder``. ``UserError`` where its files are gone, or today's code scores them otherwise."""
     record = read_record(folder / RECORD)
-    try:
-        config = msgspec.convert(record["config"], competition.config)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{folder} has settings that are no longer known ({error}): run it again.") from error
+    config = competition.read_config(record)
     run = Run(folder, folder.parent / "cache")
     raw = _find_raw(Path(str((record["data"] or {}).get("folder"))), folder)
     outcome = competition.validate(competition.locate(raw, config), config, run)

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
+from common.arrays import Bools, Floats
 from common.day.compare import pair_queries, read_records
 from common.day.run_record import WEIGHT, weigh_alike
 from common.engine.errors import UserError
@@ -26,8 +27,6 @@ RESAMPLES = 2_000  # of the bootstrap
 BATCH = 2_000_000  # numbers resampled at a time
 SALTS = 1_000  # splits of one run against itself
 LEAST = 2  # requests of an arm
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 class Interval(NamedTuple):

@@ -12,7 +12,7 @@ import difflib
 import functools
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
@@ -61,8 +61,12 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return msgspec.structs.replace(self, fit_seed=self.fit_seed + number)
 
 
-def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) -> T:
+def load(
+    schema: type[T], files: Sequence[Path], overrides: Sequence[str] = (), check: Callable[[T], None] = lambda _: None
+) -> T:
     """Merge ``files`` in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check against ``schema``.
+
+    ``check`` raises a ValueError for what the schema alone cannot know; it is reported as one of the schema's own.
 
     The first file must exist; later ones are skipped when they do not. Tables merge key by key, any other value
     replaces the earlier one. The value of an override is TOML, or bare words.
@@ -70,12 +74,12 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
     try:
-        return _load(schema, files, overrides)
+        return _load(schema, files, overrides, check)
     except RecursionError as error:
         raise UserError("The settings are tables within tables, too many to read: take them out.") from error
 
 
-def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str]) -> T:
+def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], check: Callable[[T], None]) -> T:
     merged: Table = {}
     origins: Origins = {}
     for position, file in enumerate(files):
@@ -89,7 +93,8 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str]) -> T
             _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
     try:
         config = msgspec.convert(merged, schema)
-    except msgspec.ValidationError as error:
+        check(config)
+    except ValueError as error:  # msgspec's own among them
         raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
     for key, _ in _keys(schema):
         if get_origin(_type_at(schema, key.split("."))) is dict and key in origins:
@@ -151,11 +156,11 @@ def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str
             into[name] = value
 
 
-def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merged: Table, origins: Origins) -> str:
-    """msgspec's error as a sentence with the dotted key and the file or --set that gave its value."""
+def _describe(error: ValueError, schema: type[msgspec.Struct], merged: Table, origins: Origins) -> str:
+    """The error as a sentence; msgspec's with the dotted key and the file or --set that gave its value."""
     problem, key, inside = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
-    if error.__cause__ is not None:  # from a struct's own __post_init__
-        return f"The configuration breaks a rule: {error.__cause__}."
+    if rule := _find_rule(error):
+        return f"The configuration breaks a rule: {rule}."
     if (field := FIELD.fullmatch(problem)) and not inside:
         key = f"{key}.{field['name']}" if key else field["name"]
         if field["fault"] == "missing required":
@@ -175,12 +180,17 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
     return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{where}."
 
 
-def _suggest(error: msgspec.ValidationError, schema: type[msgspec.Struct], given: Table) -> str:
+def _find_rule(error: ValueError) -> BaseException | None:
+    """What a struct's own __post_init__ raised, or a check of the whole; None where msgspec found the fault."""
+    return error.__cause__ if isinstance(error, msgspec.ValidationError) else error
+
+
+def _suggest(error: ValueError, schema: type[msgspec.Struct], given: Table) -> str:
     """A value that works for the key that an error is about: what the files have, or the schema's own default."""
     problem, key, _ = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
     if FIELD.fullmatch(problem):
         return ""
-    if error.__cause__ is not None:  # from a struct's own __post_init__, which names the key that it refuses
+    if _find_rule(error):  # which names the key that it refuses
         named = [name for name, _ in _keys(schema) if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", problem)]
         key = named[0] if named else ""
     shown = show_setting(key, _value_or_default(schema, key, given)) if key else None

@@ -3,7 +3,7 @@
 import msgspec
 import polars as pl
 
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 
 FIXED_POINT = 2**32
 

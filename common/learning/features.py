@@ -7,8 +7,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-HOUR_MS = 3_600_000
-
 
 def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
     """Left join that can only add columns: a duplicate key on the right, or a shared column, is refused.

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
+
 CUTOFFS = (1, 3, 5, 10)
-Floats = NDArray[np.float64]
 
 
 @overload

@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.gbdt import Ranker
 from common.learning.listwise_softmax import find_starts
 
-Floats = NDArray[np.float64]
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
 

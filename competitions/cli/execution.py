@@ -31,8 +31,8 @@ from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.data import find_source
 from competitions.cli.fits import judge_fits
+from competitions.cli.options import CV, RunOptions
 from competitions.cli.report import write_page
-from competitions.cli.run import CV, RunOptions
 from competitions.cli.settings import load_inputs
 
 RECENT = 20  # runs that are looked at for one like this

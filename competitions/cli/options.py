@@ -37,6 +37,8 @@ FirstRun = Annotated[
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
+CV = "cv"  # the stage of a run that ends with the score on validation
+DEFAULT_TRIALS, UNENDING = 20, 1_000_000
 STORAGE = "RECSYS_STORAGE"  # environment: the database of studies, whose URL may hold a password
 
 
@@ -51,6 +53,56 @@ class InputOptions:
     law: Law = None
     build: Build = BUILD
     overrides: Overrides = None
+
+
+@dataclass(frozen=True)
+class RunOptions(InputOptions):
+    """The options of ``run``."""
+
+    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+    until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
+    ] = None
+    note: Annotated[str | None, typer.Option(help="What you call this run, shown wherever it is named.")] = None
+    tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
+    cluster: Annotated[
+        str | None,
+        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
+    ] = None
+    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
+        False
+    )
+
+
+@dataclass(frozen=True)
+class TuneOptions(InputOptions):
+    """The options of ``tune``. ``worker``: the number of a process that only tries settings."""
+
+    tasks: Annotated[
+        list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: each.")
+    ] = None
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help=f"Finished trials that each study is to have; default {DEFAULT_TRIALS}, without end"
+            " where there is a time.",
+        ),
+    ] = None
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="The whole command takes no longer, features and judging included.")
+    ] = None
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
+    storage: Annotated[
+        str | None, typer.Option(envvar=STORAGE, help="Database URL; default: a journal file below build/.")
+    ] = None
+    worker: Annotated[int | None, typer.Option(hidden=True)] = None
+
+    @property
+    def most_trials(self) -> int:
+        """The finished trials at which a study ends."""
+        return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

@@ -1,14 +1,14 @@
-"""Verbs that work on raw files: run the pipeline, simulate files, look at them, climb the ladder, check and score a
-submission.
+"""Verbs that work on raw files: run the pipeline, simulate files, look at them, climb the ladder, ablate, tune; check
+and score a submission.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.engine.console import print_table, wide_console
+from common.engine.errors import UserError
 from competitions import find_competition, find_room
 from competitions.cli.options import (
     BUILD,
@@ -17,34 +17,16 @@ from competitions.cli.options import (
     Law,
     Name,
     Raw,
+    RunOptions,
     Scale,
     Seed,
     Submission,
     Truth,
+    TuneOptions,
     takes,
 )
 
-CV = "cv"  # the stage that ends with the score on validation
-
-
-@dataclass(frozen=True)
-class RunOptions(InputOptions):
-    """The options of ``run``."""
-
-    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
-    until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
-    seeds: Annotated[
-        int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
-    ] = None
-    note: Annotated[str | None, typer.Option(help="What you call this run, shown wherever it is named.")] = None
-    tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
-    cluster: Annotated[
-        str | None,
-        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
-    ] = None
-    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
-        False
-    )
+MOST_MINUTES = 100_000  # of a tuning
 
 
 @takes(RunOptions)
@@ -117,6 +99,19 @@ def ablate(options: InputOptions) -> None:
     from competitions.cli import fits
 
     fits.ablate(options)
+
+
+@takes(TuneOptions)
+def tune(options: TuneOptions) -> None:
+    """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
+    from competitions.cli import tuning
+
+    if options.minutes is not None and not options.minutes <= MOST_MINUTES:  # nan too
+        raise UserError(f"--minutes is {options.minutes}: say a number of at most {MOST_MINUTES}, or leave it out.")
+    if options.worker is None:
+        tuning.tune_all(options)
+    else:
+        tuning.work(options)
 
 
 def check(name: Name, submission: Submission, raw: Raw = None) -> None:

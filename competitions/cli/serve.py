@@ -77,7 +77,7 @@ def export_run(
     from common.engine.run import Run
 
     competition, raw = find_competition(name), None if raw_folder is None else require_folder(raw_folder)
-    config = read_config(competition.config, record)
+    config = competition.read_config(record)
     files = competition.locate(raw or Path(record["data"]["folder"]), config)
     for old in ("export", "requests"):
         shutil.rmtree(folder / old, ignore_errors=True)
@@ -88,16 +88,6 @@ def export_run(
         shutil.rmtree(work.folder, ignore_errors=True)
     known = {step.get("name") for step in record["steps"]}
     return exported, [step.name for step in work.timings if not step.kept and step.name in known]
-
-
-def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
-    """The run's settings. ``UserError`` where the code has other settings by now."""
-    try:
-        return msgspec.convert(record["config"], kind)
-    except msgspec.ValidationError as error:
-        raise UserError(
-            f"The settings of run {record['run']} are not those of this code ({error}); run again."
-        ) from error
 
 
 def show_figures(

@@ -19,9 +19,8 @@ from common.engine.errors import UserError
 from common.engine.progress import describe_seconds, say, track
 from common.engine.run import Run, prune
 from competitions import find_competition, find_room
-from competitions.cli.options import InputOptions
+from competitions.cli.options import UNENDING, TuneOptions
 from competitions.cli.settings import load_inputs
-from competitions.cli.tune import UNENDING, TuneOptions
 
 
 def tune_all(options: TuneOptions) -> None:
@@ -30,7 +29,7 @@ def tune_all(options: TuneOptions) -> None:
     """
     began = time.monotonic()
     inputs = _load_inputs(options)
-    options = replace(options, raw=inputs.folder, scale=None)  # the files are chosen, and printed, once
+    options = replace(options, raw=inputs.folder, scale=None, law=None)  # the files are chosen, and printed, once
     tasks, verdicts = _choose_tasks(options, inputs.config), list[Verdict]()
     for left, name in zip(range(len(tasks), 0, -1), tasks, strict=True):
         opened, now = _open_study(options, name), time.monotonic()
@@ -92,10 +91,7 @@ class TuningInputs(NamedTuple):
 
 def _load_inputs(options: TuneOptions) -> TuningInputs:
     """As for a run: settings with tuned.toml, raw files or simulated ones."""
-    given = InputOptions(
-        options.name, options.raw, options.scale, options.seed, build=options.build, overrides=options.overrides
-    )
-    inputs = load_inputs(given)
+    inputs = load_inputs(options)
     build = options.build / options.name
     run = Run(build / "tuning", build / "cache", quiet=options.worker is not None)
     digest = digest_files(inputs.files, run.cache)[:8]

@@ -5,11 +5,12 @@ from pathlib import Path
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
-from competitions.flight.config import BLOCKS, FlightConfig, list_extra_blocks
+from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
+from competitions.flight.plan import check_names, list_blocks
 from competitions.flight.simulator.simulate import describe, simulate
 from competitions.flight.submission import check_submission, score_submission
 
@@ -41,7 +42,8 @@ COMPETITION = Competition(
     check=check_submission,
     score=score_submission,
     climb=ladder.climb,
-    blocks=("rank.blocks", lambda: (*BLOCKS, *list_extra_blocks())),
+    check_names=check_names,
+    blocks=("rank.blocks", list_blocks),
     describe=describe,
     describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}",
 )

@@ -1,15 +1,13 @@
 """The settings of the flight pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-import importlib
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from common.engine.config import Count, NotNegativeInt, Positive, RunSettings
-from common.engine.decisions import refuse_choice, refuse_unknown
+from common.engine.decisions import refuse_unknown
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MODELS = ("lightgbm_softmax", "catboost_softmax")
 
 
@@ -75,12 +73,5 @@ class FlightConfig(RunSettings, frozen=True):
     rank: RankSettings
 
     def __post_init__(self) -> None:
-        """Refuse names of no model or block."""
+        """Refuse names of no model."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
-        refuse_choice("rank.blocks", self.rank.blocks, (*BLOCKS, *list_extra_blocks()))
-
-
-def list_extra_blocks() -> tuple[str, ...]:
-    """The names of your own blocks of features."""
-    # By string: a step that is given some of these settings does not depend on the code of the blocks.
-    return tuple(importlib.import_module("competitions.flight.features.build").EXTRA_BLOCKS)

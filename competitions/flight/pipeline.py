@@ -10,6 +10,7 @@ the log in another, ``plan.py``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.arrays import Floats
 from common.engine.decisions import say_decisions
 from common.engine.run import Result, Run, collect
 from common.io.submission import Checked
@@ -18,13 +19,13 @@ from common.learning.gbdt import Ranker
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
+from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
 from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
-    Floats,
     choose_features,
     list_blocks,
     list_recipes,
@@ -102,7 +103,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     step(refuse_shared, train, test)
 
     # 2. Settings meet the log: how to validate, from which features, how large the models are.
-    plan = step(make_plan, train.sessions, test.sessions, config).value
+    plan = step(make_plan, train.sessions, test.sessions, config, tuple(EXTRA_BLOCKS)).value
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.

@@ -4,15 +4,16 @@ One step decides, prints and records: how to validate, from which features, and 
 config.toml, or ``--set``, gives in place of ``auto`` stays as it is given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision, choose_names
+from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
-from competitions.flight.config import FlightConfig, list_extra_blocks
+from competitions.flight.config import FlightConfig
+from competitions.flight.features.build import BLOCKS, EXTRA_BLOCKS
 from competitions.flight.metrics import LARGE
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
@@ -75,6 +76,16 @@ class Plan:
     decisions: tuple[Decision, ...]
 
 
+def list_blocks() -> tuple[str, ...]:
+    """All blocks of features, those of your own at the end."""
+    return (*BLOCKS, *EXTRA_BLOCKS)
+
+
+def check_names(config: FlightConfig) -> None:
+    """Refuse names of no block."""
+    refuse_choice("rank.blocks", config.rank.blocks, list_blocks())
+
+
 def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:
     """Count the sessions of both files and who comes back."""
     booked = train.filter(pl.col("booked").is_not_null())
@@ -84,11 +95,13 @@ def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:
     return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known), coded)
 
 
-def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig) -> Plan:
-    """Decide what config.toml leaves to the log, from the sessions of both files."""
+def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, extra: Sequence[str] = ()) -> Plan:
+    """Decide what config.toml leaves to the log, from the sessions of both files. ``extra``: the names of your own
+    blocks, and not their functions: the plan stays when their code changes.
+    """
     survey = survey_log(train, test)
     validation, folds, repeats, way = decide_validation(survey, config)
-    features, why = decide_features(survey, config)
+    features, why = decide_features(survey, config, extra)
     parameters, size = decide_parameters(survey, config)
     patience, seeds, seeding = decide_fits(survey, config)
     decisions = (
@@ -122,9 +135,11 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
     return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, {repeats} times", reason)
 
 
-def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Features, ...], str]:
-    """The sets of features that come into question, your own blocks in each, and why these."""
-    asked, extra = config.rank.blocks, list_extra_blocks()
+def decide_features(
+    survey: Survey, config: FlightConfig, extra: Sequence[str] = ()
+) -> tuple[tuple[Features, ...], str]:
+    """The sets of features that come into question, the ``extra`` blocks in each, and why these."""
+    asked = config.rank.blocks
     if choose_names(asked, ()) == asked:  # neither auto nor a change of it
         return (Features("as set", asked, MARGIN if "taste" in asked and survey.has_memory else None),), "set"
     offered, why = offer_features(survey)

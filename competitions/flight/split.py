@@ -19,9 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.engine.errors import UserError
+from common.time_units import DAY_MS
 from competitions.flight.config import SplitSettings
 
-DAY_MS = 86_400_000
 INNER_FOLDS = 5  # of the training sessions, each of which sees the bookings of the other four
 ALL_TIME = (1 << 62) - 1
 FENCE = 1.5  # of the distance of the quartiles: Tukey's rule for what lies apart from the rest

@@ -7,10 +7,11 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
-from competitions.mgtv.config import MgtvConfig, list_blocks
+from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
+from competitions.mgtv.plan import check_names, list_blocks
 from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
@@ -50,6 +51,7 @@ COMPETITION = Competition(
     check=check_submission,
     score=score_submission,
     climb=climb,
+    check_names=check_names,
     blocks=("features.blocks", list_blocks),
     describe=describe,
     describe_oracle=describe_oracle,

@@ -1,6 +1,5 @@
 """The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-import importlib
 import itertools
 import re
 from typing import Annotated, Any, Literal
@@ -8,7 +7,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.engine.config import Count, NotNegative, Positive, RunSettings
-from common.engine.decisions import choose_names, refuse_choice
 
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
 WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
@@ -75,8 +73,7 @@ class FeatureSettings(Settings, frozen=True):
     categories: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse names that are no block, and half-lives out of order."""
-        refuse_choice("features.blocks", self.blocks, list_blocks())
+        """Refuse half-lives out of order."""
         if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
             raise ValueError("features.half_lives must ascend: the longest stands last")
 
@@ -94,10 +91,6 @@ class WatchSettings(Settings, frozen=True):
     seeds: Count
     lightgbm_softmax: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Refuse names that are no block."""
-        refuse_choice("watch.blocks", self.blocks, list_blocks())
-
 
 class CompletionSettings(Settings, frozen=True):
     """``bins`` of the completion rate with about as many plays each, from the features of ``blocks``, "auto":
@@ -111,8 +104,7 @@ class CompletionSettings(Settings, frozen=True):
     parameters: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse names that are no block."""
-        refuse_choice("completion.blocks", self.blocks, list_blocks())
+        """Refuse parameters that the fit has from elsewhere."""
         for name in ("objective", "metric", "num_class", "num_classes"):
             if name in self.parameters:
                 raise ValueError(
@@ -136,15 +128,3 @@ class MgtvConfig(RunSettings, frozen=True):
     watch: WatchSettings
     completion: CompletionSettings
     decide: DecideSettings
-
-    def __post_init__(self) -> None:
-        """Refuse models on features that are not built."""
-        built = choose_names(self.features.blocks, list_blocks())
-        refuse_choice("watch.blocks", self.watch.blocks, built)
-        refuse_choice("completion.blocks", self.completion.blocks, built)
-
-
-def list_blocks() -> tuple[str, ...]:
-    """All blocks of features, those of your own at the end."""
-    # By string: it reads these settings itself, and a step that is given some of them does not depend on its code.
-    return (*BLOCKS, *importlib.import_module("competitions.mgtv.features.build").EXTRA_BLOCKS)

@@ -7,11 +7,9 @@ An answer p scores s where its video is the right one; the score is the sum over
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from common.arrays import Floats
 from competitions.mgtv.config import TruthSettings
-
-Floats = NDArray[np.float64]
 
 
 def score_rates(truth: Floats, answer: Floats) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from competitions.mgtv.labels import Floats
+from common.arrays import Floats
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.decision import Predictions
 

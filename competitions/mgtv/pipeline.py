@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.arrays import Floats
 from common.engine.decisions import Decision, say_decisions
 from common.engine.run import Result, Run, bundle, collect, collect_named, derive
 from common.io.submission import Checked, write_csv
@@ -25,13 +26,12 @@ from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
-from competitions.mgtv.plan import Plan, choose_settings, list_open, plan_days, settle
-from competitions.mgtv.split import Slates
+from competitions.mgtv.plan import choose_settings, list_open, settle
+from competitions.mgtv.split import Plan, Slates, plan_days
 
 Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
 

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision, choose_names
+from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
-from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig, SplitSettings, list_blocks
-from competitions.mgtv.io.schema import PLAYS
+from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig
+from competitions.mgtv.features.build import EXTRA_BLOCKS
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
@@ -21,23 +21,6 @@ BOOSTED = "lightgbm_softmax"
 MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
 SMALL_STEPS = {"learning_rate": 0.1, "lambda_l2": 10.0}
 LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """``train`` and ``valid`` days, ascending, and the day that the ``test`` is about; ``least``: the shortest list of
-    the test, and so of every day.
-    """
-
-    train: tuple[int, ...]
-    valid: tuple[int, ...]
-    test: int
-    least: int
-
-    @property
-    def days(self) -> tuple[int, ...]:
-        """Every day with labels."""
-        return (*self.train, *self.valid)
 
 
 @dataclass(frozen=True)
@@ -68,6 +51,20 @@ class Choices:
     blocks: tuple[str, ...]
     steps: Mapping[str, float]
     decisions: tuple[Decision, ...]
+
+
+def list_blocks() -> tuple[str, ...]:
+    """All blocks of features, those of your own at the end."""
+    return (*BLOCKS, *EXTRA_BLOCKS)
+
+
+def check_names(config: MgtvConfig) -> None:
+    """Refuse names of no block, and models on blocks that are not built."""
+    known = list_blocks()
+    refuse_choice("features.blocks", config.features.blocks, known)
+    built = choose_names(config.features.blocks, known)
+    refuse_choice("watch.blocks", config.watch.blocks, built)
+    refuse_choice("completion.blocks", config.completion.blocks, built)
 
 
 def list_open(config: MgtvConfig) -> OpenSettings:
@@ -144,11 +141,14 @@ def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[
 
 def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
     """The config with the choices in place of ``auto``; the models take those of their blocks that there are."""
-    replace, blocks, own = msgspec.structs.replace, choices.blocks, list_blocks()[len(BLOCKS) :]
+    replace, blocks = msgspec.structs.replace, choices.blocks
     watch, completion = (
-        tuple(block for block in choose_names(settings.blocks, (*usual, *own)) if block in blocks)
+        tuple(block for block in choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS)) if block in blocks)
         for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
     )
+    for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
+        if not left:
+            raise UserError(f"{setting}.blocks names no block that is built and that these files have data for.")
     boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
     return replace(
         config,
@@ -158,20 +158,3 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
         watch=replace(config.watch, blocks=watch, **{BOOSTED: boosted}),
         completion=replace(config.completion, blocks=completion),
     )
-
-
-def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
-    """The last days validate, the days before them train; the first day of the log has no past and is left out."""
-    answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
-    assert isinstance(settings.train_days, int), "the plan decides"
-    days = [day for day in answered if day > log["day"].min()]
-    valid = days[-settings.valid_days :]
-    train = days[: -settings.valid_days][-settings.train_days :]
-    if not train or not valid:
-        raise UserError(
-            f"The log has {len(answered)} day(s) with clicks; {settings.valid_days + 2} are needed (a past, a day to "
-            f"train on, {settings.valid_days} to validate), each with an answer whose seconds ({PLAYS}) and "
-            "item_duration are known: add days, or lower split.valid_days."
-        )
-    least = shown.group_by("device").len()["len"].min() if shown.height else 1
-    return Plan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]

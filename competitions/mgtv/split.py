@@ -9,8 +9,26 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
-from competitions.mgtv.plan import Plan
+from competitions.mgtv.io.schema import PLAYS
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``train`` and ``valid`` days, ascending, and the day that the ``test`` is about; ``least``: the shortest list of
+    the test, and so of every day.
+    """
+
+    train: tuple[int, ...]
+    valid: tuple[int, ...]
+    test: int
+    least: int
+
+    @property
+    def days(self) -> tuple[int, ...]:
+        """Every day with labels."""
+        return (*self.train, *self.valid)
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,23 @@ class Slates:
     def group_sizes(self) -> pl.Series:
         """Rows of each query that has any, in their order."""
         return self.rows.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32)
+
+
+def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
+    """The last days validate, the days before them train; the first day of the log has no past and is left out."""
+    answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
+    assert isinstance(settings.train_days, int), "the plan decides"
+    days = [day for day in answered if day > log["day"].min()]
+    valid = days[-settings.valid_days :]
+    train = days[: -settings.valid_days][-settings.train_days :]
+    if not train or not valid:
+        raise UserError(
+            f"The log has {len(answered)} day(s) with clicks; {settings.valid_days + 2} are needed (a past, a day to "
+            f"train on, {settings.valid_days} to validate), each with an answer whose seconds ({PLAYS}) and "
+            "item_duration are known: add days, or lower split.valid_days."
+        )
+    least = shown.group_by("device").len()["len"].min() if shown.height else 1
+    return Plan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]
 
 
 def draw_slates(log: pl.DataFrame, plan: Plan, day: int, settings: SplitSettings, seed: int) -> Slates:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 
 TIME_BITS = 41  # 2^41 ms are 69 years
 SIGN = np.uint32(1 << 31)  # of a float32

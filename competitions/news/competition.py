@@ -8,10 +8,11 @@ from common.day.hosts.simulated import HostFiles, is_simulated
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
 from competitions.news import submission
-from competitions.news.config import NewsConfig, list_blocks
+from competitions.news.config import NewsConfig
 from competitions.news.day.judged import METRIC, judge, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
+from competitions.news.plan import check_names, list_blocks
 from competitions.news.simulator.calibration import describe
 from competitions.news.simulator.simulate import TRUTH, Simulation, simulate
 
@@ -66,6 +67,7 @@ COMPETITION = Competition(
     check=submission.check_submission,
     score=score,
     climb=climb,
+    check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,
     describe_oracle=describe_oracle,

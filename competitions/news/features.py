@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from common.learning.dataset import Matrix, to_matrix
-from common.learning.features import HOUR_MS
 from common.learning.split import Fold
+from common.time_units import HOUR_MS, MINUTE_MS
 from competitions.news import arrays, lookups
 from competitions.news.arrays import Groups, lookup_rows, take_known
 from competitions.news.io.reader import Embeddings
@@ -20,7 +20,7 @@ from competitions.news.pair_features import pair_columns
 from competitions.news.retrieval.fusion import FusedLists
 from competitions.news.retrieval.lists import Int64s, cut_rows, pack_pairs, work_side_by_side
 
-SESSION_MS = 30 * 60_000
+SESSION_MS = 30 * MINUTE_MS
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_m15min": (0.25, 0.0),
     "item_clicks_p15min": (0.0, 0.25),
@@ -75,8 +75,8 @@ def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
     habits = {
         "query_sessions": session[last] - session[first] + 1,
         "query_session_clicks": last - session_start + 1,
-        "query_session_minutes": (clicked[last] - clicked[session_start]) / 60_000,
-        "query_last_wait_minutes": wait[last] / 60_000,
+        "query_session_minutes": (clicked[last] - clicked[session_start]) / MINUTE_MS,
+        "query_last_wait_minutes": wait[last] / MINUTE_MS,
         "query_span_hours": (clicked[last] - clicked[first]) / HOUR_MS,
         "user_categories": np.bincount(category, minlength=height)[some],
         "user_words": arrays.mean_by_row(rows, take_known(catalogue.words, known), height)[some],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 from competitions.news.arrays import lookup_rows, mean_by_row, normalise_rows, take_known
 from competitions.news.lookups import (
     LIFT_CONTEXTS,

@@ -21,9 +21,9 @@ from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
 from competitions.news.blending import Blend
-from competitions.news.config import NewsConfig, RecallSettings, list_blocks
+from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.io import reader
-from competitions.news.plan import Plan, make_plan
+from competitions.news.plan import Plan, list_blocks, make_plan
 from competitions.news.ranking import Labelled
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS, list_tables
 from competitions.news.retrieval.content import find_content_neighbours

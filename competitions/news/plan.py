@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
 from common.learning.split import Fold
-from competitions.news.config import NewsConfig
+from competitions.news.config import BLOCKS, NewsConfig
+from competitions.news.features import EXTRA_BLOCKS
+from competitions.news.retrieval.channels import CHANNELS
 from competitions.news.split import GAP_MS, ends_on_gap, stratify_test, terminal_share
 
 MOST_ROWS = 3_000_000  # of candidates of training queries: 1.5 GB of features, and minutes of a fit
@@ -23,6 +25,17 @@ class Plan:
 
     negatives: int
     decisions: tuple[Decision, ...]
+
+
+def list_blocks() -> tuple[str, ...]:
+    """All blocks of features, those of your own at the end."""
+    return (*BLOCKS, *EXTRA_BLOCKS)
+
+
+def check_names(config: NewsConfig) -> None:
+    """Refuse an unknown channel or block."""
+    refuse_unknown("recall.channels", config.recall.channels, CHANNELS)
+    refuse_choice("rank.blocks", config.rank.blocks, list_blocks())
 
 
 def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:

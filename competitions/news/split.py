@@ -9,10 +9,10 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.learning.split import Fold
+from common.time_units import DAY_MS
 from competitions.news.config import SplitSettings
 
 GAP_MS = 30_000  # the step with which a session ends in the host's log: the hidden click is nearly always after it
-DAY_MS = 86_400_000
 CELL = ["day", "length"]  # of the last visible click, and of the visible history
 HEAVY = 16  # clicks of a history from which on classes of length are finer
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")

@@ -5,9 +5,8 @@ import polars as pl
 from common.learning.cooccurrence import count_transitions
 from common.learning.features import attach
 from common.learning.split import Fold
+from common.time_units import HOUR_MS
 from competitions.template.config import CandidateSettings
-
-HOUR_MS = 3_600_000
 
 
 def count_items(history: pl.DataFrame) -> pl.DataFrame:

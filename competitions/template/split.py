@@ -4,9 +4,8 @@ import numpy as np
 import polars as pl
 
 from common.learning.split import Fold
+from common.time_units import DAY_MS
 from competitions.template.config import SplitSettings
-
-DAY_MS = 86_400_000
 
 
 def label_fold(events: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:

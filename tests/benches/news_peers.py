@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from common.learning.dataset import to_matrix
-from common.learning.features import HOUR_MS
 from common.learning.split import Fold
+from common.time_units import HOUR_MS
 from competitions.news import submission
 from competitions.news.io import reader
 from competitions.news.lab.marks import offline_fold

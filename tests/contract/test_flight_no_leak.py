@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 
 from competitions.flight import split
-from competitions.flight.config import BLOCKS
 from competitions.flight.features import booking_history
-from competitions.flight.features.build import build_features
+from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io import reader, schema
 from competitions.flight.io.reader import Codes, Searches
 from competitions.flight.split import Snapshots, take_snapshots

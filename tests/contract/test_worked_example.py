@@ -43,7 +43,7 @@ def test_one_registration_and_one_module_switch_it_on(tmp_path: Path) -> None:
     apply_example(tmp_path)
     changed = {line[6:] for line in read_example().splitlines() if line.startswith("+++ b/")}
     assert changed == {"competitions/mgtv/features/build.py", "competitions/mgtv/features/length.py"}
-    script = "from competitions.mgtv.config import list_blocks; print(list_blocks()[-1])"
+    script = "from competitions.mgtv.plan import list_blocks; print(list_blocks()[-1])"
     shown = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, text=True, capture_output=True, check=True)
     assert shown.stdout == "length\n"
 

@@ -13,6 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 from xgboost import dask as xgboost_dask
 
+from common.arrays import Floats
 from common.day.cluster.shards import THREADS, assign_partitions, split_queries
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import Fit, FitTask
@@ -20,7 +21,6 @@ from common.learning.fitters import keep_xgboost, plan_xgboost
 from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
 from common.learning.metrics import reciprocal_ranks
 
-Floats = NDArray[np.float64]
 QueryMetric = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
 
 

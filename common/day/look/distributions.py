@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from common.time_units import DAY_MS
+
 BINS, WHOLE_BINS, DAYS = 30, 40, 60
 CLIPPED = 0.005  # of the values at either end are put into the outermost bins
 POINTS = 60
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
-DAY_MS = 86_400_000
 TIMELINE = "days from"  # how the unit of a timeline begins
 Columns = Mapping[str, ArrayLike]
 

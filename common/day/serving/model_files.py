@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.day.serving.feature_tables import write_struct
 from common.engine.errors import UserError
 from common.engine.result_store import writing
@@ -24,7 +25,6 @@ INDEX, BLEND = "models.json", "blend.json"
 ENDINGS = {"lightgbm": "txt", "xgboost": "ubj", "catboost": "cbm", "logit": "npz"}
 ARRAYS = ("centre", "scale", "valued", "flagged", "weights")  # of a logit
 Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats
 from common.day.answers import Answers, Example, count_within, rank_answers, rows_of
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores
-from competitions.flight.ranking.rankers import Floats
 
 DAY_MINUTES, FIRST_PAGE = 1_440, 10
 

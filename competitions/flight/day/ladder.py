@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from common.arrays import Floats
 from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
@@ -30,7 +31,6 @@ from competitions.flight.ranking.rankers import (
     BASELINE,
     BASELINE_BLOCKS,
     BASELINE_MODEL,
-    Floats,
     list_recipes,
     make_recipe,
     stack_scores,

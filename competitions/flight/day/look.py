@@ -7,10 +7,11 @@ from common.day.look.distributions import Sides, histogram, share_values
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.run import Run
+from common.time_units import MINUTE_MS
 from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches
 
-DAY_MINUTES, MINUTE_MS = 1_440, 60_000
+DAY_MINUTES = 1_440
 YES_NO = {1: "yes", 0: "no"}  # of truth values as well, which equal them
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from common.time_units import MINUTE_MS
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.dominance import count_dominating
 from competitions.flight.features.option_attributes import DAY_MINUTES
 from competitions.flight.features.session_chunk import SessionChunk
 
-MINUTE_MS = 60_000
 OUT_FLIGHT = ("session", "out_departure", "out_carrier", "out_flight")
 BACK_FLIGHT = ("session", "back_departure", "back_carrier", "back_flight")
 

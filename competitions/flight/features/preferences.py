@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.dataset import Matrix
 from competitions.flight.features.option_attributes import LEGS
@@ -30,7 +31,6 @@ FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
 EVERYBODY_RIDGE, STEPS, LONGEST_STEP = 1.0, 10, 2.0
 CHUNK = 2048  # sessions at a time
 LONG_MINUTES = 720  # beyond, more minutes do not matter
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 

@@ -7,12 +7,12 @@ and, beside them, one Boolean column per thing that can go wrong (its name start
 import polars as pl
 
 from common.io.notes import Note
+from common.time_units import MINUTE_MS
 from competitions.flight.io.encoding import INT16_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, collect, filled
 from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
 
 FAULT = "!"
-MINUTE_MS = 60_000
 INT8_MAX = (1 << 7) - 1
 DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
 CLOCK_LENGTH = len("HH:MM:SS")

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
-from competitions.flight.ranking.rankers import Floats
 from competitions.flight.ranking.training_data import TrainingData
 
 FLOOR = 1e-12  # of a probability

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
@@ -17,7 +17,6 @@ from common.learning.gbdt import Ranker, fit, score_rows, shorten
 from competitions.flight.ranking.training_data import FoldData
 
 ROWS = 200_000  # scored at a time
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.fit_task import Recipe
@@ -23,7 +23,6 @@ from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 from competitions.flight.split import Snapshots
 
-Floats = NDArray[np.float64]
 # The model of the public CatBoost notebook, on what that learns from.
 BASELINE, BASELINE_MODEL, BASELINE_BLOCKS = "baseline", "catboost_yetirank", ("public",)
 BASELINE_PARAMETERS = {"loss_function": "YetiRank", "learning_rate": 0.1, "depth": 6}

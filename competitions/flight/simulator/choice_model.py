@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Floats, Ints
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import Floats, Ints, hashed, hashed_normal
+from competitions.flight.simulator.geography import hashed, hashed_normal
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Sessions

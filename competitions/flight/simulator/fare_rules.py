@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from competitions.flight.simulator.geography import CARRIERS, FERRY, Bools, Floats, Ints, hashed
+from common.arrays import Bools, Floats, Ints
+from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed
 from competitions.flight.simulator.offers import BUSINESS, BUSINESS_FLEX, FLEX, LIGHT, PREMIUM, STANDARD, Options
 from competitions.flight.simulator.population import SimulationState
 

@@ -6,18 +6,14 @@ or a flight's price on a date is the same wherever it is computed, and no table 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from common.arrays import Bools, Floats, Ints
 from common.engine.errors import UserError
 from common.io.tables import read_csv
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Bools: TypeAlias = NDArray[np.bool_]
 
 SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 # Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.

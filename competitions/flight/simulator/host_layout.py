@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from common.arrays import Ints
 from competitions.flight.io.schema import INDEX, LAYOUT, Kind, required
-from competitions.flight.simulator.geography import Cities, Ints, aircraft_names, carrier_names, hashed
+from competitions.flight.simulator.geography import Cities, aircraft_names, carrier_names, hashed
 from competitions.flight.simulator.search_sessions import START
 from competitions.flight.simulator.timetable import DAY, Pairs
 from competitions.flight.simulator.travellers import loyalty_names

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed, hashed_normal
+from common.arrays import Bools, Floats, Ints
+from competitions.flight.simulator.geography import hashed, hashed_normal
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Searches
 from competitions.flight.simulator.timetable import Legs

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Floats, Ints
 from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, SIZES
 from competitions.flight.simulator.choice_model import Bookings
-from competitions.flight.simulator.geography import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed, hashed_normal
+from common.arrays import Bools, Floats, Ints
+from competitions.flight.simulator.geography import hashed, hashed_normal
 from competitions.flight.simulator.timetable import Pairs
 from competitions.flight.simulator.travellers import OWN_ROUTES, Companies, Travellers
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints
 from competitions.flight.simulator.geography import (
     AIRCRAFT_COUNT,
     CARRIERS,
@@ -15,10 +16,7 @@ from competitions.flight.simulator.geography import (
     FERRY,
     MOSCOW,
     PETERSBURG,
-    Bools,
     Cities,
-    Floats,
-    Ints,
     flight_minutes,
     hashed,
     hashed_normal,

@@ -5,16 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from competitions.flight.simulator.geography import (
-    CARRIERS,
-    DIRTY_LOYALTY,
-    Bools,
-    Floats,
-    Ints,
-    Sizes,
-    hashed,
-    hashed_normal,
-)
+from common.arrays import Bools, Floats, Ints
+from competitions.flight.simulator.geography import CARRIERS, DIRTY_LOYALTY, Sizes, hashed, hashed_normal
 from competitions.flight.simulator.timetable import Pairs
 
 # Sessions of a train user, 1..10, in users; then 1,425 users up to 53. Kaggle FlightRank 2025 column statistics.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from common.arrays import Bools, Floats, Ints
 from competitions.flight.io.schema import SEGMENT_FIELDS, Kind
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed
+from competitions.flight.simulator.geography import hashed
 from competitions.flight.simulator.host_layout import TEXT, coded, file_schema, ranker_ids
 from competitions.flight.simulator.offers import BUSINESS, Options
 from competitions.flight.simulator.population import SimulationState

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats
 from common.day.serving.benchmark import Answer, Export, Variant, cut_trees, judge_variants, spread
 from common.day.serving.feature_tables import write_array, write_struct, write_table
 from common.day.serving.model_files import write_logit, write_models
@@ -21,7 +22,7 @@ from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.list import describe_positions
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.pipeline import DayModels, Outcome
 from competitions.mgtv.split import Slates

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.day.answers import (
     Answers,
     Example,
@@ -29,7 +30,7 @@ from competitions.mgtv import submission
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.day.rows import list_rivals, list_rows
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import decision
 from competitions.mgtv.pipeline import Outcome, Validated
 from competitions.mgtv.simulator.simulate import TRUTH

@@ -13,20 +13,25 @@ from typing import Any
 
 import numpy as np
 
+from common.arrays import Floats
 from common.day import ladder as families
 from common.day.ladder import Ladder
-from common.engine.run import Result, Run, collect
+from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab import rungs
-from competitions.mgtv.labels import Floats
+from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.lab.deep_networks import NETWORKS
+from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
-from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
 (FIRST,) = MODELS
+DEEP = DeepSettings()
 RANDOM, POPULARITY = "random", "smoothed click rate of the video"  # the rungs that methods which stand alone build on
 Row = dict[str, Any]
 Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
@@ -90,7 +95,7 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
     ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score", files)
     climb_plain(bench, ladder)
     climb_blocks(bench, ladder)
-    rungs.climb_networks(bench, ladder)
+    climb_networks(bench, ladder)
     return ladder.write()
 
 
@@ -115,9 +120,42 @@ def climb_plain(bench: Bench, ladder: Ladder) -> None:
             drawn = bench.run.step(rate_videos, bench.valid, column, bench.config.seed, name=f"ladder.{kept}")
             rung.record(**bench.compare(drawn.value))
         if column is None:
-            rungs.climb_positions(bench, ladder)
-    rungs.climb_plainly(bench, ladder, rate.rpartition("_")[2], POPULARITY)
-    rungs.climb_neighbours(bench, ladder, POPULARITY)
+            climb_positions(bench, ladder)
+    climb_public_baseline(bench, ladder, rate.rpartition("_")[2])
+    climb_neighbours(bench, ladder)
+
+
+def climb_positions(bench: Bench, ladder: Ladder) -> None:
+    """By how often a position in the list was the answer."""
+    labelled, scores = bench.ready.labelled, {}
+    with ladder.rung("position in the list", families.POPULARITY) as rung:
+        for day in bench.ready.plan.valid:
+            train, name = collect([labelled[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
+            scores[day] = bench.run.step(baselines.score_positions, train, labelled[day], name=name)
+        rung.record(**bench.measure(scores, "position"))
+
+
+def climb_public_baseline(bench: Bench, ladder: Ladder, tag: str) -> None:
+    """The public baseline's design on the validation days: both its picks and its answers."""
+    parts = []
+    name = "the public baseline's design, its own answers"
+    with ladder.rung(name, families.POPULARITY, builds_on=POPULARITY) as rung:
+        for day in bench.ready.plan.valid:
+            train = collect([bench.ready.labelled[other] for other in bench.before(day)])
+            own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
+            parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
+        hits, each = (np.concatenate(column) for column in zip(*parts, strict=True))
+        rung.record(each, None, **{"hit rate": float(hits.mean())})
+
+
+def climb_neighbours(bench: Bench, ladder: Ladder) -> None:
+    """By what was clicked near the last clicks."""
+    ready, scores = bench.ready, {}
+    with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
+        for day in ready.plan.valid:
+            name = f"day{day:02d}.ladder.neighbours"
+            scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
+        rung.record(**bench.measure(scores, "neighbours"))
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -148,3 +186,30 @@ def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
     fits = collect([fit_ranker(bench.run, labelled, recipe, valid)])
     return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
+
+
+def climb_networks(bench: Bench, ladder: Ladder) -> None:
+    """The networks, each on the ids and on all numeric features of the pipeline, beside the boosted model on these."""
+    boosted = ladder.rows[-1]["rung"]
+    ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
+    videos = step(code_videos, ready.sources.videos, name="ladder.videos")
+    devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
+    fields = bundle(FieldTables, videos=videos, devices=devices)
+    height, log, days = len(devices.value.ids), ready.sources.log, {}
+    for day, slates in ready.slates.items():
+        inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
+        days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
+    needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
+    for kind in NETWORKS:
+        with ladder.rung(kind, families.DEEP, needs, builds_on=boosted) as rung:
+            rung.record(**bench.measure(run_network(bench, days, fields, kind), kind))
+
+
+def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
+    """Fit a network on the days before the validation days and score these."""
+    step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
+    train = collect([days[day] for day in bench.before(min(valid))])
+    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
+    return {
+        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
+    }

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_array, read_keyed, read_struct, read_table
 from common.day.serving.model_files import read_logit, read_models, score_models
@@ -26,7 +27,6 @@ from competitions.mgtv.features.build import EXTRA_BLOCKS, spread
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.list import describe_lists
 from competitions.mgtv.features.pair import describe_pairs
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.completion import Bins, best_answers
 from competitions.mgtv.models.decision import pick
 from competitions.mgtv.split import Slates

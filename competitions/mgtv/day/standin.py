@@ -14,6 +14,7 @@ import polars as pl
 from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, hash_ids, read_fields
 from common.engine.errors import UserError
 from common.engine.progress import running
+from common.time_units import DAY_MS, HOUR_MS
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
 
@@ -23,7 +24,7 @@ FOLDERS = ("data/", "", "KuaiRand-Pure/data/")  # the unpacked archive, or a fol
 PROFILES_FOLDER = "did_features"
 DAYS = 8
 FIRST_DAY_MS = 1_650_816_000_000  # 2022-04-25 00:00 in China, 16:00 UTC of the day before
-DAY_MS, CHINA_MS = 86_400_000, 28_800_000
+CHINA_MS = 8 * HOUR_MS
 MIN_SHOWN = 2  # videos of a test device
 LOG_FIELDS = (
     Field("user_id", pl.Int64),

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from common.arrays import Floats
 from common.day.tuning.gbdt_task import MOST_ROWS, tune_ranker
 from common.day.tuning.task import Task
 from common.engine.run import Run
@@ -20,7 +21,7 @@ from common.learning.gbdt import Ranker, fit
 from common.learning.listwise_softmax import log_likelihoods
 from competitions.mgtv.config import MODELS, CompletionSettings, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
+
 FORMAT = "%Y-%m-%d %H:%M:%S%.f"
 # 20250420 and 20250420201500 are spelled out first: WRITTEN wants its separators, or a count would pass for a date.
 PACKED_TIME = (r"^([0-9]{8})T?([0-9]{2})([0-9]{2})([0-9]{2}(?:[.][0-9]+)?)$", "$1 $2:$3:$4")
@@ -13,9 +15,9 @@ WRITTEN = (
 )
 SECONDS, MILLISECONDS = (rf"^[0-9]{{{digits}}}(?:[.][0-9]+)?$" for digits in ("9,10", "13"))
 EXCEL_DAYS = r"^[0-9]{5}(?:[.][0-9]+)?$"
-EXCEL_1970, DAY_MS = 25_569, 86_400_000
+EXCEL_1970 = 25_569
 # A count since 1970 is universal time; the dates of the files are China's.
-CHINA_MS = 8 * 3_600_000
+CHINA_MS = 8 * HOUR_MS
 # Other years are a sign of mixed-up columns.
 FIRST_MS, LAST_MS = 631_152_000_000, 4_102_444_800_000  # 1990 and 2100
 
@@ -44,7 +46,7 @@ def _parse_written(value: pl.Expr) -> pl.Expr:
     clock = pl.format("{}-{}-{} {}:{}:{}", *date, *time).str.to_datetime(FORMAT, time_unit="ms", strict=False)
     zone = parts.struct.field("7")
     hours_minutes = zone.str.replace(":", "").cast(pl.Int64, strict=False).fill_null(0)  # +0800; Z and UTC are 0
-    ahead = hours_minutes.sign() * (hours_minutes.abs() // 100 * 60 + hours_minutes.abs() % 100) * 60_000
+    ahead = hours_minutes.sign() * (hours_minutes.abs() // 100 * 60 + hours_minutes.abs() % 100) * MINUTE_MS
     return clock.dt.epoch("ms") + pl.when(zone.is_not_null()).then(CHINA_MS - ahead).otherwise(0)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.cooccurrence import CovisitSettings, count_covisits
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.lab.clicks import list_clicks, list_recent
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates
 

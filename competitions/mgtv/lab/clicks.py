@@ -2,10 +2,9 @@
 
 import polars as pl
 
+from common.time_units import DAY_MS
 from competitions.mgtv.features.target_encoding import before_day
 from competitions.mgtv.split import Slates
-
-DAY_MS = 86_400_000
 
 
 def list_recent(log: pl.DataFrame, slates: Slates, most: int) -> pl.DataFrame:

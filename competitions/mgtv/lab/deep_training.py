@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.arrays import Floats
 from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.lab.deep_inputs import FieldTables, Ids, Inputs, NetworkDay
 from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, Shape
-from competitions.mgtv.labels import Floats
 
 CLIP = 4.0
 

@@ -14,8 +14,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import find_columns
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import pick, score_answers
 

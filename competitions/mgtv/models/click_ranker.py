@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.arrays import Floats
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.config import MODELS, WatchSettings
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000

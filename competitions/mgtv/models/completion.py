@@ -20,10 +20,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import Matrix, find_columns
 from common.learning.gbdt import explain_refusal
 from competitions.mgtv.config import CompletionSettings
-from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000

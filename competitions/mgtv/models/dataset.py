@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.dataset import RankingDataset, to_matrix
 from competitions.mgtv.features.build import join_blocks
-from competitions.mgtv.labels import Floats
 from competitions.mgtv.split import Slates
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints
 from competitions.mgtv.simulator.constants import (
     CHANNELS,
     FEATURE,
     KINDS,
     TEST_DAY,
     TRAILER,
-    Bools,
-    Floats,
-    Ints,
     Sizes,
     channel_values,
     kind_values,

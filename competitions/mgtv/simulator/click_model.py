@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from common.arrays import Floats, Ints
 from common.learning.listwise_softmax import softmax_within
-from competitions.mgtv.simulator.constants import Floats, Ints, channel_values, group_rows, kind_values
+from competitions.mgtv.simulator.constants import channel_values, group_rows, kind_values
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 
 SHARPNESS = 1.15

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.special import expit
 from xlsxwriter import Workbook
 
+from common.arrays import Ints
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue, rate_day
-from competitions.mgtv.simulator.constants import DAYS, START, Ints
+from competitions.mgtv.simulator.constants import DAYS, START
 from competitions.mgtv.simulator.slates import draw_between
 
 BOOK_ROWS, MOST_BOOKS = 3000, 20

@@ -11,12 +11,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats, Ints
 from common.engine.errors import UserError
 
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Bools: TypeAlias = NDArray[np.bool_]
-Singles: TypeAlias = NDArray[np.float32]
 Codes: TypeAlias = NDArray[np.int32]
 
 SCALE_MIN, SCALE_MAX = 0.0005, 4.0

@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import Bools, Floats, Ints, group_rows
+from competitions.mgtv.simulator.constants import group_rows
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_tables, part_weights
 

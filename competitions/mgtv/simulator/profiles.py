@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats, Ints, Singles
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator.constants import CHANNELS, Floats, Ints, Singles
+from competitions.mgtv.simulator.constants import CHANNELS
 from competitions.mgtv.simulator.users import REGIONS, Users
 from competitions.mgtv.simulator.writer import append
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.arrays import Ints
 from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import track
@@ -22,7 +23,7 @@ from competitions.mgtv.simulator.calibration import describe
 from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import draw_clicks
 from competitions.mgtv.simulator.comments import write_comments
-from competitions.mgtv.simulator.constants import DAYS, TEST_DAY, Ints, Sizes, measure_sizes
+from competitions.mgtv.simulator.constants import DAYS, TEST_DAY, Sizes, measure_sizes
 from competitions.mgtv.simulator.oracle import OracleScores, TruthRows, has_duration, score_slates, summarise
 from competitions.mgtv.simulator.profiles import write_profiles
 from competitions.mgtv.simulator.slates import SimulationState, draw_slates

@@ -10,17 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints
 from competitions.mgtv.simulator.catalogue import Catalogue, DayPopularity
-from competitions.mgtv.simulator.constants import (
-    MOST_SHOWN,
-    SIZE_MEAN_LOG,
-    SIZE_SIGMA,
-    Bools,
-    Floats,
-    Ints,
-    channel_values,
-    draw_columns,
-)
+from competitions.mgtv.simulator.constants import MOST_SHOWN, SIZE_MEAN_LOG, SIZE_SIGMA, channel_values, draw_columns
 from competitions.mgtv.simulator.users import CLICKED, UserHistory, Users, next_videos
 
 # Next episode, known programme, clicked of late, liked channel, hot, any.

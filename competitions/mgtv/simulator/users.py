@@ -15,18 +15,9 @@ import polars as pl
 import pyarrow as pa
 from scipy.special import expit
 
+from common.arrays import Bools, Floats, Ints, Singles
 from competitions.mgtv.simulator.catalogue import Catalogue
-from competitions.mgtv.simulator.constants import (
-    CHANNELS,
-    FEATURE,
-    Bools,
-    Codes,
-    Floats,
-    Ints,
-    Singles,
-    channel_values,
-    draw_columns,
-)
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values, draw_columns
 
 RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 WEEKEND = 1.15

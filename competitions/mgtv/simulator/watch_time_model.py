@@ -14,10 +14,11 @@ from functools import cache
 import numpy as np
 from scipy.stats import beta
 
+from common.arrays import Bools, Floats, Ints
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.catalogue import CLOSING, Catalogue
-from competitions.mgtv.simulator.constants import FEATURE, Bools, Floats, Ints, kind_values
+from competitions.mgtv.simulator.constants import FEATURE, kind_values
 from competitions.mgtv.simulator.slates import SimulationState
 
 # Intercept, by x, patience, next episode, quality, taste.

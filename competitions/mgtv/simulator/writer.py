@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.arrays import Bools, Floats, Ints
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER, Bools, Floats, Ints
+from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER
 from competitions.mgtv.simulator.slates import Slates
 from competitions.mgtv.simulator.users import Watched
 

@@ -17,13 +17,14 @@ from common.engine.run import Run
 from common.io.tables import read_csv
 from common.learning.split import Fold
 from competitions.news import pipeline, submission
-from competitions.news.config import NewsConfig, list_blocks
+from competitions.news.config import NewsConfig
 from competitions.news.day import service
 from competitions.news.day.service import NewsService
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
 from competitions.news.lookups import Queries, build_feature_tables
 from competitions.news.pipeline import FoldInputs
+from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import ChannelTables, list_windows
 from competitions.news.retrieval.fresh import index_fresh
 from competitions.news.retrieval.lists import gather_histories

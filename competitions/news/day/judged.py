@@ -17,6 +17,7 @@ from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
+from common.time_units import DAY_MS, HOUR_MS
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.day.rows import FUSION, list_ranked, list_rivals, list_rows, mix
@@ -25,13 +26,11 @@ from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
 from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
 from competitions.news.simulator.simulate import TRUTH
-from competitions.news.split import DAY_MS
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the article that was clicked, 0 behind the fifth; the mean over users"
 SAMPLE = Sample(queries=1_000, rows=40_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
-HOUR_MS = 3_600_000
 RECENT = 3  # clicks of a user that an example shows
 GAINS_SHOWN = 30
 LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class

@@ -7,11 +7,9 @@ from common.day.look.distributions import Sides
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.run import Run
+from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
-from competitions.news.split import DAY_MS
-
-HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 
 
 def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:

@@ -16,9 +16,9 @@ import polars as pl
 from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, read_fields
 from common.engine.errors import UserError
 from common.engine.progress import track
+from common.time_units import HOUR_MS
 from competitions.news.io.csv_reader import INT32_MAX, TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
-from competitions.news.simulator.articles import HOUR_MS
 
 HINT = (
     "download the data set gspmoreira/news-portal-user-interactions-by-globocom from Kaggle, unpack it, and name its "

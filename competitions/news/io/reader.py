@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.io import files
+from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.io import csv_reader
 from competitions.news.io.csv_reader import TIME_MAX_MS, TIME_MIN_MS, Column, Note, read_table
 
@@ -23,8 +24,8 @@ ARTICLES = "articles.csv"
 EMBEDDINGS = "articles_emb.csv"
 EMBEDDING_WIDTH = 250
 MOST_WORDS = 100_000  # of an article; the mean of what a user read would follow a larger count
-HOUR_MS, WEEK_MS = 3_600_000, 7 * 86_400_000
-FAR_MS = 366 * 86_400_000  # the host's log is of a fortnight
+WEEK_MS = 7 * DAY_MS
+FAR_MS = 366 * DAY_MS  # the host's log is of a fortnight
 FAR_SPREADS = 3  # of the distance of the quartiles of all times, beyond these
 FEWEST, ALIKE, CLEARLY = 5_000, 0.8, 0.2  # clicks of a log, and correlations of clicks by the hour of the day
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"

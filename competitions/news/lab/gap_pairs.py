@@ -10,8 +10,8 @@ import polars as pl
 
 from common.learning.cooccurrence import keep_top
 from common.learning.dataset import to_matrix
-from common.learning.features import HOUR_MS
 from common.learning.split import Fold
+from common.time_units import HOUR_MS
 from competitions.news.lab.neighbours import drop_seen
 from competitions.news.split import CONTEXT, GAP_MS, add_context, find_targets, own_past
 

@@ -62,6 +62,7 @@ NEIGHBOURS = {
     "gap30": Neighbours("gap30", RECENT),
     "content": Neighbours("content", RECENT),
 }
+CHANNELS = (*NEIGHBOURS, *POPULAR_HOURS, "fresh")
 # Item-to-item tables that are counted in the clicks of a history: history -> item, neighbour, weight.
 CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "covisit": partial(count_covisits, settings=COVISIT),

@@ -6,8 +6,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.cooccurrence import keep_top
-from common.learning.features import HOUR_MS
 from common.learning.split import Fold
+from common.time_units import HOUR_MS
 from competitions.news.arrays import lookup_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
 from competitions.news.retrieval.neighbours import NO_NEIGHBOURS

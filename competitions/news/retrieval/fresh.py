@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from common.learning.features import HOUR_MS, expand_spans
+from common.learning.features import expand_spans
 from common.learning.split import Fold
+from common.time_units import HOUR_MS
 from competitions.news.arrays import WindowCounts, count_events, lookup_rows
 from competitions.news.lookups import Catalogue, index_catalogue
 from competitions.news.retrieval import lists

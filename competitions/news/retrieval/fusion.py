@@ -11,11 +11,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from common.arrays import Floats
 from common.learning.listwise_softmax import TINY, softmax_within
 from common.learning.split import Fold
 from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
-    Floats,
     Int64s,
     Ints,
     ScoredLists,

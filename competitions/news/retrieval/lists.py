@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Bools, Floats
 from common.engine.meter import count_threads
 from common.engine.progress import track
 from common.learning.features import expand_spans
@@ -22,8 +23,6 @@ from competitions.news.arrays import falling_bits, from_falling_bits, lookup_row
 T = TypeVar("T")
 Ints = NDArray[np.integer]
 Int64s = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 HALF = np.uint64(32)
 PART_ENTRIES = 250_000  # that are held at once: more no longer stay near the processor, and take half as long again
 PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``

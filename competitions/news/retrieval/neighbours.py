@@ -14,10 +14,11 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.learning.features import HOUR_MS
+from common.arrays import Floats
+from common.time_units import HOUR_MS
 from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval import lists
-from competitions.news.retrieval.lists import Floats, Histories, Int64s, Ints, ScoredLists
+from competitions.news.retrieval.lists import Histories, Int64s, Ints, ScoredLists
 
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
 

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.cooccurrence import keep_top
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Histories,

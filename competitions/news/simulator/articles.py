@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats, Ints
+from common.time_units import HOUR_MS
+
 START_MS = 1_506_816_000_000  # 2017-10-01 00:00 UTC
-HOUR_MS = 3_600_000
 HOURS = 45 * 24  # hour bins from START_MS on; the last straggler clicks on 2017-11-13
 # Shares of (hot, taste, link) for a click that continues a session, and for one that opens a session. Most clicks go to
 # what is hot in the hour: in the real log the five articles most clicked in an hour have 38 % of its clicks.
@@ -52,9 +54,6 @@ BIRTHS_BY_HOUR = np.array(
 )
 FIRST_BIRTH_HOUR, MAIN_DAYS = -72, 17
 LATE_BIRTHS = 0.01  # births after the main days, against a main day
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import polars as pl
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
 from common.io.tables import read_csv
+from common.time_units import HOUR_MS
 from competitions.news.io.csv_reader import count_rows
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
-from competitions.news.simulator.articles import HOUR_MS, START_MS
+from competitions.news.simulator.articles import START_MS
 from competitions.news.simulator.sessions import SESSION_BREAK_MS, TERMINAL_GAP_MS
 
 LAST_MAIN_MS = 1_508_284_800_000  # 2017-10-18 00:00 UTC

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from competitions.news.simulator.articles import HOUR_MS, HOURS, START_MS, Floats, Ints
+from common.arrays import Floats, Ints
+from common.time_units import HOUR_MS
+from competitions.news.simulator.articles import HOURS, START_MS
 
 TERMINAL_GAP_MS = 30_000
 SESSION_BREAK_MS = 30 * 60 * 1000  # a session is over after half an hour
@@ -24,7 +26,7 @@ STRAGGLER_SHARE = 0.0005  # train users who come back as late as 2017-11-13
 STRAGGLER_END_HOUR = 43 * 24
 HOURS_PER_SESSION = 3  # a reader arrives early enough to fit the sessions
 SHORT_STAY = 0.8  # a reader stays between 1 - SHORT_STAY and all of the days that are left
-REST_MS = 2 * 3_600_000  # shortest time between two sessions of a reader
+REST_MS = 2 * HOUR_MS  # shortest time between two sessions of a reader
 # Clicks by hour of the day (UTC), in percent of the busiest hour; a weekend day has 0.6 of them.
 CLICKS_BY_HOUR = np.array(
     [55, 49, 44, 28, 15, 8, 6, 6, 9, 26, 53, 83, 78, 72, 79, 77, 99, 100, 95, 91, 87, 72, 62, 61], dtype=np.float64

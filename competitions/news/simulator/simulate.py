@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats, Ints
 from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator import articles
-from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue, Floats, Ints
+from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue
 from competitions.news.simulator.sessions import Sessions, make_sessions
 from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
 

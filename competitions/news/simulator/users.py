@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats, Ints
 from common.engine.progress import track
+from common.time_units import HOUR_MS
 from competitions.news.simulator import articles
-from competitions.news.simulator.articles import ClickContext, ClickDistribution, Floats, Ints, LiveCatalogue
+from competitions.news.simulator.articles import ClickContext, ClickDistribution, LiveCatalogue
 from competitions.news.simulator.sessions import Sessions
 
 TASTES = 5  # favourite categories of a user
@@ -77,7 +79,7 @@ def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int)
     rng = np.random.default_rng([7, seed])
     order = np.argsort(-sessions.counts, kind="stable")  # so that each round is about a prefix of the users
     first = (np.cumsum(sessions.counts) - sessions.counts)[order]
-    hour = (sessions.time - articles.START_MS) // articles.HOUR_MS
+    hour = (sessions.time - articles.START_MS) // HOUR_MS
     items = np.full(len(hour), -1, np.int64)
     history = np.empty((int(sessions.counts.max()), len(order)), np.int32)
     for k in track(range(len(history)), "Simulating clicks"):
@@ -134,7 +136,7 @@ def make_queries(users: Users, sessions: Sessions, items: Ints) -> Queries:
     test = slice(sessions.train_users, None)
     steps = np.arange(1, int(counts.max()))
     seen = np.where(steps < counts[:, None], items[np.maximum(last[:, None] - steps, 0)], -1)
-    hour = (sessions.time[last] - articles.START_MS) // articles.HOUR_MS
+    hour = (sessions.time[last] - articles.START_MS) // HOUR_MS
     return Queries(ClickContext(hour, seen[:, 0], users.tastes[test], users.taste_weights[test]), seen)
 
 

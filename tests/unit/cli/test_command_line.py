@@ -12,7 +12,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions import NAMES, find_competition
 from competitions.cli import execution
-from competitions.cli.run import RunOptions
+from competitions.cli.options import RunOptions
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import TRUTH, simulate

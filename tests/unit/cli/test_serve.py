@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +12,6 @@ from common.day.serving.benchmark import SHOWN, Export, Variant
 from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import FlightConfig
 
 
 def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
@@ -48,11 +48,14 @@ def test_a_folder_that_is_not_there_is_named_before_anything_is_exported(tmp_pat
 
 
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
-    whole = serve.msgspec.to_builtins(COMPETITION.load_config([]))
-    assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == COMPETITION.load_config([])
+    whole = msgspec.to_builtins(COMPETITION.load_config([]))
+    assert COMPETITION.read_config({"config": whole, "run": "a"}) == COMPETITION.load_config([])
+    whole["rank"]["blocks"] = ["gone"]
+    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*no gone; choose among core"):
+        COMPETITION.read_config({"config": whole, "run": "a"})
     whole["rank"]["trees"] = 5
     with pytest.raises(UserError, match=r"settings of run a are not those of this code .*trees.*run again"):
-        serve.read_config(FlightConfig, {"config": whole, "run": "a"})
+        COMPETITION.read_config({"config": whole, "run": "a"})
 
 
 def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

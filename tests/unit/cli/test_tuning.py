@@ -18,7 +18,7 @@ from common.day.tuning.search_space import Floats, Settings
 from common.day.tuning.task import Scores, Task, Verdict
 from common.engine.run import Run
 from competitions.cli import tuning
-from competitions.cli.tune import TuneOptions
+from competitions.cli.options import TuneOptions
 from tests.conftest import Call, CommandResult
 
 VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, 0.01, 0.02, 0.01, 0.005, 5, 30.0)

@@ -4,7 +4,8 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, MODELS
+from competitions.flight.config import MODELS
+from competitions.flight.features.build import BLOCKS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
@@ -16,7 +17,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
          "rank.models=['catboost_softmax']", "rank.catboost_softmax.own=3", f"rank.blocks={list(BLOCKS)}"]
     )  # fmt: skip
     assert (config.seed, config.rank.sample.negatives, config.rank.sample.missing_share) == (4, 80, 0)
-    assert (config.rank.models, config.rank.blocks) == (("catboost_softmax",), BLOCKS)
+    assert (config.rank.models, config.rank.blocks) == (("catboost_softmax",), tuple(BLOCKS))
     assert (config.rank.seeds, config.rank.patience) == (2, 0)
     assert config.rank.parameters_of("catboost_softmax")["own"] == 3
     assert config.rank.parameters_of("lightgbm_softmax") == plain.rank.lightgbm_softmax

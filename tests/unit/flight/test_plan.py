@@ -174,9 +174,9 @@ def test_a_block_is_added_to_each_set_or_taken_from_it() -> None:
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRA_BLOCKS, "own", lambda chunk, history: chunk.options.select("price"))
-    assert [each.blocks[-1] for each in decide_features(survey(), load())[0]] == ["own"] * 3
-    assert decide_features(survey(), load("rank.blocks=-own"))[0][0].blocks == ("core", "pair")
-    assert decide_features(survey(), load("rank.blocks=core"))[0][0].blocks == ("core",)
+    assert [each.blocks[-1] for each in decide_features(survey(), load(), ["own"])[0]] == ["own"] * 3
+    assert decide_features(survey(), load("rank.blocks=-own"), ["own"])[0][0].blocks == ("core", "pair")
+    assert decide_features(survey(), load("rank.blocks=core"), ["own"])[0][0].blocks == ("core",)
 
 
 # --- the models ---

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.engine.errors import UserError
+from common.time_units import DAY_MS
 from competitions.flight.config import SplitSettings
 from competitions.flight.split import (
-    DAY_MS,
     INNER_FOLDS,
     Fold,
     Snapshots,

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from common.engine.errors import UserError
 from competitions.mgtv import plan
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
@@ -76,6 +77,14 @@ def test_a_block_is_added_to_those_of_a_model_or_taken_from_all() -> None:
         ("video", "device", "pair", "profile"),
         ("video", "device", "pair"),
     )
+
+
+def test_a_model_without_a_block_is_refused() -> None:
+    with pytest.raises(UserError, match=r"watch\.blocks names no block that is built"):
+        settle("features.blocks=profile")
+    config = COMPETITION.load_config(["features.blocks=-video,-device,-pair,-list"], tuned=False)
+    with pytest.raises(UserError, match=r"features\.blocks names no block .* these files have data for"):
+        plan.settle(config, plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_open(config)))
 
 
 def test_what_is_set_stays() -> None:

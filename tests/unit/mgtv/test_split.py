@@ -5,8 +5,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
-from competitions.mgtv.plan import Plan, plan_days
-from competitions.mgtv.split import build_slates, draw_slates, look_up_outcome
+from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import SPLIT, make_log, row
 
 SHOWN = pl.DataFrame({"device": [1, 1, 1, 2, 2], "video": [0, 1, 2, 0, 1]})

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 from competitions.news.arrays import (
     count_events,
     falling_bits,

@@ -16,7 +16,7 @@ from common.learning.cooccurrence import count_covisits
 from common.learning.split import Fold
 from competitions.news import features, split
 from competitions.news.competition import COMPETITION
-from competitions.news.config import CHANNELS, RecallSettings
+from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
 from competitions.news.retrieval import channels as listing
@@ -80,7 +80,6 @@ def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks
 def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
     with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h.*fresh"):
         COMPETITION.load_config([f"recall.channels={named}"])
-    assert set(CHANNELS) == {*listing.NEIGHBOURS, *listing.POPULAR_HOURS, "fresh"}
 
 
 def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(

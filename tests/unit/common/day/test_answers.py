@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from common.arrays import Floats
 from common.day import answers
 from common.day.answers import BEYOND, Example
 from common.learning.dataset import RankingDataset
@@ -47,7 +48,7 @@ def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
     rows = RankingDataset(("x",), features, labels, sizes)
     orders = {"lowest": ("x", -1.0), "highest": ("x", 1.0), "shown": None, "gone": ("y", 1.0)}
 
-    def earn(ranks: answers.Ranks) -> answers.Floats:
+    def earn(ranks: answers.Ranks) -> Floats:
         return np.where((ranks > 0) & (ranks < 3), 1 / np.maximum(ranks, 1), 0.0)
 
     found = {row["name"]: row["score"] for row in answers.score_rivals(rows, orders, earn, 2)}

@@ -16,6 +16,7 @@ from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
+from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
     find_booked,
@@ -36,7 +37,7 @@ from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Choice
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.simulator.simulate import TRUTH
-from competitions.flight.split import DAY_MS, Split, split_by_time, split_folds, take_test_snapshot
+from competitions.flight.split import Split, split_by_time, split_folds, take_test_snapshot
 from tests.unit.flight.flight_world import START, Search, make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))

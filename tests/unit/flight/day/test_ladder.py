@@ -15,11 +15,11 @@ from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, FlightConfig
+from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
 from competitions.flight.day.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
 from competitions.flight.features.booking_history import build_history, collect_bookings
-from competitions.flight.features.build import build_features
+from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.lab.peers import PEERS, Peer
 from competitions.flight.metrics import LARGE

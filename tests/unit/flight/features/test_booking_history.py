@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from common.time_units import DAY_MS
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import (
     LIFTS,
@@ -18,7 +19,7 @@ from competitions.flight.features.booking_history import (
     collect_bookings,
 )
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Snapshots
+from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import (
     START,
     Search,

@@ -6,10 +6,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.config import BLOCKS
-from competitions.flight.features import build as feature_blocks
 from competitions.flight.features.booking_history import History, build_history, collect_bookings
-from competitions.flight.features.build import build_features
+from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.session_chunk import SessionChunk
 from competitions.flight.io.reader import Searches
@@ -58,7 +56,6 @@ def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(
     assert set(frame.dtypes) == {pl.Float32}
     grains = [name.partition("_")[0] for name in frame.columns]
     assert list(dict.fromkeys(grains)) == list(BLOCKS)
-    assert list(feature_blocks.BLOCKS) == list(BLOCKS)
     few = build_features(drawn, 0, 80, *assigned, ["pair", "public"])
     assert_frame_equal(few, frame.select([*few.columns]))
     assert few.columns[0].startswith("pair_")
@@ -96,7 +93,7 @@ def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.Monkey
     def short(part: SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 
-    monkeypatch.setitem(feature_blocks.BLOCKS, "public", short)
+    monkeypatch.setitem(BLOCKS, "public", short)
     with pytest.raises(ValueError, match="block public has 1 rows for 2 options"):
         make(make_searches(search()), "pair", "public")
 

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from common.time_units import DAY_MS
 from competitions.flight.features.booking_history import LIFTS
-from competitions.flight.split import DAY_MS
 from tests.unit.flight.flight_world import (
     START,
     Row,

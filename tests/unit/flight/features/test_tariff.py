@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.flight.split import DAY_MS
+from common.time_units import DAY_MS
 from tests.unit.flight.features.test_history_features import compare
 from tests.unit.flight.flight_world import (
     START,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.learning.dataset import RankingDataset, to_matrix
+from common.time_units import DAY_MS
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features
@@ -24,7 +25,7 @@ from competitions.flight.ranking.training_data import (
     hide_values,
     mark_options,
 )
-from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time, split_folds
+from competitions.flight.split import Snapshots, Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
 BLOCKS = ("public", "pair")

@@ -10,9 +10,10 @@ from typing import cast
 import numpy as np
 import pytest
 
+from common.arrays import Floats
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.geography import CARRIERS, hashed, hashed_normal, sizes_at
 from competitions.flight.simulator.offers import Options
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names

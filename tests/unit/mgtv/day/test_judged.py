@@ -20,8 +20,7 @@ from competitions.mgtv.models.completion import Bins, Completion
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Predictions
 from competitions.mgtv.pipeline import DayModels, Outcome, Prepared, RawTables
-from competitions.mgtv.plan import Plan
-from competitions.mgtv.split import Slates
+from competitions.mgtv.split import Plan, Slates
 from tests.unit.mgtv.mgtv_world import Floats, as_result, make_day
 
 NONE = np.empty(0)

@@ -16,8 +16,7 @@ from competitions.mgtv.features import device_history, profile, target_encoding,
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.pipeline import build_blocks
-from competitions.mgtv.plan import plan_days
-from competitions.mgtv.split import Slates, draw_slates, look_up_outcome
+from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import (
     DAY,
     SETTINGS,

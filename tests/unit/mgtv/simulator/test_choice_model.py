@@ -9,11 +9,12 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta
 
+from common.arrays import Floats, Ints
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator import click_model, oracle, simulate, users, watch_time_model
 from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, TEST_DAY, Floats, Ints, measure_sizes
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, TEST_DAY, measure_sizes
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
 from competitions.mgtv.simulator.users import UserHistory, Watched
 from competitions.mgtv.simulator.watch_time_model import GRID, SHAPES

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
+from common.time_units import HOUR_MS
 from competitions.news.day.standin import CONTEXT, blur_times, convert
 from competitions.news.io import reader
-from competitions.news.simulator.articles import HOUR_MS
 
 CLICK_HEADER = (
     "user_id,session_id,session_start,session_size,click_article_id,click_timestamp,click_environment,"

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.learning.cooccurrence import exact_sum
-from common.learning.features import HOUR_MS
+from common.time_units import HOUR_MS
 from competitions.news.retrieval import fusion, lists
 from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels

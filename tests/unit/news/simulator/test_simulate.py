@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
+from common.time_units import HOUR_MS
 from competitions.news.io import reader
 from competitions.news.simulator import calibration, sessions, simulate
-from competitions.news.simulator.articles import HOUR_MS, START_MS
+from competitions.news.simulator.articles import START_MS
 from competitions.news.simulator.sessions import TERMINAL_GAP_MS
 
 SCALE, SEED = 0.02, 3

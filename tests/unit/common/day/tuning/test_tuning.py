@@ -26,7 +26,7 @@ from common.day.tuning.task import (
     run_trial,
 )
 from common.engine.errors import UserError
-from competitions.cli.tune import TuneOptions
+from competitions.cli.options import TuneOptions
 from competitions.cli.tuning import _worker_arguments
 from tests.conftest import Call
 
