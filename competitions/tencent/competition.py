@@ -15,6 +15,7 @@ from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
+from competitions.tencent.plan import check_names
 from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 
@@ -74,6 +75,7 @@ COMPETITION = Competition(
     check=check,
     score=score,
     climb=climb,
+    check_names=check_names,
     blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,
     describe_oracle=describe_oracle,

@@ -34,7 +34,7 @@ from competitions.tencent.features.forecast import (
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.fold_tables import FoldTables, Pool, make_pool
 from competitions.tencent.io import reader
-from competitions.tencent.plan import Plan, PlanSettings, check_names, make_plan
+from competitions.tencent.plan import Plan, PlanSettings, make_plan
 from competitions.tencent.ranking import Ranker
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, prepare_content
@@ -120,7 +120,6 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two folds."""
-    check_names(config)
     step = run.step
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.count} {note.what}: {note.first}")

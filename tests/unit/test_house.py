@@ -13,8 +13,6 @@ SOURCE = [path for top in ("common", "competitions") for path in sorted((ROOT / 
 HOUSES = tuple(ROOT / "competitions" / name for name in (*NAMES, "template"))
 ROOMS = {"day", "lab", "simulator"}  # beside the story
 MOST_MODULES = 16
-# Of tencent: what closes a circle, imports by a string, or makes steps beside the pipeline.
-UNTIL_MOVED = {f"competitions.tencent.{name}" for name in ("config", "pipeline", "fold_steps", "ranking.ranker")}
 
 
 def name_module(path: Path) -> str:
@@ -71,7 +69,7 @@ def test_common_imports_nothing_from_a_competition() -> None:
 
 
 def test_no_circle_of_modules() -> None:
-    graph = {name: {*list_imports(path)} - {name} for name, path in MODULES.items() if name not in UNTIL_MOVED}
+    graph = {name: {*list_imports(path)} - {name} for name, path in MODULES.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -80,8 +78,8 @@ def test_no_circle_of_modules() -> None:
 
 def test_the_story_imports_nothing_by_a_string() -> None:
     """Which would hide an import from this graph, and from the keys of the steps."""
-    assert list_callers("import_module") - UNTIL_MOVED == set()
+    assert list_callers("import_module") == set()
 
 
 def test_in_the_story_only_the_pipeline_makes_steps() -> None:
-    assert {name for name in list_callers("step") if not name.endswith(".pipeline")} - UNTIL_MOVED == set()
+    assert {name for name in list_callers("step") if not name.endswith(".pipeline")} == set()
