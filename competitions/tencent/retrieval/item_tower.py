@@ -1,0 +1,111 @@
+"""Ads to vectors: the sum of an id's vector, of features and of embeddings, and a hidden layer behind it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+
+
+@dataclass(frozen=True)
+class ItemInputs:
+    """What is known of ads, by row of the catalogue; held beside the parameters, on the device that trains.
+
+    ``trained`` bool [rows]: the ads that training holds; the id of any other means nothing. ``features`` int32 [rows,
+    fields], of which ``sizes`` gives the largest value that training can know, larger ones are missing. ``contents``:
+    one float16 [rows, dimensions] an embedding, of length 1, or 0 for none.
+    """
+
+    trained: Tensor
+    features: Tensor
+    sizes: tuple[int, ...]
+    contents: tuple[Tensor, ...]
+
+
+class ItemTower(nn.Module):
+    """``forward``: rows of the catalogue to vectors; all that ``inputs`` has goes in."""
+
+    def __init__(self, settings: SequenceSettings, inputs: ItemInputs) -> None:
+        """Without content the id is the only input, so that none is dropped."""
+        super().__init__()
+        self.inputs, width = inputs, settings.width
+        self.with_features, self.feature_dropout = bool(inputs.sizes), settings.feature_dropout
+        has_content = self.with_features or bool(inputs.contents)
+        self.id_dropout = settings.id_dropout if has_content else 0.0
+        self.hashed = len(inputs.trained) > settings.id_rows
+        self.ids = nn.Embedding(min(settings.id_rows, len(inputs.trained)), width)
+        # Beside content an id starts small: at first alike ads are alike.
+        nn.init.normal_(self.ids.weight, std=(0.3 if has_content else 1.0) * width**-0.5)
+        if self.with_features:
+            self.known: Tensor
+            self.register_buffer("known", torch.tensor(inputs.sizes), persistent=False)
+            self.fields = FieldEmbeddings(inputs.sizes, settings.field_width, settings.feature_rows)
+            self.project_features = nn.Linear(len(inputs.sizes) * settings.field_width, width, bias=False)
+        self.project_contents = nn.ModuleList(nn.Linear(part.shape[1], width, bias=False) for part in inputs.contents)
+        self.hidden = None
+        if settings.deep_tower:
+            wide = nn.Linear(width, 2 * width)
+            self.hidden = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
+        # For a dot product an ad's length is how popular it is.
+        self.norm = nn.LayerNorm(width) if settings.score == "cosine" else nn.Identity()
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Int64 [n] -> [n, width]."""
+        inputs = self.inputs
+        keep = inputs.trained[rows]
+        if self.training and self.id_dropout:  # so that an ad without an id is in distribution
+            keep = keep & (torch.rand(len(rows), device=rows.device) >= self.id_dropout)
+        vectors = self.embed_ids(rows) * keep.unsqueeze(1)
+        if self.with_features:
+            vectors = vectors + self.project_features(self.fields(self.hide_features(inputs.features[rows].long())))
+        for project, content in zip(self.project_contents, inputs.contents, strict=True):
+            vectors = vectors + project(content[rows].float())
+        if self.hidden is not None:
+            vectors = vectors + self.hidden(vectors)
+        normal: Tensor = self.norm(vectors)
+        return normal
+
+    def embed_ids(self, rows: Tensor) -> Tensor:
+        """A row of the table each, or the sum of two hashed ones."""
+        if not self.hashed:
+            own: Tensor = self.ids(rows)
+            return own
+        buckets = self.ids.num_embeddings
+        both: Tensor = self.ids(hash_ids(rows, 1) % buckets) + self.ids(hash_ids(rows, 2) % buckets)
+        return both
+
+    def hide_features(self, values: Tensor) -> Tensor:
+        """Values that the indexer lacks are missing; in training others are, so that this is in distribution."""
+        values = values * (values <= self.known)
+        if self.training and self.feature_dropout:
+            values = values * (torch.rand(values.shape, device=values.device) >= self.feature_dropout)
+        return values
+
+
+class FieldEmbeddings(nn.Module):
+    """Categorical fields as one vector each, side by side. Values above ``most`` are hashed into it; 0 is missing."""
+
+    def __init__(self, sizes: tuple[int, ...], width: int, most: int) -> None:
+        """``sizes``: the largest value of each field."""
+        super().__init__()
+        rows = torch.tensor([min(size, most) + 1 for size in sizes])
+        self.rows: Tensor
+        self.offsets: Tensor
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("offsets", torch.cumsum(rows, 0) - rows, persistent=False)
+        self.table = nn.Embedding(int(rows.sum()), width)
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Int64 [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
+        hashed = torch.where(values < self.rows, values, 1 + hash_ids(values, 0) % (self.rows - 1).clamp(min=1))
+        embedded: Tensor = self.table(hashed + self.offsets) * (values > 0).unsqueeze(-1)
+        return embedded.flatten(1)
+
+
+def hash_ids(values: Tensor, salt: int) -> Tensor:
+    """A hash of non-negative integers (multiply and shift), the same on every device."""
+    mixed = (values.long() + salt * 7_919) * 2_654_435_761 % 2**32
+    mixed = (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
+    return mixed ^ (mixed >> 13)

@@ -1,0 +1,128 @@
+"""Sampled softmax with a correction for how the negatives were drawn.
+
+The loss wants ``log p(target) = s(target) - log sum_j exp(s(j))`` over all ads j. The sum is estimated from negatives:
+every one stands for 1 / pi(j) ads, pi(j) being the probability that it was drawn (Horvitz and Thompson 1952; the "logQ
+correction", Yi et al. 2019, "Sampling-bias-corrected neural modeling"). Without it an ad is punished for being frequent
+in batches. What the same user has in the same batch is no negative of its positions: mostly it is right, only later.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from competitions.tencent.corpus import Int64s
+
+POSITIONS = 256  # whose scores are held at once: they stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """The negatives of a batch: ``rows`` of the catalogue, int64 [negatives], ascending without repeats, and the
+    ``log_inclusion`` probability of each, float32 [negatives].
+    """
+
+    rows: Int64s
+    log_inclusion: Tensor
+
+    def find(self, rows: Int64s) -> Int64s:
+        """The column of each of these ads among the negatives; one behind the last where it is none.
+
+        >>> Negatives(np.array([2, 5]), torch.zeros(2)).find(np.array([[5, 3], [2, 9]])).tolist()
+        [[1, 2], [0, 2]]
+        """
+        column = np.searchsorted(self.rows, rows)
+        same = self.rows[np.minimum(column, len(self.rows) - 1)] == rows
+        return np.where(same, column, len(self.rows)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """How often ads stand in training: ``rows`` int64, those that do, and the ``share`` of all events, float64 [rows of
+    the catalogue].
+    """
+
+    rows: Int64s
+    share: npt.NDArray[np.float64]
+
+    @classmethod
+    def count(cls, items: npt.NDArray[np.signedinteger], ads: int) -> "Frequencies":
+        """Of these events' ``items``, rows of a catalogue of so many ``ads``."""
+        counts = np.bincount(items, minlength=ads)
+        return cls(np.flatnonzero(counts), counts / max(1, len(items)))
+
+
+def sample_negatives(
+    events: Int64s, known: Frequencies, negatives: int, even_share: float, rng: np.random.Generator
+) -> Negatives:
+    """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
+
+    A share ``even_share`` of them are drawn evenly from those that training ``known``, the others are ads of the batch.
+    All that training knows, pi = 1, where these are no more than so many ``negatives``.
+    """
+    if negatives >= len(known.rows):
+        return Negatives(known.rows, torch.zeros(len(known.rows)))
+    even = math.ceil(negatives * even_share)
+    in_batch = rng.choice(events, min(negatives - even, len(events)), replace=False)
+    drawn = known.rows[rng.integers(0, len(known.rows), even)]
+    rows = np.unique(np.concatenate([in_batch, drawn]))
+    missed = len(in_batch) * np.log1p(-np.minimum(known.share[rows], 1 - 1e-12))
+    missed += even * np.log1p(-1.0 / len(known.rows))
+    return Negatives(rows, torch.from_numpy(np.log(-np.expm1(missed)).astype(np.float32)))
+
+
+def sampled_softmax(queries: Tensor, targets: Tensor, vectors: Tensor, log_inclusion: Tensor, masked: Tensor) -> Tensor:
+    """The sum of the positions' losses. The score of an ad is the inner product of its vector with that of the query.
+
+    ``queries`` and ``targets`` float32 [positions, dimensions]; ``vectors`` [negatives, dimensions]; ``masked`` int64
+    [positions, any]: columns of the negatives that are none of a position's (what its user has, the target among
+    it); one behind the last stands for nothing. The target enters with weight 1, and once.
+
+    >>> one = torch.tensor([[1.0, 0.0]])
+    >>> loss = sampled_softmax(one, one, torch.eye(2), torch.zeros(2), torch.tensor([[0]]))  # ads of scores 1 and 0
+    >>> round(float(loss), 4)
+    0.3133
+    """
+    own = (queries * targets).sum(1)
+    total: Tensor = _Softmax.apply(queries, own, vectors, log_inclusion, masked)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _Softmax(torch.autograd.Function):
+    """The loss, and its gradient in the same pass, so that scores are never held for all positions: the one array of
+    positions x negatives would be written and read ten times by the plain operations.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, queries: Tensor, own: Tensor, negatives: Tensor, log_inclusion: Tensor, masked: Tensor
+    ) -> Tensor:
+        """``own`` [positions]: the targets' scores."""
+        nothing = negatives.new_zeros(1, negatives.shape[1])  # the column behind the last, of score -inf
+        ads, bias = torch.cat([negatives, nothing]), torch.cat([-log_inclusion, log_inclusion.new_tensor([-torch.inf])])
+        total = own.new_zeros(())
+        by_query, by_own, by_ad = torch.empty_like(queries), torch.empty_like(own), torch.zeros_like(ads)
+        for start in range(0, len(own), POSITIONS):
+            rows = slice(start, start + POSITIONS)
+            scores = torch.addmm(bias, queries[rows], ads.T)
+            scores.scatter_(1, masked[rows], -torch.inf)
+            top = torch.maximum(scores.amax(1), own[rows])
+            scores.sub_(top.unsqueeze(1)).exp_()
+            mine = torch.exp(own[rows] - top)
+            whole = scores.sum(1) + mine
+            total += (torch.log(whole) + top - own[rows]).sum()
+            scores.div_(whole.unsqueeze(1))
+            by_query[rows] = scores @ ads
+            by_ad.addmm_(scores.T, queries[rows])
+            by_own[rows] = mine / whole - 1
+        ctx.gradients = by_query, by_own, by_ad[:-1]
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *above: Tensor) -> Any:
+        """The gradients were computed in the forward pass."""
+        return (*(gradient * above[0] for gradient in ctx.gradients), None, None)

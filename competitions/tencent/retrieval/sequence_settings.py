@@ -1,0 +1,44 @@
+"""The settings of the sequence model: the defaults are those of the channel, the ladder's rungs change some."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceSettings:
+    """``width`` of a token; ``blocks`` and ``heads`` of the encoder; ``length``: the last events that it reads.
+
+    An ad's vector: ``content``: whether features and embeddings go in; ``id_rows`` of the table of ids, hashed where
+    there are more ads; ``id_dropout``, ``feature_dropout``: shares hidden in training; ``field_width`` of a feature's
+    vector; features of more values than ``feature_rows`` are hashed; ``deep_tower``: a hidden layer behind the sum.
+
+    ``score``: the "cosine" of history and ad by a ``temperature``, and the ad's own popularity beside it; or their
+    "dot" product and nothing else, as SASRec has it.
+
+    Training: ``batch`` events a step; the log is read until about ``tokens`` events were seen, at most ``passes``
+    times. AdamW's ``rate`` at its peak and ``decay``; ``negatives`` a step, a share ``even_share`` of them drawn
+    evenly, the others from the batch.
+    """
+
+    encoder: Literal["hstu", "transformer"] = "hstu"
+    width: int = 64
+    blocks: int = 2
+    heads: int = 2
+    length: int = 50
+    dropout: float = 0.4
+    content: bool = True
+    id_rows: int = 100_000
+    id_dropout: float = 0.0
+    feature_dropout: float = 0.0
+    field_width: int = 16
+    feature_rows: int = 20_000
+    deep_tower: bool = False
+    score: Literal["cosine", "dot"] = "cosine"
+    temperature: float = 0.07
+    batch: int = 1_600
+    tokens: int = 2_000_000
+    passes: int = 12
+    rate: float = 3e-3
+    decay: float = 0.01
+    negatives: int = 1_024
+    even_share: float = 0.5
