@@ -35,12 +35,15 @@ def list_imports(path: Path) -> Iterator[str]:
 
 
 def list_callers(called: str) -> set[str]:
-    """The modules of the story, outside day/, lab/ and simulator/, that call ``step`` as such or as ``run.step``."""
+    """The modules of the story, outside day/, lab/ and simulator/, that call ``step`` as such or as ``run.step``; an
+    optimizer has steps of its own.
+    """
     callers = set()
     for house in HOUSES:
         for path in (path for path in house.rglob("*.py") if path.relative_to(house).parts[0] not in ROOMS):
             functions = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-            if called in {getattr(function, "attr", getattr(function, "id", None)) for function in functions}:
+            names = {ast.unparse(function) for function in functions}
+            if names & {called, f"run.{called}", f"self.run.{called}", f"importlib.{called}"}:
                 callers.add(name_module(path))
     return callers
 

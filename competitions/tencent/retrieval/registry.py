@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from competitions.tencent.retrieval import behaviour, content, counts, regression, values
+from competitions.tencent.retrieval import behaviour, content, counts, regression, sequence, values
 from competitions.tencent.retrieval.channel import Channel
 
 CHANNELS: dict[str, Channel] = {
@@ -13,6 +13,7 @@ CHANNELS: dict[str, Channel] = {
         counts.CHANNEL,
         values.CHANNEL,
         regression.CHANNEL,
+        sequence.CHANNEL,
     )
 }
 

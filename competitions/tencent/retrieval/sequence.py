@@ -19,7 +19,7 @@ from common.engine.progress import track
 from competitions.tencent.corpus import Bools, Catalogue, Floats, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval.channel import Channel, LogSize, QueryBlock, Scorer, as_it_is
+from competitions.tencent.retrieval.channel import LOGITS, Channel, LogSize, QueryBlock, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.encoder import CausalEncoder, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.item_tower import ItemInputs, ItemTower
@@ -261,4 +261,4 @@ def estimate_seconds(size: LogSize) -> float:
     return tokens / (GPU_TOKENS_PER_SECOND if size.gpu else TOKENS_PER_SECOND)
 
 
-CHANNEL = Channel(name=SEQUENCE, fit=fit, parts={SEQUENCE: as_it_is}, seconds=estimate_seconds)
+CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, columns=LOGITS, seconds=estimate_seconds)
