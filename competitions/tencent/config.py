@@ -34,7 +34,7 @@ class HostSettings(Settings, frozen=True):
 
 
 class SplitSettings(Settings, frozen=True):
-    """Validation. ``kind``: "time" hides everything from a cut on, "last" the last event of each user, for sets whose
+    """Validation. ``kind``: "time" hides everything from a cut on, "last" the last click of each user, for sets whose
     times say nothing; "auto": as the times are. ``valid_share``: the share of all clicks that lie behind the cut.
     ``queries``: at most so many. ``earlier``: how many earlier cuts of the log the ranker is trained on, each with
     ``earlier_queries`` at most.

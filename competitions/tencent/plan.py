@@ -16,6 +16,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.retrieval import content
 from competitions.tencent.retrieval.channel import LogSize
 from competitions.tencent.retrieval.registry import CHANNELS
+from competitions.tencent.split import eligible_events
 
 DAYS, STEPS = 4, 2
 SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few targets
@@ -66,7 +67,7 @@ def make_plan(corpus: Corpus, embeddings: int, settings: PlanSettings) -> Plan:
     actions, why = decide_actions(corpus.actions, settings.actions)
     decisions.append(Decision("host.actions", str(actions).lower(), why))
     kind, why = decide_kind(corpus.train, settings.kind)
-    decisions.append(Decision("split.kind", kind, why))
+    decisions.append(Decision("split.kind", kind, why + count_targetless(corpus.train, kind, target)))
     earlier, why = decide_earlier(kind, settings.earlier)
     decisions.append(Decision("split.earlier", str(earlier), why))
     size = LogSize(len(corpus.train.item), len(corpus.catalogue.oid), torch.cuda.is_available())
@@ -108,6 +109,14 @@ def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
     if share >= ORDER_ONLY:
         return "last", f"{share:.0%} of the steps between events take the same time: times give the order only"
     return "time", f"times differ: the commonest step between events is {share:.0%} of them"
+
+
+def count_targetless(train: Sequences, kind: str, target: str) -> str:
+    """How many users have no event that can be a target, in words; nothing where the hold-out is cut by time."""
+    clicks = np.add.reduceat(eligible_events(train, target), train.offsets[:-1][np.diff(train.offsets) > 0])
+    without = len(train) - int((clicks > 0).sum())
+    name = "conversion" if target == "conversion" else "click"
+    return f"; {without:,} of {len(train):,} users have no {name}: not asked" if kind == "last" and without else ""
 
 
 def steady_share(train: Sequences) -> float:

@@ -4,8 +4,8 @@ The organiser's target is the first ad clicked after a reference time, attribute
 a cut that lies about ``valid_share`` of all clicks before the end, at the same time of day: events from the cut on are
 hidden, the target is the first click behind it, and the candidates are ads as alive then as the organiser's are at the
 end, as many of them unseen before the cut. In round 2 the target is the first conversion where there is one, else the
-first click; the query says which of the two where the files say it. Where times say nothing, each user's last event is
-the target.
+first click; the query says which of the two where the files say it. Where times say nothing, each user's last click
+is the target.
 """
 
 import contextlib
@@ -99,7 +99,7 @@ def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, setti
     everything = train.offsets[1:]
     if settings.kind == "last":
         return _last_event_fold(train, everything, candidates, 1, host, settings, rng)
-    eligible = _eligible(train, host)
+    eligible = eligible_events(train, host.target)
     if not eligible.any():
         raise UserError(f"No event of the sequences is a {_target_name(host)}: nothing can be held out for validation.")
     cut = align_cut(whole(train), int(np.quantile(train.time[eligible], 1 - settings.valid_share)))
@@ -169,9 +169,9 @@ def end_time(history: Histories) -> int:
     return usual_times(history)[1] + 1
 
 
-def _eligible(train: Sequences, host: HostSettings) -> Bools:
-    """The events that can be a target."""
-    eligible: Bools = train.action == schema.CONVERSION if host.target == "conversion" else train.action >= schema.CLICK
+def eligible_events(train: Sequences, target: str) -> Bools:
+    """The events that can be a target: conversions where these alone are asked for, else clicks and conversions."""
+    eligible: Bools = train.action == schema.CONVERSION if target == "conversion" else train.action >= schema.CLICK
     return eligible
 
 
@@ -193,15 +193,21 @@ def _last_event_fold(
     settings: SplitSettings,
     rng: np.random.Generator,
 ) -> Fold:
-    """Of what is ``visible`` (ends int64 [users]) the last ``back`` events of every user are hidden, and the first of
-    these is the target.
+    """Of what is ``visible`` (ends int64 [users]) each user's last click but ``back`` - 1 is the target, and it and all
+    that follows are hidden; of who has fewer clicks, all from the first one on. Conversions where these are asked for.
     """
-    lengths = visible - train.offsets[:-1]
-    history = Histories(train, np.arange(len(train)), np.maximum(visible - back, train.offsets[:-1]))
-    users = np.flatnonzero(lengths > back)
+    eligible = np.flatnonzero(eligible_events(train, host.target))
+    first, stop = (np.searchsorted(eligible, bounds) for bounds in (train.offsets[:-1], visible))
+    chosen = np.maximum(stop - back, first)
+    ends = (
+        np.where(stop > first, eligible[np.minimum(chosen, len(eligible) - 1)], visible) if len(eligible) else visible
+    )
+    history = Histories(train, np.arange(len(train)), ends)
+    users = np.flatnonzero((stop - first >= back) & (history.lengths > 0))
     if not len(users):
         raise EmptyFoldError(
-            "No user has two events: nothing can be held out for validation. Are the sequences complete?"
+            f"No user has a {_target_name(host)} and an event before it: nothing can be held out for validation."
+            " Are the sequences complete, and is host.target what they hold?"
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
@@ -233,7 +239,9 @@ def _cut_fold(
     # Events are in order of time within a user, so that the visible ones before the cut are a prefix.
     history = Histories(train, np.arange(len(train)), ends)
     behind = shown & (train.time >= cut)
-    events = np.flatnonzero(behind & _eligible(train, host) & (train.time < cut + settings.horizon_hours * HOUR_S))
+    events = np.flatnonzero(
+        behind & eligible_events(train, host.target) & (train.time < cut + settings.horizon_hours * HOUR_S)
+    )
     owner = np.searchsorted(train.offsets, events, side="right") - 1
     if host.target == "conversion_or_click":  # conversions go before clicks; the sort keeps the order of each kind
         order = np.lexsort((train.action[events] != schema.CONVERSION, owner))

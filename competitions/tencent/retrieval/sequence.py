@@ -255,7 +255,7 @@ def encode_ads(ads: ItemTower) -> Halves:
 
 
 def estimate_seconds(size: LogSize) -> float:
-    """Seconds of a fit on one thread of the machine of FIGURES.md; that a GPU is ten times as fast was never measured."""
+    """Seconds of a fit on one thread of the machine of FIGURES.md; the factor of a GPU is a guess."""
     settings = SequenceSettings()
     tokens = min(settings.tokens, settings.passes * size.events)
     return tokens / (GPU_TOKENS_PER_SECOND if size.gpu else TOKENS_PER_SECOND)

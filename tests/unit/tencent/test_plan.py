@@ -9,6 +9,7 @@ from competitions.tencent.plan import (
     LONG,
     MANY,
     SHORT,
+    count_targetless,
     decide_actions,
     decide_channels,
     decide_earlier,
@@ -40,6 +41,13 @@ def test_times_that_only_count_steps_make_the_last_event_the_question() -> None:
     assert decide_kind(STEADY, "time") == ("time", "set")
 
 
+def test_users_without_a_target_are_counted_where_the_last_click_is_asked_for() -> None:
+    log = make_sequences([(1, 1, 0), (2, 0, 60)], [(1, 0, 0)], [], [(3, 2, 0)])
+    assert count_targetless(log, "last", "click") == "; 2 of 4 users have no click: not asked"
+    assert count_targetless(log, "last", "conversion") == "; 3 of 4 users have no conversion: not asked"
+    assert count_targetless(log, "time", "click") == count_targetless(STEADY, "last", "click") == ""
+
+
 def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
     converted = make_sequences([(1, 2, 0), (2, 0, 60), (3, 1, 90)], [(4, 1, 5)])
     target, why = decide_target(converted, None, "auto")
@@ -69,12 +77,12 @@ def test_all_that_the_files_allow_is_weighed() -> None:
 
 
 def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = dataclasses.replace(CHANNELS["values"], seconds=lambda size: size.events / 10)
+    slow = dataclasses.replace(CHANNELS["values"], seconds=lambda size: size.events / 9)
     monkeypatch.setitem(CHANNELS, "values", slow)
     assert "values" in decide_channels(SMALL, 0, 4, "auto")[0]
     chosen, why = decide_channels(LogSize(1_000, 10, False), 0, 4, "auto")
     assert "values" not in chosen
-    assert why.endswith("values would take about 7 minutes")  # 4 x 100 s
+    assert why.endswith("values would take about 7 minutes")  # 4 x 111 s
 
 
 def test_many_candidates_make_long_lists() -> None:

@@ -38,10 +38,10 @@ def hold_out(sequences: Sequences = SEQUENCES, seed: int = 0, **changed: object)
     return split.hold_out(sequences, SIX, CONFIG.host, settings(**changed), seed)
 
 
-def events(fold: Fold) -> list[list[int]]:
+def events(fold: Fold, sequences: Sequences = SEQUENCES) -> list[list[int]]:
     """The items that may be learned from, by user."""
-    history = fold.history(SEQUENCES)
-    return [SEQUENCES.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
+    history = fold.history(sequences)
+    return [sequences.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
 
 
 def targets(fold: Fold) -> tuple[list[int], list[int]]:
@@ -154,7 +154,7 @@ def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
         ("time", make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
         ("time", make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
         ("time", make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
-        ("last", make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), "No user has two events"),
+        ("last", make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), "No user has a click and an event before it"),
         # 1 is seen already, 9 no candidate
         ("last", make_sequences([(1, 1, 1), (1, 1, 2)], [(2, 1, 1), (9, 1, 2)]), "nothing can be held out"),
     ],
@@ -180,9 +180,32 @@ def test_the_hold_out_is_asked_at_the_time_of_day_at_which_the_log_ends() -> Non
 # --- by order ---
 
 
-def test_where_times_say_nothing_the_last_event_of_each_is_asked_for() -> None:
+def test_a_target_by_order_is_a_click_whatever_a_log_ends_with() -> None:
+    """Exposures, null actions and conversions: scored as targets, the first two would be .0000 without a word."""
+    log = make_sequences(
+        [(1, 1, 1), (2, 1, 2), (3, 0, 3), (4, -1, 4)],  # two clicks, and two events that are none
+        [(1, 0, 1), (2, 0, 2)],  # no click: never asked, and all of it may be learned from
+        [(5, 0, 1), (6, 2, 2), (1, 1, 3)],
+        [(3, 1, 1)],  # nothing before the click
+    )
+    fold = hold_out(log, kind="last")
+    assert targets(fold) == ([0, 2], [2, 1])
+    assert events(fold, log) == [[1], [1, 2], [5, 6], []]
+    first, *rest = earlier(log, fold, kind="last")
+    assert targets(first) == ([2], [6])
+    assert events(first, log) == [[], [1, 2], [5], []]  # of who has fewer clicks, what lies before the first
+    assert rest == []
+    converted = split.hold_out(
+        log, SIX, msgspec.structs.replace(CONFIG.host, target="conversion"), settings(kind="last"), 0
+    )
+    assert targets(converted) == ([2], [6])
+    with pytest.raises(UserError, match="No user has a click and an event before it"):
+        hold_out(make_sequences([(1, 0, 1), (2, 0, 2)], [(1, -1, 1), (3, 0, 2)]), kind="last")
+
+
+def test_where_times_say_nothing_the_last_click_of_each_is_asked_for() -> None:
     fold = hold_out(kind="last")
-    assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], [8]]
+    assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], []]
     assert targets(fold) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
     assert fold.candidates is SIX
     assert fold.unseen.tolist() == [True, True]
