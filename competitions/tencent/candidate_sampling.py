@@ -2,7 +2,7 @@
 
 The host's candidates are ads that run, or ran lately; most ads of a log ran out weeks ago. Drawn evenly from all that
 was ever shown, a hold-out's candidates hold a third of the living rivals that the host's do, and its score lies above
-the truth's. How alive an ad is can be told without any target: by its events in the last day, and by the hours since
+the truth's. How alive an ad is can be seen without any target: by its events in the last day, and by the hours since
 the last of them.
 """
 
@@ -102,7 +102,7 @@ def _draw_by_class(values: Int64s, classes: Int64s, wanted: Floats, count: int, 
     shuffled = rng.permutation(len(values))
     order = shuffled[np.argsort(classes[shuffled], kind="stable")]
     sizes = np.bincount(classes, minlength=CLASSES)
-    place = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # within its class
+    rank = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # within its class
     with np.errstate(divide="ignore"):
-        turn = (place + 0.5) / wanted[classes[order]]  # below 1: wanted; inf: of a class that nobody wants
+        turn = (rank + 0.5) / wanted[classes[order]]  # below 1: wanted; inf: of a class that nobody wants
     return np.asarray(values[order[np.lexsort((rng.random(len(turn)), turn))[:count]]])

@@ -1,6 +1,6 @@
 """The Score to expect of the truth: how far it may lie from the hold-out's for reasons the queries do not show.
 
-Users who click the same ad are answered alike, so that a Score hangs on few popular ads of the day asked for: its error
+Users who click the same ad are answered alike, so that a Score hangs on few popular ads of one day: its error
 is taken by ad as well. And where times say nothing, the truth is one event further on than the hold-out: how much that
 alone moves a Score is seen at earlier events, by a plain rule that is fitted anew for each.
 """
@@ -46,10 +46,10 @@ def measure_movement(corpus: Corpus, fold: Fold, host: HostSettings, settings: S
         return Movement((), 0.0)
     more = msgspec.structs.replace(settings, earlier=STEPS, earlier_queries=settings.queries)
     folds = [fold, *split.earlier_folds(corpus.train, corpus.candidates, fold, host, more, seed)]
-    asked = [(one.users, metrics.score_queries(one, answer_by_counts(corpus, one), host)) for one in folds]
-    steps = [compare_users(later, before) for later, before in itertools.pairwise(asked)]
+    scored = [(one.users, metrics.score_queries(one, answer_by_counts(corpus, one), host)) for one in folds]
+    steps = [compare_users(later, before) for later, before in itertools.pairwise(scored)]
     variance = np.mean([change**2 - error**2 for change, error in steps]) if steps else 0.0
-    return Movement(tuple(float(scores.mean()) for _, scores in asked), math.sqrt(max(float(variance), 0.0)))
+    return Movement(tuple(float(scores.mean()) for _, scores in scored), math.sqrt(max(float(variance), 0.0)))
 
 
 def answer_by_counts(corpus: Corpus, fold: Fold) -> TopK:

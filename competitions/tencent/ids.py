@@ -6,8 +6,8 @@ number of known items, the number in sequences and indexer), unseen items stand 
 
 Of arrays of any shape, checked by mypy where one space hands over to the next:
 
-    PoolPositions     index into ``FoldContext.pool``: the candidates that are searched, the most promising of all
-    CandidateIndices  index into ``Fold.candidates``, the host's order; -1 for none. ``pool[positions]`` gives it
+    PoolPositions     index into ``Pool.chosen``: the candidates that are searched, the most promising of all
+    CandidateIndices  index into ``Fold.candidates``, the host's order; -1 for none. ``chosen[positions]`` gives it
     CatalogueRows     index into ``Catalogue``. ``candidates.rows.values[indices]`` gives it, and ``oid[rows]`` the OID
 """
 

@@ -116,7 +116,7 @@ def count_targetless(train: Sequences, kind: str, target: str) -> str:
     clicks = np.add.reduceat(eligible_events(train, target), train.offsets[:-1][np.diff(train.offsets) > 0])
     without = len(train) - int((clicks > 0).sum())
     name = "conversion" if target == "conversion" else "click"
-    return f"; {without:,} of {len(train):,} users have no {name}: not asked" if kind == "last" and without else ""
+    return f"; {without:,} of {len(train):,} users have no {name} to hold out" if kind == "last" and without else ""
 
 
 def steady_share(train: Sequences) -> float:

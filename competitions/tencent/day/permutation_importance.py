@@ -37,10 +37,10 @@ def permute_columns(
     features, scores, hit = (np.concatenate(column) for column in zip(*parts, strict=True))
 
     hit &= np.isfinite(scores)
-    found = hit.any(1)
-    if not found.any():
+    retrieved = hit.any(1)
+    if not retrieved.any():
         return []
-    features, scores, hit = features[found], scores[found], hit[found]
+    features, scores, hit = features[retrieved], scores[retrieved], hit[retrieved]
 
     def measure(features: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         given = np.where(np.isfinite(scores), ranker.score(features), -np.inf)

@@ -28,10 +28,10 @@ def list_rows(outcome: Validated, queries: int = MOST_QUERIES) -> ValidationRows
     early, blocks_of = outcome.early, outcome.config.ranker.features.blocks
     corpus, fold, ranker = outcome.ready.corpus.value, early.fold.value, early.ranker.value
     search, part = Search(early.tables.value, outcome.config.ranker.features), slice(0, queries)
-    asked, target = take_queries(corpus, fold, part), target_columns(fold)[part]
+    users, target = take_queries(corpus, fold, part), target_columns(fold)[part]
     parts = []
-    for rows in blocks(len(asked), BLOCK):
-        retrieved = search.retrieve(asked.take(rows))
+    for rows in blocks(len(users), BLOCK):
+        retrieved = search.retrieve(users.take(rows))
         possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
         features = pair_features(search.tables, retrieved, blocks_of)[0]
         scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
@@ -75,10 +75,10 @@ def rank_popular(corpus: Corpus, fold: Fold) -> Int64s:
     """
     history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
     events = np.bincount(corpus.train.item[history.events()], minlength=len(corpus.catalogue.oid))[rows]
-    place = np.empty(len(rows), np.int64)
-    place[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)
+    rank = np.empty(len(rows), np.int64)
+    rank[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)
     seen, target = find_seen(queries, rows, len(corpus.catalogue.oid)), target_columns(fold)
-    own = np.where(target >= 0, place[target], 0)
+    own = np.where(target >= 0, rank[target], 0)
     query = np.repeat(np.arange(len(queries)), np.diff(seen.starts))
-    ahead = np.unique(np.stack([query, seen.columns])[:, place[seen.columns] < own[query]], axis=1)[0]
+    ahead = np.unique(np.stack([query, seen.columns])[:, rank[seen.columns] < own[query]], axis=1)[0]
     return np.asarray(own - np.bincount(ahead, minlength=len(queries)))

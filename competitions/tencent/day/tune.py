@@ -2,7 +2,7 @@
 
 Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
 more before that. The hold-out judges the best settings. The forecast is not searched: each of its settings means other
-votes, candidates and features, minutes a trial.
+fusion weights, candidates and features, minutes a trial.
 """
 
 from typing import Any

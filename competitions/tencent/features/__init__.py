@@ -1,1 +1,1 @@
-"""What is counted and fitted on histories alone: statistics of ads, counts, regression, vectors, the forecast."""
+"""What is known of ads and of pairs: the forecast, lifts, action rates; the columns that the ranker is given."""

@@ -54,12 +54,12 @@ class Lift:
         if self.size <= DIRECT_CODES:
             table = np.repeat(never, self.size, 1)
             table[row, code] = lift
-            found = np.take_along_axis(table, after, 1)
+            lifts = np.take_along_axis(table, after, 1)
         else:
-            found = search_pairs(
+            lifts = search_pairs(
                 row * self.size + code, lift, np.arange(len(before))[:, None] * self.size + after, never
             )
-        return np.where((before > 0)[:, None] & self.known[after], found, np.float32(0.0))
+        return np.where((before > 0)[:, None] & self.known[after], lifts, np.float32(0.0))
 
 
 def search_pairs(keys: Int64s, values: Floats, wanted: Int64s, default: Floats) -> Floats:

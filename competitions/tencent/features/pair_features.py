@@ -84,7 +84,7 @@ def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     # Seen ads have -inf: far below any other, but finite, or no column of the query could be standardised.
     finite = np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0)
     rank = np.broadcast_to(np.log1p(np.arange(scores.shape[1])), scores.shape)
-    columns = {"search score": finite - finite[:, :1], "search place": rank}
+    columns = {"search score": finite - finite[:, :1], "search rank": rank}
     for channel in map(find_channel, tables.tables):
         for part in channel.parts:
             if channel.columns and part in candidates.columns:

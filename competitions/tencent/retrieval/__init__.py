@@ -1,1 +1,1 @@
-"""Retrieval of a few hundred ads by plain rules, and a small network that ranks them."""
+"""Retrieval of a few hundred ads: channels, one a file, and the weights by which they are fused."""

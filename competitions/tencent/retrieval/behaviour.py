@@ -42,8 +42,8 @@ def fit_item_vectors(histories: Histories, rows: int) -> Content:
     near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
     vectors = np.zeros((rows, DIMENSIONS), np.float32)
     if near.nnz:
-        found = factorise(near)
-        vectors[kept, : found.shape[1]] = found
+        factors = factorise(near)
+        vectors[kept, : factors.shape[1]] = factors
         vectors = average_audience(log, vectors)
     return Content(NAME, vectors.astype(np.float16))
 

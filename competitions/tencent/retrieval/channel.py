@@ -101,7 +101,7 @@ def describe_shares(scores: Floats, position: PoolPositions) -> Floats:
 
 
 def describe_logits(scores: Floats, position: PoolPositions) -> Floats:
-    """The same of ``scores`` that are logarithms: how far they lie below the best takes the place of the share."""
+    """The same of ``scores`` that are logarithms: how far they lie below the best, in place of the share."""
     own = np.take_along_axis(scores, position, 1)
     scaled = (own - scores.mean(1, keepdims=True)) / (scores.std(1, keepdims=True) + TINY)
     return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
@@ -119,8 +119,8 @@ class Columns(NamedTuple):
     describe: Callable[[Floats, PoolPositions], Floats]
 
 
-SHARES = Columns(("score", "share of the best", "place"), describe_shares)
-LOGITS = Columns(("score", "below the best", "place"), describe_logits)
+SHARES = Columns(("score", "share of the best", "rank"), describe_shares)
+LOGITS = Columns(("score", "below the best", "rank"), describe_logits)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Channel:
     (``Histories``), ``catalogue``, ``candidates`` (rows of the pool, ascending), ``embedding`` (of a content channel),
     ``contents`` (all of these) and ``seed``, by these names; it gives a ``Table``.
 
-    ``parts``: what the table can give scores of, each with the ``Scale`` on which it is evidence, a logarithm up to a
+    ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
     factor. ``columns``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
     a kernel, tried by ``fusion``. ``seconds``: of one fit on one thread, about.
     """

@@ -74,10 +74,10 @@ def collect_scores(search: Search, queries: Queries, target: Int64s, drawn: Int6
     with torch.inference_mode():
         for rows in track(list(blocks(len(target), BLOCK)), "learning fusion weights"):
             own = queries.take(rows)
-            evidence = search.list_evidence(search.block(own), search.find_seen(own.histories))
-            names = tuple(evidence)
+            scored = search.score_all(search.block(own), search.find_seen(own.histories))
+            names = tuple(scored)
             columns = np.column_stack([target[rows], np.broadcast_to(drawn, (len(rows), len(drawn)))])
-            whole = (np.broadcast_to(each.numpy(), (len(rows), len(search.rows))) for each in evidence.values())
+            whole = (np.broadcast_to(each.numpy(), (len(rows), len(search.rows))) for each in scored.values())
             parts.append(np.stack([np.take_along_axis(each, columns, 1) for each in whole], 2))
     return ChannelScores(names, np.concatenate(parts), find_possible(search, queries, target, drawn), len(search.rows))
 

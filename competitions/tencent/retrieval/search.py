@@ -102,15 +102,13 @@ class Search:
                     each[seen] = 0.0
             yield channel, scores
 
-    def list_evidence(self, block: QueryBlock, seen: SeenPairs) -> dict[str, Tensor]:
+    def score_all(self, block: QueryBlock, seen: SeenPairs) -> dict[str, Tensor]:
         """What every part of a channel says, as a logarithm, float32 [queries, pool], or [pool] where it says the same
         to all queries.
         """
         scored = [(channel, scores) for channel, scores in self.score(block, seen)]
-        evidence = {
-            name: scale_part(channel, name, each) for channel, scores in scored for name, each in scores.items()
-        }
-        return evidence | self.always
+        scaled = {name: scale_part(channel, name, each) for channel, scores in scored for name, each in scores.items()}
+        return scaled | self.always
 
     @torch.inference_mode()
     def retrieve(self, queries: Queries) -> Candidates:
@@ -124,9 +122,9 @@ class Search:
                     total.add_(scale_part(channel, name, each), alpha=weights[name])
             if channel.columns:
                 described.append((channel, scores))
-        for name, evidence in self.always.items():
+        for name, scores_of_all in self.always.items():
             if name in weights:
-                total.add_(evidence, alpha=weights[name])
+                total.add_(scores_of_all, alpha=weights[name])
         total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
         position = PoolPositions(best.indices.numpy())
@@ -146,5 +144,5 @@ class Search:
 
 
 def scale_part(channel: Channel, name: str, scores: Floats) -> Tensor:
-    """The scores of a channel's part on the scale on which they are evidence."""
+    """The scores of a channel's part as logarithms, which can be added up."""
     return torch.from_numpy(channel.parts[name](scores))

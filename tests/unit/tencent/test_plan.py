@@ -43,8 +43,8 @@ def test_times_that_only_count_steps_make_the_last_event_the_question() -> None:
 
 def test_users_without_a_target_are_counted_where_the_last_click_is_asked_for() -> None:
     log = make_sequences([(1, 1, 0), (2, 0, 60)], [(1, 0, 0)], [], [(3, 2, 0)])
-    assert count_targetless(log, "last", "click") == "; 2 of 4 users have no click: not asked"
-    assert count_targetless(log, "last", "conversion") == "; 3 of 4 users have no conversion: not asked"
+    assert count_targetless(log, "last", "click") == "; 2 of 4 users have no click to hold out"
+    assert count_targetless(log, "last", "conversion") == "; 3 of 4 users have no conversion to hold out"
     assert count_targetless(log, "time", "click") == count_targetless(STEADY, "last", "click") == ""
 
 

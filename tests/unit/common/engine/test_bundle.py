@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.engine.run import Run, bundle, collect, collect_named, derive
@@ -48,6 +49,16 @@ def test_what_is_derived_is_made_anew_and_its_fields_can_be_given_to_steps(tmp_p
     assert run.step(give, pair.right, name="again").value == 3
     assert [record.name for record in run.timings] == ["give", "give", "again"]
     assert derive(Pair, left=run.step(give, 3), right=run.step(give, 3)).key != pair.key
+
+
+def test_a_plain_value_is_held_by_its_content(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    held = bundle(Pair, left=run.hold(2), right=run.step(give, 3))
+    assert run.step(add, held).value == 5
+    arrays = [run.hold(np.array(values)).key for values in ([1, 2], [1, 2], [2, 1])]
+    assert len({*arrays}) == 2
+    assert run.hold(np.array([1, 2])).value.tolist() == [1, 2]
+    assert run.hold(None).value is None
 
 
 SHOP = """

@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 
 from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
-from common.engine.result_store import StepRecord, Store, prune
+from common.engine.result_store import StepRecord, Store, prune, read_value, write_value
 from common.engine.stored_entry import DamagedEntryError
 
 KEY = "0123456789abcdef" * 4
@@ -282,3 +282,17 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
     assert (tmp_path / "digests.json").exists()
     assert prune(tmp_path, 1.0) == 0
+
+
+def test_a_value_outside_any_run_is_mapped_and_replaced_as_a_whole(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        table = np.random.default_rng(seed).random((400, 400))
+        write_value(tmp_path / "export", {"table": table, "names": ("a", "b")})
+        kept = read_value(tmp_path / "export")
+        assert isinstance(kept["table"], np.memmap)
+        np.testing.assert_array_equal(kept["table"], table)
+        assert kept["names"] == ("a", "b")
+    (file,) = (tmp_path / "export").glob("*/*.npy")
+    file.write_bytes(file.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(DamagedEntryError, match="other bytes"):
+        read_value(tmp_path / "export")

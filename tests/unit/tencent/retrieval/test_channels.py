@@ -208,6 +208,6 @@ def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPat
     learned = dataclasses.replace(tables, fusion=fusion)
     candidates = Search(learned, SETTINGS).retrieve(take_queries(corpus, fold).take(np.arange(5)))
     names = pair_features(learned, candidates, ("search",))[1]
-    assert {"toy: score", "toy: share of the best", "toy: place"} <= {*names}
+    assert {"toy: score", "toy: share of the best", "toy: rank"} <= {*names}
     assert find_channel("toy") is TOY
     assert FORECAST in fusion.weights

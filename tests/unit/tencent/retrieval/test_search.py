@@ -94,4 +94,4 @@ def test_a_query_alone_gets_what_it_gets_among_others() -> None:
 def test_recent_clicks_count_where_times_say_more_than_the_order() -> None:
     search, queries = make_search()
     assert CLICK_RATE not in search.always  # this log's times say the order alone
-    assert search.list_evidence(search.block(queries), search.find_seen(queries.histories))["81"].shape == (2, 10)
+    assert search.score_all(search.block(queries), search.find_seen(queries.histories))["81"].shape == (2, 10)
