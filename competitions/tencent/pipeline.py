@@ -302,18 +302,3 @@ def fuse(
     tables, kept = fit_tables(ready, folds[0], pool, even, config, run), settings.channels != AUTO
     features, seed = settings.features, config.model_seed
     return run.step(learn_fusion, ready.corpus, folds[0], tables, features, kept, seed, name=f"{name}.fusion")
-
-
-def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:
-    """The hold-out made again inside itself, so many times, each without the targets of the one before: for studies,
-    which must not see the hold-out.
-    """
-    inner, plan = [], ready.plan.value
-    corpus, fold = ready.corpus, ready.valid
-    host, division, seed = plan_host(config, plan), plan_split(config, plan), config.seed
-    for depth in range(times):
-        corpus = run.step(split.end_corpus, corpus, fold, name=f"tune.corpus{depth}")
-        label = f"tune.hold_out{depth}"
-        fold = run.step(split.hold_out, corpus.train, corpus.candidates, host, division, seed, name=label)
-        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
-    return inner

@@ -5,6 +5,7 @@ more before that. The hold-out judges the best settings. The forecast is not sea
 fusion weights, candidates and features, minutes a trial.
 """
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -13,10 +14,10 @@ from common.day.tuning import search_space
 from common.day.tuning.search_space import Settings
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
-from competitions.tencent import metrics
+from competitions.tencent import metrics, split
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import Prepared, hold_out_again, prepare, rank
+from competitions.tencent.pipeline import Prepared, plan_host, plan_split, prepare, rank
 
 FOLDS = 2
 SPACE: search_space.Space = {
@@ -28,7 +29,7 @@ SPACE: search_space.Space = {
 
 
 def list_tasks(config: TencentConfig) -> list[str]:
-    """The ranker, whatever ``method`` says."""
+    """The ranker alone."""
     return ["ranker"]
 
 
@@ -45,6 +46,21 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
 
     current = {key: read(config, key) for key in SPACE}
     return Task(name, "score", SPACE, current, FOLDS, score, judge)
+
+
+def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:
+    """The hold-out made again inside itself, so many times, each without the targets of the one before: for studies,
+    which must not see the hold-out.
+    """
+    inner, plan = [], ready.plan.value
+    corpus, fold = ready.corpus, ready.valid
+    host, division, seed = plan_host(config, plan), plan_split(config, plan), config.seed
+    for depth in range(times):
+        corpus = run.step(split.end_corpus, corpus, fold, name=f"tune.corpus{depth}")
+        label = f"tune.hold_out{depth}"
+        fold = run.step(split.hold_out, corpus.train, corpus.candidates, host, division, seed, name=label)
+        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+    return inner
 
 
 def read(config: TencentConfig, key: str) -> Any:
