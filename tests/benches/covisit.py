@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.learning.cooccurrence import HOUR_MS, CovisitSettings, count_covisits
+from common.learning.cooccurrence import CovisitSettings, count_covisits
+from common.time_units import HOUR_MS
 from tests.benches.side_by_side import Ready, main
 
 SETTINGS = CovisitSettings(reach=30, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=24.0, power=0.25, top=100)
