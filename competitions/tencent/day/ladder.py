@@ -8,7 +8,6 @@ from common.engine.run import Run
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
-from competitions.tencent.lab.config import load_network
 from competitions.tencent.lab.plain_rules import (
     ALS,
     CONTENT_RULES,
@@ -19,8 +18,15 @@ from competitions.tencent.lab.plain_rules import (
     answer_by_rule,
     choose_embeddings,
 )
-from competitions.tencent.lab.rungs import list_networks, replace_settings
-from competitions.tencent.pipeline import Prepared, answer_fold, prepare, rank
+from competitions.tencent.lab.rungs import (
+    GENERATIVE,
+    SEQUENCE_RUNGS,
+    WITH_CONTENT,
+    answer_generatively,
+    answer_rung,
+    fit_rung,
+)
+from competitions.tencent.pipeline import Prepared, prepare, rank
 from competitions.tencent.retrieval import channels
 from competitions.tencent.retrieval.regression import MOST_ITEMS
 from competitions.tencent.retrieval.top_k import TopK
@@ -55,9 +61,9 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
             _record(rung, ready, top.value, config)
+    for name in SEQUENCE_RUNGS:
+        train_rung(ready, config, ladder, name)
     rank_rungs(ready, config, ladder)
-    for network in list_networks(load_network(config.network)):
-        train_rung(ready, replace_settings(config, network), ladder, network.name)
     return ladder.write()
 
 
@@ -89,20 +95,16 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
 
 
 def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
-    """One network; with semantic ids, the generative answer is a rung of its own.
-
-    Both ways to answer come out of one step, so that each of the two rungs is charged with all of it.
-    """
-    run, step = ladder.run, f"ladder {name}"
-    takes_content = load_network(config.network).model.embeddings
-    needs = list_content_steps(run) if takes_content else set()
+    """One sequence model; the last is asked a second time, for semantic ids."""
+    run, corpus, valid, seed, label = ladder.run, ready.corpus, ready.valid, config.model_seed, f"ladder.{name}"
+    needs = list_content_steps(run) if SEQUENCE_RUNGS[name].settings.content else set()
     with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
-        ways = answer_fold(ready, ready.valid, config, run, step).answers.value.ways
-        _record(rung, ready, ways["vectors"], config)
-    needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
-    if "words" in ways:
-        with ladder.rung("generative, the same network", families.GENERATIVE, needs) as rung:
-            _record(rung, ready, ways["words"], config)
+        table = run.step(fit_rung, corpus, ready.contents, valid, name, seed, name=f"{label}.fit")
+        _record(rung, ready, run.step(answer_rung, corpus, valid, table, name, name=f"{label}.answer").value, config)
+    if name == WITH_CONTENT:
+        with ladder.rung(GENERATIVE, families.GENERATIVE, needs | {f"{label}.fit"}) as rung:
+            top = run.step(answer_generatively, corpus, valid, table, name, seed, name=f"ladder.{GENERATIVE}")
+            _record(rung, ready, top.value, config)
 
 
 def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:
