@@ -4,7 +4,7 @@ from typing import Any
 
 from common.day import ladder as families
 from common.day.ladder import Ladder, Rung
-from common.engine.run import Run
+from common.engine.run import Run, collect
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
@@ -17,6 +17,14 @@ from competitions.tencent.lab.plain_rules import (
     TRANSITIONS,
     answer_by_rule,
     choose_embeddings,
+)
+from competitions.tencent.lab.rungs import (
+    GENERATIVE,
+    SEQUENCE_RUNGS,
+    WITH_CONTENT,
+    answer_generatively,
+    answer_rung,
+    fit_rung,
 )
 from competitions.tencent.pipeline import Prepared, prepare, rank
 from competitions.tencent.retrieval.registry import CHANNELS
@@ -45,6 +53,8 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
             top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
             _record(rung, ready, top.value, config)
+    for name in SEQUENCE_RUNGS:
+        train_rung(ready, config, ladder, name)
     rank_rungs(ready, config, ladder)
     return ladder.write()
 
@@ -74,6 +84,19 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
     with ladder.rung("+ ranker", families.DEEP, needs) as rung:
         _record(rung, ready, ranked.answers.value.ways["ranker"], config)
+
+
+def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
+    """One sequence model; the last is asked a second time, for semantic ids."""
+    run, corpus, valid, seed, label = ladder.run, ready.corpus, ready.valid, config.model_seed, f"ladder.{name}"
+    needs = list_content_steps(run) if SEQUENCE_RUNGS[name].settings.content else set()
+    with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
+        table = run.step(fit_rung, corpus, collect([*ready.contents.values()]), valid, name, seed, name=f"{label}.fit")
+        _record(rung, ready, run.step(answer_rung, corpus, valid, table, name, name=f"{label}.answer").value, config)
+    if name == WITH_CONTENT:
+        with ladder.rung(GENERATIVE, families.GENERATIVE, needs | {f"{label}.fit"}) as rung:
+            top = run.step(answer_generatively, corpus, valid, table, name, seed, name=f"ladder.{GENERATIVE}")
+            _record(rung, ready, top.value, config)
 
 
 def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:

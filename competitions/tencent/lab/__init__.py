@@ -1,1 +1,1 @@
-"""The sequence model that ``method = "network"`` trains, and the ladder's other rungs: kept to be learned from."""
+"""The ladder's rungs that the pipeline does not need: kept to be learned from."""

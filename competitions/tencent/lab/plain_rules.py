@@ -26,9 +26,9 @@ from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import HOUR_S, Fold, end_time
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
-NEAREST, MEAN, KERNEL = "nearest by content", "mean content x faded popularity", "kernel x faded popularity"
+NEAREST, KERNEL = "nearest by content", "kernel x faded popularity"
 LANGUAGE = "language model: nearest by what the texts say"
-CONTENT_RULES = (LANGUAGE, NEAREST, MEAN, KERNEL)
+CONTENT_RULES = (LANGUAGE, NEAREST, KERNEL)
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
@@ -49,8 +49,6 @@ POPULAR_H = 72.0  # events of the last hours count
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
 LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
-MEAN_GAIN = 15.0  # of the cosine to that mean, beside the logarithm of an ad's events
-WINDOW_H, WINDOW_FLOOR = 12.0, 0.3
 FADE_H, FADE_FLOOR = 8.4, 0.2  # an event counts exp(-age / fade)
 BLOCK = 8  # queries whose kernels are held at once: events x candidates each
 Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candidates]
@@ -106,10 +104,6 @@ def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: st
         return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda queries: score_mean(content, queries, rows)
-    if name == MEAN:
-        recent = count_events(history, len(content), lambda age: age < WINDOW_H)[rows]
-        popular = torch.from_numpy(np.log(recent + WINDOW_FLOOR))
-        return lambda queries: MEAN_GAIN * score_mean(content, queries, rows) + popular
     faded = count_events(history, len(content), lambda age: np.exp(-age / FADE_H))[rows]
     promising = torch.from_numpy(np.log(faded + FADE_FLOOR))
     return lambda queries: score_interests(content, queries, rows) + promising

@@ -1,66 +1,86 @@
-"""The rungs of the ladder that are networks: published recipes, then one kind of input after the other."""
+"""The rungs of the ladder that are sequence models: the channel alone, with one encoder after the other."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-from competitions.tencent.config import TencentConfig
-from competitions.tencent.lab.config import NetworkSettings
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.beam_search import beam_search
+from competitions.tencent.lab.encoders import Bert4Rec, TwoTower
+from competitions.tencent.lab.generative import train_head
+from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.encoder import CausalEncoder
+from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, choose_examples, train
+from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
+from competitions.tencent.sequences import blocks
+from competitions.tencent.split import Fold
 
-PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False}
-PLAIN |= {"forecast": False, "kernel": False}
-# As both published recipes have it: a dot product of one block's output, every event a target, even negatives.
-SASREC = {"encoder": "transformer", "score": "dot", "blocks": 1, "heads": 1, "deep_tower": False, "dropout": 0.2}
-EVERY_EVENT = {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "even_share": 1.0, "epochs": 3}
-SAMPLED = EVERY_EVENT | {"negatives": 256}  # arXiv 2508.06450
-# The organiser's baseline_2025: width 32, all features, binary cross-entropy of one negative, Adam at 1e-3.
-ONE_NEGATIVE = EVERY_EVENT | {"loss": "one_negative", "rate": 1e-3, "decay": 0.0}
-OFFICIAL = SASREC | {"width": 32, "field_width": 32, "features": True, "feature_dropout": 0.0, "id_dropout": 0.0}
+WITH_CONTENT, GENERATIVE = "+ content", "generative, the same network"
+QUERY_BLOCK = 256
 
 
 @dataclass(frozen=True)
-class NetworkRung:
-    """A rung that is a network: what it changes of the settings of model and training."""
+class SequenceRung:
+    """An encoder, and the settings of its training."""
 
-    name: str
-    model: dict[str, Any]
-    train: dict[str, Any] = field(default_factory=dict)
-
-
-def list_networks(settings: NetworkSettings) -> list[NetworkRung]:
-    """The rungs that are networks. Inputs that the settings leave out are no rungs; only the last has semantic ids."""
-    model = settings.model
-    official = PLAIN | OFFICIAL | {"embeddings": model.embeddings}
-    state = PLAIN | {"encoder": "hstu"}
-    rungs = [
-        NetworkRung("official baseline", official, ONE_NEGATIVE),
-        NetworkRung("two towers, ids only", PLAIN | {"encoder": "two_tower"}),
-        NetworkRung("BERT4Rec, ids only", PLAIN | {"encoder": "bert4rec"}),
-        NetworkRung("SASRec with sampled softmax, ids only", PLAIN | SASREC, SAMPLED),
-        NetworkRung("Transformer, ids only", PLAIN | {"encoder": "transformer"}),
-        NetworkRung("HSTU, ids only", state),
-    ]
-    for name, switches in (
-        ("content", ("features", "embeddings")),
-        ("action condition", ("actions", "condition")),
-        ("time", ("times",)),
-        ("forecast", ("forecast",)),
-        ("kernel over the history", ("kernel",)),
-    ):
-        inputs = {switch: getattr(model, switch) for switch in switches}
-        if any(inputs.values()):
-            state = state | inputs
-            rungs.append(NetworkRung(f"+ {name}", state))
-    levels = settings.train.levels
-    return [*rungs, NetworkRung("+ semantic ids", state, {"levels": levels})] if levels else rungs
+    build: BuildEncoder
+    settings: SequenceSettings
 
 
-def replace_settings(config: TencentConfig, rung: NetworkRung) -> TencentConfig:
-    """The settings of a rung. Without content the id is the only input, so none is dropped."""
-    model = rung.model
-    if not (model["features"] or model["embeddings"]):
-        model = model | {"id_dropout": 0.0}
-    own = config.network
-    changed = {"model": own.get("model", {}) | model, "train": own.get("train", {}) | {"levels": 0} | rung.train}
-    return msgspec.structs.replace(config, method="network", network=own | changed)
+IDS = SequenceSettings(content=False)
+# Its published recipe, and arXiv 2508.06450 for the loss: a dot product of one block's output, even negatives.
+SASREC = SequenceSettings(
+    encoder="transformer",
+    content=False,
+    score="dot",
+    blocks=1,
+    heads=1,
+    dropout=0.2,
+    negatives=256,
+    even_share=1.0,
+)
+SEQUENCE_RUNGS = {
+    "two towers, ids only": SequenceRung(TwoTower, IDS),
+    "BERT4Rec, ids only": SequenceRung(Bert4Rec, IDS),
+    "SASRec with sampled softmax, ids only": SequenceRung(CausalEncoder, SASREC),
+    "HSTU, ids only": SequenceRung(CausalEncoder, IDS),
+    WITH_CONTENT: SequenceRung(CausalEncoder, SequenceSettings()),
+}
+
+
+def fit_rung(corpus: Corpus, contents: list[Content], fold: Fold, name: str, seed: int) -> SequenceTable:
+    """The model of the rung of this ``name``, of what the fold shows."""
+    rung = SEQUENCE_RUNGS[name]
+    return train(fold.history(corpus.train), corpus.catalogue, contents, rung.settings, rung.build, seed)
+
+
+@torch.inference_mode()
+def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> TopK:
+    """The ten candidates of the largest scores, seen ads masked."""
+    tower, rows = table.load(SEQUENCE_RUNGS[name].build(table.settings)), fold.candidates.rows.values
+    queries, ads = fold.queries(corpus.train), tower.encode_item(table.take(rows)).T
+
+    def score(block: Int64s) -> Tensor:
+        return table.encode(tower, queries.take(block))[1] @ ads
+
+    return rank_all(score, len(queries), find_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
+
+
+def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: str, seed: int) -> TopK:
+    """The same encoder's ten likeliest semantic IDs among those of the candidates."""
+    history, rows = fold.history(corpus.train), fold.candidates.rows.values
+    examples = choose_examples(history, len(corpus.catalogue.oid), table.settings)
+    tower = table.load(SEQUENCE_RUNGS[name].build(table.settings))
+    vectors = functional.normalize(torch.from_numpy(table.vectors.astype(np.float32)), dim=1)
+    semantic_ids = build_semantic_ids(vectors.numpy(), examples.known.share, seed)
+    head = train_head(table, tower, examples, semantic_ids, seed)
+    queries = fold.queries(corpus.train)
+    hidden = torch.cat([table.encode(tower, queries.take(block))[0] for block in blocks(len(queries), QUERY_BLOCK)])
+    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    return beam_search(head, hidden, build_trie(semantic_ids[rows]), seen, TOP)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from competitions.tencent.corpus import Int64s
 
@@ -102,8 +103,8 @@ class _Softmax(torch.autograd.Function):
         ctx: Any, queries: Tensor, own: Tensor, negatives: Tensor, log_inclusion: Tensor, masked: Tensor
     ) -> Tensor:
         """``own`` [positions]: the targets' scores."""
-        nothing = negatives.new_zeros(1, negatives.shape[1])  # the column behind the last, of score -inf
-        ads, bias = torch.cat([negatives, nothing]), torch.cat([-log_inclusion, log_inclusion.new_tensor([-torch.inf])])
+        # One more, of score -inf: what masked columns that stand for nothing point at.
+        ads, bias = functional.pad(negatives, (0, 0, 0, 1)), functional.pad(-log_inclusion, (0, 1), value=-torch.inf)
         total = own.new_zeros(())
         by_query, by_own, by_ad = torch.empty_like(queries), torch.empty_like(own), torch.zeros_like(ads)
         for start in range(0, len(own), POSITIONS):

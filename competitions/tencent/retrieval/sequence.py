@@ -28,6 +28,7 @@ from competitions.tencent.retrieval.sequence_settings import SequenceSettings
 from competitions.tencent.sequences import Histories, Padded, blocks, pad
 
 SEQUENCE = "sequence"
+FUTURE = True
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of AdamW; the share of steps in which its rate rises; of the gradient
 ITEM_BLOCK = 16_384
@@ -113,7 +114,7 @@ def train(
     seed: int,
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     examples = choose_examples(history, len(catalogue.oid), settings)
     with seeded(seed, device):
         inputs = take_inputs(catalogue, contents, examples.known, settings, device)
@@ -122,6 +123,11 @@ def train(
         vectors = encode_ads(ads) if losses else np.zeros((len(catalogue.oid), settings.width), np.float16)
     weights = {name: value.cpu().numpy() for name, value in queries.state_dict().items()}
     return SequenceTable(vectors, weights, losses, settings)
+
+
+def choose_device() -> torch.device:
+    """A GPU where PyTorch has one (CUDA or ROCm)."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seeded(seed: int, device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -188,14 +194,14 @@ def descend(
     )
     rng, losses = np.random.default_rng([seed, len(steps)]), []
     for batch in track(steps, "training"):
-        losses.append(compute_loss(examples, batch, ads, queries, rng))
-        losses[-1].backward()  # type: ignore[no-untyped-call]
+        loss = compute_loss(examples, batch, ads, queries, rng)
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
-        losses[-1] = losses[-1].detach()
-    return tuple(torch.stack(losses).view(passes, -1).mean(1).tolist())
+        losses.append(float(loss.detach()))
+    return tuple(np.reshape(losses, (passes, -1)).mean(1).tolist())
 
 
 def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Generator) -> list[Int64s]:
@@ -239,6 +245,8 @@ def compute_loss(
     # The seen positives of a position: all that its user has in the window.
     masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
     masked = masked[chosen // mask.shape[1]]
+    if not FUTURE:
+        masked[torch.arange(mask.shape[1]) > (chosen % mask.shape[1])[:, None]] = len(negatives.rows)
     total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
     return total / max(1, len(chosen))
 
@@ -255,7 +263,7 @@ def encode_ads(ads: ItemTower) -> Halves:
 
 
 def estimate_seconds(size: LogSize) -> float:
-    """Seconds of a fit on one thread of the machine of FIGURES.md; the factor of a GPU is a guess."""
+    """Seconds of a fit on one thread. That a GPU is ten times as fast is a guess: none was measured."""
     settings = SequenceSettings()
     tokens = min(settings.tokens, settings.passes * size.events)
     return tokens / (GPU_TOKENS_PER_SECOND if size.gpu else TOKENS_PER_SECOND)

@@ -14,7 +14,6 @@ from competitions.tencent.lab.plain_rules import (
     KERNEL,
     LANGUAGE,
     LANGUAGE_BETA,
-    MEAN,
     NEAREST,
     POPULARITY,
     choose_embeddings,
@@ -49,12 +48,6 @@ def test_the_nearest_ad_lies_along_the_mean_of_the_history() -> None:
     expected = [(0.9 * 0.6 + 5 * 0.8) / length, 0.9 / length, 0.0]
     assert score(NEAREST)[0] == pytest.approx(expected, abs=1e-4)
     assert score(NEAREST)[1].tolist() == [0.0, 0.0, 0.0]
-
-
-def test_the_mean_meets_the_events_of_the_last_twelve_hours() -> None:
-    cosines = score(NEAREST)
-    popular = np.log([2 + 0.3, 1 + 0.3, 0 + 0.3])
-    assert score(MEAN) == pytest.approx(15 * cosines + popular, abs=1e-4)
 
 
 def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:

@@ -1,5 +1,6 @@
-"""Semantic ids and the generative answer: codebooks on planted clusters, words told apart, the tree, the beam."""
+"""Semantic ids and the generative answer: codebooks on planted clusters, equal codes told apart, the trie, the beam."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.lab.beam_search import SemanticIdHead, beam_search
-from competitions.tencent.lab.model.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
+from competitions.tencent.lab.beam_search import beam_search
+from competitions.tencent.lab.generative import SemanticIdHead, train_head
+from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
+from competitions.tencent.retrieval import sequence
+from competitions.tencent.retrieval.encoder import CausalEncoder
 from competitions.tencent.retrieval.top_k import Seen
+from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
+from tests.unit.tencent.training_inputs import make_catalogue
 
 WIDTH, SIZES = 6, (4, 3, 5)
 
@@ -65,7 +71,7 @@ def test_the_tree_by_hand() -> None:
 
 
 def draw_semantic_ids(count: int, seed: int) -> Int64s:
-    """Distinct words in any order."""
+    """Distinct semantic ids in any order."""
     every = np.array(list(itertools.product(*map(range, SIZES))))
     return np.random.default_rng(seed).permutation(every)[:count]
 
@@ -83,7 +89,7 @@ def hidden() -> torch.Tensor:
 
 @torch.inference_mode()
 def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: Int64s) -> np.ndarray:
-    """The log probability of every word, one code after the other: [queries, words]."""
+    """The log probability of every semantic id, one code after the other: [queries, ids]."""
     top = np.zeros((len(hidden), len(semantic_ids)))
     for column, semantic_id in enumerate(semantic_ids.tolist()):
         for level, code in enumerate(semantic_id):
@@ -102,7 +108,7 @@ def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticI
 
 @pytest.mark.parametrize("block", [3, 256])
 @pytest.mark.parametrize("counts", [(0,) * 7, (0, 5, 20, 33, 1, 12, 30)])
-def test_a_beam_of_all_words_is_the_exact_ranking_without_what_was_seen(
+def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
     head: SemanticIdHead, hidden: torch.Tensor, counts: tuple[int, ...], block: int
 ) -> None:
     semantic_ids, rng = draw_semantic_ids(33, 2), np.random.default_rng(3)
@@ -116,3 +122,21 @@ def test_a_beam_of_all_words_is_the_exact_ranking_without_what_was_seen(
     best = np.take_along_axis(scores, order, 1)
     np.testing.assert_array_equal(top.columns, np.where(np.isfinite(best), order, -1))
     np.testing.assert_allclose(top.scores, best, rtol=1e-5)
+
+
+def test_the_head_learns_the_next_ad_of_a_circle() -> None:
+    """From a trained encoder: the successor is the first of the beam for most."""
+    history, catalogue = make_circle(), make_catalogue(ADS)
+    settings = dataclasses.replace(SMALL, content=False)
+    table = sequence.train(history, catalogue, [], settings, CausalEncoder, 0)
+    tower, examples = table.load(CausalEncoder(settings)), sequence.choose_examples(history, ADS + 1, settings)
+    rows = np.arange(ADS + 1)
+    semantic_ids = np.column_stack([rows % 3, rows // 3])
+    head = train_head(table, tower, examples, semantic_ids, 0, epochs=200)
+    queries = make_circle(seed=1)
+    hidden = table.encode(tower, queries)[0]
+    top = beam_search(
+        head, hidden, build_trie(semantic_ids[1:]), Seen(np.zeros(65, np.int64), np.empty(0, np.int64)), 3
+    )
+    last = queries.sequences.item[queries.ends - 1]
+    assert (top.columns[:, 0] + 1 == last % ADS + 1).mean() > 0.8

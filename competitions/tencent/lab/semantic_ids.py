@@ -1,9 +1,9 @@
-"""Semantic IDs: an ad as a short sequence of codes, each level a finer cluster of its content (RQ-KMeans).
+"""Semantic IDs: an ad as a short sequence of codes, each level a finer cluster of its vector (RQ-KMeans).
 
 Level 1 is the nearest of K centroids, level 2 the nearest centroid of what is left of the vector, and so on (residual
 quantisation; Rajput et al. 2023, "Recommender systems with generative retrieval", have it learned, k-means is simpler
 and as good). Ads of equal codes differ by one more digit: their rank among them, the most frequent first. So every
-ad, seen or not, has a semantic ID of its own, and ads of like content share its beginning.
+ad, seen or not, has a semantic ID of its own, and like ads share its beginning.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,10 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Floats, Int64s
 
-Floats = npt.NDArray[np.float32]
+LEVELS, CODES = 3, 256
 TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
 ROUNDS = 20
 
@@ -27,6 +24,14 @@ class Codebooks:
     """One centroid table [codes, dimensions] a level, float32."""
 
     tables: tuple[Floats, ...]
+
+
+def build_semantic_ids(vectors: Floats, events: npt.NDArray[np.float64], seed: int) -> Int64s:
+    """The semantic ID of every ad, int64 [rows, ``LEVELS`` + 1], by its vector [rows, dimensions] and its ``events``
+    (or their share). Row 0 is padding.
+    """
+    books = fit_codebooks(vectors[1:], LEVELS, CODES, seed)
+    return add_tie_digit(encode(vectors, books), events)
 
 
 def fit_codebooks(vectors: Floats, levels: int, codes: int, seed: int) -> Codebooks:
@@ -105,37 +110,3 @@ def build_trie(semantic_ids: Int64s) -> Trie:
     if len(code[-1]) != len(semantic_ids):
         raise ValueError("two candidates have the same semantic ID")
     return Trie(tuple(code), tuple(children), order)
-
-
-class SemanticIdHead(nn.Module):
-    """The next code, from the hidden vector of a history and the codes before it."""
-
-    def __init__(self, width: int, sizes: tuple[int, ...]) -> None:
-        """``sizes``: how many codes each level has."""
-        super().__init__()
-        self.sizes = sizes
-        self.code_embeddings = nn.ModuleList(nn.Embedding(size, width) for size in sizes[:-1])
-        self.levels = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, size))
-            for size in sizes
-        )
-        for table in self.code_embeddings:
-            nn.init.normal_(table.weight, std=width**-0.5)  # type: ignore[arg-type]
-
-    def state(self, hidden: Tensor, codes: Tensor) -> Tensor:
-        """``hidden`` [n, width] with the ``codes`` so far, [n, levels so far]."""
-        for level in range(codes.shape[1]):
-            hidden = hidden + self.code_embeddings[level](codes[:, level])
-        return hidden
-
-    def loss(self, hidden: Tensor, semantic_ids: Tensor) -> Tensor:
-        """The mean over levels of the cross-entropy of each semantic ID's codes, [n]."""
-        losses = []
-        for level in range(semantic_ids.shape[1]):
-            logits = self.levels[level](self.state(hidden, semantic_ids[:, :level])).float()
-            losses.append(functional.cross_entropy(logits, semantic_ids[:, level], reduction="none"))
-        return torch.stack(losses).mean(0)
-
-    def log_probabilities(self, hidden: Tensor, codes: Tensor) -> Tensor:
-        """Of every code of the next level, [n, size]."""
-        return functional.log_softmax(self.levels[codes.shape[1]](self.state(hidden, codes)).float(), 1)

@@ -1,0 +1,77 @@
+"""Two older encoders of histories, trained as the channel's is: BERT4Rec, and the user's side of two towers."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from competitions.tencent.retrieval.encoder import HistoryEncoder, TransformerBlock, small_embedding
+from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+
+HIDDEN = 0.3  # of the events
+LAST_ONLY = 0.5  # of the histories hide their last event and no other, see LOG.md
+
+
+class Bert4Rec(HistoryEncoder):
+    """A Transformer that sees both sides of an event and learns to fill in what is hidden (Sun et al. 2019).
+
+    One slot an event, and one behind the last. A hidden slot holds the mask's vector. Answering hides the slot behind
+    the last event. A next event has nothing behind it, so that half of the histories hide their last event alone.
+    Positions are counted from the last slot in use: the last one is the same in training and in answering.
+    """
+
+    def __init__(self, settings: SequenceSettings) -> None:
+        """Transformer blocks, and the vector of what is hidden."""
+        super().__init__()
+        width, tokens = settings.width, settings.length + 1
+        self.mask = nn.Parameter(torch.randn(width) * width**-0.5)
+        self.positions = small_embedding(tokens, width)
+        self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
+        self.dropout, self.norm = nn.Dropout(settings.dropout), nn.LayerNorm(width)
+
+    def forward(self, events: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``HistoryEncoder``; what was hidden may be learned from."""
+        events, mask = functional.pad(events, (0, 0, 0, 1)), functional.pad(mask, (0, 1))
+        hidden = draw_hidden(mask) if self.training else hide_next(mask)
+        slots = torch.where(hidden.unsqueeze(-1), self.mask, events)
+        used = mask | hidden
+        back = used.sum(1, keepdim=True) - 1 - torch.arange(used.shape[1], device=used.device)
+        tokens = self.dropout(slots + self.positions(back.clamp(min=0)))
+        for block in self.blocks:
+            tokens = block(tokens, used)
+        return self.norm(tokens), (hidden & mask)[:, :-1]
+
+
+def hide_next(mask: Tensor) -> Tensor:
+    """The slot behind the last event of each history; ``mask`` bool [histories, slots].
+
+    >>> hide_next(torch.tensor([[True, True, False], [False, False, False]])).long().tolist()
+    [[0, 0, 1], [1, 0, 0]]
+    """
+    return torch.arange(mask.shape[1], device=mask.device) == mask.sum(1, keepdim=True)
+
+
+def draw_hidden(mask: Tensor) -> Tensor:
+    """The slots to hide in training, bool [histories, slots]: some of the events, or the last alone."""
+    drawn = (torch.rand(mask.shape) < HIDDEN).to(mask.device) & mask
+    last = torch.arange(mask.shape[1], device=mask.device) == mask.sum(1, keepdim=True) - 1
+    last_only = (torch.rand(len(mask), 1) < LAST_ONLY).to(mask.device)
+    return torch.where(last_only, last, drawn)
+
+
+class TwoTower(HistoryEncoder):
+    """A hidden layer over the mean of the events before (DSSM, Huang et al. 2013): it knows no order."""
+
+    def __init__(self, settings: SequenceSettings) -> None:
+        """Of four times the width."""
+        super().__init__()
+        width = settings.width
+        self.hidden_layer = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.dropout, self.norm = nn.Dropout(settings.dropout), nn.LayerNorm(width)
+
+    def forward(self, events: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``HistoryEncoder``."""
+        total, count = torch.cumsum(events * mask.unsqueeze(-1), 1), torch.cumsum(mask, 1)
+        mean = functional.pad(total / count.clamp(min=1).unsqueeze(-1), (0, 0, 1, 0))
+        return self.norm(mean + self.dropout(self.hidden_layer(mean))), mask

@@ -1,0 +1,89 @@
+"""Generative retrieval on a trained sequence model: the codes of the next ad's semantic ID, from a history's vector.
+
+The encoder stays as it is; a head learns the next code from the history's vector and the codes before it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from common.engine.determinism import deterministic_torch
+from common.engine.progress import track
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.retrieval.encoder import QueryTower
+from competitions.tencent.retrieval.sequence import Examples, SequenceTable
+from competitions.tencent.sequences import blocks
+
+BATCH, EPOCHS, RATE, DROPOUT = 1_024, 8, 2e-3, 0.2
+WINDOW_BLOCK = 256
+
+
+class SemanticIdHead(nn.Module):
+    """The next code, from the vector of a history and the codes before it."""
+
+    def __init__(self, width: int, sizes: tuple[int, ...]) -> None:
+        """``sizes``: how many codes each level has."""
+        super().__init__()
+        self.sizes = sizes
+        self.dropout = nn.Dropout(DROPOUT)
+        self.code_embeddings = nn.ModuleList(nn.Embedding(size, width) for size in sizes[:-1])
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, size))
+            for size in sizes
+        )
+        for table in self.code_embeddings:
+            nn.init.normal_(table.weight, std=width**-0.5)  # type: ignore[arg-type]
+
+    def state(self, hidden: Tensor, codes: Tensor) -> Tensor:
+        """``hidden`` [n, width] with the ``codes`` so far, [n, levels so far]."""
+        hidden = self.dropout(hidden)
+        for level in range(codes.shape[1]):
+            hidden = hidden + self.code_embeddings[level](codes[:, level])
+        return hidden
+
+    def loss(self, hidden: Tensor, semantic_ids: Tensor) -> Tensor:
+        """The mean over levels of the cross-entropy of each semantic ID's codes, [n]."""
+        losses = []
+        for level in range(semantic_ids.shape[1]):
+            logits = self.levels[level](self.state(hidden, semantic_ids[:, :level]))
+            losses.append(functional.cross_entropy(logits, semantic_ids[:, level], reduction="none"))
+        return torch.stack(losses).mean(0)
+
+    def log_probabilities(self, hidden: Tensor, codes: Tensor) -> Tensor:
+        """Of every code of the next level, [n, size]."""
+        return functional.log_softmax(self.levels[codes.shape[1]](self.state(hidden, codes)), 1)
+
+
+def train_head(
+    table: SequenceTable, tower: QueryTower, examples: Examples, semantic_ids: Int64s, seed: int, epochs: int = EPOCHS
+) -> SemanticIdHead:
+    """Learn the semantic ID of each target of the ``examples`` from the vector of what stands before it."""
+    hidden, target = encode_targets(table, tower, examples)
+    codes = torch.from_numpy(semantic_ids)[target]
+    with deterministic_torch(seed, torch.get_num_threads()):
+        head = SemanticIdHead(hidden.shape[1], tuple(int(most) + 1 for most in semantic_ids.max(0)))
+        shuffled = [torch.randperm(len(target)) for _ in range(epochs)]
+        steps = [order[block] for order in shuffled for block in blocks(len(target), BATCH)]
+        optimizer = torch.optim.AdamW(head.parameters(), RATE, fused=True)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, len(steps)))
+        for block in track(steps, "training the head"):
+            loss = head.loss(hidden[block], codes[block]).mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            schedule.step()
+    return head.eval()
+
+
+@torch.no_grad()
+def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) -> tuple[Tensor, Tensor]:
+    """The vector of what stands before each target, float32 [targets, width], and the target's row [targets]."""
+    hidden, target = [torch.empty(0, table.settings.width)], [torch.empty(0, dtype=torch.int64)]
+    for block in track(list(blocks(len(examples.windows), WINDOW_BLOCK)), "encoding"):
+        padded = examples.pad(block)
+        ads, mask = table.take(padded.item), torch.from_numpy(padded.mask)
+        outputs = tower(ads, torch.from_numpy(padded.action), mask)[0]
+        chosen = torch.from_numpy(examples.mark_targets(padded))
+        hidden.append(outputs[:, :-1][chosen])
+        target.append(torch.from_numpy(padded.item)[chosen])
+    return torch.cat(hidden), torch.cat(target)

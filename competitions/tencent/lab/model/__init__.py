@@ -1,1 +1,0 @@
-"""The network: encoder, item tower, loss, terms of the score, semantic IDs."""

@@ -1,1 +1,0 @@
-"""The training loop: batches, optimizers, checkpoints."""

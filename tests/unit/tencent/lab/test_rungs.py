@@ -1,0 +1,63 @@
+"""The rungs that are sequence models: each is trained by the channel's trainer and answers all queries."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.ids import Rows
+from competitions.tencent.lab import generative, rungs
+from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
+from competitions.tencent.split import Fold
+from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
+from tests.unit.tencent.training_inputs import make_catalogue, make_users
+
+
+def make_fold() -> tuple[Corpus, Fold]:
+    """Asked for the ad behind the last one that is shown."""
+    history = make_circle()
+    log, users = history.sequences, make_users(len(history))
+    candidates = Candidates(Rows(np.arange(ADS, 0, -1)))
+    corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
+    ends, clicks = history.ends - 1, np.ones(len(history), np.int64)
+    target = log.item[ends].astype(np.int64)
+    return corpus, Fold(ends, history.users, ends, candidates, clicks, target, clicks > 1, clicks.astype(np.int8))
+
+
+@pytest.mark.parametrize("name", SEQUENCE_RUNGS)
+def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung = SEQUENCE_RUNGS[name]
+    own = {key: getattr(rung.settings, key) for key in ("encoder", "score", "blocks", "heads", "content", "even_share")}
+    small = SequenceRung(rung.build, dataclasses.replace(SMALL, passes=40, **own))
+    monkeypatch.setitem(rungs.SEQUENCE_RUNGS, name, small)
+    corpus, fold = make_fold()
+    table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
+    top = answer_rung(corpus, fold, table, name)
+    assert fold.target is not None
+    hits = fold.candidates.rows.values[top.columns[:, 0]] == fold.target
+    assert hits.mean() > 0.5  # by chance .11: of twelve ads three or so were seen
+
+
+def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generative, "EPOCHS", 2)
+    name = rungs.WITH_CONTENT
+    monkeypatch.setitem(
+        rungs.SEQUENCE_RUNGS, name, SequenceRung(SEQUENCE_RUNGS[name].build, dataclasses.replace(SMALL, passes=1))
+    )
+    corpus, fold = make_fold()
+    table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
+    top = answer_generatively(corpus, fold, table, name, 0)
+    queries = fold.queries(corpus.train)
+    for query in range(len(queries)):
+        rows = fold.candidates.rows.values[top.columns[query][top.columns[query] >= 0]]
+        seen = corpus.train.item[queries.starts[query] : queries.ends[query]]
+        assert len(rows) == len(set(rows.tolist())) == min(10, ADS - len(set(seen.tolist())))
+        assert not np.isin(rows, seen).any()
+
+
+def test_rungs_of_ids_alone_read_nothing_else_and_the_published_recipe_is_a_dot_product() -> None:
+    assert list(SEQUENCE_RUNGS)[-1] == rungs.WITH_CONTENT
+    assert [rung.settings.content for rung in SEQUENCE_RUNGS.values()] == [False] * (len(SEQUENCE_RUNGS) - 1) + [True]
+    sasrec = SEQUENCE_RUNGS["SASRec with sampled softmax, ids only"].settings
+    assert (sasrec.encoder, sasrec.score, sasrec.blocks, sasrec.even_share) == ("transformer", "dot", 1, 1.0)

@@ -1,0 +1,84 @@
+"""The loss by hand and against autograd; the estimate over negatives; seen positives."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from competitions.tencent.retrieval import sampled_softmax as module
+from competitions.tencent.retrieval.sampled_softmax import Frequencies, Negatives, sample_negatives, sampled_softmax
+
+
+def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POSITIONS", 4)  # several blocks, the last one short
+    generator = torch.Generator().manual_seed(5)
+    leaves = [torch.randn(shape, generator=generator, requires_grad=True) for shape in ((10, 6), (10, 6), (7, 6))]
+    queries, targets, negatives = leaves
+    log_pi = torch.randn(7, generator=generator) - 1
+    masked = torch.randint(0, 8, (10, 3), generator=generator)  # 7 stands for nothing
+
+    def plain() -> torch.Tensor:
+        hidden = functional.one_hot(masked, 8).any(1)[:, :7]
+        scores = (queries @ negatives.T - log_pi).masked_fill(hidden, -torch.inf)
+        own = (queries * targets).sum(1)
+        return (torch.logsumexp(torch.cat([own[:, None], scores], 1), 1) - own).sum()
+
+    expected = torch.autograd.grad(3 * plain(), leaves)
+    value = sampled_softmax(queries, targets, negatives, log_pi, masked)
+    torch.testing.assert_close(value, plain())
+    for gradient, plain_gradient in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
+        torch.testing.assert_close(gradient, plain_gradient)
+
+
+def test_a_target_counts_once_and_what_is_masked_counts_nothing() -> None:
+    """Ads 0, 1, 2 drawn with a probability of a half each: each stands for two."""
+    ads, query = torch.tensor([[0.3], [-1.0], [0.8]]), torch.ones(1, 1)
+    half = torch.full((3,), math.log(0.5))
+    own, *others = ads.flatten().tolist()
+
+    def expected(*counted: float) -> float:
+        return math.log(math.exp(own) + sum(2 * math.exp(score) for score in counted)) - own
+
+    for masked, counted in (([0, 3], others), ([0, 2], others[:1]), ([3, 3], [own, *others])):
+        value = sampled_softmax(query, ads[:1], ads, half, torch.tensor([masked]))
+        assert float(value) == pytest.approx(expected(*counted), rel=1e-5)
+
+
+def test_negatives_estimate_the_sum_over_all_ads_without_bias() -> None:
+    rng = np.random.default_rng(0)
+    share = rng.dirichlet(np.full(40, 0.3))
+    share[share < 1e-3] = 0.0
+    share /= share.sum()
+    known, value = Frequencies(np.flatnonzero(share), share), rng.exponential(size=40)
+    events = rng.choice(40, 4000, p=share)
+    estimates = []
+    for _ in range(3000):
+        drawn = sample_negatives(rng.choice(events, 64), known, 16, 0.5, rng)
+        assert (share[drawn.rows] > 0).all()
+        estimates.append(float((value[drawn.rows] / np.exp(drawn.log_inclusion.numpy())).sum()))
+    truth = float(value[share > 0].sum())
+    error = np.std(estimates) / len(estimates) ** 0.5
+    assert abs(np.mean(estimates) - truth) < 4 * error + 0.02 * truth
+
+
+def test_no_more_ads_than_negatives_are_all_there() -> None:
+    known = Frequencies.count(np.array([1, 3, 3]), 5)
+    assert known.share.tolist() == pytest.approx([0, 1 / 3, 0, 2 / 3, 0])
+    negatives = sample_negatives(np.array([1, 3]), known, 2, 0.5, np.random.default_rng(0))
+    assert negatives.rows.tolist() == [1, 3]
+    assert negatives.log_inclusion.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("even_share", "in_batch"), [(1.0, False), (0.0, True)])
+def test_negatives_come_all_from_one_source_where_the_share_says_so(even_share: float, in_batch: bool) -> None:
+    known, events = Frequencies(np.arange(1000), np.full(1000, 1e-3)), np.array([3, 5, 7])
+    for seed in range(20):
+        rows = sample_negatives(events, known, 3, even_share, np.random.default_rng(seed)).rows
+        assert in_batch == np.isin(rows, events).all()
+
+
+def test_an_ad_that_was_not_drawn_has_no_column() -> None:
+    found = Negatives(np.array([2, 4]), torch.zeros(2)).find(np.array([[4, 2], [-1, 9]]))
+    assert found.tolist() == [[1, 0], [2, 2]]

@@ -1,0 +1,215 @@
+"""The sequence channel: it learns what follows what, from nothing behind the end, the same twice; all are answered."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent.corpus import Catalogue, Embedding
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.retrieval import sequence
+from competitions.tencent.retrieval.channel import LogSize, QueryBlock
+from competitions.tencent.retrieval.content import Content, prepare_content
+from competitions.tencent.retrieval.encoder import CausalEncoder
+from competitions.tencent.retrieval.histories import weigh_events
+from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable, choose_examples, cut_windows, order_batches
+from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.sequences import Histories, whole
+from tests.unit.tencent.other_device import other_device
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
+
+ADS = 12
+SMALL = SequenceSettings(width=16, length=6, dropout=0.1, batch=64, tokens=40_000, passes=20, rate=1e-2, negatives=8)
+ROWS = CatalogueRows(np.arange(1, ADS + 1))
+
+
+def make_circle(users: int = 64, seed: int = 0, action: int = 1) -> Histories:
+    """Users who go round the ads in a circle, from a random start: the next ad follows from the last."""
+    rng = np.random.default_rng(seed)
+    histories = []
+    for start in rng.integers(0, ADS, users):
+        histories.append(
+            [(1 + (start + step) % ADS, action, 600 * step + int(start)) for step in range(int(rng.integers(3, 9)))]
+        )
+    return whole(make_sequences(*histories))
+
+
+def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, **changes: object) -> SequenceTable:
+    catalogue = catalogue or make_catalogue(ADS)
+    settings = dataclasses.replace(SMALL, **changes)  # type: ignore[arg-type]
+    return sequence.train(history, catalogue, make_contents(len(catalogue.oid)), settings, CausalEncoder, seed)
+
+
+def make_contents(rows: int) -> list[Content]:
+    vectors = np.random.default_rng(0).standard_normal((rows, 4)).astype(np.float16)
+    vectors[0] = 0
+    return [prepare_content(Embedding("81", vectors))]
+
+
+def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS) -> np.ndarray:
+    parts = table.prepare(rows, 0.0)(QueryBlock(queries, weigh_events(queries, 10)))
+    assert set(parts) == set(CHANNEL.parts)
+    return parts["sequence"]
+
+
+def make_pairs(users: int = 100, seed: int = 0) -> Histories:
+    """Each odd ad is followed by the next even one, in pairs of any order: of what comes next half is known."""
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(ADS // 2)[:3] for _ in range(users)]
+    return whole(make_sequences(*([(2 * int(pair) + at, 1, 0) for pair in user for at in (1, 2)] for user in drawn)))
+
+
+@pytest.fixture(scope="module")
+def table() -> SequenceTable:
+    return fit(make_pairs())
+
+
+def test_it_finds_the_planted_successor_where_popularity_finds_nothing(table: SequenceTable) -> None:
+    whole_pairs = make_pairs(seed=1)
+    queries = Histories(whole_pairs.sequences, whole_pairs.users, whole_pairs.ends - 1)  # an odd ad is the last
+    scores = score(table, queries)
+    assert scores.dtype == np.float32
+    assert scores.shape == (100, ADS)
+    assert (scores.argmax(1) == queries.sequences.item[queries.ends - 1]).mean() > 0.9  # of twelve equally popular
+    assert table.losses[-1] < 0.7 * table.losses[0]
+    assert len(table.losses) == SMALL.passes
+
+
+def test_scores_stand_by_the_rows_that_were_prepared(table: SequenceTable) -> None:
+    queries, some = make_circle(seed=1), CatalogueRows(np.array([2, 7]))
+    np.testing.assert_allclose(score(table, queries, some), score(table, queries)[:, [1, 6]], atol=1e-5)
+
+
+def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: SequenceTable) -> None:
+    short, long = [(3, 1, 1), (4, 1, 2)], [(ad, 1, ad) for ad in range(1, 10)]
+    log = make_sequences(short, [*short, (9, 1, 3)], long, long[3:])
+    ends = Histories(log, np.arange(4), log.offsets[:-1] + np.array([2, 2, 9, 6]))
+    scores = score(table, ends)
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
+    np.testing.assert_allclose(scores[2], scores[3], atol=1e-5)  # length 6
+
+
+def test_nothing_behind_the_cut_is_learned() -> None:
+    history = make_circle()
+    changed = make_circle()
+    cut = history.starts + 2
+    behind = np.ones(len(history.sequences.item), bool)
+    behind[Histories(history.sequences, history.users, cut).events()] = False
+    changed.sequences.item[behind], changed.sequences.time[behind] = 5, 0
+    first, second = (fit(Histories(one.sequences, one.users, cut), passes=2) for one in (history, changed))
+    assert_equal(first, second)
+    assert (fit(history, passes=2).vectors != first.vectors).any()
+
+
+def assert_equal(first: SequenceTable, second: SequenceTable) -> None:
+    np.testing.assert_array_equal(first.vectors, second.vectors)
+    assert first.losses == second.losses
+    for name, value in first.weights.items():
+        np.testing.assert_array_equal(value, second.weights[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("encoder", "threads"), [("hstu", 1), ("transformer", 1), ("hstu", 2)])
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(encoder: str, threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        tables = [fit(make_circle(), seed=seed, encoder=encoder, passes=1, id_dropout=0.2) for seed in (0, 0, 1)]
+    finally:
+        torch.set_num_threads(before)
+    assert_equal(tables[0], tables[1])
+    assert (tables[0].vectors != tables[2].vectors).any()
+
+
+def test_an_empty_history_a_new_ad_and_one_user_are_answered() -> None:
+    catalogue = make_catalogue(ADS, unseen=3)
+    catalogue.features[-1] = 4  # values that the indexer lacks
+    rows = CatalogueRows(np.arange(1, ADS + 4))
+    one_user = make_circle(users=1)
+    empty = Histories(one_user.sequences, one_user.users, one_user.starts)
+    foreign = whole(make_sequences([(ADS + 2, 1, 5), (ADS + 3, -1, 6)]))
+    for history in (make_circle(), one_user, empty):
+        table = fit(history, catalogue, passes=2)
+        for queries in (empty, foreign, one_user):
+            assert np.isfinite(score(table, queries, rows)).all()
+    assert not table.losses  # nothing to learn from
+    assert not score(table, one_user, rows).any()
+
+
+def test_clicks_are_targets_and_every_event_where_there_are_none() -> None:
+    log = make_sequences([(1, 0, 1), (2, 1, 2), (3, 2, 3)], [(1, 0, 1), (4, -1, 2)])
+    clicked = choose_examples(whole(log), 6, SMALL)
+    assert clicked.windows.users.tolist() == [0]
+    padded = clicked.pad(np.array([0]))
+    assert clicked.mark_targets(padded).tolist() == [[False, True, True]]
+    assert clicked.known.rows.tolist() == [1, 2, 3, 4]  # what was shown is known
+    shown = choose_examples(Histories(log, np.array([0, 1]), np.array([1, 5])), 6, SMALL)
+    assert shown.mark_targets(shown.pad(np.array([0, 1]))).tolist() == [[True, False], [True, True]]
+
+
+def test_a_long_history_is_read_in_windows() -> None:
+    log = make_sequences([(1, 1, at) for at in range(7)], [], [(1, 1, 0)] * 3)
+    windows = cut_windows(whole(log), 3)
+    assert windows.users.tolist() == [0, 0, 0, 2]
+    assert windows.ends.tolist() == [7, 4, 1, 10]
+
+
+def test_the_latest_windows_of_a_large_log_are_learned_from() -> None:
+    log = make_sequences(*([(1, 1, 10 * user), (2, 1, 10 * user + 1)] for user in (4, 1, 3, 2)))
+    kept = choose_examples(whole(log), 6, dataclasses.replace(SMALL, tokens=5)).windows
+    assert kept.users.tolist() == [0, 2]
+
+
+def test_a_pass_has_every_window_once_and_near_lengths_together() -> None:
+    lengths = make_circle(users=400).lengths
+    batches, again, other = (order_batches(lengths, SMALL, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(400))
+    assert np.mean([lengths[batch].sum() for batch in batches]) == pytest.approx(SMALL.batch, rel=0.2)
+    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 1.5
+    assert [np.concatenate(order).tolist() == np.concatenate(batches).tolist() for order in (again, other)] == [
+        True,
+        False,
+    ]
+
+
+def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each position's ``masked`` columns are the ads of its own window, and no others."""
+    columns: list[set[int]] = []
+
+    def spy(*given: torch.Tensor) -> torch.Tensor:
+        columns.extend({int(column) for column in row} - {ADS} for row in given[4])
+        return given[0].sum() * 0
+
+    monkeypatch.setattr(sequence, "sampled_softmax", spy)
+    log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, 0, ad) for ad in range(1, ADS + 1)]))
+    fit(log, passes=1, length=20, negatives=ADS)
+    assert columns == [{0, 3, 1}] * 3
+
+
+def test_no_tensor_is_forgotten_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that refuses what a GPU refuses, and gives the same numbers."""
+    adam = torch.optim.AdamW
+    monkeypatch.setattr(
+        torch.optim, "AdamW", lambda *given, fused: adam(*given)
+    )  # fused takes no other class of tensor
+    history = make_circle(users=8)
+    expected = fit(history, passes=2)
+    with other_device() as device:
+        monkeypatch.setattr(sequence, "choose_device", lambda: device)
+        moved = fit(history, passes=2)
+    np.testing.assert_allclose(moved.losses, expected.losses, rtol=1e-4)
+    np.testing.assert_allclose(moved.vectors, expected.vectors, atol=2e-2)
+
+
+def test_seconds_grow_with_the_log_up_to_a_bound() -> None:
+    small, large, larger = (CHANNEL.seconds(LogSize(events, 100, gpu=False)) for events in (1_000, 10**7, 10**9))
+    assert 0 < small < large == larger
+    assert CHANNEL.seconds(LogSize(10**7, 100, gpu=True)) < large
+
+
+def test_the_channel_is_fitted_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(sequence, "train", lambda *args: given.extend(args) or SimpleNamespace())
+    CHANNEL.fit(make_circle(), make_catalogue(ADS), [], 3)
+    assert given[3:] == [SequenceSettings(), CausalEncoder, 3]
