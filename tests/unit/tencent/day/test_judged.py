@@ -1,4 +1,4 @@
-"""The closing summary, by hand: what a fold holds, how a training went, what retrieval finds."""
+"""The closing summary, by hand: what a fold holds, what retrieval finds."""
 
 import numpy as np
 import torch
@@ -7,7 +7,6 @@ from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.day.judged import measure_fold, measure_recall
 from competitions.tencent.day.rows import rank_popular
 from competitions.tencent.ids import Rows
-from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
 from competitions.tencent.retrieval.top_k import find_seen, rank_all
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
@@ -30,13 +29,6 @@ def test_the_hold_out_by_hand() -> None:
         "unseen candidates": 0.5,  # 4 and 7; 4 stands behind an end
         "unseen targets": 0.5,
     }
-
-
-def test_a_training_by_hand() -> None:
-    trained = Trained({"a": np.zeros((3, 4)), "b": np.zeros(5)}, TrainingHistory((2.5, 1.5), 3_000, 1.5))
-    expected = {"losses": [2.5, 1.5], "tokens": 3_000, "seconds": 1.5, "tokens_per_second": 2_000, "parameters": 17}
-    assert trained.summarise() == expected
-    assert Trained({}, TrainingHistory((), 0, 0.0)).summarise()["tokens_per_second"] == 0
 
 
 def test_recall_is_by_the_length_of_the_list() -> None:

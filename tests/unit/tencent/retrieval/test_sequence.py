@@ -13,7 +13,7 @@ from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.channel import LogSize, QueryBlock
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.encoder import CausalEncoder
-from competitions.tencent.retrieval.histories import weigh_events
+from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable, choose_examples, cut_windows, order_batches
 from competitions.tencent.retrieval.sequence_settings import SequenceSettings
 from competitions.tencent.sequences import Histories, whole
@@ -49,7 +49,9 @@ def make_contents(rows: int) -> list[Content]:
 
 
 def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS) -> np.ndarray:
-    parts = table.prepare(rows, 0.0)(QueryBlock(queries, weigh_events(queries, 10)))
+    parts = table.prepare(rows, 0.0)(
+        QueryBlock(queries, (weighted := weigh_events(queries, 10)), heaviest_events(weighted, 10))
+    )
     assert set(parts) == set(CHANNEL.parts)
     return parts["sequence"]
 
