@@ -60,7 +60,7 @@ def take_history(sequences: Sequences, ends: Int64s) -> Histories:
 
 
 def target_columns(fold: Fold) -> Int64s:
-    """The targets of a fold as columns of its candidates, -1 for none. ``ValueError`` without targets."""
+    """The targets of a fold (rows) as columns of its candidates, -1 for none. ``ValueError`` without targets."""
     if fold.target is None:
         raise ValueError("the host has the answers")
     rows = fold.candidates.rows.values

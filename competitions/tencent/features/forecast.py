@@ -81,6 +81,10 @@ def compute_statistics(history: Histories, catalogue: Catalogue, times: bool) ->
 def mean_by_value(codes: np.ndarray, values: np.ndarray, among: Bools) -> np.ndarray:
     """The mean of ``values`` over the ads ``among`` that share an ad's code, for every ad; few ads are pulled to the
     mean of all.
+
+    >>> codes, events = np.array([1, 1, 2]), np.array([9.0, 3.0, 0.0])  # the mean of all is 4, as if of SHRINK = 5 ads
+    >>> mean_by_value(codes, events, np.array([True, True, True])).round(2).tolist()
+    [4.57, 4.57, 3.33]
     """
     mean = float(values[among].mean()) if among.any() else 0.0
     ads = np.bincount(codes[among], minlength=int(codes.max(initial=0)) + 1)

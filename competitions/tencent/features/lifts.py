@@ -83,7 +83,12 @@ def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
 
 
 def fit_lift(before: Int64s, after: Int64s, size: int) -> Lift:
-    """Of pairs of codes below ``size``; 0 is missing and does not count."""
+    """Of pairs of codes below ``size``; 0 is missing and does not count.
+
+    >>> lift = fit_lift(np.array([1, 1, 2]), np.array([2, 2, 1]), size=3)
+    >>> lift.of(np.array([1]), np.array([[1, 2]])).astype(float).round(2).tolist()  # after 1 there was only 2
+    [[-0.1, 0.07]]
+    """
     known = (before > 0) & (after > 0)
     before, after = before[known].astype(np.int64), after[known].astype(np.int64)
     keys, counts = np.unique(before * size + after, return_counts=True)

@@ -157,6 +157,10 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Floats
     """The ``weights`` float32 [queries, kinds, events] of the events whose code ``before`` [queries, events] is that of
     a candidate, ``own`` [queries, candidates]; 0 where that is 0, none. float32 [queries, kinds, candidates].
 
+    >>> weights = torch.tensor([[[0.7, 0.2, 0.1]]])  # one query, one kind of weights, three events
+    >>> share_values(weights, np.array([[4, 9, 4]]), np.array([[4, 5, 0]])).astype(float).round(2).tolist()
+    [[[0.8, 0.0, 0.0]]]
+
     The weights are summed by code, and looked up: quicker than to compare every event with every candidate. Few codes
     are indices into the table themselves, many are numbered first.
     """

@@ -48,6 +48,10 @@ def smooth_scores(
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
     ``scores`` may be overwritten.
+
+    >>> shared = sp.csr_array(np.float32([[0, 0], [1, 0], [0, 1], [1, 0]]))  # ads 1 and 3 have the first attribute
+    >>> smooth_scores(np.float32([[0, 8, 4, 0]]), None, shared, 0.5, np.array([1, 2, 3])).tolist()
+    [[12.0, 6.0, 4.0]]
     """
     own = _take(scores, ads, columns)
     if not weight or not attributes.shape[1]:

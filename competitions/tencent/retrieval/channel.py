@@ -68,7 +68,7 @@ def as_it_is(scores: Floats) -> Floats:
 def log_share(scores: Floats) -> Floats:
     """The logarithm of scores [queries, candidates] as multiples of the query's mean.
 
-    >>> log_share(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).round(2).tolist()  # their mean is 1
+    >>> log_share(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).astype(float).round(2).tolist()  # mean 1
     [[-4.61, 0.01, 1.1, -4.61]]
     """
     shares: Floats = scores / (scores.mean(1, keepdims=True) + TINY)
@@ -80,7 +80,7 @@ def log_share(scores: Floats) -> Floats:
 def deviations(scores: Floats) -> Floats:
     """Scores [queries, candidates] in standard deviations of the query's: those of a regression may be below 0.
 
-    >>> deviations(np.array([[0.0, 2.0, 4.0, 2.0]], np.float32)).round(2).tolist()
+    >>> deviations(np.array([[0.0, 2.0, 4.0, 2.0]], np.float32)).astype(float).round(2).tolist()
     [[0.0, 1.41, 2.83, 1.41]]
     """
     return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
@@ -91,7 +91,7 @@ def describe_shares(scores: Floats, position: PoolPositions) -> Floats:
     3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
 
     >>> scores = np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)
-    >>> describe_shares(scores, PoolPositions(np.array([[2, 1]]))).round(2).tolist()
+    >>> describe_shares(scores, PoolPositions(np.array([[2, 1]]))).astype(float).round(2).tolist()
     [[[2.45, 0.0, 0.0], [0.82, -1.1, 0.69]]]
     """
     own = np.take_along_axis(scores, position, 1)

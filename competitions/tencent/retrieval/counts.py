@@ -245,7 +245,11 @@ def unpack_full(table: Sparse) -> Sparse | Floats:
 
 
 def keep_top(table: Sparse, top: int) -> Sparse:
-    """The ``top`` largest entries of each row, of equals the first columns."""
+    """The ``top`` largest entries of each row, of equals the first columns.
+
+    >>> keep_top(sp.csr_array(np.float32([[5, 0, 7, 5], [0, 1, 0, 0]])), 2).toarray().tolist()
+    [[5.0, 0.0, 7.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    """
     lengths = np.diff(table.indptr)
     if lengths.max(initial=0) <= top:
         return table

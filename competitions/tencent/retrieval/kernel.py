@@ -54,6 +54,11 @@ def score_kernel(history: Tensor, weights: Floats, candidates: Tensor | Quantize
 
     ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
     ``weights`` [queries, events]: w.
+
+    >>> history, ads = torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]])  # one user of two events
+    >>> weights = torch.ones(1, 2).numpy()
+    >>> score_kernel(history, weights, ads, beta=12.0).double().round(decimals=2).tolist()  # .8 is the nearer one
+    [[0.0, -2.31]]
     """
     # exp(beta (cosine - 1)) = 2^(cosine beta / log 2) exp(-beta): the width goes into the history, the rest into the
     # weights, so that no pass over events x candidates is spent on either. exp2 takes a third of exp's time.

@@ -95,7 +95,11 @@ def _offsets(owner: Int32s, histories: int) -> Int64s:
 
 
 def count_neighbour_pairs(offsets: Int64s, reach: int) -> int:
-    """How many pairs of events of one history are at most ``reach`` events apart."""
+    """How many pairs of events of one history are at most ``reach`` events apart.
+
+    >>> count_neighbour_pairs(np.array([0, 4, 5]), reach=2)  # of four events 0-1, 0-2, 1-2, 1-3, 2-3; of one none
+    5
+    """
     lengths = np.diff(offsets)
     near = np.minimum(lengths, reach + 1)  # events that have all those before them within reach
     return int((near * (near - 1) // 2 + (lengths - near) * reach).sum())
@@ -108,6 +112,12 @@ def weight_histories(
 
     Its ``last`` events that weigh anything (0 for all), the one with ``a`` of them behind it at ``fade``^a times the
     weight of its action; an ad that occurs several times gets the sum.
+
+    >>> from competitions.tencent.corpus import Sequences
+    >>> log = Sequences(np.array([0, 3]), np.int32([2, 1, 2]), np.int8([1, 1, 1]), np.zeros(3, np.int64))
+    >>> history = Histories(log, np.array([0]), np.array([3]))
+    >>> weight_histories(history, 4, CLICK_WEIGHTS, fade=0.5).toarray().tolist()  # ad 2: 1 now, .25 two clicks ago
+    [[0.0, 0.5, 1.25, 0.0]]
     """
     log = flatten_log(histories, weights)
     age = log.offsets[log.owner + 1] - 1 - np.arange(len(log.item))

@@ -78,7 +78,14 @@ class Seen:
 
 
 def find_seen(histories: Histories, candidates: Int64s, rows: int) -> Seen:
-    """What each query has seen of the ``candidates``, rows of a catalogue of so many ``rows``."""
+    """What each query has seen of the ``candidates``, rows of a catalogue of so many ``rows``.
+
+    >>> from competitions.tencent.corpus import Sequences
+    >>> log = Sequences(np.array([0, 2, 3]), np.int32([5, 2, 4]), np.int8([1, 0, 1]), np.zeros(3, np.int64))
+    >>> seen = find_seen(Histories(log, np.array([0, 1]), np.array([2, 3])), np.array([4, 5]), rows=6)
+    >>> [part.tolist() for part in seen.of(np.array([0, 1]))]  # the first has seen ad 5, the second ad 4
+    [[0, 1], [1, 0]]
+    """
     column_of_row = np.full(rows, -1)
     column_of_row[candidates] = np.arange(len(candidates))
     query = np.repeat(np.arange(len(histories)), histories.lengths)
