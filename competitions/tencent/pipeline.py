@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
 from common.engine.run import Result, Run, bundle, collect, collect_named, derive
 from common.io.submission import Checked
 from competitions.tencent import metrics, ranking, split, submission
-from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.expected_score import Movement, expect_score, measure_movement, say_expected
 from competitions.tencent.features.action_rates import fit_action_rates
@@ -34,7 +32,7 @@ from competitions.tencent.features.forecast import (
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.fold_tables import FoldTables, Pool, make_pool
 from competitions.tencent.io import reader
-from competitions.tencent.plan import Plan, PlanSettings, make_plan
+from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.ranking import Ranker
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, prepare_content
@@ -100,7 +98,7 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on earlier cuts of the log, answer the held-out queries.
     early = rank(ready, ready.valid, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    host, division = plan_host(config, ready.plan.value), plan_split(config, ready.plan.value)
+    host, division = ready.plan.value.host, ready.plan.value.split
     movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
     say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, movement.value))
     return Validated(config, ready, early, measured, movement)
@@ -126,17 +124,11 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = read_embeddings(files, corpus, config, run)
 
-    settings = PlanSettings(
-        target=config.host.target,
-        actions=config.host.actions,
-        kind=config.split.kind,
-        earlier=config.split.earlier,
-        channels=config.ranker.channels,
-        list_length=config.ranker.list_length,
-    )
-    plan = step(make_plan, corpus, len(embeddings), settings)
+    channels, list_length = config.ranker.channels, config.ranker.list_length
+    plan = step(make_plan, corpus, len(embeddings), config.host, config.split, channels, list_length)
     say_decisions(plan.value.decisions)
-    host, division = plan_host(config, plan.value), plan_split(config, plan.value)
+    # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
+    host, division = plan.value.host, plan.value.split
 
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, division, config.seed)
@@ -163,16 +155,6 @@ def read_embeddings(
         name: run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
         for name in names
     }
-
-
-def plan_host(config: TencentConfig, plan: Plan) -> HostSettings:
-    """What is scored, as the plan has it."""
-    return msgspec.structs.replace(config.host, target=plan.target, actions=plan.actions)
-
-
-def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
-    """The split as the plan has it."""
-    return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
 
 
 def rank(
@@ -223,9 +205,8 @@ def forecast(
     earlier fold and, last, the fold's own.
     """
     step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
-    host, division = plan_host(config, plan), plan_split(config, plan)
     train, candidates = corpus.train, corpus.candidates
-    earlier = step(split.earlier_folds, train, candidates, fold, host, division, seed, name=f"{name}.ask")
+    earlier = step(split.earlier_folds, train, candidates, fold, plan.host, plan.split, seed, name=f"{name}.ask")
     measured = [measure_ads(ready, each, run) for each in earlier.value] if plan.times else []
     recipe = ForecastRecipe(config.split.horizon_hours, config.ranker.forecast, config.model_seed)
     return earlier, step(fit_forecasts, corpus, fold, earlier, collect(measured), recipe, name=f"{name}.forecast")
@@ -277,7 +258,7 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    rates = ready.plan.value.actions
+    rates = ready.plan.value.host.actions
     return bundle(
         FoldTables,
         catalogue=catalogue,

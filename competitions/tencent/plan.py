@@ -5,11 +5,12 @@ One step decides, prints and records. Whatever config.toml, or ``--set``, gives 
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import torch
 
 from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
-from competitions.tencent.config import TencentConfig
+from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
@@ -26,31 +27,20 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 
 @dataclass(frozen=True)
 class Plan:
-    """``target``: the event to predict; ``actions``: whether queries say what is done with it; ``kind`` of the split;
-    ``times``: whether times say more than the order; how many ``earlier`` folds the ranker is trained on; ``channels``
-    of retrieval, and the ``list_length`` that it returns; what was decided, and why.
+    """What is scored (``host``) and held out (``split``), with nothing left to decide; ``channels`` of retrieval, the
+    ``list_length`` that it returns; what was decided, and why.
     """
 
-    target: str
-    actions: bool
-    kind: str
-    times: bool
-    earlier: int
+    host: HostSettings
+    split: SplitSettings
     channels: tuple[str, ...]
     list_length: int
     decisions: tuple[Decision, ...]
 
-
-@dataclass(frozen=True)
-class PlanSettings:
-    """What config.toml, or ``--set``, gives of that which the files can decide: a value, or "auto"."""
-
-    target: str
-    actions: str | bool
-    kind: str
-    earlier: str | int
-    channels: str | tuple[str, ...]
-    list_length: str | int
+    @property
+    def times(self) -> bool:
+        """Whether times say more than the order."""
+        return self.split.kind == "time"
 
 
 def check_names(config: TencentConfig) -> None:
@@ -60,23 +50,36 @@ def check_names(config: TencentConfig) -> None:
         refuse_unknown("ranker.channels", config.ranker.channels, tuple(CHANNELS))
 
 
-def make_plan(corpus: Corpus, embeddings: int, settings: PlanSettings) -> Plan:
-    """Decide what is left to the files. ``embeddings``: how many there are."""
-    target, why = decide_target(corpus.train, corpus.actions, settings.target)
+def make_plan(
+    corpus: Corpus,
+    embeddings: int,
+    host: HostSettings,
+    division: SplitSettings,
+    channels: str | tuple[str, ...],
+    list_length: str | int,
+) -> Plan:
+    """Decide what is left to the files. ``embeddings``: how many there are; ``channels``, ``list_length``: as set."""
+    target, why = decide_target(corpus.train, corpus.actions, host.target)
     decisions = [Decision("host.target", target, why)]
-    actions, why = decide_actions(corpus.actions, settings.actions)
+    actions, why = decide_actions(corpus.actions, host.actions)
     decisions.append(Decision("host.actions", str(actions).lower(), why))
-    kind, why = decide_kind(corpus.train, settings.kind)
+    kind, why = decide_kind(corpus.train, division.kind)
     decisions.append(Decision("split.kind", kind, why + count_targetless(corpus.train, kind, target)))
-    earlier, why = decide_earlier(kind, settings.earlier)
+    earlier, why = decide_earlier(kind, division.earlier)
     decisions.append(Decision("split.earlier", str(earlier), why))
     size = LogSize(len(corpus.train.item), len(corpus.catalogue.oid), torch.cuda.is_available())
     # The hold-out, the organiser's queries, and the earlier folds of both, of which all but one end alike.
-    channels, why = decide_channels(size, embeddings, earlier + 2, settings.channels)
-    decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    length, why = decide_list_length(len(corpus.candidates.rows.values), settings.list_length)
+    chosen, why = decide_channels(size, embeddings, earlier + 2, channels)
+    decisions.append(Decision("ranker.channels", ", ".join(chosen), why))
+    length, why = decide_list_length(len(corpus.candidates.rows.values), list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
-    return Plan(target, actions, kind, kind == "time", earlier, channels, length, tuple(decisions))
+    return Plan(
+        host=msgspec.structs.replace(host, target=target, actions=actions),
+        split=msgspec.structs.replace(division, kind=kind, earlier=earlier),
+        channels=chosen,
+        list_length=length,
+        decisions=tuple(decisions),
+    )
 
 
 def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[str, str]:

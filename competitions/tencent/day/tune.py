@@ -17,7 +17,7 @@ from common.engine.run import Run
 from competitions.tencent import metrics, split
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import Prepared, plan_host, plan_split, prepare, rank
+from competitions.tencent.pipeline import Prepared, prepare, rank
 
 FOLDS = 2
 SPACE: search_space.Space = {
@@ -54,7 +54,7 @@ def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int)
     """
     inner, plan = [], ready.plan.value
     corpus, fold = ready.corpus, ready.valid
-    host, division, seed = plan_host(config, plan), plan_split(config, plan), config.seed
+    host, division, seed = plan.host, plan.split, config.seed
     for depth in range(times):
         corpus = run.step(split.end_corpus, corpus, fold, name=f"tune.corpus{depth}")
         label = f"tune.hold_out{depth}"
