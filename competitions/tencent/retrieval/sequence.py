@@ -160,8 +160,9 @@ def take_inputs(
     if not settings.content:
         return ItemInputs(trained, trained.new_empty(0), (), ())
     vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
-    features = torch.from_numpy(np.array(catalogue.features)).to(device)  # a copy: mapped from disk, read-only
-    return ItemInputs(trained, features, tuple(catalogue.sizes), vectors)
+    filled = np.flatnonzero(catalogue.sizes)  # fields
+    features = torch.from_numpy(np.asarray(catalogue.features)[:, filled]).to(device)
+    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in filled), vectors)
 
 
 def descend(

@@ -25,7 +25,7 @@ class SequenceSettings:
     blocks: int = 1
     heads: int = 2
     length: int = 50
-    dropout: float = 0.2
+    dropout: float = 0.3
     content: bool = True
     id_rows: int = 100_000
     id_dropout: float = 0.0
