@@ -55,14 +55,14 @@ class SemanticIdHead(nn.Module):
 
 
 def train_head(
-    table: SequenceTable, tower: QueryTower, examples: Examples, semantic_ids: Int64s, seed: int, epochs: int = EPOCHS
+    table: SequenceTable, tower: QueryTower, examples: Examples, semantic_ids: Int64s, seed: int
 ) -> SemanticIdHead:
     """Learn the semantic ID of each target of the ``examples`` from the vector of what stands before it."""
     hidden, target = encode_targets(table, tower, examples)
     codes = torch.from_numpy(semantic_ids)[target]
     with deterministic_torch(seed, torch.get_num_threads()):
         head = SemanticIdHead(hidden.shape[1], tuple(int(most) + 1 for most in semantic_ids.max(0)))
-        shuffled = [torch.randperm(len(target)) for _ in range(epochs)]
+        shuffled = [torch.randperm(len(target)) for _ in range(EPOCHS)]
         steps = [order[block] for order in shuffled for block in blocks(len(target), BATCH)]
         optimizer = torch.optim.AdamW(head.parameters(), RATE, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, len(steps)))

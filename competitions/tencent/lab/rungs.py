@@ -1,6 +1,6 @@
 """The rungs of the ladder that are sequence models: the channel alone, with one encoder after the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,22 +35,15 @@ class SequenceRung:
 
 IDS = SequenceSettings(content=False)
 # Its published recipe, and arXiv 2508.06450 for the loss: a dot product of one block's output, even negatives.
-SASREC = SequenceSettings(
-    encoder="transformer",
-    content=False,
-    score="dot",
-    blocks=1,
-    heads=1,
-    dropout=0.2,
-    negatives=256,
-    even_share=1.0,
-)
+SASREC = replace(IDS, score="dot", heads=1, negatives=256, even_share=1.0)
+HSTU = replace(IDS, encoder="hstu", blocks=2)
 SEQUENCE_RUNGS = {
     "two towers, ids only": SequenceRung(TwoTower, IDS),
     "BERT4Rec, ids only": SequenceRung(Bert4Rec, IDS),
     "SASRec with sampled softmax, ids only": SequenceRung(CausalEncoder, SASREC),
-    "HSTU, ids only": SequenceRung(CausalEncoder, IDS),
-    WITH_CONTENT: SequenceRung(CausalEncoder, SequenceSettings()),
+    "HSTU, ids only": SequenceRung(CausalEncoder, HSTU),
+    "Transformer, ids only": SequenceRung(CausalEncoder, IDS),
+    WITH_CONTENT: SequenceRung(CausalEncoder, SequenceSettings()),  # the channel, alone
 }
 
 

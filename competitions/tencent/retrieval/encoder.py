@@ -89,7 +89,7 @@ class TransformerBlock(nn.Module):
         """Attention, then a network of four times the width."""
         super().__init__()
         width = settings.width
-        self.heads, self.rate = settings.heads, settings.dropout
+        self.heads = settings.heads
         self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
         self.into, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
@@ -101,11 +101,8 @@ class TransformerBlock(nn.Module):
         """
         shape = *tokens.shape[:2], self.heads, -1
         query, key, value = (part.view(shape).transpose(1, 2) for part in self.into(self.norm(tokens)).chunk(3, -1))
-        rate = self.rate if self.training else 0.0
         seen = None if visible is None else visible[:, None, None, :]
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=seen, is_causal=seen is None, dropout_p=rate
-        )
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=seen is None)
         tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
         added: Tensor = self.dropout(self.feed(self.norm_out(tokens)))
         return tokens + added

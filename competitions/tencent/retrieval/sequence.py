@@ -19,7 +19,7 @@ from common.engine.progress import track
 from competitions.tencent.corpus import Bools, Catalogue, Floats, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval.channel import LOGITS, Channel, LogSize, QueryBlock, Scorer, as_it_is
+from competitions.tencent.retrieval.channel import LOGITS, Channel, LogSize, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.encoder import CausalEncoder, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.item_tower import ItemInputs, ItemTower
@@ -28,7 +28,6 @@ from competitions.tencent.retrieval.sequence_settings import SequenceSettings
 from competitions.tencent.sequences import Histories, Padded, blocks, pad
 
 SEQUENCE = "sequence"
-FUTURE = True
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of AdamW; the share of steps in which its rate rises; of the gradient
 ITEM_BLOCK = 16_384
@@ -49,8 +48,10 @@ class SequenceTable:
     settings: SequenceSettings
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Table``. There is no kernel."""
-        return make_scorer(self, CausalEncoder(self.settings), candidates)
+        """See ``Table``. There is no kernel. Candidates are not encoded again: their vectors are stored."""
+        tower = self.load(CausalEncoder(self.settings))
+        ads = tower.encode_item(self.take(candidates)).T.contiguous()
+        return lambda block: {SEQUENCE: (self.encode(tower, block.histories)[1] @ ads).numpy()}
 
     def load(self, encoder: HistoryEncoder) -> QueryTower:
         """The tower of histories around an ``encoder`` of the class that was trained, ready to answer."""
@@ -67,17 +68,6 @@ class SequenceTable:
         padded = pad(histories, self.settings.length)
         action, mask = torch.from_numpy(padded.action), torch.from_numpy(padded.mask)
         return tower.encode_last(self.take(padded.item), action, mask)
-
-
-def make_scorer(table: SequenceTable, encoder: HistoryEncoder, candidates: CatalogueRows) -> Scorer:
-    """Scores of a block of queries against the ``candidates``; ``encoder`` of the class that was trained."""
-    tower = table.load(encoder)
-    ads = tower.encode_item(table.take(candidates)).T.contiguous()
-
-    def score(block: QueryBlock) -> dict[str, Floats]:
-        return {SEQUENCE: (table.encode(tower, block.histories)[1] @ ads).numpy()}
-
-    return score
 
 
 def fit(history: Histories, catalogue: Catalogue, contents: list[Content], seed: int) -> SequenceTable:
@@ -170,8 +160,9 @@ def take_inputs(
     if not settings.content:
         return ItemInputs(trained, trained.new_empty(0), (), ())
     vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
-    features = torch.from_numpy(np.array(catalogue.features)).to(device)  # a copy: mapped from disk, read-only
-    return ItemInputs(trained, features, tuple(catalogue.sizes), vectors)
+    filled = np.flatnonzero(catalogue.sizes)  # fields
+    features = torch.from_numpy(np.asarray(catalogue.features)[:, filled]).to(device)
+    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in filled), vectors)
 
 
 def descend(
@@ -201,18 +192,21 @@ def descend(
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
         losses.append(float(loss.detach()))
-    return tuple(np.reshape(losses, (passes, -1)).mean(1).tolist())
+    return tuple(float(part.mean()) for part in np.array_split(losses, passes))
 
 
 def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Generator) -> list[Int64s]:
-    """The windows of each batch of a pass: shuffled, those of about one length put together, then shuffled."""
+    """The windows of each batch of a pass: shuffled, those of about one length put together, then shuffled. A batch has
+    about so many events whatever their length, so that each event counts alike.
+    """
     size = max(1, round(settings.batch / float(lengths.mean())))
     shuffled = rng.permutation(len(lengths))
     batches = []
     for start in range(0, len(shuffled), NEAR * size):
         near = shuffled[start : start + NEAR * size]
         near = near[np.argsort(lengths[near], kind="stable")]
-        batches += [near[at : at + size] for at in range(0, len(near), size)]
+        turn = (np.cumsum(lengths[near]) - 1) // settings.batch
+        batches += np.split(near, np.flatnonzero(np.diff(turn)) + 1)
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
@@ -245,8 +239,6 @@ def compute_loss(
     # The seen positives of a position: all that its user has in the window.
     masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
     masked = masked[chosen // mask.shape[1]]
-    if not FUTURE:
-        masked[torch.arange(mask.shape[1]) > (chosen % mask.shape[1])[:, None]] = len(negatives.rows)
     total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
     return total / max(1, len(chosen))
 

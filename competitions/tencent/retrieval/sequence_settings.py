@@ -20,12 +20,12 @@ class SequenceSettings:
     evenly, the others from the batch.
     """
 
-    encoder: Literal["hstu", "transformer"] = "hstu"
+    encoder: Literal["hstu", "transformer"] = "transformer"
     width: int = 64
-    blocks: int = 2
+    blocks: int = 1
     heads: int = 2
     length: int = 50
-    dropout: float = 0.4
+    dropout: float = 0.3
     content: bool = True
     id_rows: int = 100_000
     id_dropout: float = 0.0
@@ -35,9 +35,9 @@ class SequenceSettings:
     deep_tower: bool = False
     score: Literal["cosine", "dot"] = "cosine"
     temperature: float = 0.07
-    batch: int = 1_600
+    batch: int = 800
     tokens: int = 2_000_000
-    passes: int = 12
+    passes: int = 8
     rate: float = 3e-3
     decay: float = 0.01
     negatives: int = 1_024

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.lab import generative
 from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.generative import SemanticIdHead, train_head
 from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
@@ -124,15 +125,16 @@ def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
     np.testing.assert_allclose(top.scores, best, rtol=1e-5)
 
 
-def test_the_head_learns_the_next_ad_of_a_circle() -> None:
+def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
     """From a trained encoder: the successor is the first of the beam for most."""
+    monkeypatch.setattr(generative, "EPOCHS", 200)
     history, catalogue = make_circle(), make_catalogue(ADS)
     settings = dataclasses.replace(SMALL, content=False)
     table = sequence.train(history, catalogue, [], settings, CausalEncoder, 0)
     tower, examples = table.load(CausalEncoder(settings)), sequence.choose_examples(history, ADS + 1, settings)
     rows = np.arange(ADS + 1)
     semantic_ids = np.column_stack([rows % 3, rows // 3])
-    head = train_head(table, tower, examples, semantic_ids, 0, epochs=200)
+    head = train_head(table, tower, examples, semantic_ids, 0)
     queries = make_circle(seed=1)
     hidden = table.encode(tower, queries)[0]
     top = beam_search(
