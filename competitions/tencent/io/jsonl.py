@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Int64s, join_columns
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -35,15 +34,6 @@ class LineError(Exception):
         super().__init__(line, reason)
         self.line = line
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Piece(Generic[T]):
-    """Some lines of a file: ``first`` is the number of lines before them, ``starts`` the byte each begins at."""
-
-    first: int
-    starts: Int64s
-    value: T
 
 
 def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> Iterator[T]:
@@ -64,10 +54,20 @@ def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> I
                 raise UserError("a process that reads was ended from outside, likely for lack of memory") from error
 
 
-def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
-    """Apply ``parse`` to the bytes of some whole lines at a time; its ``LineError`` becomes a ``UserError``.
+def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> tuple[Int64s, T]:
+    """Where each line of a file starts, and all its lines; ``parse`` gives a dataclass whose fields are arrays."""
+    pieces = list(read_lines(path, parse))
+    if not pieces:
+        raise UserError(f"{path} is empty (0 bytes); download it again")
+    return np.concatenate([starts for starts, _ in pieces]), join_columns([value for _, value in pieces])
 
-    ``parse`` must be importable, with its arguments bound by ``functools.partial``. A gzipped file is known by its
+
+def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T]]:
+    """Apply ``parse`` to the bytes of some whole lines at a time; gives also the byte at which each line starts.
+
+    The ``LineError`` of ``parse`` becomes a ``UserError``.
+
+    It must be importable, with its arguments bound by ``functools.partial``. A gzipped file is known by its
     first bytes, whatever its name, and read by this process alone.
     """
     first, size = 0, path.stat().st_size
@@ -81,7 +81,7 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
         if isinstance(result, LineError):
             line = first + result.line + 1
             raise UserError(f"{path}, line {line}: {result.reason}; correct the line or download the file again")
-        yield Piece(first, starts, result)
+        yield starts, result
         first += len(starts)
 
 

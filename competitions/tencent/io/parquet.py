@@ -40,10 +40,18 @@ class Batch:
         """Stop the reading at a row of the batch."""
         raise UserError(f"{self.path}, row {self.first + row + 1}: {reason}; download the file again")
 
-    def refuse_any(self, wrong: Bools, reason: str) -> None:
-        """Stop at the first row that is wrong, if there is one."""
+    def refuse_any(self, wrong: Bools, reason: str, lengths: Int64s | None = None) -> None:
+        """Stop at the first row that is wrong, if there is one; where rows are lists of ``lengths``, ``wrong`` is by
+        element.
+        """
         if wrong.any():
-            self.refuse(int(np.argmax(wrong)), reason)
+            index = np.argmax(wrong)  # its row is the first whose elements end behind it
+            row = index if lengths is None else np.searchsorted(np.cumsum(lengths), index, side="right")
+            self.refuse(int(row), reason)
+
+    def flatten(self, name: str) -> tuple[Any, Int64s]:
+        """The elements of a column of lists end to end, and how many each row has."""
+        return self.columns[name].flatten(), numbers(self.path, name, pc.list_value_length(self.columns[name]))
 
     def whole(self, name: str) -> Int64s:
         """A column of numbers; refuses nulls."""
@@ -67,8 +75,17 @@ def numbers(path: Path, name: str, column: Any, missing: int = 0) -> Int64s:
     return values
 
 
-def open_table(path: Path) -> Any:
-    """The file, its footer read."""
+def is_list(kind: Any) -> bool:
+    """Whether a type is that of lists of any length."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def list_columns(path: Path) -> list[str]:
+    """The names of a file's columns."""
+    return list(_open(path).schema_arrow.names)
+
+
+def _open(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -85,7 +102,7 @@ def read_batches(
     """
     forms = forms or {}
     for path in paths:
-        file = open_table(path)
+        file = _open(path)
         for name in names:
             _refuse_odd(path, file.schema_arrow, name, forms.get(name, VALUE))
         first = 0
@@ -109,7 +126,7 @@ def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
 
 
 def _describe_form(kind: Any) -> str:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if is_list(kind) or pa.types.is_fixed_size_list(kind):
         return f"a list of {_describe_form(kind.value_type)}"
     if pa.types.is_struct(kind):
         is_plain = all(_describe_form(field.type) == VALUE for field in kind)
