@@ -9,7 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Bools, Catalogue, Int8s, Int32s, Int64s, Note, RawFiles, Sequences, Users
+from competitions.tencent.corpus import (
+    Bools,
+    Catalogue,
+    Int8s,
+    Int32s,
+    Int64s,
+    Note,
+    RawFiles,
+    Sequences,
+    Users,
+    find_rows,
+)
 from competitions.tencent.ids import Oids
 from competitions.tencent.io.feature_encoding import WIDTHS, encode
 from competitions.tencent.io.indexer import Indexer, Names
@@ -119,7 +130,7 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     if not count:
         raise UserError(f"{source.path} holds no candidate; download it again")
     retrieval = np.arange(count) if (raw.retrieval < 0).all() else raw.retrieval
-    rid = indexer.items_of(raw.oid)
+    rid = find_rows(raw.oid, indexer.oid)
     outside = (retrieval < 0) | (retrieval >= count)
     differs = (raw.rid > 0) & (rid > 0) & (rid != raw.rid)
     for wrong, values, reason in (
@@ -148,7 +159,7 @@ def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, 
     ``items``: features as codes [known + 1, 13]. An unseen item's are the candidate file's, else those of its first
     event.
     """
-    unseen, others = candidates.rid == 0, indexer.items_of(test.new_oid) == 0
+    unseen, others = candidates.rid == 0, find_rows(test.new_oid, indexer.oid) == 0
     oid, first = np.unique(np.concatenate([candidates.oid[unseen], test.new_oid[others]]), return_index=True)
     new = encode(test.new_features[others], indexer.item_sizes)
     features = np.concatenate([candidates.features[unseen], new])[first]
@@ -205,7 +216,7 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer, may_be_unkno
     """
     kept = raw.list_users()
     rids, names, positions = raw.rid[kept], raw.name[kept], kept + 1
-    rids = np.where(rids == 0, indexer.users_of(names), rids)
+    rids = np.where(rids == 0, find_rows(names, indexer.names), rids)
     if not may_be_unknown:
         reason = "user {!r} is not in the indexer; take both files from one download"
         source.refuse(rids == 0, reason, names, positions)
