@@ -80,35 +80,33 @@ class _Files:
         self.paths, self.width, self.without = paths, 0, 0
 
     def read_blocks(self) -> Iterator[Vectors]:
-        """The vectors of all files."""
+        """The vectors of all files, whose form is known by their first bytes, else by their suffix."""
         for path in self.paths:
-            for oids, block, missing in _read_blocks(path, self.width):
-                self.without += missing
-                if not len(block):
-                    continue
-                self.width = self.width or block.shape[1]
-                if block.shape[1] != self.width:
-                    raise UserError(f"{path}: {_wrong_width(block.shape[1], self.width)}; download it again")
-                yield oids, block
-
-
-def _read_blocks(path: Path, width: int) -> Iterator[Block]:
-    """The vectors of a file, block by block, whose form is known by its first bytes, else by its suffix.
-
-    ``width``: 0 where the first vector of a block is to say it.
-    """
-    with path.open("rb") as file:
-        head = file.read(4)
-    rows = max(BLOCK_NUMBERS // (width or WIDE), 1)
-    if path.suffix == ".pkl" or head[:1] == b"\x80":
-        return _read_pickled(path, width, rows)
-    if path.suffix == ".parquet" or head == b"PAR1":
-        return (_parse_batch(batch, width) for batch in read_batches((path,), EMBEDDED, {"emb": LIST}, rows))
-    return (block for _, block in read_lines(path, partial(parse_lines, width=width)))
+            with path.open("rb") as file:
+                head = file.read(4)
+            rows = max(BLOCK_NUMBERS // (self.width or WIDE), 1)
+            blocks: Iterator[Block]
+            if path.suffix == ".pkl" or head[:1] == b"\x80":
+                blocks = _read_pickled(path, self.width, rows)
+            elif path.suffix == ".parquet" or head == b"PAR1":
+                batches = read_batches((path,), EMBEDDED, {"emb": LIST}, rows)
+                blocks = map(partial(_parse_batch, width=self.width), batches)
+            else:
+                blocks = (block for _, block in read_lines(path, partial(parse_lines, width=self.width)))
+            for oids, block, without in blocks:
+                self.without += without
+                if len(block):
+                    self.width = self.width or block.shape[1]
+                    if block.shape[1] != self.width:  # each block of the first file has taken its own first one's
+                        raise UserError(f"{path}: {_wrong_width(block.shape[1], self.width)}; download it again")
+                    yield oids, block
 
 
 def parse_lines(text: bytes, width: int) -> Block:
-    """The vectors of some whole lines, blank ones among them. Raises ``LineError``."""
+    """The vectors of some whole lines, blank ones among them; ``width``: 0 where the first one is to say it.
+
+    Raises ``LineError``.
+    """
     lines = decode_lines(text, LINE, may_be_blank=True)
     vectors = [None if line is None else _to_list(line.emb) for line in lines]
     filled = [number for number, vector in enumerate(vectors) if vector is not None]
@@ -205,11 +203,13 @@ def _to_oids(ids: Any) -> Int64s:
             return np.maximum(whole, 0)
         except pa.ArrowInvalid:
             ids = ids.to_pylist()
-    return np.fromiter((parse_id(one) if isinstance(one, str) else _to_id(one) for one in ids), np.int64, len(ids))
-
-
-def _to_id(value: object) -> int:
-    return int(value) if isinstance(value, (int, np.integer)) and 0 < value < 1 << 62 else 0
+    oids = np.zeros(len(ids), np.int64)
+    for index, value in enumerate(ids):
+        if isinstance(value, str):
+            oids[index] = parse_id(value)
+        elif isinstance(value, (int, np.integer)) and 0 < value < 1 << 62:
+            oids[index] = value
+    return oids
 
 
 def _wrong_width(width_there: object, width: int) -> str:

@@ -81,12 +81,13 @@ class Source:
 
     path: Path
     word: str
+    is_test: bool = False  # whether items and users may occur that the indexer lacks
 
     @classmethod
     def of(cls, files: RawFiles, role: str) -> "Source":
         """The files of a role."""
         path = files.files[role][0]
-        return cls(path, "line") if files.layout == "competition" else cls(path.parent, "row")
+        return cls(path, "line", role == "test_sequences") if files.layout == "competition" else cls(path.parent, "row")
 
     def refuse(self, wrong: Bools, reason: str, values: npt.NDArray[Any], positions: Int64s | None = None) -> None:
         """Stop at the first entry that is wrong; ``{}`` in the reason is its value."""
@@ -167,31 +168,15 @@ def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, 
     return Catalogue(oid, features, indexer.known, indexer.item_sizes)
 
 
-@dataclass(frozen=True)
-class EncodedUsers:
-    """Users in the order of their file with re-ids, 0 where the indexer lacks one, and what rules settled."""
-
-    rids: Int64s
-    users: Users
-    sequences: Sequences
-    notes: tuple[Note, ...]
-
-    def select_training(self) -> tuple[Users, Sequences]:
-        """The users with events, by re-id: those to train on."""
-        kept = np.flatnonzero(np.diff(self.sequences.offsets))
-        order = kept[np.argsort(self.rids[kept], kind="stable")]
-        if np.array_equal(order, np.arange(len(self.rids))):
-            return self.users, self.sequences
-        users = Users(self.users.names[order], self.users.features[order], self.users.sizes)
-        return users, take_users(self.sequences, order)
-
-
 def encode_users(
-    source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue, may_be_unknown: bool
-) -> EncodedUsers:
-    """Users by name, their events as rows of the catalogue by time. The arrays of ``raw`` are used up."""
+    source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue
+) -> tuple[Users, Sequences, tuple[Note, ...]]:
+    """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled.
+
+    The arrays of ``raw`` are used up.
+    """
     kept = raw.list_users()
-    rids, names = name_users(source, raw, indexer, may_be_unknown)
+    names = name_users(source, raw, indexer)
     raw.item[raw.item == UNSEEN] = catalogue.rows_of(Oids(raw.unseen_oid)).values
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
     sequences, late = sort_events(Sequences(offsets, raw.item, raw.action, raw.time))
@@ -206,18 +191,20 @@ def encode_users(
     features = encode(raw.features[kept], np.repeat(indexer.user_sizes, WIDTHS))
     # What is left out has no events, so that the others' stay where they are.
     sequences = replace(sequences, offsets=np.append(offsets[kept], offsets[-1]))
-    return EncodedUsers(rids, Users(names, features, indexer.user_sizes), sequences, notes)
+    return Users(names, features, indexer.user_sizes), sequences, notes
 
 
-def name_users(source: Source, raw: RawSequences, indexer: Indexer, may_be_unknown: bool) -> tuple[Int64s, Names]:
-    """The re-ids of all users, also of those by name, and their names, also of those by re-id.
+def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
+    """The names of all users, also of those by re-id.
 
-    Refused: a user who occurs twice, and unless they ``may_be_unknown``, one whom the indexer lacks.
+    Refused: a user who occurs twice, and one to train on whom the indexer lacks.
     """
     kept = raw.list_users()
     rids, names, positions = raw.rid[kept], raw.name[kept], kept + 1
-    rids = np.where(rids == 0, find_rows(names, indexer.names), rids)
-    if not may_be_unknown:
+    by_name = rids == 0
+    if by_name.any():  # in the release nobody is: the look-up sorts all names
+        rids[by_name] = find_rows(names[by_name], indexer.names)
+    if not source.is_test:
         reason = "user {!r} is not in the indexer; take both files from one download"
         source.refuse(rids == 0, reason, names, positions)
     names = np.where(rids > 0, indexer.names[rids], names)
@@ -230,7 +217,16 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer, may_be_unkno
             f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} stands there and in "
             f"{source.word} {first}; remove one of the two"
         )
-    return rids, names
+    return names
+
+
+def select_training(users: Users, sequences: Sequences, indexer: Indexer) -> tuple[Users, Sequences]:
+    """The users with events, by re-id: those to train on."""
+    kept = np.flatnonzero(np.diff(sequences.offsets))
+    order = kept[np.argsort(find_rows(users.names[kept], indexer.names), kind="stable")]
+    if np.array_equal(order, np.arange(len(users.names))):
+        return users, sequences
+    return Users(users.names[order], users.features[order], users.sizes), take_users(sequences, order)
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:

@@ -30,16 +30,7 @@ def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int3
     """Re-ids and features of item_feat/."""
     for batch in read_batches(files.files["items"], ("item_id", *ITEM_FEATURES)):
         features = [_values(batch, name)[0] for name in ITEM_FEATURES]
-        yield _rids(batch, "item_id", indexer.known, "items"), np.stack(features, axis=1)
-
-
-def _rids(batch: Batch, name: str, known: int, what: str) -> Int64s:
-    rids = batch.whole(name)
-    wrong = (rids < 1) | (rids > known)
-    batch.refuse_any(
-        wrong, f"{name} {rids[np.argmax(wrong)] if len(rids) else 0} is not one of the indexer's {known} {what}"
-    )
-    return rids
+        yield batch.rids("item_id", indexer.known, "items"), np.stack(features, axis=1)
 
 
 def _values(batch: Batch, name: str) -> tuple[Int32s, Int64s]:
@@ -111,7 +102,7 @@ def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequenc
         for batch in read_batches(
             files.files["users"], ("user_id", *USER_FEATURES), dict.fromkeys(USER_FEATURES, LIST)
         ):
-            rids = _rids(batch, "user_id", indexer.users, "users")
+            rids = batch.rids("user_id", indexer.users, "users")
             features, is_cut = pad_lists([_values(batch, name) for name in USER_FEATURES])
             cut.append(np.flatnonzero(is_cut) + batch.first + 1)
             yield rids, features
@@ -130,12 +121,11 @@ def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequenc
 def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
     """The re-ids of the users of seq/, without reading their events."""
     batches = read_batches(files.files["sequences"], ("user_id",))
-    rids = [_rids(batch, "user_id", indexer.users, "users") for batch in batches]
-    return np.concatenate([np.empty(0, np.int64), *rids])
+    return np.concatenate([[0], *(batch.rids("user_id", indexer.users, "users") for batch in batches)])[1:]
 
 
 def _parse_users(batch: Batch, indexer: Indexer, features: Int32s, profiles: Int64s) -> RawSequences:
-    rids = _rids(batch, "user_id", indexer.users, "users")
+    rids = batch.rids("user_id", indexer.users, "users")
     kind = batch.columns["seq"].type
     event = kind.value_type if is_list(kind) else kind
     if not pa.types.is_struct(event) or any(event.get_field_index(name) < 0 for name in EVENT):

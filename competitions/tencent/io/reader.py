@@ -23,6 +23,7 @@ from competitions.tencent.io.encoder import (
     encode_users,
     fill_table,
     name_users,
+    select_training,
 )
 from competitions.tencent.io.feature_encoding import encode
 from competitions.tencent.io.folder import locate, note_unread
@@ -62,30 +63,27 @@ def read_corpus(files: RawFiles) -> Corpus:
     candidates = _read_candidates(files, indexer, items)
     catalogue = build_catalogue(items, indexer, candidates, raw[test_role][0])
     unseen = raw[test_role][0].unseen_oid
-    encoded = {
-        role: encode_users(Source.of(files, role), sequences, indexer, catalogue, role == "test_sequences")
-        for role, (sequences, _) in raw.items()
-    }
-    users, train = encoded["sequences"].select_training()
-    test = encoded[test_role]
-    actions, action_notes = json_layout.read_actions(files, test.users.names, indexer)
+    encoded = {role: encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
+    users, train = select_training(*encoded["sequences"][:2], indexer)
+    test_users, test, _ = encoded[test_role]
+    actions, action_notes = json_layout.read_actions(files, test_users.names, indexer)
     return Corpus(
         catalogue=catalogue,
         train=train,
         users=users,
-        test=test.sequences,
-        test_users=test.users,
+        test=test,
+        test_users=test_users,
         candidates=Candidates(catalogue.rows_of(Oids(candidates.oid))),
         actions=actions,
         notes=(
             *note_unread(files),
             *item_source.note("item without features", np.flatnonzero(rows[1:] == 0) + 1, "item"),
             *item_source.note_repeats("an item that", rows),
-            *(note for role in raw for note in (*raw[role][1], *encoded[role].notes)),
+            *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
             *action_notes,
             *_note_odd_times(files, train, users),
             *_note_unseen(files, unseen),
-            *_note_cold(files, catalogue, test.users),
+            *_note_cold(files, catalogue, test_users),
         ),
     )
 
@@ -100,7 +98,7 @@ def read_asked(files: RawFiles) -> tuple[Names, Oids]:
     else:
         role = "test_sequences" if files.has_queries else "sequences"
         raw, _ = _read_users(files, role, indexer)
-        _, names = name_users(Source.of(files, role), raw, indexer, may_be_unknown=files.has_queries)
+        names = name_users(Source.of(files, role), raw, indexer)
     return names, Oids(_read_candidates(files, indexer, np.zeros((indexer.known + 1, 0), np.int32)).oid)
 
 
