@@ -93,23 +93,27 @@ class Source:
         """Stop at the first entry that is wrong; ``{}`` in the reason is its value."""
         if wrong.any():
             index = int(np.argmax(wrong))
-            value = values[index].decode() if isinstance(values[index], bytes) else values[index]
             position = index + 1 if positions is None else positions[index]
-            raise UserError(f"{self.path}, {self.word} {position}: {reason.format(value)}")
+            raise UserError(f"{self.path}, {self.word} {position}: {reason.format(_to_text(values[index]))}")
 
-    def note(self, what: str, positions: Int64s, word: str = "") -> tuple[Note, ...]:
-        """What a rule settled at these positions, counted; nothing for never.
+    def note(self, what: str, positions: npt.NDArray[Any], word: str = "") -> tuple[Note, ...]:
+        """What a rule settled at these lines, or at these ids of which ``word`` says the kind, counted; nothing for
+        never.
 
         >>> Source(Path("seq.jsonl"), "line").note("user without an event", np.array([4, 9]))
         (Note(file='seq.jsonl', what='user without an event', count=2, first='line 4'),)
         """
-        first = f"{word or self.word} {positions[0]}" if len(positions) else ""
+        first = f"{word or self.word} {_to_text(positions[0])}" if len(positions) else ""
         return (Note(self.path.name, what, len(positions), first),) if first else ()
 
     def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
         """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
         again = int(np.maximum(rows - 1, 0).sum())
         return (Note(self.path.name, f"row of {what} had one before: the last counts", again),) if again else ()
+
+
+def _to_text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int) -> tuple[Int32s, Int64s]:

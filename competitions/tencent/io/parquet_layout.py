@@ -8,18 +8,12 @@ import pyarrow as pa
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Int32s, Int64s, Note, RawFiles, join_columns
+from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import CUT, RawCandidates, RawSequences, Source, fill_table
 from competitions.tencent.io.feature_encoding import UNKNOWN, WIDTHS, clip, pad_lists
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.parquet import EVENTS, LIST, STRUCT, Batch, is_list, list_columns, numbers, read_batches
-from competitions.tencent.io.schema import (
-    CONVERSION,
-    ITEM_FEATURES,
-    MAX_SECONDS,
-    NULL_ACTION,
-    USER_FEATURES,
-    USER_LISTS,
-)
+from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES, USER_LISTS
 
 EVENT = ("item_id", "action_type", "timestamp")
 RETRIEVAL, REID = "retrieval_id", "reid_creative_id"
@@ -135,8 +129,8 @@ def _parse_users(batch: Batch, indexer: Indexer, features: Int32s, profiles: Int
     item, action, time = (numbers(batch.path, name, fields[name], -1) for name in EVENT)
     for wrong, reason in (
         ((item < 1) | (item > indexer.known), f"an item that is not one of the indexer's {indexer.known}"),
-        ((time < 0) | (time > MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
-        ((action < NULL_ACTION) | (action > CONVERSION), "an action that is not 0, 1, 2 or null"),
+        ((time < 0) | (time > schema.MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
+        ((action < schema.NULL_ACTION) | (action > schema.CONVERSION), "an action that is not 0, 1, 2 or null"),
     ):
         batch.refuse_any(wrong, reason, lengths)
     return RawSequences(

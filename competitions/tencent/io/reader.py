@@ -12,19 +12,9 @@ import numpy as np
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Int32s, Int64s, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
-from competitions.tencent.io import json_layout, parquet_layout
+from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
-from competitions.tencent.io.encoder import (
-    RawCandidates,
-    RawSequences,
-    Source,
-    build_catalogue,
-    encode_candidates,
-    encode_users,
-    fill_table,
-    name_users,
-    select_training,
-)
+from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
 from competitions.tencent.io.feature_encoding import encode
 from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import Indexer, Names, read_indexer
@@ -47,6 +37,7 @@ class Layout(Protocol):
         """All users of ``sequences`` or ``test_sequences``, and notes of the files of their features."""
 
 
+UNSEEN_NOTE = "event of an item that the indexer lacks: kept by its original id"
 LAYOUTS: dict[str, Layout] = {"competition": json_layout, "release": parquet_layout}
 
 
@@ -56,15 +47,15 @@ def read_corpus(files: RawFiles) -> Corpus:
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
     indexer, layout = read_indexer(files.files["indexer"][0]), LAYOUTS[files.layout]
-    numbers, rows = fill_table(layout.read_items(files, indexer), indexer.known, len(ITEM_FEATURES))
+    numbers, rows = encoder.fill_table(layout.read_items(files, indexer), indexer.known, len(ITEM_FEATURES))
     items, item_source = encode(numbers, indexer.item_sizes), Source.of(files, "items")
     test_role = "test_sequences" if "test_sequences" in files.files else "sequences"
     raw = {role: _read_users(files, role, indexer) for role in dict.fromkeys(("sequences", test_role))}
     candidates = _read_candidates(files, indexer, items)
-    catalogue = build_catalogue(items, indexer, candidates, raw[test_role][0])
+    catalogue = encoder.build_catalogue(items, indexer, candidates, raw[test_role][0])
     unseen = raw[test_role][0].unseen_oid
-    encoded = {role: encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
-    users, train = select_training(*encoded["sequences"][:2], indexer)
+    encoded = {role: encoder.encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
+    users, train = encoder.select_training(*encoded["sequences"][:2], indexer)
     test_users, test, _ = encoded[test_role]
     actions, action_notes = json_layout.read_actions(files, test_users.names, indexer)
     return Corpus(
@@ -82,7 +73,7 @@ def read_corpus(files: RawFiles) -> Corpus:
             *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
             *action_notes,
             *_note_odd_times(files, train, users),
-            *_note_unseen(files, unseen),
+            *Source.of(files, test_role).note(UNSEEN_NOTE, unseen, "item"),
             *_note_cold(files, catalogue, test_users),
         ),
     )
@@ -98,7 +89,7 @@ def read_asked(files: RawFiles) -> tuple[Names, Oids]:
     else:
         role = "test_sequences" if files.has_queries else "sequences"
         raw, _ = _read_users(files, role, indexer)
-        names = name_users(Source.of(files, role), raw, indexer)
+        names = encoder.name_users(Source.of(files, role), raw, indexer)
     return names, Oids(_read_candidates(files, indexer, np.zeros((indexer.known + 1, 0), np.int32)).oid)
 
 
@@ -113,7 +104,7 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
     """The candidates by retrieval id; where there are no predict files, any known item could be the target."""
     if files.has_queries:
         raw = LAYOUTS[files.layout].read_candidates(files)
-        return encode_candidates(Source.of(files, "candidates"), raw, indexer)
+        return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
     rids = np.arange(1, indexer.known + 1)
     return RawCandidates(indexer.oid[1:], rids - 1, rids, items[1:])
 
@@ -132,25 +123,13 @@ def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator
         yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
 
 
-def _note_unseen(files: RawFiles, unseen: Int64s) -> Iterator[Note]:
-    if len(unseen):
-        what = "event of an item that the indexer lacks: kept by its original id"
-        yield Note(files.files["test_sequences"][0].name, what, len(unseen), f"item {unseen[0]}")
-
-
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
     """Values that the indexer lacks, by feature; users are the test users."""
     first = np.cumsum(list(USER_FEATURES.values()))[:-1]
     by_user_feature = zip(USER_FEATURES, np.split(users.features, first, axis=1), users.sizes, strict=True)
     by_item_feature = zip(ITEM_FEATURES, catalogue.features.T[:, :, None], catalogue.sizes, strict=True)
-    for owner, word, ids, features in (
-        ("item", "item", catalogue.oid, by_item_feature),
-        ("test user", "user", users.names, by_user_feature),
-    ):
+    for owner, ids, features in (("item", catalogue.oid, by_item_feature), ("test user", users.names, by_user_feature)):
         for name, values, size in features:
             rows = np.flatnonzero((values > size).any(axis=1))
-            if len(rows):
-                what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
-                one = ids[rows[0]]
-                shown = one.decode() if isinstance(one, bytes) else one
-                yield Note(files.files["indexer"][0].name, what, len(rows), f"{word} {shown}")
+            what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
+            yield from Source(files.files["indexer"][0], owner.split()[-1]).note(what, ids[rows])
