@@ -26,6 +26,7 @@ Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a b
 LARGEST = float(np.finfo(np.float16).max)
 EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
+WRONG_WIDTH = "a vector of width {} where the first has {}"
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
 
 
@@ -98,7 +99,7 @@ class _Files:
                 if len(block):
                     self.width = self.width or block.shape[1]
                     if block.shape[1] != self.width:  # each block of the first file has taken its own first one's
-                        raise UserError(f"{path}: {_wrong_width(block.shape[1], self.width)}; download it again")
+                        raise UserError(f"{path}: {WRONG_WIDTH.format(block.shape[1], self.width)}; download it again")
                     yield oids, block
 
 
@@ -183,7 +184,7 @@ def _encode(
     width = width or max(int(lengths[0]) if len(lengths) else 1, 1)
     if (lengths != width).any():
         index = int(np.argmax(lengths != width))
-        refuse(index, _wrong_width(lengths[index], width))
+        refuse(index, WRONG_WIDTH.format(lengths[index], width))
     oids = _to_oids(ids)
     if not oids.all():
         index = int(np.argmin(oids))
@@ -210,7 +211,3 @@ def _to_oids(ids: Any) -> Int64s:
         elif isinstance(value, (int, np.integer)) and 0 < value < 1 << 62:
             oids[index] = value
     return oids
-
-
-def _wrong_width(width_there: object, width: int) -> str:
-    return f"a vector of width {width_there} where the first has {width}"

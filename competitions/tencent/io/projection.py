@@ -50,5 +50,5 @@ def fit_directions(centred: Floats) -> Floats:
     covariance = centred.T @ centred / max(len(centred), 1)
     kept = (max(width - WIDEST, 0), width - 1)
     variance, directions = eigh(covariance, subset_by_index=kept, overwrite_a=True, check_finite=False)
-    there = variance > TINY * max(float(variance.max()), TINY)
-    return np.asarray(directions[:, there] / variance[there] ** 0.25, np.float32)
+    varies = variance > TINY * max(float(variance.max()), TINY)
+    return np.asarray(directions[:, varies] / variance[varies] ** 0.25, np.float32)
