@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 
 from competitions.tencent.io import schema
-from competitions.tencent.io.events import NO_PROFILE, SEVERAL_PROFILES
-from competitions.tencent.io.raw_sequences import NO_EVENT, UNSORTED
+from competitions.tencent.io.encoder import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
 from tests.conftest import Call
 from tests.contract.contract import Finished, words
 from tests.contract.tencent import TENCENT

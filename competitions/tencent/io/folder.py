@@ -21,6 +21,7 @@ DEEPEST = 3  # folders between the one that is named and the files: an archive u
 # An embedding is a file, or a folder of files, of such a name; Spark writes parts that may have no extension.
 EMBEDDING = re.compile(r"(?:mm_)?(emb_[0-9]+_[0-9]+)(?:_parquet)?(?:\..+)?")
 VECTORS = re.compile(r"(?:part-[^.]*|.+\.jsonl?)(?:\.gz)?|.+\.(?:parquet|pkl)")
+TABLES = re.compile(r".+\.parquet")  # also in folders of the folder, where the hub's converter puts them
 EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
 OURS = (schema.TRUTH, REPORT, MARKER)
@@ -89,7 +90,11 @@ def _locate_competition(folder: Path) -> RawFiles:
 
 
 def _locate_release(folder: Path) -> RawFiles:
-    files = {role: _require_tables(folder / name) for role, name in schema.RELEASE_FOLDERS.items()}
+    files: dict[str, tuple[Path, ...]] = {}
+    for role, name in schema.RELEASE_FOLDERS.items():
+        files[role] = tuple(_list_files(folder / name, TABLES))
+        if not files[role]:
+            raise UserError(f"no parquet file is in {folder / name}{hint_where(folder / name)}; {WHERE}")
     files["indexer"] = (_require(folder, schema.INDEXER, (".",)),)
     return RawFiles("release", files, _find_embeddings(folder))
 
@@ -106,14 +111,6 @@ def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
         expected = folder / subfolders[0]
         raise UserError(f"{name} is missing from {expected}{hint_where(expected / name)}; {WHERE}")
     return path
-
-
-def _require_tables(folder: Path) -> tuple[Path, ...]:
-    """The parquet files of a folder, or of the folders in it, where the hub's converter puts them."""
-    paths = tuple(_list_files(folder, re.compile(r".+\.parquet")))
-    if not paths:
-        raise UserError(f"no parquet file is in {folder}{hint_where(folder)}; {WHERE}")
-    return paths
 
 
 def _find_embeddings(folder: Path) -> dict[str, tuple[Path, ...]]:

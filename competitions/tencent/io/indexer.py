@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s, find_rows
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
@@ -29,7 +29,7 @@ class Indexer:
     """
 
     oid: Int64s
-    names: npt.NDArray[np.bytes_]
+    names: Names
     item_sizes: tuple[int, ...]
     user_sizes: tuple[int, ...]
 
@@ -43,30 +43,29 @@ class Indexer:
         """How many users."""
         return len(self.names) - 1
 
-    def users_of(self, names: npt.NDArray[np.bytes_]) -> Int64s:
-        """The re-ids of these users; 0 where a name is not in the indexer."""
-        return find_rows(names, self.names)
-
-    def items_of(self, oids: Int64s) -> Int64s:
-        """The re-ids of the items of these original ids; 0 where one is not in the indexer."""
-        return find_rows(oids, self.oid)
-
 
 def read_indexer(path: Path) -> Indexer:
     """Read indexer.pkl: ``{"i": {OID: RID}, "u": {name: RID}, "f": {feature: {value: RID}}}``, or lists of pairs.
 
     Refused: re-ids that are not 1..n, which they cannot be where a key occurs twice; a feature that is missing.
     """
-    content = to_dict(str(path), read_pickle(path))
-    items, users = (to_dict(f"{path}, {key!r}", _get(path, content, key)) for key in ("i", "u"))
-    oid = _integers(path, "i", items)[_order_by_rid(path, "i", items.values())]
-    names = _names(path, users)[_order_by_rid(path, "u", users.values())]
-    features = to_dict(f"{path}, 'f'", _get(path, content, "f"))
+    content = to_dict(f"{path}", read_pickle(path))
+    items, users, features = (_get_numbering(f"{path}", content, key) for key in ("i", "u", "f"))
+    oid = _to_integers(f"{path}, 'i'", items)[_order_by_rid(f"{path}, 'i'", items)]
+    names = _to_names(f"{path}, 'u'", users)[_order_by_rid(f"{path}, 'u'", users)]
+
+    def count_values(name: str) -> int:
+        where = f"{path}, 'f' {name}"
+        rids = _to_integers(where, _get_numbering(f"{path}, 'f'", features, name).values())
+        if len(rids) and (rids.min() != 1 or rids.max() != len(rids)):
+            raise UserError(f"{where}: re-ids are not 1..{len(rids)}; download it again")
+        return len(rids)
+
     return Indexer(
         np.concatenate([np.zeros(1, np.int64), oid]),
         np.concatenate([np.array([b""]), names]),
-        tuple(_size(path, features, name) for name in ITEM_FEATURES),
-        tuple(_size(path, features, name) for name in USER_FEATURES),
+        tuple(map(count_values, ITEM_FEATURES)),
+        tuple(map(count_values, USER_FEATURES)),
     )
 
 
@@ -77,7 +76,7 @@ def read_offsets(path: Path) -> Int64s:
         raise UserError(
             f"{path} holds a {type(offsets).__name__} where a list of byte offsets is expected; download it again"
         )
-    return _integers(path, "the list", list(offsets))
+    return _to_integers(f"{path}, the list", list(offsets))
 
 
 def to_dict(where: str, value: Any) -> dict[Any, Any]:
@@ -97,50 +96,40 @@ def parse_id(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _get(path: Path, numberings: dict[Any, Any], key: str) -> object:
+def _get_numbering(where: str, numberings: dict[Any, Any], key: str) -> dict[Any, Any]:
     if key not in numberings:
-        raise UserError(f"{path} lacks {key!r}, one of its numberings; download it again")
-    return numberings[key]
+        raise UserError(f"{where} lacks {key!r}, one of its numberings; download it again")
+    return to_dict(f"{where}, {key!r}", numberings[key])
 
 
-def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
+def _to_integers(where: str, values: Collection[object]) -> Int64s:
     if not all(issubclass(kind, (int, np.integer)) for kind in set(map(type, values))):
         wrong = next(value for value in values if not isinstance(value, (int, np.integer)))
-        raise UserError(f"{path}, {key!r}: {brief(wrong)} is not a whole number; download it again")
+        raise UserError(f"{where}: {brief(wrong)} is not a whole number; download it again")
     try:
         return np.fromiter(values, np.int64, len(values))
     except OverflowError as error:
-        raise UserError(f"{path}, {key!r}: a number is beyond 64 bits; download it again") from error
+        raise UserError(f"{where}: a number is beyond 64 bits; download it again") from error
 
 
-def _names(path: Path, values: Collection[object]) -> npt.NDArray[np.bytes_]:
-    wrong: object = next(
-        (value for value in values if not isinstance(value, str) or not 0 < len(value) <= NAME_BYTES), None
-    )
+def _to_names(where: str, values: Collection[object]) -> Names:
+    wrong: object = next((x for x in values if not isinstance(x, str) or not 0 < len(x) <= NAME_BYTES), None)
     if wrong is None:
         try:
             return np.array(list(values), np.bytes_) if values else np.empty(0, "S1")
         except UnicodeEncodeError as error:
             wrong = error.object
-    raise UserError(f"{path}, 'u': {brief(wrong)} is no user name; download it again")
+    raise UserError(f"{where}: {brief(wrong)} is no user name; download it again")
 
 
-def _order_by_rid(path: Path, key: str, numbers: Collection[object]) -> Int64s:
+def _order_by_rid(where: str, numbering: dict[Any, Any]) -> Int64s:
     """The order of re-ids 1, 2, ...; refuses numbers that are not 1..n."""
-    rids = _integers(path, key, numbers)
+    rids = _to_integers(where, numbering.values())
     order = np.argsort(rids, kind="stable")
     wrong = np.flatnonzero(rids[order] != np.arange(1, len(rids) + 1))
     if len(wrong):
         raise UserError(
-            f"{path}, {key!r}: re-ids are not 1..{len(rids)}, {rids[order][wrong[0]]} stands where {wrong[0] + 1} "
+            f"{where}: re-ids are not 1..{len(rids)}, {rids[order][wrong[0]]} stands where {wrong[0] + 1} "
             f"is expected; download it again"
         )
     return order
-
-
-def _size(path: Path, features: dict[Any, Any], name: str) -> int:
-    rids = to_dict(f"{path}, 'f' {name}", _get(path, features, name)).values()
-    numbers = _integers(path, f"f {name}", rids)
-    if len(numbers) and (numbers.min() != 1 or numbers.max() != len(numbers)):
-        raise UserError(f"{path}, 'f' {name}: re-ids are not 1..{len(numbers)}; download it again")
-    return len(numbers)

@@ -1,60 +1,205 @@
-"""Read the competition layout: JSON lines with byte offsets, one file of training users and one of test users."""
+"""Read the competition layout as raw tables: JSON, a file of training users and one of test users.
 
-from pathlib import Path
+A line of those is a list of rows ``[user, item | null, user features | null, item features | null, action | null,
+seconds]``, an event each but for the profile row, which has no item and may stand anywhere. Items are re-ids; in
+predict files a number beyond the indexer is an original id.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+import polars as pl
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
-from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
-from competitions.tencent.io.events import read_users
-from competitions.tencent.io.feature_encoding import LARGEST
-from competitions.tencent.io.indexer import Indexer, Names, parse_id, read_offsets
-from competitions.tencent.io.items import read_item_table
-from competitions.tencent.io.jsonl import UNREADABLE
-from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
-from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, NULL_ACTION
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Note, RawFiles, find_rows
+from competitions.tencent.io.encoder import UNSEEN, RawCandidates, RawSequences, Source
+from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, item_numbers, user_numbers
+from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id, read_offsets
+from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
+from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, MAX_SECONDS, NULL_ACTION
 
 ACTIONS = (EXPOSURE, CLICK, CONVERSION)
 ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+ITEMS: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
+ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures)
+BLOCK = 1 << 16  # items whose features are held as objects
 
 
-def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
-    """Training users by re-id, those without events left out; test users in the order of the predict file, of
-    ``seq.jsonl`` where there is none.
+class _Candidate(msgspec.Struct, gc=False):
+    creative_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+    features: ItemFeatures | None = None
+    retrieval_id: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
+    reid_creative_id: int | str | None = None
+
+
+CANDIDATE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Candidate)
+
+
+USER: Any = (
+    Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_BYTES)]
+)
+ROW: Any = tuple[
+    USER,
+    Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None,
+    UserFeatures | None,
+    msgspec.Raw,  # looked at only where the item is unseen
+    Annotated[int, msgspec.Meta(ge=0, le=2)] | None,
+    Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)] | None,
+]
+LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(list[ROW])
+EVENT_ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures | None)
+
+
+def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
+    """Re-ids and features of item_feat_dict.json, ``{"re-id": {"feature": value}}``, in blocks."""
+    path = files.files["items"][0]
+    try:
+        items = ITEMS.decode(path.read_bytes())
+    except UNREADABLE as error:
+        raise UserError(f"{path} is not a JSON object of items: {error}; download it again") from error
+    keys = list(items)
+    for start in range(0, len(keys), BLOCK):
+        block, features = keys[start : start + BLOCK], []
+        rids = np.array(list(map(parse_id, block)), np.int64)
+        wrong = (rids < 1) | (rids > indexer.known)
+        if wrong.any():
+            key = block[np.argmax(wrong)]
+            shown = f"item {key}" if key == "0" or parse_id(key) else f"the key {key[:40]!r}"
+            raise UserError(
+                f"{path}: {shown} is not one of the indexer's 1..{indexer.known}; take both files from one download"
+            )
+        for key in block:
+            try:
+                features.append(ITEM.decode(items[key]))
+            except UNREADABLE as error:
+                raise UserError(f"{path}, item {key}: {error}; correct the item or download the file again") from error
+        yield rids, item_numbers(features)
+
+
+def read_candidates(files: RawFiles) -> RawCandidates:
+    """Read predict_set.jsonl."""
+    return read_all_lines(files.files["candidates"][0], parse_candidates)[1]
+
+
+def parse_candidates(text: bytes) -> RawCandidates:
+    """The candidates of some whole lines. Raises ``LineError``."""
+    lines = decode_lines(text, CANDIDATE)
+    no_features = ItemFeatures()
+    rids = (line.reid_creative_id for line in lines)  # unseen candidates may have a text
+    return RawCandidates(
+        oid=np.array([line.creative_id for line in lines], np.int64),
+        retrieval=np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
+        rid=np.array([rid if isinstance(rid, int) and 0 < rid < LARGEST else 0 for rid in rids], np.int64),
+        features=item_numbers([line.features or no_features for line in lines]),
+    )
+
+
+def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
+    """Read seq.jsonl or predict_seq.jsonl, whose lines start where a pickle says."""
+    (path,), (offset_path,) = files.files[role], files.files[role.replace("sequences", "offsets")]
+    offsets = read_offsets(offset_path)
+    parse = partial(parse_users, items=indexer.known, users=indexer.users, unseen=role == "test_sequences")
+    starts, users = read_all_lines(path, parse)
+    if len(offsets) != len(starts):
+        raise UserError(
+            f"{offset_path} has {len(offsets)} offsets where {path} has {len(starts)} lines; take both files from one "
+            f"download"
+        )
+    if (offsets != starts).any():
+        line = np.argmax(offsets != starts)
+        raise UserError(
+            f"{offset_path}, entry {line + 1}: offset {offsets[line]} where line {line + 1} of {path} starts "
+            f"at byte {starts[line]}; take both files from one download"
+        )
+    return users, ()
+
+
+def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequences:
+    """The users of some whole lines; ``items`` and ``users``: how many the indexer has; ``unseen``: others may
+    occur. Raises ``LineError``.
     """
-    table, item_notes = read_item_table(files.files["items"][0], indexer)
-    train, train_notes = _read_users(files, "", indexer)
-    if not files.has_queries:  # any known item could be the target
-        candidates = CandidateTable(indexer.oid[1:], np.arange(1, indexer.known + 1), table[1:])
-        return RawDataset(table, candidates, training_users(train), train, None, (*item_notes, *train_notes))
-    candidates = read_candidate_lines(files.files["candidates"][0], indexer)
-    test, test_notes = _read_users(files, "test_", indexer)
-    actions, action_notes = _read_actions(files, test, indexer)
-    notes = (*item_notes, *train_notes, *test_notes, *action_notes)
-    return RawDataset(table, candidates, training_users(train), test, actions, notes)
+    lines = decode_lines(text, LINE)
+    if unseen and [] in lines:
+        raise LineError(lines.index([]), "the list is empty, no row names the user")
+    line = np.repeat(np.arange(len(lines)), np.fromiter(map(len, lines), np.int64, len(lines)))  # of each row
+    columns: Any = zip(*chain.from_iterable(lines), strict=True) if len(line) else [()] * 6
+    user, item, profile, item_features, action, time = columns
+    owner = [rows[0][0] if rows else "" for rows in lines]
+    _refuse(np.array(user, object) != np.array(owner, object)[line], line, "rows of different users in one line")
+
+    rids = np.fromiter((user if type(user) is int else 0 for user in owner), np.int64, len(owner))
+    first = rids[np.argmax(rids > users)]
+    _refuse(rids > users, np.arange(len(lines)), f"user {first} is beyond the {users} users of the indexer")
+    event, time = pl.Series(item, dtype=pl.Int64), pl.Series(time, dtype=pl.Int64)
+    is_event = event.is_not_null().to_numpy()
+    _refuse(is_event & time.is_null().to_numpy(), line, "an event without a time")
+    codes, unseen_oid, new_oid, new_features = _parse_items(
+        event.fill_null(0).to_numpy(), item_features, line, items, unseen
+    )
+    features, is_cut, profiles = _parse_profiles(profile, line, len(lines))
+    return RawSequences(
+        rid=rids,
+        name=_parse_names(owner),
+        features=features,
+        is_cut=is_cut,
+        profiles=profiles,
+        lengths=np.bincount(line[is_event], minlength=len(lines)),
+        item=codes[is_event],
+        action=pl.Series(action, dtype=pl.Int8).fill_null(NULL_ACTION).to_numpy()[is_event],
+        time=time.fill_null(0).to_numpy()[is_event],
+        unseen_oid=unseen_oid,
+        new_oid=new_oid,
+        new_features=new_features,
+    )
 
 
-def read_asked(files: RawFiles, indexer: Indexer) -> tuple[Names, Int64s]:
-    """The names of the test users and the original ids of the candidates, as ``read_competition`` has them."""
-    users, _ = _read_users(files, "test_" if files.has_queries else "", indexer)
-    if not files.has_queries:
-        return users.names, indexer.oid[1:]
-    return users.names, read_candidate_lines(files.files["candidates"][0], indexer).oid
+def _refuse(wrong: Bools, line: Int64s, reason: str) -> None:
+    """Stop at the first row that is wrong; ``line`` of each row."""
+    if np.any(wrong):
+        raise LineError(int(line[np.argmax(wrong)]), reason)
 
 
-def _read_users(files: RawFiles, prefix: str, indexer: Indexer) -> tuple[RawUsers, tuple[Note, ...]]:
-    (path,), (offset_path,) = files.files[f"{prefix}sequences"], files.files[f"{prefix}offsets"]
-    is_test = prefix != ""
-    users = read_users(path, read_offsets(offset_path), offset_path, indexer, unseen=is_test)
-    if not len(users.positions) or (not is_test and not users.sequences.offsets[-1]):
-        raise UserError(f"{path} holds no event; download it again")
-    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, "line", users.settled)
+def _parse_names(users: Sequence[int | str]) -> Names:
+    """The names of users who are given by name."""
+    try:
+        return np.array([b"", *("" if type(user) is int else user for user in users)], np.bytes_)[1:]
+    except UnicodeEncodeError as error:
+        raise LineError(users.index(error.object), f"{error.object!r} is no user name") from error
 
 
-def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
+def _parse_profiles(profiles: Sequence[Any], line: Int64s, lines: int) -> tuple[Int32s, Bools, Int64s]:
+    """User features by line, whose first profile counts, which were cut, and how many profiles each line has."""
+    rows = np.fromiter((row for row, profile in enumerate(profiles) if profile is not None), np.int64)
+    by_line: list[Any] = [UserFeatures()] * lines
+    for row in rows[::-1].tolist():  # so that the first one stays
+        by_line[line[row]] = profiles[row]
+    return *user_numbers(by_line), np.bincount(line[rows], minlength=lines)
+
+
+def _parse_items(
+    item: Int64s, features: Sequence[msgspec.Raw], line: Int64s, known: int, unseen: bool
+) -> tuple[Int32s, Int64s, Int64s, Int32s]:
+    """Re-ids, -1 for an unseen item; the original ids of those, and each of them once with its first features."""
+    beyond = item > known
+    if not unseen:
+        first = item[np.argmax(beyond)] if len(item) else 0
+        _refuse(beyond, line, f"item {first} is beyond the {known} items of the indexer")
+    rows = np.flatnonzero(beyond)
+    oids, first_rows = np.unique(item[rows], return_index=True)
+    decoded = []
+    for row in rows[first_rows].tolist():
+        try:
+            decoded.append(EVENT_ITEM.decode(features[row]) or ItemFeatures())
+        except UNREADABLE as error:
+            raise LineError(int(line[row]), f"features of item {item[row]}: {error}") from error
+    return np.where(beyond, UNSEEN, item).astype(np.int32), item[rows], oids, item_numbers(decoded)
+
+
+def read_actions(files: RawFiles, test: Names, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
     """The action of each test user by user_action_type.json, whose keys are names or re-ids; NULL_ACTION if none."""
     if "actions" not in files.files:
         return None, ()
@@ -64,27 +209,23 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
     except UNREADABLE as error:
         raise UserError(f"{path} is not a JSON object of user and action: {error}; download it again") from error
     values = np.fromiter(action_of.values(), np.int64, len(action_of))
+    users = list(action_of)
     wrong = ~np.isin(values, ACTIONS)
     if wrong.any():
-        user = list(action_of)[np.argmax(wrong)]
+        user = users[np.argmax(wrong)]
         raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
-    actions = np.full(len(test.names), NULL_ACTION, np.int8)
-    actions[_find_users(path, list(action_of), test, indexer)] = values
-    missing = {"test user without an action": test.positions[actions == NULL_ACTION]}
-    return actions, list_notes(path.name, "line", missing)
-
-
-def _find_users(path: Path, users: list[str], test: RawUsers, indexer: Indexer) -> Int64s:
-    """The index of each of these users, names or re-ids, among the test users."""
     rids = np.array([parse_id(user) for user in users], np.int64)
     rids[rids > indexer.users] = 0
     # Behind an empty name, which gives an array of no users its type.
     names = np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:]
     names = np.where(rids > 0, indexer.names[rids], names)
-    rows = find_rows(names, test.names)
-    unknown = np.flatnonzero(test.names[rows] != names)
+    rows = find_rows(names, test)
+    unknown = np.flatnonzero(test[rows] != names)
     if len(unknown):
         raise UserError(
             f"{path}: user {users[unknown[0]]!r} is not in the predict file; take both files from one download"
         )
-    return rows
+    actions = np.full(len(test), NULL_ACTION, np.int8)
+    actions[rows] = values
+    missing = np.flatnonzero(actions == NULL_ACTION) + 1
+    return actions, Source.of(files, "actions").note("test user without an action", missing)

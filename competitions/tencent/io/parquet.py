@@ -15,10 +15,8 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s
 
 BATCH_ROWS = 1 << 16
-PLAIN = (
-    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
-    *(pa.types.is_string, pa.types.is_large_string),
-)
+TYPES = pa.types
+PLAIN = (TYPES.is_integer, TYPES.is_floating, TYPES.is_boolean, TYPES.is_null, TYPES.is_string, TYPES.is_large_string)
 VALUE, STRUCT = "a number or text", "a struct of them"
 LIST, EVENTS = f"a list of {VALUE}", f"a list of {STRUCT}"
 
@@ -40,35 +38,53 @@ class Batch:
         """Stop the reading at a row of the batch."""
         raise UserError(f"{self.path}, row {self.first + row + 1}: {reason}; download the file again")
 
-    def refuse_any(self, wrong: Bools, reason: str) -> None:
-        """Stop at the first row that is wrong, if there is one."""
+    def refuse_any(self, wrong: Bools, reason: str, lengths: Int64s | None = None) -> None:
+        """Stop at the first row that is wrong; where rows are lists of ``lengths``, ``wrong`` is by element."""
         if wrong.any():
-            self.refuse(int(np.argmax(wrong)), reason)
+            index = np.argmax(wrong)  # its row is the first whose elements end behind it
+            row = index if lengths is None else np.searchsorted(np.cumsum(lengths), index, side="right")
+            self.refuse(int(row), reason)
 
-    def whole(self, name: str) -> Int64s:
-        """A column of numbers; refuses nulls."""
-        column = self.columns[name]
-        self.refuse_any(pc.is_null(column).to_numpy(zero_copy_only=False), f"no {name}")
-        return numbers(self.path, name, column)
+    def flatten(self, name: str) -> tuple[Any, Int64s]:
+        """The elements of a column of lists end to end, and how many each row has."""
+        return self.columns[name].flatten(), numbers(self.path, name, pc.list_value_length(self.columns[name]))
+
+    def rids(self, name: str, known: int, what: str) -> Int64s:
+        """A column of re-ids, of which the indexer has 1..``known``."""
+        self.refuse_any(pc.is_null(self.columns[name]).to_numpy(zero_copy_only=False), f"no {name}")
+        rids = numbers(self.path, name, self.columns[name])
+        wrong = (rids < 1) | (rids > known)
+        first = rids[np.argmax(wrong)] if len(rids) else 0
+        self.refuse_any(wrong, f"{name} {first} is not one of the indexer's {known} {what}")
+        return rids
 
 
 def numbers(path: Path, name: str, column: Any, missing: int = 0) -> Int64s:
     """An arrow column of whole numbers, ``missing`` where null. pandas makes them doubles, NaN where one is null."""
-    if pa.types.is_null(column.type):
+    if TYPES.is_null(column.type):
         return np.full(len(column), missing, np.int64)
-    if pa.types.is_floating(column.type):
+    if TYPES.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
         with contextlib.suppress(pa.ArrowInvalid):  # a fraction
             column = pc.cast(column, pa.int64())
-    if not pa.types.is_integer(column.type):
+    if not TYPES.is_integer(column.type):
         raise UserError(f"{path}, {name}: {column.type} where whole numbers are expected; download it again")
     filled = pc.fill_null(column, missing) if column.null_count else column
     values: Int64s = filled.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return values
 
 
-def open_table(path: Path) -> Any:
-    """The file, its footer read."""
+def is_list(kind: Any) -> bool:
+    """Whether a type is that of lists of any length."""
+    return bool(TYPES.is_list(kind) or TYPES.is_large_list(kind))
+
+
+def list_columns(path: Path) -> list[str]:
+    """The names of a file's columns."""
+    return list(_open(path).schema_arrow.names)
+
+
+def _open(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
@@ -85,7 +101,7 @@ def read_batches(
     """
     forms = forms or {}
     for path in paths:
-        file = open_table(path)
+        file = _open(path)
         for name in names:
             _refuse_odd(path, file.schema_arrow, name, forms.get(name, VALUE))
         first = 0
@@ -109,9 +125,9 @@ def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
 
 
 def _describe_form(kind: Any) -> str:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    if is_list(kind) or TYPES.is_fixed_size_list(kind):
         return f"a list of {_describe_form(kind.value_type)}"
-    if pa.types.is_struct(kind):
+    if TYPES.is_struct(kind):
         is_plain = all(_describe_form(field.type) == VALUE for field in kind)
         return STRUCT if is_plain and len({field.name for field in kind}) == len(kind) else "another"
     return VALUE if any(is_kind(kind) for is_kind in PLAIN) else "another"

@@ -1,26 +1,44 @@
-"""Read and check the host's raw files: either layout becomes the same arrays.
+"""Read and check the host's raw files: either layout becomes raw tables, and those become the same arrays.
 
 What a rule can settle (a profile that is missing, a list that is too long, events out of order) is counted in a
 ``Note``; what would leave a row without its meaning is a ``UserError`` with the file and the line or row.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
-from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Note, RawFiles, Sequences, Users
+from common.engine.errors import UserError
+from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Int32s, Int64s, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
-from competitions.tencent.io import json_layout, parquet_layout
+from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
+from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
+from competitions.tencent.io.feature_encoding import encode
 from competitions.tencent.io.folder import locate, note_unread
-from competitions.tencent.io.indexer import Names, read_indexer
-from competitions.tencent.io.items import build_catalogue
-from competitions.tencent.io.raw_sequences import RawUsers
+from competitions.tencent.io.indexer import Indexer, Names, read_indexer
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.sequences import usual_times, whole
 
 __all__ = ["RawFiles", "locate", "note_unread", "read_asked", "read_corpus", "read_embedding"]
+
+
+class Layout(Protocol):
+    """What the module of a layout reads as raw tables."""
+
+    def read_items(self, files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
+        """Blocks of re-ids and their features as the host's numbers."""
+
+    def read_candidates(self, files: RawFiles) -> RawCandidates:
+        """All candidates."""
+
+    def read_users(self, files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
+        """All users of ``sequences`` or ``test_sequences``, and notes of the files of their features."""
+
+
+UNSEEN_NOTE = "event of an item that the indexer lacks: kept by its original id"
+LAYOUTS: dict[str, Layout] = {"competition": json_layout, "release": parquet_layout}
 
 
 def read_corpus(files: RawFiles) -> Corpus:
@@ -28,47 +46,67 @@ def read_corpus(files: RawFiles) -> Corpus:
 
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
-    indexer = read_indexer(files.files["indexer"][0])
-    is_json = files.layout == "competition"
-    parts = (json_layout.read_competition if is_json else parquet_layout.read_release)(files, indexer)
-    catalogue = build_catalogue(parts.items, indexer, parts.candidates, parts.test.unseen)
-    test = _to_rows(parts.test, catalogue)
-    train = test if parts.train is parts.test else parts.train.sequences
-    users, test_users = (Users(part.names, part.features, indexer.user_sizes) for part in (parts.train, parts.test))
+    indexer, layout = read_indexer(files.files["indexer"][0]), LAYOUTS[files.layout]
+    numbers, rows = encoder.fill_table(layout.read_items(files, indexer), indexer.known, len(ITEM_FEATURES))
+    items, item_source = encode(numbers, indexer.item_sizes), Source.of(files, "items")
+    test_role = "test_sequences" if "test_sequences" in files.files else "sequences"
+    raw = {role: _read_users(files, role, indexer) for role in dict.fromkeys(("sequences", test_role))}
+    candidates = _read_candidates(files, indexer, items)
+    catalogue = encoder.build_catalogue(items, indexer, candidates, raw[test_role][0])
+    unseen = raw[test_role][0].unseen_oid
+    encoded = {role: encoder.encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
+    users, train = encoder.select_training(*encoded["sequences"][:2], indexer)
+    test_users, test, _ = encoded[test_role]
+    actions, action_notes = json_layout.read_actions(files, test_users.names, indexer)
     return Corpus(
         catalogue=catalogue,
         train=train,
         users=users,
         test=test,
         test_users=test_users,
-        candidates=Candidates(catalogue.rows_of(Oids(parts.candidates.oid))),
-        actions=parts.actions,
+        candidates=Candidates(catalogue.rows_of(Oids(candidates.oid))),
+        actions=actions,
         notes=(
             *note_unread(files),
-            *parts.notes,
+            *item_source.note("item without features", np.flatnonzero(rows[1:] == 0) + 1, "item"),
+            *item_source.note_repeats("an item that", rows),
+            *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
+            *action_notes,
             *_note_odd_times(files, train, users),
-            *_note_unseen(files, parts.test),
+            *Source.of(files, test_role).note(UNSEEN_NOTE, unseen, "item"),
             *_note_cold(files, catalogue, test_users),
         ),
     )
 
 
 def read_asked(files: RawFiles) -> tuple[Names, Oids]:
-    """What a submission is of: the names of the test users, in order, and the candidates; no history is read."""
+    """What a submission is of: the names of the test users, in order, and the candidates, as ``read_corpus`` has them.
+    No history is read that is not needed for that.
+    """
     indexer = read_indexer(files.files["indexer"][0])
-    layout = json_layout if files.layout == "competition" else parquet_layout
-    names, candidates = layout.read_asked(files, indexer)
-    return names, Oids(candidates)
+    if files.layout == "release":
+        names = indexer.names[parquet_layout.read_rids(files, indexer)]
+    else:
+        role = "test_sequences" if files.has_queries else "sequences"
+        raw, _ = _read_users(files, role, indexer)
+        names = encoder.name_users(Source.of(files, role), raw, indexer)
+    return names, Oids(_read_candidates(files, indexer, np.zeros((indexer.known + 1, 0), np.int32)).oid)
 
 
-def _to_rows(users: RawUsers, catalogue: Catalogue) -> Sequences:
-    """The events with rows of the catalogue for unseen items."""
-    if not len(users.unseen.oid):
-        return users.sequences
-    item = users.sequences.item.copy()
-    unseen = item < 0
-    item[unseen] = catalogue.rows_of(Oids(users.unseen.oid)).values[-1 - item[unseen]]
-    return replace(users.sequences, item=item)
+def _read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
+    raw, notes = LAYOUTS[files.layout].read_users(files, role, indexer)
+    if role == "sequences" and not len(raw.item):
+        raise UserError(f"{Source.of(files, role).path} holds no event; download it again")
+    return raw, notes
+
+
+def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCandidates:
+    """The candidates by retrieval id; where there are no predict files, any known item could be the target."""
+    if files.has_queries:
+        raw = LAYOUTS[files.layout].read_candidates(files)
+        return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
+    rids = np.arange(1, indexer.known + 1)
+    return RawCandidates(indexer.oid[1:], rids - 1, rids, items[1:])
 
 
 def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator[Note]:
@@ -85,27 +123,13 @@ def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator
         yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
 
 
-def _note_unseen(files: RawFiles, test: RawUsers) -> Iterator[Note]:
-    unseen = test.sequences.item[test.sequences.item < 0]
-    if len(unseen):
-        what = "event of an item that the indexer lacks: kept by its original id"
-        first = f"item {test.unseen.oid[-1 - unseen[0]]}"
-        yield Note(files.files["test_sequences"][0].name, what, len(unseen), first)
-
-
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
     """Values that the indexer lacks, by feature; users are the test users."""
     first = np.cumsum(list(USER_FEATURES.values()))[:-1]
     by_user_feature = zip(USER_FEATURES, np.split(users.features, first, axis=1), users.sizes, strict=True)
     by_item_feature = zip(ITEM_FEATURES, catalogue.features.T[:, :, None], catalogue.sizes, strict=True)
-    for owner, word, ids, features in (
-        ("item", "item", catalogue.oid, by_item_feature),
-        ("test user", "user", users.names, by_user_feature),
-    ):
+    for owner, ids, features in (("item", catalogue.oid, by_item_feature), ("test user", users.names, by_user_feature)):
         for name, values, size in features:
             rows = np.flatnonzero((values > size).any(axis=1))
-            if len(rows):
-                what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
-                one = ids[rows[0]]
-                shown = one.decode() if isinstance(one, bytes) else one
-                yield Note(files.files["indexer"][0].name, what, len(rows), f"{word} {shown}")
+            what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
+            yield from Source(files.files["indexer"][0], owner.split()[-1]).note(what, ids[rows])

@@ -8,6 +8,7 @@ USER_FEATURES = {"103": 1, "104": 1, "105": 1, "106": 8, "107": 1, "108": 2, "10
 USER_LISTS = ("106", "107", "108", "110")
 
 EXPOSURE, CLICK, CONVERSION, NULL_ACTION = 0, 1, 2, -1
+MAX_SECONDS = 1 << 40  # of a time
 
 # The competition layout: train/ and eval/ below the raw folder.
 TRAIN, EVAL = "train", "eval"

@@ -173,7 +173,7 @@ def test_pieces_join_to_the_same(tmp_path: Path, size: int, processes: bool, mon
 
 def test_a_fault_comes_back_from_another_process() -> None:
     fault = pickle.loads(pickle.dumps(jsonl.LineError(3, "why")))
-    assert (fault.line, fault.reason) == (3, "why")
+    assert fault.args == (3, "why")
 
 
 # --- refused ---

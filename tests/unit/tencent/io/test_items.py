@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from competitions.tencent.io import items as item_files
-from competitions.tencent.io import schema
+from competitions.tencent.io import json_layout, schema
 from tests.unit.tencent.tencent_files import counts, read, refusal, write_competition, write_items, write_lines
 
 DEEP = '{"1":' * 100_000 + "1" + "}" * 100_000
@@ -59,7 +58,7 @@ def test_the_item_table_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_competition(tmp_path)
     items = {"3": {"100": 1}, "1": {"122": 'a},"b'}, "2": {"111": 77}}
     for size in (1, 2, 1 << 20):
-        monkeypatch.setattr(item_files, "BLOCK", size)
+        monkeypatch.setattr(json_layout, "BLOCK", size)
         for text in (json.dumps(items), json.dumps(items, indent=1), json.dumps(items, separators=(",", ":"))):
             write_items(tmp_path, text)
             catalogue = read(tmp_path).catalogue.features

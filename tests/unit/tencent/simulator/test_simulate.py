@@ -15,7 +15,7 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
-from competitions.tencent.io.raw_sequences import take_users
+from competitions.tencent.io.encoder import take_users
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import simulate
 from competitions.tencent.simulator.click_model import PEOPLE

@@ -1,0 +1,263 @@
+"""Raw tables, as either layout gives them, and their encoder: the catalogue, users with their events, candidates."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common.engine.errors import UserError
+from competitions.tencent.corpus import (
+    Bools,
+    Catalogue,
+    Int8s,
+    Int32s,
+    Int64s,
+    Note,
+    RawFiles,
+    Sequences,
+    Users,
+    find_rows,
+)
+from competitions.tencent.ids import Oids
+from competitions.tencent.io.feature_encoding import WIDTHS, encode
+from competitions.tencent.io.indexer import Indexer, Names
+from competitions.tencent.sequences import whole
+
+NO_PROFILE = "user without a profile row"
+SEVERAL_PROFILES = "user with several profile rows: the first is taken"
+CUT = "user with a list that is longer than what is kept: cut"
+NO_EVENT = "user without an event"
+UNSORTED = "user with events out of time order: sorted"
+UNSEEN = -1
+
+
+@dataclass(frozen=True)
+class RawSequences:
+    """One entry a line or row of the files, in their order; events of all users end to end, ``lengths`` of them each.
+
+    ``rid`` is 0 where the file gives a ``name``; where a line is empty both are missing. ``features`` int32 [users, 17]
+    are the host's numbers, of the first of ``profiles`` rows. ``item`` is a re-id, or ``UNSEEN``: the original ids of
+    those events are ``unseen_oid``, in their order. ``new_oid`` has each of them at least once, in the order of the
+    file, with its ``new_features``. All are arrays, so that parts of a file join end to end.
+    """
+
+    rid: Int64s
+    name: Names
+    features: Int32s
+    is_cut: Bools
+    profiles: Int64s
+    lengths: Int64s
+    item: Int32s
+    action: Int8s
+    time: Int64s
+    unseen_oid: Int64s
+    new_oid: Int64s
+    new_features: Int32s
+
+    def list_users(self) -> Int64s:
+        """The entries that are users: an empty line is none."""
+        return np.flatnonzero((self.rid > 0) | (self.name != b""))
+
+
+@dataclass(frozen=True)
+class RawCandidates:
+    """Candidates in file order, ``features`` int32 [candidates, 13] as the host's numbers.
+
+    ``retrieval`` is -1 and ``rid`` 0 where the file has none.
+    """
+
+    oid: Int64s
+    retrieval: Int64s
+    rid: Int64s
+    features: Int32s
+
+
+@dataclass(frozen=True)
+class Source:
+    """What notes and refusals name: a file and its lines, or a folder, whose files' rows are counted through."""
+
+    path: Path
+    word: str
+    is_test: bool = False  # whether items and users may occur that the indexer lacks
+
+    @classmethod
+    def of(cls, files: RawFiles, role: str) -> "Source":
+        """The files of a role."""
+        path = files.files[role][0]
+        return cls(path, "line", role == "test_sequences") if files.layout == "competition" else cls(path.parent, "row")
+
+    def refuse(self, wrong: Bools, reason: str, values: npt.NDArray[Any], positions: Int64s | None = None) -> None:
+        """Stop at the first entry that is wrong; ``{}`` in the reason is its value."""
+        if wrong.any():
+            index = int(np.argmax(wrong))
+            position = index + 1 if positions is None else positions[index]
+            raise UserError(f"{self.path}, {self.word} {position}: {reason.format(_to_text(values[index]))}")
+
+    def note(self, what: str, positions: npt.NDArray[Any], word: str = "") -> tuple[Note, ...]:
+        """What a rule settled at these lines, or at these ids of which ``word`` says the kind, counted; nothing for
+        never.
+
+        >>> Source(Path("seq.jsonl"), "line").note("user without an event", np.array([4, 9]))
+        (Note(file='seq.jsonl', what='user without an event', count=2, first='line 4'),)
+        """
+        first = f"{word or self.word} {_to_text(positions[0])}" if len(positions) else ""
+        return (Note(self.path.name, what, len(positions), first),) if first else ()
+
+    def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
+        """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
+        again = int(np.maximum(rows - 1, 0).sum())
+        return (Note(self.path.name, f"row of {what} had one before: the last counts", again),) if again else ()
+
+
+def _to_text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int) -> tuple[Int32s, Int64s]:
+    """Blocks of re-ids and their features as one table [known + 1, columns], and how many rows each re-id has."""
+    table, rows = np.zeros((known + 1, columns), np.int32), np.zeros(known + 1, np.int64)
+    for rids, block in blocks:
+        table[rids] = block
+        np.add.at(rows, rids, 1)
+    return table, rows
+
+
+def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> RawCandidates:
+    """The candidates by retrieval id, the position in the file where none has one; features as codes, ``rid`` the
+    indexer's, 0 where it lacks the item.
+
+    Refused: retrieval ids that are not 0..N-1, original ids that repeat, another re-id than the indexer's.
+    """
+    count = len(raw.oid)
+    if not count:
+        raise UserError(f"{source.path} holds no candidate; download it again")
+    retrieval = np.arange(count) if (raw.retrieval < 0).all() else raw.retrieval
+    rid = find_rows(raw.oid, indexer.oid)
+    outside = (retrieval < 0) | (retrieval >= count)
+    differs = (raw.rid > 0) & (rid > 0) & (rid != raw.rid)
+    for wrong, values, reason in (
+        (outside, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates"),
+        (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
+        (raw.oid < 1, raw.oid, "{} is no original id of a candidate"),
+        (_repeats(raw.oid), raw.oid, "candidate {} stands there a second time"),
+        (differs, raw.oid, "candidate {} has another re-id than the indexer gives it"),
+    ):
+        source.refuse(wrong, f"{reason}; download the file again", values)
+    order = np.argsort(retrieval)
+    features = encode(raw.features[order], indexer.item_sizes)
+    return RawCandidates(raw.oid[order], retrieval[order], rid[order], features)
+
+
+def _repeats(values: Int64s) -> Bools:
+    """Which values occurred before."""
+    repeats = np.ones(len(values), np.bool_)
+    repeats[np.unique(values, return_index=True)[1]] = False
+    return repeats
+
+
+def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, test: RawSequences) -> Catalogue:
+    """Known items in the order of their re-ids, unseen ones of the candidates and of test users in that of their OID.
+
+    ``items``: features as codes [known + 1, 13]. An unseen item's are the candidate file's, else those of its first
+    event.
+    """
+    unseen, others = candidates.rid == 0, find_rows(test.new_oid, indexer.oid) == 0
+    oid, first = np.unique(np.concatenate([candidates.oid[unseen], test.new_oid[others]]), return_index=True)
+    new = encode(test.new_features[others], indexer.item_sizes)
+    features = np.concatenate([candidates.features[unseen], new])[first]
+    oid, features = np.concatenate([indexer.oid, oid]), np.concatenate([items, features])
+    return Catalogue(oid, features, indexer.known, indexer.item_sizes)
+
+
+def encode_users(
+    source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue
+) -> tuple[Users, Sequences, tuple[Note, ...]]:
+    """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled.
+
+    The arrays of ``raw`` are used up.
+    """
+    kept = raw.list_users()
+    names = name_users(source, raw, indexer)
+    raw.item[raw.item == UNSEEN] = catalogue.rows_of(Oids(raw.unseen_oid)).values
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
+    sequences, late = sort_events(Sequences(offsets, raw.item, raw.action, raw.time))
+    settled = {
+        NO_PROFILE: kept[raw.profiles[kept] == 0],
+        SEVERAL_PROFILES: np.flatnonzero(raw.profiles > 1),
+        CUT: np.flatnonzero(raw.is_cut),
+        NO_EVENT: np.flatnonzero(raw.lengths == 0),
+        UNSORTED: late,
+    }
+    notes = tuple(note for what, users in settled.items() for note in source.note(what, users + 1))
+    features = encode(raw.features[kept], np.repeat(indexer.user_sizes, WIDTHS))
+    # What is left out has no events, so that the others' stay where they are.
+    sequences = replace(sequences, offsets=np.append(offsets[kept], offsets[-1]))
+    return Users(names, features, indexer.user_sizes), sequences, notes
+
+
+def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
+    """The names of all users, also of those by re-id.
+
+    Refused: a user who occurs twice, and one to train on whom the indexer lacks.
+    """
+    kept = raw.list_users()
+    rids, names, positions = raw.rid[kept], raw.name[kept], kept + 1
+    by_name = rids == 0
+    if by_name.any():  # in the release nobody is: the look-up sorts all names
+        rids[by_name] = find_rows(names[by_name], indexer.names)
+    if not source.is_test:
+        reason = "user {!r} is not in the indexer; take both files from one download"
+        source.refuse(rids == 0, reason, names, positions)
+    names = np.where(rids > 0, indexer.names[rids], names)
+    order = np.argsort(names, kind="stable")
+    repeated = np.flatnonzero(names[order][1:] == names[order][:-1])
+    if len(repeated):
+        index = repeated[np.argmin(order[repeated + 1])]
+        first, second = positions[order[index : index + 2]]
+        raise UserError(
+            f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} stands there and in "
+            f"{source.word} {first}; remove one of the two"
+        )
+    return names
+
+
+def select_training(users: Users, sequences: Sequences, indexer: Indexer) -> tuple[Users, Sequences]:
+    """The users with events, by re-id: those to train on."""
+    kept = np.flatnonzero(np.diff(sequences.offsets))
+    order = kept[np.argsort(find_rows(users.names[kept], indexer.names), kind="stable")]
+    if np.array_equal(order, np.arange(len(users.names))):
+        return users, sequences
+    return Users(users.names[order], users.features[order], users.sizes), take_users(sequences, order)
+
+
+def take_users(sequences: Sequences, users: Int64s) -> Sequences:
+    """The events of these users in this order."""
+    histories = whole(sequences).take(users)
+    events = histories.events()
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(histories.lengths)])
+    return Sequences(offsets, sequences.item[events], sequences.action[events], sequences.time[events])
+
+
+def sort_events(sequences: Sequences) -> tuple[Sequences, Int64s]:
+    """Events of each user by time, equal times in file order, and the users for whom that changed the order.
+
+    >>> item, action = np.array([7, 8, 9], np.int32), np.array([0, 1, 0], np.int8)
+    >>> ordered, late = sort_events(Sequences(np.array([0, 2, 3]), item, action, np.array([50, 20, 10])))
+    >>> ordered.item.tolist(), late.tolist()
+    ([8, 7, 9], [0])
+    """
+    earlier = np.flatnonzero(np.diff(sequences.time) < 0)  # than the event behind it
+    owner, next_owner = (np.searchsorted(sequences.offsets, at, side="right") - 1 for at in (earlier, earlier + 1))
+    late = np.unique(owner[owner == next_owner])
+    if not len(late):
+        return sequences, late
+    # Few users are out of order: the events of the others stay where they are.
+    histories = whole(sequences).take(late)
+    events = histories.events()
+    order = np.arange(len(sequences.time))
+    order[events] = events[np.lexsort((sequences.time[events], np.repeat(late, histories.lengths)))]
+    item, action, time = sequences.item[order], sequences.action[order], sequences.time[order]
+    return Sequences(sequences.offsets, item, action, time), late
