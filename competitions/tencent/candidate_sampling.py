@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from competitions.tencent.corpus import Bools, Candidates, Int64s
-from competitions.tencent.ids import Rows
+from competitions.tencent.corpus import Bools, Int64s
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, usual_times
 
 Floats = npt.NDArray[np.float64]
@@ -52,17 +52,17 @@ def classify_ads(history: Histories, rows: int) -> Int64s:
     return np.where(np.isfinite(silent), classes, NEVER).astype(np.int64)
 
 
-def measure_mix(candidates: Candidates, history: Histories) -> CandidateMix:
+def measure_mix(candidates: CatalogueRows, history: Histories) -> CandidateMix:
     """The mix of these candidates where the history ends, which tells how old each of them is."""
     rows = count_rows(candidates, history)
-    classes = classify_ads(history, rows)[candidates.rows.values]
+    classes = classify_ads(history, rows)[candidates]
     count = np.bincount(classes[classes != NEVER], minlength=CLASSES)
-    return CandidateMix(len(candidates.rows), rows, count / max(int(count.sum()), 1))
+    return CandidateMix(len(candidates), rows, count / max(int(count.sum()), 1))
 
 
-def count_rows(candidates: Candidates, history: Histories) -> int:
+def count_rows(candidates: CatalogueRows, history: Histories) -> int:
     """Rows of the catalogue that candidates and log take, at least."""
-    return int(max(history.sequences.item.max(initial=0), candidates.rows.values.max(initial=0))) + 1
+    return int(max(history.sequences.item.max(initial=0), candidates.max(initial=0))) + 1
 
 
 def sample_candidates(
@@ -73,7 +73,7 @@ def sample_candidates(
     unseen_share: float,
     most: int,
     rng: np.random.Generator,
-) -> Candidates:
+) -> CatalogueRows:
     """The targets, and ads drawn beside them until there are as many as in the ``mix``, or ``most`` (0: no limit):
     some that the history shows, in the shares of the mix, and in ``unseen_share`` others that are first seen in the
     events ``behind`` it, evenly.
@@ -92,7 +92,7 @@ def sample_candidates(
     have = np.bincount(classes[chosen][classes[chosen] != NEVER], minlength=CLASSES)
     wanted = np.maximum(mix.share * (rest + have.sum()) - have, 0.0)
     drawn = [chosen, rng.choice(unseen, fresh, replace=False), _draw_by_class(seen, classes[seen], wanted, rest, rng)]
-    return Candidates(Rows(rng.permutation(np.concatenate(drawn)).astype(np.int64)))
+    return CatalogueRows(rng.permutation(np.concatenate(drawn)).astype(np.int64))
 
 
 def _draw_by_class(values: Int64s, classes: Int64s, wanted: Floats, count: int, rng: np.random.Generator) -> Int64s:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from competitions.tencent.ids import Oids, Rows
+from competitions.tencent.ids import CatalogueRows, Oids
 
 T = TypeVar("T")
 Int8s = npt.NDArray[np.int8]
@@ -38,9 +38,9 @@ class Catalogue:
     known: int
     sizes: tuple[int, ...]
 
-    def rows_of(self, oids: Oids) -> Rows:
+    def rows_of(self, oids: Oids) -> CatalogueRows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""
-        return Rows(find_rows(oids.values, self.oid))
+        return CatalogueRows(find_rows(oids, self.oid))
 
 
 def join_columns(parts: Sequence[T]) -> T:
@@ -99,13 +99,6 @@ class Users:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """What may be recommended: ``rows`` of the catalogue, one a retrieval id, which is the position 0..N-1."""
-
-    rows: Rows
-
-
-@dataclass(frozen=True)
 class Note:
     """Something that a rule settled while reading: ``file``, ``what`` it was, how often, where ``first``."""
 
@@ -120,7 +113,8 @@ class Corpus:
     """Everything that was read.
 
     ``train`` is what may be learned from, the sequences of ``users``; ``test`` those of ``test_users``, the queries of
-    the submission, whose histories may hold unseen items. In the release layout both are the same sequences.
+    the submission, whose histories may hold unseen items. ``candidates``: what may be recommended, one a retrieval id,
+    which is the index 0..N-1. In the release layout both are the same sequences.
     ``actions``: of round 2, what each test user will do (int8 [test users]), None where the host does not say.
     """
 
@@ -129,7 +123,7 @@ class Corpus:
     users: Users
     test: Sequences
     test_users: Users
-    candidates: Candidates
+    candidates: CatalogueRows
     actions: Int8s | None
     notes: tuple[Note, ...]
 

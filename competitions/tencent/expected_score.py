@@ -54,7 +54,7 @@ def measure_movement(corpus: Corpus, fold: Fold, host: HostSettings, settings: S
 
 def answer_by_counts(corpus: Corpus, fold: Fold) -> TopK:
     """The answer of a table of counts, without attributes: seconds a fold."""
-    rows, ads = fold.candidates.rows.values, len(corpus.catalogue.oid)
+    rows, ads = fold.candidates, len(corpus.catalogue.oid)
     queries = fold.queries(corpus.train)
     counts = fit_counts(fold.history(corpus.train), corpus.catalogue, attribute_matrix(corpus.catalogue), PLAIN)
     seen = find_seen(queries, rows, ads)

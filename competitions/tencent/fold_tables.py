@@ -71,7 +71,7 @@ class FoldTables:
 
 def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast], at: int, most: int) -> Pool:
     """A fold's candidates by one of the ``forecasts``; at most so many are searched, the most clicked, by row."""
-    rows = fold.candidates.rows.values
+    rows = fold.candidates
     rate = forecasts[at].rate(statistics, rows)
     chosen = choose_pool(weigh_by_clicks(rate[rows], statistics, rows), most)
     # As the tables number them: to put the scores of each block into another order would take a fifth of an answer.

@@ -71,7 +71,7 @@ def make_plan(
     # The hold-out, the organiser's queries, and the earlier folds of both, of which all but one end alike.
     chosen, why = decide_channels(size, embeddings, earlier + 2, channels)
     decisions.append(Decision("ranker.channels", ", ".join(chosen), why))
-    length, why = decide_list_length(len(corpus.candidates.rows.values), list_length)
+    length, why = decide_list_length(len(corpus.candidates), list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
     return Plan(
         host=msgspec.structs.replace(host, target=target, actions=actions),

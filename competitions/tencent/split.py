@@ -18,7 +18,8 @@ import numpy as np
 from common.engine.errors import UserError
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.config import HostSettings, SplitSettings
-from competitions.tencent.corpus import Bools, Candidates, Corpus, Int8s, Int64s, Sequences
+from competitions.tencent.corpus import Bools, Corpus, Int8s, Int64s, Sequences
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import DAY_S, Histories, usual_times, whole
 
@@ -39,7 +40,7 @@ class Fold:
     train_ends: Int64s
     users: Int64s
     query_ends: Int64s
-    candidates: Candidates
+    candidates: CatalogueRows
     condition: Int64s
     target: Int64s | None
     unseen: Bools | None
@@ -63,22 +64,22 @@ def target_columns(fold: Fold) -> Int64s:
     """The targets of a fold (rows) as columns of its candidates, -1 for none. ``ValueError`` without targets."""
     if fold.target is None:
         raise ValueError("the host has the answers")
-    rows = fold.candidates.rows.values
+    rows = fold.candidates
     columns = np.full(int(max(rows.max(), fold.target.max())) + 1, -1)
     columns[rows] = np.arange(len(rows))
     return np.asarray(columns[fold.target])
 
 
 def build_test_fold(
-    train: Sequences, test: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
+    train: Sequences, test: Sequences, candidates: CatalogueRows, actions: Int8s | None, host: HostSettings
 ) -> Fold:
     """The organiser's own queries: everything may be learned from, all test users are answered.
 
     ``UserError`` where no list of ten can be made.
     """
-    if len(candidates.rows) < schema.TOP:
+    if len(candidates) < schema.TOP:
         raise UserError(
-            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates.rows)} candidates where each"
+            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates where each"
             f" user is to get {schema.TOP}; download it again."
         )
     condition = _condition(len(test), actions, host)
@@ -93,7 +94,9 @@ def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64
     return np.where(actions == schema.NULL_ACTION, default, actions).astype(np.int64)
 
 
-def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
+def hold_out(
+    train: Sequences, candidates: CatalogueRows, host: HostSettings, settings: SplitSettings, seed: int
+) -> Fold:
     """The validation fold of these sequences. ``UserError`` where nothing can be held out."""
     rng = np.random.default_rng([seed, 11])
     everything = train.offsets[1:]
@@ -122,7 +125,7 @@ def align_cut(history: Histories, cut: int) -> int:
 
 
 def earlier_folds(
-    train: Sequences, candidates: Candidates, fold: Fold, host: HostSettings, settings: SplitSettings, seed: int
+    train: Sequences, candidates: CatalogueRows, fold: Fold, host: HostSettings, settings: SplitSettings, seed: int
 ) -> list[Fold]:
     """Folds at ``settings.earlier`` earlier cuts of what ``fold`` shows: what a ranker learns from, latest first.
 
@@ -187,7 +190,7 @@ def take_fold(folds: list[Fold], at: int) -> Fold:
 def _last_event_fold(
     train: Sequences,
     visible: Int64s,
-    candidates: Candidates,
+    candidates: CatalogueRows,
     back: int,
     host: HostSettings,
     settings: SplitSettings,
@@ -210,7 +213,7 @@ def _last_event_fold(
             " Are the sequences complete, and is host.target what they hold?"
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
-    keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
+    keep = np.isin(train.item[event], candidates)  # an ad that is no candidate can never be right
     if not keep.any():
         raise EmptyFoldError(
             "No user ends on a candidate that is new to the user: nothing can be held out for"
@@ -261,7 +264,7 @@ def _cut_fold(
 
 
 def _build_fold(
-    history: Histories, queries: Histories, candidates: Candidates, event: Int64s, host: HostSettings
+    history: Histories, queries: Histories, candidates: CatalogueRows, event: Int64s, host: HostSettings
 ) -> Fold:
     """``event``: the target's, of each query."""
     train = history.sequences

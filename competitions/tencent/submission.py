@@ -75,7 +75,7 @@ class Expected:
 
 def list_expected(corpus: Corpus) -> Expected:
     """What a submission of these files is checked against."""
-    return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
+    return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates]))
 
 
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
@@ -84,7 +84,7 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
     A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
     among them, since a list must have ten.
     """
-    rows = fold.candidates.rows.values
+    rows = fold.candidates
     popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
     popular = np.argsort(-popularity, kind="stable")
     columns = answers.best.columns.copy()
@@ -104,7 +104,7 @@ def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
     """All three files. ``ads`` holds ten a user, best first, user after user."""
-    table = ads.values.reshape(-1, TOP)
+    table = ads.reshape(-1, TOP)
     names = [name.decode() for name in users]
     frame = pl.DataFrame({"user": names}, schema={"user": pl.String}).hstack(
         pl.DataFrame(table, schema=dict.fromkeys(COLUMNS[1:], pl.Int64))
@@ -185,7 +185,7 @@ def check_submission(path: Path, expected: Expected) -> Checked:
     violations += find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
     ordered = np.sort(answers.ads, axis=1)
     violations += _mark(TEN, users, answers.ads, np.diff(ordered, axis=1) == 0)
-    violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates.values))
+    violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates))
     refuse(path, violations)
     return Checked(path, len(users), RULES)
 

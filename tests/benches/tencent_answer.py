@@ -15,12 +15,12 @@ import torch
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
 from competitions.tencent.features.forecast import Forecast, compute_statistics
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.pair_features import describe as describe_columns
 from competitions.tencent.fold_tables import FoldTables, make_pool
-from competitions.tencent.ids import Rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import BLOCK, Ranker, answer_queries, build, take_queries
 from competitions.tencent.retrieval import kernel
 from competitions.tencent.retrieval.content import of_embedding, prepare_content
@@ -45,7 +45,7 @@ def prepare(folder: Path, scale: float) -> str:
     clicks = (rng.random(len(item)) < 0.1).astype(np.int8)
     log = Sequences(offsets, item, clicks, np.sort(rng.integers(0, 10**6, len(item))))
     names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32), ())
-    candidates = Candidates(Rows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1))
+    candidates = CatalogueRows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1)
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
@@ -63,7 +63,7 @@ def prepare(folder: Path, scale: float) -> str:
     )
     queries = take_queries(corpus, fold, slice(0, ANSWERED))
     (folder / "inputs.pickle").write_bytes(pickle.dumps((tables, queries), protocol=5))
-    return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates.rows):,} candidates"
+    return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates):,} candidates"
 
 
 def open_search(folder: Path) -> tuple[Search, Queries]:

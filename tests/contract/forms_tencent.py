@@ -45,7 +45,7 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     notes = [f"{note.file}: {note.count} {note.what}: {note.first}" for note in corpus.notes]
     if not files.has_queries:
         return frames, [*notes, str(explain_cv_only(files))]
-    candidates = catalogue.oid[corpus.candidates.rows.values]
+    candidates = catalogue.oid[corpus.candidates]
     frames |= {"unseen items": items[known:], "candidates": pl.DataFrame({"oid": candidates})}
     return frames | lay("test", corpus.test, corpus.test_users), notes
 

@@ -196,7 +196,7 @@ def measure_tencent(folder: Path) -> Metrics:
     summary = tencent_judged.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
-    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[:TOP]
+    ten = np.argsort(-events[fold.candidates], kind="stable")[:TOP]
     popular = TopK(
         CandidateIndices(np.tile(ten, (len(fold.users), 1))), np.zeros((len(fold.users), len(ten)), np.float32)
     )

@@ -140,7 +140,7 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold) -> dict[str, Any]:
         "training events": int(history.lengths.sum()),
         "queries": len(queries),
         "history, mean": float(queries.lengths.mean()) if len(queries) else 0.0,
-        "candidates": len(fold.candidates.rows),
+        "candidates": len(fold.candidates),
         "unseen candidates": unseen_share(corpus, fold),
         "unseen targets": None if fold.unseen is None else float(fold.unseen.mean()),
     }
@@ -150,7 +150,7 @@ def unseen_share(corpus: Corpus, fold: Fold) -> float:
     """The share of the candidates that no training history holds."""
     seen = np.zeros(len(corpus.catalogue.oid), bool)
     seen[corpus.train.item[fold.history(corpus.train).events()]] = True
-    return float((~seen[fold.candidates.rows.values]).mean())
+    return float((~seen[fold.candidates]).mean())
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
@@ -223,7 +223,7 @@ def list_answers(outcome: Outcome) -> Answers:
     before = [
         ("asked", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
-        ("among the candidates", int(np.isin(fold.target, fold.candidates.rows.values).sum())),
+        ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
     ]
     retrieved = np.ones(len(ranks), bool)  # where every candidate is ranked
     if answers.retrieval_rank is not None:
@@ -243,7 +243,7 @@ def describe_user(outcome: Outcome, query: int) -> Example:
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} events before, the last clicks: {last or 'none'}"
     columns = outcome.early.answers.value.best.columns[query]
-    rows = fold.candidates.rows.values[columns[columns >= 0]]
+    rows = fold.candidates[columns[columns >= 0]]
     listed = [name_ad(corpus.catalogue, int(row)) for row in rows]
     return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))
 

@@ -74,7 +74,7 @@ def show_times(sides: Sides) -> list[Picture | None]:
 def show_popularity(sides: Sides, corpus: Corpus) -> list[Picture | None]:
     """How events are spread over ads, and how many ads are new."""
     seen, counts = np.unique(corpus.train.item, return_counts=True)
-    offered = {"candidates": pl.Series(np.isin(corpus.candidates.rows.values, seen))}
+    offered = {"candidates": pl.Series(np.isin(corpus.candidates, seen))}
     items = {side: pl.Series(events.item) for side, events in sides.items()}
     return [
         concentration("How few ads hold how many events", items, "ads"),
@@ -102,7 +102,7 @@ def show_new_ads(events: Sequences) -> Curves | None:
 def show_features(corpus: Corpus) -> list[Picture | None]:
     """Values of the ads' features of few values."""
     catalogue = corpus.catalogue
-    sides = {"all ads": catalogue.features[1:], "candidates": catalogue.features[corpus.candidates.rows.values]}
+    sides = {"all ads": catalogue.features[1:], "candidates": catalogue.features[corpus.candidates]}
     return [
         share_values(
             f"Feature {name}", {side: pl.Series(of[:, at]) for side, of in sides.items()}, top=6, names={0: "missing"}

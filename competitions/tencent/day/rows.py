@@ -43,7 +43,7 @@ def list_rows(outcome: Validated, queries: int = MOST_QUERIES) -> ValidationRows
         pl.DataFrame(
             {
                 "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
-                "item": corpus.catalogue.oid[fold.candidates.rows.values[candidates]],
+                "item": corpus.catalogue.oid[fold.candidates[candidates]],
             }
         ),
         RankingDataset(ranker.names, features, labels.astype(np.float32), sizes.astype(np.int32)),
@@ -60,7 +60,7 @@ def list_rivals(outcome: Validated) -> list[Row]:
     def earn(ranks: Ranks) -> Floats:
         return metrics.weigh_scores(metrics.score_answers(np.where(ranks <= TOP, ranks, 0)), weights)
 
-    every, ads, listed = np.ones(len(weights), np.int64), len(fold.candidates.rows.values), target_columns(fold) >= 0
+    every, ads, listed = np.ones(len(weights), np.int64), len(fold.candidates), target_columns(fold) >= 0
     chance = sum(
         (earn(np.where(listed, rank * every, 0)) for rank in range(1, min(TOP, ads) + 1)), np.zeros(len(every))
     )
@@ -73,7 +73,7 @@ def rank_popular(corpus: Corpus, fold: Fold) -> Int64s:
     """The target's rank where each query is answered with the candidates of most training events that its user has not
     seen; 0 for a target that is no candidate.
     """
-    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
+    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates
     events = np.bincount(corpus.train.item[history.events()], minlength=len(corpus.catalogue.oid))[rows]
     rank = np.empty(len(rows), np.int64)
     rank[np.argsort(-events, kind="stable")] = np.arange(1, len(rows) + 1)

@@ -166,7 +166,7 @@ def count_next(
 
     Labels end where ``fold``'s own history does: nothing behind its cut is counted.
     """
-    train, rows = corpus.train, earlier.candidates.rows.values
+    train, rows = corpus.train, earlier.candidates
     now = end_time(earlier.history(train))
     # ``fold.train_ends``, not the end of the log: what is hidden from the fold is no label either.
     behind = Histories(train, np.arange(len(train)), fold.train_ends).events()

@@ -181,7 +181,7 @@ def encode_users(
     """
     kept = raw.list_users()
     names = name_users(source, raw, indexer)
-    raw.item[raw.item == UNSEEN] = catalogue.rows_of(Oids(raw.unseen_oid)).values
+    raw.item[raw.item == UNSEEN] = catalogue.rows_of(Oids(raw.unseen_oid))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
     sequences, late = sort_events(Sequences(offsets, raw.item, raw.action, raw.time))
     settled = {

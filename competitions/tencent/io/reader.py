@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Int32s, Int64s, Note, RawFiles, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
@@ -64,7 +64,7 @@ def read_corpus(files: RawFiles) -> Corpus:
         users=users,
         test=test,
         test_users=test_users,
-        candidates=Candidates(catalogue.rows_of(Oids(candidates.oid))),
+        candidates=catalogue.rows_of(Oids(candidates.oid)),
         actions=actions,
         notes=(
             *note_unread(files),

@@ -56,7 +56,7 @@ Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candid
 
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
     """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
-    queries, rows = fold.queries(corpus.train), fold.candidates.rows.values
+    queries, rows = fold.queries(corpus.train), fold.candidates
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
         content = stack_content(choose_embeddings(embeddings, name))

@@ -56,7 +56,7 @@ def fit_rung(corpus: Corpus, contents: list[Content], fold: Fold, name: str, see
 @torch.inference_mode()
 def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> TopK:
     """The ten candidates of the largest scores, seen ads masked."""
-    tower, rows = table.load(SEQUENCE_RUNGS[name].build(table.settings)), fold.candidates.rows.values
+    tower, rows = table.load(SEQUENCE_RUNGS[name].build(table.settings)), fold.candidates
     queries, ads = fold.queries(corpus.train), tower.encode_item(table.take(rows)).T
 
     def score(block: Int64s) -> Tensor:
@@ -67,7 +67,7 @@ def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> 
 
 def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: str, seed: int) -> TopK:
     """The same encoder's ten likeliest semantic IDs among those of the candidates."""
-    history, rows = fold.history(corpus.train), fold.candidates.rows.values
+    history, rows = fold.history(corpus.train), fold.candidates
     examples = choose_examples(history, len(corpus.catalogue.oid), table.settings)
     tower = table.load(SEQUENCE_RUNGS[name].build(table.settings))
     vectors = functional.normalize(torch.from_numpy(table.vectors.astype(np.float32)), dim=1)

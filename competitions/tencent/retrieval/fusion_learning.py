@@ -38,7 +38,7 @@ def learn_fusion(
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
     pool = tables.pool
-    position = np.full(len(fold.candidates.rows), -1)
+    position = np.full(len(fold.candidates), -1)
     position[pool.chosen] = np.arange(len(pool.chosen))
     target = position[target_columns(fold)]
     reachable = np.flatnonzero(target >= 0)

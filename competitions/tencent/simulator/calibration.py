@@ -104,7 +104,7 @@ def describe(folder: Path) -> pl.DataFrame:
         "users": len(corpus.train),
         "events": len(corpus.train.item),
         "items": corpus.catalogue.known,
-        "candidates": len(corpus.candidates.rows),
+        "candidates": len(corpus.candidates),
     }
     sizes = (USERS, EVENTS, ITEMS, CANDIDATES)
     documented: dict[str, float | None] = {**DOCUMENTED}
@@ -180,7 +180,7 @@ def measure_items(corpus: Corpus, embedded: Bools) -> dict[str, float]:
     shown, clicked = (
         count_items(items, known.stop)[known] for items in (train.item, train.item[train.action == CLICK])
     )
-    ranked, rows = np.sort(shown)[::-1], corpus.candidates.rows.values
+    ranked, rows = np.sort(shown)[::-1], corpus.candidates
     unseen = rows[rows > catalogue.known]
     sizes = dict(zip(ITEM_FEATURES, catalogue.sizes, strict=True))
     top = {level: ranked[: max(len(ranked) * level // 100, 1)].sum() / shown.sum() for level in TOP_SHARES}

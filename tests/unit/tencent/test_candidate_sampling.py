@@ -12,8 +12,8 @@ from competitions.tencent.candidate_sampling import (
     measure_mix,
     sample_candidates,
 )
-from competitions.tencent.corpus import Candidates, Sequences
-from competitions.tencent.ids import Rows
+from competitions.tencent.corpus import Sequences
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -32,8 +32,8 @@ def world() -> tuple[Sequences, Histories, npt.NDArray[np.bool_]]:
 def draw(mix: CandidateMix, targets: list[int], share: float = 0.0, most: int = 0) -> set[int]:
     _, history, behind = world()
     drawn = sample_candidates(history, np.array(targets), behind, mix, share, most, np.random.default_rng(0))
-    assert len(set(drawn.rows.values.tolist())) == len(drawn.rows)
-    return set(drawn.rows.values.tolist())
+    assert len(set(drawn.tolist())) == len(drawn)
+    return set(drawn.tolist())
 
 
 def mix_of(count: int, **shares: float) -> CandidateMix:
@@ -61,7 +61,7 @@ def test_how_alive_an_ad_is_by_hand() -> None:
 
 def test_the_mix_is_that_of_the_candidates_which_the_log_has_seen() -> None:
     sequences, history, _ = world()
-    mix = measure_mix(Candidates(Rows(np.concatenate([ALIVE[:30], DEAD[:10], LATER[:5]]))), history)
+    mix = measure_mix(CatalogueRows(np.concatenate([ALIVE[:30], DEAD[:10], LATER[:5]])), history)
     assert (mix.count, mix.rows) == (45, 1_201)
     assert (mix.share[0], mix.share[CLASSES - 1], mix.share.sum()) == (0.75, 0.25, 1.0)
     assert len(sequences) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.corpus import Corpus
 from competitions.tencent.expected_score import (
     Movement,
     compare_users,
@@ -17,7 +17,7 @@ from competitions.tencent.expected_score import (
     measure_movement,
     say_expected,
 )
-from competitions.tencent.ids import CandidateIndices, Rows
+from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.retrieval.top_k import TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -38,7 +38,7 @@ def circle(share: tuple[float, ...]) -> Corpus:
             if ad not in ads:
                 ads.append(ad)
         logs.append([(ad + 1, 1, time) for time, ad in enumerate(ads)])
-    log, candidates = make_sequences(*logs), Candidates(Rows(np.arange(1, ADS + 1)))
+    log, candidates = make_sequences(*logs), CatalogueRows(np.arange(1, ADS + 1))
     return Corpus(make_catalogue(ADS + 1), log, make_users(USERS), log, make_users(USERS), candidates, None, ())
 
 
@@ -76,7 +76,7 @@ def test_queries_of_one_ad_count_as_one() -> None:
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and a tenth of .75."""
     corpus = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
-    fold = split.hold_out(corpus, Candidates(Rows(np.array([1, 2, 3]))), HOST, LAST, 0)
+    fold = split.hold_out(corpus, CatalogueRows(np.array([1, 2, 3])), HOST, LAST, 0)
     top = TopK(CandidateIndices(np.array([[1, 2]] * 3 + [[2, 1]])), np.zeros((4, 2), np.float32))
     expected = expect_score(fold, top, HOST, Movement((0.2, 0.3), 0.1))
     assert expected["score"] == 0.75

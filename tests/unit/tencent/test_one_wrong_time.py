@@ -9,9 +9,9 @@ import pytest
 
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Int64s, Sequences
+from competitions.tencent.corpus import Int64s, Sequences
 from competitions.tencent.features.forecast import AdStatistics, compute_statistics
-from competitions.tencent.ids import Rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import usual_times, whole
 from competitions.tencent.split import Fold, end_time
@@ -22,7 +22,7 @@ DAY = 86_400
 NOW, USERS, ADS, DAYS = 1_748_000_000, 60, 40, 8
 CONFIG = COMPETITION.load_config([])
 CATALOGUE = make_catalogue(ADS)
-CANDIDATES = Candidates(Rows(np.arange(1, ADS + 1)))
+CANDIDATES = CatalogueRows(np.arange(1, ADS + 1))
 ODD = {"1970": 0, "a month ahead": NOW + 30 * DAY, "the year 4000": 64_060_588_800, "a month before": NOW - 39 * DAY}
 Event = tuple[int, int, int]
 

@@ -8,8 +8,8 @@ import pytest
 from common.engine.errors import UserError
 from competitions.tencent import metrics, split, submission
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.ids import CandidateIndices, Oids, Rows
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.ids import CandidateIndices, CatalogueRows, Oids
 from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
@@ -22,7 +22,7 @@ ROWS = np.array([9, 3, 2, 1, 12, 5, 6, 7, 8, 10, 11, 4])  # of the candidates; 1
 
 @pytest.fixture
 def corpus() -> Corpus:
-    candidates = Candidates(Rows(ROWS))
+    candidates = CatalogueRows(ROWS)
     return Corpus(make_catalogue(10, 2), TRAIN, make_users(3), TEST, make_users(2, 1), candidates, None, ())
 
 
@@ -47,7 +47,7 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
     top = top_by([[*range(10)], [4, 1, *[-1] * 8]])
     chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), FoldAnswers({"ranker": top}))
     assert filled == 1
-    rows = corpus.catalogue.rows_of(Oids(chosen)).values.reshape(2, 10)
+    rows = corpus.catalogue.rows_of(Oids(chosen)).reshape(2, 10)
     assert rows[0].tolist() == ROWS[:10].tolist()
     assert rows[1].tolist() == [12, 3, 2, 1, 4, 9, 5, 6, 7, 8]
     assert top.columns[1, 2] == -1  # the answer itself is left as it was
@@ -64,11 +64,11 @@ def test_nobody_is_left_without_ten_even_where_everything_is_seen(corpus: Corpus
 def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
     expected = submission.list_expected(corpus)
     assert expected.users.tolist() == corpus.test_users.names.tolist()
-    assert expected.candidates.values.tolist() == corpus.catalogue.oid[ROWS].tolist()
+    assert expected.candidates.tolist() == corpus.catalogue.oid[ROWS].tolist()
 
 
 def test_fewer_than_ten_candidates_are_refused_before_anything_is_learned(corpus: Corpus) -> None:
-    few = dataclasses.replace(corpus, candidates=Candidates(Rows(ROWS[:9])))
+    few = dataclasses.replace(corpus, candidates=CatalogueRows(ROWS[:9]))
     with pytest.raises(UserError, match="has 9 candidates where each user is to get 10"):
         fold_of_test(few)
 
@@ -78,7 +78,7 @@ def test_ways_are_measured_side_by_side() -> None:
         train_ends=TRAIN.offsets[1:],
         users=np.array([0, 1]),
         query_ends=TRAIN.offsets[[1, 2]] - 1,
-        candidates=Candidates(Rows(ROWS)),
+        candidates=CatalogueRows(ROWS),
         condition=np.array([1, 1]),
         target=np.array([3, 4]),
         unseen=np.array([False, True]),

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent import corpus as tencent_corpus
 from competitions.tencent import ranking
 from competitions.tencent.competition import COMPETITION
+from competitions.tencent.corpus import Corpus
 from competitions.tencent.features import pair_features
-from competitions.tencent.ids import CandidateIndices, CatalogueRows, Rows
+from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.ranking import (
     BLOCK,
     LabelledLists,
@@ -117,9 +117,9 @@ def test_a_block_that_fails_ends_all_and_gives_the_threads_back() -> None:
 
 def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
     test = make_sequences(*[[(ad, 1, 10 * ad)] for ad in range(1, 7)])
-    candidates = tencent_corpus.Candidates(Rows(np.arange(1, 13)))
+    candidates = CatalogueRows(np.arange(1, 13))
     train, users = make_sequences([(1, 1, 5)]), make_users(6)
-    corpus = tencent_corpus.Corpus(make_catalogue(12), train, make_users(1), test, users, candidates, None, ())
+    corpus = Corpus(make_catalogue(12), train, make_users(1), test, users, candidates, None, ())
     actions = np.array([1, 2, 1, 2, 1, 2], np.int8)
     fold = build_test_fold(train, test, candidates, actions, CONFIG.host)
     part = take_queries(corpus, fold, slice(4, 9))

@@ -8,8 +8,8 @@ from common.engine.errors import UserError
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings
-from competitions.tencent.corpus import Candidates, Sequences
-from competitions.tencent.ids import Rows
+from competitions.tencent.corpus import Sequences
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import DAY_S, whole
 from competitions.tencent.split import Fold
@@ -26,8 +26,8 @@ SEQUENCES = make_sequences(
     [(1, 0, 400), (2, 1, 500), (2, 2, 930)],  # what is clicked was shown before the cut
     [(8, 1, 600), (9, -1, 890)],  # no click behind it
 )
-SIX = Candidates(Rows(np.arange(1, 7)))
-TWELVE = Candidates(Rows(np.arange(1, 13)))
+SIX = CatalogueRows(np.arange(1, 7))
+TWELVE = CatalogueRows(np.arange(1, 13))
 
 
 def settings(**changed: object) -> SplitSettings:
@@ -75,16 +75,16 @@ def test_a_click_beyond_the_horizon_is_not_asked_for() -> None:
 def test_targets_are_among_the_candidates_and_the_rest_is_drawn_in_the_share_asked_for() -> None:
     before, fresh = {1, 2, 5, 8, 9}, {4, 7}
     for seed in range(8):
-        drawn = set(hold_out(seed=seed).candidates.rows.values.tolist())
+        drawn = set(hold_out(seed=seed).candidates.tolist())
         assert {3, 6} <= drawn
         assert len(drawn & fresh) == 1  # with both targets the half of six
         assert len(drawn & before) == 3
-    drawn = set(hold_out(unseen_share=0.0).candidates.rows.values.tolist())
+    drawn = set(hold_out(unseen_share=0.0).candidates.tolist())
     assert {3, 6} <= drawn
     assert len(drawn & before) == 4
-    everything = set(hold_out(candidates=50, unseen_share=0.9).candidates.rows.values.tolist())
+    everything = set(hold_out(candidates=50, unseen_share=0.9).candidates.tolist())
     assert everything == {3, 6} | before | fresh
-    assert set(hold_out(candidates=1).candidates.rows.values.tolist()) == {3, 6}
+    assert set(hold_out(candidates=1).candidates.tolist()) == {3, 6}
 
 
 def test_targets_that_training_has_not_seen_are_told_from_others() -> None:
@@ -98,7 +98,7 @@ def test_at_most_so_many_are_asked_the_same_for_a_seed() -> None:
     chosen = [hold_out(queries=1, seed=seed) for seed in (0, 0, 1, 2, 3, 4)]
     assert {len(fold.users) for fold in chosen} == {1}
     assert chosen[0].users.tolist() == chosen[1].users.tolist()
-    np.testing.assert_array_equal(chosen[0].candidates.rows.values, chosen[1].candidates.rows.values)
+    np.testing.assert_array_equal(chosen[0].candidates, chosen[1].candidates)
     assert {int(fold.users[0]) for fold in chosen} == {0, 1}
     assert all(int(fold.target[0]) == (3, 6)[int(fold.users[0])] for fold in chosen if fold.target is not None)
 
@@ -273,7 +273,7 @@ def test_earlier_questions_read_nothing_behind_the_fold() -> None:
         for one, other in zip(*made, strict=True):
             assert one.users.tolist() == other.users.tolist()
             assert one.target.tolist() == other.target.tolist()
-            assert one.candidates.rows.values.tolist() == other.candidates.rows.values.tolist()
+            assert one.candidates.tolist() == other.candidates.tolist()
             assert one.train_ends.tolist() == other.train_ends.tolist()
 
 

@@ -14,11 +14,11 @@ from common.engine.result_store import write_value
 from competitions.tencent import ranking, split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings, TencentConfig
-from competitions.tencent.corpus import Candidates, Corpus, Embedding
+from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.day import export, service
 from competitions.tencent.day.service import RankerService, Request, ServedFold, read_requests
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import Rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import Ranker
 from competitions.tencent.retrieval.content import prepare_content
 from competitions.tencent.split import Fold
@@ -63,7 +63,7 @@ def try_channels(folder: Path, channels: tuple[str, ...], *, said: bool) -> Trie
             for start in starts
         )
     )
-    candidates = Candidates(Rows(rng.permutation(np.arange(1, ITEMS))))  # one is no candidate
+    candidates = CatalogueRows(rng.permutation(np.arange(1, ITEMS)))  # one is no candidate
     actions = np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8)  # of round 2, or not
     sequences.action[::5] = np.where(sequences.action[::5] > 0, 2, 0)  # conversions
     users = make_users(USERS)
@@ -145,7 +145,7 @@ def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> No
 
 
 def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
-    rows = tried.folds[1].candidates.rows.values
+    rows = tried.folds[1].candidates
     served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
     for request, answer in zip(requests, answer_all(served, requests), strict=True):
         assert len({*answer}) == 10

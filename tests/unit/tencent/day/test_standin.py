@@ -57,7 +57,7 @@ def test_times_carry_order_only_and_the_reader_takes_it_without_a_note(converted
         assert {event["action_type"] for event in events} == {schema.CLICK}
     corpus = reader.read_corpus(reader.locate(converted))
     assert corpus.notes == ()
-    assert (len(corpus.test.item), len(corpus.candidates.rows), corpus.catalogue.known) == (6, 5, 4)
+    assert (len(corpus.test.item), len(corpus.candidates), corpus.catalogue.known) == (6, 5, 4)
 
 
 def test_attributes_go_by_position_and_lose_their_repeats(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.corpus import Corpus
 from competitions.tencent.features.forecast import (
     MOST_STEP,
     AdStatistics,
@@ -18,7 +18,7 @@ from competitions.tencent.features.forecast import (
     fit_trees,
     weigh_by_clicks,
 )
-from competitions.tencent.ids import Rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
@@ -43,7 +43,7 @@ def plant() -> tuple[Corpus, Fold, list[Fold]]:
             events += [(int(ad) + 1, 0, day * 24 * HOUR + 600 + (37 * int(ad) + 97 * k) % 80_000) for k in range(often)]
     events.sort(key=lambda event: event[2])
     log = make_sequences(*(events[user::50] for user in range(50)))
-    candidates = Candidates(Rows(np.arange(1, ADS + 1)))
+    candidates = CatalogueRows(np.arange(1, ADS + 1))
     corpus = Corpus(
         type(catalogue)(catalogue.oid, features, catalogue.known, catalogue.sizes),
         log,
@@ -89,7 +89,7 @@ def test_a_new_ads_worth_is_known_from_its_features() -> None:
     )
     assert len(early) == 2
     statistics = compute_statistics(fold.history(corpus.train), corpus.catalogue, times=True)
-    rate = final.rate(statistics, fold.candidates.rows.values)
+    rate = final.rate(statistics, fold.candidates)
     new = np.flatnonzero(statistics.events[1:] == 0) + 1
     often, seldom = (rate[new[corpus.catalogue.features[new, 0] == value]].mean() for value in (1, 2))
     assert often > 3 * seldom

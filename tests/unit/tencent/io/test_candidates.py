@@ -4,10 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema as layouts
 from tests.unit.tencent.tencent_files import (
     BASE,
@@ -31,20 +29,20 @@ def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
     lines = [line(BASE + 9, 2), line(BASE + 1, 0, features={"100": "x"}), line(BASE + 3, 1, reid_creative_id=2)]
     write_candidates(write_competition(tmp_path), lines)
     corpus = read(tmp_path)
-    assert corpus.candidates.rows == Rows(np.array([4, 2, 3]))
+    assert corpus.candidates.tolist() == [4, 2, 3]
     assert corpus.catalogue.features[4, 0] == 10
 
 
 def test_without_retrieval_ids_the_line_is_the_id(tmp_path: Path) -> None:
     write_candidates(write_competition(tmp_path), [{"creative_id": BASE + 9}, line(BASE + 1, None, features=None)])
-    assert read(tmp_path).candidates.rows == Rows(np.array([3, 4]))
+    assert read(tmp_path).candidates.tolist() == [3, 4]
 
 
 def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path) -> None:
     write_competition(tmp_path)
     for given in (0, 77, "new", None, BASE + 1, -1):
         write_candidates(tmp_path, [line(BASE + 1, 0, reid_creative_id=given)])
-        assert read(tmp_path).candidates.rows == Rows(np.array([4]))
+        assert read(tmp_path).candidates.tolist() == [4]
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import Rows
 from competitions.tencent.io import jsonl, schema
 from tests.unit.tencent.tencent_files import (
     BASE,
@@ -129,7 +127,7 @@ def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path:
     assert result.catalogue.features[7, [0, 11]].tolist() == [4, 10]  # of its first event
     assert result.catalogue.features[6].tolist() == [0] * 13  # its first event has none
     assert result.catalogue.features[5, 0] == 2  # the candidate file goes first
-    assert result.candidates.rows == Rows(np.array([5, 1, 4]))
+    assert result.candidates.tolist() == [5, 1, 4]
     what = "event of an item that the indexer lacks: kept by its original id"
     assert counts(result)[what] == (6, f"item {BASE + 30}")
 

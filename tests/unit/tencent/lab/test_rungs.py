@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.ids import Rows
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.lab import generative, rungs
 from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
 from competitions.tencent.split import Fold
@@ -18,7 +18,7 @@ def make_fold() -> tuple[Corpus, Fold]:
     """Asked for the ad behind the last one that is shown."""
     history = make_circle()
     log, users = history.sequences, make_users(len(history))
-    candidates = Candidates(Rows(np.arange(ADS, 0, -1)))
+    candidates = CatalogueRows(np.arange(ADS, 0, -1))
     corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
     ends, clicks = history.ends - 1, np.ones(len(history), np.int64)
     target = log.item[ends].astype(np.int64)
@@ -35,7 +35,7 @@ def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch)
     table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
     top = answer_rung(corpus, fold, table, name)
     assert fold.target is not None
-    hits = fold.candidates.rows.values[top.columns[:, 0]] == fold.target
+    hits = fold.candidates[top.columns[:, 0]] == fold.target
     assert hits.mean() > 0.5  # by chance .11: of twelve ads three or so were seen
 
 
@@ -50,7 +50,7 @@ def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch
     top = answer_generatively(corpus, fold, table, name, 0)
     queries = fold.queries(corpus.train)
     for query in range(len(queries)):
-        rows = fold.candidates.rows.values[top.columns[query][top.columns[query] >= 0]]
+        rows = fold.candidates[top.columns[query][top.columns[query] >= 0]]
         seen = corpus.train.item[queries.starts[query] : queries.ends[query]]
         assert len(rows) == len(set(rows.tolist())) == min(10, ADS - len(set(seen.tolist())))
         assert not np.isin(rows, seen).any()

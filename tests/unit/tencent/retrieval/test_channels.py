@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Bools, Candidates, Catalogue, Corpus, Floats, Sequences
+from competitions.tencent.corpus import Bools, Catalogue, Corpus, Floats, Sequences
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows, Rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import content, registry
@@ -85,12 +85,12 @@ def before_last(log: Sequences, hidden: int = 2) -> Histories:
 
 def make_corpus(log: Sequences = LOG) -> Corpus:
     users = make_users(len(log))
-    return Corpus(CATALOGUE, log, users, log, users, Candidates(Rows(np.asarray(ROWS))), None, ())
+    return Corpus(CATALOGUE, log, users, log, users, CatalogueRows(np.asarray(ROWS)), None, ())
 
 
 def hold_out(log: Sequences = LOG) -> Fold:
     """The last click of every user is the target of an earlier fold."""
-    fold = build_test_fold(log, log, Candidates(Rows(np.asarray(ROWS))), None, CONFIG.host)
+    fold = build_test_fold(log, log, CatalogueRows(np.asarray(ROWS)), None, CONFIG.host)
     ends = log.offsets[1:] - 1
     return dataclasses.replace(
         fold,

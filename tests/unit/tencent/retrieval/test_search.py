@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.ids import Rows
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import CLICK_RATE, DEFAULT_WIDTH, Fusion
@@ -29,7 +29,7 @@ HISTORY = make_sequences([(1, 1, 10), (2, 1, 20)], [(1, 1, 10), (3, 0, 20)])
 
 
 def make_search(rate: list[float] | None = None, **changed: object) -> tuple[Search, Queries]:
-    candidates = Candidates(Rows(np.arange(10, 0, -1)))
+    candidates = CatalogueRows(np.arange(10, 0, -1))
     corpus = Corpus(make_catalogue(10), HISTORY, make_users(2), HISTORY, make_users(2), candidates, None, ())
     fold = build_test_fold(HISTORY, HISTORY, candidates, None, CONFIG.host)
     rates = np.array(rate or [1.0] * 11, np.float32)

@@ -95,9 +95,9 @@ def test_what_only_strangers_show_keeps_its_original_id_and_its_texts(
                 assert features[schema.CREATIVE] == item
     assert texts > 0
     assert len(unseen) > 5
-    assert (corpus.catalogue.rows_of(Oids(np.array(sorted(unseen)))).values > corpus.catalogue.known).all()
+    assert (corpus.catalogue.rows_of(Oids(np.array(sorted(unseen)))) > corpus.catalogue.known).all()
     assert {"predict_seq.jsonl", "indexer.pkl"} <= {note.file for note in corpus.notes}
-    candidates = corpus.candidates.rows.values
+    candidates = corpus.candidates
     assert (candidates > corpus.catalogue.known).sum() == made.rows["unseen candidates"]
 
 

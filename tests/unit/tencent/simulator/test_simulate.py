@@ -86,7 +86,7 @@ def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> Non
     for part in ("train", "users", "catalogue"):
         for name, values in vars(getattr(one, part)).items():
             np.testing.assert_array_equal(values, getattr(getattr(two, part), name), f"{part}.{name}")
-    assert one.candidates.rows == two.candidates.rows
+    assert one.candidates.tolist() == two.candidates.tolist()
     vectors = [read_embedding(made.folder, read).vectors for made, read in ((release, one), (lines, two))]
     np.testing.assert_array_equal(vectors[0], vectors[1])
     # The test users are all users; their lines stand in another order.
@@ -125,7 +125,7 @@ def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, corpu
     assert made.rows["users"] == len(corpus.train) == sizes_at_scale(SCALE).users
     assert made.rows["events"] == len(corpus.train.item)
     assert made.rows["items"] == corpus.catalogue.known
-    assert made.rows["candidates"] == len(corpus.candidates.rows) == sizes_at_scale(SCALE).candidates
+    assert made.rows["candidates"] == len(corpus.candidates) == sizes_at_scale(SCALE).candidates
     assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.users
 
 
@@ -134,8 +134,8 @@ def test_the_truth_is_a_candidate_that_the_user_has_not_seen(made: simulate.Simu
     assert truth["user_id"].is_unique().all()
     names = corpus.users.names[truth["user_id"].to_numpy() - 1]
     assert [name.decode() for name in names.tolist()] == truth["user"].to_list()
-    rows = corpus.catalogue.rows_of(Oids(truth["creative_id"].to_numpy())).values
-    assert np.isin(rows, corpus.candidates.rows.values).all()
+    rows = corpus.catalogue.rows_of(Oids(truth["creative_id"].to_numpy()))
+    assert np.isin(rows, corpus.candidates).all()
     events = corpus.train
     for user, row in zip(truth["user_id"].to_list(), rows.tolist(), strict=True):
         assert row not in events.item[events.offsets[user - 1] : events.offsets[user]]
@@ -158,7 +158,7 @@ def test_ids_are_shuffled_and_unlike(corpus: Corpus, indexer: Any) -> None:
         assert abs(np.corrcoef(rid, about)[0, 1]) < 0.04
         assert abs(np.corrcoef(oid[:known], about)[0, 1]) < 0.04
     assert abs(np.corrcoef(rid, oid[:known])[0, 1]) < 0.04
-    rows = corpus.candidates.rows.values
+    rows = corpus.candidates
     assert abs(np.corrcoef(np.arange(len(rows)), rows > known)[0, 1]) < 0.1
     assert set(indexer["i"].values()) == set(range(1, known + 1))
     assert set(indexer["u"].values()) == set(range(1, len(corpus.train) + 1))
