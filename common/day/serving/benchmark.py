@@ -25,18 +25,8 @@ from common.engine.progress import track
 
 WARM_REQUESTS = 20
 BATCH = 64
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "POLARS_MAX_THREADS",
-    )
-}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 Mark = Callable[[str], None]
-SHOWN = ("p50_ms", "p99_ms", "cpu_ms", "per_second", "batched_per_second")
 Answer = list[float]  # whole numbers that name items, best first, and where there is one a rate
 
 
@@ -182,33 +172,28 @@ def judge_variants(
 def measure_apart(export: Export, variant: Variant) -> Figures:
     """``measure`` in a process of its own that loads nothing but the service, with one thread."""
     words = [export.module, str(export.folder.resolve()), variant.key, str(export.requests.resolve())]
-    path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "figures.json"
-        ended = subprocess.run(
-            [sys.executable, "-m", "common.day.serving.worker", *words, str(out)],
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode or not out.exists():
-            last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
-            raise UserError(f"The serving process of {variant.name!r} failed: {last.removeprefix('error: ')}")
-        return msgspec.json.decode(out.read_bytes(), type=Figures)
+    ended = subprocess.run(
+        [sys.executable, "-m", "common.day.serving.worker", *words],
+        env=os.environ | dict.fromkeys(THREADS, "1"),
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
+        raise UserError(f"The serving process of {variant.name!r} failed: {last.removeprefix('error: ')}")
+    return msgspec.json.decode(ended.stdout.splitlines()[-1], type=Figures)
 
 
 def measure_export(export: Export) -> list[dict[str, Any]]:
-    """One row per variant: score, latency, rates, memory, size, and the stages of a request."""
+    """One row per variant: score, the figures, the size of the export, the share of the run's own answers."""
     rows = []
     for variant in track(export.variants, "serving"):
-        figures = measure_apart(export, variant)
-        row = {"variant": variant.name, "score": variant.score, "error": variant.error}
-        row |= {name: getattr(figures, name) for name in SHOWN}
-        row |= {"resident_mib": figures.resident_mib, "export_mib": size_of(export.folder)}
-        row["same_answers"] = share_equal(figures.answers, export.expected)
-        names = ("requests", "mean_ms", "batch", "libraries_mib", "load_seconds", "stages")
-        rows.append(row | {name: getattr(figures, name) for name in names})
+        figures = msgspec.to_builtins(measure_apart(export, variant))
+        same = share_equal(figures.pop("answers"), export.expected)
+        row = {"variant": variant.name, "score": variant.score, "error": variant.error, **figures}
+        rows.append(row | {"export_mib": size_of(export.folder), "same_answers": same})
     return rows
 
 

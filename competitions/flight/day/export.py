@@ -13,7 +13,7 @@ from common.io.tables import read_parquet
 from competitions.flight import pipeline
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import service
-from competitions.flight.day.service import ServedRun
+from competitions.flight.day.service import FlightService
 from competitions.flight.features.booking_history import History
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.pipeline import Outcome
@@ -30,22 +30,21 @@ DESCRIPTION = {
 def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, requests: int) -> Export:
     """Export the final fits below ``folder``, with so many ``requests`` of the test."""
     outcome = pipeline.solve(files, config, run)
-    test = outcome.test.value
-    chosen = spread(test.sessions.height, requests)
+    test, score = outcome.test.value, outcome.measured.value[-1]
+    chosen = take_searches(test, spread(test.sessions.height, requests))
     write_value(folder / "export", gather(outcome))
-    write_value(folder / "requests", take_searches(test, chosen))
-    expected = list_expected(test, chosen, read_parquet(outcome.checked[0].path)["selected"])
-    variants = list_variants(outcome)
+    write_value(folder / "requests", chosen)
+    expected = list_expected(chosen, read_parquet(outcome.checked[0].path)["selected"])
+    variants = [Variant("the run", "whole", score["hit_rate@3"], score["error"])]
     return Export(service.__name__, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
-def gather(outcome: Outcome) -> ServedRun:
+def gather(outcome: Outcome) -> FlightService:
     """What a service of a run needs; the named baseline, whose fit is the last, is not blended."""
-    blend, latest = outcome.blend.value, int(outcome.snapshots.value.assigned["snapshot"].max())  # type: ignore[arg-type]
+    latest = int(outcome.snapshots.value.assigned["snapshot"].max())  # type: ignore[arg-type]
+    history, blend = take_snapshot(outcome.history.value, latest), outcome.blend.value
     rankers = [ranker.value for ranker in outcome.final_rankers[: len(blend.weights)]]
-    return ServedRun(
-        take_snapshot(outcome.history.value, latest), latest, rankers, blend, outcome.choice.features.blocks
-    )
+    return FlightService(history, latest, rankers, blend, outcome.choice.features.blocks)
 
 
 def take_snapshot(history: History, snapshot: int) -> History:
@@ -57,17 +56,6 @@ def take_snapshot(history: History, snapshot: int) -> History:
     return History(lifts, preferences)
 
 
-def list_variants(outcome: Outcome) -> list[Variant]:
-    """The run's own blend, and the best of its models alone."""
-    count, measured = len(outcome.blend.value.weights), outcome.measured.value
-    scores = [(rates["hit_rate@3"], rates["error"]) for rates in (*measured[:count], measured[-1])]
-    if count == 1:
-        return [Variant(outcome.names[0], service.WHOLE, *scores[-1])]
-    best = scores.index(max(scores[:-1]))
-    alone = Variant(f"{outcome.names[best]} alone", outcome.names[best], *scores[best])
-    return [Variant(f"{count} models, as chosen", service.WHOLE, *scores[-1]), alone]
-
-
 def take_searches(searches: Searches, chosen: NDArray[np.int64]) -> Searches:
     """Some searches, one after the other."""
     sessions = searches.sessions[chosen]
@@ -75,9 +63,8 @@ def take_searches(searches: Searches, chosen: NDArray[np.int64]) -> Searches:
     return Searches(sessions, searches.options.filter(kept))
 
 
-def list_expected(test: Searches, chosen: NDArray[np.int64], ranks: pl.Series) -> list[Answer]:
+def list_expected(searches: Searches, ranks: pl.Series) -> list[Answer]:
     """The submission's own order of the options of some searches; ``ranks`` by row of the file."""
-    by_option = ranks.gather(test.options["row"]).to_numpy()
-    firsts, sizes = test.sessions["first"].to_numpy()[chosen], test.sessions["size"].to_numpy()[chosen]
-    lists = [by_option[first : first + size] for first, size in zip(firsts.tolist(), sizes.tolist(), strict=True)]
+    own = ranks.gather(searches.options["row"]).to_numpy()
+    lists = np.split(own, np.cumsum(searches.sessions["size"].to_numpy())[:-1])
     return [[float(position) for position in np.argsort(one, kind="stable")] for one in lists]

@@ -5,7 +5,7 @@ features of the options, the models and the blend are computed in the request, b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +22,14 @@ from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.blending import Blend, blend_scores
 
-WHOLE = "whole"  # the variant of all models; the others are the kinds of these
 # The first column of the key of each table of a History, by which it is sorted. "everybody" has none.
-KEYS = {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS}.items()} | {
-    n: level.key[0] for n, level in LEVELS.items()
-}
+LEVEL_KEYS = {name: level.key for name, level in LEVELS.items()}
+KEYS = {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS, **LEVEL_KEYS}.items()}
 
 
 @dataclass(frozen=True)
-class ServedRun:
-    """What a service answers from: the ``history`` of one ``snapshot``, the rankers of the ``blend``, their blocks."""
+class FlightService:
+    """What answers are made of: the ``history`` of one ``snapshot``, the rankers of the ``blend``, their blocks."""
 
     history: History
     snapshot: int
@@ -39,35 +37,28 @@ class ServedRun:
     blend: Blend
     blocks: Sequence[str]
 
-
-class FlightService:
-    """The models and the history of a run."""
-
-    def __init__(self, export: Path, variant: str) -> None:
-        """Map the export; a variant is the whole run, or one of its models alone."""
-        run: ServedRun = read_value(export)
-        alone = [ranker for ranker in run.rankers if ranker.kind == variant]
-        self.run = run if variant == WHOLE else replace(run, rankers=alone, blend=Blend((1.0,), (1.0,)))
-
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""
-        searches, run = join_searches(requests), self.run
-        assigned = searches.sessions.select("session", snapshot=pl.lit(run.snapshot, pl.Int32))
-        history = cut_history(run.history, searches)
+        searches = join_searches(requests)
+        assigned = searches.sessions.select("session", snapshot=pl.lit(self.snapshot, pl.Int32))
+        history = cut_history(self.history, searches)
         mark("look up")
-        frame = build_features(searches, 0, len(requests), assigned, history, run.blocks)
+        frame = build_features(searches, 0, len(requests), assigned, history, self.blocks)
         mark("features")
-        scores = score_rows(frame.columns, to_matrix(frame), run.rankers).astype(np.float32)  # as the test's are kept
+        scores = score_rows(frame.columns, to_matrix(frame), self.rankers).astype(np.float32)  # as the test's are kept
         mark("models")
         sizes = searches.sessions["size"].to_numpy()
-        blended = blend_scores(run.blend, scores.astype(np.float64), sizes)
+        blended = blend_scores(self.blend, scores.astype(np.float64), sizes)
         lists = np.split(blended, np.cumsum(sizes)[:-1])
         answers = [[float(position) for position in np.argsort(-one, kind="stable")] for one in lists]
         mark("ranking")
         return answers
 
 
-load = FlightService  # what a worker process calls, with an export and a variant
+def load(export: Path, _: str) -> FlightService:
+    """Map an export, of which there is one variant."""
+    service: FlightService = read_value(export)
+    return service
 
 
 def cut_history(history: History, searches: Searches) -> History:

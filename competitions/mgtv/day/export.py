@@ -12,20 +12,19 @@ from common.engine.run import Run
 from competitions.mgtv import pipeline
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.day import service
-from competitions.mgtv.day.service import DayTables, NameFeatures, Request, ServedDay
-from competitions.mgtv.features import profile
+from competitions.mgtv.day.service import DayTables, MgtvService, Request
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.list import describe_positions
+from competitions.mgtv.features.profile import tabulate_profiles
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.pipeline import Outcome
 from competitions.mgtv.split import Slates
 
-NO_CHANNEL = -2  # as the profile block codes it
 DESCRIPTION = {
     "request": "a device and the videos that it is shown -> one video and the share of it that will be played",
     "computed at export": "from the log before the day: rates of videos, devices, comments and profile names,"
@@ -44,8 +43,9 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
     chosen = spread(len(queries), requests)
     write_value(folder / "export", gather(outcome))
     write_value(folder / "requests", list_requests(slates, queries[chosen]))
-    expected = [answer for number, answer in enumerate(list_answers(outcome)) if number in {*chosen.tolist()}]
-    variants = [Variant("click model and completion", "whole", score["score"], score["error"])]
+    answers = list_answers(outcome)
+    expected = [answers[number] for number in chosen.tolist()]
+    variants = [Variant("the run", "whole", score["score"], score["error"])]
     return Export(service.__name__, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
@@ -59,10 +59,10 @@ def list_answers(outcome: Outcome) -> list[Answer]:
     return answers
 
 
-def gather(outcome: Outcome) -> ServedDay:
+def gather(outcome: Outcome) -> MgtvService:
     """What a service of the test day needs."""
     ready, config, models = outcome.ready, outcome.config, outcome.final
-    return ServedDay(
+    return MgtvService(
         tables=tabulate(ready.test_slates.value, ready.sources.value, config.features),
         rankers=[ranker.value for ranker in models.rankers],
         completion=models.completion.value,
@@ -77,19 +77,15 @@ def tabulate(slates: Slates, sources: Sources, settings: FeatureSettings) -> Day
     history = build_history(sources.log, slates, videos)
     described = describe_devices(history, slates, half_lives).drop("query")
     devices = pl.concat([slates.queries.select("device"), described], how="horizontal")
-    channel = videos["channel"].fill_null(NO_CHANNEL)
-    channels = channel.unique().sort()
     return DayTables(
         day=day,
         videos=videos,
         by_video=describe_videos(sources.tally, videos, day, half_lives),
         comments=describe_comments(sources.comments, sources.dates, videos, day),
         shares=count_shares(slates, videos),
-        channels=channels.search_sorted(channel).to_numpy(),
         devices=KeyedTable(devices.sort("device"), "device"),
         history=KeyedTable(history.log, "device"),
-        profiles=KeyedTable(code_profiles(slates, sources), "device"),
-        names={name: describe_names(name, slates, sources, channels, half_lives[-1]) for name in sources.categories},
+        profiles=tabulate_profiles(sources.profiles, sources.categories, slates, videos, half_lives[-1]),
     )
 
 
@@ -99,36 +95,6 @@ def count_shares(slates: Slates, videos: pl.DataFrame) -> pl.Series:
     shares = pl.concat([slates.rows.select("video"), listed], how="horizontal").unique("video")
     joined = videos.select("video").join(shares, on="video", how="left", maintain_order="left")
     return joined["list_share_today"].fill_null(0.0)
-
-
-def code_profiles(slates: Slates, sources: Sources) -> pl.DataFrame:
-    """Each device's amounts, as the profile block names them, and its names as the codes of that block."""
-    named = list(sources.categories)
-    coded = sources.profiles.select(
-        "device",
-        pl.exclude("device", *named).cast(pl.Float32).name.prefix("profile_"),
-        *(profile.code_names(name).fill_null(0).alias(name) for name in named),
-    )
-    return coded.join(slates.queries, on="device", how="semi").sort("device")
-
-
-def describe_names(
-    column: str, slates: Slates, sources: Sources, channels: pl.Series, half_life: float
-) -> NameFeatures:
-    """The profile block of a column of names alone, for every name (0: none) in every channel.
-
-    The block itself is given a made-up device for every name and a made-up video for every channel: the dense rank of
-    the numbers 1, 2, ... is the number itself, so that its codes stay what they are.
-    """
-    count = sources.profiles[column].drop_nulls().n_unique()
-    codes = pl.Series(column, [None, *range(1, count + 1)], pl.Float64)
-    devices = pl.DataFrame({"device": np.arange(count + 1, dtype=np.int32), column: codes})
-    videos = pl.DataFrame({"video": np.arange(len(channels), dtype=np.int32), "channel": channels})
-    queries = devices.select(query="device", device="device")
-    rows = queries.join(videos.select("video"), how="cross")
-    made_up, tallies = Slates(slates.day, queries, rows), {column: sources.categories[column]}
-    table = profile.describe_profiles(devices, tallies, made_up, videos, half_life)
-    return NameFeatures(table.columns, table.to_numpy().reshape(count + 1, len(channels), table.width))
 
 
 def list_requests(slates: Slates, queries: pl.Series) -> list[Request]:

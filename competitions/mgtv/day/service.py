@@ -5,8 +5,8 @@ the day: what describes a video, a device, a comment stream, a profile name with
 A request joins these and computes what depends on the list: pair_ and list_ features, models, decision.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from common.day.serving.keyed_table import KeyedTable
 from common.engine.result_store import read_value
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
-from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.features.build import EXTRA_BLOCKS
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.list import describe_lists
 from competitions.mgtv.features.pair import describe_pairs
+from competitions.mgtv.features.profile import ProfileTables, look_up_profiles
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import join_day
@@ -34,10 +35,8 @@ Codes = NDArray[np.integer]
 @dataclass(frozen=True)
 class DayTables:
     """What is known of a ``day``. By row, the video's code: ``videos``, their block ``by_video``, their ``comments``,
-    their ``shares`` of all that is shown, and their ``channels`` as numbers. By device: ``devices`` (their block), the
-    log of their ``history``, and ``profiles`` with names as codes, 0 for none.
-
-    ``names``: of each profile column of names the features of every name in every channel.
+    their ``shares`` of all that is shown. By device: ``devices`` (their block), the log of their ``history``. What the
+    profile block looks up: ``profiles``.
     """
 
     day: int
@@ -45,30 +44,9 @@ class DayTables:
     by_video: pl.DataFrame
     comments: pl.DataFrame
     shares: pl.Series
-    channels: Codes
     devices: KeyedTable
     history: KeyedTable
-    profiles: KeyedTable
-    names: Mapping[str, "NameFeatures"]
-
-
-@dataclass(frozen=True)
-class NameFeatures:
-    """``values`` (names, channels, features) of a profile column of names, and what the features are called."""
-
-    columns: Sequence[str]
-    values: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ServedDay:
-    """What a service answers from."""
-
-    tables: DayTables
-    rankers: Sequence[Ranker]
-    completion: Completion
-    blend: Logit
-    config: MgtvConfig
+    profiles: ProfileTables
 
 
 @dataclass(frozen=True)
@@ -80,36 +58,43 @@ class Request:
     position: Codes
 
 
+@dataclass(frozen=True)
 class MgtvService:
-    """The tables and the models of a day."""
+    """What answers are made of: the tables and the models of a day."""
 
-    def __init__(self, export: Path, _: str) -> None:
-        """Map the export, of which there is one variant."""
-        self.served: ServedDay = read_value(export)
+    tables: DayTables
+    rankers: Sequence[Ranker]
+    completion: Completion
+    blend: Logit
+    config: MgtvConfig
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each slate the code of a video, and the share played."""
-        served, config = self.served, self.served.config
-        slates = join_requests(requests, served.tables.day)
-        blocks = describe_blocks(served.tables, slates, config, mark)
-        day = join_day(blocks, slates, served.tables.videos, hide_outcome(slates))
+        slates = join_requests(requests, self.tables.day)
+        blocks = describe_blocks(self.tables, slates, self.config.features, mark)
+        day = join_day(blocks, slates, self.tables.videos, hide_outcome(slates))
         mark("matrix")
-        probabilities = click_ranker.mix(served.blend, click_ranker.score(day, served.rankers), day)
+        probabilities = click_ranker.mix(self.blend, click_ranker.score(day, self.rankers), day)
         mark("watch models")
-        rewards = decision.expect_rewards(day, served.completion, config.truth.no_duration)
+        rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
-        rows = decision.decide(day, probabilities, rewards, config.decide.power)
+        rows = decision.decide(day, probabilities, rewards, self.config.decide.power)
         answers: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], rewards.rate[rows]]).tolist()
         mark("decision")
         return answers
 
 
-load = MgtvService  # what a worker process calls, with an export and a variant
+def load(export: Path, _: str) -> MgtvService:
+    """Map an export, of which there is one variant."""
+    service: MgtvService = read_value(export)
+    return service
 
 
-def describe_blocks(tables: DayTables, slates: Slates, config: MgtvConfig, mark: Mark) -> dict[str, pl.DataFrame]:
+def describe_blocks(
+    tables: DayTables, slates: Slates, settings: FeatureSettings, mark: Mark
+) -> dict[str, pl.DataFrame]:
     """The blocks of the slates, as ``pipeline.build_blocks`` makes them from the whole log."""
-    settings, rows, queries = config.features, slates.rows, slates.queries
+    rows, queries = slates.rows, slates.queries
     shown = np.unique(rows["video"].to_numpy())
     videos, by_video = tables.videos[shown], tables.by_video[shown]
     history = DeviceHistory(tables.day, tables.history.take(queries["device"]))
@@ -119,7 +104,8 @@ def describe_blocks(tables: DayTables, slates: Slates, config: MgtvConfig, mark:
     mark("look up")
     blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
     mark("pair")
-    blocks["profile"] = describe_profiles(tables, rows)
+    named = KeyedTable(tables.profiles.devices, "device").take(queries["device"])
+    blocks["profile"] = look_up_profiles(rows, replace(tables.profiles, devices=named))
     mark("profile")
     lists = describe_lists(slates, videos, by_video, blocks["pair"])
     blocks["list"] = lists.with_columns(tables.shares[rows["video"]])
@@ -128,18 +114,6 @@ def describe_blocks(tables: DayTables, slates: Slates, config: MgtvConfig, mark:
         blocks[name] = EXTRA_BLOCKS[name](history, slates, tables.videos)
         mark(name)
     return {name: blocks[name] for name in settings.blocks}
-
-
-def describe_profiles(tables: DayTables, rows: pl.DataFrame) -> pl.DataFrame:
-    """The profile block: the device's amounts, and the rates of its names in the video's channel."""
-    own = tables.profiles.take(rows["device"])
-    profiles = rows.select("device").join(own, on="device", how="left", maintain_order="left")
-    parts = [profiles.drop("device", *tables.names)]
-    channel = tables.channels[rows["video"].to_numpy()]
-    for name, features in tables.names.items():
-        code = profiles[name].fill_null(0).to_numpy()
-        parts.append(pl.DataFrame(features.values[code, channel], features.columns, orient="row"))
-    return pl.concat(parts, how="horizontal")
 
 
 def read_requests(path: Path) -> list[Request]:

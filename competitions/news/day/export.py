@@ -13,7 +13,7 @@ from common.io.tables import read_csv
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.day import service
-from competitions.news.day.service import ServedFold
+from competitions.news.day.service import NewsService
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
 from competitions.news.lookups import build_feature_tables, read_queries, take_query
@@ -47,7 +47,8 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
     write_value(folder / "requests", [take_query(queries, row) for row in chosen.tolist()])
     users = test.queries.sort("query")[chosen].select(user_id="user")
     expected = list_expected(outcome.checked.path, users)
-    variants = list_variants(outcome)
+    score = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
+    variants = [Variant("the run", "whole", *score)]
     return Export(service.__name__, folder / "export", folder / "requests", variants, expected, describe(config))
 
 
@@ -57,18 +58,7 @@ def describe(config: NewsConfig) -> dict[str, str]:
     return {name: text.format(**counts) for name, text in DESCRIPTION.items()}
 
 
-def list_variants(outcome: pipeline.Outcome) -> list[Variant]:
-    """The run's own blend, and the best of its models alone."""
-    kinds, scores = [ranker.value.kind for ranker in outcome.early], outcome.scores.value
-    blended = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
-    if len(kinds) == 1:
-        return [Variant(kinds[0], service.WHOLE, *blended)]
-    best = scores.index(max(scores))
-    alone = Variant(f"{kinds[best]} alone", kinds[best], *scores[best])
-    return [Variant(f"{len(kinds)} models", service.WHOLE, *blended), alone]
-
-
-def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> ServedFold:
+def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsService:
     """What a service of the test's fold needs."""
     blocks = choose_names(config.rank.blocks, list_blocks())
     if own := sorted(EXTRA_BLOCKS.keys() & {*blocks}):
@@ -77,7 +67,7 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> ServedFol
         )
     inputs = outcome.test.inputs
     content = None if inputs.content is None else inputs.content.value
-    return ServedFold(
+    return NewsService(
         channels=make_channel_tables(inputs, config.recall, run),
         features=build_feature_tables(inputs.fold.value.history, inputs.articles.value, content),
         fusion=outcome.ready.fusion.value,

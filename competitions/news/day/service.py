@@ -4,8 +4,8 @@ Item-to-item tables, popularity lists, vectors and click counts were made at exp
 ranking of a request are the pipeline's own functions, called for one query.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,43 +25,31 @@ from competitions.news.retrieval.lists import Histories, count_up
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
-WHOLE = "whole"  # the variant of all models; the others are the kinds of these
-
 
 @dataclass(frozen=True)
-class ServedFold:
-    """What a service answers from: tables of a fold, the weight of each channel's vote by name, the names of the
-    blocks, the rankers and the ``weights`` of their blend.
+class NewsService:
+    """What answers are made of: tables of a fold, the weight of each channel's vote by name, the names of the blocks,
+    the rankers and the ``weights`` of their blend.
     """
 
     channels: ChannelTables
     features: FeatureTables
-    fusion: dict[str, float]
+    fusion: Mapping[str, float]
     recall: RecallSettings
     blocks: Sequence[str]
     rankers: Sequence[Ranker]
     weights: Sequence[float]
 
-
-class NewsService:
-    """The tables and the models of a fold."""
-
-    def __init__(self, export: Path, variant: str) -> None:
-        """Map the export; a variant is the whole run, or one of its models alone."""
-        fold: ServedFold = read_value(export)
-        alone = [ranker for ranker in fold.rankers if ranker.kind == variant]
-        self.fold = fold if variant == WHOLE else replace(fold, rankers=alone, weights=(1.0,))
-
     def answer(self, requests: Sequence[Queries], mark: Mark) -> list[Answer]:
         """For each user the ids of five articles, best first, equal ones by id; fewer where fewer were retrieved."""
-        queries, fold = join_requests(requests), self.fold
+        queries = join_requests(requests)
         candidates = self.retrieve(queries.histories)
         mark("retrieval")
         names, features = self.describe(queries, candidates)
         mark("features")
-        scores, sizes = score_rows(names, features, fold.rankers), np.diff(candidates.starts)
+        scores, sizes = score_rows(names, features, self.rankers), np.diff(candidates.starts)
         mark("models")
-        blended = standardise(scores, sizes[sizes > 0]) @ np.array(fold.weights)
+        blended = standardise(scores, sizes[sizes > 0]) @ np.array(self.weights)
         answers = []
         for start, end in pairwise(candidates.starts):
             items = candidates.items[start:end]
@@ -72,15 +60,15 @@ class NewsService:
 
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of all queries."""
-        recall, votes = self.fold.recall, np.array([self.fold.fusion[name] for name in self.fold.recall.channels])
-        lists = list_channels(histories, self.fold.channels, recall.channels, recall.per_channel)
+        recall = self.recall
+        lists = list_channels(histories, self.channels, recall.channels, recall.per_channel)
+        votes = np.array([self.fusion[name] for name in recall.channels])
         return fuse_lists(lists, recall.candidates, votes)
 
     def describe(self, queries: Queries, candidates: FusedLists) -> tuple[tuple[str, ...], Matrix]:
         """The names of the features and their matrix, a row a candidate."""
-        fold = self.fold
-        columns_by_block = build_columns(queries, candidates, fold.recall.channels, fold.features)
-        blocks = {name: columns_by_block[name] for name in fold.blocks}
+        columns_by_block = build_columns(queries, candidates, self.recall.channels, self.features)
+        blocks = {name: columns_by_block[name] for name in self.blocks}
         columns = [values for block in blocks.values() for values in block.values()]
         features = np.empty((len(candidates.items), len(columns)), np.float32)
         for index, values in enumerate(columns):
@@ -88,7 +76,10 @@ class NewsService:
         return feature_names(blocks), features
 
 
-load = NewsService  # what a worker process calls, with an export and a variant
+def load(export: Path, _: str) -> NewsService:
+    """Map an export, of which there is one variant."""
+    service: NewsService = read_value(export)
+    return service
 
 
 def read_requests(path: Path) -> list[Queries]:

@@ -1,10 +1,8 @@
 """Searches answered from an export, one at a time: the pipeline's own order, from tables cut down to each search."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,18 +10,16 @@ import pytest
 
 from common.day.serving.benchmark import answer_all, ignore
 from common.engine.result_store import write_value
-from common.engine.run import Result
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import split
 from competitions.flight.day import export
 from competitions.flight.day import service as serving
-from competitions.flight.day.service import ServedRun
+from competitions.flight.day.service import FlightService
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
-from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
 from competitions.flight.ranking.blending import Blend
@@ -38,10 +34,7 @@ BLEND = Blend((1.0, 0.7), (0.6, 0.4))
 
 @dataclass(frozen=True)
 class Example:
-    """A tiny competition: the test's searches, what they see, and rankers.
-
-    The first has two seeds, the second starts from a feature, a logit is the third, the baseline comes last.
-    """
+    """A tiny competition: the test's searches, what they see, and rankers: one of two seeds, one with a margin."""
 
     test: Searches
     snapshots: Snapshots
@@ -63,8 +56,6 @@ def example() -> Example:
     kinds: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("lightgbm_softmax", trees, {"seeds": 2}),
         ("xgboost_softmax", {"max_depth": 3, "nthread": 1}, {"base_margin": MARGIN}),
-        ("logit", {"l2": 0.1}, {}),
-        ("lightgbm_lambdarank", trees | {"objective": "lambdarank"}, {"blocks": ("public", "pair")}),
     ]
     return Example(
         test,
@@ -77,21 +68,21 @@ def example() -> Example:
 def write(example: Example, folder: Path) -> list[Searches]:
     """Export, and the test's searches as requests."""
     history = export.take_snapshot(example.history, 0)
-    write_value(folder / "export", ServedRun(history, 0, example.rankers[:2], BLEND, BLOCKS))
+    write_value(folder / "export", FlightService(history, 0, example.rankers, BLEND, BLOCKS))
     sessions = np.arange(example.test.sessions.height)
     write_value(folder / "requests", export.take_searches(example.test, sessions))
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float]]:
+def order_of_pipeline(example: Example) -> list[list[float]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
-    ranks = blending.rank_test(example.test, scores, blend)
-    return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
+    ranks = blending.rank_test(example.test, scores, BLEND)
+    return export.list_expected(example.test, ranks)
 
 
 def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
     requests = write(example, tmp_path)
-    service = serving.load(tmp_path / "export", serving.WHOLE)
+    service = serving.load(tmp_path / "export", "whole")
     expected = order_of_pipeline(example)
     assert [service.answer([request], ignore)[0] for request in requests] == expected
     assert answer_all(service, requests[::-1], batch=7)[::-1] == expected
@@ -99,7 +90,7 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tm
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
-    requests, run = write(example, tmp_path), serving.load(tmp_path / "export", serving.WHOLE).run
+    requests, run = write(example, tmp_path), serving.load(tmp_path / "export", "whole")
     made, snapshot = [], pl.lit(0, pl.Int32).alias("snapshot")
     for request in requests:
         one = serving.join_searches([request])
@@ -123,16 +114,8 @@ def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
     )  # fmt: skip
-    (answer,) = serving.load(tmp_path / "export", serving.WHOLE).answer([Searches(unknown, request.options)], ignore)
+    (answer,) = serving.load(tmp_path / "export", "whole").answer([Searches(unknown, request.options)], ignore)
     assert sorted(answer) == list(range(request.options.height))
-
-
-def test_one_model_alone_orders_as_its_own_scores_do(example: Example, tmp_path: Path) -> None:
-    requests, first = write(example, tmp_path), example.rankers[0]
-    alone = replace(example, rankers=[first])
-    answers = answer_all(serving.load(tmp_path / "export", first.kind), requests)
-    assert answers == order_of_pipeline(alone, Blend((1.0,), (1.0,)))
-    assert answers != order_of_pipeline(example)
 
 
 def test_only_the_snapshots_own_bookings_are_exported(example: Example) -> None:
@@ -143,23 +126,3 @@ def test_only_the_snapshots_own_bookings_are_exported(example: Example) -> None:
         assert table.height == lifts[name].height > 0
         assert table["snapshot"].unique().to_list() == [1]
     assert all(table[serving.KEYS[name]].is_sorted() for name, table in taken.lifts.items())
-
-
-# --- what is exported ---
-
-
-def outcome_of(names: list[str], blend: Blend) -> Outcome:
-    """What ``list_variants`` takes of a run; the later a model, the more it hits, the named baseline more still."""
-    measured = [{"hit_rate@3": 0.1 * number, "error": 0.01} for number in range(len(names) + 1)]
-    kept: dict[str, Any] = {"blend": blend, "measured": measured}
-    values = {name: Result("key", partial(kept.__getitem__, name)) for name in kept}
-    return cast(Outcome, SimpleNamespace(names=names, **values))
-
-
-def test_the_variants_are_the_blend_and_the_best_of_its_models_alone() -> None:
-    names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
-    whole, alone = export.list_variants(outcome_of(names, BLEND))
-    assert (whole.key, whole.score) == (serving.WHOLE, pytest.approx(0.3))
-    assert (alone.key, alone.score, alone.error) == ("xgboost_softmax", 0.1, 0.01)
-    (only,) = export.list_variants(outcome_of(names[:1], Blend((1.0,), (1.0,))))
-    assert (only.name, only.key) == ("lightgbm_softmax", serving.WHOLE)

@@ -17,7 +17,7 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
-from competitions.mgtv.day.service import Request, ServedDay
+from competitions.mgtv.day.service import MgtvService, Request
 from competitions.mgtv.features.build import EXTRA_BLOCKS, Sources, join_blocks
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.models import click_ranker, completion, decision
@@ -66,16 +66,16 @@ def tried() -> Tried:
 def write(tried: Tried, folder: Path, config: MgtvConfig = CONFIG) -> list[Request]:
     """The requests of the export."""
     tables = export.tabulate(SLATES, tried.sources, config.features)
-    write_value(folder / "export", ServedDay(tables, tried.rankers, tried.completion, tried.blend, config))
+    write_value(folder / "export", MgtvService(tables, tried.rankers, tried.completion, tried.blend, config))
     write_value(folder / "requests", export.list_requests(SLATES, SLATES.rows["query"].unique()))
     return serving.read_requests(folder / "requests")
 
 
 def describe(folder: Path, requests: list[Request]) -> pl.DataFrame:
     """The features of the requests, one at a time."""
-    served = serving.load(folder / "export", "whole").served
+    served = serving.load(folder / "export", "whole")
     slates = [serving.join_requests([request], served.tables.day) for request in requests]
-    blocks = [serving.describe_blocks(served.tables, one, served.config, ignore) for one in slates]
+    blocks = [serving.describe_blocks(served.tables, one, served.config.features, ignore) for one in slates]
     return pl.concat([join_blocks(own, one.rows) for own, one in zip(blocks, slates, strict=True)])
 
 

@@ -20,7 +20,7 @@ from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
-from competitions.news.day.service import ServedFold
+from competitions.news.day.service import NewsService
 from competitions.news.lookups import build_feature_tables, read_queries, take_query
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
@@ -66,7 +66,7 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     steps = len(run.timings)
     channels = export.make_channel_tables(inputs, settings, run)
     tables = build_feature_tables(fold.history, articles, world.content)
-    served = ServedFold(channels, tables, fusion, settings, list_blocks(), rankers, WEIGHTS)
+    served = NewsService(channels, tables, fusion, settings, list_blocks(), rankers, WEIGHTS)
     write_value(folder / "export", served)
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
@@ -105,7 +105,7 @@ def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: T
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
-    loaded = service.load(tried.folder / "export", service.WHOLE)
+    loaded = service.load(tried.folder / "export", "whole")
     requests = service.read_requests(tried.folder / "requests")
     retrieved = [loaded.retrieve(request.histories) for request in requests]
     described = [loaded.describe(request, one) for request, one in zip(requests, retrieved, strict=True)]
@@ -118,26 +118,12 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     assert all(tried.candidates[f"score_{name}"].is_not_null().any() for name in CHANNELS)
 
 
-def answer_of_pipeline(
-    world: World, tried: Tried, rankers: list[Ranker], weights: tuple[float, ...]
-) -> list[list[float]]:
-    predicted = ranking.score_test(tried.candidates, tried.blocks, rankers, Blend(weights, 0.0, np.empty(0)))
-    rows = submission.recommend(tried.fold, predicted, world.articles)
-    return [[float(item) for item in row[1:]] for row in rows.sort("user_id").iter_rows()]
-
-
-def test_one_model_alone_answers_as_its_own_scores_do(world: World, tried: Tried) -> None:
-    loaded, requests = (
-        service.load(tried.folder / "export", "xgboost"),
-        service.read_requests(tried.folder / "requests"),
-    )
-    assert answer_all(loaded, requests) == answer_of_pipeline(world, tried, tried.rankers[1:], (1.0,))
-
-
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
     requests = service.read_requests(tried.folder / "requests")
-    loaded = service.load(tried.folder / "export", service.WHOLE)
-    expected = answer_of_pipeline(world, tried, tried.rankers, WEIGHTS)
+    loaded = service.load(tried.folder / "export", "whole")
+    predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, Blend(WEIGHTS, 0.0, np.empty(0)))
+    rows = submission.recommend(tried.fold, predicted, world.articles)
+    expected = [[float(item) for item in row[1:]] for row in rows.sort("user_id").iter_rows()]
     answers = [loaded.answer([request], ignore)[0] for request in requests]
     assert answers == expected
     assert answer_all(loaded, requests, batch=7) == expected
