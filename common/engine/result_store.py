@@ -267,9 +267,11 @@ class _Unpickler(pickle.Unpickler):
         self._folder = folder
 
     def persistent_load(self, name: str) -> Any:
-        """The frame or array of a file, mapped into memory."""
+        """The frame or array of a file, mapped into memory; a plain array, as slices of numpy.memmap take longer."""
         path = self._folder / name
-        return np.load(path, mmap_mode="r", allow_pickle=False) if name.endswith(".npy") else map_frame(path)
+        if name.endswith(".npy"):
+            return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        return map_frame(path)
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:

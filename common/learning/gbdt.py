@@ -19,6 +19,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from common.engine.errors import UserError
+from common.engine.meter import count_threads
 from common.learning import fitters
 from common.learning.dataset import Matrix, RankingDataset, gather
 from common.learning.fit_task import Fit, FitTask, Recipe, read_margin
@@ -156,7 +157,8 @@ def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     if ranker.kind.startswith("xgboost"):
         scores = ranker.model.inplace_predict(features, iteration_range=(0, ranker.rounds), predict_type="margin")
     elif ranker.kind.startswith("catboost"):
-        scores = ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=ranker.rounds)
+        threads = count_threads()["openmp"]  # CatBoost itself does not read OMP_NUM_THREADS
+        scores = ranker.model.predict(features, "RawFormulaVal", ntree_end=ranker.rounds, thread_count=threads)
     elif ranker.kind.startswith("logit"):
         scores = ranker.model.predict(features)
     else:

@@ -24,10 +24,10 @@ def test_an_export_answers_as_the_run_does(contract: Contract, finished: Finishe
     service_code = find_room(contract.name, "day.service")
     requests = service_code.read_requests(export.requests)
     assert len(requests) == len(export.expected) == REQUESTS
-    service = service_code.load(export.folder, export.variants[0].folder)
+    service = service_code.load(export.folder, export.variants[0].key)
     but_for_a_tie = 0 if contract.name in EXACT else 1 / REQUESTS
     assert share_equal(answer_all(service, requests, batch=1), export.expected) >= 1 - but_for_a_tie
-    assert len({variant.folder for variant in export.variants}) == len(export.variants)
+    assert len({variant.key for variant in export.variants}) == len(export.variants)
     for variant in export.variants:
         assert 0 <= variant.score <= 1
-        assert answer_all(service_code.load(export.folder, variant.folder), requests[:3])
+        assert answer_all(service_code.load(export.folder, variant.key), requests[:3])

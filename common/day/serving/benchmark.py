@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,23 +22,11 @@ from numpy.typing import NDArray
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.learning.metrics import weighted_error, weighted_mean
 
 WARM_REQUESTS = 20
 BATCH = 64
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "POLARS_MAX_THREADS",
-    )
-}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 Mark = Callable[[str], None]
-FEWER = {0.5: "half of the trees", 0.25: "a quarter"}
-SHOWN = ("p50_ms", "p99_ms", "cpu_ms", "per_second", "batched_per_second")
 Answer = list[float]  # whole numbers that name items, best first, and where there is one a rate
 
 
@@ -74,41 +62,27 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score.
-
-    What it is made of: which ``rankers`` (indices), the ``share`` of their trees (tencent: of the list) that is kept,
-    how they are blended (tencent: the bits of the content vectors).
-    """
+    """One way to serve a run: its name in the table, the ``key`` that ``load`` takes, its score on validation."""
 
     name: str
-    folder: str
+    key: str
     score: float = math.nan
     error: float = math.nan
-    rankers: tuple[int, ...] = ()
-    share: float = 1.0
-    blend: Any = None
-
-
-def cut_trees(whole: Variant, title: str, shares: Mapping[str, float]) -> list[Variant]:
-    """The variant with the first share of its trees, by folder."""
-    return [
-        replace(whole, name=f"{title}, {FEWER[share]}", folder=folder, share=share) for folder, share in shares.items()
-    ]
 
 
 class ServiceModule(Protocol):
     """The module of a service."""
 
     def load(self, export: Path, variant: str, /) -> Service:
-        """The service of a variant of an export."""
+        """The service of a variant of an export, by its key."""
 
     def read_requests(self, path: Path, /) -> Sequence[Any]:
-        """The requests of a folder or file of them."""
+        """The stored requests, one by one."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """A run as files: ``module`` loads ``folder``; ``requests`` is a file of them, ``expected`` the run's own answers.
+    """A run as a stored value: ``module`` loads ``folder`` and reads ``requests``; ``expected``: the run's own answers.
 
     ``variants``: the whole first. ``notes``: what a request is, what was computed at export and what is computed in the
     request, in words.
@@ -173,74 +147,59 @@ def answer_all(service: Service, requests: Sequence[Any], batch: int = BATCH) ->
     return [answer for start in starts for answer in service.answer(requests[start : start + batch], ignore)]
 
 
-def answer_each(services: Sequence[Any], requests: Sequence[Any]) -> list[list[Answer]]:
-    """Each service's answers to all requests."""
-    return [answer_all(service, requests) for service in services]
-
-
 def judge_variants(
     module: ServiceModule,
     variants: Sequence[Variant],
     write: Callable[[Path, Path], None],
     score: Callable[[list[Answer]], NDArray[np.float64]],
-    answer: Callable[[Sequence[Any], Sequence[Any]], list[list[Answer]]] = answer_each,
-    weights: NDArray[np.float64] | None = None,
 ) -> list[Variant]:
-    """The variants with their scores on validation: as the run is served, so are the fits that validation judges.
+    """The variants with their scores on validation, for those that the run has not judged itself.
 
-    ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns, which
-    counts by ``weights``, all alike where these are None.
+    ``write(export, requests)`` leaves both in folders that do not stay, of the fits that validation judges; ``score``
+    gives what each answer earns.
     """
+    judged = []
     with tempfile.TemporaryDirectory() as name:
         exported, requests = Path(name) / "export", Path(name) / "requests"
         write(exported, requests)
-        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(requests))
-    earned = [score(one) for one in answers]
-    counts = [np.ones(len(own)) if weights is None else weights for own in earned]
-    return [
-        replace(variant, score=weighted_mean(own, count), error=weighted_error(own, count))
-        for variant, own, count in zip(variants, earned, counts, strict=True)
-    ]
+        for variant in variants:
+            earned = score(answer_all(module.load(exported, variant.key), module.read_requests(requests)))
+            error = float(earned.std() / len(earned) ** 0.5)
+            judged.append(replace(variant, score=float(earned.mean()), error=error))
+    return judged
 
 
 def measure_apart(export: Export, variant: Variant) -> Figures:
     """``measure`` in a process of its own that loads nothing but the service, with one thread."""
-    words = [export.module, str(export.folder.resolve()), variant.folder, str(export.requests.resolve())]
-    path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "figures.json"
-        ended = subprocess.run(
-            [sys.executable, "-m", "common.day.serving.worker", *words, str(out)],
-            env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode or not out.exists():
-            last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
-            raise UserError(f"The serving process of {variant.name!r} failed: {last.removeprefix('error: ')}")
-        return msgspec.json.decode(out.read_bytes(), type=Figures)
+    words = [export.module, str(export.folder.resolve()), variant.key, str(export.requests.resolve())]
+    ended = subprocess.run(
+        [sys.executable, "-m", "common.day.serving.worker", *words],
+        env=os.environ | dict.fromkeys(THREADS, "1"),
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
+        raise UserError(f"The serving process of {variant.name!r} failed: {last.removeprefix('error: ')}")
+    return msgspec.json.decode(ended.stdout.splitlines()[-1], type=Figures)
 
 
 def measure_export(export: Export) -> list[dict[str, Any]]:
-    """One row per variant: score, latency, rates, memory, size, and the stages of a request."""
+    """One row per variant: score, the figures, the size of the export, the share of the run's own answers."""
     rows = []
     for variant in track(export.variants, "serving"):
-        figures = measure_apart(export, variant)
-        row = {"variant": variant.name, "score": variant.score, "error": variant.error}
-        row |= {name: getattr(figures, name) for name in SHOWN}
-        row |= {"resident_mib": figures.resident_mib, "export_mib": size_of(export, variant)}
-        row["same_answers"] = share_equal(figures.answers, export.expected)
-        names = ("requests", "mean_ms", "batch", "libraries_mib", "load_seconds", "stages")
-        rows.append(row | {name: getattr(figures, name) for name in names})
+        figures = msgspec.to_builtins(measure_apart(export, variant))
+        same = share_equal(figures.pop("answers"), export.expected)
+        row = {"variant": variant.name, "score": variant.score, "error": variant.error, **figures}
+        rows.append(row | {"export_mib": size_of(export.folder), "same_answers": same})
     return rows
 
 
-def size_of(export: Export, variant: Variant) -> float:
-    """MiB of the files that a variant loads: the shared ones and its own."""
-    others = {other.folder for other in export.variants} - {variant.folder}
-    files = (path for path in export.folder.rglob("*") if path.is_file())
-    return sum(p.stat().st_size for p in files if p.relative_to(export.folder).parts[0] not in others) / 2**20
+def size_of(folder: Path) -> float:
+    """MiB of the files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
 def share_equal(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:

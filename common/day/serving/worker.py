@@ -1,4 +1,4 @@
-"""The serving process: ``python -m common.day.serving.worker MODULE EXPORT VARIANT REQUESTS OUT`` writes its figures.
+"""The serving process: ``python -m common.day.serving.worker MODULE EXPORT VARIANT REQUESTS`` prints its figures.
 
 MODULE has ``load(export, variant)``, which returns a service, and ``read_requests(path)``.
 """
@@ -11,24 +11,18 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from common.day.serving.benchmark import measure
+from common.day.serving.benchmark import Figures, measure
 from common.engine.errors import UserError
 
 
-def work(module: str, export: Path, variant: str, requests: Path, out: Path) -> None:
-    """Load, answer, and write what it took as JSON."""
+def work(module: str, export: Path, variant: str, requests: Path) -> Figures:
+    """Load, answer, and say what it took."""
     code = importlib.import_module(module)
-    libraries = resident_mib()
-    begun = time.perf_counter()
+    libraries, begun = resident_mib(), time.perf_counter()
     service = code.load(export, variant)
     loaded = time.perf_counter() - begun
-    figures = msgspec.structs.replace(
-        measure(service, code.read_requests(requests)),
-        libraries_mib=libraries,
-        resident_mib=resident_mib(),
-        load_seconds=loaded,
-    )
-    out.write_bytes(msgspec.json.encode(figures))
+    figures = measure(service, code.read_requests(requests))
+    return msgspec.structs.replace(figures, libraries_mib=libraries, resident_mib=resident_mib(), load_seconds=loaded)
 
 
 def resident_mib() -> float:
@@ -39,6 +33,7 @@ def resident_mib() -> float:
 
 if __name__ == "__main__":
     try:
-        work(sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))
+        figures = work(sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
     except UserError as error:
         sys.exit(f"error: {error}")
+    print(msgspec.json.encode(figures).decode())

@@ -1,89 +1,51 @@
-"""A service of the flight competition: one search with its options -> the options, best first.
+"""The service of a finished run: one search with its options -> the options, best first.
 
-A request is a search as the reader codes it. The history (lifts, preferences) was tabulated at export; the
-features of the options, the models, and the blend are computed in the request, by the pipeline's own functions.
+A request is a search as the reader codes it. Lifts and preferences are those of the test's latest snapshot; the
+features of the options, the models and the blend are computed in the request, by the pipeline's own functions.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import polars as pl
 
 from common.day.serving.benchmark import Answer, Mark
-from common.day.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
-from common.day.serving.model_files import BLEND, read_models, score_models
+from common.day.serving.keyed_table import KeyedTable
+from common.engine.result_store import read_value
 from common.learning.dataset import to_matrix
+from common.learning.gbdt import Ranker, score_rows
 from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.blending import Blend, blend_scores
 
-SETTINGS = "settings.json"
-SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
-EVERYBODY = "everybody"
-# By kind of table in a History: the first column of each table's key. "everybody" has none.
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "lifts": {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS}.items()},
-    "tastes": {name: level.key[0] for name, level in LEVELS.items()},
-}
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant: the snapshot whose bookings are known."""
-
-    snapshot: int
-
-
-class Mixture(msgspec.Struct, frozen=True, kw_only=True):
-    """The feature ``blocks`` that a variant builds, and its blend."""
-
-    blocks: tuple[str, ...]
-    temperatures: tuple[float, ...]
-    weights: tuple[float, ...]
+# The first column of the key of each table of a History, by which it is sorted. "everybody" has none.
+LEVEL_KEYS = {name: level.key for name, level in LEVELS.items()}
+KEYS = {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS, **LEVEL_KEYS}.items()}
 
 
 @dataclass(frozen=True)
-class KeyedHistory:
-    """The tables of ``History`` by kind, each sorted by the first column of its key."""
-
-    tables: Mapping[str, Mapping[str, KeyedTable]]
-    everybody: pl.DataFrame
-
-    def select(self, searches: Searches) -> History:
-        """The history cut down to the rows that these searches can match."""
-        sessions, options = searches.sessions, searches.options
-
-        def cut(table: KeyedTable) -> pl.DataFrame:
-            return table.take((sessions if table.key in sessions.columns else options)[table.key])
-
-        kinds = {kind: {name: cut(table) for name, table in tables.items()} for kind, tables in self.tables.items()}
-        return History(kinds["lifts"], {EVERYBODY: self.everybody} | kinds["tastes"])
-
-
 class FlightService:
-    """Models, mixture and tables in memory."""
+    """What answers are made of: the ``history`` of one ``snapshot``, the rankers of the ``blend``, their blocks."""
 
-    def __init__(self, export: Path, variant: str) -> None:
-        """Load what one variant needs."""
-        self.history, self.models = read_history(export), read_models(export / variant)
-        self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
-        mixture = read_struct(export / variant / BLEND, Mixture)
-        self.blocks = mixture.blocks
-        self.blend = Blend(mixture.temperatures, mixture.weights)
+    history: History
+    snapshot: int
+    rankers: Sequence[Ranker]
+    blend: Blend
+    blocks: Sequence[str]
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""
         searches = join_searches(requests)
         assigned = searches.sessions.select("session", snapshot=pl.lit(self.snapshot, pl.Int32))
-        history = self.history.select(searches)
+        history = cut_history(self.history, searches)
         mark("look up")
         frame = build_features(searches, 0, len(requests), assigned, history, self.blocks)
         mark("features")
-        scores = score_models(frame.columns, to_matrix(frame), self.models).astype(np.float32)  # as the test's are kept
+        scores = score_rows(frame.columns, to_matrix(frame), self.rankers).astype(np.float32)  # as the test's are kept
         mark("models")
         sizes = searches.sessions["size"].to_numpy()
         blended = blend_scores(self.blend, scores.astype(np.float64), sizes)
@@ -93,15 +55,30 @@ class FlightService:
         return answers
 
 
-load = FlightService  # what a worker process calls, with an export and a variant
+def load(export: Path, _: str) -> FlightService:
+    """Map an export, of which there is one variant."""
+    service: FlightService = read_value(export)
+    return service
+
+
+def cut_history(history: History, searches: Searches) -> History:
+    """The rows of a history that these searches can match."""
+    sessions, options = searches.sessions, searches.options
+
+    def cut(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        asking = {name: sessions if KEYS[name] in sessions.columns else options for name in tables.keys() & KEYS.keys()}
+        keyed = {name: KeyedTable(tables[name], KEYS[name]).take(frame[KEYS[name]]) for name, frame in asking.items()}
+        return {**tables, **keyed}
+
+    return History(cut(history.lifts), cut(history.preferences))
 
 
 def read_requests(path: Path) -> list[Searches]:
-    """The searches of a folder of ``sessions.arrow`` and ``options.arrow`` (session after session), one by one."""
-    sessions, options = read_table(path / SESSIONS), read_table(path / OPTIONS)
-    starts = np.cumsum(sessions["size"].to_numpy()) - sessions["size"].to_numpy()
-    spans = zip(starts.tolist(), sessions["size"].to_list(), strict=True)
-    return [Searches(sessions[row], options.slice(*span)) for row, span in enumerate(spans)]
+    """The stored searches, one by one."""
+    stored: Searches = read_value(path)
+    sizes = stored.sessions["size"].to_numpy()
+    spans = zip((np.cumsum(sizes) - sizes).tolist(), sizes.tolist(), strict=True)
+    return [Searches(stored.sessions[row], stored.options.slice(*span)) for row, span in enumerate(spans)]
 
 
 def join_searches(requests: Sequence[Searches]) -> Searches:
@@ -113,17 +90,3 @@ def join_searches(requests: Sequence[Searches]) -> Searches:
     owner = pl.Series("session", np.repeat(np.arange(len(requests)), sizes.to_numpy()), options["session"].dtype)
     first = (sizes.cum_sum() - sizes).cast(sessions["first"].dtype).alias("first")
     return Searches(sessions.with_columns(number, first), options.with_columns(owner))
-
-
-def read_history(export: Path) -> KeyedHistory:
-    """The tables of an export."""
-    tables = {
-        kind: {name: read_keyed(table_path(export, kind, name), key) for name, key in keys.items()}
-        for kind, keys in TABLES.items()
-    }
-    return KeyedHistory(tables, read_table(table_path(export, "tastes", EVERYBODY)))
-
-
-def table_path(export: Path, kind: str, name: str) -> Path:
-    """The file of a table."""
-    return export / "history" / f"{kind}-{name}.arrow"

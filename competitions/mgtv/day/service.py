@@ -1,4 +1,4 @@
-"""A service of the MGTV competition: a device and the videos that it is shown -> one video, and the share played.
+"""The service of a finished run: a device and the videos that it is shown -> one video, and the share played.
 
 The clock of this competition is the day, so that most of what is known was tabulated at export, from the log before
 the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past.
@@ -6,162 +6,129 @@ A request joins these and computes what depends on the list: pair_ and list_ fea
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import lightgbm
-import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
 from common.day.serving.benchmark import Answer, Mark
-from common.day.serving.feature_tables import read_array, read_keyed, read_struct, read_table
-from common.day.serving.model_files import read_logit, read_models, score_models
-from common.engine.errors import UserError
-from common.learning.dataset import Matrix, to_matrix
-from common.learning.listwise_softmax import softmax_within
-from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.build import EXTRA_BLOCKS, spread
+from common.day.serving.keyed_table import KeyedTable
+from common.engine.result_store import read_value
+from common.learning.conditional_logit import Logit
+from common.learning.gbdt import Ranker
+from competitions.mgtv.config import FeatureSettings, MgtvConfig
+from competitions.mgtv.features.build import EXTRA_BLOCKS
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.list import describe_lists
 from competitions.mgtv.features.pair import describe_pairs
-from competitions.mgtv.models.completion import Bins, best_answers
-from competitions.mgtv.models.decision import pick
-from competitions.mgtv.split import Slates
+from competitions.mgtv.features.profile import ProfileTables, look_up_profiles
+from competitions.mgtv.models import click_ranker, decision
+from competitions.mgtv.models.completion import Completion
+from competitions.mgtv.models.dataset import join_day
+from competitions.mgtv.split import Slates, hide_outcome
 
-SETTINGS, BLEND, COMPLETION, REQUESTS = "settings.json", "blend.npz", "completion.txt", "requests.arrow"
-VIDEOS, ABOUT, COMMENTS, SHARES = "videos.arrow", "about.arrow", "comments.arrow", "shares.arrow"
-DEVICES, PAST, PROFILES = "devices.arrow", "past.arrow", "profiles.arrow"
-CHANNELS, BINS = "channels.npy", "bins.npz"
-Codes = NDArray[np.int64]
+Codes = NDArray[np.integer]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant. ``names``: the columns of each profile column's table."""
+@dataclass(frozen=True)
+class DayTables:
+    """What is known of a ``day``. By row, the video's code: ``videos``, their block ``by_video``, their ``comments``,
+    their ``shares`` of all that is shown. By device: ``devices`` (their block), the log of their ``history``. What the
+    profile block looks up: ``profiles``.
+    """
 
     day: int
-    features: FeatureSettings
-    power: float
-    no_duration: str
-    names: dict[str, list[str]]
+    videos: pl.DataFrame
+    by_video: pl.DataFrame
+    comments: pl.DataFrame
+    shares: pl.Series
+    devices: KeyedTable
+    history: KeyedTable
+    profiles: ProfileTables
 
 
-class Tables:
-    """What was tabulated at export."""
+@dataclass(frozen=True)
+class Request:
+    """A device, and the codes of the videos that it is shown, with their positions."""
 
-    def __init__(self, export: Path) -> None:
-        """Map everything; pages are read when a request needs them."""
-        self.settings = read_struct(export / SETTINGS, Settings)
-        self.videos, self.about, self.comments = (read_table(export / name) for name in (VIDEOS, ABOUT, COMMENTS))
-        self.shares = read_table(export / SHARES)
-        self.devices, self.history, self.profiles = (
-            read_keyed(export / name, "device") for name in (DEVICES, PAST, PROFILES)
-        )
-        self.channels = read_array(export / CHANNELS)
-        self.named = {name: read_array(export / f"profile-{name}.npy") for name in self.settings.names}
-
-    def describe(self, slates: Slates, mark: Mark) -> pl.DataFrame:
-        """The features of every row of the slates, as ``pipeline.build_blocks`` makes them from the whole log."""
-        settings, rows, queries = self.settings.features, slates.rows, slates.queries
-        video = rows["video"].to_numpy()
-        shown = np.unique(video)
-        videos, by_video = self.videos[shown], self.about[shown]
-        history = DeviceHistory(self.settings.day, self.history.take(queries["device"]))
-        own = self.devices.take(queries["device"])
-        by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
-        blocks = {
-            "video": self.about[video].drop("video"),
-            "device": by_query[rows["query"].to_numpy()].drop("query"),
-            "comment": self.comments[video].drop("video"),
-        }
-        mark("look up")
-        blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
-        mark("pair")
-        blocks["profile"] = self.describe_profiles(rows)
-        mark("profile")
-        lists = describe_lists(slates, videos, by_video, blocks["pair"])
-        blocks["list"] = lists.with_columns(self.shares[video]["list_share_today"])
-        mark("list")
-        for name in EXTRA_BLOCKS.keys() & {*settings.blocks}:
-            blocks[name] = spread(EXTRA_BLOCKS[name](history, slates, self.videos), rows)
-            mark(name)
-        return pl.concat([blocks[name] for name in settings.blocks], how="horizontal")
-
-    def describe_profiles(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The profile block: the device's amounts, and the rates of its names in the video's channel."""
-        own = self.profiles.take(rows["device"])
-        profiles = rows.select("device").join(own, on="device", how="left", maintain_order="left")
-        parts = [profiles.drop("device", *self.named)]
-        channel = self.channels[rows["video"].to_numpy()]
-        for name, table in self.named.items():
-            code = profiles[name].fill_null(0).to_numpy()  # 0: no name
-            parts.append(pl.DataFrame(table[code, channel], self.settings.names[name], orient="row"))
-        return pl.concat(parts, how="horizontal")
+    device: int
+    video: Codes
+    position: Codes
 
 
+@dataclass(frozen=True)
 class MgtvService:
-    """Tables, models, blend and completion in memory."""
+    """What answers are made of: the tables and the models of a day."""
 
-    def __init__(self, export: Path, variant: str) -> None:
-        """Load what one variant needs."""
-        own = export / variant
-        self.tables, self.models, self.blend = Tables(export), read_models(own), read_logit(own / BLEND)
-        self.completion = read_completion(own / COMPLETION)
-        with np.load(export / BINS, allow_pickle=False) as arrays:
-            self.bins = Bins(**arrays)
-        self.durations = self.tables.videos["duration"].is_not_null().to_numpy()
+    tables: DayTables
+    rankers: Sequence[Ranker]
+    completion: Completion
+    blend: Logit
+    config: MgtvConfig
 
-    def answer(self, requests: Sequence[pl.DataFrame], mark: Mark) -> list[Answer]:
-        """For each slate (device, video, position) the code of a video, and the share played."""
-        slates = self.make_slates(requests)
-        frame, video = self.tables.describe(slates, mark), slates.rows["video"].to_numpy()
-        matrix, sizes = to_matrix(frame), slates.group_sizes.to_numpy()
+    def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
+        """For each slate the code of a video, and the share played."""
+        slates = join_requests(requests, self.tables.day)
+        blocks = describe_blocks(self.tables, slates, self.config.features, mark)
+        day = join_day(blocks, slates, self.tables.videos, hide_outcome(slates))
         mark("matrix")
-        scores = score_models(frame.columns, matrix, self.models).astype(np.float32)
-        probabilities = softmax_within(np.asarray(self.blend(scores)), sizes)
+        probabilities = click_ranker.mix(self.blend, click_ranker.score(day, self.rankers), day)
         mark("watch models")
-        rates, expected = self.expect_rewards(frame.columns, matrix, video)
+        rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
-        rows = pick(probabilities * expected**self.tables.settings.power, sizes)
-        answers = [[float(video[row]), float(rates[row])] for row in rows]
+        rows = decision.decide(day, probabilities, rewards, self.config.decide.power)
+        answers: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], rewards.rate[rows]]).tolist()
         mark("decision")
         return answers
 
-    def make_slates(self, requests: Sequence[pl.DataFrame]) -> Slates:
-        """Some requests as the pipeline's slates."""
-        query = np.repeat(np.arange(len(requests), dtype=np.int32), [len(request) for request in requests])
-        rows = pl.concat(requests).select(pl.Series("query", query), "device", "video", "position")
-        queries = rows.unique("query", keep="first", maintain_order=True).select("query", "device")
-        return Slates(self.tables.settings.day, queries, rows)
 
-    def expect_rewards(self, names: Sequence[str], matrix: Matrix, video: Codes) -> tuple[Floats, Floats]:
-        """For each row the best rate to answer, and its expected score if the video is the right one."""
-        probabilities = np.ones((len(matrix), 1))
-        if self.completion is not None:
-            own = matrix[:, [names.index(name) for name in self.completion.feature_name()]]
-            probabilities = np.asarray(self.completion.predict(own, num_threads=1), np.float64).reshape(len(own), -1)
-        rates, expected = best_answers(probabilities, self.bins)
-        if self.tables.settings.no_duration == "nothing":
-            expected = np.where(self.durations[video], expected, 0.0)
-        return rates, expected
+def load(export: Path, _: str) -> MgtvService:
+    """Map an export, of which there is one variant."""
+    service: MgtvService = read_value(export)
+    return service
 
 
-def read_completion(path: Path) -> Any:
-    """LightGBM's model of the completion rate; None where all plays fell into one bin, and nothing was fitted."""
-    if not path.exists():
-        return None
-    try:
-        return lightgbm.Booster(model_file=path)
-    except lightgbm.basic.LightGBMError as error:
-        raise UserError(f"{path} cannot be read: {error}; export the run again.") from error
+def describe_blocks(
+    tables: DayTables, slates: Slates, settings: FeatureSettings, mark: Mark
+) -> dict[str, pl.DataFrame]:
+    """The blocks of the slates, as ``pipeline.build_blocks`` makes them from the whole log."""
+    rows, queries = slates.rows, slates.queries
+    shown = np.unique(rows["video"].to_numpy())
+    videos, by_video = tables.videos[shown], tables.by_video[shown]
+    history = DeviceHistory(tables.day, tables.history.take(queries["device"]))
+    own = tables.devices.take(queries["device"])
+    by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
+    blocks = {"video": by_video, "device": by_query, "comment": tables.comments[shown]}
+    mark("look up")
+    blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
+    mark("pair")
+    named = KeyedTable(tables.profiles.devices, "device").take(queries["device"])
+    blocks["profile"] = look_up_profiles(rows, replace(tables.profiles, devices=named))
+    mark("profile")
+    lists = describe_lists(slates, videos, by_video, blocks["pair"])
+    blocks["list"] = lists.with_columns(tables.shares[rows["video"]])
+    mark("list")
+    for name in EXTRA_BLOCKS.keys() & {*settings.blocks}:
+        blocks[name] = EXTRA_BLOCKS[name](history, slates, tables.videos)
+        mark(name)
+    return {name: blocks[name] for name in settings.blocks}
 
 
-load = MgtvService  # what a worker process calls, with an export and a variant
+def read_requests(path: Path) -> list[Request]:
+    """The stored slates, one by one."""
+    requests: list[Request] = read_value(path)
+    return requests
 
 
-def read_requests(path: Path) -> list[pl.DataFrame]:
-    """The lists of a folder of requests, one by one."""
-    rows = read_table(path / REQUESTS)
-    return [part.drop("query") for part in rows.partition_by("query", maintain_order=True)]
+def join_requests(requests: Sequence[Request], day: int) -> Slates:
+    """Some requests as the pipeline's slates."""
+    devices = pl.DataFrame({"device": [request.device for request in requests]}, {"device": pl.Int32})
+    queries = devices.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
+    owner = np.repeat(np.arange(len(requests)), [len(request.video) for request in requests])
+    video, position = (
+        np.concatenate([getattr(request, name) for request in requests]) for name in ("video", "position")
+    )
+    rows = queries[owner].with_columns(video=pl.Series(video, dtype=pl.Int32), position=pl.Series(position))
+    return Slates(day, queries, rows)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import SHOWN, Export, Variant
+from common.day.serving.benchmark import Export, Variant
 from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
@@ -75,8 +75,8 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_figures_are_printed_with_what_was_computed_when(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = {"variant": "whole", "score": 0.25, "error": 0.01, **dict.fromkeys(SHOWN, 2.5)}
-    row |= {"resident_mib": 200.0, "export_mib": 3.0, "requests": 7, "same_answers": 0.5, "stages": {"models": 1.5}}
+    row = dict.fromkeys(serve.COLUMNS.values(), 2.5) | {"variant": "whole", "requests": 7, "same_answers": 0.5}
+    row |= {"stages": {"models": 1.5}}
     export = Export("m", tmp_path, tmp_path, [Variant("whole", "whole", 0.25, 0.01)], [], {"request": "a to b"})
     record = {"name": "news", "run": "r", "metric": "MRR@5"}
     serve.show_figures(record, export, [row], ["fit.logit"], tmp_path / "serving.json")

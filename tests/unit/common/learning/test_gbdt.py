@@ -89,6 +89,19 @@ def test_a_planted_signal_is_learned_and_survives_being_stored(kind: str, early:
     np.testing.assert_array_equal(predict(pickle.loads(pickle.dumps(ranker, protocol=5)), FRESH.features), scores)
 
 
+def test_catboost_scores_on_as_many_threads_as_other_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, int] = {}
+
+    class Model:
+        def predict(self, features: np.ndarray, _: str, **given: int) -> np.ndarray:
+            seen.update(given)
+            return np.zeros(len(features))
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    predict(Ranker("catboost", Model(), 3, {"a": 1.0}), np.zeros((2, 1), np.float32))
+    assert seen == {"ntree_end": 3, "thread_count": 1}
+
+
 @pytest.mark.parametrize("kind", BOOSTED)
 def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
     """A single feature that is the label: one tree orders every query, and no later one can do better."""

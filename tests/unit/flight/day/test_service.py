@@ -1,34 +1,28 @@
 """Searches answered from an export, one at a time: the pipeline's own order, from tables cut down to each search."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import Variant, answer_all, ignore
-from common.day.serving.model_files import write_variants
-from common.engine.run import Result
+from common.day.serving.benchmark import answer_all, ignore
+from common.engine.result_store import write_value
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import split
-from competitions.flight.competition import COMPETITION
 from competitions.flight.day import export
 from competitions.flight.day import service as serving
+from competitions.flight.day.service import FlightService
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
-from competitions.flight.pipeline import Outcome
-from competitions.flight.plan import Features
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
 from competitions.flight.ranking.blending import Blend
-from competitions.flight.ranking.rankers import Choice
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 from tests.unit.rankers import fit_rows
@@ -36,15 +30,11 @@ from tests.unit.rankers import fit_rows
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
 BLEND = Blend((1.0, 0.7), (0.6, 0.4))
-load_config = COMPETITION.load_config
 
 
 @dataclass(frozen=True)
 class Example:
-    """A tiny competition: the test's searches, what they see, and rankers.
-
-    The first has two seeds, the second starts from a feature, a logit is the third, the baseline comes last.
-    """
+    """A tiny competition: the test's searches, what they see, and rankers: one of two seeds, one with a margin."""
 
     test: Searches
     snapshots: Snapshots
@@ -66,8 +56,6 @@ def example() -> Example:
     kinds: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("lightgbm_softmax", trees, {"seeds": 2}),
         ("xgboost_softmax", {"max_depth": 3, "nthread": 1}, {"base_margin": MARGIN}),
-        ("logit", {"l2": 0.1}, {}),
-        ("lightgbm_lambdarank", trees | {"objective": "lambdarank"}, {"blocks": ("public", "pair")}),
     ]
     return Example(
         test,
@@ -77,27 +65,23 @@ def example() -> Example:
     )
 
 
-def take_both(rankers: tuple[int, ...], blend: Blend) -> Variant:
-    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures, weights=blend.weights)
-    return Variant("both", "whole", rankers=rankers, blend=mixture)
-
-
-def write(example: Example, folder: Path, variant: Variant) -> list[Searches]:
+def write(example: Example, folder: Path) -> list[Searches]:
     """Export, and the test's searches as requests."""
-    export.write_history(example.history, 0, folder / "export")
-    write_variants(example.rankers, [variant], folder / "export")
-    export.write_requests(example.test, np.arange(example.test.sessions.height), folder / "requests")
+    history = export.take_snapshot(example.history, 0)
+    write_value(folder / "export", FlightService(history, 0, example.rankers, BLEND, BLOCKS))
+    sessions = np.arange(example.test.sessions.height)
+    write_value(folder / "requests", export.take_searches(example.test, sessions))
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float]]:
+def order_of_pipeline(example: Example) -> list[list[float]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
-    ranks = blending.rank_test(example.test, scores, blend)
-    return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
+    ranks = blending.rank_test(example.test, scores, BLEND)
+    return export.list_expected(example.test, ranks)
 
 
 def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND))
+    requests = write(example, tmp_path)
     service = serving.load(tmp_path / "export", "whole")
     expected = order_of_pipeline(example)
     assert [service.answer([request], ignore)[0] for request in requests] == expected
@@ -106,12 +90,12 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tm
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND))
-    known, snapshot = serving.read_history(tmp_path / "export"), pl.lit(0, pl.Int32).alias("snapshot")
-    made = []
+    requests, run = write(example, tmp_path), serving.load(tmp_path / "export", "whole")
+    made, snapshot = [], pl.lit(0, pl.Int32).alias("snapshot")
     for request in requests:
         one = serving.join_searches([request])
-        made.append(build_features(one, 0, 1, one.sessions.select("session", snapshot), known.select(one), BLOCKS))
+        history = serving.cut_history(run.history, one)
+        made.append(build_features(one, 0, 1, one.sessions.select("session", snapshot), history, BLOCKS))
     test, assigned = example.test, example.snapshots.assigned
     whole = build_features(test, 0, test.sessions.height, assigned, example.history, BLOCKS)
     frame = pl.concat(made)
@@ -125,7 +109,7 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
 
 
 def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
-    (request, *_) = write(example, tmp_path, take_both((0, 1), BLEND))
+    (request, *_) = write(example, tmp_path)
     unknown = request.sessions.with_columns(
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
@@ -134,37 +118,11 @@ def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
     assert sorted(answer) == list(range(request.options.height))
 
 
-def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path: Path) -> None:
+def test_only_the_snapshots_own_bookings_are_exported(example: Example) -> None:
     lifts = example.history.lifts
     both = {name: pl.concat([table, table.with_columns(snapshot=pl.lit(1, pl.Int32))]) for name, table in lifts.items()}
-    known = History(both, example.history.preferences)
-    export.write_history(known, 0, tmp_path)
-    for name, table in serving.read_history(tmp_path).tables["lifts"].items():
-        assert table.frame.height == lifts[name].height > 0
-        assert table.frame["snapshot"].unique().to_list() == [0]
-
-
-# --- what is exported ---
-
-
-def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
-    """What ``list_variants`` takes of a run; the later a model, the more it hits, and the baseline most."""
-    measured = [{"hit_rate@3": 0.1 * number} for number in range(len(names) + 2)]
-    kept: dict[str, Any] = {"blend": blend, "measured": measured}
-    values = {name: Result("key", partial(kept.__getitem__, name)) for name in kept}
-    choice = Choice(Features("chosen", blocks), {})
-    return cast(Outcome, SimpleNamespace(choice=choice, names=names, **values))
-
-
-def test_the_variants_are_of_the_blended_models_then_of_the_baseline_where_it_was_fitted() -> None:
-    names = ["lightgbm_softmax", "xgboost_softmax"]
-    folders = ["whole", "half", "quarter", "one", "one-half"]
-    for given, more in (([], []), (["baseline.fit=true"], ["baseline"])):
-        variants = export.list_variants(outcome_of(BLEND, [*names, *more]), load_config(given))
-        assert [variant.folder for variant in variants] == [*folders, *more]
-        assert {index for variant in variants[:5] for index in variant.rankers} == {0, 1}
-        assert [variant.share for variant in variants[:5]] == [1, 0.5, 0.25, 1, 0.5]
-        assert {variant.blend.blocks for variant in variants[:5]} == {BLOCKS}
-        assert [variant.rankers for variant in variants[3:5]] == [(1,), (1,)]  # the best alone
-    baseline = variants[-1]
-    assert (baseline.rankers, baseline.share, baseline.blend.blocks) == ((2,), 1.0, ("public",))
+    taken = export.take_snapshot(History(both, example.history.preferences), 1)
+    for name, table in taken.lifts.items():
+        assert table.height == lifts[name].height > 0
+        assert table["snapshot"].unique().to_list() == [1]
+    assert all(table[serving.KEYS[name]].is_sorted() for name, table in taken.lifts.items())

@@ -1,7 +1,6 @@
 """Devices answered from an export, one at a time: the features, the pick and the rate of the pipeline."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -9,9 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import Variant, answer_all, ignore
-from common.engine.errors import UserError
-from common.engine.run import Result
+from common.day.serving.benchmark import answer_all, ignore
+from common.engine.result_store import write_value
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
@@ -19,12 +17,12 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
-from competitions.mgtv.features.build import EXTRA_BLOCKS, Sources
+from competitions.mgtv.day.service import MgtvService, Request
+from competitions.mgtv.features.build import EXTRA_BLOCKS, Sources, join_blocks
 from competitions.mgtv.features.device_history import DeviceHistory
-from competitions.mgtv.models import click_ranker, completion
+from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.pipeline import DayModels
 from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import SETTINGS, SLATES, build, build_day, draw_sources
 from tests.unit.rankers import fit_rows
@@ -65,18 +63,20 @@ def tried() -> Tried:
     return Tried(sources, day, rankers, fitted, fit_logit(scored, None, 0.1))
 
 
-def pass_on(ranker: Ranker) -> Ranker:
-    return ranker
-
-
-def write(tried: Tried, folder: Path, share: float = 1.0) -> list[pl.DataFrame]:
+def write(tried: Tried, folder: Path, config: MgtvConfig = CONFIG) -> list[Request]:
     """The requests of the export."""
-    both = Variant("both", "whole", rankers=(0, 1), share=share, blend=tried.blend)
-    export.write_tables(SLATES, tried.sources, CONFIG, folder / "export")
-    fits = [Result(ranker.kind, partial(pass_on, ranker)) for ranker in tried.rankers]
-    export.write_models_of_day(DayModels(fits, Result("fitted", lambda: tried.completion)), [both], folder / "export")
-    export.write_requests(SLATES, SLATES.rows["query"].unique(), folder / "requests")
+    tables = export.tabulate(SLATES, tried.sources, config.features)
+    write_value(folder / "export", MgtvService(tables, tried.rankers, tried.completion, tried.blend, config))
+    write_value(folder / "requests", export.list_requests(SLATES, SLATES.rows["query"].unique()))
     return serving.read_requests(folder / "requests")
+
+
+def describe(folder: Path, requests: list[Request]) -> pl.DataFrame:
+    """The features of the requests, one at a time."""
+    served = serving.load(folder / "export", "whole")
+    slates = [serving.join_requests([request], served.tables.day) for request in requests]
+    blocks = [serving.describe_blocks(served.tables, one, served.config.features, ignore) for one in slates]
+    return pl.concat([join_blocks(own, one.rows) for own, one in zip(blocks, slates, strict=True)])
 
 
 def describe_own(history: DeviceHistory, slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
@@ -86,9 +86,7 @@ def describe_own(history: DeviceHistory, slates: Slates, videos: pl.DataFrame) -
 
 
 def test_one_device_at_a_time_is_described_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
-    requests = write(tried, tmp_path)
-    service = serving.load(tmp_path / "export", "whole")
-    described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
+    described = describe(tmp_path, write(tried, tmp_path))
     whole = build(tried.sources, SLATES)
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
@@ -98,33 +96,29 @@ def test_one_device_at_a_time_is_described_as_by_the_pipeline(tried: Tried, tmp_
 def test_a_block_of_ones_own_is_described_as_by_the_pipeline(
     tried: Tried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requests = write(tried, tmp_path)
-    service = serving.load(tmp_path / "export", "whole")
     monkeypatch.setitem(EXTRA_BLOCKS, "own", describe_own)
-    settings = service.tables.settings
-    features = msgspec.structs.replace(settings.features, blocks=(*BLOCKS, "own"))
-    service.tables.settings = msgspec.structs.replace(settings, features=features)
-    described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
-    whole = build(tried.sources, SLATES, features)
+    features = msgspec.structs.replace(SETTINGS, blocks=(*BLOCKS, "own"))
+    described = describe(tmp_path, write(tried, tmp_path, msgspec.structs.replace(CONFIG, features=features)))
     assert described.columns[-1] == "own_usual"
-    np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
+    np.testing.assert_array_equal(to_matrix(described), to_matrix(build(tried.sources, SLATES, features)))
 
 
-def test_a_share_of_the_trees_is_taken_of_the_completion_too(tried: Tried, tmp_path: Path) -> None:
-    write(tried, tmp_path, share=0.5)
-    service = serving.load(tmp_path / "export", "whole")
-    assert service.models[0].rounds == 5
-    assert service.completion.num_trees() == 4 * len(tried.completion.bins.table)
-    (tmp_path / "export" / "whole" / serving.COMPLETION).write_text("nothing")
-    with pytest.raises(UserError, match=r"completion.txt cannot be read"):
-        serving.load(tmp_path / "export", "whole")
+def test_one_device_at_a_time_is_answered_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
+    requests = write(tried, tmp_path)
+    service, day = serving.load(tmp_path / "export", "whole"), tried.day
+    probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.rankers), day)
+    rewards = decision.expect_rewards(day, tried.completion, CONFIG.truth.no_duration)
+    rows = decision.decide(day, probabilities, rewards, CONFIG.decide.power)
+    expected = np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
+    np.testing.assert_allclose([service.answer([request], ignore)[0] for request in requests], expected)
+    np.testing.assert_allclose(answer_all(service, requests, batch=5), expected)
 
 
 def test_a_video_without_a_duration_is_worth_nothing(tried: Tried, tmp_path: Path) -> None:
     lost = tried.sources.videos.with_columns(duration=pl.when(pl.col("video") != 3).then("duration"))
     requests = write(replace(tried, sources=replace(tried.sources, videos=lost)), tmp_path)
     answers = answer_all(serving.load(tmp_path / "export", "whole"), requests)
-    shown = [request["video"].to_list() for request in requests]
+    shown = [request.video.tolist() for request in requests]
     assert any(3 in videos for videos in shown)
     assert all(answer[0] != 3 for answer in answers)
 

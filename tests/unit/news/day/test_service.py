@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import Variant, answer_all, ignore
-from common.day.serving.model_files import write_variants
+from common.day.serving.benchmark import answer_all, ignore
+from common.engine.result_store import write_value
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
@@ -20,7 +20,10 @@ from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
+from competitions.news.day.service import NewsService
+from competitions.news.lookups import build_feature_tables, read_queries, take_query
 from competitions.news.pipeline import FoldInputs, retrieve
+from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import list_channels
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
@@ -61,12 +64,14 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     blocks = build(world, fold, candidates)
     rankers = fit_two(candidates, blocks)
     steps = len(run.timings)
-    export.write_tables(inputs, fusion, CONFIG, run, folder / "export")
-    both = Variant("both", "whole", rankers=(0, 1), blend=service.Weights(weights=WEIGHTS))
-    write_variants(rankers, [both], folder / "export")
+    channels = export.make_channel_tables(inputs, settings, run)
+    tables = build_feature_tables(fold.history, articles, world.content)
+    served = NewsService(channels, tables, fusion, settings, list_blocks(), rankers, WEIGHTS)
+    write_value(folder / "export", served)
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
-    export.write_requests(fold, fold.queries, folder / "requests")
+    _, queries = read_queries(fold)
+    write_value(folder / "requests", [take_query(queries, row) for row in range(fold.queries.height)])
     return Tried(fold, candidates, blocks, rankers, folder)
 
 
@@ -94,28 +99,29 @@ def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: T
     inputs = FoldInputs("test", held, articles, None)  # and no embeddings
     stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
-    lists = list_channels(histories, export.make_channel_tables(inputs, config, run), channels, 12)
+    lists = list_channels(histories, export.make_channel_tables(inputs, settings, run), channels, 12)
     for name, listed in zip(channels, lists, strict=True):
         assert_frame_equal(lists_to_frame(ids, listed), stepped[name], check_exact=True)
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
     loaded = service.load(tried.folder / "export", "whole")
-    gathered = [loaded.gather([request], ignore) for request in service.read_requests(tried.folder / "requests")]
-    assert gathered[0].names == features.feature_names(tried.blocks)
+    requests = service.read_requests(tried.folder / "requests")
+    retrieved = [loaded.retrieve(request.histories) for request in requests]
+    described = [loaded.describe(request, one) for request, one in zip(requests, retrieved, strict=True)]
+    assert described[0][0] == features.feature_names(tried.blocks)
     whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
-    np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
-    fused = [fused_to_frame(np.array([n], np.int32), one.candidates, CHANNELS) for n, one in enumerate(gathered)]
+    np.testing.assert_array_equal(np.vstack([matrix for _, matrix in described]), whole)
+    fused = [fused_to_frame(np.array([number], np.int32), one, CHANNELS) for number, one in enumerate(retrieved)]
     assert_frame_equal(pl.concat(fused), tried.candidates, check_exact=True)
-    assert len(gathered) == 40
+    assert len(requests) == 40
     assert all(tried.candidates[f"score_{name}"].is_not_null().any() for name in CHANNELS)
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
     requests = service.read_requests(tried.folder / "requests")
     loaded = service.load(tried.folder / "export", "whole")
-    blend = Blend(WEIGHTS, 0.0, np.empty(0))
-    predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, blend)
+    predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, Blend(WEIGHTS, 0.0, np.empty(0)))
     rows = submission.recommend(tried.fold, predicted, world.articles)
     expected = [[float(item) for item in row[1:]] for row in rows.sort("user_id").iter_rows()]
     answers = [loaded.answer([request], ignore)[0] for request in requests]

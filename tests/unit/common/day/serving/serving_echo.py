@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.day.serving.benchmark import Answer, Mark
 from common.engine.errors import UserError
+from common.engine.result_store import read_value
 
 
 class Echo:
@@ -21,11 +22,12 @@ class Echo:
 
 
 def load(export: Path, variant: str) -> Echo:
-    file = export / variant / "add.txt"
-    if not file.exists():
-        raise UserError(f"{file} is missing; export the run again.")
-    return Echo(float(file.read_text()))
+    added = read_value(export)
+    if variant not in added:
+        raise UserError(f"there is no variant {variant}")
+    return Echo(float(added[variant]))
 
 
 def read_requests(path: Path) -> list[float]:
-    return [float(line) for line in path.read_text().splitlines()]
+    requests: list[float] = read_value(path)
+    return requests

@@ -18,29 +18,20 @@ from common.day.serving.benchmark import (
     spread,
 )
 from common.engine.errors import UserError
+from common.engine.result_store import write_value
 from tests.unit.common.day.serving import serving_echo
 from tests.unit.common.day.serving.serving_echo import Echo
 
 MODULE = serving_echo.__name__
-
-
-VARIANTS = [Variant("everything", "whole", 0.5, 0.1), Variant("half of it", "half", 0.4, 0.1, share=0.5)]
-
-
-def write_services(folder: Path) -> None:
-    """Two variants: one adds nothing, the other one."""
-    for name, add in (("whole", "0"), ("half", "1")):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "add.txt").write_text(add)
+VARIANTS = [Variant("everything", "whole", 0.5, 0.1), Variant("one more", "more", 0.4, 0.1)]
+ADDED = {"whole": 0.0, "more": 1.0}
 
 
 def write_export(folder: Path, requests: int = 50) -> Export:
-    write_services(folder / "export")
-    (folder / "export" / "half" / "more.bin").write_bytes(bytes(2**20))
-    (folder / "export" / "shared.bin").write_bytes(bytes(3 * 2**20))
-    (folder / "requests.txt").write_text("\n".join(map(str, range(requests))))
+    write_value(folder / "export", ADDED | {"table": np.zeros(3 * 2**17)})
+    write_value(folder / "requests", list(range(requests)))
     expected = [[2.0 * request] for request in range(requests)]
-    return Export(MODULE, folder / "export", folder / "requests.txt", VARIANTS, expected, {})
+    return Export(MODULE, folder / "export", folder / "requests", VARIANTS, expected, {})
 
 
 def test_every_request_is_answered_alone_after_some_to_warm_up_then_in_batches() -> None:
@@ -67,10 +58,10 @@ def test_nothing_to_ask_is_refused() -> None:
 
 def test_a_process_of_its_own_measures_each_variant(tmp_path: Path) -> None:
     rows = measure_export(write_export(tmp_path))
-    assert [row["variant"] for row in rows] == ["everything", "half of it"]
+    assert [row["variant"] for row in rows] == ["everything", "one more"]
     assert [row["same_answers"] for row in rows] == [1.0, 0.0]
     assert [row["score"] for row in rows] == [0.5, 0.4]
-    assert [row["export_mib"] for row in rows] == pytest.approx([3.0, 4.0], abs=1e-4)  # what is shared, and its own
+    assert [row["export_mib"] for row in rows] == pytest.approx([3.0, 3.0], abs=0.01)
     for row in rows:
         assert row["requests"] == 50
         assert 0 < row["libraries_mib"] <= row["resident_mib"]
@@ -78,10 +69,10 @@ def test_a_process_of_its_own_measures_each_variant(tmp_path: Path) -> None:
 
 def test_a_process_that_fails_says_why_in_a_sentence(tmp_path: Path) -> None:
     export = write_export(tmp_path)
-    (tmp_path / "export" / "half" / "add.txt").unlink()
-    with pytest.raises(UserError, match=r"'half of it' failed: .*add.txt is missing; export the run again"):
+    write_value(tmp_path / "export", {"whole": 0.0})
+    with pytest.raises(UserError, match=r"'one more' failed: there is no variant more$"):
         measure_apart(export, export.variants[1])
-    (tmp_path / "export" / "half" / "add.txt").write_text("no number")
+    write_value(tmp_path / "export", {"more": "no number"})
     with pytest.raises(UserError, match="failed: ValueError"):
         measure_apart(export, export.variants[1])
 
@@ -91,18 +82,16 @@ def test_variants_are_judged_by_what_their_services_answer_on_validation() -> No
 
     def write(exported: Path, requests: Path) -> None:
         left.append(exported)
-        write_services(exported)
-        requests.write_text("3\n4\n5\n")
+        write_value(exported, ADDED)
+        write_value(requests, [3.0, 4.0, 5.0])
 
     def score(answers: list[Any]) -> np.ndarray:
         return np.array([one[0] for one in answers])
 
     judged = judge_variants(serving_echo, VARIANTS, write, score)
-    assert [(variant.score, variant.share) for variant in judged] == [(8.0, 1.0), (9.0, 0.5)]
+    assert [(variant.key, variant.score) for variant in judged] == [("whole", 8.0), ("more", 9.0)]
     assert judged[0].error == pytest.approx((8 / 3) ** 0.5 / 3**0.5)  # of 6, 8 and 10
     assert not left[0].exists()
-    weighted = judge_variants(serving_echo, VARIANTS, write, score, weights=np.array([2.0, 1.0, 1.0]))
-    assert weighted[0].score == 7.5  # (2 * 6 + 8 + 10) / 4
 
 
 def test_equal_answers_are_equal_but_for_rounding() -> None:
