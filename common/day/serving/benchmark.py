@@ -8,10 +8,9 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,16 +67,6 @@ class Variant:
     key: str
     score: float = math.nan
     error: float = math.nan
-
-
-class ServiceModule(Protocol):
-    """The module of a service."""
-
-    def load(self, export: Path, variant: str, /) -> Service:
-        """The service of a variant of an export, by its key."""
-
-    def read_requests(self, path: Path, /) -> Sequence[Any]:
-        """The stored requests, one by one."""
 
 
 @dataclass(frozen=True)
@@ -145,28 +134,6 @@ def answer_all(service: Service, requests: Sequence[Any], batch: int = BATCH) ->
     """The answers to all requests, ``batch`` at a time."""
     starts = range(0, len(requests), batch)
     return [answer for start in starts for answer in service.answer(requests[start : start + batch], ignore)]
-
-
-def judge_variants(
-    module: ServiceModule,
-    variants: Sequence[Variant],
-    write: Callable[[Path, Path], None],
-    score: Callable[[list[Answer]], NDArray[np.float64]],
-) -> list[Variant]:
-    """The variants with their scores on validation, for those that the run has not judged itself.
-
-    ``write(export, requests)`` leaves both in folders that do not stay, of the fits that validation judges; ``score``
-    gives what each answer earns.
-    """
-    judged = []
-    with tempfile.TemporaryDirectory() as name:
-        exported, requests = Path(name) / "export", Path(name) / "requests"
-        write(exported, requests)
-        for variant in variants:
-            earned = score(answer_all(module.load(exported, variant.key), module.read_requests(requests)))
-            error = float(earned.std() / len(earned) ** 0.5)
-            judged.append(replace(variant, score=float(earned.mean()), error=error))
-    return judged
 
 
 def measure_apart(export: Export, variant: Variant) -> Figures:

@@ -5,7 +5,7 @@ a request that is not the user's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,6 @@ from competitions.tencent.ranking import BLOCK, Ranker, score_candidates
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.retrieval.top_k import TopK
 from competitions.tencent.sequences import blocks, whole
-
-SHARES = {"whole": 1.0, "half": 0.5}  # of the length of the lists that are ranked, by variant
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,9 @@ class RankerService:
     """The channels of a fold, and its ranker."""
 
     def __init__(self, export: Path, variant: str) -> None:
-        """Map the export."""
+        """Map the export; there is one variant."""
         fold: ServedFold = read_value(export)
-        length = max(1, round(SHARES[variant] * fold.tables.list_length))
-        self.search, self.ranker = Search(replace(fold.tables, list_length=length), fold.settings), fold.ranker
+        self.search, self.ranker = Search(fold.tables, fold.settings), fold.ranker
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each history the columns of ten candidates, best first; -1 where none is left."""

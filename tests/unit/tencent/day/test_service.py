@@ -139,11 +139,6 @@ def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
         assert top.scores.tobytes() == both.ways[way].scores.tobytes()
 
 
-def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:
-    served, requests = load(tried, "half"), read_requests(tried.folder / "requests")
-    assert answer_all(served, requests) == answer_of_pipeline(tried, replace(tried.tables[1], list_length=30))
-
-
 def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
     rows = tried.folds[1].candidates
     served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")

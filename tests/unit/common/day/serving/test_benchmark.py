@@ -1,7 +1,6 @@
 """What is measured of a service: every request once alone and once in a batch, in a process of its own."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from common.day.serving.benchmark import (
     WARM_REQUESTS,
     Export,
     Variant,
-    judge_variants,
     measure,
     measure_apart,
     measure_export,
@@ -75,23 +73,6 @@ def test_a_process_that_fails_says_why_in_a_sentence(tmp_path: Path) -> None:
     write_value(tmp_path / "export", {"more": "no number"})
     with pytest.raises(UserError, match="failed: ValueError"):
         measure_apart(export, export.variants[1])
-
-
-def test_variants_are_judged_by_what_their_services_answer_on_validation() -> None:
-    left: list[Path] = []
-
-    def write(exported: Path, requests: Path) -> None:
-        left.append(exported)
-        write_value(exported, ADDED)
-        write_value(requests, [3.0, 4.0, 5.0])
-
-    def score(answers: list[Any]) -> np.ndarray:
-        return np.array([one[0] for one in answers])
-
-    judged = judge_variants(serving_echo, VARIANTS, write, score)
-    assert [(variant.key, variant.score) for variant in judged] == [("whole", 8.0), ("more", 9.0)]
-    assert judged[0].error == pytest.approx((8 / 3) ** 0.5 / 3**0.5)  # of 6, 8 and 10
-    assert not left[0].exists()
 
 
 def test_equal_answers_are_equal_but_for_rounding() -> None:
