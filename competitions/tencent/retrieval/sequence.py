@@ -7,7 +7,7 @@ answers for others, and for an ad that nobody has seen there are its features an
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,7 +31,9 @@ SEQUENCE = "sequence"
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of AdamW; the share of steps in which its rate rises; of the gradient
 ITEM_BLOCK = 16_384
-TOKENS_PER_SECOND, GPU_TOKENS_PER_SECOND = 24_000, 240_000
+# On one thread of a Xeon, see LOG.md: 44 s for Amazon Beauty, 99 s for the simulated default.
+TOKENS_PER_SECOND, ROWS_PER_SECOND, ADS_PER_SECOND = 30_000, 4_000_000, 60_000
+GPU_SPEED = 10  # a guess: no GPU was measured
 
 BuildEncoder = Callable[[SequenceSettings], HistoryEncoder]
 
@@ -86,6 +88,11 @@ class Examples:
     known: Frequencies
     every: bool
 
+    @property
+    def lengths(self) -> Int64s:
+        """How many events each window has."""
+        return np.minimum(self.windows.lengths, self.length)
+
     def mark_targets(self, padded: Padded) -> Bools:
         """Which events are, bool [windows, length]."""
         return np.asarray(padded.mask & (self.every | (padded.action >= schema.CLICK)))
@@ -106,6 +113,9 @@ def train(
     """Learn to tell each click of the ``history`` from what stands before it."""
     device = choose_device()
     examples = choose_examples(history, len(catalogue.oid), settings)
+    passes = count_passes(examples, settings)
+    # What is read once cannot be overfitted.
+    settings = replace(settings, passes=passes, dropout=settings.dropout * passes / settings.passes)
     with seeded(seed, device):
         inputs = take_inputs(catalogue, contents, examples.known, settings, device)
         ads, queries = ItemTower(settings, inputs).to(device), QueryTower(settings, build_encoder(settings)).to(device)
@@ -144,6 +154,11 @@ def choose_examples(history: Histories, ads: int, settings: SequenceSettings) ->
     return Examples(windows, settings.length, Frequencies.count(history.sequences.item[events], ads), every)
 
 
+def count_passes(examples: Examples, settings: SequenceSettings) -> int:
+    """How often the windows are read."""
+    return int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
+
+
 def cut_windows(history: Histories, length: int) -> Histories:
     """Each history in parts of ``length`` events, from its end on; one of ``Histories`` whose last events are meant."""
     parts = -(-history.lengths // length)
@@ -169,8 +184,7 @@ def descend(
     examples: Examples, ads: ItemTower, queries: QueryTower, settings: SequenceSettings, seed: int
 ) -> tuple[float, ...]:
     """Train both towers; the mean loss of each pass over the windows."""
-    lengths = np.minimum(examples.windows.lengths, settings.length)
-    passes = int(np.clip(round(settings.tokens / max(1, int(lengths.sum()))), 1, settings.passes))
+    lengths, passes = examples.lengths, settings.passes
     if not len(lengths):
         return ()
     steps = [
@@ -255,10 +269,12 @@ def encode_ads(ads: ItemTower) -> Halves:
 
 
 def estimate_seconds(size: LogSize) -> float:
-    """Seconds of a fit on one thread. That a GPU is ten times as fast is a guess: none was measured."""
+    """Seconds of a fit on one thread: events read, rows of ids that each step updates, ads encoded at the end."""
     settings = SequenceSettings()
     tokens = min(settings.tokens, settings.passes * size.events)
-    return tokens / (GPU_TOKENS_PER_SECOND if size.gpu else TOKENS_PER_SECOND)
+    rows = tokens / settings.batch * min(size.ads, settings.id_rows)
+    seconds = tokens / TOKENS_PER_SECOND + rows / ROWS_PER_SECOND + size.ads / ADS_PER_SECOND
+    return seconds / GPU_SPEED if size.gpu else seconds
 
 
 CHANNEL = Channel(name=SEQUENCE, fit=fit, parts={SEQUENCE: as_it_is}, seconds=estimate_seconds)

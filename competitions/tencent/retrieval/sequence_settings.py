@@ -7,6 +7,7 @@ from typing import Literal
 @dataclass(frozen=True, kw_only=True)
 class SequenceSettings:
     """``width`` of a token; ``blocks`` and ``heads`` of the encoder; ``length``: the last events that it reads.
+    ``dropout``, of a log that is read ``passes`` times: in proportion less of one that is read less often.
 
     An ad's vector: ``content``: whether features and embeddings go in; ``id_rows`` of the table of ids, hashed where
     there are more ads; ``id_dropout``, ``feature_dropout``: shares hidden in training; ``field_width`` of a feature's
