@@ -10,8 +10,9 @@ from torch.nn import functional
 from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.retrieval.encoder import QueryTower
-from competitions.tencent.retrieval.sequence import Examples, SequenceTable
+from competitions.tencent.retrieval.sequence import SequenceTable
+from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
+from competitions.tencent.retrieval.sequence_model.training import Examples
 from competitions.tencent.sequences import blocks
 
 BATCH, EPOCHS, RATE, DROPOUT = 1_024, 8, 2e-3, 0.2

@@ -14,9 +14,10 @@ from competitions.tencent.lab.encoders import Bert4Rec, TwoTower
 from competitions.tencent.lab.generative import train_head
 from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, choose_examples, train
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, train
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.training import choose_examples
 from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold

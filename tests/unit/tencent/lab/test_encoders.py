@@ -5,7 +5,7 @@ import torch
 
 from competitions.tencent.lab import encoders
 from competitions.tencent.lab.encoders import HIDDEN, LAST_ONLY, Bert4Rec, TwoTower, draw_hidden
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 SETTINGS = SequenceSettings(width=8, length=6)
 MASK = torch.arange(5) < torch.tensor([[5], [3]])

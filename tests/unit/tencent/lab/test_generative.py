@@ -13,7 +13,8 @@ from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.generative import SemanticIdHead, train_head
 from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
 from competitions.tencent.retrieval import sequence
-from competitions.tencent.retrieval.encoder import CausalEncoder
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
+from competitions.tencent.retrieval.sequence_model.training import choose_examples
 from competitions.tencent.retrieval.top_k import Seen
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
 from tests.unit.tencent.training_inputs import make_catalogue
@@ -131,7 +132,7 @@ def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch
     history, catalogue = make_circle(), make_catalogue(ADS)
     settings = dataclasses.replace(SMALL, content=False)
     table = sequence.train(history, catalogue, [], settings, CausalEncoder, 0)
-    tower, examples = table.load(CausalEncoder(settings)), sequence.choose_examples(history, ADS + 1, settings)
+    tower, examples = table.load(CausalEncoder(settings)), choose_examples(history, ADS + 1, settings)
     rows = np.arange(ADS + 1)
     semantic_ids = np.column_stack([rows % 3, rows // 3])
     head = train_head(table, tower, examples, semantic_ids, 0)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from competitions.tencent.lab.encoders import Bert4Rec, TwoTower
-from competitions.tencent.retrieval.encoder import CausalEncoder, QueryTower
-from competitions.tencent.retrieval.item_tower import FieldEmbeddings, ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, QueryTower
+from competitions.tencent.retrieval.sequence_model.item_tower import FieldEmbeddings, ItemInputs, ItemTower
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
-SMALL = SequenceSettings(width=8, length=6, field_width=4, id_dropout=0.0, feature_dropout=0.0)
+SMALL = SequenceSettings(width=8, length=6, field_width=4)
 CAUSAL = {"hstu": CausalEncoder, "transformer": CausalEncoder, "two towers": TwoTower}
 ALL = CAUSAL | {"bert4rec": Bert4Rec}
 ADS = 12

@@ -7,8 +7,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from competitions.tencent.retrieval import sampled_softmax as module
-from competitions.tencent.retrieval.sampled_softmax import Frequencies, Negatives, sample_negatives, sampled_softmax
+from competitions.tencent.retrieval.sequence_model import sampled_softmax as module
+from competitions.tencent.retrieval.sequence_model.sampled_softmax import (
+    Frequencies,
+    Negatives,
+    sample_negatives,
+    sampled_softmax,
+)
 
 
 def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.MonkeyPatch) -> None:

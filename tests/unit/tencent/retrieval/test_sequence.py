@@ -12,10 +12,12 @@ from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.channel import LogSize, QueryBlock
 from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.encoder import CausalEncoder
 from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
-from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable, choose_examples, cut_windows, order_batches
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
+from competitions.tencent.retrieval.sequence_model import training
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.other_device import other_device
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
@@ -183,7 +185,7 @@ def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> Non
         columns.extend({int(column) for column in row} - {ADS} for row in given[4])
         return given[0].sum() * 0
 
-    monkeypatch.setattr(sequence, "sampled_softmax", spy)
+    monkeypatch.setattr(training, "sampled_softmax", spy)
     log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, 0, ad) for ad in range(1, ADS + 1)]))
     fit(log, passes=1, length=20, negatives=ADS)
     assert columns == [{0, 3, 1}] * 3

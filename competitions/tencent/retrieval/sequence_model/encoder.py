@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
 

@@ -7,10 +7,11 @@ from typing import Literal
 @dataclass(frozen=True, kw_only=True)
 class SequenceSettings:
     """``width`` of a token; ``blocks`` and ``heads`` of the encoder; ``length``: the last events that it reads.
+    ``dropout``, of a log that is read ``passes`` times: in proportion less of one that is read less often.
 
     An ad's vector: ``content``: whether features and embeddings go in; ``id_rows`` of the table of ids, hashed where
-    there are more ads; ``id_dropout``, ``feature_dropout``: shares hidden in training; ``field_width`` of a feature's
-    vector; features of more values than ``feature_rows`` are hashed; ``deep_tower``: a hidden layer behind the sum.
+    there are more ads; ``id_dropout``: the share hidden in training; ``field_width`` of a feature's vector; features of
+    more values than ``feature_rows`` are hashed.
 
     ``score``: the "cosine" of history and ad by a ``temperature``, and the ad's own popularity beside it; or their
     "dot" product and nothing else, as SASRec has it.
@@ -29,10 +30,8 @@ class SequenceSettings:
     content: bool = True
     id_rows: int = 100_000
     id_dropout: float = 0.0
-    feature_dropout: float = 0.0
     field_width: int = 16
     feature_rows: int = 20_000
-    deep_tower: bool = False
     score: Literal["cosine", "dot"] = "cosine"
     temperature: float = 0.07
     batch: int = 800

@@ -1,11 +1,11 @@
-"""Ads to vectors: the sum of an id's vector, of features and of embeddings, and a hidden layer behind it."""
+"""Ads to vectors: the sum of an id's vector, of features and of embeddings."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from competitions.tencent.retrieval.sequence_settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ItemTower(nn.Module):
         """Without content the id is the only input, so that none is dropped."""
         super().__init__()
         self.inputs, width = inputs, settings.width
-        self.with_features, self.feature_dropout = bool(inputs.sizes), settings.feature_dropout
+        self.with_features = bool(inputs.sizes)
         has_content = self.with_features or bool(inputs.contents)
         self.id_dropout = settings.id_dropout if has_content else 0.0
         self.hashed = len(inputs.trained) > settings.id_rows
@@ -43,10 +43,6 @@ class ItemTower(nn.Module):
             self.fields = FieldEmbeddings(inputs.sizes, settings.field_width, settings.feature_rows)
             self.project_features = nn.Linear(len(inputs.sizes) * settings.field_width, width, bias=False)
         self.project_contents = nn.ModuleList(nn.Linear(part.shape[1], width, bias=False) for part in inputs.contents)
-        self.hidden = None
-        if settings.deep_tower:
-            wide = nn.Linear(width, 2 * width)
-            self.hidden = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
         # For a dot product an ad's length is how popular it is.
         self.norm = nn.LayerNorm(width) if settings.score == "cosine" else nn.Identity()
 
@@ -58,11 +54,10 @@ class ItemTower(nn.Module):
             keep = keep & (torch.rand(len(rows), device=rows.device) >= self.id_dropout)
         vectors = self.embed_ids(rows) * keep.unsqueeze(1)
         if self.with_features:
-            vectors = vectors + self.project_features(self.fields(self.hide_features(inputs.features[rows].long())))
+            values = inputs.features[rows].long()  # those that the indexer lacks are missing
+            vectors = vectors + self.project_features(self.fields(values * (values <= self.known)))
         for project, content in zip(self.project_contents, inputs.contents, strict=True):
             vectors = vectors + project(content[rows].float())
-        if self.hidden is not None:
-            vectors = vectors + self.hidden(vectors)
         normal: Tensor = self.norm(vectors)
         return normal
 
@@ -74,13 +69,6 @@ class ItemTower(nn.Module):
         buckets = self.ids.num_embeddings
         both: Tensor = self.ids(hash_ids(rows, 1) % buckets) + self.ids(hash_ids(rows, 2) % buckets)
         return both
-
-    def hide_features(self, values: Tensor) -> Tensor:
-        """Values that the indexer lacks are missing; in training others are, so that this is in distribution."""
-        values = values * (values <= self.known)
-        if self.training and self.feature_dropout:
-            values = values * (torch.rand(values.shape, device=values.device) >= self.feature_dropout)
-        return values
 
 
 class FieldEmbeddings(nn.Module):

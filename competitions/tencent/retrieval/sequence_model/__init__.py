@@ -1,0 +1,1 @@
+"""The sequence model: towers of ads and of histories, their loss and their training."""

@@ -1,0 +1,192 @@
+"""Training of both towers: what is learned from, the batches, the loss of each."""
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from common.engine.determinism import deterministic_torch
+from common.engine.progress import track
+from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
+from competitions.tencent.io import schema
+from competitions.tencent.retrieval.content import Content, map_tensor
+from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
+from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
+from competitions.tencent.retrieval.sequence_model.sampled_softmax import Frequencies, sample_negatives, sampled_softmax
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.sequences import Histories, Padded, blocks, pad
+
+NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
+BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of AdamW; the share of steps in which its rate rises; of the gradient
+ITEM_BLOCK = 16_384
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What is learned from: ``windows`` of histories, of ``length`` events at most, and how often ads stand there.
+    Targets are clicks, ``every`` event where there are none.
+    """
+
+    windows: Histories
+    length: int
+    known: Frequencies
+    every: bool
+
+    @property
+    def lengths(self) -> Int64s:
+        """How many events each window has."""
+        return np.minimum(self.windows.lengths, self.length)
+
+    def mark_targets(self, padded: Padded) -> Bools:
+        """Which events are, bool [windows, length]."""
+        return np.asarray(padded.mask & (self.every | (padded.action >= schema.CLICK)))
+
+    def pad(self, batch: Int64s) -> Padded:
+        """The events of some windows."""
+        return pad(self.windows.take(batch), self.length)
+
+
+def choose_device() -> torch.device:
+    """A GPU where PyTorch has one (CUDA or ROCm)."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seeded(seed: int, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Draws from ``seed``; on a CPU the same bytes again. A GPU adds up in any order."""
+    if device.type == "cpu":
+        return deterministic_torch(seed, torch.get_num_threads())
+    torch.manual_seed(seed)
+    return contextlib.nullcontext()
+
+
+def choose_examples(history: Histories, ads: int, settings: SequenceSettings) -> Examples:
+    """Windows with a target, the latest ones of a log that is larger than ``settings.tokens``."""
+    windows, events = cut_windows(history, settings.length), history.events()
+    clicked = history.sequences.action >= schema.CLICK
+    every = not clicked[events].any()
+    counts = np.concatenate([[0], np.cumsum(clicked | every)])
+    begins = np.maximum(windows.starts, windows.ends - settings.length)
+    windows = windows.take(np.flatnonzero(counts[windows.ends] > counts[begins]))
+    lengths = np.minimum(windows.lengths, settings.length)
+    if lengths.sum() > settings.tokens:
+        latest = np.argsort(-history.sequences.time[windows.ends - 1], kind="stable")
+        kept = latest[np.cumsum(lengths[latest]) <= settings.tokens]
+        windows = windows.take(np.sort(kept))
+    return Examples(windows, settings.length, Frequencies.count(history.sequences.item[events], ads), every)
+
+
+def count_passes(examples: Examples, settings: SequenceSettings) -> int:
+    """How often the windows are read."""
+    return int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
+
+
+def cut_windows(history: Histories, length: int) -> Histories:
+    """Each history in parts of ``length`` events, from its end on; one of ``Histories`` whose last events are meant."""
+    parts = -(-history.lengths // length)
+    number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    ends = np.repeat(history.ends, parts) - number * length
+    return Histories(history.sequences, np.repeat(history.users, parts), ends)
+
+
+def take_inputs(
+    catalogue: Catalogue, contents: list[Content], known: Frequencies, settings: SequenceSettings, device: torch.device
+) -> ItemInputs:
+    """What the tower of ads reads."""
+    trained = torch.from_numpy(known.share > 0).to(device)
+    if not settings.content:
+        return ItemInputs(trained, trained.new_empty(0), (), ())
+    vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
+    filled = np.flatnonzero(catalogue.sizes)  # fields
+    features = torch.from_numpy(np.asarray(catalogue.features)[:, filled]).to(device)
+    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in filled), vectors)
+
+
+def descend(
+    examples: Examples, ads: ItemTower, queries: QueryTower, settings: SequenceSettings, seed: int
+) -> tuple[float, ...]:
+    """Train both towers; the mean loss of each pass over the windows."""
+    lengths, passes = examples.lengths, settings.passes
+    if not len(lengths):
+        return ()
+    steps = [
+        batch
+        for number in range(passes)
+        for batch in order_batches(lengths, settings, np.random.default_rng([seed, number]))
+    ]
+    parameters = [*ads.parameters(), *queries.parameters()]
+    optimizer = torch.optim.AdamW(group_decay(parameters, settings.decay), settings.rate, BETAS, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.rate, total_steps=len(steps) + 1, pct_start=WARMUP, cycle_momentum=False
+    )
+    rng, losses = np.random.default_rng([seed, len(steps)]), []
+    for batch in track(steps, "training"):
+        loss = compute_loss(examples, batch, ads, queries, rng)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters, CLIP)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+        losses.append(float(loss.detach()))
+    return tuple(float(part.mean()) for part in np.array_split(losses, passes))
+
+
+def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Generator) -> list[Int64s]:
+    """The windows of each batch of a pass: shuffled, those of about one length put together, then shuffled. A batch has
+    about so many events whatever their length, so that each event counts alike.
+    """
+    size = max(1, round(settings.batch / float(lengths.mean())))
+    shuffled = rng.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(shuffled), NEAR * size):
+        near = shuffled[start : start + NEAR * size]
+        near = near[np.argsort(lengths[near], kind="stable")]
+        turn = (np.cumsum(lengths[near]) - 1) // settings.batch
+        batches += np.split(near, np.flatnonzero(np.diff(turn)) + 1)
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def group_decay(parameters: list[nn.Parameter], decay: float) -> list[dict[str, object]]:
+    """Decay on matrices and tables, none on vectors."""
+    return [
+        {"params": [part for part in parameters if part.ndim >= 2], "weight_decay": decay},
+        {"params": [part for part in parameters if part.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def compute_loss(
+    examples: Examples, batch: Int64s, ads: ItemTower, queries: QueryTower, rng: np.random.Generator
+) -> Tensor:
+    """The mean loss of a batch's targets. Every ad of the batch and of the negatives goes through the tower once."""
+    settings, device = queries.settings, ads.ids.weight.device
+    padded = examples.pad(batch)
+    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, settings.even_share, rng)
+    rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
+    vectors = ads(torch.from_numpy(rows).to(device))
+    item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)
+    action, mask = torch.from_numpy(padded.action).to(device), torch.from_numpy(padded.mask).to(device)
+    hidden, learned = queries(functional.embedding(item, vectors), action, mask)
+    wanted = torch.from_numpy(examples.mark_targets(padded)).to(device)
+    chosen = (wanted & learned).flatten().nonzero().squeeze(1)
+    encoded = queries.encode_query(functional.embedding(chosen, hidden[:, :-1].flatten(0, 1)))
+    items = queries.encode_item(vectors)
+    own = functional.embedding(item.flatten()[chosen], items)
+    others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), items)
+    # The seen positives of a position: all that its user has in the window.
+    masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
+    masked = masked[chosen // mask.shape[1]]
+    total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
+    return total / max(1, len(chosen))
+
+
+@torch.inference_mode()
+def encode_ads(ads: ItemTower) -> Halves:
+    """The vectors of the whole catalogue, float16 [rows, width]."""
+    ads.eval()
+    device, rows = ads.ids.weight.device, len(ads.inputs.trained)
+    parts = [
+        ads(torch.from_numpy(block).to(device)).cpu().numpy().astype(np.float16) for block in blocks(rows, ITEM_BLOCK)
+    ]
+    return np.concatenate(parts)
