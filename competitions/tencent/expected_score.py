@@ -22,8 +22,8 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.counts import PLAIN, fit_counts, score_counts
-from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import TopK, find_seen, rank_all
 
 Floats = npt.NDArray[np.float64]
 STEPS = 3  # from one event to the one before it

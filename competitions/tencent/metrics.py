@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.top_k import FoldAnswers, TopK
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights

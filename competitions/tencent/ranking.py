@@ -25,9 +25,9 @@ from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval.search import Candidates, Queries, Search
-from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.top_k import FoldAnswers, TopK
 
 T = TypeVar("T")
 

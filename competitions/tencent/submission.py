@@ -34,8 +34,8 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answers, weigh_scores
-from competitions.tencent.retrieval.top_k import FoldAnswers
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import FoldAnswers
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
 FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"

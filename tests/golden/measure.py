@@ -39,8 +39,8 @@ from competitions.tencent.day import judged as tencent_judged
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.retrieval.top_k import TopK
 from competitions.tencent.simulator import simulate as tencent_simulation
+from competitions.tencent.top_k import TopK
 
 HERE = Path(__file__).parent
 SEED = 1

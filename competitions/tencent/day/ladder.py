@@ -29,7 +29,7 @@ from competitions.tencent.lab.rungs import (
 from competitions.tencent.pipeline import Prepared, prepare, rank
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.retrieval.regression import MOST_ITEMS
-from competitions.tencent.retrieval.top_k import TopK
+from competitions.tencent.top_k import TopK
 
 Row = dict[str, Any]
 PLAIN_RUNGS = {

@@ -14,9 +14,9 @@ from competitions.tencent.metrics import Floats
 from competitions.tencent.pipeline import Validated
 from competitions.tencent.ranking import BLOCK, find_hits, score_candidates, take_queries
 from competitions.tencent.retrieval.search import Search
-from competitions.tencent.retrieval.top_k import find_seen
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.top_k import find_seen
 
 MOST_QUERIES = 2_000  # their features take about a gigabyte
 

@@ -18,8 +18,8 @@ from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking import BLOCK, Ranker, score_candidates
 from competitions.tencent.retrieval.search import Queries, Search
-from competitions.tencent.retrieval.top_k import TopK
 from competitions.tencent.sequences import blocks, whole
+from competitions.tencent.top_k import TopK
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie
-from competitions.tencent.retrieval.top_k import Seen, SeenPairs, TopK
+from competitions.tencent.top_k import Seen, SeenPairs, TopK
 
 BEAM = 32  # semantic IDs followed at a time
 

@@ -21,9 +21,9 @@ from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
-from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import HOUR_S, Fold, end_time
+from competitions.tencent.top_k import TopK, find_seen, rank_all
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
 NEAREST, KERNEL = "nearest by content", "kernel x faded popularity"

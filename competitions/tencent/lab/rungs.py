@@ -18,9 +18,9 @@ from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable,
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
-from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import TopK, find_seen, rank_all
 
 WITH_CONTENT, GENERATIVE = "+ content", "generative, the same network"
 QUERY_BLOCK = 256

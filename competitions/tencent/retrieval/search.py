@@ -20,8 +20,8 @@ from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, 
 from competitions.tencent.retrieval.fusion import CLICK_RATE, FORECAST
 from competitions.tencent.retrieval.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.top_k import SeenPairs
 from competitions.tencent.sequences import Histories
+from competitions.tencent.top_k import SeenPairs
 
 FLOOR = 1e-3  # of a rate, before its logarithm is taken
 

@@ -18,7 +18,7 @@ from competitions.tencent.expected_score import (
     say_expected,
 )
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.retrieval.top_k import TopK
+from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 CONFIG = COMPETITION.load_config([], tuned=False)

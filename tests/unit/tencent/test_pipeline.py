@@ -10,8 +10,8 @@ from competitions.tencent import metrics, split, submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, Oids
-from competitions.tencent.retrieval.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import FoldAnswers, TopK
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 CONFIG = COMPETITION.load_config([])

@@ -7,8 +7,8 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.day.judged import measure_fold, measure_recall
 from competitions.tencent.day.rows import rank_popular
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.retrieval.top_k import find_seen, rank_all
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import find_seen, rank_all
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])

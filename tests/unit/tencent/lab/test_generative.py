@@ -15,7 +15,7 @@ from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, buil
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
-from competitions.tencent.retrieval.top_k import Seen
+from competitions.tencent.top_k import Seen
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
 from tests.unit.tencent.training_inputs import make_catalogue
 

@@ -6,8 +6,8 @@ import torch
 
 from common.engine.errors import UserError
 from competitions.tencent.ids import CandidateIndices
-from competitions.tencent.retrieval.top_k import TopK, find_seen, rank_all
 from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.top_k import TopK, find_seen, rank_all
 from tests.unit.tencent.training_inputs import make_sequences
 
 CANDIDATES = np.arange(1, 401)
