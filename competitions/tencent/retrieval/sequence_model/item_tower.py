@@ -27,12 +27,11 @@ class ItemTower(nn.Module):
     """``forward``: rows of the catalogue to vectors; all that ``inputs`` has goes in."""
 
     def __init__(self, settings: SequenceSettings, inputs: ItemInputs) -> None:
-        """Without content the id is the only input, so that none is dropped."""
+        """Tables and projections of what there is."""
         super().__init__()
         self.inputs, width = inputs, settings.width
         self.with_features = bool(inputs.sizes)
         has_content = self.with_features or bool(inputs.contents)
-        self.id_dropout = settings.id_dropout if has_content else 0.0
         self.hashed = len(inputs.trained) > settings.id_rows
         self.ids = nn.Embedding(min(settings.id_rows, len(inputs.trained)), width)
         # Beside content an id starts small: at first alike ads are alike.
@@ -49,10 +48,7 @@ class ItemTower(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Int64 [n] -> [n, width]."""
         inputs = self.inputs
-        keep = inputs.trained[rows]
-        if self.training and self.id_dropout:  # so that an ad without an id is in distribution
-            keep = keep & (torch.rand(len(rows), device=rows.device) >= self.id_dropout)
-        vectors = self.embed_ids(rows) * keep.unsqueeze(1)
+        vectors = self.embed_ids(rows) * inputs.trained[rows].unsqueeze(1)
         if self.with_features:
             values = inputs.features[rows].long()  # those that the indexer lacks are missing
             vectors = vectors + self.project_features(self.fields(values * (values <= self.known)))

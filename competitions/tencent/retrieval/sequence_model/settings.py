@@ -10,8 +10,7 @@ class SequenceSettings:
     ``dropout``, of a log that is read ``passes`` times: in proportion less of one that is read less often.
 
     An ad's vector: ``content``: whether features and embeddings go in; ``id_rows`` of the table of ids, hashed where
-    there are more ads; ``id_dropout``: the share hidden in training; ``field_width`` of a feature's vector; features of
-    more values than ``feature_rows`` are hashed.
+    there are more ads; ``field_width`` of a feature's vector; features of more values than ``feature_rows`` are hashed.
 
     ``score``: the "cosine" of history and ad by a ``temperature``, and the ad's own popularity beside it; or their
     "dot" product and nothing else, as SASRec has it.
@@ -29,7 +28,6 @@ class SequenceSettings:
     dropout: float = 0.3
     content: bool = True
     id_rows: int = 100_000
-    id_dropout: float = 0.0
     field_width: int = 16
     feature_rows: int = 20_000
     score: Literal["cosine", "dot"] = "cosine"

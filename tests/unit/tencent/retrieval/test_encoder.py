@@ -99,15 +99,6 @@ def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
         assert torch.allclose(nine, ten) != seen
 
 
-def test_hidden_ids_in_training_leave_the_content() -> None:
-    tower, row = make_tower(make_inputs(), id_dropout=0.999).train(), torch.tensor([3])
-    with torch.no_grad():
-        first = tower(row)
-        tower.ids.weight += 1.0
-        torch.testing.assert_close(tower(row), first)
-        assert not torch.allclose(tower.eval()(row), first)
-
-
 def test_an_ad_without_features_and_embedding_has_a_vector() -> None:
     inputs = make_inputs()
     inputs.features[4], inputs.contents[0][4] = 0, 0
