@@ -52,8 +52,8 @@ class SequenceTable:
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``Table``. There is no kernel. Candidates are not encoded again: their vectors are stored."""
         tower = self.load(CausalEncoder(self.settings))
-        ads = tower.encode_item(self.take(candidates)).T.contiguous()
-        return lambda block: {SEQUENCE: (self.encode(tower, block.histories)[1] @ ads).numpy()}
+        ads = self.take(candidates).T.contiguous()
+        return lambda block: {SEQUENCE: (self.encode(tower, block.histories) @ ads).numpy()}
 
     def load(self, encoder: HistoryEncoder) -> QueryTower:
         """The tower of histories around an ``encoder`` of the class that was trained, ready to answer."""
@@ -65,7 +65,7 @@ class SequenceTable:
         """The vectors of these ads (int64 of any shape), float32 [..., width]."""
         return torch.from_numpy(np.asarray(self.vectors[rows], np.float32))
 
-    def encode(self, tower: QueryTower, histories: Histories) -> tuple[Tensor, Tensor]:
+    def encode(self, tower: QueryTower, histories: Histories) -> Tensor:
         """See ``QueryTower.encode_last``."""
         padded = pad(histories, self.settings.length)
         action, mask = torch.from_numpy(padded.action), torch.from_numpy(padded.mask)
