@@ -31,8 +31,8 @@ from competitions.tencent.retrieval.sequence_model.training import (
 from competitions.tencent.sequences import Histories, pad
 
 SEQUENCE = "sequence"
-# On one thread of a Xeon, see LOG.md: 44 s for Amazon Beauty, 99 s for the simulated default.
-TOKENS_PER_SECOND, ROWS_PER_SECOND, ADS_PER_SECOND = 30_000, 4_000_000, 60_000
+# On one thread of a Xeon, see LOG.md: 32 s for Amazon Beauty, 79 s for the simulated default.
+TOKENS_PER_SECOND, ROWS_PER_SECOND, ADS_PER_SECOND = 40_000, 4_000_000, 60_000
 GPU_SPEED = 10  # a guess: no GPU was measured
 
 BuildEncoder = Callable[[SequenceSettings], HistoryEncoder]
@@ -52,8 +52,8 @@ class SequenceTable:
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``Table``. There is no kernel. Candidates are not encoded again: their vectors are stored."""
         tower = self.load(CausalEncoder(self.settings))
-        ads = tower.encode_item(self.take(candidates)).T.contiguous()
-        return lambda block: {SEQUENCE: (self.encode(tower, block.histories)[1] @ ads).numpy()}
+        ads = self.take(candidates).T.contiguous()
+        return lambda block: {SEQUENCE: (self.encode(tower, block.histories) @ ads).numpy()}
 
     def load(self, encoder: HistoryEncoder) -> QueryTower:
         """The tower of histories around an ``encoder`` of the class that was trained, ready to answer."""
@@ -65,7 +65,7 @@ class SequenceTable:
         """The vectors of these ads (int64 of any shape), float32 [..., width]."""
         return torch.from_numpy(np.asarray(self.vectors[rows], np.float32))
 
-    def encode(self, tower: QueryTower, histories: Histories) -> tuple[Tensor, Tensor]:
+    def encode(self, tower: QueryTower, histories: Histories) -> Tensor:
         """See ``QueryTower.encode_last``."""
         padded = pad(histories, self.settings.length)
         action, mask = torch.from_numpy(padded.action), torch.from_numpy(padded.mask)

@@ -1,4 +1,4 @@
-"""Histories to vectors: a causal encoder over the vectors of ads, and what is compared with the vectors of ads.
+"""Histories to vectors: a causal encoder over the vectors of ads.
 
 Two encoders are here: ``hstu``, gated attention without softmax and with a bias by distance in steps (Zhai et al. 2024,
 "Actions speak louder than words"), and ``transformer``, the causal Transformer of SASRec (Kang and McAuley 2018) with
@@ -109,41 +109,23 @@ class TransformerBlock(nn.Module):
 
 
 class QueryTower(nn.Module):
-    """An encoder, and the space in which its output is compared with an ad's vector."""
+    """An encoder of what was seen and done. The inner product of its output and an ad's vector is a score."""
 
     def __init__(self, settings: SequenceSettings, encoder: HistoryEncoder) -> None:
         """What was done with an ad is added to its vector."""
         super().__init__()
         self.settings, self.encoder = settings, encoder
         self.action = small_embedding(ACTIONS, settings.width)
-        self.popularity = nn.Linear(settings.width, 1, bias=False)
 
     def forward(self, ads: Tensor, action: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The ``ads``' vectors [histories, length, width] with the ``action`` on each, see ``HistoryEncoder``."""
         hidden, learned = self.encoder(ads + self.action(action % ACTIONS), mask)
         return hidden, learned
 
-    def encode_query(self, hidden: Tensor) -> Tensor:
-        """[n, width] -> [n, dimensions], whose inner product with ``encode_item`` is a score: cosine / temperature, and
-        the ad's popularity; or the dot product.
-        """
-        if self.settings.score == "dot":
-            return hidden
-        return torch.cat(
-            [functional.normalize(hidden, dim=1) / self.settings.temperature, torch.ones_like(hidden[:, :1])], 1
-        )
-
-    def encode_item(self, vectors: Tensor) -> Tensor:
-        """The ads' vectors [n, width] in the space of ``encode_query``."""
-        if self.settings.score == "dot":
-            return vectors
-        return torch.cat([functional.normalize(vectors, dim=1), self.popularity(vectors)], 1)
-
-    def encode_last(self, ads: Tensor, action: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the next event will be: the output behind the last event [histories, width], and its query."""
-        hidden = self(ads, action, mask)[0]
-        last = hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1)]
-        return last, self.encode_query(last)
+    def encode_last(self, ads: Tensor, action: Tensor, mask: Tensor) -> Tensor:
+        """What the next event will be: the output behind the last event, [histories, width]."""
+        hidden: Tensor = self(ads, action, mask)[0]
+        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1)]
 
 
 def small_embedding(rows: int, width: int) -> nn.Embedding:

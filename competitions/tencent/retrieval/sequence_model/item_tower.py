@@ -42,11 +42,9 @@ class ItemTower(nn.Module):
             self.fields = FieldEmbeddings(inputs.sizes, settings.field_width, settings.feature_rows)
             self.project_features = nn.Linear(len(inputs.sizes) * settings.field_width, width, bias=False)
         self.project_contents = nn.ModuleList(nn.Linear(part.shape[1], width, bias=False) for part in inputs.contents)
-        # For a dot product an ad's length is how popular it is.
-        self.norm = nn.LayerNorm(width) if settings.score == "cosine" else nn.Identity()
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Int64 [n] -> [n, width]."""
+        """Int64 [n] -> [n, width]; of any length: a popular ad may have a longer one."""
         inputs = self.inputs
         vectors = self.embed_ids(rows) * inputs.trained[rows].unsqueeze(1)
         if self.with_features:
@@ -54,8 +52,7 @@ class ItemTower(nn.Module):
             vectors = vectors + self.project_features(self.fields(values * (values <= self.known)))
         for project, content in zip(self.project_contents, inputs.contents, strict=True):
             vectors = vectors + project(content[rows].float())
-        normal: Tensor = self.norm(vectors)
-        return normal
+        return vectors
 
     def embed_ids(self, rows: Tensor) -> Tensor:
         """A row of the table each, or the sum of two hashed ones."""

@@ -12,9 +12,6 @@ class SequenceSettings:
     An ad's vector: ``content``: whether features and embeddings go in; ``id_rows`` of the table of ids, hashed where
     there are more ads; ``field_width`` of a feature's vector; features of more values than ``feature_rows`` are hashed.
 
-    ``score``: the "cosine" of history and ad by a ``temperature``, and the ad's own popularity beside it; or their
-    "dot" product and nothing else, as SASRec has it.
-
     Training: ``batch`` events a step; the log is read until about ``tokens`` events were seen, at most ``passes``
     times. AdamW's ``rate`` at its peak and ``decay``; ``negatives`` a step, a share ``even_share`` of them drawn
     evenly, the others from the batch.
@@ -25,13 +22,11 @@ class SequenceSettings:
     blocks: int = 1
     heads: int = 2
     length: int = 50
-    dropout: float = 0.3
+    dropout: float = 0.2
     content: bool = True
     id_rows: int = 100_000
     field_width: int = 16
     feature_rows: int = 20_000
-    score: Literal["cosine", "dot"] = "cosine"
-    temperature: float = 0.07
     batch: int = 800
     tokens: int = 2_000_000
     passes: int = 8

@@ -170,10 +170,9 @@ def compute_loss(
     hidden, learned = queries(functional.embedding(item, vectors), action, mask)
     wanted = torch.from_numpy(examples.mark_targets(padded)).to(device)
     chosen = (wanted & learned).flatten().nonzero().squeeze(1)
-    encoded = queries.encode_query(functional.embedding(chosen, hidden[:, :-1].flatten(0, 1)))
-    items = queries.encode_item(vectors)
-    own = functional.embedding(item.flatten()[chosen], items)
-    others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), items)
+    encoded = functional.embedding(chosen, hidden[:, :-1].flatten(0, 1))
+    own = functional.embedding(item.flatten()[chosen], vectors)
+    others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), vectors)
     # The seen positives of a position: all that its user has in the window.
     masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
     masked = masked[chosen // mask.shape[1]]

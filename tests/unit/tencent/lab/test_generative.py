@@ -137,7 +137,7 @@ def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch
     semantic_ids = np.column_stack([rows % 3, rows // 3])
     head = train_head(table, tower, examples, semantic_ids, 0)
     queries = make_circle(seed=1)
-    hidden = table.encode(tower, queries)[0]
+    hidden = table.encode(tower, queries)
     top = beam_search(
         head, hidden, build_trie(semantic_ids[1:]), Seen(np.zeros(65, np.int64), np.empty(0, np.int64)), 3
     )
