@@ -211,7 +211,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "host.actions": "false",
         "split.kind": "time",
         "split.earlier": "3",
-        "ranker.channels": "content, behaviour, counts, values, linear",
+        "ranker.channels": "content, behaviour, counts, values, linear, sequence",
         "ranker.list_length": "40",
     }
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -85,7 +84,7 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
 @of_today
 def test_every_dotted_name_of_a_page_is_a_setting_or_stands_in_a_module(page: Path) -> None:
     own = [name for name in NAMES if name in page.relative_to(ROOT).parts] or NAMES
-    settings = set(list_keys(tomllib.loads((ROOT / "competitions/tencent/lab/config.toml").read_text())))
+    settings: set[str] = set()
     for name in own:
         settings |= set(list_keys(msgspec.to_builtins(find_competition(name).load_config([]))))
     held = {name for code in list_code(page) for name in DOTTED.findall(code) if not name.endswith(FILES)}
@@ -96,5 +95,3 @@ def test_every_dotted_name_of_a_page_is_a_setting_or_stands_in_a_module(page: Pa
 def test_a_command_of_a_page_says_what_it_needs(page: Path) -> None:
     for code in list_code(page):
         assert "make standin-" not in code or "FROM=" in code
-        trains = re.search(r"TORCHRUN=.*make|make.*\bnetwork\.", code)
-        assert not trains or "method=network" in code  # another method trains no network
