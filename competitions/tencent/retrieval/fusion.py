@@ -2,8 +2,7 @@
 
 Each channel says of each candidate how much speaks for it; its fusion weight is what that counts for in the sum. The
 weights are those under which the targets of earlier queries are likeliest among all candidates (McFadden 1974; as many
-candidates as are drawn evenly stand for all). A channel that neither the recall of the list misses nor the likelihood
-of the targets, on queries that the weights were not fitted on, leaves and is not computed again.
+candidates as are drawn evenly stand for all). A channel of hardly any weight leaves, and is not computed again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from competitions.tencent.retrieval.channel import Channel
 FORECAST, CLICK_RATE = "forecast", "clicks lately"  # of every ad, which count whatever the channels
 DEFAULT_WIDTH = 12.0  # of a kernel
 STEPS, RIDGE = 15, 1e-3
-MISSED = 2.0  # standard errors of a difference
+LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
 Members = dict[str, tuple[str, ...]]  # the parts of each channel
 
 
@@ -56,6 +55,10 @@ class ChannelScores:
         columns = [self.names.index(name) for name in names]
         return ChannelScores(tuple(names), self.values[queries][:, :, columns], self.possible[queries], self.pool)
 
+    def deviations(self) -> Floats:
+        """The standard deviation of each column's distance to the target."""
+        return np.asarray((self.values - self.values[:, :1]).std((0, 1)))
+
     def find_within(self, weights: Floats, length: int) -> Bools:
         """Whether each target would be in a list of this length: candidates that stand for many count for as many.
 
@@ -70,9 +73,8 @@ class ChannelScores:
 
 def fit_weights(scores: ChannelScores) -> Floats:
     """The weights of the likeliest targets, none below 0: Newton's method on the log-likelihood with a small ridge."""
-    values = scores.values - scores.values[:, :1]
-    scale = values.std((0, 1)) + 1e-6
-    values = values / scale
+    scale = scores.deviations() + 1e-6
+    values = (scores.values - scores.values[:, :1]) / scale
     # A candidate that stands for n counts n times in the sum over all.
     offset = np.zeros(values.shape[:2], np.float32)
     offset[:, 1:] = np.log((scores.pool - 1) / max(values.shape[1] - 1, 1))
@@ -103,72 +105,36 @@ def log_likelihoods(scores: ChannelScores, weights: Floats) -> Floats:
     return np.asarray(utility[:, 0] - highest - np.log(np.exp(utility - highest[:, None]).sum(1)))
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Of each query, by weights that were not fitted on it: whether the target is ``retrieved``, and its
-    ``likelihood`` among all candidates, in nats.
-    """
-
-    retrieved: Bools
-    likelihood: Floats
-
-    def misses(self, other: "Judged") -> bool:
-        """Whether ``other``, without a channel, is worse: in what it finds, or in how it orders what it finds. By
-        recall alone a channel leaves whose targets others find as well, further down.
-        """
-        return exceeds(self.retrieved.astype(float) - other.retrieved) or exceeds(self.likelihood - other.likelihood)
-
-
-def exceeds(differences: Floats) -> bool:
-    """Whether a mean is more than ``MISSED`` standard errors above 0."""
-    return bool(differences.mean() > MISSED * differences.std() / len(differences) ** 0.5)
-
-
-def cross_judge(scores: ChannelScores, names: Sequence[str], length: int) -> Judged:
-    """Each half of the queries by the weights of the other."""
-    queries = len(scores.values)
-    judged = Judged(np.zeros(queries, bool), np.zeros(queries, np.float32))
-    halves = [np.arange(half, queries, 2) for half in (0, 1)]
-    for own, other in (halves, halves[::-1]):
-        weights, part = fit_weights(scores.take(names, other)), scores.take(names, own)
-        judged.retrieved[own] = part.find_within(weights, length)
-        judged.likelihood[own] = log_likelihoods(part, weights)
-    return judged
+def find_retrieved(scores: ChannelScores, names: Sequence[str], length: int) -> float:
+    """The recall of a list of this length by these columns, each half of the queries by the weights of the other."""
+    halves = [np.arange(half, len(scores.values), 2) for half in (0, 1)]
+    retrieved = [
+        scores.take(names, own).find_within(fit_weights(scores.take(names, other)), length)
+        for own, other in (halves, halves[::-1])
+    ]
+    return float(np.concatenate(retrieved).mean())
 
 
 def choose_channels(
     scores: ChannelScores, members: Members, widths: dict[str, float], length: int, keep: bool
 ) -> Fusion:
-    """Leave out, one after the other, the channel without which the targets are likeliest, of those that are not
-    missed; ``keep``: none.
-    """
-    kept, without = dict(members), judge_without(scores, members, length)
-    rows = [describe_channel(scores, name, parts, without, length) for name, parts in members.items()]
-    while len(kept) > 1 and not keep:
-        idle = [name for name in kept if not without[""].misses(without[name])]
-        if not idle:
-            break
-        del kept[max(idle, key=lambda name: float(without[name].likelihood.mean()))]
-        without = judge_without(scores, kept, length)
-    names = list_names(kept, scores)
-    weights = dict(zip(names, fit_weights(scores.take(names, np.arange(len(scores.values)))), strict=True))
-    if not keep:
-        kept = {name: parts for name, parts in kept.items() if any(weights[part] > 0 for part in parts)}
+    """The weights of the channels that weigh anything beside the others; ``keep``: of all."""
+    everything = np.arange(len(scores.values))
+    names = list_names(members, scores)
+    weights = fit_weights(scores.take(names, everything))
+    weighty = dict(zip(names, weights * scores.take(names, everything).deviations() >= LEAST_WEIGHT, strict=True))
+    kept = {name: parts for name, parts in members.items() if keep or any(weighty[part] for part in parts)}
+    left = list_names(kept, scores)
+    final = dict(zip(left, fit_weights(scores.take(left, everything)), strict=True))
     return Fusion(
-        weights={name: float(weight) for name, weight in weights.items() if weight > 0 or keep},
+        weights={name: float(weight) for name, weight in final.items() if weight > 0 or keep},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
-        rows=tuple({**row, "kept": "yes" if row["channel"] in kept else "no"} for row in rows),
+        rows=tuple(
+            describe_channel(scores, members, name, length) | {"kept": "yes" if name in kept else "no"}
+            for name in members
+        ),
     )
-
-
-def judge_without(scores: ChannelScores, members: Members, length: int) -> dict[str, Judged]:
-    """All channels together (""), and without each."""
-    judged = {}
-    for left in ("", *members):
-        names = list_names({name: parts for name, parts in members.items() if name != left}, scores)
-        judged[left] = cross_judge(scores, names, length)
-    return judged
 
 
 def list_names(members: Members, scores: ChannelScores) -> list[str]:
@@ -177,17 +143,12 @@ def list_names(members: Members, scores: ChannelScores) -> list[str]:
     return [*(name for parts in members.values() for name in parts), *always]
 
 
-def describe_channel(
-    scores: ChannelScores, name: str, parts: tuple[str, ...], without: dict[str, Judged], length: int
-) -> dict[str, str | float]:
-    """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it; the nats
-    that a target's likelihood loses without it.
-    """
-    alone = cross_judge(scores, list_names({name: parts}, scores), length)
+def describe_channel(scores: ChannelScores, members: Members, name: str, length: int) -> dict[str, str | float]:
+    """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it."""
+    others = {other: parts for other, parts in members.items() if other != name}
     return {
         "channel": name,
-        "recall alone": float(alone.retrieved.mean()),
-        "recall with all": float(without[""].retrieved.mean()),
-        "recall without it": float(without[name].retrieved.mean()),
-        "nats lost without it": float((without[""].likelihood - without[name].likelihood).mean()),
+        "recall alone": find_retrieved(scores, list_names({name: members[name]}, scores), length),
+        "recall with all": find_retrieved(scores, list_names(members, scores), length),
+        "recall without it": find_retrieved(scores, list_names(others, scores), length),
     }

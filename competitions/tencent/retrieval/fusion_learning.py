@@ -32,8 +32,8 @@ BLOCK = 32
 def learn_fusion(
     corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings, keep: bool, seed: int
 ) -> Fusion:
-    """The weights of all channels that have a table, and the widths of their kernels; ``keep``: all of them, whatever
-    recall says.
+    """The weights of the channels that have a table, and the widths of their kernels; ``keep``: of all, whatever they
+    weigh.
 
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """

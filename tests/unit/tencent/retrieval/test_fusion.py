@@ -1,4 +1,4 @@
-"""Fusion weights: those of a logit that was planted; channels that recall misses, and those that it does not."""
+"""Fusion weights: those of a logit that was planted; channels that weigh something, and those that do not."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_targets_are_likelier_under_their_own_weights() -> None:
     assert log_likelihoods(evidence, np.zeros(2)) == pytest.approx(-np.log(POOL), abs=1e-3)
 
 
-def test_a_channel_that_recall_does_not_miss_leaves_unless_it_is_kept() -> None:
+def test_a_channel_of_no_weight_leaves_unless_it_is_kept() -> None:
     evidence = draw({"81": 1.2, "noise": 0.0, "counts of the ads": 1.0, FORECAST: 0.5})
     members = {"81": ("81",), "noise": ("noise",), "counts": ("counts of the ads",)}
     widths = {"81": 8.0, "noise": 20.0}
@@ -78,7 +78,16 @@ def test_a_channel_that_only_orders_what_is_found_stays() -> None:
     assert fusion.channels == ("81", "counts")
     rows = {row["channel"]: row for row in fusion.rows}
     assert rows["counts"]["recall without it"] == rows["counts"]["recall with all"] == 1.0
-    assert rows["counts"]["nats lost without it"] > 0.1  # type: ignore[operator]
+
+
+def test_what_a_channel_weighs_does_not_depend_on_the_scale_of_its_scores() -> None:
+    evidence = draw({"small": 0.5, "large": 0.0, FORECAST: 0.5})
+    factors = np.float32([1e-3, 1e3, 1.0])
+    scaled = ChannelScores(evidence.names, evidence.values * factors, evidence.possible, evidence.pool)
+    members = {"small": ("small",), "large": ("large",)}
+    fusion = choose_channels(scaled, members, {}, 40, keep=False)
+    assert fusion.channels == ("small",)
+    assert fusion.weights["small"] == pytest.approx(500, rel=0.2)
 
 
 def test_before_anything_is_learned_all_count_alike() -> None:
