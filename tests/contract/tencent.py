@@ -38,8 +38,7 @@ SMALL = (
 QUICK = ("ranker.fit.epochs=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
 AFTER_MODEL |= {"measure", "choose", "insight.importance"}
-# By another forecast the sequence channel is missed, and so is fitted for the other folds.
-AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.fusion", "sequence"}
+AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.fusion"}
 AFTER_FEATURES |= {f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", "pool")}
 AFTER_FEATURES |= {
     f"{fold}.{step}{at}" for fold in ("valid", "test") for step in ("describe", "pool") for at in range(EARLIER)
