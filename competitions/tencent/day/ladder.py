@@ -78,7 +78,7 @@ def list_rules(ready: Prepared) -> dict[str, str]:
 def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
     run = ladder.run
-    with ladder.rung("first search: content or counts, by forecast", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
+    with ladder.rung("first search: all channels, weighed", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
         ranked = rank(ready, ready.valid, config, run, "valid")
         _record(rung, ready, ranked.answers.value.ways["first search"], config)
     needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
