@@ -106,13 +106,10 @@ def log_likelihoods(scores: ChannelScores, weights: Floats) -> Floats:
 
 
 def find_retrieved(scores: ChannelScores, names: Sequence[str], length: int) -> float:
-    """The recall of a list of this length by these columns, each half of the queries by the weights of the other."""
-    halves = [np.arange(half, len(scores.values), 2) for half in (0, 1)]
-    retrieved = [
-        scores.take(names, own).find_within(fit_weights(scores.take(names, other)), length)
-        for own, other in (halves, halves[::-1])
-    ]
-    return float(np.concatenate(retrieved).mean())
+    """The recall of a list of this length by these columns, on half of the queries by the weights of the other half."""
+    other, own = (np.arange(half, len(scores.values), 2) for half in (0, 1))
+    weights = fit_weights(scores.take(names, other))
+    return float(scores.take(names, own).find_within(weights, length).mean())
 
 
 def choose_channels(
@@ -124,14 +121,15 @@ def choose_channels(
     weights = fit_weights(scores.take(names, everything))
     weighty = dict(zip(names, weights * scores.take(names, everything).deviations() >= LEAST_WEIGHT, strict=True))
     kept = {name: parts for name, parts in members.items() if keep or any(weighty[part] for part in parts)}
-    left = list_names(kept, scores)
+    left, together = list_names(kept, scores), find_retrieved(scores, names, length)
     final = dict(zip(left, fit_weights(scores.take(left, everything)), strict=True))
     return Fusion(
         weights={name: float(weight) for name, weight in final.items() if weight > 0 or keep},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(
-            describe_channel(scores, members, name, length) | {"kept": "yes" if name in kept else "no"}
+            {"channel": name, **describe_channel(scores, members, name, length), "recall with all": together}
+            | {"kept": "yes" if name in kept else "no"}
             for name in members
         ),
     )
@@ -143,12 +141,10 @@ def list_names(members: Members, scores: ChannelScores) -> list[str]:
     return [*(name for parts in members.values() for name in parts), *always]
 
 
-def describe_channel(scores: ChannelScores, members: Members, name: str, length: int) -> dict[str, str | float]:
-    """A channel's row of the record: recall of the list by it (and the forecast) alone, with all, without it."""
+def describe_channel(scores: ChannelScores, members: Members, name: str, length: int) -> dict[str, float]:
+    """Of a channel, the recall of the list by it (and the forecast) alone, and by all others."""
     others = {other: parts for other, parts in members.items() if other != name}
     return {
-        "channel": name,
         "recall alone": find_retrieved(scores, list_names({name: members[name]}, scores), length),
-        "recall with all": find_retrieved(scores, list_names(members, scores), length),
         "recall without it": find_retrieved(scores, list_names(others, scores), length),
     }
