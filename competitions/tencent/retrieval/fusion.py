@@ -128,8 +128,12 @@ def choose_channels(
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(
-            {"channel": name, **describe_channel(scores, members, name, length), "recall with all": together}
-            | {"kept": "yes" if name in kept else "no"}
+            {
+                "channel": name,
+                **describe_channel(scores, members, name, length),
+                "recall with all": together,
+                "kept": "yes" if name in kept else "no",
+            }
             for name in members
         ),
     )
