@@ -202,9 +202,9 @@ def _last_event_fold(
     eligible = np.flatnonzero(eligible_events(train, host.target))
     first, stop = (np.searchsorted(eligible, bounds) for bounds in (train.offsets[:-1], visible))
     chosen = np.maximum(stop - back, first)
-    ends = (
-        np.where(stop > first, eligible[np.minimum(chosen, len(eligible) - 1)], visible) if len(eligible) else visible
-    )
+    ends = np.where(
+        stop > first, np.append(eligible, 0)[chosen], visible
+    )  # one more: of who has none behind all others
     history = Histories(train, np.arange(len(train)), ends)
     users = np.flatnonzero((stop - first >= back) & (history.lengths > 0))
     if not len(users):
