@@ -64,9 +64,8 @@ def target_columns(fold: Fold) -> Int64s:
     """The targets of a fold (rows) as columns of its candidates, -1 for none. ``ValueError`` without targets."""
     if fold.target is None:
         raise ValueError("the host has the answers")
-    rows = fold.candidates
-    columns = np.full(int(max(rows.max(), fold.target.max())) + 1, -1)
-    columns[rows] = np.arange(len(rows))
+    columns = np.full(int(max(fold.candidates.max(), fold.target.max())) + 1, -1)
+    columns[fold.candidates] = np.arange(len(fold.candidates))
     return np.asarray(columns[fold.target])
 
 
