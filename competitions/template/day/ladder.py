@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder
+from common.day.ladder import BOOSTING, NEIGHBOURS, POPULARITY, Ladder, Rung, Scored
 from common.engine.run import Run
 from common.learning.gbdt import fit
 from common.learning.metrics import reciprocal_ranks
@@ -15,19 +15,24 @@ from competitions.template.pipeline import prepare
 from competitions.template.ranking import CUTOFF, Labelled, make_recipe, score_valid
 
 
-def climb(files: reader.RawFiles, config: TemplateConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, a row a rung."""
-    ladder, rows = Ladder(run, "From popularity to the ranker", "MRR@5", files), prepare(files, config, run).rows
-    for name, family, feature in (
-        ("popularity", POPULARITY, "item_count"),
-        ("what follows the last item", NEIGHBOURS, "pair_follows"),
-    ):
-        with ladder.rung(name, family) as rung:
-            rung.record(run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
-    with ladder.rung("LightGBM", BOOSTING) as rung:
+def climb(files: reader.RawFiles, config: TemplateConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, a row a rung; ``only``: the key of one rung."""
+    rows = prepare(files, config, run).rows
+
+    def score(feature: str) -> Scored:
+        return Scored(run.step(score_by, rows, feature, name=f"ladder.{feature}").value)
+
+    def boost() -> Scored:
         early = run.step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
-        rung.record(run.step(score_valid, rows, early).value)
-    return ladder.write()
+        return Scored(run.step(score_valid, rows, early).value)
+
+    follows = "what follows the last item"
+    rungs = [
+        Rung("popularity", "popularity", POPULARITY, lambda: score("item_count"), score_by),
+        Rung("transitions", follows, NEIGHBOURS, lambda: score("pair_follows"), score_by),
+        Rung("lightgbm", "LightGBM", BOOSTING, boost, make_recipe),
+    ]
+    return Ladder(run, "From popularity to the ranker", "MRR@5", files).climb(rungs, only)
 
 
 def score_by(rows: Labelled, feature: str) -> NDArray[np.float64]:
