@@ -46,6 +46,7 @@ BOOSTING = "gradient-boosted ranker"
 DEEP = "deep ranker"
 SEQUENCE = "sequence model"
 GENERATIVE = "generative retrieval"
+RERANKING = "re-ranking"
 BLEND = "blend"
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -25,8 +25,9 @@ from competitions.news.config import BLOCKS, MODELS, NewsConfig
 from competitions.news.day.judged import list_queries
 from competitions.news.day.rows import list_rows
 from competitions.news.io import reader
-from competitions.news.lab import als, gru4rec
+from competitions.news.lab import als, gru4rec, reranking
 from competitions.news.lab.marks import METHODS, Method
+from competitions.news.list_metrics import coverage
 from competitions.news.pipeline import FoldInputs, Frames, Outcome, retrieve, solve
 from competitions.news.ranking import CUTOFF, count_rows
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
@@ -53,6 +54,14 @@ ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     ("transitions", "transitions from the last clicks", steps.NEIGHBOURS, "next", score_neighbours),
 )
 ORDER = ("channel", "item", "pair", "query")
+LAST = f"lightgbm-{ORDER[-1]}"  # the pipeline with one model, which is re-ranked
+# (key, title, method, its trade-off or strength)
+RERANKED: tuple[tuple[str, str, reranking.Method, float], ...] = (
+    ("mmr", "re-ranked by MMR, trade-off .9", "mmr", 0.9),
+    ("mmr-half", "re-ranked by MMR, trade-off .5", "mmr", 0.5),
+    ("dpp", "re-ranked by DPP, strength 8", "dpp", 8.0),
+    ("dpp-weak", "re-ranked by DPP, strength 2", "dpp", 2.0),
+)
 SEQUENCE = gru4rec.SequenceSettings()
 # What a pipeline does beside answering the validation users is no cost of a rung.
 FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
@@ -94,7 +103,7 @@ def climb(
     content = run.step(reader.read_embeddings, files.embeddings) if files.embeddings else None
     fold = run.step(split.label_fold, clicks.frame, config.split, config.seed, name="label")
     way = Climb(files, config, run, articles.frame, content, fold, judge)
-    rungs = [*list_alone(way), *list_fused(way), *list_pipelines(way)]
+    rungs = [*list_alone(way), *list_fused(way), *list_pipelines(way), *list_reranked(way)]
     return Ladder(run, "News: the hidden click, on the validation users", "MRR@5", files).climb(rungs, only)
 
 
@@ -161,6 +170,24 @@ def list_pipelines(way: Climb) -> Iterator[Rung]:
         yield Rung(key, title, family, score_pipeline, solve, free=FREE, builds_on=below)
 
 
+def list_reranked(way: Climb) -> Iterator[Rung]:
+    """The first fifty of the pipeline in another order: what variety costs. None without the articles' vectors."""
+    if way.content is None:
+        return
+    content = way.content
+    for key, title, method, weight in RERANKED:
+
+        def score_reranked(method: reranking.Method = method, weight: float = weight) -> Scored:
+            rows = list_rows(solve(way.files, change(way.config, way.config.recall.channels, ORDER, 1), way.run))
+            ranked = rows.candidates.with_columns(score=rows.scores[rows.by])
+            inputs = (ranked, content.value, method, weight, CUTOFF)
+            users = way.fold.value.queries.select("query", user=pl.col("user").cast(pl.String))
+            lists = reranking.rerank_lists(*inputs).join(users, left_on="query", right_on="user")
+            return score_lists(way, lists.select("item", "score", query="query_right"))
+
+        yield Rung(key, title, steps.RERANKING, score_reranked, reranking.RERANK[method], builds_on=LAST)
+
+
 def score_outcome(way: Climb, outcome: Outcome) -> Scored:
     """A run of the pipeline: the scores of its queries in the fold's order, its lists by the blend."""
     recall_all = outcome.recall.value["recall@all"][-1]
@@ -196,14 +223,20 @@ def score_lists(way: Climb, lists: pl.DataFrame) -> Scored:
 
 def record(way: Climb, queries: pl.DataFrame, recall: float, listed: pl.DataFrame, truth: float | None) -> Scored:
     """A rung by its validation queries in the fold's order: score, weight; ``listed``: query (the user), item, score,
-    answer, of which the first five are shown.
+    answer, of which the first five are shown. Beside the score: the share of all articles that some list shows, and
+    how far apart the articles of a list are.
     """
     first = listed.sort("query", "score", "item", descending=[False, True, False]).with_columns(
         rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query")
     )
     names = way.articles.value.select("item", name=pl.format("{} (category {})", "item", "category"))
-    lists = first.filter(pl.col("rank") <= CUTOFF).join(names, on="item", how="left", maintain_order="left")
-    more = {"recall": recall, "truth mrr@5": truth}
+    seen = first.filter(pl.col("rank") <= CUTOFF)
+    lists = seen.join(names, on="item", how="left", maintain_order="left")
+    more = {"recall": recall, "truth mrr@5": truth, "coverage": coverage(seen, way.articles.value.height, CUTOFF)}
+    if way.content is not None:
+        vectors = reranking.take_unit_vectors(way.content.value, seen["item"].to_numpy())
+        lists_ = seen["query"].rle_id().to_numpy()
+        more["distance"] = reranking.intra_list_distance(lists_, vectors)
     return Scored(
         queries["score"].to_numpy(),
         queries["weight"].to_numpy(),
