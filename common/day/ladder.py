@@ -47,6 +47,7 @@ DEEP = "deep ranker"
 SEQUENCE = "sequence model"
 GENERATIVE = "generative retrieval"
 RERANKING = "re-ranking"
+CALIBRATION = "calibration"
 BLEND = "blend"
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,7 +20,7 @@ from common.day.ladder import Ladder, Rung, Scored
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab import baselines, calibration
 from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.lab.deep_networks import NETWORKS
 from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
@@ -54,6 +54,11 @@ class Bench:
         return collect([self.ready.labelled[day] for day in self.ready.plan.valid])
 
     @property
+    def labels(self) -> Floats:
+        """Whether each row of the validation days was watched."""
+        return np.concatenate([part.day.rows.labels for part in self.predictions]).astype(np.float64)
+
+    @property
     def features(self) -> list[str]:
         """The steps that make the features; a ranker on some blocks is charged with all of them."""
         steps = ("history", *self.config.features.blocks)
@@ -85,6 +90,7 @@ class Bench:
             "p = 1": judge(finished, probabilities, 1.0)["score"],
             "P(watch), max E[s]": likeliest["score"],
             "log likelihood": likeliest["log_likelihood"],
+            "calibration error": calibration.calibration_error(np.concatenate(probabilities), self.labels),
         }
         return Scored(np.concatenate(scored), None, more, self.list_first(probabilities))
 
@@ -111,7 +117,7 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run, only: str | None
     ``only``: the key of one rung.
     """
     bench = prepare_bench(files, config, run)
-    rungs = [*list_plain(bench), *list_blocks(bench), *list_networks(bench)]
+    rungs = [*list_plain(bench), *list_blocks(bench), *list_calibrated(bench), *list_networks(bench)]
     return Ladder(run, "MGTV: which video is watched, on the validation days", "score", files).climb(rungs, only)
 
 
@@ -224,6 +230,22 @@ def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
     fits = collect([fit_ranker(bench.run, labelled, recipe, valid)])
     return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
+
+
+def list_calibrated(bench: Bench) -> Iterator[Rung]:
+    """The boosted model on all blocks, whose probabilities are calibrated: the choices stay, a price would not."""
+    blocks = tuple(bench.config.features.blocks)
+    for kind, fit in calibration.CALIBRATIONS.items():
+
+        def score(kind: str = kind) -> Scored:
+            scores = score_blocks(bench, blocks)
+            own = collect([scores[day] for day in bench.ready.plan.valid])
+            mixed = bench.run.step(click_ranker.mix_across, bench.valid, own, [FIRST]).value
+            labels = [part.day.rows.labels.astype(np.float64) for part in bench.predictions]
+            return bench.compare(calibration.calibrate_across(kind, mixed, labels))
+
+        title = f"calibrated: {kind}"
+        yield Rung(kind, title, families.CALIBRATION, score, fit, bench.features, builds_on=f"lightgbm-{blocks[-1]}")
 
 
 def list_networks(bench: Bench) -> Iterator[Rung]:
