@@ -21,15 +21,19 @@ from competitions.tencent.lab.plain_rules import (
     ALS,
     CONTENT_RULES,
     COUNTS,
+    FUSED,
     KERNEL,
     LANGUAGE,
+    LATE,
     LINEAR,
     NEAREST,
+    ONE,
     POPULARITY,
     TRANSITIONS,
     answer_by_rule,
     choose_embeddings,
     count_events,
+    fuse_late,
     score_interests,
     score_mean,
 )
@@ -69,7 +73,9 @@ PLAIN_CODE: dict[str, tuple[str, Callable[..., object]]] = {
     ALS: ("als", factorise),
     LINEAR: ("linear", fit_regression),
     LANGUAGE: ("language-model", score_interests),
-    NEAREST: ("nearest", score_mean),
+    ONE: ("one-embedding", score_mean),
+    NEAREST: ("early-fusion", score_mean),
+    LATE: ("late-fusion", fuse_late),
     KERNEL: ("kernel", score_interests),
 }
 
@@ -144,7 +150,8 @@ def list_rules(ready: Prepared) -> dict[str, str]:
         del rules[LINEAR]  # it inverts a table of ads x ads
     if len(corpus.train.item) > MOST_EVENTS:
         del rules[ALS]  # hours on a laptop
-    content = [name for name in CONTENT_RULES if choose_embeddings(ready.embeddings.value, name)]
+    found = {name: len(choose_embeddings(ready.embeddings.value, name)) for name in CONTENT_RULES}
+    content = [name for name, count in found.items() if count > (name in FUSED)]
     return rules | dict.fromkeys(content, families.RULE)
 
 
