@@ -22,7 +22,7 @@ def draw(rows: int, seed: int) -> Impressions:
 @pytest.mark.parametrize("kind", [ONE, ESMM])
 def test_the_product_of_a_planted_pair_of_rates_is_found(kind: str) -> None:
     judged = draw(400, 1)
-    found = predict_conversions(draw(30_000, 0), judged, kind, 0)
+    found = predict_conversions(draw(60_000, 0), judged, kind, 0)
     assert found == pytest.approx((CLICKS * CONVERSIONS)[judged.codes[:, 0]], abs=0.03)
 
 
