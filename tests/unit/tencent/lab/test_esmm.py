@@ -16,7 +16,8 @@ def draw(rows: int, seed: int) -> Impressions:
     converted = clicked & (rng.random(rows) < CONVERSIONS[code])
     user = np.arange(rows) // SLATE
     labels = clicked.astype(np.float32), converted.astype(np.float32)
-    return Impressions(code[:, None], np.zeros((rows, 2), np.float32), user, code, *labels)
+    advertiser = rng.integers(50, size=rows)  # who bids, whatever the ad converts
+    return Impressions(code[:, None], np.zeros((rows, 2), np.float32), user, advertiser, *labels)
 
 
 @pytest.mark.parametrize("kind", [ONE, ESMM])
