@@ -108,7 +108,8 @@ def list_first(data: TrainingData, scores: Floats) -> pl.DataFrame:
     rows = pl.DataFrame(
         {"query": numbers, "score": scores[: len(numbers)], "size": sizes, "answer": valid.labels > 0, **column}
     )
-    words = [pl.format("{}", pl.col(PRICE).exp().round(0).cast(pl.Int64))] if PRICE in column else []
+    price = (pl.col(PRICE).exp() - 1.0).fill_nan(None).round(0).cast(pl.Int64).cast(pl.String).fill_null("no price")
+    words = [price] if PRICE in column else []
     words += [pl.format("{} h", (pl.col(DURATION) / 60).round(1))] if DURATION in column else []
     option = pl.int_range(pl.len(), dtype=pl.Int64).over("query")
     item = pl.concat_str(pl.format("option {}", option), *words, separator=", ")

@@ -258,7 +258,7 @@ def list_networks(bench: Bench) -> Iterator[Rung]:
             days, fields = prepare_networks(bench)
             return bench.measure(run_network(bench, days, fields, kind), kind)
 
-        yield Rung(kind.lower(), kind, families.DEEP, score, NETWORKS[kind], needs, builds_on=boosted)
+        yield Rung(kind.lower().replace(" ", "-"), kind, families.DEEP, score, NETWORKS[kind], needs, builds_on=boosted)
 
 
 def prepare_networks(bench: Bench) -> tuple[dict[int, Result[NetworkDay]], Result[FieldTables]]:
