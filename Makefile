@@ -22,7 +22,7 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: help install all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
 .PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report submit serve test,$(NAMES:%=$(verb)-%))
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -98,6 +98,12 @@ $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 # ablate-NAME: ## What each block of features adds, paired (minutes)
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
 	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
+
+notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
+	@mkdir -p build/notebooks
+	@for each in competitions/notebooks/*.py; do \
+		$(PY) -m jupytext --quiet --from py:percent --to ipynb --output "build/notebooks/$$(basename "$$each" .py).ipynb" "$$each" || exit 1; \
+	done; ls build/notebooks/*.ipynb
 
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
