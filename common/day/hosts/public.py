@@ -3,8 +3,12 @@
 Such a folder never bears a simulation's report: no run takes its truth for one that may be read.
 """
 
+import gzip
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +23,9 @@ from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_csv
+
+ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+UNREADABLE_ARCHIVE = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,16 @@ def dataset_folder(out: Path, dataset: PublicDataset, names: Collection[str]) ->
         (folder / MARKER).write_text(json.dumps(asdict(dataset), indent=2) + "\n", encoding="utf-8")
 
 
+def write_dataset(out: Path, dataset: PublicDataset, tables: Mapping[str, pl.DataFrame]) -> PublicDataset:
+    """Write tables by path, each as the end of its name says, the truth among them, into a ``dataset_folder``."""
+    with dataset_folder(out, dataset, {Path(name).parts[0] for name in tables}) as folder:
+        for name, frame in tables.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write = frame.write_parquet if name.endswith(".parquet") else frame.write_csv
+            write(folder / name)
+    return dataset
+
+
 def hash_ids(prefix: str, ids: Iterable[object]) -> list[str]:
     """Ids of 32 hexadecimal digits, as hosts have them, that say nothing of the order."""
     return [hashlib.md5(f"{prefix}{one}".encode(), usedforsecurity=False).hexdigest() for one in ids]
@@ -66,21 +83,35 @@ def find_file(folder: Path, names: Sequence[str], hint: str) -> Path:
     return path
 
 
-def read_bytes(path: Path, hint: str) -> bytes:
-    """A whole file."""
+def read_bytes(path: Path, hint: str, member: str = "") -> bytes:
+    """A whole file; of a zip archive the ``member``, where one is named; unpacked where it is gzipped."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; {hint}") from error
+        content = path.read_bytes()
+        if member and content.startswith(ZIP):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                content = archive.read(member)
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except KeyError as error:
+        raise UserError(f"{path} does not hold {member}; {hint}") from error
+    except UNREADABLE_ARCHIVE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}); {hint}") from error
 
 
-def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes | None = None) -> pl.DataFrame:
+def read_text(path: Path, hint: str) -> str:
+    """A whole file of text, without a byte-order mark."""
+    try:
+        return read_bytes(path, hint).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text; {hint}") from error
+
+
+def read_fields(path: Path, fields: Sequence[Field], hint: str, member: str = "", key: str = "") -> pl.DataFrame:
     """Read columns of a CSV by name and cast them; other columns are not read. ``line`` (1-based) goes with each row.
 
-    ``content`` stands for the file's bytes where they are not on disk as such. A value that does not fit its field is a
+    ``member`` is that of ``read_bytes``; a value of the column ``key`` stands once. What does not fit is a
     ``UserError`` with its line.
     """
-    source = read_bytes(path, hint) if content is None else content
+    source = read_bytes(path, hint, member)
     if b"\x00" in source[:4096]:
         raise UserError(f"{path} is no text but a binary or compressed file; unpack it first")
     try:
@@ -92,7 +123,11 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes |
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
     text = text.with_row_index("line", offset=2)
-    return text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
+    frame = text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
+    repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line") if key else frame.clear()
+    if repeated.height:
+        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {hint}")
+    return frame
 
 
 def _cast(path: Path, text: pl.DataFrame, field: Field, hint: str) -> pl.Series:

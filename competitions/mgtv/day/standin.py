@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, hash_ids, read_fields
+from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, hash_ids, read_fields, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.time_units import DAY_MS, HOUR_MS
@@ -55,7 +55,6 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "asked devices": devices.height,
         "truth": truth.height,
     }
-    dataset = PublicDataset("KuaiRand-Pure", rows, "result.csv")
     tables = daily_logs(days) | {
         VIDEOS: videos.drop("video_id"),
         f"{PROFILES_FOLDER}/did_features_table.csv": profiles,
@@ -63,11 +62,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         SHOWN.format(board="A"): days.filter(pl.col("day") > DAYS).select("did", "vid").sort("did", "vid"),
         TRUTH: truth,
     }
-    with dataset_folder(out, dataset, {Path(name).parts[0] for name in tables}) as folder:
-        for name, frame in tables.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            frame.write_csv(folder / name)
-    return dataset
+    return write_dataset(out, PublicDataset("KuaiRand-Pure", rows, "result.csv"), tables)
 
 
 def split_days(path: Path, log: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:

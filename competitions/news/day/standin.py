@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, read_fields
+from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, read_fields, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.time_units import HOUR_MS
@@ -66,14 +66,9 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test clicks": test.height,
         "articles": articles.height,
     }
-    dataset = PublicDataset("News Portal User Interactions by Globo.com", rows)
     columns = ["user_id", "click_article_id", "click_timestamp", *CONTEXT]
-    with dataset_folder(out, dataset, {TRAIN, TEST_A, ARTICLES}) as folder:
-        train.select(columns).write_csv(folder / TRAIN)
-        test.select(columns).write_csv(folder / TEST_A)
-        articles.write_csv(folder / ARTICLES)
-        truth.write_csv(folder / TRUTH)
-    return dataset
+    tables = {TRAIN: train.select(columns), TEST_A: test.select(columns), ARTICLES: articles, TRUTH: truth}
+    return write_dataset(out, PublicDataset("News Portal User Interactions by Globo.com", rows), tables)
 
 
 def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from common.day.hosts.public import read_bytes
+from common.day.hosts.public import read_text
 from common.engine.errors import UserError
 from common.engine.progress import say, track
 from competitions.tencent.simulator.topics import Ints, Singles
@@ -71,12 +71,9 @@ def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
 
 def _split_rows(path: Path) -> pl.DataFrame:
     """``line`` (1-based), ``item`` and ``text`` of each row, as texts without blanks around them."""
-    try:
-        content = read_bytes(path, SHAPE).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {SHAPE}") from error
     # By hand: titles hold quotes that mean nothing, and characters at which splitlines would break them.
-    lines = pl.Series("cells", content.split("\n"), dtype=pl.String).to_frame().with_row_index("line", offset=1)
+    rows = pl.Series("cells", read_text(path, SHAPE).split("\n"), dtype=pl.String)
+    lines = rows.to_frame().with_row_index("line", offset=1)
     table = lines.filter(pl.col("cells").str.strip_chars() != "").with_columns(pl.col("cells").str.split("\t"))
     if not table.height:
         raise UserError(f"{path} is empty; {SHAPE}")
