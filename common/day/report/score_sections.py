@@ -1,6 +1,5 @@
 """The parts of a report about the score: beside truth and ceiling, by fold and slice, models, ladder, tables."""
 
-import math
 from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
@@ -67,50 +66,12 @@ def folds(record: Row) -> dict[str, Any] | None:
     return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if len(rows) > 1 else None
 
 
-def slices(record: Row) -> MarkTable | None:
-    """The score on parts of the queries."""
-    slices = record["cv"]["slices"]
-    known = all(numbers.is_number(row.get(key)) for row in slices for key in ("score", "error", "queries"))
-    rows = join_small(slices) if known else slices
-    return _scored(rows, "slice", record["cv"].get("score")) if rows else None
-
-
-def join_small(rows: Sequence[Row]) -> list[Row]:
-    """Neighbouring slices of one name as one row, until that has ``LEAST_QUERIES`` queries.
-
-    >>> rows = [{"slice": f"day: {day}", "score": day / 4, "error": 0.1, "queries": 3} for day in (1, 3)]
-    >>> [(row["slice"], row["score"], round(row["error"], 4), row["queries"]) for row in join_small(rows)]
-    [('day: 1, 3', 0.5, 0.1242, 6)]
-    """
-    groups: list[list[Row]] = []
-    for row in rows:
-        if groups and _name(groups[-1][0]) == _name(row) and _count(groups[-1]) < LEAST_QUERIES:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    for at in range(len(groups) - 1, 0, -1):  # a small one that is the last of its name joins what stands before it
-        if _name(groups[at - 1][0]) == _name(groups[at][0]) and _count(groups[at]) < LEAST_QUERIES:
-            groups[at - 1] += groups.pop(at)
-    return [group[0] if len(group) == 1 else pool(group) for group in groups]
-
-
-def _name(row: Row) -> str:
-    return str(row.get("slice", "")).partition(": ")[0]
-
-
-def _count(rows: Sequence[Row]) -> float:
-    return float(sum(row["queries"] for row in rows))
-
-
-def pool(parts: Sequence[Row]) -> Row:
-    """Several slices as one: their mean score, and its error by what varies within them and between them."""
-    total = max(sum(row["queries"] for row in parts), 1)
-    mean = sum(row["queries"] * row["score"] for row in parts) / total
-    squares = sum(row["queries"] * (row["error"] ** 2 * row["queries"] + (row["score"] - mean) ** 2) for row in parts)
-    values = [str(row["slice"]).partition(": ")[2] for row in parts]
-    said = ", ".join(values) if len(values) < 3 else f"{values[0]} to {values[-1]}"
-    error = math.sqrt(squares) / total
-    return {"slice": f"{_name(parts[0])}: {said}", "score": mean, "error": error, "queries": total}
+def slices(record: Row) -> dict[str, Any] | None:
+    """The score on parts of the queries, but for those of fewer than ``LEAST_QUERIES``."""
+    rows = record["cv"]["slices"]
+    shown = [row for row in rows if (row.get("queries") or LEAST_QUERIES) >= LEAST_QUERIES]
+    marks = _scored(shown, "slice", record["cv"].get("score")) if shown else None
+    return {"marks": marks, "small": len(rows) - len(shown), "least": LEAST_QUERIES} if marks else None
 
 
 def models(record: Row) -> MarkTable | None:

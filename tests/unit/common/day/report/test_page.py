@@ -21,7 +21,6 @@ IN_RECORD = {
     "folds": ("cv", "folds"),
     "slices": ("cv", "slices"),
     "models": ("ranking",),
-    "leaderboard": ("leaderboard",),
     "tables": ("tables",),
     "calibration": ("insight", "calibration"),
     "curves": ("insight", "curves"),
