@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_csv
 
 ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+KINDS: dict[type[pl.DataType], str] = {pl.Int64: "a whole number", pl.Float64: "a number"}
 UNREADABLE_ARCHIVE = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error)
 
 
@@ -38,13 +40,11 @@ class PublicDataset:
 
 
 class Field(NamedTuple):
-    """A column of a public file: its name, what it holds, whether it may be blank, the least and largest value."""
+    """A column of a public file: its name, what it holds, whether it may be blank."""
 
     name: str
     dtype: type[pl.DataType]
     blank: bool = False
-    low: float = 0
-    high: float = 2**53
 
 
 @contextmanager
@@ -97,32 +97,30 @@ def read_bytes(path: Path, hint: str, member: str = "") -> bytes:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}); {hint}") from error
 
 
-def read_text(path: Path, hint: str) -> str:
-    """A whole file of text, without a byte-order mark."""
-    try:
-        return read_bytes(path, hint).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {hint}") from error
+def read_fields(
+    path: Path, fields: Sequence[Field], hint: str, member: str = "", key: str = "", separator: str = ","
+) -> pl.DataFrame:
+    """Read columns of a table by name and cast them; other columns are not read. ``line`` (1-based) goes with each row.
 
-
-def read_fields(path: Path, fields: Sequence[Field], hint: str, member: str = "", key: str = "") -> pl.DataFrame:
-    """Read columns of a CSV by name and cast them; other columns are not read. ``line`` (1-based) goes with each row.
-
-    ``member`` is that of ``read_bytes``; a value of the column ``key`` stands once. What does not fit is a
+    ``member`` is that of ``read_bytes``; a value of the column ``key`` stands once. Cells between tabs have no quotes.
+    A first row with none of the names is no header: the table has these columns, in their order. What does not fit is a
     ``UserError`` with its line.
     """
     source = read_bytes(path, hint, member)
     if b"\x00" in source[:4096]:
         raise UserError(f"{path} is no text but a binary or compressed file; unpack it first")
+    read = partial(read_csv, infer_schema=False, separator=separator, quote_char='"' if separator == "," else None)
+    names = [field.name for field in fields]
     try:
-        names = read_csv(source.split(b"\n", 1)[0], has_header=False, infer_schema=False).row(0) if source else ()
-        missing = [field.name for field in fields if field.name not in names]
-        if missing:
+        first = read(source.split(b"\n", 1)[0].strip(), has_header=False).row(0) if source else ()
+        missing = [name for name in names if name not in first]
+        headed = missing != names or len(first) != len(names)
+        if missing and headed:
             raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
-        text = read_csv(source, columns=[field.name for field in fields], infer_schema=False)
+        text = read(source, columns=names) if headed else read(source, has_header=False, new_columns=names)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
-    text = text.with_row_index("line", offset=2)
+    text = text.with_row_index("line", offset=1 + headed).filter(~pl.all_horizontal(pl.col(names).is_null()))
     frame = text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
     repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line") if key else frame.clear()
     if repeated.height:
@@ -132,28 +130,13 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, member: str = ""
 
 def _cast(path: Path, text: pl.DataFrame, field: Field, hint: str) -> pl.Series:
     cells = text[field.name].str.strip_chars()
-    if field.dtype == pl.String:
-        value, bad = cells, pl.Series([False]).new_from_index(0, len(cells))
-    else:
-        number = cells.cast(pl.Float64, strict=False)
-        value = _to_whole(cells, number) if field.dtype == pl.Int64 else number
-        bad = (cells != "").fill_null(False) & ~value.is_between(field.low, field.high).fill_null(False)
-    bad = bad.fill_null(False)
-    if not field.blank:
-        bad |= value.is_null() | (cells == "").fill_null(True)
+    whole = cells.str.replace(r"\.0+$", "") if field.dtype == pl.Int64 else cells  # 17200.0 is a whole number
+    values = whole.cast(field.dtype, strict=False)
+    values = values.fill_nan(None) if field.dtype == pl.Float64 else values
+    blank = cells.fill_null("") == ""
+    bad = (values.is_null() & ~blank) | (blank & (not field.blank))
     if bad.any():
         row = int(bad.arg_max() or 0)
-        fault = "blank" if not cells[row] else f"{cells[row][:40]!r}, not {_describe_range(field)}"
+        fault = "blank" if blank[row] else f"{cells[row][:40]!r}, not {KINDS[field.dtype]}"
         raise UserError(f"{path}, line {text['line'][row]}: {field.name} is {fault}; {hint}")
-    return value.rename(field.name)
-
-
-def _to_whole(cells: pl.Series, number: pl.Series) -> pl.Series:
-    """Whole numbers, those written as 17200.0 too; null for others."""
-    whole = pl.Series(number.set(number.fill_nan(None) != number.floor(), None)).cast(pl.Int64, strict=False)
-    return cells.cast(pl.Int64, strict=False).zip_with(cells.str.contains(r"^[+-]?[0-9]+$").fill_null(False), whole)
-
-
-def _describe_range(field: Field) -> str:
-    kind = "a whole number" if field.dtype == pl.Int64 else "a number"
-    return f"{kind} from {field.low:g} to {field.high:g}"
+    return values.rename(field.name)

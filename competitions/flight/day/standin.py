@@ -28,12 +28,12 @@ FIRST_TRAIN, FIRST_TEST = datetime(2024, 6, 1, 8), datetime(2024, 11, 1, 8)
 STEP_MINUTES = 37  # from one search to the next: order alone
 FIELDS = (
     Field("individual", pl.Int64),
-    Field("choice", pl.Int64, high=1),
-    Field("stayDurationMinutes", pl.Int64, low=-(10**6), high=10**6),
+    Field("choice", pl.Int64),
+    Field("stayDurationMinutes", pl.Int64),
     Field("totalPrice", pl.Int64),
-    Field("totalTripDurationMinutes", pl.Int64, low=1, high=10**6),
-    Field("dtd", pl.Int64, high=1000),
-    Field("outDepTime", pl.Int64, high=86_399),
+    Field("totalTripDurationMinutes", pl.Int64),
+    Field("dtd", pl.Int64),
+    Field("outDepTime", pl.Int64),
     Field("origin", pl.String),
     Field("destination", pl.String),
     Field("airlines", pl.String),

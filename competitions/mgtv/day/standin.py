@@ -29,8 +29,8 @@ MIN_SHOWN = 2  # videos of a test device
 LOG_FIELDS = (
     Field("user_id", pl.Int64),
     Field("video_id", pl.Int64),
-    Field("time_ms", pl.Int64, low=10**12, high=10**13),
-    Field("is_click", pl.Int64, high=1),
+    Field("time_ms", pl.Int64),
+    Field("is_click", pl.Int64),
     Field("play_time_ms", pl.Int64),
 )
 

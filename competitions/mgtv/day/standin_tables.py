@@ -21,7 +21,7 @@ VIDEO_FIELDS = (
     Field("upload_dt", pl.String, blank=True),
     Field("upload_type", pl.String, blank=True),
     Field("video_duration", pl.Float64, blank=True),
-    Field("music_id", pl.Int64, blank=True, high=2**62),
+    Field("music_id", pl.Int64, blank=True),
     Field("music_type", pl.Int64, blank=True),
     Field("tag", pl.String, blank=True),
 )
@@ -35,8 +35,8 @@ RANGES = {
 }
 USER_FIELDS = (
     Field("user_id", pl.Int64),
-    *(Field(name, pl.Int64, blank=True, low=HIDDEN) for name in (*RANGES, *FLAGS)),
-    *(Field(f"onehot_feat{number}", pl.Int64, blank=True, low=HIDDEN) for number in range(ONE_HOTS)),
+    *(Field(name, pl.Int64, blank=True) for name in (*RANGES, *FLAGS)),
+    *(Field(f"onehot_feat{number}", pl.Int64, blank=True) for number in range(ONE_HOTS)),
     Field("user_active_degree", pl.String, blank=True),
 )
 

@@ -17,7 +17,6 @@ from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, read
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.time_units import HOUR_MS
-from competitions.news.io.csv_reader import INT32_MAX, TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 
 HINT = (
@@ -28,11 +27,11 @@ CLICK_FOLDERS = ("clicks", "clicks/clicks", ".")
 CLICK_FILES = "clicks_hour_*.csv"
 METADATA = "articles_metadata.csv"
 CLICK_FIELDS = (
-    Field("user_id", pl.Int64, high=INT32_MAX),
-    Field("click_article_id", pl.Int64, high=INT32_MAX),
-    Field("click_timestamp", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS),
+    Field("user_id", pl.Int64),
+    Field("click_article_id", pl.Int64),
+    Field("click_timestamp", pl.Int64),
 )
-ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64, low=column.low, high=column.high) for column in ARTICLE_COLUMNS)
+ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64) for column in ARTICLE_COLUMNS)
 SAMPLE, MULTIPLIER, MODULUS = 10, 2_654_435_761, 1 << 32  # a user is in where its hash lies in the first tenth
 TEST_SHARE = 5  # the first fifth of the users to arrive are test users, as the host's are
 FIRST_TEST_USER = 200_000

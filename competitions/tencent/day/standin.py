@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes, read_text
+from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes
 from common.engine.errors import UserError
 from common.engine.progress import running
 from competitions.tencent.day.standin_text import (
@@ -134,7 +134,7 @@ def find_sequences(source: Path) -> Path:
 def read_sequences(path: Path) -> pl.DataFrame:
     """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
     sequences = []
-    for line, text in enumerate(read_text(path, HINT).splitlines(), 1):
+    for line, text in enumerate(read_bytes(path, HINT).decode("utf-8-sig", "replace").splitlines(), 1):
         user, *items = text.split() or [""]
         if user and len(items) < 2:
             raise UserError(
