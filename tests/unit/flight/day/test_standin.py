@@ -145,7 +145,7 @@ def test_a_wheel_a_folder_and_an_installed_package_give_the_same(converted: Path
 
 def test_an_odd_row_is_refused(tmp_path: Path) -> None:
     odd = row(1, 1, "A1/A1").replace(",250,", ",cheap,")
-    with pytest.raises(UserError, match="line 3: totalPrice is 'cheap', not a whole number; .*python -m pip download"):
+    with pytest.raises(UserError, match=r"line 3: totalPrice is 'cheap', not a whole number; .*python -m pip download"):
         public.convert(write(tmp_path, ROWS[0], odd), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
