@@ -153,8 +153,8 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), band (the area
-    that it encloses), and of several sides other and third.
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), and of several
+    sides other and third.
     """
 
     points: Sequence[tuple[float, float]]

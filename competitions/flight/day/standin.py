@@ -13,7 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, hash_ids, read_fields, write_dataset
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
+from common.io.fields import Field, read_fields
 from competitions.flight.day.standin_legs import add_legs
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
 

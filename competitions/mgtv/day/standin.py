@@ -11,9 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, hash_ids, read_fields, write_dataset
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import running
+from common.io.fields import Field, read_fields
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import Field, hash_ids, read_fields
+from common.day.hosts.public import hash_ids
 from common.engine.errors import UserError
+from common.io.fields import Field, read_fields
 from competitions.mgtv.io.schema import PROFILE_COLUMNS, VIDEO_COLUMNS, WORD
 
 HINT = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"

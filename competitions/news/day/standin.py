@@ -13,9 +13,10 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, find_file, read_fields, write_dataset
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import track
+from common.io.fields import Field, read_fields
 from common.time_units import HOUR_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 

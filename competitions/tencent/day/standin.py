@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes
+from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running
+from common.io.fields import read_bytes
 from competitions.tencent.day.standin_text import (
     Encoder,
     embedding_tables,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from common.day.hosts.public import Field, read_fields
 from common.engine.errors import UserError
 from common.engine.progress import say, track
+from common.io.fields import Field, read_fields
 from competitions.tencent.simulator.topics import Ints, Singles
 from competitions.tencent.simulator.writer import ROWS
 

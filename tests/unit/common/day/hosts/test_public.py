@@ -9,8 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.day.hosts.public import MARKER, Field, PublicDataset, dataset_folder, find_file, read_fields
+from common.day.hosts.public import MARKER, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
+from common.io.fields import Field, read_fields
 from competitions.cli import public_data
 from tests.unit.tencent.day.test_standin import write_beauty
 
