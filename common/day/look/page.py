@@ -61,10 +61,10 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             folder=str(folder),
             basis=basis,
             sentences=sentences,
-            files=make_table(count_files(look.tables), tints=False),
+            files=make_table(count_files(look.tables)),
             groups=[group for group in groups if group["pictures"]],
             columns=columns,
-            notes=make_table([note.as_row() for note in pool_notes(look.notes)], tints=False),
+            notes=make_table([note.as_row() for note in pool_notes(look.notes)]),
         )
     )
 
@@ -75,8 +75,8 @@ def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
     drifts, pictures = ([row.get(key) for row in rows] for key in ("drift", "picture"))
     flags = [describe_drift(drift) if drift else "" for drift in drifts]
     first, *others = plain
-    own = [TableColumn("values", [sketch(picture) for picture in pictures], False, [None] * len(rows))]
-    own += [TableColumn("drift", flags, False, drifts)] if any(flags) else []
+    own = [TableColumn("values", [sketch(picture) for picture in pictures])]
+    own += [TableColumn("drift", flags, tints=drifts)] if any(flags) else []
     return [first, *own, *others]
 
 

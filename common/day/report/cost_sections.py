@@ -69,7 +69,6 @@ def run(record: Row) -> dict[str, Any] | None:
             "code",
             f"{revision}{', with changes that no revision records' if code.get('changed') else ''}" if revision else "",
         ),
-        ("seed", numbers.count(record["config"].get("seed"))),
         ("started", str(record["started"]).replace("T", " ")[:16]),
         ("wall time", numbers.duration(record.get("wall_seconds"))),
         ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
@@ -88,7 +87,6 @@ def make_command(record: Row) -> str:
 
 
 def settings(record: Row) -> dict[str, Any] | None:
-    """What was overridden, and every setting that the run had."""
+    """Every setting that the run had; the command at the foot has those that were changed for it."""
     lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record["config"])]
-    overrides = "  ".join(map(str, record["overrides"]))
-    return {"lines": lines, "overrides": overrides, "tuned": record["tuned"]} if lines or overrides else None
+    return {"lines": lines, "tuned": record["tuned"]} if lines else None

@@ -75,7 +75,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("drift", "Drift from train to test", model_sections.drift(record)),
         Section("tuning", "Search for settings", tuning(studies)),
         Section("steps", "Time and memory", cost_sections.steps(record)),
-        Section("notes", "Notes from reading", make_table(record["notes"], tints=False)),
+        Section("notes", "Notes from reading", make_table(record["notes"])),
         Section("settings", "Settings", cost_sections.settings(record)),
         Section("run", "This run", cost_sections.run(record)),
     ]

@@ -42,7 +42,7 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
         build=str(build),
         competitions=competitions,
         damaged=damaged,
-        agreement=make_table(registry.judge_agreement(rows), tints=False),
+        agreement=make_table(registry.judge_agreement(rows)),
     )
 
 
