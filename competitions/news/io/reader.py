@@ -120,7 +120,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
         where = files.hint_where(raw / EMBEDDINGS)
         notes.append(Note(EMBEDDINGS, f"no such file{where}", 0, "the run goes on without content embeddings"))
     if board == "B" and all((raw / name).exists() for name in TEST_B):
-        notes.append(Note(TEST_B[1], f"{TEST_B[0]} is there", 1, "not read"))
+        notes.append(Note(TEST_B[1], f"not read, as {TEST_B[0]} is there", 1))
     return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, tuple(notes))
 
 
