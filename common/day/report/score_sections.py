@@ -13,7 +13,7 @@ from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 SHOWN_OF_LADDER = ("rung", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY)
-LEAST_QUERIES = 20  # of a slice that stands alone
+LEAST_QUERIES = 20  # of a score that is not drawn pale
 LEADERBOARD_NAMES = ("board", "name", "when")
 
 
@@ -66,12 +66,10 @@ def folds(record: Row) -> dict[str, Any] | None:
     return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if len(rows) > 1 else None
 
 
-def slices(record: Row) -> dict[str, Any] | None:
-    """The score on parts of the queries, but for those of fewer than ``LEAST_QUERIES``."""
+def slices(record: Row) -> MarkTable | None:
+    """The score on parts of the queries."""
     rows = record["cv"]["slices"]
-    shown = [row for row in rows if (row.get("queries") or LEAST_QUERIES) >= LEAST_QUERIES]
-    marks = _scored(shown, "slice", record["cv"].get("score")) if shown else None
-    return {"marks": marks, "small": len(rows) - len(shown), "least": LEAST_QUERIES} if marks else None
+    return _scored(rows, "slice", record["cv"].get("score")) if rows else None
 
 
 def models(record: Row) -> MarkTable | None:
@@ -125,4 +123,6 @@ def _scores(title: str, rows: Sequence[Row], reference: float | None = None) -> 
 
 def _mark(row: Row) -> Mark:
     score, error = row.get("score"), row.get("error")
-    return Mark(score, error, numbers.with_error(score, error), pale=error == 0)  # a query or two, all alike
+    return Mark(
+        score, error, numbers.with_error(score, error), pale=(row.get("queries") or LEAST_QUERIES) < LEAST_QUERIES
+    )
