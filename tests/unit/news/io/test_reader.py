@@ -170,7 +170,7 @@ def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int
     (folder / reader.TEST_A).write_text("\n".join([*lines, ",".join([user, item, str(time), *rest])]) + "\n")
     odd = read(folder)
     (note,) = [note for note in odd.notes if "far from" in note.what]
-    assert (note.file, note.column, note.rows) == (reader.TEST_A, "click_timestamp", 1)
+    assert (note.file, note.rows) == (reader.TEST_A, 1)
     assert odd.frame.height == sound.frame.height + 1
 
 
