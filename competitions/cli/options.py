@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from competitions import NAMES
+from common.engine import config
+from competitions import NAMES, ROOM, find_room
 
-Options = TypeVar("Options")
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
@@ -53,13 +53,18 @@ class InputOptions:
     law: Law = None
     build: Build = BUILD
     overrides: Overrides = None
+    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+
+    @property
+    def settings(self) -> list[str]:
+        """What is set over the files of settings."""
+        return [f"seed={self.seed}", *(self.overrides or [])]
 
 
 @dataclass(frozen=True)
 class RunOptions(InputOptions):
     """The options of ``run``."""
 
-    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
     until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
     seeds: Annotated[
         int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
@@ -105,6 +110,18 @@ class TuneOptions(InputOptions):
         return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
 
 
+def check_settings(options: InputOptions) -> None:
+    """Refuse a wrong setting at once: what a run needs takes seconds to import. (The names of blocks and channels, which
+    registries know, are checked with the rest.)
+    """
+    schema, folder = find_room(options.name, "config").CONFIG, ROOM / options.name
+    files = [folder / "config.toml", *([] if options.untuned else [folder / "tuned.toml"])]
+    config.load(schema, files, options.settings)
+
+
+Options = TypeVar("Options", bound=InputOptions)
+
+
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults.
 
@@ -114,7 +131,9 @@ def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable
     def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
         def parsed(words: list[str] | None, **values: Any) -> None:
             values["overrides"] = [*(values["overrides"] or []), *(words or [])]
-            verb(kind(**values))
+            options = kind(**values)
+            check_settings(options)
+            verb(options)
 
         options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
         options.append(("words", Words, None))
