@@ -49,7 +49,7 @@ def execute(options: RunOptions) -> None:
         check_memory(find_competition(options.name).host, options.raw, options.scale)
     if options.seeds is not None:
         options = replace(options, overrides=[*(options.overrides or []), f"fits={options.seeds}"])
-    inputs = load_inputs(options, options.untuned)
+    inputs = load_inputs(options)
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until

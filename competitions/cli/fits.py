@@ -84,7 +84,7 @@ def ablate(options: InputOptions) -> None:
     for name in (ALL, *list_blocks()):
         left = [] if name == ALL else [f"{setting}=-{name}"]
         say(f"{name}:" if name == ALL else f"without {name}:")
-        scored[name] = _score(inputs, [f"seed={options.seed}", *(options.overrides or []), *left], options)
+        scored[name] = _score(inputs, [*options.settings, *left], options)
     fits = len(scored[ALL][1])
     title = f"{competition.metric} without each block of features, the mean of {fits} fits each; {ALL}: " + (
         f"{sum(scored[ALL][1]) / fits:.4f}"

@@ -15,7 +15,6 @@ import typer
 from common.engine import config
 from competitions import NAMES, ROOM, find_room
 
-
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
@@ -35,11 +34,13 @@ FirstRun = Annotated[
     str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
 ]
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
+Storage = Annotated[  # by the environment, since the URL may hold a password
+    str | None, typer.Option(envvar="RECSYS_STORAGE", help="Database URL of the studies; default a file below build/.")
+]
 Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
-DEFAULT_TRIALS, UNENDING = 20, 1_000_000
-STORAGE = "RECSYS_STORAGE"  # environment: the database of studies, whose URL may hold a password
+DEFAULT_TRIALS = 20
 
 
 @dataclass(frozen=True)
@@ -82,37 +83,30 @@ class RunOptions(InputOptions):
 
 @dataclass(frozen=True)
 class TuneOptions(InputOptions):
-    """The options of ``tune``. ``worker``: the number of a process that only tries settings."""
+    """The options of ``tune``."""
 
     tasks: Annotated[
         list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: each.")
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(
-            min=2,
-            help=f"Finished trials that each study is to have; default {DEFAULT_TRIALS}, without end"
-            " where there is a time.",
-        ),
+        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or what MINUTES allow."),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="The whole command takes no longer, features and judging included.")
+        float | None, typer.Option(min=0.01, help="No trial begins behind them; studies share them.")
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
-    storage: Annotated[
-        str | None, typer.Option(envvar=STORAGE, help="Database URL; default: a journal file below build/.")
-    ] = None
-    worker: Annotated[int | None, typer.Option(hidden=True)] = None
+    storage: Storage = None
 
     @property
-    def most_trials(self) -> int:
-        """The finished trials at which a study ends."""
-        return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
+    def most_trials(self) -> int | None:
+        """The finished trials at which a study ends; None for no such end."""
+        return self.trials or (DEFAULT_TRIALS if self.minutes is None else None)
 
 
 def check_settings(options: InputOptions) -> None:
-    """Refuse a wrong setting at once: what a run needs takes seconds to import. (The names of blocks and channels, which
-    registries know, are checked with the rest.)
+    """Refuse a wrong setting at once: what a run needs takes seconds to import. The names of blocks and channels, which
+    registries know, are checked later.
     """
     schema, folder = find_room(options.name, "config").CONFIG, ROOM / options.name
     files = [folder / "config.toml", *([] if options.untuned else [folder / "tuned.toml"])]
@@ -135,7 +129,7 @@ def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable
             check_settings(options)
             verb(options)
 
-        options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+        options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]
         options.append(("words", Words, None))
         parsed.__name__, parsed.__doc__ = verb.__name__, verb.__doc__
         parsed.__annotations__ = {name: annotation for name, annotation, _ in options}

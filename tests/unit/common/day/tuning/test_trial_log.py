@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
 
 from common.day.tuning import study as studies
 from common.day.tuning.search_space import Floats, Settings
 from common.day.tuning.task import Scores, Task
-from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.engine.errors import UserError
 from tests.conftest import Call
 
