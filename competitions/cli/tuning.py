@@ -1,12 +1,9 @@
 """What ``tune`` does: a study a task, filled by this process or by several, judged, and kept where it gains."""
 
-import multiprocessing
-import os
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from optuna import Study
@@ -16,6 +13,7 @@ from common.day.run_record import digest_files
 from common.day.tuning.study import (
     count_finished,
     fill,
+    fill_together,
     fingerprint,
     open_storage,
     open_study,
@@ -66,7 +64,8 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     if options.workers == 1:
         fill(study, task, options.most_trials, seconds)
     else:
-        fill_together(options, name, study, seconds)
+        end = None if seconds is None else time.time() + seconds
+        fill_together(study, [partial(work, options, name, number + 1, end) for number in range(options.workers)])
     verdict = judge_study(task, study)
     write_study(study, task, run.folder / f"{name}.json")
     if verdict.accepted:
@@ -93,39 +92,11 @@ def digest_inputs(inputs: Inputs, run: Run) -> str:
     return digest_files(inputs.files, run.cache)[:8]
 
 
-def fill_together(options: TuneOptions, name: str, study: Study, seconds: float | None) -> None:
-    """Let ``workers`` processes fill a study; where one of them dies, the others go on."""
-    spawn = multiprocessing.get_context("spawn")  # a copy of this process would stop at a lock of one of its threads
-    numbers, end = range(1, options.workers + 1), None if seconds is None else time.time() + seconds
-    workers = [spawn.Process(target=work, args=(options, name, number, end), daemon=True) for number in numbers]
-    threads, before = str(max((os.cpu_count() or 1) // options.workers, 1)), dict(os.environ)
-    os.environ.update(OMP_NUM_THREADS=threads, POLARS_MAX_THREADS=threads)  # read when a library is loaded
-    try:
-        for worker in workers:
-            worker.start()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    for worker in workers:
-        worker.join()
-        if worker.exitcode:
-            say(f"  a worker ended with {worker.exitcode}, in the midst of a trial; the others went on")
-    if all(worker.exitcode for worker in workers):
-        raise UserError(
-            f"All workers of the study {study.study_name} ended; its {count_finished(study)} trials are kept: the same"
-            " command goes on."
-        )
-
-
 def work(options: TuneOptions, name: str, number: int, end: float | None) -> None:
     """One of several processes: try settings until the study is full, or the clock shows ``end``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first process, which ends this one
-    try:
-        _, _, task, study = prepare_study(options, name, number)
-        set_quiet(False)  # its steps were all told
-        fill(study, task, options.most_trials, None if end is None else max(end - time.time(), 0))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    _, _, task, study = prepare_study(options, name, number)
+    set_quiet(False)  # the steps were told already
+    fill(study, task, options.most_trials, None if end is None else max(end - time.time(), 0))
 
 
 def show_studies(options: TuneOptions, verdicts: Sequence[Verdict], elapsed: float) -> None:
