@@ -48,14 +48,14 @@ def execute(options: RunOptions) -> None:
     if not options.any_memory:
         check_memory(find_competition(options.name).host, options.raw, options.scale)
     if options.seeds is not None:
-        options = replace(options, overrides=[*(options.overrides or []), f"fits={options.seeds}"])
+        options = replace(options, words=[*(options.words or []), f"fits={options.seeds}"])
     inputs = load_inputs(options)
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until
     earlier = find_runs(options.build, [options.name])
     before = earlier[0] if earlier else None
-    build, overrides = options.build / options.name, options.overrides or []
+    build, overrides = options.build / options.name, options.overrides
     like = {"until": until, "overrides": overrides, "folder": str(inputs.folder)}
     work = Run(build / name_run(started, options.build), build / "cache")
     remove_unrecorded((path for path in build.glob("*") if STAMP.fullmatch(path.name)), time.time() - KILLED_S)

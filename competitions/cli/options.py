@@ -3,7 +3,6 @@
 What a verb computes with is imported when it is called: all of it together takes two seconds before a help text shows.
 """
 
-import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ Law = Annotated[
 ]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
-Overrides = Annotated[
+Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
 Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, as behind --set.")]
@@ -53,13 +52,19 @@ class InputOptions:
     seed: Seed = 0
     law: Law = None
     build: Build = BUILD
-    overrides: Overrides = None
+    words: Words = None
+    set_options: Set = None
     untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+
+    @property
+    def overrides(self) -> list[str]:
+        """The settings that were typed, with or without --set."""
+        return [*(self.set_options or []), *(self.words or [])]
 
     @property
     def settings(self) -> list[str]:
         """What is set over the files of settings."""
-        return [f"seed={self.seed}", *(self.overrides or [])]
+        return [f"seed={self.seed}", *self.overrides]
 
 
 @dataclass(frozen=True)
@@ -117,33 +122,18 @@ Options = TypeVar("Options", bound=InputOptions)
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
-    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults.
-
-    A setting is taken without ``--set`` before it as well, wherever it stands.
-    """
+    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults."""
 
     def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
-        def parsed(words: list[str] | None, **values: Any) -> None:
-            values["overrides"] = [*(values["overrides"] or []), *(words or [])]
+        def parsed(**values: Any) -> None:
             options = kind(**values)
             check_settings(options)
             verb(options)
 
-        options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]
-        options.append(("words", Words, None))
+        signature = inspect.signature(kind)
         parsed.__name__, parsed.__doc__ = verb.__name__, verb.__doc__
-        parsed.__annotations__ = {name: annotation for name, annotation, _ in options}
-        parsed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [
-                inspect.Parameter(
-                    name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
-                    annotation=annotation,
-                )
-                for name, annotation, default in options
-            ]
-        )
+        parsed.__annotations__ = {name: option.annotation for name, option in signature.parameters.items()}
+        parsed.__signature__ = signature  # type: ignore[attr-defined]
         return parsed
 
     return wrap
