@@ -64,9 +64,5 @@ def _score(name: str, config: NewsConfig, folds: Folds, parameters: Parameters, 
 def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:
     recipe, rows = make_recipe(config.rank, name, config.of_fit(number).model_seed, parameters), ready.rows
     ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value
-    return _pad(_reciprocal_ranks(ranker, rows.value.valid), rows.value)
-
-
-def _pad(reciprocal: Scores, rows: Labelled) -> Scores:
-    """With a 0 for each validation query that has no candidate."""
-    return np.pad(reciprocal, (0, len(rows.weights) - len(reciprocal)))
+    reciprocal = _reciprocal_ranks(ranker, rows.value.valid)
+    return np.pad(reciprocal, (0, len(rows.value.weights) - len(reciprocal)))  # 0 for a query without candidates

@@ -15,7 +15,6 @@ import pytest
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
-from common.engine.run import Run
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
@@ -62,15 +61,6 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
     for clear in at_exit:
         clear()
     assert {path.name for path in Path("build", name).iterdir()} <= {"cache", living.name}
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("verb", ["run", "ladder", "check", "score"])
-def test_a_missing_folder_is_named(name: str, verb: str, call: Call) -> None:
-    words = {"check": ["mine.csv"], "score": ["mine.csv", "--truth", "truth.csv"]}.get(verb, [])
-    code, out, err = call(verb, name, *words, "--raw", "nowhere")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "nowhere" in err
 
 
 def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
@@ -229,15 +219,6 @@ def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path)
 def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
     typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
     assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
-
-
-def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:
-    work = Run(tmp_path / "build" / "a run", tmp_path / "build" / "cache", quiet=True)
-    assert not work.folder.exists()
-    work.write_json("run.json", {})
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
-    Run(work.folder, work.cache, quiet=True)
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
 
 
 def test_the_newest_run_like_this_one_says_what_each_step_will_take(tmp_path: Path) -> None:
