@@ -1,7 +1,6 @@
 """The end of a run on the console: its tables on request, the score, what changed, and what a person opens next."""
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +17,6 @@ LOOKED_BACK = 20  # runs
 SETTINGS_SHOWN, VALUE_CHARS = 3, 30
 
 
-@dataclass(frozen=True)
-class Closing:
-    """What is said of a finished run beside its ``record``: its ``folder``, what its ``queries`` are, the ``change``
-    against the run before, how to go ``on`` where it stopped early, and the run that it is no change of.
-    """
-
-    record: Record
-    folder: Path
-    queries: str
-    change: str | None = None
-    on: str | None = None
-    unchanged: str | None = None
-
-
 def show_tables(record: Record) -> None:
     """Print every table of the run; run.json has more digits, and every step."""
     console = wide_console()
@@ -41,24 +26,23 @@ def show_tables(record: Record) -> None:
     print_table(console, "Steps", shorten_steps(record["steps"]))
 
 
-def show_end(closing: Closing) -> None:
-    """Print the last lines of a run: the score with its error and its change, the submission, the report."""
+def show_end(record: Record, folder: Path, queries: str, change: str | None = None, on: str | None = None) -> None:
+    """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its ``change``
+    against an earlier run; the submission, how to go ``on``, the report.
+    """
     from common.day.report.page import PAGE  # `compare` needs no report
 
-    record = closing.record
     cv, truth, metric = record["cv"], record["truth"], record["metric"]
     print_table(wide_console(), f"Models: {metric} on validation", record["ranking"])
     print()
-    if closing.unchanged:
-        print(f"Unchanged: nothing was computed, and every score is that of {closing.unchanged}, which stays the last.")
-    elif record["notes"]:
+    if record["notes"]:
         print(f"Notes from reading: {len(record['notes'])}, in the report")
     for warning in (record.get("summary") or {}).get("warnings", ()):
         print(f"WARNING: {warning}")
-    print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
+    print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
     _say_fits(record)
-    if closing.change and not closing.unchanged:
-        print(closing.change)
+    if change:
+        print(change)
     if standing := describe_standing(record, ROOM / str(record.get("name"))):
         print(standing)
     if truth:
@@ -68,14 +52,14 @@ def show_end(closing: Closing) -> None:
             f" share reached {share:.1%}"
         )
     print(f"Wall time {record['wall_seconds']:.0f} s, peak memory {record['peak_mib'] / 1024:.2f} GiB")
-    if closing.on:
-        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nGo on: {closing.on}")
+    if on:
+        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nGo on: {on}")
     submission = record["submission"]
     if submission["paths"]:
         print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']:,} rows, checked")
         if choice := describe_boards(record):
             print(choice)
-    print(f"Report: {(closing.folder / PAGE).resolve().as_uri()}")
+    print(f"Report: {(folder / PAGE).resolve().as_uri()}")
 
 
 def _say_fits(record: Record) -> None:

@@ -65,7 +65,7 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
 
 def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
     """The last lines of a run, without the table of models."""
-    closing.show_end(closing.Closing(record, Path("/build/news/r"), "sessions", **more))
+    closing.show_end(record, Path("/build/news/r"), "sessions", **more)
     return capsys.readouterr().out.strip().splitlines()
 
 
@@ -90,15 +90,9 @@ def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.Captur
     assert not any(line.startswith("Submission") for line in lines)
 
 
-def test_an_unchanged_run_names_the_one_before_and_no_change(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = show(capsys, RECORD, change="Against news/q: +0.0", unchanged="news/q")
-    assert any(line.startswith("Unchanged: ") and "news/q" in line for line in lines)
-    assert "Against news/q: +0.0" not in lines
-
-
 def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("/") / ("folder " * 30).strip() / "run [a]"
-    closing.show_end(closing.Closing(RECORD, folder, "sessions"))
+    closing.show_end(RECORD, folder, "sessions")
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"Report: {(folder / 'report.html').as_uri()}"
     assert " [" not in last
