@@ -67,13 +67,13 @@ def serve(
     if http:
         become_server(folder, next(iter(exported.services)), port)
     rows, asked = benchmark.measure_export(exported, folder), clients.measure_http(exported, folder)
-    shutil.rmtree(folder / benchmark.EXPORT)
+    for kind in rows[1:]:
+        shutil.rmtree(folder / benchmark.EXPORT / kind["stored"])
     figures = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
     figures |= dict(zip(("score", "error"), exported.score, strict=True)) | {"computed_again": again}
+    figures |= {"services": rows, "http": asked}
     path = folder / FIGURES
-    write_text(
-        path, msgspec.json.format(msgspec.json.encode(figures | {"services": rows, "http": asked})).decode() + "\n"
-    )
+    write_text(path, msgspec.json.format(msgspec.json.encode(figures)).decode() + "\n")
     show_figures(record, exported, rows, asked)
     print(f"Figures: {path}")
 

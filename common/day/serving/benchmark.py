@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import psutil
 
-from common.day.serving.service import Answer, Export, Service, ignore, share_equal
+from common.day.serving.service import Answer, Export, Service, ignore, share_equal, share_items
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.progress import track
@@ -41,10 +41,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     p50_ms: float
     p99_ms: float
-    mean_ms: float
     cpu_ms: float
     per_second: float
-    batch: int
     batched_per_second: float
     stages: dict[str, float]
     answers: list[Answer]
@@ -85,10 +83,8 @@ def measure(service: Service, bodies: Sequence[bytes], batch: int = BATCH) -> Fi
         requests=len(requests),
         p50_ms=float(np.quantile(times, 0.5)) * 1e3,
         p99_ms=float(np.quantile(times, 0.99)) * 1e3,
-        mean_ms=float(times.mean()) * 1e3,
         cpu_ms=worked / len(requests) * 1e3,
         per_second=float(1 / times.mean()),
-        batch=batch,
         batched_per_second=len(requests) / batched,
         stages={name: total / len(requests) * 1e3 for name, total in stages.items()},
         answers=answers,
@@ -132,17 +128,6 @@ def measure_apart(run: Path, kind: str) -> Figures:
         last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
         raise UserError(f"The serving process failed: {last.removeprefix('error: ')}")
     return msgspec.json.decode(ended.stdout.splitlines()[-1], type=Figures)
-
-
-def share_items(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
-    """The share of the expected lists' items that the answers list as well, in any order.
-
-    >>> share_items([{"ads": [7, 9, 8]}, {"ads": [1]}], [{"ads": [7, 8, 2]}, {"ads": [1]}])
-    0.75
-    """
-    pairs = [(one[name], other[name]) for one, other in zip(answers, expected, strict=True) for name in other]
-    lists = [({*one}, {*other}) for one, other in pairs if isinstance(other, list)]
-    return sum(len(one & other) for one, other in lists) / max(sum(len(other) for _, other in lists), 1)
 
 
 def size_of(folder: Path) -> float:

@@ -5,6 +5,7 @@ import itertools
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,12 +49,18 @@ def measure_http(export: Export, run: Path) -> list[dict[str, Any]]:
 def start_server(run: Path, kind: str) -> Iterator[int]:
     """The port of the service of a run, in a process of its own with one thread, which ends with the block."""
     command = [sys.executable, "-m", "common.day.serving.http", str(run.resolve()), kind, "0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=ONE_THREAD, cwd=PROJECT_ROOT, stdout=pipe, stderr=pipe, text=True) as server:
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(
+            command, env=ONE_THREAD, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as server,
+    ):
+        first = server.stdout.readline() if server.stdout else ""
+        if HOST not in first:
+            server.wait()
+            log.seek(0)
+            raise UserError(f"The service did not start: {log.read().strip().rpartition(chr(10))[2]}")
         try:
-            first = server.stdout.readline() if server.stdout else ""
-            if HOST not in first:
-                raise UserError(f"The service did not start: {server.communicate()[1].strip().splitlines()[-1]}")
             yield int(first.partition(f"{HOST}:")[2].partition(",")[0])
         finally:
             server.send_signal(signal.SIGINT)

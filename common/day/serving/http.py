@@ -43,9 +43,9 @@ class Batches:
 
     async def answer(self, body: bytes) -> Answer:
         """The answer to a request. Raises ``UserError`` where the request is wrong, anything where the service is."""
-        reply: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
-        self.waiting.put_nowait((self.service.parse(body), reply))
-        answer = await reply
+        request, future = self.service.parse(body), asyncio.get_running_loop().create_future()
+        self.waiting.put_nowait((request, future))
+        answer: Answer | Exception = await future
         if isinstance(answer, Exception):
             raise answer
         self.answered += 1
@@ -58,16 +58,17 @@ class Batches:
             while len(batch) < BATCH and not self.waiting.empty():
                 batch.append(self.waiting.get_nowait())
             answers = await asyncio.to_thread(self.try_all, [request for request, _ in batch])
-            for (_, reply), answer in zip(batch, answers, strict=True):
-                if not reply.done():  # else the client has gone
-                    reply.set_result(answer)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():  # else the client has gone
+                    future.set_result(answer)
 
     def try_all(self, requests: Sequence[Any]) -> Sequence[Answer | Exception]:
         """The answers; where one of them fails, each request by itself, so that the others are answered."""
         try:
             return self.service.answer(requests, ignore)
-        except Exception as error:
-            return [error] if len(requests) == 1 else [one for each in requests for one in self.try_all([each])]
+        except BaseException as error:  # what ends a thread of polars is no Exception
+            failure = error if isinstance(error, Exception) else RuntimeError(str(error))
+            return [failure] if len(requests) == 1 else [one for each in requests for one in self.try_all([each])]
 
 
 def make_app(service: Service, about: dict[str, Any]) -> Starlette:

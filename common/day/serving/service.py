@@ -1,6 +1,5 @@
 """What a competition gives to be served: its service, and requests with the answers that its run gave to them."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -56,20 +55,23 @@ def ignore(_: str) -> None:
 
 
 def share_equal(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
-    """The share of answers that are those expected; fractions may differ by rounding.
+    """The share of answers that are those expected.
 
-    >>> share_equal([{"video": 7, "share": 0.1 + 0.2}, {"video": 8, "share": 0.3}], [{"video": 7, "share": 0.3}] * 2)
+    >>> share_equal([{"ads": [7, 9]}, {"ads": [8, 9]}], [{"ads": [7, 9]}, {"ads": [9, 8]}])
     0.5
     """
+    return float(np.mean([one == other for one, other in zip(answers, expected, strict=True)]))
 
-    def is_same(one: object, other: object) -> bool:
-        return math.isclose(one, other) if isinstance(one, float) and isinstance(other, float) else one == other
 
-    same = [
-        one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
-        for one, other in zip(answers, expected, strict=True)
-    ]
-    return float(np.mean(same))
+def share_items(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
+    """The share of the expected lists' items that the answers list as well, in any order.
+
+    >>> share_items([{"ads": [7, 9, 8]}, {"ads": [1]}], [{"ads": [7, 8, 2]}, {"ads": [1]}])
+    0.75
+    """
+    pairs = [(one[name], other[name]) for one, other in zip(answers, expected, strict=True) for name in other]
+    lists = [({*one}, {*other}) for one, other in pairs if isinstance(other, list)]
+    return sum(len(one & other) for one, other in lists) / max(sum(len(other) for _, other in lists), 1)
 
 
 def spread(count: int, most: int) -> NDArray[np.int64]:

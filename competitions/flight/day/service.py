@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.serving.keyed_table import KeyedTable
+from common.day.serving.keyed_table import take_rows
 from common.day.serving.service import Answer, Mark, decode
 from common.engine.errors import UserError
 from common.learning.dataset import to_matrix
@@ -119,7 +119,7 @@ def cut_history(history: History, searches: Searches) -> History:
 
     def cut(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         asking = {name: sessions if KEYS[name] in sessions.columns else options for name in tables.keys() & KEYS.keys()}
-        keyed = {name: KeyedTable(tables[name], KEYS[name]).take(frame[KEYS[name]]) for name, frame in asking.items()}
+        keyed = {name: take_rows(tables[name], KEYS[name], frame[KEYS[name]]) for name, frame in asking.items()}
         return {**tables, **keyed}
 
     return History(cut(history.lifts), cut(history.preferences))

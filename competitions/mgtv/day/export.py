@@ -5,7 +5,6 @@ from dataclasses import replace
 import msgspec
 import polars as pl
 
-from common.day.serving.keyed_table import KeyedTable
 from common.day.serving.service import Export, spread
 from common.engine.run import Run
 from common.io.submission import read_truth
@@ -68,8 +67,8 @@ def tabulate(slates: Slates, sources: Sources, codes: reader.Codes, settings: Fe
         by_video=describe_videos(sources.tally, videos, day, half_lives),
         comments=describe_comments(sources.comments, sources.dates, videos, day),
         shares=count_shares(slates, videos),
-        devices=KeyedTable(pl.concat([devices, described], how="horizontal").sort("device"), "device"),
-        history=KeyedTable(history.log, "device"),
+        devices=pl.concat([devices, described], how="horizontal").sort("device"),
+        history=history.log,
         profiles=tabulate_profiles(sources.profiles, sources.categories, slates, videos, half_lives[-1]),
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.serving.keyed_table import KeyedTable
+from common.day.serving.keyed_table import take_rows
 from common.day.serving.service import Answer, Mark, decode
 from common.engine.errors import UserError
 from common.learning.conditional_logit import Logit
@@ -61,8 +61,8 @@ class DayTables:
     by_video: pl.DataFrame
     comments: pl.DataFrame
     shares: pl.Series
-    devices: KeyedTable
-    history: KeyedTable
+    devices: pl.DataFrame
+    history: pl.DataFrame
     profiles: ProfileTables
 
 
@@ -119,14 +119,14 @@ def describe_blocks(
     rows, queries = slates.rows, slates.queries
     shown = np.unique(rows["video"].to_numpy())
     videos, by_video = tables.videos[shown], tables.by_video[shown]
-    history = DeviceHistory(tables.day, tables.history.take(queries["device"]))
-    own = tables.devices.take(queries["device"])
+    history = DeviceHistory(tables.day, take_rows(tables.history, "device", queries["device"]))
+    own = take_rows(tables.devices, "device", queries["device"])
     by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
     blocks = {"video": by_video, "device": by_query, "comment": tables.comments[shown]}
     mark("look up")
     blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
     mark("pair")
-    named = KeyedTable(tables.profiles.devices, "device").take(queries["device"])
+    named = take_rows(tables.profiles.devices, "device", queries["device"])
     blocks["profile"] = look_up_profiles(rows, replace(tables.profiles, devices=named))
     mark("profile")
     lists = describe_lists(slates, videos, by_video, blocks["pair"])

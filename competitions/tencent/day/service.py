@@ -9,7 +9,7 @@ computed in a request that is not the user's.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from common.day.serving.service import Answer, Mark, decode
 from common.day.serving.vectors import pack
 from common.engine.errors import UserError
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Int8s, Int32s, Int64s, Sequences
+from competitions.tencent.corpus import Int64s, Sequences
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, MAX_SECONDS, NULL_ACTION, TOP
@@ -44,15 +44,12 @@ class User(msgspec.Struct, forbid_unknown_fields=True):
     action: Annotated[int, msgspec.Meta(ge=NULL_ACTION, le=CONVERSION)] = CLICK
 
 
-@dataclass(frozen=True)
-class Request:
-    """One user's events in order of time: rows of the catalogue, actions, seconds; ``condition``: the action that the
-    recommended ads are to get.
+class Request(NamedTuple):
+    """One user's events in order of time, int64 [events, 3]: row of the catalogue, action, seconds; ``condition``: the
+    action that the recommended ads are to get.
     """
 
-    item: Int32s
-    action: Int8s
-    time: Int64s
+    events: Int64s
     condition: int
 
 
@@ -78,14 +75,15 @@ class RankerService:
     def parse(self, body: bytes) -> Request:
         """The events of a user; an ad that is new since the export is refused."""
         user, oid = decode(body, User), self.tables.catalogue.oid
-        events = sorted(user.events, key=lambda event: event.time)
-        ids = np.array([event.creative_id for event in events], np.int64)
+        ids = np.array([event.creative_id for event in user.events], np.int64)
         rows = self.order[np.minimum(np.searchsorted(oid, ids, sorter=self.order), len(oid) - 1)]
         for at in np.flatnonzero(oid[rows] != ids)[:1]:
-            raise UserError(f"events[{user.events.index(events[at])}]: the run has no ad {ids[at]}")
-        actions = [NULL_ACTION if event.action is None else event.action for event in events]
-        times = np.array([event.time for event in events], np.int64)
-        return Request(rows.astype(np.int32), np.array(actions, np.int8), times, user.action)
+            raise UserError(f"events[{at}]: the run has no ad {ids[at]}")
+        actions = [NULL_ACTION if event.action is None else event.action for event in user.events]
+        events = np.stack(
+            [rows, np.array(actions, np.int64), np.array([event.time for event in user.events], np.int64)], 1
+        )
+        return Request(events[np.argsort(events[:, 2], kind="stable")], user.action)
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each history the original ids of ten candidates, best first; fewer where no more are left."""
@@ -116,10 +114,7 @@ class RankerService:
 
 def join_requests(requests: Sequence[Request]) -> Queries:
     """Some requests as the pipeline's queries."""
-    offsets = np.concatenate([[0], np.cumsum([len(request.item) for request in requests], dtype=np.int64)])
-    item, action, time = (
-        np.concatenate([np.empty(0, kind), *(getattr(request, name) for request in requests)])
-        for name, kind in (("item", np.int32), ("action", np.int8), ("time", np.int64))
-    )
-    condition = np.array([request.condition for request in requests], np.int64)
-    return Queries(whole(Sequences(offsets, item, action, time)), condition)
+    offsets = np.concatenate([[0], np.cumsum([len(request.events) for request in requests], dtype=np.int64)])
+    item, action, time = np.concatenate([request.events for request in requests]).T
+    sequences = Sequences(offsets, item.astype(np.int32), action.astype(np.int8), np.ascontiguousarray(time))
+    return Queries(whole(sequences), np.array([request.condition for request in requests], np.int64))

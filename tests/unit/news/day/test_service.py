@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all, share_items
-from common.day.serving.service import ignore
+from common.day.serving.benchmark import answer_all
+from common.day.serving.service import ignore, share_items
 from common.engine.result_store import read_value, write_value
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset

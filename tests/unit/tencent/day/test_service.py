@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from common.day.serving.benchmark import answer_all, share_items
-from common.day.serving.service import Answer, ignore
+from common.day.serving.benchmark import answer_all
+from common.day.serving.service import Answer, ignore, share_items
 from common.engine.errors import UserError
 from common.engine.result_store import read_value, write_value
 from competitions.tencent import ranking, split
@@ -109,7 +109,7 @@ def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> N
 
 def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> None:
     served, requests = load(tried)
-    other = [replace(request, condition=3 - request.condition) for request in requests]
+    other = [request._replace(condition=3 - request.condition) for request in requests]
     changed = answer_all(served, other) != answer_all(served, requests)
     assert changed == (tried.tables[1].action_rates is not None) == ("ends so" in tried.ranker.names)
 
@@ -149,9 +149,9 @@ def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_r
     oid, rows = tried.corpus.catalogue.oid, tried.folds[1].candidates
     for request, answer in zip(requests, answer_all(served, requests), strict=True):
         assert len({*answer["ads"]}) == 10
-        assert not {*answer["ads"]} & {*oid[request.item].tolist()}
-    item = rows[4:].astype(np.int32)
-    many = Request(item, np.zeros(len(item), np.int8), np.arange(len(item)), requests[0].condition)
+        assert not {*answer["ads"]} & {*oid[request.events[:, 0]].tolist()}
+    item = rows[4:]
+    many = Request(np.stack([item, 0 * item, np.arange(len(item))], 1), requests[0].condition)
     assert sorted(served.answer([many], ignore)[0]["ads"]) == sorted(oid[rows[:4]].tolist())
 
 
@@ -171,7 +171,7 @@ def test_a_body_is_read_as_the_pipeline_reads_the_user(tried: Tried) -> None:
     body = max(read_value(tried.folder / "bodies"), key=len)
     user = msgspec.json.decode(body)
     mixed = msgspec.json.encode(user | {"events": user["events"][::-1]})
-    np.testing.assert_array_equal(served.parse(mixed).item, served.parse(body).item)
+    np.testing.assert_array_equal(served.parse(mixed).events, served.parse(body).events)
     user["events"][2]["creative_id"] = 17
     with pytest.raises(UserError, match=r"^events\[2\]: the run has no ad 17$"):
         served.parse(msgspec.json.encode(user))

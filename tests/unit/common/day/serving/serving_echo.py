@@ -1,4 +1,4 @@
-"""A service for the tests: it answers a number with its double, says what it did, and fails at 13."""
+"""A service for the tests: it answers a number with its double, says what it did, and fails at 13 and 14."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,10 @@ from common.engine.errors import UserError
 
 class Body(msgspec.Struct):
     number: int
+
+
+class Panic(BaseException):
+    """As a library's thread may end."""
 
 
 class Echo:
@@ -34,6 +38,8 @@ class Echo:
         mark("first")
         if 13 in requests:
             raise RuntimeError("not 13")
+        if 14 in requests:
+            raise Panic("nor 14")
         answers: list[Answer] = [{"doubles": [2 * request + int(self.vectors[0, 0])]} for request in requests]
         mark("second")
         return answers
