@@ -77,8 +77,9 @@ def test_an_export_answers_as_the_run_does(contract: Contract, served: Served) -
     assert len(requests) == len(served.export.expected) == COUNT
     assert share_equal(answer_all(served.service, requests, 1), served.export.expected) >= but_for_a_tie(contract)
     assert 0 <= served.export.score[0] <= 1
-    answers = [answer_all(service, requests[:9]) for service in served.services]
-    assert all(share_items(other, answers[0]) > 0.8 for other in answers)  # vectors in fewer bits
+    own, *others = (answer_all(service, requests[:9]) for service in served.services)
+    assert all(share_items(other, own) > 0.8 for other in others)  # vectors in fewer bits
+    assert len(others) == (2 if contract.name in {"news", "tencent"} else 0)
 
 
 def test_clients_at_once_get_the_answers_of_the_run(contract: Contract, served: Served, client: TestClient) -> None:

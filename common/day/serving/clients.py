@@ -71,9 +71,10 @@ def ask(port: int, bodies: Sequence[bytes], clients: int, seconds: float) -> lis
     numbers, until = itertools.cycle(range(len(bodies))), time.perf_counter() + seconds
 
     def run_client(_: int) -> list[Exchange]:
-        exchanges = []
+        exchanges: list[Exchange] = []
         with contextlib.closing(HTTPConnection(HOST, port, timeout=PATIENCE_SECONDS)) as connection:
-            while (begun := time.perf_counter()) < until:
+            while not exchanges or time.perf_counter() < until:
+                begun = time.perf_counter()
                 number, status, content = next(numbers), 0, b""
                 try:
                     connection.request("POST", RECOMMEND, bodies[number])

@@ -60,7 +60,7 @@ def share_equal(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
     >>> share_equal([{"ads": [7, 9]}, {"ads": [8, 9]}], [{"ads": [7, 9]}, {"ads": [9, 8]}])
     0.5
     """
-    return float(np.mean([one == other for one, other in zip(answers, expected, strict=True)]))
+    return sum(one == other for one, other in zip(answers, expected, strict=True)) / max(len(answers), 1)
 
 
 def share_items(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
