@@ -31,7 +31,7 @@ def pack(vectors: NDArray[np.floating], kind: str) -> PackedVectors:
     >>> packed = pack(np.float32([[0.5, -1.0], [0.002, 0.004], [0.0, 0.0]]), "int8")
     >>> packed.values.tolist()
     [[64, -127], [64, 127], [0, 0]]
-    >>> unpack(packed.values, packed.scale).round(4).tolist()
+    >>> unpack(packed.values, packed.scale).astype(float).round(4).tolist()
     [[0.5039, -1.0], [0.002, 0.004], [0.0, 0.0]]
     >>> pack(np.float32([[0.1]]), "float16").values.dtype
     dtype('float16')
