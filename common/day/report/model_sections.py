@@ -42,7 +42,7 @@ def features(record: Row) -> dict[str, Any] | None:
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
-        columns.append(Column("nats lost" if lost == LIKELIHOOD else f"{lost} lost", _losses(shown), reference=0.0))
+        columns.append(Column("log likelihood lost" if lost == LIKELIHOOD else f"{lost} lost", _losses(shown), reference=0.0))
     return {
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in shown], columns) if rows else None,
         "by_gain": by_gain,

@@ -220,7 +220,7 @@ def describe_slate(outcome: Outcome, number: int, query: int, values: list[Float
     order = np.argsort(-values[number][rows], kind="stable")
     names = [name_video(codes.videos["vid"][code], videos.row(code, named=True)) for code in slate["video"].to_list()]
     device, watched = codes.devices["did"][int(slate["device"][0])], float(day.rates[rows][right])
-    context = f"{len(names)} videos shown, share answered {rates[order[0]]:.0%}"
+    context = f"{len(names)} videos shown; the answer says that {rates[order[0]]:.0%} will be watched"
     context += "" if np.isnan(watched) else f", {watched:.0%} of the right one was watched"
     return Example(
         f"Device {str(device)[:8]}, day {day.day}:", context, [names[row] for row in order[:LISTED]], names[right]
