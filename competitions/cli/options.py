@@ -27,7 +27,9 @@ Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, i
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
-Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c changes one, @FILE.toml several.")]
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c changes one, @FILE.toml several.")
+]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
     str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
