@@ -72,7 +72,7 @@ def write_clicks(folder: Path, day: int, frame: pl.DataFrame) -> tuple[int, int]
 def write_test(
     folder: Path, state: SimulationState, slates: Slates, chosen: Ints, given: Bools, rng: np.random.Generator
 ) -> int:
-    """Write the ``chosen`` slates (ascending) of the test day, those not ``given`` without their rows; how many rows."""
+    """Write the ``chosen`` slates (ascending) of the test day, those not ``given`` without rows; how many rows."""
     asked = state.users.did.gather(slates.device[chosen])
     append_csv(folder / schema.ASKED.format(board="A"), asked.to_frame("did"))
     kept = np.zeros(len(slates.device), bool)
