@@ -14,10 +14,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from common.arrays import Ints, Singles
 from common.day.hosts.public import read_bytes
 from common.engine.errors import UserError
 from common.engine.progress import say, track
-from competitions.tencent.simulator.topics import Ints, Singles
 from competitions.tencent.simulator.writer import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)

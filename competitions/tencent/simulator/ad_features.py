@@ -9,9 +9,10 @@ space, with noise, at a length of its own.
 
 import numpy as np
 
+from common.arrays import Bools, Ints, Singles
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, STYLES, Ads
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Bools, Codes, Ints, Singles, Topics
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
 
 # Values that a feature may take in the world; 102, 121 and 122 have as many as there are.
 SIZES = {"100": 6, "101": 51, "112": 30, "114": 20, "115": 691, "116": STYLES, "117": 500, "118": 1400, "119": 4200}

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints
 from competitions.tencent.simulator.ads import CAMPAIGNS, Ads
-from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Bools, Codes, Floats, Ints
+from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Codes
 
 # (campaign, slots back to which births count, factor): every ad that runs, then fresh ones once more.
 RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAIGNS)) + tuple(

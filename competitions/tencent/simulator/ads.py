@@ -16,18 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from competitions.tencent.simulator.topics import (
-    BANDS,
-    DIMENSIONS,
-    NOW,
-    SLOTS,
-    TOPICS,
-    Codes,
-    Floats,
-    Singles,
-    Sizes,
-    Topics,
-)
+from common.arrays import Floats, Singles
+from competitions.tencent.simulator.topics import BANDS, DIMENSIONS, NOW, SLOTS, TOPICS, Codes, Sizes, Topics
 
 LEAVES = 42  # a topic's
 OWN_LEAF = 0.6  # chance that a product is of its advertiser's own leaf

@@ -28,6 +28,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import (
     FAVOURITES,
@@ -39,19 +40,7 @@ from competitions.tencent.simulator.ad_inventory import (
     is_running,
 )
 from competitions.tencent.simulator.conversions import ConversionModel
-from competitions.tencent.simulator.topics import (
-    BANDS,
-    TOPICS,
-    Bools,
-    Codes,
-    Floats,
-    Ints,
-    Singles,
-    Topics,
-    draw_background,
-    pick,
-    slot_of,
-)
+from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes, Topics, draw_background, pick, slot_of
 from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, VISIT, Users, segment_topic_shares
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)

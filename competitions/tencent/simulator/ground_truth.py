@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Bools, Ints
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
 from competitions.tencent.simulator.ad_inventory import AdInventory, ad_weights
 from competitions.tencent.simulator.click_model import (
@@ -30,7 +31,7 @@ from competitions.tencent.simulator.click_model import (
     take,
 )
 from competitions.tencent.simulator.conversions import draw_conversions
-from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, UNSEEN_CANDIDATES, Bools, Codes, Ints
+from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, UNSEEN_CANDIDATES, Codes
 from competitions.tencent.simulator.users import Users
 
 TRIES = 200  # a user who has accepted no candidate after so many has no truth

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Ints
 from competitions.tencent.io.schema import ITEM_FEATURES
-from competitions.tencent.simulator.topics import Codes, Ints
+from competitions.tencent.simulator.topics import Codes
 
 FIRST_OID = 20_000_000_000
 FIRST_VALUE = 1_000_000_000

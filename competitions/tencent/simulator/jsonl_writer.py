@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.arrays import Ints
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.topics import Codes, Ints
+from competitions.tencent.simulator.topics import Codes
 from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
 from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch, dump
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model
@@ -35,7 +36,7 @@ from competitions.tencent.simulator.click_model import (
     preference_direction,
 )
 from competitions.tencent.simulator.ground_truth import Targets
-from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Bools, Codes, Floats, Ints, Singles
+from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Codes
 from competitions.tencent.simulator.users import Users
 
 TINY = 1e-30

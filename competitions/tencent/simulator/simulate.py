@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.arrays import Ints
 from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import running, track
@@ -40,7 +41,7 @@ from competitions.tencent.simulator.ground_truth import Targets, choose_candidat
 from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
-from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Ints, Sizes, make_topics, sizes_at_scale
+from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.user_features import draw_profiles, hide_values
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (

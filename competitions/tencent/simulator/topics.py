@@ -8,18 +8,14 @@ rhythm (by band, workdays and weekends apart), a trend (by day) and a successor,
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Floats, Ints, Singles
 from common.engine.errors import UserError
 
-Floats: TypeAlias = NDArray[np.float64]
-Singles: TypeAlias = NDArray[np.float32]
-Ints: TypeAlias = NDArray[np.int64]
-Codes: TypeAlias = NDArray[np.int32]
-Bools: TypeAlias = NDArray[np.bool_]
+Codes = NDArray[np.int32]
 
 SCALE_MIN, SCALE_MAX = 0.0005, 2.0
 # The public release TencentGR-1M.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from common.arrays import Floats, Ints, Singles
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
 from competitions.tencent.simulator.topics import (
     BAND_SHARE,
@@ -26,9 +27,6 @@ from competitions.tencent.simulator.topics import (
     REFERENCE,
     SLOT,
     TOPICS,
-    Floats,
-    Ints,
-    Singles,
     Topics,
     pick,
 )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from common.arrays import Bools, Ints, Singles
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
 from competitions.tencent.simulator.ad_features import (
@@ -27,7 +28,7 @@ from competitions.tencent.simulator.ad_features import (
 )
 from competitions.tencent.simulator.ads import Ads
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
-from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles, Topics
+from competitions.tencent.simulator.topics import Codes, Topics
 from competitions.tencent.simulator.user_features import SIZES, Profile
 from competitions.tencent.simulator.users import Users
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from common.arrays import Bools, Floats, Ints
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.metrics import score_answers
 from competitions.tencent.simulator import ad_inventory, click_model, oracle
@@ -18,10 +19,7 @@ from competitions.tencent.simulator.topics import (
     SLOTS,
     TOPICS,
     UNSEEN_CANDIDATES,
-    Bools,
     Codes,
-    Floats,
-    Ints,
     draw_background,
     make_topics,
     sizes_at_scale,

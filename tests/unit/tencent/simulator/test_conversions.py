@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from common.arrays import Bools, Ints
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
 from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
 from competitions.tencent.simulator.ads import make_ads
@@ -19,7 +20,7 @@ from competitions.tencent.simulator.conversions import (
 )
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, choose_targets, draw_targets
 from competitions.tencent.simulator.simulate import SimulatedUsers
-from competitions.tencent.simulator.topics import Bools, Ints, make_topics, sizes_at_scale
+from competitions.tencent.simulator.topics import make_topics, sizes_at_scale
 from tests.unit.tencent.simulator.test_choice_model import assert_near
 
 SCALE, SEED = 0.002, 6
