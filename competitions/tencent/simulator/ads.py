@@ -54,6 +54,7 @@ CAMPAIGNS = (
     Campaign(0.00, SLOTS, 0, 0.0, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
+RUNS = np.array([campaign.runs for campaign in CAMPAIGNS])
 EVERGREEN_WEIGHT = 0.02
 # Times shown, in expectation: ``TAIL`` for this share of the ads, exp(normal) for the others.
 TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 2.7
@@ -110,19 +111,21 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     campaign, birth = np.append(campaign, np.full(TOPICS, EVERGREEN)), np.append(birth, np.zeros(TOPICS, np.int64))
     topic = np.append(topic, each)
     order = np.lexsort((birth, campaign, topic))
-    owner, born = advertiser[order].astype(np.int32), birth[order].astype(np.int32)
-    product = _make_products(owner, born, rng)
-    style, channel = (rng.integers(many, size=len(owner), dtype=np.int32) for many in (STYLES, CHANNELS))
-    traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
-    shown = _share_out(_draw_shown(traits, rng), campaign[order], MOST_SHOWN * scale**MOST_SLOPE)
-    weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign[order]]
-    weight[campaign[order] == EVERGREEN] = EVERGREEN_WEIGHT
-    leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
+    topic, campaign, birth, advertiser = (
+        column[order].astype(np.int32) for column in (topic, campaign, birth, advertiser)
+    )
+    product = _make_products(advertiser, birth, rng)
+    style, channel = (rng.integers(many, size=len(order), dtype=np.int32) for many in (STYLES, CHANNELS))
+    traits = {"style": style, "channel": channel, "advertiser": advertiser, "product": product}
+    shown = _share_out(_draw_shown(traits, rng), campaign, MOST_SHOWN * scale**MOST_SLOPE)
+    weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign]
+    weight[campaign == EVERGREEN] = EVERGREEN_WEIGHT
+    leaf, delta = _draw_deltas(owner_topic, advertiser, product, rng)
     return Ads(
-        topic=topic[order].astype(np.int32),
-        campaign=campaign[order].astype(np.int32),
-        birth=born,
-        advertiser=owner,
+        topic=topic,
+        campaign=campaign,
+        birth=birth,
+        advertiser=advertiser,
         product=product,
         leaf=leaf,
         style=style,

@@ -23,19 +23,17 @@ reasons times exp(slope * x): logistic in the affinity.
 """
 
 import math
-from dataclasses import dataclass, fields
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints, Singles
+from common.arrays import Floats, Ints, Singles, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import (
     FAVOURITES,
     AdInventory,
     People,
     advertiser_weights,
-    draw_by_advertiser,
     draw_by_topic,
     is_running,
 )
@@ -57,8 +55,6 @@ ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much 
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
 
-Kind = TypeVar("Kind")
-
 
 @dataclass
 class UserState:
@@ -73,22 +69,32 @@ class UserState:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: that
-    of the acceptance; ``people``: None in a world where content explains every click.
+    """What the choice model depends on beside the state; ``slope``: that of the acceptance; ``conversions``: of round
+    2, None in round 1.
     """
 
     topics: Topics
     inventory: AdInventory
+    people: People
     seed: int
-    conversions: ConversionModel | None = None
     slope: float = ACCEPTANCE_SLOPE
-    people: People | None = None
+    conversions: ConversionModel | None = None
 
 
-def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
-    """Some entries of a dataclass of arrays."""
-    columns = {field.name: getattr(rows, field.name)[at] for field in fields(rows)}  # type: ignore[arg-type]
-    return type(rows)(**columns)
+@dataclass(frozen=True)
+class UserBatch:
+    """Some users after their histories. ``start``: the first one's number; ``past`` (users, LONGEST): the ads of every
+    event, -1 before the first recorded one; ``state``: what they lead to.
+    """
+
+    start: int
+    users: Users
+    past: Codes
+    state: UserState
+
+    def take(self, rows: Ints | slice) -> "UserBatch":
+        """Some of them, any of them several times; ``start`` is the whole batch's."""
+        return UserBatch(self.start, take(self.users, rows), self.past[rows], take(self.state, rows))
 
 
 def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, UserState]:
@@ -180,7 +186,7 @@ def propose_ads(
     before, weight = advertiser_weights(inventory, slot[rows], state.advertiser[rows])
     available = weight > 0
     owned = rows[available]
-    ad[owned] = draw_by_advertiser(inventory, before[available], weight[available], at[owned])
+    ad[owned] = inventory.by_advertiser.draw(before[available] + at[owned] * weight[available])
     other = np.ones(count, bool)
     other[owned] = False
     ad[other] = draw_by_topic(inventory, slot[other], topic[other], at[other])
@@ -189,10 +195,7 @@ def propose_ads(
 
 def draw_people(env: Environment, users: Users, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
     """The ad that each user clicks because of other people, -1 for none."""
-    count = len(slot)
-    if env.people is None:
-        return np.full(count, -1)
-    at, seat = rng.random(count), rng.integers(FAVOURITES, size=count)
+    at, seat = rng.random(len(slot)), rng.integers(FAVOURITES, size=len(slot))
     favourite = env.people.favourites[slot // BANDS, users.group, seat].astype(np.int64)
     companion = np.where(state.last >= 0, env.people.companion[state.last], -1)
     share = env.people.share

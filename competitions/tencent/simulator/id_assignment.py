@@ -55,10 +55,6 @@ class UserNames:
         """The names that the indexer has, by re-id."""
         return self.names[: self.known]
 
-    def count_known(self, start: int, count: int) -> int:
-        """How many of the ``count`` users from ``start`` on are in the log; they are the first ones."""
-        return min(max(self.known - start, 0), count)
-
     def labels(self, users: Ints) -> list[str]:
         """How the predict file names each of these users, as JSON: by re-id, or by name."""
         return [str(user + 1) if user < self.known else f'"{self.names[user]}"' for user in users.tolist()]

@@ -17,25 +17,37 @@ from common.arrays import Ints
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING
-from competitions.tencent.simulator.id_assignment import Numbers
+from competitions.tencent.simulator.click_model import UserBatch
+from competitions.tencent.simulator.id_assignment import Numbers, UserNames
 from competitions.tencent.simulator.topics import Codes
-from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
-from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch, dump
+from competitions.tencent.simulator.user_features import COLD_VALUE, Profile, draw_profiles, hide_values
+from competitions.tencent.simulator.writer import EmbeddingBlock, dump
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
 
 
 def write_competition(
-    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock], seed: int
+    folder: Path,
+    numbers: Numbers,
+    names: UserNames,
+    batches: Sequence[UserBatch],
+    blocks: Iterable[EmbeddingBlock],
+    seed: int,
 ) -> None:
     """Write the competition layout, but for the indexers."""
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
     features = render_items(numbers)
-    in_log = (render_batch(batch, numbers, features, seed).head(batch.known) for batch in batches if batch.known)
+    in_log = (
+        render_batch(batch, numbers, names, features, seed).head(names.known - batch.start)
+        for batch in batches
+        if batch.start < names.known
+    )
     _write_lines(train / schema.SEQUENCES, train / schema.OFFSETS, in_log)
-    shuffled = (_shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(batches))
+    shuffled = (
+        _shuffle(batch, render_batch(batch, numbers, names, features, seed), seed) for batch in reversed(batches)
+    )
     _write_lines(test / schema.PREDICT_SEQUENCES, test / schema.PREDICT_OFFSETS, shuffled)
     rid = pl.Series(np.arange(1, numbers.known + 1))
     entries = pl.select(pl.format('"{}":{}', rid, features.head(numbers.known))).to_series()
@@ -55,10 +67,13 @@ def render_items(numbers: Numbers) -> pl.Series:
     return join_objects(values)
 
 
-def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
+def render_batch(batch: UserBatch, numbers: Numbers, names: UserNames, features: pl.Series, seed: int) -> pl.Series:
     """A line for each user of the batch, as the predict file has it: those of users in the log are the log's."""
     users, recorded = batch.users, batch.users.recorded
-    user = pl.Series(batch.labels)
+    number = batch.start + np.arange(len(users))
+    user = pl.Series(names.labels(number))
+    profile = draw_profiles(users, seed, batch.start)
+    profile = hide_values(profile, np.flatnonzero(number >= names.known), seed, batch.start)
     row = numbers.row[batch.past[recorded]]
     action = users.action[recorded]
     events = pl.DataFrame(
@@ -71,7 +86,7 @@ def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: 
         }
     ).select(pl.format("[{},{},null,{},{},{}]", "user", "item", "features", "action", "time"))
     last = users.time[:, -1]
-    profiles = pl.select(pl.format("[{},null,{},null,null,{}]", user, render_profiles(batch.profile), pl.Series(last)))
+    profiles = pl.select(pl.format("[{},null,{},null,null,{}]", user, render_profiles(profile), pl.Series(last)))
     rows = pl.concat([events.to_series(), profiles.to_series()])
     order = _weave(users.length, np.random.default_rng([66, seed, batch.start]))
     frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), users.length + 1), "row": rows.gather(order)})

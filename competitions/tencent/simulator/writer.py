@@ -27,28 +27,14 @@ from competitions.tencent.simulator.ad_features import (
     lack_embedding,
 )
 from competitions.tencent.simulator.ads import Ads
+from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
 from competitions.tencent.simulator.topics import Codes, Topics
-from competitions.tencent.simulator.user_features import SIZES, Profile
-from competitions.tencent.simulator.users import Users
+from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
 
 PART = "train-00000-of-00001.parquet"
 EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 ROWS = 100_000  # of a table written at once
-
-
-@dataclass(frozen=True)
-class UserBatch:
-    """Some users as they are written: the first one's number, themselves, their ads (users, events), their features,
-    how the predict file names them as JSON, how many of them, the first ones, are in the log.
-    """
-
-    start: int
-    users: Users
-    past: Codes
-    profile: dict[str, Profile]
-    labels: list[str]
-    known: int
 
 
 @dataclass(frozen=True)
@@ -142,14 +128,16 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 
 
 def write_release(
-    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock]
+    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock], seed: int
 ) -> None:
     """Write the release layout, but for the indexer."""
     write_tables(
         folder,
         {
             schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches),
-            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches),
+            schema.RELEASE_USERS: (
+                user_table(batch.start, draw_profiles(batch.users, seed, batch.start)) for batch in batches
+            ),
             schema.RELEASE_ITEMS: item_tables(numbers),
             schema.RELEASE_CANDIDATES: [candidate_table(numbers)],
             EMBEDDING_FOLDER: (_embedding_table(block, numbers) for block in blocks),
