@@ -38,8 +38,8 @@ from competitions.tencent.simulator.ad_inventory import (
     is_running,
 )
 from competitions.tencent.simulator.conversions import ConversionModel
-from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes, Topics, draw_background, pick, slot_of
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, VISIT, Users, segment_topic_shares
+from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_topics, pick, slot_of
+from competitions.tencent.simulator.users import INTERESTS, LONGEST, VISIT, Users, segment_steps
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
@@ -107,12 +107,12 @@ def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Co
         advertiser=np.full(count, -1),
         last=np.full(count, -1),
     )
-    topic_shares = segment_topic_shares(env.topics, env.seed)
+    interest_steps = segment_steps(env.topics, env.seed)
     past = np.full((count, LONGEST), -1, np.int32)
     for at in range(LONGEST):
         slot = slot_of(users.time[:, at])
         before = users.time[:, at - 1] if at else users.time[:, 0] - 2 * VISIT
-        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, topic_shares, rng)
+        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, interest_steps, rng)
         clicked = users.action[:, at] == CLICK
         ad = np.empty(count, np.int64)
         for is_click in (False, True):
@@ -131,7 +131,7 @@ def begin_visits(
     state: UserState,
     rows: Ints,
     slot: Ints,
-    topic_shares: Floats,
+    interest_steps: Floats,
     rng: np.random.Generator,
 ) -> None:
     """A visit begins for some users: interests drift, and its topic is drawn."""
@@ -142,10 +142,7 @@ def begin_visits(
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
     who, segment = rows[lost], users.segment[rows[lost]]
-    # One search for all segments: the cumulative shares of segment s lie between s and s + 1.
-    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
-    drawn = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
-    state.interest[who, interest_index[lost]] = np.clip(drawn, 0, TOPICS - 1)
+    state.interest[who, interest_index[lost]] = draw_topics(interest_steps, segment, rng.random(len(who)))
     state.visit_topic[rows] = draw_visit_topic(env, take(state, rows), slot[rows], rng)
 
 
@@ -179,7 +176,7 @@ def propose_ads(
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero(reason == BACKGROUND)
-    topic[rows] = draw_background(env.topics, slot[rows], rng.random(len(rows)))
+    topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
     at = rng.random(count)
     ad = np.empty(count, np.int64)
     rows = np.flatnonzero(reason == ADVERTISER)

@@ -58,7 +58,7 @@ class Topics:
 
     ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (slots, topics):
     the factor on interest in a slot; ``background`` (slots, topics): P(topic) among ads shown for no reason but
-    popularity; ``steps``: its cumulative sums along the topics with the slot's number added, flat and ascending.
+    popularity; ``steps``: what ``draw_topics`` draws from it by.
     """
 
     share: Floats
@@ -105,22 +105,29 @@ def make_topics(seed: int) -> Topics:
     rhythm = beats[weekend, slot % BANDS]
     background = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
     background /= background.sum(axis=1, keepdims=True)
-    steps = np.cumsum(background, axis=1)
-    steps /= steps[:, -1:]
     return Topics(
         share=np.asarray(share, float),
         center=center,
         successor=successor,
         rhythm=rhythm.astype(np.float32),
         background=np.asarray(background, float),
-        steps=np.asarray(steps + slot[:, None], float).ravel(),
+        steps=stack_steps(background),
     )
 
 
-def draw_background(topics: Topics, slot: Ints, at: Floats) -> Ints:
-    """The topic drawn from the background of each slot at ``at``, uniform numbers below 1."""
-    index = np.searchsorted(topics.steps, slot + at, side="right")
-    return np.asarray(np.minimum(index - slot * TOPICS, TOPICS - 1))
+def stack_steps(shares: Floats) -> Floats:
+    """Cumulative shares of the topics in each row (rows, topics), those of row r between r and r + 1, end to end: one
+    ascending array, in which a single search draws for all rows.
+    """
+    steps = np.cumsum(shares, axis=1)
+    steps /= steps[:, -1:]
+    return np.asarray((steps + np.arange(len(shares))[:, None]).ravel())
+
+
+def draw_topics(steps: Floats, row: Ints, at: Floats) -> Ints:
+    """The topic drawn by the shares of each row at ``at``, uniform numbers below 1; ``steps`` of ``stack_steps``."""
+    index = np.searchsorted(steps, row + at, side="right")
+    return np.asarray(np.minimum(index - row * TOPICS, TOPICS - 1))
 
 
 def _walk(rng: np.random.Generator) -> Floats:

@@ -28,7 +28,9 @@ from competitions.tencent.simulator.topics import (
     SLOT,
     TOPICS,
     Topics,
+    draw_topics,
     pick,
+    stack_steps,
 )
 
 LONGEST = 100
@@ -84,10 +86,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
-    topic_shares = segment_topic_shares(topics, seed)
-    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
-    draw = segment[:, None] + rng.random((count, INTERESTS))
-    interest = np.searchsorted(steps.ravel(), draw) - segment[:, None] * TOPICS
+    interest = draw_topics(segment_steps(topics, seed), segment[:, None], rng.random((count, INTERESTS)))
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     gaps = _draw_gaps(count, rng)
@@ -98,7 +97,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
         action=_draw_actions(clicks, np.minimum(length, LONGEST), rng),
         segment=segment,
         group=np.random.default_rng([35, seed, number]).integers(groups, size=count),
-        interest=np.clip(interest, 0, TOPICS - 1),
+        interest=interest,
         taste=taste,
         pace=DAY / gaps.mean(axis=1),
         clicks=clicks,
@@ -106,11 +105,10 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
     )
 
 
-def segment_topic_shares(topics: Topics, seed: int) -> Floats:
-    """P(topic) among the interests of each segment (segments, topics)."""
+def segment_steps(topics: Topics, seed: int) -> Floats:
+    """What ``draw_topics`` draws the interests of each segment by."""
     rng = np.random.default_rng([32, seed])
-    topic_shares = topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS)))
-    return np.asarray(topic_shares / topic_shares.sum(axis=1, keepdims=True))
+    return stack_steps(topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS))))
 
 
 def _draw_willing(segment: Ints, seed: int, number: int) -> Floats:
