@@ -18,8 +18,6 @@ from competitions.tencent.io import reader, schema
 from competitions.tencent.io.encoder import take_users
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import simulate
-from competitions.tencent.simulator.click_model import PEOPLE
-from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
 
 SCALE, SEED = 0.003, 3
@@ -70,14 +68,6 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, pair: list[simul
     first, other = digest(pair[0].folder), digest(simulate.simulate(tmp_path / "other", 0.0005, 5).folder)
     assert first.keys() == other.keys()
     assert {name for name in first if first[name] == other[name]} == set()
-
-
-def test_the_share_of_people_is_a_setting(tmp_path: Path, pair: list[simulate.Simulation]) -> None:
-    content = simulate.simulate(tmp_path / "content", pair[0].scale, pair[0].seed, people=0.0)
-    shares = [json.loads((made.folder / REPORT).read_text())["people"] for made in (content, pair[0])]
-    assert shares == [0.0, PEOPLE]
-    assert digest(content.folder)["truth.csv"] != digest(pair[0].folder)["truth.csv"]
-    assert content.rows["events"] == pair[0].rows["events"]  # who comes, when and whether they click is as it was
 
 
 def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> None:
@@ -242,7 +232,6 @@ def test_the_embedding_carries_the_content(made: simulate.Simulation, corpus: Co
         *(((scale, 0), r"give a number from 0\.0005 to 2") for scale in (0.0004, 2.1, float("nan"))),
         ((0.0005, -1), "give an integer of 0 or more"),
         ((0.0005, 0, "csv"), "say release or competition"),
-        *(((0.0005, 0, "release", Law.ROUND1, share), "from 0 to below 1") for share in (-0.1, 1.0, float("nan"))),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(tmp_path: Path, arguments: tuple[Any, ...], sentence: str) -> None:
