@@ -55,9 +55,9 @@ class UserNames:
         """The names that the indexer has, by re-id."""
         return self.names[: self.known]
 
-    def labels(self, users: Ints) -> list[str]:
-        """How the predict file names each of these users, as JSON: by re-id, or by name."""
-        return [str(user + 1) if user < self.known else f'"{self.names[user]}"' for user in users.tolist()]
+    def label(self, users: Ints) -> list[int | str]:
+        """How the predict file names each of these users: by re-id, or by name."""
+        return [user + 1 if user < self.known else self.names[user] for user in users.tolist()]
 
 
 def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:
