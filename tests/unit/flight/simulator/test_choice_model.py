@@ -13,7 +13,7 @@ import pytest
 from common.arrays import Floats
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed, hashed_normal, sizes_at
 from competitions.flight.simulator.offers import Options
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names
@@ -67,7 +67,7 @@ def value_of(state: SimulationState, chunk: Chunk, session: int, row: int, rows:
     if carrier == firms.carrier[firm]:
         value += WEIGHTS["company carrier"] * firms.carrier_weight[firm]
     club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and carrier < len(CARRIERS) and CARRIERS["code"][carrier] in club.split("/"):
+    if club in CLEAN and carrier < FERRY and CARRIERS["code"][carrier] in club.split("/"):
         value += WEIGHTS["club"]
     ways = ((options.out, people.out_hour, 9.0), (options.back, people.back_hour, 18.0))
     for way, (leg_of, own, centre) in enumerate(ways):

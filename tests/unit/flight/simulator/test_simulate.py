@@ -219,7 +219,7 @@ def test_same_arguments_give_the_same_bytes(small: simulate.Simulation, tmp_path
     assert all(first[name] != other[name] for name in first)
 
 
-def test_the_default_law_books_as_it_always_did(tmp_path: Path) -> None:
+def test_travellers_book_as_they_always_did(tmp_path: Path) -> None:
     made = simulate.simulate(tmp_path / "raw", 0.0005, 1)
     booked = pl.read_parquet(made.train).filter(pl.col("selected") == 1)["Id"].to_list()
     booked += pl.read_csv(made.truth)["Id"].to_list()
