@@ -50,11 +50,6 @@ class UserNames:
     names: list[str]
     known: int
 
-    @property
-    def indexed(self) -> list[str]:
-        """The names that the indexer has, by re-id."""
-        return self.names[: self.known]
-
     def label(self, users: Ints) -> list[int | str]:
         """How the predict file names each of these users: by re-id, or by name."""
         return [user + 1 if user < self.known else self.names[user] for user in users.tolist()]

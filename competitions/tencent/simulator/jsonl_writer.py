@@ -20,7 +20,7 @@ from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import Numbers, UserNames
 from competitions.tencent.simulator.user_features import COLD_VALUE, Profile, draw_profiles, hide_values
-from competitions.tencent.simulator.writer import ROWS, EmbeddingBlock, dump
+from competitions.tencent.simulator.writer import ROWS, EmbeddingBlock, draw_user_values, dump, write_indexer
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
 Encoded = msgspec.Raw  # JSON that becomes part of other JSON as it is
@@ -34,10 +34,11 @@ def write_competition(
     blocks: Iterable[EmbeddingBlock],
     seed: int,
 ) -> None:
-    """Write the competition layout, but for the indexers."""
+    """Write the competition layout."""
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
+        write_indexer(side / schema.INDEXER, numbers, names, draw_user_values(seed))
     items = list(encode_items(numbers))
     in_log = (
         encode_batch(batch, numbers, names, items, seed)[: names.known - batch.start]

@@ -41,19 +41,12 @@ from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, make_users
-from competitions.tencent.simulator.writer import (
-    draw_user_values,
-    embed_ads,
-    name_users,
-    write_indexer,
-    write_release,
-    write_truth,
-)
+from competitions.tencent.simulator.writer import embed_ads, name_users, write_release, write_truth
 
 __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 
 VERSION = 3  # goes up when the same scale and seed give other files
-LAYOUTS = ("release", "competition")
+LAYOUTS = {"release": write_release, "competition": write_competition}
 WRITTEN = {
     *schema.RELEASE_FOLDERS.values(),
     schema.RELEASE_EMBEDDINGS,
@@ -121,7 +114,7 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
     batches = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, batches = convert(env, batches)
     strangers = round(STRANGERS * sizes.users) if round_two and layout == "competition" else 0
-    names = UserNames(name_users(sizes.users, seed), sizes.users - strangers)
+    names = name_users(sizes.users, seed, strangers)
     shown, strange = count_shown(batches, names, len(inventory.ads))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
     targets = draw_all_targets(env, batches, candidates)
@@ -132,19 +125,11 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
     numbers = number_ads(ads, known, candidates, features, len(inventory.ads), seed)
     with running("Writing the files"):
         blocks = embed_ads(env.topics, inventory.ads, numbers, shown, seed)
-        if layout == "release":
-            sides = [folder]
-            write_release(folder, numbers, batches, blocks, seed)
-        else:
-            sides = [folder / schema.TRAIN, folder / schema.EVAL]
-            write_competition(folder, numbers, names, batches, blocks, seed)
-        for side in sides:
-            write_indexer(side / schema.INDEXER, numbers, names.indexed, draw_user_values(seed))
-        actions = None if env.conversions is None else targets.action
-        truths = write_truth(folder / TRUTH, numbers, names.names, targets.ad, actions, strangers)
-        if actions is not None and layout == "competition":
+        LAYOUTS[layout](folder, numbers, names, batches, blocks, seed)
+        truths = write_truth(folder / TRUTH, numbers, names, targets.ad, targets.action if round_two else None)
+        if round_two and layout == "competition":
             # Every test user stands there, an exposure where there is no target.
-            said = json.dumps(dict(zip(names.names, actions.tolist(), strict=True)))
+            said = json.dumps(dict(zip(names.names, targets.action.tolist(), strict=True)))
             (folder / schema.EVAL / schema.USER_ACTIONS).write_text(said, encoding="utf-8")
     rows = {
         "users": sizes.users,

@@ -28,7 +28,7 @@ from competitions.tencent.simulator.ad_features import (
 )
 from competitions.tencent.simulator.ads import Ads
 from competitions.tencent.simulator.click_model import UserBatch
-from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
+from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, UserNames, draw_distinct
 from competitions.tencent.simulator.topics import Codes, Topics
 from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
 
@@ -60,9 +60,10 @@ def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int
         yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 
 
-def name_users(count: int, seed: int) -> list[str]:
-    """The host's names of the users by re-id."""
-    return [f"user_{number:08d}" for number in (1 + draw_distinct(count, np.random.default_rng([64, seed]))).tolist()]
+def name_users(count: int, seed: int, strangers: int = 0) -> UserNames:
+    """The host's names of the users; the last ones are the ``strangers``."""
+    numbers = 1 + draw_distinct(count, np.random.default_rng([64, seed]))
+    return UserNames([f"user_{number:08d}" for number in numbers.tolist()], count - strangers)
 
 
 def draw_user_values(seed: int) -> dict[str, Ints]:
@@ -71,9 +72,9 @@ def draw_user_values(seed: int) -> dict[str, Ints]:
     return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
 
 
-def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:
+def write_indexer(path: Path, numbers: Numbers, names: UserNames, user_values: dict[str, Ints]) -> None:
     """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
-    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
+    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names.names[: names.known])
     values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
     values[CREATIVE] = dict(items)
     dump(path, {"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}})
@@ -91,21 +92,16 @@ def dump(path: Path, value: object) -> None:
 
 
 def write_truth(
-    path: Path,
-    numbers: Numbers,
-    names: list[str],
-    truth: Ints,
-    actions: NDArray[np.int8] | None = None,
-    strangers: int = 0,
+    path: Path, numbers: Numbers, names: UserNames, truth: Ints, actions: NDArray[np.int8] | None = None
 ) -> int:
     """Write truth.csv: a row for each user with a ``truth``, an ad by user, and its action (round 2); the number of
-    rows. ``user_id`` is the re-id, nothing for the last users, who are ``strangers``.
+    rows. ``user_id`` is the re-id, nothing for a stranger.
     """
     users = np.flatnonzero(truth >= 0)
     frame = pl.DataFrame(
         {
-            "user_id": pl.Series(users + 1).set(pl.Series(users >= len(names) - strangers), None),
-            "user": [names[user] for user in users.tolist()],
+            "user_id": pl.Series(users + 1).set(pl.Series(users >= names.known), None),
+            "user": [names.names[user] for user in users.tolist()],
             "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
@@ -128,9 +124,15 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 
 
 def write_release(
-    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock], seed: int
+    folder: Path,
+    numbers: Numbers,
+    names: UserNames,
+    batches: Sequence[UserBatch],
+    blocks: Iterable[EmbeddingBlock],
+    seed: int,
 ) -> None:
-    """Write the release layout, but for the indexer."""
+    """Write the release layout."""
+    write_indexer(folder / schema.INDEXER, numbers, names, draw_user_values(seed))
     write_tables(
         folder,
         {
