@@ -16,11 +16,11 @@ import numpy as np
 
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
-from competitions.tencent.simulator.ad_features import EMBEDDING
+from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import Numbers, UserNames
 from competitions.tencent.simulator.user_features import COLD_VALUE, Profile, draw_profiles, hide_values
-from competitions.tencent.simulator.writer import ROWS, EmbeddingBlock, draw_user_values, dump, write_indexer
+from competitions.tencent.simulator.writer import ROWS, draw_user_values, dump, write_indexer
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
 Encoded = msgspec.Raw  # JSON that becomes part of other JSON as it is

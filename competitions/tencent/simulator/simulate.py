@@ -29,7 +29,7 @@ from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
-from competitions.tencent.simulator.ad_features import draw_ad_features
+from competitions.tencent.simulator.ad_features import draw_ad_features, embed_ads
 from competitions.tencent.simulator.ad_inventory import build_inventory, make_people
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
@@ -41,7 +41,7 @@ from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, make_users
-from competitions.tencent.simulator.writer import embed_ads, name_users, write_release, write_truth
+from competitions.tencent.simulator.writer import name_users, write_release, write_truth
 
 __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 

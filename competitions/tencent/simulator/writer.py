@@ -5,7 +5,6 @@ Users are numbered in the order they were drawn, which says nothing of them.
 
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Ints, Singles
+from common.arrays import Ints
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
-from competitions.tencent.simulator.ad_features import (
-    EMBEDDING,
-    NULL_SHARE,
-    ad_vectors,
-    draw_image,
-    embed,
-    lack_embedding,
-)
-from competitions.tencent.simulator.ads import Ads
+from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, UserNames, draw_distinct
-from competitions.tencent.simulator.topics import Codes, Topics
+from competitions.tencent.simulator.topics import Codes
 from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
 
 PART = "train-00000-of-00001.parquet"
 EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 ROWS = 100_000  # of a table written at once
-
-
-@dataclass(frozen=True)
-class EmbeddingBlock:
-    """The entries of some numbered ads in the files of embeddings: rows, vectors, which are null."""
-
-    rows: Ints
-    vectors: Singles
-    null: Bools
-
-
-def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int) -> Iterable[EmbeddingBlock]:
-    """Embeddings of the numbered ads in their order, block by block; ``shown`` by ad: how often it was. An ad that
-    lacks its embedding is left out, or stands there with null.
-    """
-    image = draw_image(seed)
-    for start in range(0, len(numbers.ads), ROWS):
-        which = numbers.ads[start : start + ROWS]
-        rng = np.random.default_rng([63, seed, start])
-        vectors, missing = embed(ad_vectors(topics, ads, which), image, rng), lack_embedding(shown[which], rng)
-        null = missing & (rng.random(len(which)) < NULL_SHARE)
-        kept = np.flatnonzero(~missing | null)
-        yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 
 
 def name_users(count: int, seed: int, strangers: int = 0) -> UserNames:
