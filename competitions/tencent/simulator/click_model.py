@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Floats, Ints, Singles, take
+from common.arrays import Ints, Singles, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import (
     FAVOURITES,
@@ -39,7 +39,7 @@ from competitions.tencent.simulator.ad_inventory import (
 )
 from competitions.tencent.simulator.conversions import ConversionModel
 from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_topics, pick, slot_of
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, VISIT, Users, segment_steps
+from competitions.tencent.simulator.users import INTERESTS, LONGEST, VISIT, Users
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
@@ -107,12 +107,11 @@ def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Co
         advertiser=np.full(count, -1),
         last=np.full(count, -1),
     )
-    interest_steps = segment_steps(env.topics, env.seed)
     past = np.full((count, LONGEST), -1, np.int32)
     for at in range(LONGEST):
         slot = slot_of(users.time[:, at])
         before = users.time[:, at - 1] if at else users.time[:, 0] - 2 * VISIT
-        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, interest_steps, rng)
+        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, rng)
         clicked = users.action[:, at] == CLICK
         ad = np.empty(count, np.int64)
         for is_click in (False, True):
@@ -131,7 +130,6 @@ def begin_visits(
     state: UserState,
     rows: Ints,
     slot: Ints,
-    interest_steps: Floats,
     rng: np.random.Generator,
 ) -> None:
     """A visit begins for some users: interests drift, and its topic is drawn."""
@@ -142,7 +140,7 @@ def begin_visits(
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
     who, segment = rows[lost], users.segment[rows[lost]]
-    state.interest[who, interest_index[lost]] = draw_topics(interest_steps, segment, rng.random(len(who)))
+    state.interest[who, interest_index[lost]] = draw_topics(env.topics.segment_steps, segment, rng.random(len(who)))
     state.visit_topic[rows] = draw_visit_topic(env, take(state, rows), slot[rows], rng)
 
 

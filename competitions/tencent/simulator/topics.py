@@ -39,6 +39,7 @@ TOPICS, DIMENSIONS = 100, 16
 SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
 APART = 1.25  # length of the centers; ads lie about 0.95 around them
 RHYTHM, TREND, TREND_KEPT = 0.45, 0.35, 0.9
+SEGMENTS, SEGMENT_LIKING = 12, 1.0  # of the users, see ``users``
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class Topics:
 
     ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (slots, topics):
     the factor on interest in a slot; ``background`` (slots, topics): P(topic) among ads shown for no reason but
-    popularity; ``steps``: what ``draw_topics`` draws from it by.
+    popularity; ``steps``: what ``draw_topics`` draws from it by; ``segment_steps``: what it draws the interests of each
+    segment of the users by.
     """
 
     share: Floats
@@ -67,6 +69,7 @@ class Topics:
     rhythm: Singles
     background: Floats
     steps: Floats
+    segment_steps: Floats
 
 
 def sizes_at_scale(scale: float) -> Sizes:
@@ -105,6 +108,7 @@ def make_topics(seed: int) -> Topics:
     rhythm = beats[weekend, slot % BANDS]
     background = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
     background /= background.sum(axis=1, keepdims=True)
+    liking = np.random.default_rng([32, seed]).standard_normal((SEGMENTS, TOPICS))
     return Topics(
         share=np.asarray(share, float),
         center=center,
@@ -112,6 +116,7 @@ def make_topics(seed: int) -> Topics:
         rhythm=rhythm.astype(np.float32),
         background=np.asarray(background, float),
         steps=stack_steps(background),
+        segment_steps=stack_steps(share * np.exp(SEGMENT_LIKING * liking)),
     )
 
 

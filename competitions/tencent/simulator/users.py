@@ -25,12 +25,11 @@ from competitions.tencent.simulator.topics import (
     DIMENSIONS,
     FIRST,
     REFERENCE,
+    SEGMENTS,
     SLOT,
-    TOPICS,
     Topics,
     draw_topics,
     pick,
-    stack_steps,
 )
 
 LONGEST = 100
@@ -46,7 +45,6 @@ CLICKS, OTHERS = 2.8, 25.9  # Beta distribution of a user's share of clicks
 ROUND2_OTHERS = 49.8  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
-SEGMENTS, SEGMENT_LIKING = 12, 1.0
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
 
@@ -86,7 +84,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
-    interest = draw_topics(segment_steps(topics, seed), segment[:, None], rng.random((count, INTERESTS)))
+    interest = draw_topics(topics.segment_steps, segment[:, None], rng.random((count, INTERESTS)))
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     gaps = _draw_gaps(count, rng)
@@ -103,12 +101,6 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
         clicks=clicks,
         willing=_draw_willing(segment, seed, number),
     )
-
-
-def segment_steps(topics: Topics, seed: int) -> Floats:
-    """What ``draw_topics`` draws the interests of each segment by."""
-    rng = np.random.default_rng([32, seed])
-    return stack_steps(topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS))))
 
 
 def _draw_willing(segment: Ints, seed: int, number: int) -> Floats:
