@@ -59,6 +59,7 @@ class Bookings:
     """Of a chunk of sessions: rows of ``Options`` of each, their probabilities, and the position booked in each."""
 
     first: Ints  # by session, where its rows begin; one more entry
+    session: Ints  # by row, counted from the first of the chunk
     row: Ints  # into the options
     probability: Floats
     booked: Ints
@@ -89,7 +90,7 @@ def draw_bookings(state: SimulationState, part: slice, options: Options, rules: 
     copies = joined & (hashed(state.seed, 152, number) < COPY)
     leading = np.arange(first[-1]) - first[session] + first[leader][session]
     probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-    return Bookings(first, choices.row, probability, np.where(copies, drawn[leader], drawn))
+    return Bookings(first, session, choices.row, probability, np.where(copies, drawn[leader], drawn))
 
 
 def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:

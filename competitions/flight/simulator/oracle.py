@@ -35,8 +35,7 @@ def rank_sessions(bookings: Bookings, search: Ints) -> SessionRanks:
     """Rank each session's options by probability, ties in file order; ``search`` (by session) is what twins share."""
     first, probability = bookings.first, bookings.probability
     size = np.diff(first)
-    session = np.repeat(np.arange(len(size)), size)
-    order = np.lexsort((np.arange(len(probability)), -probability, session))
+    order = np.lexsort((np.arange(len(probability)), -probability, bookings.session))
     rank = np.empty(len(probability), np.int64)
     rank[order] = np.arange(len(probability)) - np.repeat(first[:-1], size) + 1
     expected = [np.add.reduceat(np.where(rank <= k, probability, 0.0), first[:-1]) for k in CUTOFFS]

@@ -35,33 +35,27 @@ class Chunk:
         """Whether the sessions are of train."""
         return not bool(self.state.sessions.test[self.part.start])
 
-    @property
-    def row_session(self) -> Ints:
-        """By row of the table, its session, counted from the first of the chunk."""
-        size = np.diff(self.bookings.first)
-        return np.repeat(np.arange(len(size)), size)
-
 
 def make_table(chunk: Chunk, first_id: int) -> pa.Table:
     """Rows of the chunk's sessions; ``first_id`` is the Id of the first row."""
-    session, options, bookings, row = chunk.row_session, chunk.options, chunk.bookings, chunk.bookings.row
-    number = first_id + np.arange(len(session))
-    columns = _session_columns(chunk, session) | _option_columns(chunk, session)
+    options, bookings, row = chunk.options, chunk.bookings, chunk.bookings.row
+    number = first_id + np.arange(len(row))
+    columns = _session_columns(chunk) | _option_columns(chunk)
     columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
     searches, search = chunk.state.searches, options.number[row]
     for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
         columns |= _leg_columns(chunk, way, leg[row], day[search], number)
     if chunk.labelled:
-        booked = np.zeros(len(session), np.int64)
+        booked = np.zeros(len(row), np.int64)
         booked[bookings.first[:-1] + bookings.booked] = 1
         columns["selected"] = pa.array(booked)
     names = file_schema(chunk.labelled).names
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+def _session_columns(chunk: Chunk) -> dict[str, pa.Array]:
     """Columns that are constant in a session."""
-    state, texts, part = chunk.state, chunk.state.vocabularies, chunk.part
+    state, texts, part, session = chunk.state, chunk.state.vocabularies, chunk.part, chunk.bookings.session
     sessions, searches, travellers = state.sessions, state.searches, state.travellers
     user, search = sessions.user[part], sessions.search[part]
     company = travellers.company[user]
@@ -83,10 +77,11 @@ def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
     }
 
 
-def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+def _option_columns(chunk: Chunk) -> dict[str, pa.Array]:
     """Prices, taxes, fees, permissions and the corporate tariff; amounts in the company's currency."""
     state, options, rules, row = chunk.state, chunk.options, chunk.rules, chunk.bookings.row
-    money = state.companies.money[state.travellers.company[state.sessions.user[chunk.part]]][session]
+    user = state.sessions.user[chunk.part][chunk.bookings.session]
+    money = state.companies.money[state.travellers.company[user]]
     amounts = {
         "totalPrice": options.price,
         "taxes": options.taxes,

@@ -156,7 +156,8 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     probability = np.concatenate(
         [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
     )
-    bookings = Bookings(np.array([0, 10, 21, 49]), np.arange(49), probability, np.array([2, 3, 0]))
+    session = np.repeat([0, 1, 2], [10, 11, 28])
+    bookings = Bookings(np.array([0, 10, 21, 49]), session, np.arange(49), probability, np.array([2, 3, 0]))
     ranks = oracle.rank_sessions(bookings, np.array([0, 1, 2]))
     assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
     np.testing.assert_allclose(ranks.probability[0], [0.3, 0.8, 1.0, 1.0])
