@@ -100,7 +100,7 @@ def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int
     for start in range(0, len(numbers.ads), BLOCK):
         which = numbers.ads[start : start + BLOCK]
         rng = np.random.default_rng([63, seed, start])
-        vectors = (topics.center[ads.topic[which]] + ads.delta[which]) @ image
+        vectors = np.asarray((topics.center[ads.topic[which]] + ads.delta[which]) @ image, np.float32)
         vectors += np.float32(NOISE) * rng.standard_normal(vectors.shape, dtype=np.float32)
         vectors *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(which), 1), dtype=np.float32))
         missing = _lack_embedding(shown[which], rng)

@@ -111,21 +111,19 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     campaign, birth = np.append(campaign, np.full(TOPICS, EVERGREEN)), np.append(birth, np.zeros(TOPICS, np.int64))
     topic = np.append(topic, each)
     order = np.lexsort((birth, campaign, topic))
-    topic, campaign, birth, advertiser = (
-        column[order].astype(np.int32) for column in (topic, campaign, birth, advertiser)
-    )
-    product = _make_products(advertiser, birth, rng)
+    of_topic, kind, born, owner = (column[order].astype(np.int32) for column in (topic, campaign, birth, advertiser))
+    product = _make_products(owner, born, rng)
     style, channel = (rng.integers(many, size=len(order), dtype=np.int32) for many in (STYLES, CHANNELS))
-    traits = {"style": style, "channel": channel, "advertiser": advertiser, "product": product}
-    shown = _share_out(_draw_shown(traits, rng), campaign, MOST_SHOWN * scale**MOST_SLOPE)
-    weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign]
-    weight[campaign == EVERGREEN] = EVERGREEN_WEIGHT
-    leaf, delta = _draw_deltas(owner_topic, advertiser, product, rng)
+    traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
+    shown = _share_out(_draw_shown(traits, rng), kind, MOST_SHOWN * scale**MOST_SLOPE)
+    weight = shown / np.array([campaign.exposure for campaign in CAMPAIGNS])[kind]
+    weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
+    leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
     return Ads(
-        topic=topic,
-        campaign=campaign,
-        birth=birth,
-        advertiser=advertiser,
+        topic=of_topic,
+        campaign=kind,
+        birth=born,
+        advertiser=owner,
         product=product,
         leaf=leaf,
         style=style,

@@ -119,8 +119,8 @@ def click_probabilities(env: Environment, weights: CandidateWeights, batch: User
     state = batch.state
     topic, by_owner = topic_probabilities(env, state)
     chance = np.ascontiguousarray((weights.share.T @ topic.reshape(len(topic), -1).T.astype(np.float32)).T)
-    row, column = np.nonzero(state.advertiser[:, None] == weights.advertiser)
-    chance[row, column] += (by_owner[row] * weights.owned[column]).sum(axis=1)
+    user, own = np.nonzero(state.advertiser[:, None] == weights.advertiser)
+    chance[user, own] += (by_owner[user] * weights.owned[own]).sum(axis=1)
     preference = preference_direction(env, batch.users.taste, state.last)
     chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T, env.slope)
     row, at = np.nonzero(batch.past >= 0)  # what was shown is never the target

@@ -95,8 +95,8 @@ def slot_of(time: Ints) -> Ints:
 def make_topics(seed: int) -> Topics:
     """Draw the topics."""
     rng = np.random.default_rng([11, seed])
-    share = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
-    share = rng.permutation(share / share.sum())
+    popular = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
+    share: Floats = rng.permutation(np.asarray(popular / popular.sum(), np.float64))
     center = rng.standard_normal((TOPICS, DIMENSIONS), dtype=np.float32)
     center *= np.float32(APART) / np.linalg.norm(center, axis=1, keepdims=True)
     ring = rng.permutation(TOPICS)
@@ -106,15 +106,15 @@ def make_topics(seed: int) -> Topics:
     weekend = ((slot // BANDS + FIRST_WEEKDAY) % 7 >= 5).astype(np.int64)
     beats = np.exp(RHYTHM * rng.standard_normal((2, BANDS, TOPICS)))
     rhythm = beats[weekend, slot % BANDS]
-    background = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
+    background: Floats = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
     background /= background.sum(axis=1, keepdims=True)
     liking = np.random.default_rng([32, seed]).standard_normal((SEGMENTS, TOPICS))
     return Topics(
-        share=np.asarray(share, float),
+        share=share,
         center=center,
         successor=successor,
         rhythm=rhythm.astype(np.float32),
-        background=np.asarray(background, float),
+        background=background,
         steps=stack_steps(background),
         segment_steps=stack_steps(share * np.exp(SEGMENT_LIKING * liking)),
     )
