@@ -38,8 +38,8 @@ class Competition:
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung.
     ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
-    ``describe(raw)`` compares simulated files with the documented ones; ``describe_oracle(simulation)`` says what the
-    oracle scores. Without a simulator (``host.write``) neither these two nor ``score_truth`` are needed.
+    ``describe(raw)`` compares simulated files with the documented ones. Without a simulator (``host.write``) neither it
+    nor ``score_truth`` is needed.
     """
 
     name: str
@@ -60,7 +60,6 @@ class Competition:
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
-    describe_oracle: Callable[[Any], str] = say_unsimulated
 
     @property
     def tuned(self) -> Path:

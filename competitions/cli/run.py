@@ -55,7 +55,7 @@ def simulate(
     competition.load_config([f"seed={seed}"])  # which has the bounds
     folder, simulation = competition.simulate(out, scale, seed, build)
     print(f"{folder}: {simulation.rows}")
-    print(competition.describe_oracle(simulation))
+    print(f"oracle {competition.metric} {simulation.oracle}")
     if describe:
         print_table(wide_console(), "Simulated beside the documented", competition.describe(folder).to_dicts())
 

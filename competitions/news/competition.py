@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
+from common.day.hosts import TRUTH
 from common.day.hosts.simulated import HostFiles, is_simulated
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
@@ -14,7 +15,7 @@ from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
 from competitions.news.plan import check_names, list_blocks
 from competitions.news.simulator.calibration import describe
-from competitions.news.simulator.simulate import TRUTH, Simulation, simulate
+from competitions.news.simulator.simulate import simulate
 
 
 def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
@@ -43,12 +44,6 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str
     return ladder.climb(files, config, run, score_simulated if is_simulated(raw) else None)
 
 
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    oracle = simulation.oracle
-    return f"oracle MRR@5 {oracle.mrr5:.4f} (expected {oracle.mrr5_expected:.4f})"
-
-
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.04, 2.2), (1.0, 5.6)), raw_gib=1.0)
 
@@ -70,5 +65,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,
-    describe_oracle=describe_oracle,
 )

@@ -28,5 +28,4 @@ COMPETITION = Competition(
     score=lambda path, truth, _: submission.score_submission(path, truth),
     climb=climb,
     describe=describe,
-    describe_oracle=lambda made: "oracle MRR@5 {mrr5:.4f} +- {mrr5_se:.4f}".format(**made.oracle),
 )

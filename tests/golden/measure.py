@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.hosts.simulated import read_oracle
 from common.engine.run import Run
+from common.simulation.oracle import read_oracle
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
 from competitions.flight.day import judged as flight_judged

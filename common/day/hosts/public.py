@@ -15,10 +15,10 @@ import polars as pl
 
 from common.day.hosts import MARKER as MARKER
 from common.day.hosts import TRUTH as TRUTH
-from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_csv
+from common.simulation.writer import written_at_once
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,22 @@ A module says each part of it: ``catalogue``, ``users``, ``slates``, ``click_mod
 influence each other: they are simulated in parts, day by day, so that memory does not grow with the log.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.arrays import Ints
-from common.day.hosts.simulated import REPORT, written_at_once
-from common.engine.errors import UserError
+from common.day.hosts import TRUTH
 from common.engine.progress import track
+from common.simulation.oracle import Oracle
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator.calibration import describe
 from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import draw_clicks
 from competitions.mgtv.simulator.comments import write_comments
 from competitions.mgtv.simulator.constants import DAYS, TEST_DAY, Sizes, measure_sizes
-from competitions.mgtv.simulator.oracle import OracleScores, TruthRows, has_duration, score_slates, summarise
+from competitions.mgtv.simulator.oracle import OracleScores, TruthRows, has_duration, score_slates, summarise_scores
 from competitions.mgtv.simulator.profiles import write_profiles
 from competitions.mgtv.simulator.slates import SimulationState, draw_slates
 from competitions.mgtv.simulator.users import (
@@ -39,30 +37,13 @@ from competitions.mgtv.simulator.users import (
 from competitions.mgtv.simulator.watch_time_model import draw_completion, find_forms, part_weights
 from competitions.mgtv.simulator.writer import DayFiles, DayPart, TestFiles, log_plays, write_videos
 
-__all__ = ["Simulation", "describe", "simulate"]
-
 VERSION = 2  # goes up when the same scale and seed give other files
-TRUTH = "truth.csv"
 OURS = {
     *(Path(path).parts[0] for path in (schema.SHOWS, schema.CLICKS, schema.PLAYS, schema.VIDEOS, schema.PROFILES)),
     *(Path(path.format(board="A")).parts[0] for path in (schema.COMMENTS, schema.ASKED, schema.SHOWN)),
-    TRUTH,
-    REPORT,
 }
 PART = 50_000  # devices simulated at once
 TEST_SHARE, UNSHOWN = 0.4, 0.005  # of the clickers of the test day; of these, without shown rows
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: its folder, the rows of the files, the oracle's scores."""
-
-    folder: Path
-    truth: Path
-    scale: float
-    seed: int
-    rows: dict[str, int]
-    oracle: dict[str, float]
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -70,17 +51,12 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
     """
-    sizes = measure_sizes(scale)
-    if seed < 0:
-        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
-    with written_at_once(out, OURS) as folder:
-        rows, oracle = _write_all(folder, sizes, seed)
-        report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": oracle}
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(out, out / TRUTH, scale, seed, rows, oracle)
+    check_request(scale, seed)
+    arguments = {"version": VERSION, "scale": scale, "seed": seed}
+    return write_simulation(out, OURS, arguments, lambda folder: _write_all(folder, measure_sizes(scale), seed))
 
 
-def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], dict[str, float]]:
+def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
     catalogue, users = make_catalogue(sizes, seed), make_users(sizes.devices, seed)
     rows = {
         "devices": sizes.devices,
@@ -108,7 +84,7 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], d
     scores = []
     for devices, rng in draw_devices(users, TEST_DAY, seed):
         scores += simulate_test_day(state, devices, files_of_test, rng)
-    return rows | files_of_test.rows, summarise(scores)
+    return rows | files_of_test.rows, summarise_scores(scores)
 
 
 def draw_devices(users: Users, day: int, seed: int) -> Iterator[tuple[Ints, np.random.Generator]]:

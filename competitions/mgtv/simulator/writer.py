@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.writer import append_csv
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
@@ -52,7 +52,7 @@ class DayFiles:
         copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
         copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
         frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
-        append(self.folder / schema.show_path(self.day), frame)
+        append_csv(self.folder / schema.show_path(self.day), frame)
         self.rows["impressions"] += frame.height
         base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
         base = np.minimum(base + rng.integers(0, 3600, len(base)), 86_399 - 7 * GAP_S[1])
@@ -77,20 +77,13 @@ class DayFiles:
         frame = pl.concat(self.clicks).sort("second", "did")
         time = pl.lit(START + timedelta(days=self.day - 1)) + pl.duration(seconds="second")
         clicks = frame.select("did", "vid", "item_cid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
-        append(self.folder / schema.click_path(self.day), clicks)
+        append_csv(self.folder / schema.click_path(self.day), clicks)
         plays = frame.filter(pl.col("play_time").is_not_null())
         again = plays.filter("twice").with_columns(play_time=(pl.col("play_time") * 0.25).round(3))
         plays = pl.concat([plays, again]).select("did", "vid", "item_cid", "play_time")
-        append(self.folder / schema.play_path(self.day), plays, float_precision=3)
+        append_csv(self.folder / schema.play_path(self.day), plays, float_precision=3)
         self.rows |= {"clicks": clicks.height, "plays": plays.height}
         return self.rows
-
-
-def append(path: Path, frame: pl.DataFrame, **options: Any) -> None:
-    """Write rows to the end of a CSV file, the header first where the file is new; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        frame.write_csv(file, include_header=file.tell() == 0, **options)
 
 
 def pair_rows(did: pl.Series, catalogue: Catalogue, device: Ints, video: Ints, copies: Ints | int = 1) -> pl.DataFrame:
@@ -137,7 +130,7 @@ def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
         }
     )
     frame = frame.filter(pl.Series(videos.listed & (videos.release <= TEST_DAY))).sort("vid")
-    append(folder / schema.VIDEOS, frame)
+    append_csv(folder / schema.VIDEOS, frame)
     return frame.height
 
 
@@ -152,18 +145,18 @@ class TestFiles:
 
     def add(self, slates: Slates, chosen: Ints, given: Bools, rng: np.random.Generator) -> None:
         """Write the ``chosen`` slates, ascending; those not ``given`` have no shown rows."""
-        append(self.folder / schema.ASKED.format(board="A"), self.did.gather(slates.device[chosen]).to_frame("did"))
+        append_csv(self.folder / schema.ASKED.format(board="A"), self.did.gather(slates.device[chosen]).to_frame("did"))
         kept = np.zeros(len(slates.device), bool)
         kept[chosen[given]] = True
         copies = kept[slates.owner].astype(np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
         frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
-        append(self.folder / schema.SHOWN.format(board="A"), frame)
+        append_csv(self.folder / schema.SHOWN.format(board="A"), frame)
         self.rows["asked"] += len(chosen)
         self.rows["shown"] += frame.height
 
     def add_truth(self, path: Path, device: Ints, video: Ints, completion: Floats) -> None:
         """Write truth rows."""
         frame = pair_rows(self.did, self.catalogue, device, video)
-        append(path, frame.with_columns(completion_rate=pl.Series(completion)))
+        append_csv(path, frame.with_columns(completion_rate=pl.Series(completion)))
         self.rows["truth"] += frame.height

@@ -1,36 +1,29 @@
 """Raw files of any size: with chance FOLLOW a user takes the item that follows the last one, else a popular one."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.day.hosts.simulated import REPORT, written_at_once
-from common.engine.errors import UserError
-from common.io.tables import read_csv
+from common.day.hosts import TRUTH
+from common.io.tables import scan_csv
+from common.simulation.calibration import Measure, calibrate
+from common.simulation.oracle import Oracle, summarise
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.template.io.reader import EVENTS, USERS
 
-TRUTH = "truth.csv"
 HOST_USERS, HOST_ITEMS, EVENTS_PER_USER, DAYS, FOLLOW = 100_000, 5_000, 12, 30, 0.6
 RANKED = 5  # as many items as the metric looks at
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: its folder, the rows of each file, MRR@5 of the ranking by the true chances, its error."""
-
-    folder: Path
-    rows: dict[str, int]
-    oracle: dict[str, float]
+# What --describe measures of the log, and of a frame of its users. Put the host's numbers in once they are known:
+# Measure("users", pl.len(), HOST_USERS, "the host's page", "with scale").
+LOG_MEASURES = (Measure("items", pl.col("item_id").n_unique()),)
+USER_MEASURES = (Measure("users", pl.len()), Measure("events a user", pl.col("len").mean()))
 
 
 def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simulation:
     """Simulate into ``out``; the same arguments give the same bytes."""
-    if not 0.0005 <= scale <= 4:
-        raise UserError(f"The scale is {scale}; give a number from 0.0005 to 4 (1.0: the host's size).")
-    rng, users, items = np.random.default_rng(seed), max(round(HOST_USERS * scale), 200), round(HOST_ITEMS * scale**0.5)
+    check_request(scale, seed)
+    rng, users, items = np.random.default_rng(seed), max(round(HOST_USERS * scale), 100), round(HOST_ITEMS * scale**0.5)
     items = max(items, 100)
     chances = 1 / np.arange(1, items + 1) ** 0.8
     chances /= chances.sum()
@@ -45,21 +38,23 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
     hit = best == clicks[:, -1:]
     rank = hit.argmax(axis=1) + 1
     gains = np.where(hit.any(axis=1) & (rank <= RANKED), 1 / rank, 0.0)
-    oracle = {"mrr5": float(gains.mean()), "mrr5_se": float(gains.std() / users**0.5)}
+    chance = (1 - follow) * chances[best]
+    chance[:, 0] += follow
+    chance[:, 1:][best[:, 1:] == best[:, :1]] = 0.0  # an item counts where it stands first
+    oracle = summarise(gains, chance[:, :RANKED] @ (1 / np.arange(1, RANKED + 1)))
     ids = np.repeat(np.arange(users), EVENTS_PER_USER)
     log = pl.DataFrame({"user_id": ids, "item_id": clicks[:, :-1].ravel(), "timestamp": times.ravel()})
-    with written_at_once(out, {EVENTS, USERS, TRUTH, REPORT}) as folder:
+
+    def write(folder: Path) -> tuple[dict[str, int], Oracle]:
         log.sort("timestamp", "user_id").write_csv(folder / EVENTS)
         pl.DataFrame({"user_id": np.arange(users)}).write_csv(folder / USERS)
         pl.DataFrame({"user_id": np.arange(users), "item_id": clicks[:, -1]}).write_csv(folder / TRUTH)
-        report = {"scale": scale, "seed": seed, "oracle": oracle}
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(out, {EVENTS: log.height, USERS: users}, oracle)
+        return {EVENTS: log.height, USERS: users}, oracle
+
+    return write_simulation(out, {EVENTS, USERS}, {"scale": scale, "seed": seed}, write)
 
 
-def describe(raw: Path) -> pl.DataFrame:
-    """Measures of simulated files; put the host's beside them once they are known."""
-    log = read_csv(raw / EVENTS)
-    per_user = log.group_by("user_id").len()["len"].cast(pl.Float64)
-    measures = {"users": per_user.len(), "items": log["item_id"].n_unique(), "events a user": per_user.mean()}
-    return pl.DataFrame({"what": list(measures), "simulated": [float(value or 0) for value in measures.values()]})  # type: ignore[arg-type]
+def describe(folder: Path) -> pl.DataFrame:
+    """The calibration table of the simulation in ``folder``, see ``calibrate``."""
+    log = scan_csv(folder / EVENTS)
+    return calibrate(folder, [(log, LOG_MEASURES), (log.group_by("user_id").len(), USER_MEASURES)])

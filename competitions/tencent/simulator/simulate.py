@@ -16,35 +16,32 @@ shares of the actions are those of the 10M release; sizes, lengths and times sta
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from common.arrays import Ints, take
-from common.day.hosts.simulated import REPORT, written_at_once
+from common.arrays import Ints, join, take
 from common.engine.errors import UserError
 from common.engine.progress import running, track
-from competitions.tencent.corpus import join_columns
+from common.simulation.oracle import Oracle
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
 from competitions.tencent.simulator.ad_features import draw_ad_features, embed_ads
 from competitions.tencent.simulator.ad_inventory import build_inventory, make_people
 from competitions.tencent.simulator.ads import make_ads
-from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.click_model import PEOPLE, Environment, UserBatch, acceptance_slope, browse
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.id_assignment import STRANGERS, UserNames, list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
-from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, make_users
 from competitions.tencent.simulator.writer import name_users, write_release, write_truth
 
-__all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
-
+MOST_SCALE = 2.0
 VERSION = 3  # goes up when the same scale and seed give other files
 LAYOUTS = {"release": write_release, "competition": write_competition}
 WRITTEN = {
@@ -53,26 +50,10 @@ WRITTEN = {
     schema.INDEXER,
     schema.TRAIN,
     schema.EVAL,
-    TRUTH,
-    REPORT,
 }
 BATCH_USERS = 20_000  # users simulated at once
 SCORED_USERS = 2_000  # users with a truth whom the oracle answers where a world has more than ``SCORE_ALL_BELOW``
 SCORE_ALL_BELOW = 20_000
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: its folder, how much is in the files, the oracle's scores."""
-
-    folder: Path
-    truth: Path
-    scale: float
-    seed: int
-    layout: str
-    law: Law
-    rows: dict[str, int]
-    oracle: Oracle
 
 
 def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
@@ -82,21 +63,19 @@ def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law
     has none. Raises ``UserError`` for a scale, seed or layout out of range, and for a folder that holds other files or
     cannot be written.
     """
-    sizes = sizes_at_scale(scale)
-    if seed < 0:
-        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    check_request(scale, seed, MOST_SCALE)
     if layout not in LAYOUTS:
         raise UserError(f"There is no layout {layout!r}; say {' or '.join(LAYOUTS)}.")
-    with written_at_once(folder, WRITTEN) as partial:
-        env = make_environment(sizes, scale, seed, law)
-        rows, oracle_scores = _write_all(partial, env, sizes, layout)
-        report = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
-        if law is not Law.ROUND1:  # a report that names no law is of the default one, as those of before
-            report["law"] = law
-        report["horizon_hours"] = DAY // 3600
-        report |= {"rows": rows, "oracle": asdict(oracle_scores)}
-        (partial / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(folder, folder / TRUTH, scale, seed, layout, law, rows, oracle_scores)
+    arguments = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
+    arguments["horizon_hours"] = DAY // 3600
+    if law is not Law.ROUND1:  # a report that names no law is of the default one
+        arguments["law"] = law
+    sizes = sizes_at_scale(scale)
+
+    def write(partial: Path) -> tuple[dict[str, int], Oracle]:
+        return _write_all(partial, make_environment(sizes, scale, seed, law), sizes, layout)
+
+    return write_simulation(folder, WRITTEN, arguments, write)
 
 
 def make_environment(sizes: Sizes, scale: float, seed: int, law: Law) -> Environment:
@@ -187,7 +166,7 @@ def draw_all_targets(env: Environment, batches: list[UserBatch], candidates: Int
     """The target of each user after the reference time."""
     allowed = np.zeros(len(env.inventory.ads), bool)
     allowed[candidates] = True
-    return join_columns(
+    return join(
         [draw_targets(env, batch, allowed, np.random.default_rng([73, env.seed, batch.start])) for batch in batches]
     )
 
@@ -202,4 +181,4 @@ def score_oracle(env: Environment, batches: list[UserBatch], candidates: Ints, t
     for batch in batches:
         at = users[(users >= batch.start) & (users < batch.start + len(batch.users))]
         parts.append(oracle.rank_truths(env, weights, batch.take(at - batch.start), take(targets, at), shown > 0))
-    return oracle.summarise(join_columns(parts))
+    return oracle.summarise_ranks(join(parts))

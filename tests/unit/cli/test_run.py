@@ -19,7 +19,7 @@ from common.engine.run import Run
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
-from tests.conftest import Call, replace_part
+from tests.conftest import SIMULATED_REPORT, Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
@@ -122,7 +122,7 @@ def test_tables_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulation = SimpleNamespace(rows={"train_rows": 9})
+    simulation = SimpleNamespace(rows={"train_rows": 9}, oracle="0.5")
     seen: list[Any] = []
     host = find_competition("flight").host
     replace_part(
@@ -130,11 +130,10 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
         "flight",
         host=dataclasses.replace(host, write=lambda *words: seen.append(words) or simulation),
         describe=lambda folder: pl.DataFrame({"what": ["size"], "host": [0.5]}),
-        describe_oracle=lambda made: f"oracle of {made.rows}",
     )
     code, out, _ = call("simulate", "flight", "--scale", 0.25, "--seed", 3)
     folder = Path("build/flight/simulated/scale0.25-seed3")
-    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle of {'train_rows': 9}"])
+    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle HitRate@3 0.5"])
     _, out, _ = call("simulate", "flight", "--out", "here", "--seed", 3, "--describe")
     assert "size" in out
     assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
@@ -158,7 +157,7 @@ def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch:
     def write(folder: Path, scale: float, seed: int) -> None:
         written.append(folder)
         folder.mkdir(parents=True)
-        (folder / REPORT).write_text("{}")
+        (folder / REPORT).write_text(SIMULATED_REPORT)
 
     seen: list[Path] = []
     written: list[Path] = []

@@ -189,15 +189,16 @@ def test_the_oracle_is_the_best_of_all_answers(state: SimulationState, slates: S
 
 
 def test_the_oracle_scores_what_it_expects_and_its_rates_are_a_ladder(state: SimulationState, slates: Slates) -> None:
-    made = oracle.summarise(
+    made = oracle.summarise_scores(
         [oracle.score_slates(state, slates, *draw_all(state, slates, seed)[:2]) for seed in range(10, 12)]
     )
-    assert abs(made["score"] - made["expected"]) < 3 * made["standard_error"]
-    assert abs(made["hit_rate"] - made["expected_hit_rate"]) < 3 * (0.25 / made["truths"]) ** 0.5
-    assert made["score"] > made["score_median"] > made["score_mean"]
-    assert made["score"] > made["score_1"] > made["score_0"]
-    assert made["score_0"] == pytest.approx(made["hit_rate"] / 2)
-    assert made["random_hit_rate"] < 0.6 * made["hit_rate"]
+    assert abs(made.score - made.expected) < 3 * made.error
+    rates = made.details
+    assert abs(rates["hit_rate"] - rates["expected_hit_rate"]) < 3 * (0.25 / made.queries) ** 0.5
+    assert made.score > rates["score_median"] > rates["score_mean"]
+    assert made.score > rates["score_1"] > rates["score_0"]
+    assert rates["score_0"] == pytest.approx(rates["hit_rate"] / 2)
+    assert rates["random_hit_rate"] < 0.6 * rates["hit_rate"]
 
 
 def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(state: SimulationState) -> None:

@@ -200,22 +200,23 @@ def ranks_of(world: World, batch: UserBatch, targets: Targets, env: Environment 
 
 def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, targets: Targets) -> None:
     batch, people = world.batch, world.env.people
-    best = oracle.summarise(ranks_of(world, batch, targets))
-    assert abs(best.score - best.expected) < 3.5 * best.standard_error
+    best = oracle.summarise_ranks(ranks_of(world, batch, targets))
+    assert abs(best.score - best.expected) < 3.5 * best.error
     rows = np.flatnonzero(targets.ad >= 0)
-    assert best.users == len(rows)
-    parts = best.unseen_share * best.score_unseen + (1 - best.unseen_share) * best.score_seen
+    assert best.queries == len(rows)
+    unseen, score_seen, score_unseen = (best.details[name] for name in ("unseen_share", "score_seen", "score_unseen"))
+    parts = unseen * score_unseen + (1 - unseen) * score_seen
     assert best.score == pytest.approx(parts)
-    assert best.score == pytest.approx(0.31 * best.hit_rate + 0.69 * best.ndcg)
+    assert best.score == pytest.approx(0.31 * best.details["hit_rate"] + 0.69 * best.details["ndcg"])
     # Another user's state is worth far less, whatever is popular next to nothing.
     other = replace(batch, state=batch.take(np.random.default_rng(9).permutation(len(batch.past))).state)
-    assert oracle.summarise(ranks_of(world, other, targets)).score < 0.65 * best.score
+    assert oracle.summarise_ranks(ranks_of(world, other, targets)).score < 0.65 * best.score
     # So is what only content, or only one kind of people, tells.
     nobody = replace(people, share=0.0)
     strangers = replace(people, favourites=people.favourites[:, ::-1])
     for known, most in ((nobody, 0.8), (strangers, 0.9)):
         ranks = ranks_of(world, batch, targets, replace(world.env, people=known))
-        assert oracle.summarise(ranks).score < most * best.score
+        assert oracle.summarise_ranks(ranks).score < most * best.score
     shown = np.bincount(batch.past[batch.past >= 0], minlength=len(world.seen))[world.candidates]
     order = world.candidates[np.argsort(-shown, kind="stable")]
     rank = np.full(len(world.seen), len(order))
