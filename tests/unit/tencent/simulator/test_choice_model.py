@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats, Ints, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.metrics import score_answers
 from competitions.tencent.simulator import ad_inventory, click_model, oracle
 from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, RUNS
-from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment, UserBatch
+from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment
 from competitions.tencent.simulator.ground_truth import Targets
 from competitions.tencent.simulator.topics import (
     BAND_SHARE,
@@ -191,16 +191,9 @@ def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
         np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
 
 
-def ranks_of(world: World, batch: UserBatch, targets: Targets, env: Environment | None = None) -> oracle.OracleRanks:
-    """The oracle's answers to the users with a target."""
-    rows = np.flatnonzero(targets.ad >= 0)
-    asked = Targets(targets.ad[rows], targets.action[rows])
-    return oracle.rank_truths(env or world.env, world.weigh(), batch.take(rows), asked, world.seen)
-
-
 def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, targets: Targets) -> None:
     batch, people = world.batch, world.env.people
-    best = oracle.summarise_ranks(ranks_of(world, batch, targets))
+    best = oracle.summarise_ranks(world.rank(targets))
     assert abs(best.score - best.expected) < 3.5 * best.error
     rows = np.flatnonzero(targets.ad >= 0)
     assert best.queries == len(rows)
@@ -210,12 +203,12 @@ def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, target
     assert best.score == pytest.approx(0.31 * best.details["hit_rate"] + 0.69 * best.details["ndcg"])
     # Another user's state is worth far less, whatever is popular next to nothing.
     other = replace(batch, state=batch.take(np.random.default_rng(9).permutation(len(batch.past))).state)
-    assert oracle.summarise_ranks(ranks_of(world, other, targets)).score < 0.65 * best.score
+    assert oracle.summarise_ranks(world.rank(targets, other)).score < 0.65 * best.score
     # So is what only content, or only one kind of people, tells.
     nobody = replace(people, share=0.0)
     strangers = replace(people, favourites=people.favourites[:, ::-1])
     for known, most in ((nobody, 0.8), (strangers, 0.9)):
-        ranks = ranks_of(world, batch, targets, replace(world.env, people=known))
+        ranks = world.rank(targets, env=replace(world.env, people=known))
         assert oracle.summarise_ranks(ranks).score < most * best.score
     shown = np.bincount(batch.past[batch.past >= 0], minlength=len(world.seen))[world.candidates]
     order = world.candidates[np.argsort(-shown, kind="stable")]
@@ -295,9 +288,9 @@ def test_an_ads_companion_follows_it(world: World) -> None:
 
 
 def test_blocks_of_users_change_nothing(world: World, targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ranks_of(world, world.batch, targets)
+    whole = world.rank(targets)
     monkeypatch.setattr(oracle, "CELLS", 70 * len(world.candidates))
-    parts = ranks_of(world, world.batch, targets)
+    parts = world.rank(targets)
     np.testing.assert_array_equal(whole.rank, parts.rank)
     np.testing.assert_allclose(whole.expected_ndcg, parts.expected_ndcg, rtol=1e-6)
 
@@ -308,8 +301,7 @@ def test_ties_count_against_the_oracle(world: World, targets: Targets) -> None:
     alike = replace(weights, share=weights.share * 0.0, owned=weights.owned * 0.0)
     nobody = replace(world.env, people=replace(world.env.people, share=0.0))
     with np.errstate(invalid="ignore"):
-        asked = Targets(targets.ad[row], targets.action[row])
-        ranks = oracle.rank_truths(nobody, alike, world.batch.take(row), asked, world.seen)
+        ranks = oracle.rank_truths(nobody, alike, world.batch.take(row), take(targets, row), world.seen)
     assert ranks.rank.tolist() == [len(world.candidates)]
 
 

@@ -14,7 +14,7 @@ from competitions.tencent.simulator.conversions import (
     ConversionModel,
     fit_level,
 )
-from competitions.tencent.simulator.ground_truth import Targets, choose_targets
+from competitions.tencent.simulator.ground_truth import choose_targets
 from tests.unit.tencent.simulator.worlds import World, assert_near, make_world
 
 SCALE, SEED = 0.002, 6
@@ -115,10 +115,8 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
 
 def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World) -> None:
     targets = world.draw(4)
-    rows = np.flatnonzero(targets.ad >= 0)
-    asked = Targets(targets.ad[rows], targets.action[rows])
     both, neither = (
-        oracle.summarise_ranks(oracle.rank_truths(env, world.weigh(), world.batch.take(rows), asked, world.seen))
+        oracle.summarise_ranks(world.rank(targets, env=env))
         for env in (world.env, replace(world.env, conversions=None))
     )
     assert both.score > neither.score + 0.02

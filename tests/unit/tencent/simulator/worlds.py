@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Bools, Floats, Ints, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator import ad_inventory, oracle, simulate
 from competitions.tencent.simulator.ads import RUNS, make_ads
@@ -33,6 +33,14 @@ class World:
 
     def weigh(self) -> oracle.CandidateWeights:
         return oracle.weigh_candidates(self.env, self.candidates)
+
+    def rank(
+        self, targets: Targets, batch: UserBatch | None = None, env: Environment | None = None
+    ) -> oracle.OracleRanks:
+        """The oracle's answers to the users with a target, of this ``batch`` as ``env`` has it."""
+        rows = np.flatnonzero(targets.ad >= 0)
+        asked = (batch or self.batch).take(rows)
+        return oracle.rank_truths(env or self.env, self.weigh(), asked, take(targets, rows), self.seen)
 
 
 def make_world(scale: float, seed: int, share: float, slope: float, round_two: bool = False) -> World:
