@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.io.schema import SEGMENT_FIELDS, Kind
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.geography import hashed
-from competitions.flight.simulator.host_layout import TEXT, coded, file_schema, ranker_ids
+from competitions.flight.simulator.host_layout import ORIGIN, coded, file_schema, ranker_ids
 from competitions.flight.simulator.offers import BUSINESS, Options
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.timetable import DAY, SEGMENTS
@@ -65,14 +64,14 @@ def _session_columns(chunk: Chunk) -> dict[str, pa.Array]:
     return {
         "bySelf": pa.array(sessions.by_self[part][session]),
         "companyID": pa.array(state.companies.code[company][session]),
-        "frequentFlyer": coded(travellers.loyalty[user][session], texts.loyalty),
+        "frequentFlyer": coded(travellers.loyalty[user][session], texts["loyalty"]),
         "nationality": pa.array(travellers.nationality[user][session]),
         "isVip": pa.array(travellers.vip[user][session]),
         "pricingInfo_passengerCount": pa.array(np.ones(len(session), np.int64)),
         "profileId": pa.array(travellers.code[user][session]),
         "ranker_id": pa.DictionaryArray.from_arrays(pa.array(session.astype(np.int32)), ids),
         "requestDate": pa.array(time[session]).cast(pa.timestamp("ns")),
-        "searchRoute": coded(route[session], texts.routes),
+        "searchRoute": coded(route[session], texts["route"]),
         "sex": pa.array(travellers.male[user][session]),
     }
 
@@ -113,9 +112,9 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
     departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
     arrival = departure + legs.duration[row] + legs.shift[row]
     columns = {
-        prefix + "departureAt": coded(np.where(known, (departure - texts.origin) // 5, -1), texts.times),
-        prefix + "arrivalAt": coded(np.where(known, (arrival - texts.origin) // 5, -1), texts.times),
-        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts.durations),
+        prefix + "departureAt": coded(np.where(known, (departure - ORIGIN) // 5, -1), texts["time"]),
+        prefix + "arrivalAt": coded(np.where(known, (arrival - ORIGIN) // 5, -1), texts["time"]),
+        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts["duration"]),
     }
     test = 0 if chunk.labelled else 1
     uniform, share = hashed(chunk.state.seed, 181, number, way), (LOST_OUT, LOST_BACK)[way][test]
@@ -128,24 +127,21 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
 
 
 def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
-    if not flown.any():
-        return {name: pa.nulls(len(leg), TEXT) for name, kind in SEGMENT_FIELDS.items() if kind is Kind.TEXT}
     legs, texts = chunk.state.legs, chunk.state.vocabularies
     empty = hashed(chunk.state.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
+    arrival = {"city": legs.city[:, segment], "airport": legs.destination[:, segment]}
+    arrival = {kind: np.where(empty, len(texts[kind]) - 1, codes) for kind, codes in arrival.items()}  # the last is ""
     source = {
-        "aircraft_code": (legs.aircraft[:, segment], texts.aircraft),
-        "arrivalTo_airport_city_iata": (np.where(empty, len(texts.cities) - 1, legs.city[:, segment]), texts.cities),
-        "arrivalTo_airport_iata": (
-            np.where(empty, len(texts.airports) - 1, legs.destination[:, segment]),
-            texts.airports,
-        ),
-        "departureFrom_airport_iata": (legs.origin[:, segment], texts.airports),
-        "duration": (legs.minutes[:, segment] // 5, texts.durations),
-        "flightNumber": (legs.flight[:, segment], texts.flights),
-        "marketingCarrier_code": (legs.marketing[:, segment], texts.carriers),
-        "operatingCarrier_code": (legs.operating[:, segment], texts.carriers),
+        "aircraft_code": ("aircraft", legs.aircraft[:, segment]),
+        "arrivalTo_airport_city_iata": ("city", arrival["city"]),
+        "arrivalTo_airport_iata": ("airport", arrival["airport"]),
+        "departureFrom_airport_iata": ("airport", legs.origin[:, segment]),
+        "duration": ("duration", legs.minutes[:, segment] // 5),
+        "flightNumber": ("flight", legs.flight[:, segment]),
+        "marketingCarrier_code": ("carrier", legs.marketing[:, segment]),
+        "operatingCarrier_code": ("carrier", legs.operating[:, segment]),
     }
-    return {name: coded(np.where(flown, codes[leg], -1), vocabulary) for name, (codes, vocabulary) in source.items()}
+    return {name: coded(np.where(flown, codes[leg], -1), texts[kind]) for name, (kind, codes) in source.items()}
 
 
 def _segment_numbers(
