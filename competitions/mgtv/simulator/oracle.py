@@ -29,7 +29,6 @@ class OracleScores:
     gain: Floats
     expected: Floats
     expected_hit: Floats
-    random_hit: Floats
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,6 @@ def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, truth: 
         gain=score_rates(truth.completion[:, None], rates[chosen]) * hit[:, None],
         expected=value[chosen] * truth.given,
         expected_hit=chance[chosen] * truth.given,
-        random_hit=truth.given / size,
     )
 
 
@@ -90,10 +88,10 @@ def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools
 
 
 def summarise_scores(scores: list[OracleScores]) -> Oracle:
-    """The oracle of all slates; beside it what a shown video at random hits, and what other rates earn on its picks."""
-    hit, gain, expected, expected_hit, random_hit = (
+    """The oracle of all slates; beside it its hits, and what other rates earn on its picks."""
+    hit, gain, expected, expected_hit = (
         np.concatenate([getattr(score, field.name) for score in scores]) for field in fields(OracleScores)
     )
-    rates = {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit, "random_hit_rate": random_hit}
+    rates = {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit}
     others = {f"score_{rate}": gain[:, at] for at, rate in enumerate(RATES) if at}
     return summarise(gain[:, 0], expected, rates | others)
