@@ -1,7 +1,7 @@
 """The calibration table: what is measured on simulated files, beside what was published of the host's.
 
-``python -m competitions simulate NAME --describe`` prints it. A competition declares ``Measure``s; a target without a
-published value is an assumption of ours, shown all the same.
+``python -m competitions simulate NAME --describe`` prints it. A competition declares ``Measure``s; one without a
+published value shows what was assumed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
