@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.io.notes import Note
 from competitions.tencent.ids import CatalogueRows, Oids
 
 Int8s = npt.NDArray[np.int8]
@@ -88,16 +89,6 @@ class Users:
     names: npt.NDArray[np.bytes_]
     features: Int32s
     sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that a rule settled while reading: ``file``, ``what`` it was, how often, where ``first``."""
-
-    file: str
-    what: str
-    count: int
-    first: str = ""
 
 
 @dataclass(frozen=True)

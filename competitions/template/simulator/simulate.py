@@ -6,18 +6,12 @@ import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.io.tables import scan_csv
-from common.simulation.calibration import Measure, calibrate
 from common.simulation.oracle import Oracle, summarise
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.template.io.reader import EVENTS, USERS
 
 HOST_USERS, HOST_ITEMS, EVENTS_PER_USER, DAYS, FOLLOW = 100_000, 5_000, 12, 30, 0.6
 RANKED = 5  # as many items as the metric looks at
-# What --describe measures of the log, and of a frame of its users. Put the host's numbers in once they are known:
-# Measure("users", pl.len(), HOST_USERS, "the host's page", "with scale").
-LOG_MEASURES = (Measure("items", pl.col("item_id").n_unique()),)
-USER_MEASURES = (Measure("users", pl.len()), Measure("events a user", pl.col("len").mean()))
 
 
 def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simulation:
@@ -52,9 +46,3 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
         return {EVENTS: log.height, USERS: users}, oracle
 
     return write_simulation(out, {EVENTS, USERS}, {"scale": scale, "seed": seed}, write)
-
-
-def describe(folder: Path) -> pl.DataFrame:
-    """The calibration table of the simulation in ``folder``, see ``calibrate``."""
-    log = scan_csv(folder / EVENTS)
-    return calibrate(folder, [(log, LOG_MEASURES), (log.group_by("user_id").len(), USER_MEASURES)])

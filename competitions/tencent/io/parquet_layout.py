@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from common.arrays import join
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int32s, Int64s, Note, RawFiles
+from common.io.notes import Note
+from competitions.tencent.corpus import Int32s, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import CUT, RawCandidates, RawSequences, Source, fill_table
 from competitions.tencent.io.feature_encoding import UNKNOWN, WIDTHS, clip, pad_lists
