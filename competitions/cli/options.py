@@ -87,6 +87,15 @@ class RunOptions(InputOptions):
 
 
 @dataclass(frozen=True)
+class LadderOptions(InputOptions):
+    """The options of ``ladder``."""
+
+    only: Annotated[
+        str | None, typer.Option(help="One rung, beside the one that it builds on; a wrong name lists all.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class TuneOptions(InputOptions):
     """The options of ``tune``."""
 

@@ -17,11 +17,11 @@ from competitions.flight.simulator.simulate import simulate
 from competitions.flight.submission import check_submission, score_submission
 
 
-def climb(files: reader.RawFiles, config: FlightConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from a random order to the blend."""
+def climb(files: reader.RawFiles, config: FlightConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from a random order to the blend, or one rung of it."""
     from competitions.flight.day import ladder  # with its peers, and their libraries
 
-    return ladder.climb(files, config, run)
+    return ladder.climb(files, config, run, only)
 
 
 # Peaks of whole runs, see FIGURES.md.

@@ -22,11 +22,11 @@ def locate(raw: Path, config: MgtvConfig) -> reader.RawFiles:
     return reader.locate(raw, config.host)
 
 
-def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the mix, with the deep models."""
+def climb(files: reader.RawFiles, config: MgtvConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from popularity to the mix, with the deep models; or one rung of it."""
     from competitions.mgtv.day import ladder  # with its networks, and torch
 
-    return ladder.climb(files, config, run)
+    return ladder.climb(files, config, run, only)
 
 
 # Peaks of whole runs (1.5 GiB and 3.6, see FIGURES.md), and a fifth more.

@@ -32,8 +32,8 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, articles, clicks)
 
 
-def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the full pipeline."""
+def climb(files: reader.RawFiles, config: NewsConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from popularity to the full pipeline, or one rung of it."""
     from competitions.news.day import ladder  # with its networks, and torch
 
     raw = files.train.parent
@@ -41,7 +41,7 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str
     def score_simulated(path: Path) -> float:
         return submission.score_submission(path, raw / TRUTH)["mrr@5"]
 
-    return ladder.climb(files, config, run, score_simulated if is_simulated(raw) else None)
+    return ladder.climb(files, config, run, only, score_simulated if is_simulated(raw) else None)
 
 
 # Peaks of whole runs, see FIGURES.md.
