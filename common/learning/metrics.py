@@ -65,15 +65,6 @@ def linearise(value: Floats, weight: Floats) -> Floats:
     return np.asarray(mean + weight / weight.mean() * (value - mean))
 
 
-def precision(k: int) -> pl.Expr:
-    """Relevant items in the first k, divided by k (also where the list is shorter).
-
-    >>> pl.select(rank=3, order=1, positives=2).select(precision(4)).item()
-    0.25
-    """
-    return _within(k) / k
-
-
 def recall(k: int) -> pl.Expr:
     """Relevant items in the first k, divided by the query's answers.
 
@@ -81,15 +72,6 @@ def recall(k: int) -> pl.Expr:
     0.5
     """
     return _within(k) / pl.col("positives")
-
-
-def f1(k: int) -> pl.Expr:
-    """Harmonic mean of precision and recall at k, per query: 2 hits / (k + answers).
-
-    >>> pl.select(rank=3, order=1, positives=4).select(f1(4)).item()
-    0.25
-    """
-    return 2.0 * _within(k) / (k + pl.col("positives"))
 
 
 def hit_rate(k: int) -> pl.Expr:
@@ -110,15 +92,6 @@ def mrr(k: int) -> pl.Expr:
     return hit_rate(k) / pl.col("rank")
 
 
-def average_precision(k: int) -> pl.Expr:
-    """Sum of the precision at each relevant rank up to k, divided by the query's answers (trec_eval's map_cut).
-
-    >>> pl.select(rank=4, order=2, positives=4).select(average_precision(5)).item()  # 2 / 4, over 4 answers
-    0.125
-    """
-    return _within(k) * pl.col("order") / pl.col("rank") / pl.col("positives")
-
-
 def ndcg(k: int) -> pl.Expr:
     """Discounted gain 1 / log2(rank + 1) up to k over the best possible (Jarvelin and Kekalainen 2002).
 
@@ -135,12 +108,9 @@ def _within(k: int) -> pl.Expr:
 
 
 LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
-    "precision": precision,
     "recall": recall,
-    "f1": f1,
     "hit_rate": hit_rate,
     "ndcg": ndcg,
-    "map": average_precision,
     "mrr": mrr,
 }
 

@@ -12,29 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from common.arrays import Floats
 from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
-from competitions.flight.config import BaselineSettings, FlightConfig
+from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.lab.peers import PEERS, Peer
+from competitions.flight.lab.peers import PEERS, PUBLIC, Peer
 from competitions.flight.metrics import LARGE, measure
 from competitions.flight.pipeline import Prepared, prepare
 from competitions.flight.plan import Features
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
 from competitions.flight.ranking.cross_validation import cross_fit
-from competitions.flight.ranking.rankers import (
-    BASELINE,
-    BASELINE_BLOCKS,
-    BASELINE_MODEL,
-    list_recipes,
-    make_recipe,
-    stack_scores,
-)
+from competitions.flight.ranking.rankers import list_recipes, make_recipe, stack_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
@@ -75,8 +67,7 @@ class Measured:
 
 def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     """One row per rung: HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10."""
-    config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
-    prepared = prepare(files, config, run)
+    prepared = prepare(files, config, run, PUBLIC)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
     way = Climb(Ladder(run, title, "HitRate@3", files), config, prepared, run, prepared.data)
     final = _blend(way)
@@ -138,7 +129,7 @@ def _climb_peers(way: Climb, final: Measured) -> None:
 
 def _has_block(way: Climb, block: str) -> bool:
     plan = way.prepared.plan.features
-    return block in BASELINE_BLOCKS or any(block in features.blocks for features in plan)
+    return block in PUBLIC or any(block in features.blocks for features in plan)
 
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
@@ -150,11 +141,10 @@ def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
 
 
 def _climb_models(way: Climb, final: Measured) -> None:
-    """The named baseline, then the first model on block after block, then every model alone."""
+    """The first model on block after block, then every model alone."""
     config, plan = way.config, way.prepared.plan
     recipes = list_recipes(config, plan, way.prepared.choice.value)
-    rungs = [(f"baseline: {BASELINE_MODEL} on {', '.join(BASELINE_BLOCKS)}", BASELINE, recipes[BASELINE])]
-    first = config.rank.models[0]
+    first, rungs = config.rank.models[0], []
     blocks = [block for block in ORDER if _has_block(way, block)] or list(plan.features[0].blocks)
     for count, block in enumerate(blocks, 1):
         recipe = make_recipe(config, plan, first, Features(block, tuple(blocks[:count])))
@@ -163,7 +153,7 @@ def _climb_models(way: Climb, final: Measured) -> None:
     if chosen.base_margin:
         rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
     rungs += [(name, name, recipes[name]) for name in plan.models]
-    others = dict.fromkeys([rungs[0][0], rungs[1][0]], RANDOM) | dict.fromkeys(plan.models[1:], plan.models[0])
+    others = {rungs[0][0]: RANDOM} | dict.fromkeys(plan.models[1:], plan.models[0])
     for title, name, recipe in rungs:
         with way.ladder.rung(title, BOOSTING, FEATURES, builds_on=others.get(title)) as rung:
             cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
@@ -177,7 +167,7 @@ def _blend(way: Climb) -> Measured:
     recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
     crosses = [run.step(cross_fit, recipes[name], data.folds, name=f"fit.{name}") for name in names]
     scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(names)}")
-    blend = run.step(find_blend, data, scores, len(names)).value
+    blend = run.step(find_blend, data, scores).value
     return measure_scores(data.value, blend_scores(blend, scores.value, data.value.valid.group_sizes))
 
 

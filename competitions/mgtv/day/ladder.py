@@ -20,9 +20,17 @@ from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import baselines
-from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.lab.deep_training import (
+    DeepSettings,
+    FieldTables,
+    NetworkDay,
+    code_devices,
+    code_videos,
+    fit_network,
+    look_up,
+    score_network,
+)
 from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker

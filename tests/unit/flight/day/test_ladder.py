@@ -106,12 +106,11 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         yield Climbed(rows, measured, run, train)
 
 
-def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
+def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
         "random",
         *(name for name, _, _ in RULES),
         "peer: cheapest XGBoost",
-        "baseline: catboost_yetirank on public",
         "lightgbm_softmax on core",
         "+ pair features",
         "+ lift features",
@@ -125,7 +124,7 @@ def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
     columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
     assert all(list(row)[: len(columns)] == columns for row in climbed.rows)
     based = {row["rung"]: row["builds on"] for row in climbed.rows}
-    alone = dict.fromkeys(list(based)[1:8], "random") | {"the models, blended": "lightgbm_softmax"}
+    alone = dict.fromkeys(list(based)[1:7], "random") | {"the models, blended": "lightgbm_softmax"}
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
 
 
@@ -165,7 +164,6 @@ def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     assert {name: recipe.blocks for name, recipe in fits.items()} == {
         "fit.lightgbm_softmax": chosen,
         "fit.catboost_softmax": chosen,
-        "fit.baseline": ("public",),
         **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
     assert {name for name, recipe in fits.items() if recipe.base_margin} == {
