@@ -19,18 +19,8 @@ from common.day.ladder import Ladder
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab import baselines, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.deep_training import (
-    DeepSettings,
-    FieldTables,
-    NetworkDay,
-    code_devices,
-    code_videos,
-    fit_network,
-    look_up,
-    score_network,
-)
 from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
@@ -39,7 +29,7 @@ from competitions.mgtv.models.decision import Predictions, decide, expect_reward
 from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
 (FIRST,) = MODELS
-DEEP = DeepSettings()
+DEEP = deep_training.DeepSettings()
 RANDOM, POPULARITY = "random", "smoothed click rate of the video"  # the rungs that methods which stand alone build on
 Row = dict[str, Any]
 Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
@@ -200,24 +190,32 @@ def climb_networks(bench: Bench, ladder: Ladder) -> None:
     """The networks, each on the ids and on all numeric features of the pipeline, beside the boosted model on these."""
     boosted = ladder.rows[-1]["rung"]
     ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
-    videos = step(code_videos, ready.sources.videos, name="ladder.videos")
-    devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
-    fields = bundle(FieldTables, videos=videos, devices=devices)
+    videos = step(deep_training.code_videos, ready.sources.videos, name="ladder.videos")
+    devices = step(deep_training.code_devices, ready.sources.profiles, names, name="ladder.devices")
+    fields = bundle(deep_training.FieldTables, videos=videos, devices=devices)
     height, log, days = len(devices.value.ids), ready.sources.log, {}
     for day, slates in ready.slates.items():
-        inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
-        days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
+        inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
+        days[day] = bundle(deep_training.NetworkDay, features=ready.labelled[day], inputs=inputs)
     needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
     for kind in NETWORKS:
         with ladder.rung(kind, families.DEEP, needs, builds_on=boosted) as rung:
             rung.record(**bench.measure(run_network(bench, days, fields, kind), kind))
 
 
-def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
+def run_network(
+    bench: Bench,
+    days: dict[int, Result[deep_training.NetworkDay]],
+    fields: Result[deep_training.FieldTables],
+    kind: str,
+) -> Scores:
     """Fit a network on the days before the validation days and score these."""
     step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
     train = collect([days[day] for day in bench.before(min(valid))])
-    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
+    network = step(
+        deep_training.fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}"
+    )
     return {
-        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
+        day: step(deep_training.score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}")
+        for day in valid
     }

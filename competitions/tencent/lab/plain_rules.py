@@ -18,7 +18,7 @@ from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import list_seen, rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.counts import WHOLE, fit_counts, score_counts
+from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
@@ -97,7 +97,7 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
         return lambda queries: torch.from_numpy(score_regression(regression, queries, rows))
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    counts = fit_counts(history, catalogue, attributes, settings)
+    (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
     return lambda queries: torch.from_numpy(score_counts(counts, queries, rows))
 
 

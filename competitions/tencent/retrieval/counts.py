@@ -134,17 +134,6 @@ def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> 
     return CountTables(dict(zip(chosen, counted, strict=True)))
 
 
-def fit_counts(
-    histories: Histories,
-    catalogue: Catalogue,
-    attributes: Sparse,
-    settings: CountSettings,
-    targets: Int64s | None = None,
-) -> Counts:
-    """Count the pairs of these histories; neighbours are ``targets`` alone (rows in any order, None for all)."""
-    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
-
-
 def fit_all_counts(
     histories: Histories,
     catalogue: Catalogue,
