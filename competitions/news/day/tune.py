@@ -23,11 +23,11 @@ from common.learning.gbdt import Ranker, fit, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import ranking
-from competitions.news.blending import search_weights
+from competitions.news.blending import fit_blend
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 from competitions.news.pipeline import Prepared, prepare
-from competitions.news.ranking import BLEND_TRIALS, CUTOFF, Labelled, make_recipe
+from competitions.news.ranking import CUTOFF, Labelled, make_recipe
 
 FOLDS = 3
 BLEND = "blend"
@@ -107,10 +107,9 @@ def _blend_task(ready: Prepared, folds: Folds, scores: list[Scores], config: New
         return run.step(ranking.score_valid, rows, collect(early)).value
 
     def blend(columns: Scores, chosen: object, valid: RankingDataset, answers: int) -> Scores:
-        """The reciprocal rank of each query with weights searched on the other half of the queries."""
+        """The reciprocal rank of each query with weights fitted on the other half of the queries."""
         kept = columns[:, [models.index(name) for name in str(chosen).split("+")]]
-        options = {"answers": answers, "trials": BLEND_TRIALS, "seed": config.model_seed, "k": CUTOFF}
-        return search_weights(kept, valid.labels, valid.group_sizes, **options).reciprocal
+        return fit_blend(kept, valid.labels, valid.group_sizes, answers=answers, k=CUTOFF).reciprocal
 
     def score(settings: Settings, fold: int) -> Scores:
         valid = folds.pairs[fold][1]
