@@ -51,9 +51,9 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
 
 def list_answers(outcome: Outcome) -> list[Answer]:
     """The run's answer to each slate of the test that has rows: the code of a video, and the rate."""
-    test, power = outcome.test.value, outcome.config.decide.power
+    test = outcome.test.value
     probabilities = click_ranker.mix(outcome.blend.value, test.scores, test.day)
-    rows = decision.decide(test.day, probabilities, test.rewards, power)
+    rows = decision.decide(test.day, probabilities, test.rewards)
     video = outcome.ready.test_slates.value.rows["video"].to_numpy()
     answers: list[Answer] = np.column_stack([video[rows], test.rewards.rate[rows]]).tolist()
     return answers

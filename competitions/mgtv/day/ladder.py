@@ -72,14 +72,14 @@ class Bench:
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
         scored = [
-            score_answers(part.day, decide(part.day, chances, part.rewards, 1.0), part.rewards.rate)[1]
+            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.rate)[1]
             for part, chances in zip(self.predictions, probabilities, strict=True)
         ]
-        likeliest = judge(even, probabilities, 1.0)
+        likeliest = judge(even, probabilities)
         return {
             "each": np.concatenate(scored),
             "hit rate": likeliest["hit_rate"],
-            "p = 1": judge(finished, probabilities, 1.0)["score"],
+            "p = 1": judge(finished, probabilities)["score"],
             "P(watch), max E[s]": likeliest["score"],
             "log likelihood": likeliest["log_likelihood"],
         }

@@ -78,7 +78,7 @@ class MgtvService:
         mark("watch models")
         rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
-        rows = decision.decide(day, probabilities, rewards, self.config.decide.power)
+        rows = decision.decide(day, probabilities, rewards)
         answers: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], rewards.rate[rows]]).tolist()
         mark("decision")
         return answers

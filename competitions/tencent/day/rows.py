@@ -10,7 +10,7 @@ from common.day.answers import BLEND, Ranks, ValidationRows, average_rivals
 from common.day.run_record import Row
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.listwise_softmax import log_likelihoods
-from common.learning.model_diagnostics import Importance, permute
+from common.learning.model_diagnostics import Importance, list_importance, permute
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus, Int64s
@@ -83,9 +83,7 @@ def measure_columns(
         return log_likelihoods(scores, scored.labels, scored.group_sizes)
 
     losses = permute(score, pick_queries(rows, retrieved), measure, rows.names)
-    measured = [
-        Importance(feature=name, gain=None, permutation=one.mean, error=one.error) for name, one in losses.items()
-    ]
+    measured = list_importance(dict.fromkeys(losses), losses)  # a network knows no gain
     return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
 
 

@@ -108,7 +108,7 @@ def test_one_device_at_a_time_is_answered_as_by_the_pipeline(tried: Tried, tmp_p
     service, day = serving.load(tmp_path / "export", "whole"), tried.day
     probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.rankers), day)
     rewards = decision.expect_rewards(day, tried.completion, CONFIG.truth.no_duration)
-    rows = decision.decide(day, probabilities, rewards, CONFIG.decide.power)
+    rows = decision.decide(day, probabilities, rewards)
     expected = np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
     np.testing.assert_allclose([service.answer([request], ignore)[0] for request in requests], expected)
     np.testing.assert_allclose(answer_all(service, requests, batch=5), expected)
