@@ -17,7 +17,7 @@ from competitions.tencent.corpus import Int64s
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
-EVENT_STEP = 0.1  # of a Score, from one event to the next
+EVENT_STEP = 0.11  # of a Score, from one event to the next
 
 
 def error_by_ad(scores: Floats, target: Int64s) -> float:
