@@ -110,7 +110,7 @@ $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-# serve-NAME: ## Export the last run's models; latency of an answer
+# serve-NAME: ## What an answer costs; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 

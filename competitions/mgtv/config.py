@@ -121,3 +121,6 @@ class MgtvConfig(RunSettings, frozen=True):
     features: FeatureSettings
     watch: WatchSettings
     completion: CompletionSettings
+
+
+CONFIG = MgtvConfig  # the same name in all: the command line checks settings before it imports the rest

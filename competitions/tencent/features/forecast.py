@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 
 from common.arrays import Singles
@@ -108,6 +107,8 @@ class Forecast:
         """
         rate = np.zeros(len(statistics.events), np.float32)
         if self.trees:
+            import lightgbm as lgb
+
             rate[rows] = lgb.Booster(model_str=self.trees).predict(join_columns(statistics, rows))
         else:
             rate[rows] = statistics.events[rows] + 0.5
@@ -188,6 +189,8 @@ def fit_trees(tables: Sequence[Singles], counts: Sequence[Int64s], recipe: Forec
     """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
+    import lightgbm as lgb
+
     settings = recipe.settings
     parameters = {
         "objective": "poisson",
