@@ -17,7 +17,6 @@ from competitions.tencent.ids import CatalogueRows, Oids
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Bools = npt.NDArray[np.bool_]
 

@@ -52,7 +52,6 @@ FLIGHT_SETTINGS = (
     "rank.rounds=40",
     "rank.patience=20",
     "rank.seeds=1",
-    "baseline.fit=true",
     "split.valid_share=0.2",
 )
 MGTV_SETTINGS = (

@@ -32,10 +32,10 @@ def export(files: RawFiles, config: FlightConfig, run: Run, requests: int) -> Ex
 
 
 def gather(outcome: Outcome, codes: Codes) -> FlightService:
-    """What a service of a run needs; the named baseline, whose fit is the last, is not blended."""
+    """What a service of a run needs."""
     latest = int(outcome.snapshots.value.assigned["snapshot"].max())  # type: ignore[arg-type]
     history, blend = take_snapshot(outcome.history.value, latest), outcome.blend.value
-    rankers = [ranker.value for ranker in outcome.final_rankers[: len(blend.weights)]]
+    rankers = [ranker.value for ranker in outcome.final_rankers]
     return FlightService(history, latest, rankers, blend, outcome.choice.features.blocks, codes)
 
 

@@ -35,7 +35,6 @@ from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
-from competitions.flight.ranking.rankers import BASELINE
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
 
@@ -124,13 +123,11 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
-    """One row per model: the hit rates, and what it gains over the baseline where that was fitted."""
-    base = models.get(BASELINE, {}).get("hit_rate@3", 0.0)
+    """One row per model: the hit rates."""
     rows = []
     for name, scores in models.items():
         rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
-        over = {"over baseline": f"{scores['hit_rate@3'] / base - 1:+.1%}"} if base else {}
-        rows.append({"model": name, **rates, "error": scores["error"], **over})
+        rows.append({"model": name, **rates, "error": scores["error"]})
     return rows
 
 
@@ -148,14 +145,14 @@ def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     rounds = [cross.value.rounds for cross in outcome.crosses]
-    blended, final = outcome.names[: len(outcome.plan.models)], measured[-1]
+    final = measured[-1]
     summary: Row = {
         "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
         "models": dict(zip(outcome.rungs, measured, strict=True)),
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
         "plan": list_plan(outcome),
         "blend": {
-            "models": list(blended),
+            "models": list(outcome.names),
             "method": blend.method,
             "weights": [list(blend.weights)],
             "likelihoods": dict(blend.likelihoods),
@@ -164,7 +161,7 @@ def summarise(outcome: Validated) -> Row:
         "bookings": count_bookings(outcome.split.value, outcome.snapshots.value),
     }
     if isinstance(outcome, Outcome):
-        gains = share_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]])
+        gains = share_gains([ranker.value for ranker in outcome.final_rankers])
         summary |= {
             "gains": dict(list(gains.items())[:GAINS_SHOWN]),
             "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
@@ -221,7 +218,7 @@ def explain(outcome: Outcome) -> Insight:
     """
     folds = outcome.data.folds
     rows = derive(take_last, folds=folds)
-    rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
+    rankers = derive(take_rankers, crosses=collect(outcome.crosses))
     reference = derive(compare_periods, folds=folds, train=outcome.train)
     own = derive(drop_look_back, rows=rows)
     first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=own)

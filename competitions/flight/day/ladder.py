@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -20,22 +19,15 @@ from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RU
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
 from common.learning.fit_task import Recipe
-from competitions.flight.config import BaselineSettings, FlightConfig
+from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.lab.peers import PEERS, Peer
+from competitions.flight.lab.peers import PEERS, PUBLIC, Peer
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.pipeline import Prepared, prepare
 from competitions.flight.plan import Features
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
 from competitions.flight.ranking.cross_validation import cross_fit
-from competitions.flight.ranking.rankers import (
-    BASELINE,
-    BASELINE_BLOCKS,
-    BASELINE_MODEL,
-    list_recipes,
-    make_recipe,
-    stack_scores,
-)
+from competitions.flight.ranking.rankers import list_recipes, make_recipe, stack_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
@@ -79,8 +71,7 @@ def climb(files: RawFiles, config: FlightConfig, run: Run, only: str | None = No
 
     ``only``: the key of one rung.
     """
-    config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
-    prepared = prepare(files, config, run)
+    prepared = prepare(files, config, run, PUBLIC)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
     way = Climb(config, prepared, run, prepared.data)
     rungs = [*_list_rules(way), *_list_peers(way), *_list_models(way)]
@@ -169,7 +160,7 @@ def _list_peers(way: Climb) -> Iterator[Rung]:
 
 def _has_block(way: Climb, block: str) -> bool:
     plan = way.prepared.plan.features
-    return block in BASELINE_BLOCKS or any(block in features.blocks for features in plan)
+    return block in PUBLIC or any(block in features.blocks for features in plan)
 
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
@@ -181,11 +172,10 @@ def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
 
 
 def _list_models(way: Climb) -> Iterator[Rung]:
-    """The named baseline, then the first model on block after block, then every model alone, then their blend."""
+    """The first model on block after block, then every model alone, then their blend."""
     config, plan = way.config, way.prepared.plan
     recipes = list_recipes(config, plan, way.prepared.choice.value)
-    title = f"baseline: {BASELINE_MODEL} on {', '.join(BASELINE_BLOCKS)}"
-    models = [(BASELINE, title, BASELINE, recipes[BASELINE])]
+    models: list[tuple[str, str, str, Recipe]] = []
     first = config.rank.models[0]
     blocks = [block for block in ORDER if _has_block(way, block)] or list(plan.features[0].blocks)
     for count, block in enumerate(blocks, 1):
@@ -196,7 +186,7 @@ def _list_models(way: Climb) -> Iterator[Rung]:
     if chosen.base_margin:
         models.append((f"{first}-margin", f"from the score {chosen.base_margin}", first, recipes[first]))
     models += [(name, name, name, recipes[name]) for name in plan.models]
-    bases = dict.fromkeys([models[0][0], models[1][0]], RANDOM) | dict.fromkeys(plan.models[1:], plan.models[0])
+    bases = {models[0][0]: RANDOM} | dict.fromkeys(plan.models[1:], plan.models[0])
     for key, title, name, recipe in models:
 
         def score(name: str = name, recipe: Recipe = recipe) -> Scored:
@@ -208,7 +198,7 @@ def _list_models(way: Climb) -> Iterator[Rung]:
     def blend() -> Scored:
         crosses = [way.run.step(cross_fit, recipes[name], way.data.folds, name=f"fit.{name}") for name in plan.models]
         scores = way.run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(plan.models)}")
-        found = way.run.step(find_blend, way.data, scores, len(plan.models)).value
+        found = way.run.step(find_blend, way.data, scores).value
         return record(way.data.value, blend_scores(found, scores.value, way.data.value.valid.group_sizes))
 
     title = "the models, blended"

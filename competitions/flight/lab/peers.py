@@ -128,7 +128,7 @@ def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int
         "seed": seed,
         "verbosity": 0,
     }
-    data = xgboost.QuantileDMatrix(train.features, train.labels, qid=_number_queries(train), missing=np.nan)
+    data = xgboost.QuantileDMatrix(train.features, train.labels, qid=train.query_numbers, missing=np.nan)
     model = xgboost.train(settings, data, PUBLIC_ROUNDS)
     scores = model.inplace_predict(valid.features, predict_type="margin", missing=np.nan)
     return np.asarray(scores, dtype=np.float64)
@@ -203,10 +203,5 @@ def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Sett
 def _boost_catboost(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
     fixed = {"iterations": rounds, "verbose": False, "allow_writing_files": False}
     model = catboost.CatBoost(fixed | settings)
-    model.fit(catboost.Pool(train.features, train.labels, group_id=_number_queries(train)))
+    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
     return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
-
-
-def _number_queries(rows: RankingDataset) -> NDArray[np.int64]:
-    """The number of each row's query, (n,)."""
-    return np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)

@@ -80,8 +80,8 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     parts = []
     for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
         day, rewards = predicted.day.value, predicted.rewards.value
-        rows = decision.decide(day, probabilities, rewards, outcome.config.decide.power)
-        values = decision.expected_score(probabilities, rewards, outcome.config.decide.power)
+        rows = decision.decide(day, probabilities, rewards)
+        values = decision.expected_score(probabilities, rewards)
         ranks = rank_answers(values, day.rows.labels, day.rows.group_sizes)
         queries = outcome.ready.slates[day.day].value.rows.unique("query", keep="first", maintain_order=True)
         parts.append(
@@ -192,12 +192,9 @@ def calibrate_days(outcome: Outcome) -> list[Calibration]:
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the right videos are lost by P(watch) x E[s], of which the first is answered, and some slates in words."""
-    power = outcome.config.decide.power
     parts = [part.value for part in outcome.valid]
-    values = [
-        decision.expected_score(mixed, part.rewards, power)
-        for part, mixed in zip(parts, outcome.mixed.value, strict=True)
-    ]
+    pairs = zip(parts, outcome.mixed.value, strict=True)
+    values = [decision.expected_score(mixed, part.rewards) for part, mixed in pairs]
     rows = [part.day.rows for part in parts]
     answered = [rank_answers(of, day.labels, day.group_sizes) for day, of in zip(rows, values, strict=True)]
     ranks = np.concatenate(answered)

@@ -20,10 +20,8 @@ from common.day.ladder import Ladder, Rung, Scored
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab import baselines, calibration
-from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.lab import baselines, calibration, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
 from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
@@ -32,7 +30,7 @@ from competitions.mgtv.models.decision import Predictions, decide, expect_reward
 from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
 (FIRST,) = MODELS
-DEEP = DeepSettings()
+DEEP = deep_training.DeepSettings()
 SHOWN = 3  # videos of a list
 RANDOM, POPULARITY = "random", "popularity"  # the rungs that methods which stand alone build on
 Row = dict[str, Any]
@@ -81,13 +79,13 @@ class Bench:
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
         scored = [
-            score_answers(part.day, decide(part.day, chances, part.rewards, 1.0), part.rewards.rate)[1]
+            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.rate)[1]
             for part, chances in zip(self.predictions, probabilities, strict=True)
         ]
-        likeliest = judge(even, probabilities, 1.0)
+        likeliest = judge(even, probabilities)
         more = {
             "hit rate": likeliest["hit_rate"],
-            "p = 1": judge(finished, probabilities, 1.0)["score"],
+            "p = 1": judge(finished, probabilities)["score"],
             "P(watch), max E[s]": likeliest["score"],
             "log likelihood": likeliest["log_likelihood"],
             "calibration error": calibration.calibration_error(np.concatenate(probabilities), self.labels),
@@ -261,24 +259,34 @@ def list_networks(bench: Bench) -> Iterator[Rung]:
         yield Rung(kind.lower().replace(" ", "-"), kind, families.DEEP, score, NETWORKS[kind], needs, builds_on=boosted)
 
 
-def prepare_networks(bench: Bench) -> tuple[dict[int, Result[NetworkDay]], Result[FieldTables]]:
+def prepare_networks(
+    bench: Bench,
+) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.FieldTables]]:
     """The days with the ids of each row, and the tables of these ids."""
     ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
-    videos = step(code_videos, ready.sources.videos, name="ladder.videos")
-    devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
-    fields = bundle(FieldTables, videos=videos, devices=devices)
+    videos = step(deep_training.code_videos, ready.sources.videos, name="ladder.videos")
+    devices = step(deep_training.code_devices, ready.sources.profiles, names, name="ladder.devices")
+    fields = bundle(deep_training.FieldTables, videos=videos, devices=devices)
     height, log, days = len(devices.value.ids), ready.sources.log, {}
     for day, slates in ready.slates.items():
-        inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
-        days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
+        inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
+        days[day] = bundle(deep_training.NetworkDay, features=ready.labelled[day], inputs=inputs)
     return days, fields
 
 
-def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
+def run_network(
+    bench: Bench,
+    days: dict[int, Result[deep_training.NetworkDay]],
+    fields: Result[deep_training.FieldTables],
+    kind: str,
+) -> Scores:
     """Fit a network on the days before the validation days and score these."""
     step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
     train = collect([days[day] for day in bench.before(min(valid))])
-    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
+    network = step(
+        deep_training.fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}"
+    )
     return {
-        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
+        day: step(deep_training.score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}")
+        for day in valid
     }

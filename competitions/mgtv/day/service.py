@@ -105,7 +105,7 @@ class MgtvService:
         mark("watch models")
         rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
-        rows = decision.decide(day, probabilities, rewards, self.config.decide.power)
+        rows = decision.decide(day, probabilities, rewards)
         vids, rates = self.tables.vid[slates.rows["video"][rows]], rewards.rate[rows].round(DECIMALS)
         answers = [{"vid": vid, "completion_rate": rate} for vid, rate in zip(vids, rates.tolist(), strict=True)]
         mark("decision")

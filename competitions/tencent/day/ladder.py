@@ -47,7 +47,7 @@ from competitions.tencent.lab.rungs import (
 )
 from competitions.tencent.pipeline import Prepared, prepare, rank
 from competitions.tencent.ranking import fit_ranker
-from competitions.tencent.retrieval.counts import fit_counts
+from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.retrieval.search import Search
@@ -68,8 +68,8 @@ SHOWN = 5  # ads of an answer
 # The key of each rung, and the function to read.
 PLAIN_CODE: dict[str, tuple[str, Callable[..., object]]] = {
     POPULARITY: ("popularity", count_events),
-    TRANSITIONS: ("transitions", fit_counts),
-    COUNTS: ("counts", fit_counts),
+    TRANSITIONS: ("transitions", count_neighbours),
+    COUNTS: ("counts", count_neighbours),
     ALS: ("als", factorise),
     LINEAR: ("linear", fit_regression),
     LANGUAGE: ("language-model", score_interests),

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common.arrays import Singles
+from common.time_units import HOUR_S
 from competitions.tencent.config import ForecastSettings
-from competitions.tencent.corpus import Bools, Catalogue, Corpus, Floats, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Corpus, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
-from competitions.tencent.split import HOUR_S, Fold, end_time
+from competitions.tencent.split import Fold, end_time
 
 FADES_H = (2.0, 8.4, 30.0, 120.0)  # an event counts exp(-age / fade)
 CLICK_FADE_H = 30.0
@@ -38,8 +40,8 @@ class AdStatistics:
     """
 
     names: tuple[str, ...]
-    own: Floats
-    values: Floats
+    own: Singles
+    values: Singles
     events: Int64s
 
 
@@ -98,7 +100,7 @@ class Forecast:
 
     trees: str
 
-    def rate(self, statistics: AdStatistics, rows: Int64s) -> Floats:
+    def rate(self, statistics: AdStatistics, rows: Int64s) -> Singles:
         """Expected events of the ads in ``rows`` within the horizon, up to a factor; 0 elsewhere, float32 [all rows].
 
         A fold's candidates are a seventh of the ads, and the trees take longest where there are millions.
@@ -113,7 +115,7 @@ class Forecast:
         return rate
 
 
-def weigh_by_clicks(rate: Floats, statistics: AdStatistics, rows: Int64s) -> Floats:
+def weigh_by_clicks(rate: Singles, statistics: AdStatistics, rows: Int64s) -> Singles:
     """The forecast ``rate`` [ads] of the ads in ``rows`` times the root of their click rate lately, pulled to the mean:
     what many are shown and few click is no target.
 
@@ -163,7 +165,7 @@ def fit_forecasts(
 
 def count_next(
     corpus: Corpus, fold: Fold, earlier: Fold, statistics: AdStatistics, horizon_h: float
-) -> tuple[Floats, Int64s]:
+) -> tuple[Singles, Int64s]:
     """The columns of an earlier fold's candidates, and how often each was shown within the horizon behind its cut.
 
     Labels end where ``fold``'s own history does: nothing behind its cut is counted.
@@ -178,12 +180,12 @@ def count_next(
     return join_columns(statistics, rows), counted[rows]
 
 
-def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
+def join_columns(statistics: AdStatistics, rows: Int64s) -> Singles:
     """The inputs of the trees, of some ads."""
     return np.concatenate([statistics.own[rows], statistics.values[rows]], axis=1)
 
 
-def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], recipe: ForecastRecipe) -> Forecast:
+def fit_trees(tables: Sequence[Singles], counts: Sequence[Int64s], recipe: ForecastRecipe) -> Forecast:
     """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy as cross_entropy
 
+from common.arrays import Singles
 from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.metrics import weighted_error
-from competitions.tencent.corpus import Corpus, Floats, Int64s
+from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io import schema
 
 ONE, ESMM = "one head", "ESMM"
@@ -40,11 +41,11 @@ class Impressions:
     """
 
     codes: Int64s
-    rates: Floats
+    rates: Singles
     user: Int64s
     advertiser: Int64s
-    clicked: Floats
-    converted: Floats
+    clicked: Singles
+    converted: Singles
 
     def take(self, rows: Int64s | slice) -> "Impressions":
         """These rows."""

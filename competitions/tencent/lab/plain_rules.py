@@ -9,21 +9,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
-from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
+from common.time_units import HOUR_S
+from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.exhaustive import list_seen, rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.counts import WHOLE, fit_counts, score_counts
+from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
-from competitions.tencent.split import HOUR_S, Fold, end_time
-from competitions.tencent.top_k import TopK, find_seen, rank_all
+from competitions.tencent.split import Fold, end_time
+from competitions.tencent.top_k import TopK
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
 ONE = "nearest by one embedding"
@@ -60,7 +63,7 @@ Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candid
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
     """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
     queries, rows = fold.queries(corpus.train), fold.candidates
-    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
         contents = [stack_content([one]) for one in choose_embeddings(embeddings, name)]
         score = fit_content_rule(contents, fold.history(corpus.train), rows, name)
@@ -96,7 +99,7 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
         return lambda queries: torch.from_numpy(score_regression(regression, queries, rows))
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    counts = fit_counts(history, catalogue, attributes, settings)
+    (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
     return lambda queries: torch.from_numpy(score_counts(counts, queries, rows))
 
 
@@ -153,7 +156,7 @@ def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: flo
 
 def count_events(
     history: Histories, rows: int, weigh: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.generic]]
-) -> Floats:
+) -> Singles:
     """The events of every row of the catalogue, each counting what ``weigh`` makes of its age in hours at the second
     behind the last of them; float32 [rows].
     """

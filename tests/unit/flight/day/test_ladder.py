@@ -106,12 +106,11 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         yield Climbed(rows, measured, run, train)
 
 
-def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
+def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
         "random",
         *(key for key, _, _, _ in RULES),
         "peer",
-        "baseline",
         *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste", "tariff", "margin")),
         "lightgbm_softmax",
         "catboost_softmax",
@@ -120,7 +119,7 @@ def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
     columns = ["rung", "title", "family", "score", "error", "HitRate@1", "HitRate@10"]
     assert all(list(row)[: len(columns)] == columns for row in climbed.rows)
     based = {row["rung"]: row["builds on"] for row in climbed.rows}
-    alone = dict.fromkeys(list(based)[1:8], "random") | {"blend": "lightgbm_softmax"}
+    alone = dict.fromkeys(list(based)[1:7], "random") | {"blend": "lightgbm_softmax"}
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
 
 
@@ -147,7 +146,6 @@ def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     assert {name: recipe.blocks for name, recipe in fits.items()} == {
         "fit.lightgbm_softmax": chosen,
         "fit.catboost_softmax": chosen,
-        "fit.baseline": ("public",),
         **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
     assert {name for name, recipe in fits.items() if recipe.base_margin} == {

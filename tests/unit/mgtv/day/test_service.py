@@ -121,7 +121,7 @@ def test_one_device_at_a_time_is_answered_as_by_the_pipeline(tried: Tried, tmp_p
     service, day = serve(tried, tmp_path), tried.day
     probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.rankers), day)
     rewards = decision.expect_rewards(day, tried.completion, CONFIG.truth.no_duration)
-    rows = decision.decide(day, probabilities, rewards, CONFIG.decide.power)
+    rows = decision.decide(day, probabilities, rewards)
     expected = [
         {"vid": VIDS[SLATES.rows["video"][row]], "completion_rate": pytest.approx(rewards.rate[row], abs=1e-6)}
         for row in rows.tolist()
