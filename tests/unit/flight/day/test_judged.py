@@ -1,6 +1,5 @@
 """What a flight run reports: shares of sessions by hand, the summary, the truth, one row a session."""
 
-import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,8 @@ from common.learning.gbdt import Ranker
 from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
-    find_booked,
-    list_models,
     list_plan,
     list_queries,
-    name_folds,
     score_truth,
     summarise,
 )
@@ -183,14 +179,6 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
 # --- the record ---
 
 
-def test_the_rows_that_were_booked_are_found_by_their_ids(tmp_path: Path) -> None:
-    pl.DataFrame({"Id": [50, 40, 30, 20], "ranker_id": ["a", "a", "b", "b"]}).write_parquet(tmp_path / "test.parquet")
-    (tmp_path / "truth.csv").write_text("Id,ranker_id,more\n20,b,x\n50,a,y\n")
-    rows = find_booked(tmp_path / "test.parquet", tmp_path / "truth.csv")
-    assert sorted(rows) == [0, 3]
-    assert rows.dtype == pl.Int64
-
-
 def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
     test = make_searches(search(*(option(out_flight=flight) for flight in range(11))))
     ids = range(100, 111)
@@ -248,32 +236,3 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
     assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
     assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
-
-
-def test_blocks_of_time_are_folds_with_their_dates(train: Searches, tmp_path: Path) -> None:
-    cuts = [START + day * DAY_MS for day in (1, 8)]
-    split = split_by_time(train.sessions, cuts, 7.0, "successive blocks of time")
-    outcome = stand(tmp_path, train=kept(train), data=kept(judge([1], [3, 5])), split=kept(split))
-    first, *second = name_folds(outcome).to_list()
-    assert len(set(second)) == 1
-    assert first != second[0]
-    days = [(train.sessions["time"][session] // DAY_MS) for session in (1, 3, 5)]
-    named = [f"{dt.date(1970, 1, 1) + dt.timedelta(days=int(day)):%m-%d}" for day in days]
-    assert [first, second[0]] == [f"{named[0]} to {named[0]}", f"{named[1]} to {named[2]}"]
-
-
-def rates(rate: float) -> dict[str, float]:
-    hits = {"hit_rate@1": rate / 2, "hit_rate@3": rate, "hit_rate@3[161+]": rate / 4}
-    return {**hits, "error": 0.01, "sessions": 900}
-
-
-def test_models_stand_beside_their_gain_over_the_baseline_where_it_was_fitted() -> None:
-    rows = list_models({"baseline": rates(0.4), "blend": rates(0.5)})
-    assert rows == [
-        {"model": "baseline", "@1": 0.2, "@3": 0.4, "@3[161+]": 0.1, "error": 0.01, "over baseline": "+0.0%"},
-        {"model": "blend", "@1": 0.25, "@3": 0.5, "@3[161+]": 0.125, "error": 0.01, "over baseline": "+25.0%"},
-    ]
-    worse = list_models({"blend": rates(0.3), "baseline": rates(0.4)})
-    assert worse[0]["over baseline"] == "-25.0%"
-    for models in ({"baseline": rates(0.0)}, {"logit": rates(0.4), "blend": rates(0.5)}):
-        assert all("over baseline" not in row for row in list_models(models))

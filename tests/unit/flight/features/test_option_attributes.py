@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
@@ -157,9 +157,3 @@ def test_sessions_are_cut_into_runs_of_about_so_many_rows(
     sizes: tuple[int, ...], rows: int, runs: list[tuple[int, int]]
 ) -> None:
     assert list(slice_sessions(sized(*sizes), rows)) == runs
-
-
-def test_the_options_of_a_run_of_sessions() -> None:
-    searches = make_searches(*(search(*[option()] * size) for size in (2, 1, 3, 1)))
-    for first, last, rows in ((0, 4, range(7)), (1, 3, range(2, 6)), (2, 3, range(3, 6)), (3, 4, [6])):
-        assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
