@@ -12,7 +12,7 @@ from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.day.judged import pool_notes, summarise
+from competitions.mgtv.day.judged import summarise
 from competitions.mgtv.io import reader
 from competitions.mgtv.metrics import Measured, judge, measure, pool_ladder, sum_up
 from competitions.mgtv.models import click_ranker, decision
@@ -174,21 +174,6 @@ def outcome() -> Outcome:
         measured=as_result(measured),
         checked=Checked(Path("x") / "result.csv", 4, ("rule",)),
     )
-
-
-def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
-    rows = [(note.file, note.what, note.rows, note.done) for note in pool_notes(outcome)]
-    assert rows == [
-        ("folder", "gap", 1, "kept"),
-        ("videos", "blank", 1, "kept"),
-        ("profiles", "blank", 2, "kept"),
-        ("comments", "blank", 3, "kept"),
-        ("test", "blank", 7, "kept"),
-        ("the logs of all days", "odd", 9, "kept"),
-        ("the logs of all days", "odd", 1, "left out"),
-        ("the logs of all days", "play longer than its video", 3, "kept"),
-        ("the logs of all days", "rare", 6, "kept"),
-    ]
 
 
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
