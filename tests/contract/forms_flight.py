@@ -109,21 +109,19 @@ def mix_codes(raw: Path) -> None:
 
 
 FORMS = (
-    Form(BOTH, "a code on some options of a search, on others none", SAMPLE, True, mix_codes),
-    Form(BOTH, "without the index", SAMPLE, True, edit(lambda frame: frame.drop(INDEX))),
+    Form(BOTH, "a code on some options of a search, on others none", SAMPLE, mix_codes),
+    Form(BOTH, "without the index", SAMPLE, edit(lambda frame: frame.drop(INDEX))),
     Form(
         BOTH,
         "snappy, one row group, written by pyarrow",
         SAMPLE,
-        True,
         write_with_arrow(retype_texts(pa.string()), compression="snappy", row_group_size=1 << 20),
     ),
-    Form(BOTH, "sessions not in the order of Ids", SAMPLE, True, part_by_hour, "rows whose Id is smaller"),
+    Form(BOTH, "sessions not in the order of Ids", SAMPLE, part_by_hour, "rows whose Id is smaller"),
     Form(
         BOTH,
         "zstd, many row groups, texts as large_string",
         "files that polars or dask wrote in parts",
-        False,
         write_with_arrow(retype_texts(pa.large_string()), compression="zstd", row_group_size=500),
     ),
     *(
@@ -131,7 +129,6 @@ FORMS = (
             BOTH,
             f"requestDate in {unit}",
             "tables written again: polars' own unit is us, pyarrow's older formats hold us or ms and no ns",
-            False,
             edit(lambda frame, unit=unit: frame.cast({"requestDate": pl.Datetime(unit)})),  # type: ignore[misc]
         )
         for unit in ("us", "ms")
@@ -140,57 +137,49 @@ FORMS = (
         BOTH,
         "whole numbers as doubles, NaN where missing",
         f"{STATISTICS}: corporateTariffCode and nationality are pandas' Int64, which to_numpy makes doubles",
-        False,
         edit(whole_as_floats),
     ),
-    Form(BOTH, "numbers in the narrowest types", DOWNCAST, False, edit(downcast)),
+    Form(BOTH, "numbers in the narrowest types", DOWNCAST, edit(downcast)),
     Form(
         BOTH,
         "texts as dictionaries",
         DOWNCAST,
-        False,
         write_with_arrow(retype_texts(pa.dictionary(pa.int32(), pa.string()))),
     ),
     Form(
         BOTH,
         "texts as categories of polars",
         "notebooks that cast them for the model and write the table",
-        False,
         edit(lambda frame: frame.with_columns(pl.col(TEXTS).cast(pl.Categorical))),
     ),
     Form(
         BOTH,
         "carriers as an enumeration",
         "polars, where the names are known",
-        False,
         edit(lambda frame: frame.cast({CARRIER: pl.Enum(frame[CARRIER].unique().sort())})),
     ),
     Form(
         BOTH,
         "columns without a value of the type Null",
         f"{STATISTICS}: segments3 of the test are objects without a value, which pyarrow writes as null",
-        False,
         edit(retype_empty(pl.Null())),
     ),
     Form(
         BOTH,
         "columns without a value as doubles",
         f"{STATISTICS}: pandas makes a column of nothing but NaN",
-        False,
         edit(retype_empty(pl.Float64())),
     ),
     Form(
         BOTH,
         "columns in another order",
         "tables that were joined from parts",
-        False,
         edit(lambda frame: frame.select(sorted(frame.columns))),
     ),
     Form(
         BOTH,
         "a further column",
         "notebooks that add features and write the table",
-        False,
         edit(lambda frame: frame.with_columns(price_rank=pl.col("totalPrice").rank().over("ranker_id"))),
         "column 'price_rank' unknown",
     ),
@@ -198,7 +187,6 @@ FORMS = (
         TEST,
         "with the column selected",
         "polars notebooks, which give the test one of zeros to stack both files",
-        False,
         edit(lambda frame: frame.with_columns(pl.lit(0, pl.Int64).alias(SELECTED)), TEST),
         "column 'selected' in a test file",
     ),
@@ -206,7 +194,6 @@ FORMS = (
         BOTH,
         "frequentFlyer as whole numbers",
         "notebooks that label-encode the texts",
-        False,
         edit(lambda frame: frame.with_columns(pl.col("frequentFlyer").rank("dense").cast(pl.Int64))),
         "sessions with a frequentFlyer that is no known carrier",
     ),

@@ -306,11 +306,11 @@ RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
 
 
-def list_forms(known_from: str, edits: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
+def list_forms(known_from: str, edits: dict[str, Edit], says: str = "") -> list[Form]:
     names = [key.split(": ", 1) for key in edits]
     texts = [SAYS.get(key, says) for key in edits]
     rows = zip(names, edits.values(), texts, strict=True)
-    return [Form(file, variant, known_from, real, edit, text) for (file, variant), edit, text in rows]
+    return [Form(file, variant, known_from, edit, text) for (file, variant), edit, text in rows]
 
 
 SAMPLED: dict[str, Edit] = {
@@ -400,11 +400,11 @@ SAYS = {
     "emb_82_1024/: nothing in it": "creative_emb: 1 entry is not read: emb_82_1024",
 }
 FORMS: tuple[Form, ...] = (
-    *list_forms("the organiser's sample TencentGR_1k", SAMPLED, real=True),
-    *list_forms("the evaluation folder", EVALUATED, real=True),
+    *list_forms("the organiser's sample TencentGR_1k", SAMPLED),
+    *list_forms("the evaluation folder", EVALUATED),
     *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
     *list_forms("a rule of this project: what is not read is said", UNREAD),
-    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE, real=True),
+    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE),
     *list_forms("older files of the release", OLDER, NO_PROFILE),
     *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
     *list_forms("copies of the release that pandas wrote", WRITTEN_BY_PANDAS, NO_PROFILE),

@@ -12,7 +12,6 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.expected_score import (
     Movement,
     compare_users,
-    error_by_ad,
     expect_score,
     measure_movement,
     say_expected,
@@ -56,21 +55,11 @@ def test_a_score_that_moves_from_event_to_event_says_so() -> None:
     assert falling.step > 0.15 > steady.step
 
 
-def test_where_times_say_more_than_the_order_nothing_is_asked_by_position() -> None:
-    assert move(circle((0.7,) * EVENTS), kind="time") == Movement((), 0.0)
-
-
 def test_changes_are_relative_and_of_the_users_of_both() -> None:
     users = np.arange(4)
     assert compare_users((users, np.full(4, 0.3)), (users[1:], np.full(3, 0.1))) == pytest.approx((1.0, 0.0))
     assert compare_users((users, np.ones(4)), (users + 9, np.ones(4))) == (0.0, 0.0)
     assert compare_users((users, np.zeros(4)), (users, np.zeros(4))) == (0.0, 0.0)
-
-
-def test_queries_of_one_ad_count_as_one() -> None:
-    scores, target = np.repeat([0.0, 1.0, 1.0, 0.0], 5), np.repeat(np.arange(4), 5)
-    assert error_by_ad(scores, np.arange(20)) == pytest.approx(scores.std() / math.sqrt(20))
-    assert error_by_ad(scores, target) == pytest.approx(scores.std() / math.sqrt(4))
 
 
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.top_k import TopK, find_seen, rank_all
 from tests.unit.tencent.training_inputs import make_sequences
@@ -44,19 +43,7 @@ def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
     assert best.scores[0, 1:].tolist() == [-np.inf, -np.inf]
 
 
-def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
-    best = rank(torch.tensor([[1.0, 2.0]]), whole(make_sequences([])), np.array([1, 2]), 4)
-    assert best.columns.tolist() == [[1, 0, -1, -1]]
-
-
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_no_numbers_are_refused(broken: float) -> None:
     with pytest.raises(UserError, match="no numbers"):
         rank(torch.tensor([[1.0, broken]]), whole(make_sequences([])), np.array([1, 2]), 2)
-
-
-def test_parts_are_joined_in_order_and_of_equals_the_first_stays_first() -> None:
-    one, other = TopK.empty(1, 2), TopK.empty(1, 2)
-    one.put(np.array([0]), CandidateIndices(np.array([[7, 8, 9]])), np.array([[1.0, 2.0, 2.0]], np.float32))
-    other.put(np.array([0]), CandidateIndices(np.array([[3]])), np.array([[-np.inf]], np.float32))
-    assert TopK.join([one, other]).columns.tolist() == [[8, 9], [-1, -1]]

@@ -9,8 +9,6 @@ from common.learning.gbdt import Ranker
 from common.learning.metrics import reciprocal_ranks
 from common.learning.model_diagnostics import (
     calibrate,
-    curves,
-    importance,
     permute,
     sample_queries,
     share_gains,
@@ -90,14 +88,6 @@ def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
     assert (seen[1] != seen[0]).mean() > 0.6
 
 
-def test_importance_measures_the_strongest_features_only() -> None:
-    ranked = importance([ranker("a", {"noise": 1.0, "planted": 3.0})], score, plant(), metric, top=1)
-    assert [row["feature"] for row in ranked] == ["planted", "noise"]
-    assert ranked[0]["permutation"] is not None
-    assert ranked[0]["permutation"] > 0.5
-    assert ranked[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
-
-
 # --- drawing queries ---
 
 
@@ -113,12 +103,6 @@ def test_sampled_queries_are_whole_and_in_their_order() -> None:
     assert (drawn.labels == drawn.features[:, 0] % 2).all()
     again = sample_queries(drawn, 3, 100, seed=1)
     assert again is drawn
-
-
-def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
-    rows = plant()
-    assert len(sample_queries(rows, 50, PER_QUERY * 7 + 3, seed=0).group_sizes) == 7
-    assert len(sample_queries(rows, 50, 2, seed=0).group_sizes) == 1
 
 
 # --- calibration ---
@@ -143,11 +127,3 @@ def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_one
     assert [row["count"] for row in bins] == [4, 1]
     assert [row["observed"] for row in bins] == [0.5, 1.0]
     assert calibrate("P", np.empty(0), np.empty(0))["bins"] == []
-
-
-# --- curves ---
-
-
-def test_curves_name_each_fit_and_skip_those_without_one() -> None:
-    fits = {"day 1": ranker("xgboost", {}, (0.1, 0.3, 0.2), rounds=2), "day 2": ranker("logit", {})}
-    assert curves(fits) == [{"name": "day 1", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2}]

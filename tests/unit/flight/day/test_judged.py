@@ -18,7 +18,6 @@ from common.learning.gbdt import Ranker
 from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
-    list_plan,
     list_queries,
     score_truth,
     summarise,
@@ -124,38 +123,7 @@ def test_sessions_are_counted_by_what_becomes_of_them(outcome: Outcome) -> None:
     assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
 
 
-# --- what was decided from the log ---
-
-
-def test_every_decision_is_a_row(outcome: Outcome) -> None:
-    rows = list_plan(outcome)
-    assert [tuple(row.values()) for row in rows] == [
-        ("split.validation", "3 folds", "few sessions"),
-        ("trees", "12 leaves", "5 sessions"),
-    ]
-    chosen = replace(
-        outcome, plan=plan(PLAIN, PAST), choice=Choice(PAST, {"no bookings": -2.5, "past bookings": -2.25})
-    )
-    *first, last = list_plan(chosen)
-    assert first == rows
-    assert (last["setting"], last["value"]) == ("rank.blocks", "core lift")
-    assert "no bookings -2.5000, past bookings -2.2500" in last["why"]
-    assert summarise(chosen)["plan"] == list_plan(chosen)
-
-
 # --- the whole ---
-
-
-def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(outcome: Outcome) -> None:
-    assert outcome.rungs == ["one", "two", "baseline", "blend"]
-    measured = outcome.measured.value
-    alone = replace(
-        outcome, names=["one", "two"], crosses=outcome.crosses[:2], measured=kept([*measured[:2], *measured[3:]])
-    )
-    assert list(summarise(alone)["models"]) == ["one", "two", "blend"]
-    for each in (outcome, alone):
-        assert summarise(each)["blend"]["models"] == ["one", "two"]
-        assert summarise(each)["gains"] == {"b": 0.75, "a": 0.25}
 
 
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:

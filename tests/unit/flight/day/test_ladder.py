@@ -131,18 +131,6 @@ def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
     assert {len(each.hits) for each in climbed.measured} == {scored}
 
 
-def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) -> None:
-    final, *measured = climbed.measured
-    for row, own in zip(climbed.rows, measured, strict=True):
-        gain = final.hits - own.hits
-        assert row["blend gains"] == pytest.approx(gain.mean())
-        assert row["its error"] == pytest.approx(gain.std() / len(gain) ** 0.5)
-    last = climbed.rows[-1]
-    assert (last["blend gains"], last["its error"]) == (0, 0)
-    for row in climbed.rows:
-        assert row["blend gains"] == pytest.approx(last["score"] - row["score"])
-
-
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
     """A fold that judges sessions of as many options each."""
     size = len(labels) // len(sessions)

@@ -38,9 +38,10 @@ def twice_a_day(folder: Path) -> None:
 
 
 def deeper(folder: Path) -> None:
-    (folder / schema.SHOWS).rename(folder / "moved")
+    paths = sorted(folder.iterdir())
     (folder / "data").mkdir()
-    (folder / "moved").rename(folder / "data" / schema.SHOWS)
+    for path in paths:
+        path.rename(folder / "data" / path.name)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,8 @@ def read_all(files: reader.RawFiles) -> None:
     codes = reader.learn_codes(files)
     reader.read_test(files, codes)
     reader.read_profiles(files, codes)
+    for day in files.days:
+        reader.read_day(day, codes, HOST)
 
 
 @pytest.mark.parametrize(

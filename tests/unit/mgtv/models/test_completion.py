@@ -67,23 +67,6 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
         assert best - 0.01 < earned <= best + 1e-12
 
 
-# --- against closed forms ---
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
-def test_of_two_rates_one_is_the_answer_and_never_the_mean(share: float) -> None:
-    """t = 1/10 or 1, each in a bin of its own: the answer moves from one to the other, with the probability."""
-    made = make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    assert made.table.shape[0] == 2
-    answers, expected = best_answers(np.array([[1 - share, share]]), made)
-    low = 1 - share + share / (1 + 0.9**0.5)
-    high = share + (1 - share) / (1 + 9**0.5)
-    assert expected[0] == pytest.approx(max(low, high))
-    assert answers[0] == (0.1 if low > high else 1.0)
-    mean, _ = mean_and_median(np.array([[1 - share, share]]), made)
-    assert expect(np.array([0.1] * round(100 * (1 - share)) + [1.0] * round(100 * share)), float(mean[0])) < expected[0]
-
-
 # --- bins ---
 
 
@@ -167,14 +150,6 @@ def test_a_planted_distribution_is_learned() -> None:
     assert model.names == ("key", "noise")
 
 
-def test_held_plays_end_the_fit_and_without_them_the_rounds_are_honoured() -> None:
-    model = fitted()
-    assert 1 <= model.rounds < 60
-    assert fitted(valid=False, rounds=7).rounds == 7
-    again = fitted(valid=False, rounds=model.rounds)
-    np.testing.assert_array_equal(predict(again, FEATURES), predict(model, FEATURES))
-
-
 # --- which plays it is fitted on, and for how many rounds ---
 
 PLAY_SETTINGS = CompletionSettings(
@@ -241,14 +216,3 @@ def test_what_the_library_refuses_is_a_user_error() -> None:
     settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
     with pytest.raises(UserError, match="completion cannot be fitted, its library says: Unknown boosting type abc"):
         fit_early([day(1, [0.5, 0.25, 0.1, 0.3])], [day(4, [0.7, 0.6, 0.4], answer=1)], settings, 8)
-
-
-def test_bins_are_those_of_the_training_plays() -> None:
-    rng = np.random.default_rng(0)
-    train = [day(number, (rng.random(40) / 2 + 0.01).tolist()) for number in (1, 2)]
-    model = fit_early(train, [day(3, (rng.random(40) + 5).tolist())], PLAY_SETTINGS, 1)
-    expected = make_bins(np.concatenate([each.rates for each in train]), 4)
-    np.testing.assert_array_equal(model.bins.edges, expected.edges)
-    np.testing.assert_array_equal(model.bins.table, expected.table)
-    assert model.names == ("video_a", "pair_c")
-    assert 1 <= model.rounds <= 30

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import exact_sum
 from common.time_units import HOUR_MS
 from competitions.news.retrieval import fusion, lists
 from competitions.news.retrieval.content import find_nearest
@@ -147,17 +146,6 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
         (1, 7, round(1 / 11, 4), 1.0, 0.1, None, None),
     ]
     assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
-
-
-# --- sums ---
-
-
-def test_the_exact_sum_is_right_to_the_last_digit_it_keeps() -> None:
-    tiny = 2.0**-32
-    assert (
-        pl.DataFrame({"x": [1.0, tiny, -0.25, 0.5, 3 * tiny]}).select(exact_sum(pl.col("x"))).item() == 1.25 + 4 * tiny
-    )
-    assert pl.DataFrame({"x": [0.6 * tiny] * 3}).select(exact_sum(pl.col("x"))).item() == 3 * tiny
 
 
 # --- parts ---

@@ -7,16 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
 from competitions.tencent.lab.plain_rules import (
     ALS,
     KERNEL,
-    LANGUAGE,
-    LANGUAGE_BETA,
-    NEAREST,
     POPULARITY,
-    choose_embeddings,
     fit_content_rule,
     fit_rule,
 )
@@ -43,13 +38,6 @@ def score(name: str) -> np.ndarray:
     return fit_content_rule(CONTENT, history, ROWS, name)(history.take(np.array([0, 2]))).numpy()
 
 
-def test_the_nearest_ad_lies_along_the_mean_of_the_history() -> None:
-    length = math.hypot(0.9, 5.0)  # ad 1 one step back, ad 2 clicked
-    expected = [(0.9 * 0.6 + 5 * 0.8) / length, 0.9 / length, 0.0]
-    assert score(NEAREST)[0] == pytest.approx(expected, abs=1e-4)
-    assert score(NEAREST)[1].tolist() == [0.0, 0.0, 0.0]
-
-
 def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     def near(cosine: float) -> float:
         return math.exp(12 * (cosine - 1))
@@ -62,23 +50,6 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     ]
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
-
-
-def test_a_language_model_speaks_for_itself() -> None:
-    picture, text = (
-        Embedding("emb_84_4096", np.zeros((1, 2), np.float16)),
-        Embedding("emb_82_384", np.zeros((1, 3), np.float16)),
-    )
-    assert choose_embeddings([picture, text], LANGUAGE) == [text]
-    assert choose_embeddings([picture, text], KERNEL) == [picture, text]
-
-
-def test_a_language_model_knows_the_history_and_nothing_of_popularity() -> None:
-    interests = [
-        0.9 * math.exp(LANGUAGE_BETA * (first - 1)) + 60 * math.exp(LANGUAGE_BETA * (second - 1))
-        for first, second in ((0.6, 0.8), (1, 0), (0, 0))  # cosines to ad 1, one step back, and to ad 2, clicked
-    ]
-    assert score(LANGUAGE)[0] == pytest.approx(np.log(interests), abs=1e-3)
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:
