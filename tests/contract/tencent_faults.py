@@ -9,14 +9,11 @@ from typing import Any
 from competitions.tencent.io import schema
 from tests.contract.contract import BadInput
 from tests.contract.tencent_planted import read_sequences, write_sequences
-from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
+from tests.unit.tencent.tencent_files import write_pickle
 
 TRAIN = f"{schema.TRAIN}/{schema.SEQUENCES}"
 TEST = f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
-OFFSETS = f"{schema.TRAIN}/{schema.OFFSETS}"
-CANDIDATES = f"{schema.EVAL}/{schema.CANDIDATES}"
 INDEXER = f"{schema.TRAIN}/{schema.INDEXER}"
-VECTORS = f"{schema.TRAIN}/{schema.EMBEDDINGS}/{EMBEDDING}.pkl"
 
 Edit = Callable[[Path], None]
 Sequence = list[list[Any]]  # the rows of a user

@@ -70,17 +70,6 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / schema.TEST).height
 
 
-@pytest.mark.nightly
-def test_both_formats_say_the_same(finished: Finished, call: Call) -> None:
-    text, table = (finished.folder / f"submission.{suffix}" for suffix in ("csv", "parquet"))
-    assert finished.submissions == [text, table]
-    assert pl.read_csv(text, schema_overrides={"ranker_id": pl.String}).equals(pl.read_parquet(table))
-    assert pl.read_parquet(table).schema == {"Id": pl.Int64, "ranker_id": pl.String, "selected": pl.Int64}
-    scores = [call("score", "flight", path, "--truth", finished.truth, "--raw", finished.raw) for path in (text, table)]
-    assert scores[0] == scores[1]
-    assert scores[0][0] == 0
-
-
 def test_sessions_of_one_option_are_noted_and_ranked_and_not_scored(finished: Finished, call: Call) -> None:
     assert [note["what"] for note in finished.summary["notes"]] == ["sessions with one option"] * 2
     ranks = pl.read_parquet(finished.folder / "submission.parquet")
@@ -114,18 +103,6 @@ def test_every_way_of_validation_ends_in_a_submission_as_good(
     assert set(queries["score"]) <= {count / times for count in range(times + 1)}
     assert counts["valid"] == (400 if way == "folds" else pytest.approx(240, abs=1))
     assert read_truth(made, finished.truth, call) > FLIGHT.floor
-
-
-@pytest.mark.nightly
-def test_a_baseline_is_measured_last_and_changes_no_answer(finished: Finished, call: Call, tmp_path: Path) -> None:
-    raw, quick = finished.raw, ("rank.seeds=1", "rank.sample.missing_share=0")
-    plain = solve(call, raw, tmp_path / "build", *quick)
-    both = solve(call, raw, tmp_path / "build", *quick, "baseline.fit=true")
-    models = list(plain.summary["models"])
-    assert models == ["lightgbm_softmax", "catboost_softmax", "blend"]
-    assert list(both.summary["models"]) == [*models[:2], "baseline", *models[2:]]
-    assert both.submission.read_bytes() == plain.submission.read_bytes()
-    assert both.summary["blend"] == plain.summary["blend"]
 
 
 # --- files that are small, or of another alphabet or order ---

@@ -23,7 +23,6 @@ from tests.contract.mgtv_planted import (
 from tests.unit.mgtv.mgtv_raw_files import write_book
 
 ONLY = (MGTV,)
-FAST = ("watch.rounds=8", "completion.rounds=8")
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.contract.tencent_planted import (
 )
 
 ONLY = (TENCENT,)
-FAST = ("ranker.fit.epochs=1",)
 
 
 @pytest.fixture

@@ -1,23 +1,18 @@
 """The public methods: hand-computed tables for the plain ones, planted signals for those that learn."""
 
 import math
-import sys
 from collections import defaultdict
 from dataclasses import replace
 from itertools import combinations, permutations
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.errors import UserError
 from competitions.news import split
-from competitions.news.lab import __main__ as command
 from competitions.news.lab import gap_pairs, marks, neighbours
 from competitions.news.lab.neighbours import SwingSettings, count_swings
-from competitions.news.simulator.simulate import simulate
 from tests.unit.common.learning.test_cooccurrence import (
     CLICKS,
     Click,
@@ -179,18 +174,3 @@ def test_every_mark_is_measured_on_its_fold() -> None:
     assert len(rows) == sum(len(method.marks) for method in methods) == 9
     assert all(row["ratio"] == pytest.approx(row["score"] / row["mark"]) for row in rows)
     assert {row["fold"] for row in rows} == {"board", "offline"}
-
-
-def test_the_command_prints_a_line_a_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    simulate(tmp_path / "raw", 0.001, 1)
-    monkeypatch.setattr(sys, "argv", ["rungs", "--raw", str(tmp_path / "raw"), "--only", "item CF of"])
-    command.main()
-    lines = capsys.readouterr().out.splitlines()
-    assert len([line for line in lines if "item CF of all clicks" in line]) == 2
-    monkeypatch.setattr(sys, "argv", ["rungs", "--raw", str(tmp_path)])
-    with pytest.raises(SystemExit, match="has no truth"):
-        command.main()
-    with pytest.raises(UserError, match="No method has 'svd' in its title"):
-        command.measure_folder(tmp_path / "raw", "svd", 0)

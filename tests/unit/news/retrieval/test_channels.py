@@ -84,6 +84,7 @@ def scores_of(scored: pl.DataFrame) -> Weights:
         ((3, 1.0, 0.5), 10, {(0, 20): 1.125, (0, 21): 1.0, (0, 22): 80 / 16, (1, 21): 4.0, (1, 20): 0.5}),  # by hours
         ((1, 1.0, 1.0), 10, {(0, 20): 1.0, (1, 20): 0.5, (1, 21): 4.0}),  # from the last click alone
         ((3, 1.0, 1e9), 1, {(0, 22): 80.0, (1, 21): 4.0}),
+        ((1, 1.0, 1.0), 1, {(0, 20): 1.0, (1, 21): 4.0}),  # behind two that were seen
     ],
 )
 def test_scores_add_up_decayed_weights_and_leave_out_what_was_seen(

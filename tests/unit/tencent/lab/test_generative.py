@@ -22,17 +22,6 @@ from tests.unit.tencent.training_inputs import make_catalogue
 WIDTH, SIZES = 6, (4, 3, 5)
 
 
-@pytest.fixture(scope="module")
-def clusters() -> np.ndarray:
-    """Four far clusters of three near ones each, five vectors a near one."""
-    rng = np.random.default_rng(0)
-    far = 100 * np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    near = 10 * np.array([[1, 0, 0, -1], [0, 1, -1, 0], [-1, -1, 1, 1]])
-    centres = (far[:, None] + near).reshape(-1, 4).repeat(5, axis=0)
-    vectors: np.ndarray = (centres + rng.normal(0, 0.1, centres.shape)).astype(np.float32)
-    return vectors
-
-
 def test_the_tree_by_hand() -> None:
     semantic_ids = np.array([[2, 0, 1], [0, 3, 0], [2, 0, 0], [0, 1, 2]])
     trie = build_trie(semantic_ids)
