@@ -172,14 +172,6 @@ def test_a_target_by_order_is_a_click_whatever_a_log_ends_with() -> None:
         hold_out(make_sequences([(1, 0, 1), (2, 0, 2)], [(1, -1, 1), (3, 0, 2)]), kind="last")
 
 
-def test_where_times_say_nothing_the_last_click_of_each_is_asked_for() -> None:
-    fold = hold_out(kind="last")
-    assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], []]
-    assert targets(fold) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
-    assert fold.candidates is SIX
-    assert fold.unseen.tolist() == [True, True]
-
-
 # --- the host's queries ---
 
 
@@ -239,12 +231,3 @@ def test_earlier_questions_read_nothing_behind_the_fold() -> None:
             assert one.target.tolist() == other.target.tolist()
             assert one.candidates.tolist() == other.candidates.tolist()
             assert one.train_ends.tolist() == other.train_ends.tolist()
-
-
-def test_where_times_say_nothing_the_earlier_question_is_for_the_event_before() -> None:
-    sequences = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 1, 4)], [(5, 1, 1), (6, 1, 2)])
-    fold = split.hold_out(sequences, SIX, CONFIG.host, settings(kind="last"), 0)
-    assert targets(fold)[1] == [4, 6]
-    first, second = earlier(sequences, fold, kind="last")
-    assert targets(first) == ([0], [3])
-    assert targets(second) == ([0], [2])
