@@ -31,7 +31,7 @@ def on_table(edit: Edit) -> Callable[[random.Random, Path], None]:
         table = pl.read_csv(path, infer_schema=False) if as_text else pl.read_parquet(path)
         edited = edit(chance, table, chance.choice(table.columns))
         if as_text:
-            edited.write_csv(path)
+            edited.cast({pl.Binary: pl.String}, strict=False).write_csv(path)
         else:
             edited.write_parquet(path)
 
@@ -42,7 +42,7 @@ def on_table(edit: Edit) -> Callable[[random.Random, Path], None]:
 def odd_cells(chance: random.Random, table: pl.DataFrame, column: str) -> pl.DataFrame:
     kind = table.schema[column]
     odd = FLOATS if kind.is_float() else NUMBERS if kind.is_integer() or kind.is_temporal() else TEXTS
-    value = pl.lit(chance.choice(odd)).cast(kind, strict=False)
+    value = pl.lit(None, kind) if kind == pl.Boolean else pl.lit(chance.choice(odd)).cast(kind, strict=False)
     rows = [chance.randrange(table.height) for _ in range(chance.choice([1, 1, 9]))]
     return table.with_columns(pl.when(pl.int_range(pl.len()).is_in(rows)).then(value).otherwise(column).alias(column))
 
@@ -63,7 +63,7 @@ def other_type(chance: random.Random, table: pl.DataFrame, column: str) -> pl.Da
 
 
 def drop_column(chance: random.Random, table: pl.DataFrame, column: str) -> pl.DataFrame:
-    return table.drop(column)
+    return table.drop(column) if table.width > 1 else table.clear()
 
 
 def rename_column(chance: random.Random, table: pl.DataFrame, column: str) -> pl.DataFrame:
