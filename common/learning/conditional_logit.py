@@ -7,14 +7,17 @@ consistent (McFadden 1978, "Modelling the choice of residential location").
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
 
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 CLIP = 5.0
 CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
@@ -125,10 +128,12 @@ class _Choices:
 
 
 def _minimise(data: _Choices, held: _Choices | None, l2: float, rounds: int, patience: int) -> tuple[Weights, int]:
+    from scipy.optimize import minimize  # here: it takes long to import
+
     best: list[tuple[float, int, Weights]] = [(-np.inf, 0, np.zeros(data.matrix.shape[1]))]
     done = 0
 
-    def watch(intermediate_result: OptimizeResult) -> None:
+    def watch(intermediate_result: "OptimizeResult") -> None:
         nonlocal done
         done += 1
         weights = intermediate_result.x.copy()

@@ -2,13 +2,13 @@
 and score a submission.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.engine.console import print_table, wide_console
-from common.engine.errors import UserError
 from competitions import find_competition, find_room
 from competitions.cli.options import (
     BUILD,
@@ -25,8 +25,6 @@ from competitions.cli.options import (
     TuneOptions,
     takes,
 )
-
-MOST_MINUTES = 100_000  # of a tuning
 
 
 @takes(RunOptions)
@@ -68,7 +66,7 @@ def look(options: InputOptions) -> None:
     from competitions.cli.data import identify_files
     from competitions.cli.settings import load_inputs
 
-    inputs = load_inputs(options, untuned=True)
+    inputs = load_inputs(replace(options, untuned=True))
     build = options.build / options.name
     shown = find_room(options.name, "day.look").look(inputs.files, inputs.config, Run(build / "look", build / "cache"))
     basis = str(identify_files(options.name, inputs.folder))
@@ -104,14 +102,9 @@ def ablate(options: InputOptions) -> None:
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> None:
     """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
-    from competitions.cli import tuning
+    from competitions.cli.tuning import tune_all
 
-    if options.minutes is not None and not options.minutes <= MOST_MINUTES:  # nan too
-        raise UserError(f"--minutes is {options.minutes}: say a number of at most {MOST_MINUTES}, or leave it out.")
-    if options.worker is None:
-        tuning.tune_all(options)
-    else:
-        tuning.work(options)
+    tune_all(options)
 
 
 def check(name: Name, submission: Submission, raw: Raw = None) -> None:

@@ -75,3 +75,6 @@ class FlightConfig(RunSettings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse names of no model."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
+
+
+CONFIG = FlightConfig  # the same name in all: the command line checks settings before it imports the rest

@@ -128,3 +128,6 @@ class MgtvConfig(RunSettings, frozen=True):
     watch: WatchSettings
     completion: CompletionSettings
     decide: DecideSettings
+
+
+CONFIG = MgtvConfig  # the same name in all: the command line checks settings before it imports the rest

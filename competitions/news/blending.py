@@ -1,12 +1,15 @@
 """Blending rankers: their scores, standardised within each query, added up with searched weights."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import optuna
 
 from common.learning.listwise_softmax import Labels, Scores, Sizes, find_starts, take_queries
 from common.learning.metrics import reciprocal_ranks
+
+if TYPE_CHECKING:
+    import optuna
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ def search_weights(
 
 def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:
     """The weights, summing to 1, with the highest MRR@k."""
+    import optuna
+
     names = [f"weight_{model}" for model in range(scores.shape[1])]
 
-    def judge(trial: optuna.Trial) -> float:
+    def judge(trial: "optuna.Trial") -> float:
         weights = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
         return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum()) if weights.any() else -1.0
 

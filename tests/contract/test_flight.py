@@ -26,7 +26,7 @@ def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
 
 def count(finished: Finished, file: str, *words_in_note: str) -> int:
     """How often the notes say that something with all these words was met."""
-    notes = [note for note in finished.summary["notes"] if note["file"] == file]
+    notes = [note for note in finished.record["notes"] if note["where"] == file]
     counts = [note["rows"] for note in notes if all(word in note["what"] for word in words_in_note)]
     assert len(counts) == 1, (words_in_note, notes)
     return int(counts[0])
@@ -71,7 +71,7 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
 
 
 def test_sessions_of_one_option_are_noted_and_ranked_and_not_scored(finished: Finished, call: Call) -> None:
-    assert [note["what"] for note in finished.summary["notes"]] == ["sessions with one option"] * 2
+    assert [note["what"] for note in finished.record["notes"]] == ["sessions with one option"] * 2
     ranks = pl.read_parquet(finished.folder / "submission.parquet")
     single = ranks.filter(pl.len().over("ranker_id") == 1)
     assert single["selected"].to_list() == [1] * SINGLES

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 
 from competitions.tencent.config import ForecastSettings
@@ -106,6 +105,8 @@ class Forecast:
         """
         rate = np.zeros(len(statistics.events), np.float32)
         if self.trees:
+            import lightgbm as lgb
+
             rate[rows] = lgb.Booster(model_str=self.trees).predict(join_columns(statistics, rows))
         else:
             rate[rows] = statistics.events[rows] + 0.5
@@ -186,6 +187,8 @@ def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], recipe: Foreca
     """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
+    import lightgbm as lgb
+
     settings = recipe.settings
     parameters = {
         "objective": "poisson",

@@ -9,7 +9,6 @@ takes any embedding.
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
 from competitions.tencent.corpus import Catalogue, Floats
 from competitions.tencent.retrieval.channel import Channel, as_it_is
@@ -87,6 +86,8 @@ def weigh_pairs(log: Log, items: int) -> Sparse:
 
 def factorise(near: Sparse) -> Floats:
     """The left singular vectors, each times the root of its value, of length 1; [items, at most ``DIMENSIONS``]."""
+    from sklearn.utils.extmath import randomized_svd  # here: it takes long to import
+
     size = min(DIMENSIONS, near.shape[0] - 1)
     left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
     return scale_to_one(left * np.sqrt(values))

@@ -15,7 +15,6 @@ import pytest
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
-from common.engine.run import Run
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
@@ -64,18 +63,9 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
     assert {path.name for path in Path("build", name).iterdir()} <= {"cache", living.name}
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("verb", ["run", "ladder", "check", "score"])
-def test_a_missing_folder_is_named(name: str, verb: str, call: Call) -> None:
-    words = {"check": ["mine.csv"], "score": ["mine.csv", "--truth", "truth.csv"]}.get(verb, [])
-    code, out, err = call(verb, name, *words, "--raw", "nowhere")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "nowhere" in err
-
-
 def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
     """The last lines of a run, without the table of models."""
-    closing.show_end(closing.Closing(record, Path("/build/news/r"), "sessions", **more))
+    closing.show_end(record, Path("/build/news/r"), "sessions", **more)
     return capsys.readouterr().out.strip().splitlines()
 
 
@@ -100,15 +90,9 @@ def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.Captur
     assert not any(line.startswith("Submission") for line in lines)
 
 
-def test_an_unchanged_run_names_the_one_before_and_no_change(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = show(capsys, RECORD, change="Against news/q: +0.0", unchanged="news/q")
-    assert any(line.startswith("Unchanged: ") and "news/q" in line for line in lines)
-    assert "Against news/q: +0.0" not in lines
-
-
 def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("/") / ("folder " * 30).strip() / "run [a]"
-    closing.show_end(closing.Closing(RECORD, folder, "sessions"))
+    closing.show_end(RECORD, folder, "sessions")
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"Report: {(folder / 'report.html').as_uri()}"
     assert " [" not in last
@@ -229,15 +213,6 @@ def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path)
 def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
     typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
     assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
-
-
-def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:
-    work = Run(tmp_path / "build" / "a run", tmp_path / "build" / "cache", quiet=True)
-    assert not work.folder.exists()
-    work.write_json("run.json", {})
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
-    Run(work.folder, work.cache, quiet=True)
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
 
 
 def test_the_newest_run_like_this_one_says_what_each_step_will_take(tmp_path: Path) -> None:
