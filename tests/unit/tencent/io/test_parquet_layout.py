@@ -146,5 +146,5 @@ def test_rows_that_come_again_are_counted_and_the_last_counts(tmp_path: Path) ->
     corpus = read(tmp_path)
     assert corpus.catalogue.features[1:4, 0].tolist() == [4, 3, 0]
     assert corpus.users.features[:, 0].tolist() == [3, 0]
-    assert counts(corpus)["row of an item that had one before: the last counts"] == (1, "")
-    assert counts(corpus)["row of a user who had one before: the last counts"] == (1, "")
+    assert counts(corpus)["row of an item that had one before"] == (1, "the last counts")
+    assert counts(corpus)["row of a user who had one before"] == (1, "the last counts")
