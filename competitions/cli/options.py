@@ -27,7 +27,9 @@ Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, i
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
-Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, as behind --set.")]
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c changes one, @FILE.toml several.")
+]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
     str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
@@ -84,6 +86,15 @@ class RunOptions(InputOptions):
     any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
         False
     )
+
+
+@dataclass(frozen=True)
+class LadderOptions(InputOptions):
+    """The options of ``ladder``."""
+
+    only: Annotated[
+        str | None, typer.Option(help="One rung, beside the one that it builds on; a wrong name lists all.")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUI
     print_table(console, "Settings that differ", comparison.settings)
     print_table(console, "Features that only one of them has", comparison.features)
     print_table(console, "Scores", comparison.scores)
-    print_table(console, "The same queries, by fold and slice; errors of the queries alone", comparison.slices)
+    title = "The same queries, by fold and slice; the errors do not count the noise of the fits"
+    print_table(console, title, comparison.slices)
     print_table(console, "Queries that B answers better (won), worse (lost) and alike", comparison.outcomes)
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")

@@ -12,15 +12,16 @@ from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
 from competitions.flight.plan import check_names, list_blocks
-from competitions.flight.simulator.simulate import describe, simulate
+from competitions.flight.simulator.calibration import describe
+from competitions.flight.simulator.simulate import simulate
 from competitions.flight.submission import check_submission, score_submission
 
 
-def climb(files: reader.RawFiles, config: FlightConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from a random order to the blend."""
+def climb(files: reader.RawFiles, config: FlightConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from a random order to the blend, or one rung of it."""
     from competitions.flight.day import ladder  # with its peers, and their libraries
 
-    return ladder.climb(files, config, run)
+    return ladder.climb(files, config, run, only)
 
 
 # Peaks of whole runs, see FIGURES.md.
@@ -54,5 +55,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,
-    describe_oracle=lambda made: f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}",
 )

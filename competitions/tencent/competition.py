@@ -16,8 +16,9 @@ from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.plan import check_names
+from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.conversions import Law
-from competitions.tencent.simulator.simulate import Simulation, describe, simulate
+from competitions.tencent.simulator.simulate import simulate
 
 
 def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
@@ -43,11 +44,6 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     """
     expected = None if files is None else submission.Expected(*reader.read_asked(files))
     return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
-
-
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    return f"law {simulation.law}, oracle {simulation.oracle}"
 
 
 # What round 2 adds stands in the competition layout alone: the predict file's names, user_action_type.json.
@@ -78,5 +74,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,
-    describe_oracle=describe_oracle,
 )

@@ -11,7 +11,7 @@ from common.day.answers import (
     rank_answers,
     share_behind,
 )
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
@@ -22,6 +22,7 @@ from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves, share_gains
+from common.simulation.oracle import read_oracle
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.answers import blend_valid, list_answers
@@ -36,7 +37,6 @@ from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import BASELINE
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
 
 METRIC = f"HitRate@{CUTOFF}"
@@ -191,15 +191,13 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     path, truth, oracle = outcome.checked[0].path, raw / TRUTH, read_oracle(raw)
     scores, booked = submission.score_submission(path, truth), find_booked(outcome.files.test, truth)
     measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
-    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
-    by_size = {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
-    rates |= {name: rate for name, rate in by_size.items() if name in scores}
-    best = {"oracle": rates | {"error": oracle["standard_error"]["3"]}}
+    rates = {name: rate for name, rate in oracle.details.items() if name in scores}
+    best = {"oracle": rates | {"error": oracle.error}}
     rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
         scores.get("hit_rate@3_error", 0.0),
-        oracle["hit_rate"]["3"],
+        oracle.score,
         scores,
         submission.score_queries(path, truth),
         [("HitRate@3 on the simulated truth, refitted on everything", rows)],

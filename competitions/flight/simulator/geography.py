@@ -12,10 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints
-from common.engine.errors import UserError
 from common.io.tables import read_csv
 
-SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 # Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.
 TRAIN_SESSIONS, TRAIN_USERS, TRAIN_COMPANIES = 105_539, 32_922, 641
 TEST_SESSIONS, TEST_USERS, TEST_COMPANIES, UNSEEN_COMPANIES = 45_231, 18_981, 495, 41
@@ -55,15 +53,11 @@ class Sizes:
 
 
 def sizes_at(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
+    """Sizes at a scale; 1.0 gives the host's.
 
     Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
     world still has several of them and a large one repeats its routes more often.
     """
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
-        )
     slow = scale**COMPANY_POWER
     return Sizes(
         train_sessions=round(TRAIN_SESSIONS * scale),

@@ -17,7 +17,7 @@ from common.day.answers import (
     rows_of,
     share_behind,
 )
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
@@ -26,6 +26,7 @@ from common.learning.adversarial_validation import Drift
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
+from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.day.rows import list_rivals, list_rows
@@ -33,7 +34,6 @@ from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import decision
 from competitions.mgtv.pipeline import Outcome, Validated
-from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
 MEANING = (
@@ -138,7 +138,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth = outcome.checked.path, raw / TRUTH
     scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw).score, scores, queries)
 
 
 # --- why the score is so ---
@@ -220,7 +220,7 @@ def describe_slate(outcome: Outcome, number: int, query: int, values: list[Float
     order = np.argsort(-values[number][rows], kind="stable")
     names = [name_video(codes.videos["vid"][code], videos.row(code, named=True)) for code in slate["video"].to_list()]
     device, watched = codes.devices["did"][int(slate["device"][0])], float(day.rates[rows][right])
-    context = f"{len(names)} videos shown, share answered {rates[order[0]]:.0%}"
+    context = f"{len(names)} videos shown; the answer says that {rates[order[0]]:.0%} will be watched"
     context += "" if np.isnan(watched) else f", {watched:.0%} of the right one was watched"
     return Example(
         f"Device {str(device)[:8]}, day {day.day}:", context, [names[row] for row in order[:LISTED]], names[right]

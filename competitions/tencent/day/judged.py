@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 
 from common.day.answers import BEYOND, Answers, Example
-from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
+from common.simulation.oracle import read_oracle
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
@@ -157,7 +157,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     path, truth, weights = outcome.checked[0].path, raw / TRUTH, outcome.config.host.weights
     scores = submission.score_submission(path, truth, weights=weights)
     queries = submission.score_queries(path, truth, weights)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw).score, scores, queries)
 
 
 # --- why the score is so ---

@@ -28,20 +28,21 @@ QUERY_BLOCK = 256
 
 @dataclass(frozen=True)
 class SequenceRung:
-    """An encoder, and the settings of its training."""
+    """An encoder, and the settings of its training; ``key``: of its rung."""
 
+    key: str
     build: BuildEncoder
     settings: SequenceSettings
 
 
 IDS = SequenceSettings(content=False)
 SEQUENCE_RUNGS = {
-    "two towers, ids only": SequenceRung(TwoTower, IDS),
-    "BERT4Rec, ids only": SequenceRung(Bert4Rec, IDS),
-    "HSTU, ids only": SequenceRung(CausalEncoder, replace(IDS, encoder="hstu", blocks=2)),
+    "two towers, ids only": SequenceRung("two-towers", TwoTower, IDS),
+    "BERT4Rec, ids only": SequenceRung("bert4rec", Bert4Rec, IDS),
+    "HSTU, ids only": SequenceRung("hstu", CausalEncoder, replace(IDS, encoder="hstu", blocks=2)),
     # The channel is SASRec: a dot product with one block's output; arXiv 2508.06450 for the loss.
-    "SASRec with sampled softmax, ids only": SequenceRung(CausalEncoder, IDS),
-    WITH_CONTENT: SequenceRung(CausalEncoder, SequenceSettings()),  # the channel, alone
+    "SASRec with sampled softmax, ids only": SequenceRung("sasrec", CausalEncoder, IDS),
+    WITH_CONTENT: SequenceRung("sasrec-content", CausalEncoder, SequenceSettings()),  # the channel, alone
 }
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model
@@ -72,21 +73,6 @@ class OracleRanks:
 
 
 NO_RANKS = OracleRanks(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, bool), np.empty(0), np.empty(0))
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """Scores over the users judged: realised, as the model expects, seen and unseen targets apart; weighted means."""
-
-    users: int
-    score: float
-    standard_error: float
-    expected: float
-    hit_rate: float
-    ndcg: float
-    unseen_share: float
-    score_seen: float
-    score_unseen: float
 
 
 def weigh_candidates(env: Environment, candidates: Ints) -> CandidateWeights:
@@ -211,29 +197,16 @@ def rank_truths(
     return OracleRanks(np.concatenate(ranks), targets.action, unseen, np.concatenate(hits), np.concatenate(gains))
 
 
-def summarise(ranks: OracleRanks) -> Oracle:
-    """Means over the users, weighted by the action of the target; 0 where there is none."""
-    weight = np.array(ACTION_WEIGHTS)[ranks.action]
+def summarise_ranks(ranks: OracleRanks) -> Oracle:
+    """The score, weighted by the action of the target; beside it its two parts, and seen and unseen targets apart."""
     top = np.where(ranks.rank <= TOP, ranks.rank, 0)
     (hit, ndcg), score = hit_and_ndcg(top), score_answers(top)
+    details = {
+        "hit_rate": hit,
+        "ndcg": ndcg,
+        "unseen_share": ranks.unseen.astype(np.float64),
+        "score_seen": np.where(ranks.unseen, np.nan, score),
+        "score_unseen": np.where(ranks.unseen, score, np.nan),
+    }
     expected = HIT_WEIGHT * ranks.expected_hit + NDCG_WEIGHT * ranks.expected_ndcg
-
-    def mean(values: Floats | Bools, of: Bools | slice = slice(None)) -> float:
-        return float((weight[of] * values[of]).sum() / weight[of].sum()) if len(weight[of]) else 0.0
-
-    # Of a weighted mean: the deviations are weighted as the scores are.
-    deviation = weight / max(weight.mean(), 1e-12) * (score - mean(score)) if len(score) else score
-
-    return Oracle(
-        users=len(score),
-        score=mean(score),
-        standard_error=float(((deviation**2).sum() / (len(score) - 1)) ** 0.5) / len(score) ** 0.5
-        if len(score) > 1
-        else 0.0,
-        expected=mean(expected),
-        hit_rate=mean(hit),
-        ndcg=mean(ndcg),
-        unseen_share=mean(ranks.unseen),
-        score_seen=mean(score, ~ranks.unseen),
-        score_unseen=mean(score, ranks.unseen),
-    )
+    return summarise(score, expected, details, np.array(ACTION_WEIGHTS)[ranks.action])

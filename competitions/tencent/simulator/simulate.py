@@ -18,14 +18,15 @@ shares of the actions are those of the 10M release; sizes, lengths and times sta
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
 from common.engine.progress import running, track
+from common.simulation.oracle import Oracle
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
@@ -33,13 +34,11 @@ from competitions.tencent.simulator import oracle
 from competitions.tencent.simulator.ad_features import draw_ad_features
 from competitions.tencent.simulator.ad_inventory import build_inventory, make_people
 from competitions.tencent.simulator.ads import make_ads
-from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.click_model import PEOPLE, Environment, UserState, acceptance_slope, browse, take
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
-from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Ints, Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.user_features import draw_profiles, hide_values
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
@@ -53,8 +52,7 @@ from competitions.tencent.simulator.writer import (
     write_truth,
 )
 
-__all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
-
+MOST_SCALE = 2.0
 VERSION = 3  # goes up when the same scale and seed give other files
 LAYOUTS = ("release", "competition")
 WRITTEN = {
@@ -63,26 +61,10 @@ WRITTEN = {
     schema.INDEXER,
     schema.TRAIN,
     schema.EVAL,
-    TRUTH,
-    REPORT,
 }
 BATCH_USERS = 20_000  # users simulated at once
 SCORED_USERS = 2_000  # users with a truth whom the oracle answers where a world has more than ``SCORE_ALL_BELOW``
 SCORE_ALL_BELOW = 20_000
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: its folder, how much is in the files, the oracle's scores."""
-
-    folder: Path
-    truth: Path
-    scale: float
-    seed: int
-    layout: str
-    law: Law
-    rows: dict[str, int]
-    oracle: Oracle
 
 
 @dataclass(frozen=True)
@@ -106,24 +88,21 @@ def simulate(
     has none. Raises ``UserError`` for a scale, seed, layout or share out of range, and for a folder that holds other
     files or cannot be written.
     """
-    sizes = sizes_at_scale(scale)
-    if seed < 0:
-        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    check_request(scale, seed, MOST_SCALE)
     if layout not in LAYOUTS:
         raise UserError(f"There is no layout {layout!r}; say {' or '.join(LAYOUTS)}.")
     if not 0.0 <= people < 1.0:
         raise UserError(f"The share of clicks because of other people is {people}; give one from 0 to below 1.")
-    with written_at_once(folder, WRITTEN) as partial:
-        env = make_environment(sizes, scale, seed, law, people)
-        rows, oracle_scores = _write_all(partial, env, sizes, layout)
-        report = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
-        report["people"] = people
-        if law is not Law.ROUND1:  # a report that names no law is of the default one, as those of before
-            report["law"] = law
-        report["horizon_hours"] = DAY // 3600
-        report |= {"rows": rows, "oracle": asdict(oracle_scores)}
-        (partial / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(folder, folder / TRUTH, scale, seed, layout, law, rows, oracle_scores)
+    arguments = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
+    arguments |= {"people": people, "horizon_hours": DAY // 3600}
+    if law is not Law.ROUND1:  # a report that names no law is of the default one
+        arguments["law"] = law
+    sizes = sizes_at_scale(scale)
+
+    def write(partial: Path) -> tuple[dict[str, int], Oracle]:
+        return _write_all(partial, make_environment(sizes, scale, seed, law, people), sizes, layout)
+
+    return write_simulation(folder, WRITTEN, arguments, write)
 
 
 def make_environment(sizes: Sizes, scale: float, seed: int, law: Law, people: float) -> Environment:
@@ -236,7 +215,7 @@ def score_oracle(
             rows = at - group.start
             state, chosen, past = take(group.state, rows), take(group.users, rows), group.past[rows]
             parts.append(oracle.rank_truths(env, weights, chosen, state, past, take(targets, at), shown > 0))
-    return oracle.summarise(join_columns(parts))
+    return oracle.summarise_ranks(join_columns(parts))
 
 
 def write_files(

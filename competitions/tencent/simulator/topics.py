@@ -13,15 +13,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from common.engine.errors import UserError
-
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
 Codes: TypeAlias = NDArray[np.int32]
 Bools: TypeAlias = NDArray[np.bool_]
 
-SCALE_MIN, SCALE_MAX = 0.0005, 2.0
 # The public release TencentGR-1M.
 USERS, ITEMS, CANDIDATES, ADVERTISERS = 1_001_845, 4_783_154, 660_000, 100_000
 LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
@@ -74,11 +71,7 @@ class Topics:
 
 
 def sizes_at_scale(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the release's. Raises ``UserError`` for a scale out of range."""
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the size of the release)."
-        )
+    """Sizes at a scale; 1.0 gives the release's."""
     return Sizes(
         users=round(USERS * scale),
         groups=max(1, round(USERS * scale / GROUP_USERS)),

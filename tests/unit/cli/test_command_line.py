@@ -9,13 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from common.day.hosts import TRUTH
 from common.engine.errors import UserError
 from competitions import NAMES, find_competition
 from competitions.cli import execution
 from competitions.cli.options import RunOptions
 from competitions.news import submission as submissions
 from competitions.news.io import reader
-from competitions.news.simulator.simulate import TRUTH, simulate
+from competitions.news.simulator.simulate import simulate
 from tests.conftest import Call, CommandResult, replace_part
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -18,7 +18,7 @@ from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
-from tests.conftest import Call, replace_part
+from tests.conftest import SIMULATED_REPORT, Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
@@ -106,7 +106,7 @@ def test_tables_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulation = SimpleNamespace(rows={"train_rows": 9})
+    simulation = SimpleNamespace(rows={"train_rows": 9}, oracle="0.5")
     seen: list[Any] = []
     host = find_competition("flight").host
     replace_part(
@@ -114,11 +114,10 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
         "flight",
         host=dataclasses.replace(host, write=lambda *words: seen.append(words) or simulation),
         describe=lambda folder: pl.DataFrame({"what": ["size"], "host": [0.5]}),
-        describe_oracle=lambda made: f"oracle of {made.rows}",
     )
     code, out, _ = call("simulate", "flight", "--scale", 0.25, "--seed", 3)
     folder = Path("build/flight/simulated/scale0.25-seed3")
-    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle of {'train_rows': 9}"])
+    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle HitRate@3 0.5"])
     _, out, _ = call("simulate", "flight", "--out", "here", "--seed", 3, "--describe")
     assert "size" in out
     assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
@@ -142,7 +141,7 @@ def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch:
     def write(folder: Path, scale: float, seed: int) -> None:
         written.append(folder)
         folder.mkdir(parents=True)
-        (folder / REPORT).write_text("{}")
+        (folder / REPORT).write_text(SIMULATED_REPORT)
 
     seen: list[Path] = []
     written: list[Path] = []
@@ -183,7 +182,7 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     seen: list[Any] = []
     before: float | None = None
 
-    def climb(files: Path, config: Any, run: Any) -> list[dict[str, Any]]:
+    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
         seen.append((files, config.seed, run.folder))
         return [{"rung": "first", "score": 0.5, "error": 0.01, "before": before}]
 
@@ -197,6 +196,32 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
     assert out.splitlines()[-4:-2] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
     assert seen[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
+
+
+def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_most(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
+        asked.append(only)
+        folder = run.folder / "rungs"
+        folder.mkdir(parents=True)
+        queries = {"query": ["u1", "u1", "u2"], "rank": [1, 2, 1], "item": ["x", "y", "z"]}
+        for name, right in (("als", [False, True, True]), ("popular", [True, False, False])):
+            pl.DataFrame(queries | {"answer": right}).write_parquet(folder / f"{name}.parquet")
+        costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
+        scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
+        return [{"rung": "als", "title": "factors", "family": "f", **scores, **costs}]
+
+    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
+    Path("mine").mkdir()
+    code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
+    assert (code, asked) == (0, ["als"])
+    words = out.split()
+    assert {"als:", ".5000", ".4000", "popular:", ".1000", "common/day/ladder.py:1"} <= set(words)
+    assert "u2: the first answers" in out  # the one that popularity does not find
+    assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
 
 
 def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
+from common.day.hosts import REPORT, TRUTH
 from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
+from common.simulation.oracle import Oracle
 from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
@@ -25,16 +26,12 @@ from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import split_by_time, split_folds
 from tests.unit.flight.flight_world import START, make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
-ORACLE = {
-    "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
-    "hit_rate_3_by_size": {"161+": 0.2},
-    "standard_error": {"3": 0.02},
-}
+RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
+ORACLE = Oracle(9, 0.6, 0.02, 0.61, RATES)
 
 
 def kept(value: Any) -> Result[Any]:
@@ -73,7 +70,7 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     pl.DataFrame({"Id": ids}).write_parquet(tmp_path / schema.TEST)
     pl.DataFrame({"Id": ids, "ranker_id": ["a"] * 11, "selected": range(1, 12)}).write_csv(tmp_path / "mine.csv")
     (tmp_path / TRUTH).write_text("Id,ranker_id\n102,a\n")
-    (tmp_path / REPORT).write_text(json.dumps({"oracle": ORACLE}))
+    (tmp_path / REPORT).write_text(json.dumps({"oracle": vars(ORACLE)}))
     answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]

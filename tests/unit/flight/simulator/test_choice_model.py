@@ -144,12 +144,11 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
     searches = [state.sessions.search[chunk.part] for chunk in chunks]
     ranks = [oracle.rank_sessions(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]
-    made = oracle.summarise(ranks)
-    for cut in ("1", "3", "5", "10"):
-        assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
-    assert 0.58 < made.expected["3"] < 0.68
-    by_size = made.hit_rate_3_by_size
-    assert by_size["11-27"] > by_size["28-160"] + 0.1 > by_size["161+"] + 0.3
+    made = oracle.summarise_ranks(ranks)
+    assert abs(made.score - made.expected) < 4 * made.error
+    assert 0.58 < made.expected < 0.68
+    small, middle, large = (made.details[f"hit_rate@3[{size}]"] for size in ("11-27", "28-160", "161+"))
+    assert small > middle + 0.1 > large + 0.3
 
 
 def test_ranks_and_hit_rates_by_hand() -> None:
@@ -161,18 +160,17 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
     np.testing.assert_allclose(ranks.probability[0], [0.3, 0.8, 1.0, 1.0])
     np.testing.assert_allclose(ranks.probability[1], [1 / 11, 3 / 11, 5 / 11, 10 / 11])
-    made = oracle.summarise([ranks])
-    assert made.sessions == 2  # the first has too few options
-    assert made.hit_rate == {"1": 0.5, "3": 0.5, "5": 1.0, "10": 1.0}
-    assert made.hit_rate_3_by_size == {"11-27": 0.0, "28-160": 1.0, "161+": 0.0}
-    assert made.sessions_by_size == {"11-27": 1, "28-160": 1, "161+": 0}
-    assert made.standard_error["1"] == pytest.approx(0.5 / 2**0.5)
-
-
-def test_twins_widen_the_standard_error() -> None:
-    hits = np.array([1.0, 1.0, 0.0, 0.0])
-    assert oracle.standard_error(hits, np.array([0, 1, 2, 3])) == pytest.approx(0.25)
-    assert oracle.standard_error(hits, np.array([0, 0, 1, 1])) == pytest.approx(0.5 / 2**0.5)
+    made = oracle.summarise_ranks([ranks])
+    assert made.queries == 2  # the first has too few options
+    assert made.details == {
+        **{"hit_rate@1": 0.5, "hit_rate@3": 0.5, "hit_rate@5": 1.0, "hit_rate@10": 1.0},
+        **{"hit_rate@3[11-27]": 0.0, "hit_rate@3[28-160]": 1.0, "hit_rate@3[161+]": 0.0},
+    }
+    assert made.score == 0.5
+    assert made.error == pytest.approx(0.5 / 2**0.5)
+    assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
+    twins = oracle.summarise_ranks([oracle.rank_sessions(bookings, np.array([0, 1, 1]))])
+    assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
 
 
 def test_fares_have_the_published_steps() -> None:

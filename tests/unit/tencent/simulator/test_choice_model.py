@@ -274,22 +274,23 @@ def clicks_on(ads: Ints) -> Targets:
 
 def test_the_oracle_scores_what_it_expects_and_beats_others(world: World) -> None:
     rows = np.flatnonzero(world.truth >= 0)
-    best = oracle.summarise(ranks_of(world, world.state, rows))
-    assert abs(best.score - best.expected) < 3.5 * best.standard_error
-    assert best.users == len(rows)
-    parts = best.unseen_share * best.score_unseen + (1 - best.unseen_share) * best.score_seen
+    best = oracle.summarise_ranks(ranks_of(world, world.state, rows))
+    assert abs(best.score - best.expected) < 3.5 * best.error
+    assert best.queries == len(rows)
+    unseen, score_seen, score_unseen = (best.details[name] for name in ("unseen_share", "score_seen", "score_unseen"))
+    parts = unseen * score_unseen + (1 - unseen) * score_seen
     assert best.score == pytest.approx(parts)
-    assert best.score == pytest.approx(0.31 * best.hit_rate + 0.69 * best.ndcg)
+    assert best.score == pytest.approx(0.31 * best.details["hit_rate"] + 0.69 * best.details["ndcg"])
     # Another user's state is worth far less, whatever is popular next to nothing.
     other = click_model.take(world.state, np.random.default_rng(9).permutation(len(world.truth)))
-    permuted = oracle.summarise(ranks_of(world, other, rows))
+    permuted = oracle.summarise_ranks(ranks_of(world, other, rows))
     assert permuted.score < 0.65 * best.score
     # So is what only content, or only one kind of people, tells.
     assert world.env.people is not None
     nobody = replace(world.env, people=None)
     strangers = replace(world.env, people=replace(world.env.people, favourites=world.env.people.favourites[:, ::-1]))
     for env, most in ((nobody, 0.8), (strangers, 0.9)):
-        assert oracle.summarise(ranks_of(replace(world, env=env), world.state, rows)).score < most * best.score
+        assert oracle.summarise_ranks(ranks_of(replace(world, env=env), world.state, rows)).score < most * best.score
     shown = np.bincount(world.past[world.past >= 0], minlength=len(world.seen))[world.candidates]
     order = world.candidates[np.argsort(-shown, kind="stable")]
     rank = np.full(len(world.seen), len(order))

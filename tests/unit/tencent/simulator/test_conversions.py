@@ -150,22 +150,24 @@ def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World)
     for name, env in (("both", world.env), ("neither", replace(world.env, conversions=None))):
         users = click_model.take(group.users, rows)
         ranks = oracle.rank_truths(env, weights, users, state, group.past[rows], asked, world.seen)
-        scores[name] = oracle.summarise(ranks)
+        scores[name] = oracle.summarise_ranks(ranks)
     assert scores["both"].score > scores["neither"].score + 0.02
-    assert abs(scores["both"].score - scores["both"].expected) < 3.5 * scores["both"].standard_error
+    assert abs(scores["both"].score - scores["both"].expected) < 3.5 * scores["both"].error
 
 
 def test_the_oracles_means_are_weighted_by_the_action() -> None:
     """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5. Of clicks alone, each counts the same."""
     nothing, clicks = np.zeros(4), np.full(4, CLICK, np.int8)
-    plain = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing))
-    assert plain.hit_rate == 0.75
-    assert plain.ndcg == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
+    plain = oracle.summarise_ranks(
+        oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing)
+    )
+    assert plain.details["hit_rate"] == 0.75
+    assert plain.details["ndcg"] == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
     ranks = oracle.OracleRanks(
         np.array([1, 11]), np.array([CONVERSION, CLICK], np.int8), np.array([True, False]), np.ones(2), np.zeros(2)
     )
-    scores = oracle.summarise(ranks)
+    scores = oracle.summarise_ranks(ranks)
     assert scores.score == pytest.approx(2.5 / 3.5)
-    assert scores.hit_rate == pytest.approx(2.5 / 3.5)
-    assert scores.unseen_share == pytest.approx(2.5 / 3.5)
-    assert (scores.score_unseen, scores.score_seen) == (1.0, 0.0)
+    assert scores.details["hit_rate"] == pytest.approx(2.5 / 3.5)
+    assert scores.details["unseen_share"] == pytest.approx(2.5 / 3.5)
+    assert (scores.details["score_unseen"], scores.details["score_seen"]) == (1.0, 0.0)
