@@ -20,7 +20,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every ran
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
 Law = Annotated[
     str | None,
-    typer.Option(help="By which law simulated people act; tencent: round1, round2, content."),
+    typer.Option(help="By which law simulated people act; tencent: round1, round2."),
 ]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]

@@ -50,7 +50,6 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
 LAWS: dict[str, Writer] = {
     Law.ROUND1.value: simulate,
     Law.ROUND2.value: partial(simulate, layout="competition", law=Law.ROUND2),
-    "content": partial(simulate, people=0.0),  # round 1 among people whom content alone explains
 }
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 10.0)), raw_gib=1.9)

@@ -5,6 +5,7 @@
 Every booking is drawn from the model in ``choice_model.py``: the oracle, which ranks by it, knows the ceiling exactly.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.arrays import join
 from common.day.hosts import TRUTH
 from common.engine.progress import track
 from common.simulation.oracle import Oracle
@@ -22,7 +24,7 @@ from competitions.flight.simulator.fare_rules import set_rules
 from competitions.flight.simulator.geography import Sizes, sizes_at
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
-from competitions.flight.simulator.oracle import SessionRanks, rank_sessions, summarise_ranks
+from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.writer import Chunk, make_table
 
@@ -45,47 +47,37 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
 
 def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
     state = draw_state(sizes, seed)
-    train_rows = _write_train(folder, state)
-    test_rows, ranks = _write_test(folder, state, train_rows)
+    train_rows = sum(table.num_rows for _, table in _write_file(folder / TRAIN, state, False, 0))
+    test_rows, ranks, hidden = 0, [], []
+    with _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
+        for chunk, table in _write_file(folder / TEST, state, True, train_rows):
+            first = chunk.bookings.first
+            position = np.arange(table.num_rows) - np.repeat(first[:-1], np.diff(first))
+            listed = table.select(["Id", "ranker_id"])
+            sample.write_table(listed.append_column("selected", pa.array(position + 1)))
+            hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
+            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[chunk.part]))
+            test_rows += table.num_rows
+    truth = pa.concat_tables(hidden)
+    pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
     rows = {
         "train_sessions": sizes.train_sessions,
         "train_rows": train_rows,
         "test_sessions": sizes.test_sessions,
         "test_rows": test_rows,
     }
-    return rows, summarise_ranks(ranks)
+    return rows, summarise_ranks(join(ranks))
 
 
-def _write_train(folder: Path, state: SimulationState) -> int:
-    """Write train chunk by chunk; its rows."""
-    rows = 0
-    with _parquet(folder / TRAIN, file_schema(labelled=True)) as train:
-        for part in track(list_parts(state, test=False), "Writing train"):
+def _write_file(path: Path, state: SimulationState, test: bool, first_id: int) -> Iterator[tuple[Chunk, pa.Table]]:
+    """Write train or test chunk by chunk, and hand each chunk on with its rows."""
+    with _parquet(path, file_schema(labelled=not test)) as file:
+        for part in track(list_parts(state, test), f"Writing {path.stem}"):
             chunk = make_chunk(state, part)
-            table = make_table(chunk, rows)
-            train.write_table(table, row_group_size=table.num_rows)
-            rows += table.num_rows
-    return rows
-
-
-def _write_test(folder: Path, state: SimulationState, first_id: int) -> tuple[int, list[SessionRanks]]:
-    """Write test, the sample and the truth chunk by chunk; the rows of test, and what the oracle makes of it."""
-    rows, ranks, hidden = 0, [], []
-    with _parquet(folder / TEST, file_schema(labelled=False)) as test, _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
-        for part in track(list_parts(state, test=True), "Writing test"):
-            chunk = make_chunk(state, part)
-            table = make_table(chunk, first_id + rows)
-            test.write_table(table, row_group_size=table.num_rows)
-            first = chunk.bookings.first
-            position = np.arange(table.num_rows) - np.repeat(first[:-1], np.diff(first))
-            listed = table.select(["Id", "ranker_id"])
-            sample.write_table(listed.append_column("selected", pa.array(position + 1)))
-            hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
-            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[part]))
-            rows += table.num_rows
-    truth = pa.concat_tables(hidden)
-    pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
-    return rows, ranks
+            table = make_table(chunk, first_id)
+            first_id += table.num_rows
+            file.write_table(table, row_group_size=table.num_rows)
+            yield chunk, table
 
 
 def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
+from common.arrays import join
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s, join_columns
+from competitions.tencent.corpus import Int64s
 
 T = TypeVar("T")
 PIECE_BYTES = 1 << 24
@@ -34,7 +35,7 @@ def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> tuple[Int64s, T]:
     pieces = list(read_lines(path, parse))
     if not pieces:
         raise UserError(f"{path} is empty (0 bytes); download it again")
-    return np.concatenate([starts for starts, _ in pieces]), join_columns([value for _, value in pieces])
+    return np.concatenate([starts for starts, _ in pieces]), join([value for _, value in pieces])
 
 
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T]]:

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from common.arrays import Bools, Floats, Ints
 from competitions.tencent.io.schema import CONVERSION
 from competitions.tencent.simulator.ads import Ads
-from competitions.tencent.simulator.topics import Bools, Floats, Ints
 
 # The 10M release: shares of the events with a known action.
 EXPOSURES, CLICKS, CONVERSIONS = 0.9463, 0.0285, 0.0252

@@ -206,7 +206,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     return simulate.simulate(tmp_path_factory.mktemp("small") / "raw", 0.001, 1)
 
 
-def test_the_default_law_books_as_it_always_did(tmp_path: Path) -> None:
+def test_travellers_book_as_they_always_did(tmp_path: Path) -> None:
     made = simulate.simulate(tmp_path / "raw", 0.0005, 1)
     booked = pl.read_parquet(made.folder / simulate.TRAIN).filter(pl.col("selected") == 1)["Id"].to_list()
     booked += pl.read_csv(made.truth)["Id"].to_list()
@@ -229,7 +229,7 @@ def test_truth_is_what_was_booked(small: Simulation) -> None:
     assert pl.read_csv(small.truth)["Id"].to_list() == expected.tolist()
 
 
-def test_report_tells_what_was_made(made: Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:
+def test_the_sessions_are_the_hosts_at_the_scale(made: Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:
     assert made.rows == {
         "train_sessions": train["ranker_id"].n_unique(),
         "train_rows": train.height,
@@ -237,9 +237,6 @@ def test_report_tells_what_was_made(made: Simulation, train: pl.DataFrame, test:
         "test_rows": test.height,
     }
     assert (made.rows["train_sessions"], made.rows["test_sessions"]) == (2111, 905)
-
-
-def test_full_scale_has_the_sessions_of_the_host() -> None:
     sizes = geography.sizes_at(1.0)
     assert (sizes.train_sessions, sizes.train_users, sizes.train_companies) == (105_539, 32_922, 641)
     assert (sizes.test_sessions, sizes.test_users, sizes.unseen_companies) == (45_231, 18_981, 41)
@@ -265,18 +262,24 @@ def tolerance(what: str, value: float) -> float:
     return next((width for known, width in (LOOSE | TIGHT).items() if name.startswith(known)), 0.08)
 
 
-def test_statistics_are_near_the_published_ones(made: Simulation) -> None:
-    table = calibration.describe(made.folder)
-    assert table.columns == ["measure", "simulated", "published", "source"]
+@pytest.fixture(scope="module")
+def table(made: Simulation) -> pl.DataFrame:
+    return calibration.describe(made.folder)
+
+
+@pytest.fixture(scope="module")
+def measured(table: pl.DataFrame) -> dict[str, float]:
+    return dict(table.select("measure", "simulated").iter_rows())
+
+
+def test_statistics_are_near_the_published_ones(table: pl.DataFrame) -> None:
     known = table.filter(pl.col("published").is_not_null())
     assert known.height > 80
     off = [row for row in known.iter_rows() if abs(row[1] - row[2]) > tolerance(row[0], row[2]) + 1e-9]
     assert off == []
 
 
-def test_test_drifts_as_the_hosts_does(made: Simulation) -> None:
-    measured = dict(calibration.describe(made.folder).select("measure", "simulated").iter_rows())
-
+def test_test_drifts_as_the_hosts_does(measured: dict[str, float]) -> None:
     def drift(what: str) -> float:
         return float(measured[f"test {what}"] - measured[f"train {what}"])
 
@@ -289,8 +292,7 @@ def test_test_drifts_as_the_hosts_does(made: Simulation) -> None:
     assert drift("price, 75%") < -8000
 
 
-def test_describe_measures_what_is_in_the_files(made: Simulation, train: pl.DataFrame) -> None:
-    measured = dict(calibration.describe(made.folder).select("measure", "simulated").iter_rows())
+def test_describe_measures_what_is_in_the_files(measured: dict[str, float], train: pl.DataFrame) -> None:
     sizes = train["ranker_id"].value_counts()["count"].to_numpy()
     first = train.unique("ranker_id", keep="first", maintain_order=True)["selected"]
     assert measured["train options a session, mean"] == pytest.approx(sizes.mean())

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.hosts import REPORT
 from common.engine.errors import UserError
 from common.simulation.writer import Simulation
 from competitions.tencent.corpus import Corpus, Embedding
@@ -18,8 +17,6 @@ from competitions.tencent.io import reader, schema
 from competitions.tencent.io.encoder import take_users
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import calibration, simulate
-from competitions.tencent.simulator.click_model import PEOPLE
-from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
 
 SCALE, SMALL, SEED = 0.003, 0.0005, 3
@@ -57,14 +54,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> list[Simulation]:
     """The same small world in both layouts."""
     folder = tmp_path_factory.mktemp("pair")
     return [simulate.simulate(folder / form, SMALL, SEED, form) for form in simulate.LAYOUTS]
-
-
-def test_the_share_of_people_is_a_setting(tmp_path: Path, pair: list[Simulation]) -> None:
-    content = simulate.simulate(tmp_path / "content", SMALL, SEED, people=0.0)
-    shares = [json.loads((made.folder / REPORT).read_text())["people"] for made in (content, pair[0])]
-    assert shares == [0.0, PEOPLE]
-    assert content.truth.read_bytes() != pair[0].truth.read_bytes()
-    assert content.rows["events"] == pair[0].rows["events"]  # who comes, when and whether they click is as it was
 
 
 def test_both_layouts_hold_the_same_data(pair: list[Simulation]) -> None:
@@ -224,7 +213,6 @@ def test_the_embedding_carries_the_content(made: Simulation, corpus: Corpus) -> 
     [
         ((2.1, 0), r"give a number from 0\.0005 to 2"),
         ((0.0005, 0, "csv"), "say release or competition"),
-        *(((0.0005, 0, "release", Law.ROUND1, share), "from 0 to below 1") for share in (-0.1, 1.0, float("nan"))),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(tmp_path: Path, arguments: tuple[Any, ...], sentence: str) -> None:
