@@ -15,7 +15,7 @@ import pytest
 from common.engine.errors import UserError
 from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.fit_task import Recipe
+from common.learning.fit_task import Recipe, read_curve
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
@@ -325,6 +325,12 @@ def test_a_start_counts_once_whatever_the_seeds_and_a_refit_takes_the_rounds_of_
     early = fit(recipe, TRAIN, VALID)
     again = refit(recipe, early, [TRAIN, VALID])
     assert [again.rounds, *(other.rounds for other in again.others)] == [early.rounds] * 2
+    stopped = [replace(early, rounds=count) for count in (3, 7)]  # where several sets stopped it, their mean
+    assert refit(recipe, stopped, [TRAIN]).rounds == 5
+
+
+def test_a_loss_that_falls_is_turned_over() -> None:
+    assert read_curve({"valid": {"QuerySoftMax": [3.0, 2.0]}}) == ((-3.0, -2.0), "QuerySoftMax")
 
 
 # --- fits that are kept whole ---

@@ -121,8 +121,8 @@ def test_calibration_bins_by_hand_hold_about_as_much_prediction() -> None:
 
 
 def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
-    predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan])
-    observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
+    predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan, 0.9])
+    observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, np.nan])
     bins = calibrate("P", predicted, observed, bins=3)["bins"]
     assert [row["count"] for row in bins] == [4, 1]
     assert [row["observed"] for row in bins] == [0.5, 1.0]
