@@ -30,11 +30,12 @@ hypothesis.settings.load_profile("untimed")
 TESTS = Path(__file__).parent
 # Not in `make test`, which is to take five minutes: what `make test-all` and CI run as well.
 NIGHTLY_MODULES = {"unit/cli/test_new.py", "unit/common/day/cluster/test_cluster.py"}
+NIGHTLY_ROOMS = {"lab"}  # networks and further methods, which only the ladder enters
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
-SLOW_ROOMS = {"cluster", "lab", "serving", "simulator", "training"}
+SLOW_ROOMS = {*NIGHTLY_ROOMS, "cluster", "serving", "simulator", "training"}
 SLOW_FILES = {
     "test_gbdt.py",
     "test_ladder.py",
@@ -67,10 +68,15 @@ def is_slow(where: Path) -> bool:
     return bool(SLOW_ROOMS & set(where.parts)) or where.name in SLOW_FILES or str(where) in SLOW_MODULES
 
 
+def is_nightly(where: Path) -> bool:
+    """Whether `make test` leaves out a whole file, by its path below tests/."""
+    return bool(NIGHTLY_ROOMS & set(where.parts)) or str(where) in NIGHTLY_MODULES
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not import what would be left out whole: each process of a run imports every module that it collects."""
     where = collection_path.relative_to(TESTS) if collection_path.is_relative_to(TESTS) else Path()
-    left_out = {"not slow": is_slow(where), "not nightly": str(where) in NIGHTLY_MODULES}
+    left_out = {"not slow": is_slow(where), "not nightly": is_nightly(where)}
     return left_out.get(config.option.markexpr) or None
 
 
@@ -95,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(name)
         if is_slow(where):
             item.add_marker("slow")
-        if str(where) in NIGHTLY_MODULES or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
+        if is_nightly(where) or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
             item.add_marker("nightly")
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 

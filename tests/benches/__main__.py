@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("covisit", "news_peers", "flight_peers", "mgtv_peers", "tencent_search", "tencent_answer")
+BENCHES = ("news_peers", "flight_peers", "mgtv_peers", "tencent_search")
 
 if __name__ == "__main__":
     for bench in BENCHES:

@@ -3,8 +3,8 @@
 Its published parts, in the words of this workspace: item CF of the last two clicks retrieves fifty articles a user;
 a LightGBM classifier on a dozen plain columns ranks them, five folds of users averaged, learned from the last clicks of
 the users of 50,000 random rows. Its bi-network and its word2vec vectors are left out. The
-co-visitation is counted by ``count_covisits`` in place of dictionaries, which take 4.4 times as long
-(``tests.benches.covisit``), so that the peer's seconds are fewer than the public code's.
+co-visitation is counted by ``count_covisits`` in place of dictionaries, so that the peer's seconds are fewer than the
+public code's.
 """
 
 from pathlib import Path

@@ -7,6 +7,7 @@ inverted lists; those of the host's embeddings lie in clusters. ``same`` is the 
 way lists; ``times`` compares a user's seconds with those of the bare product of events and candidates.
 """
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,33 +17,83 @@ import faiss
 import numpy as np
 import torch
 
-from competitions.tencent.ranking import BLOCK
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.features.forecast import Forecast, compute_statistics
+from competitions.tencent.features.lifts import fit_lifts
+from competitions.tencent.fold_tables import FoldTables, make_pool
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.ranking import BLOCK, take_queries
 from competitions.tencent.retrieval import kernel
-from competitions.tencent.retrieval.content import map_tensor
-from tests.benches import tencent_answer
+from competitions.tencent.retrieval.content import map_tensor, of_embedding, prepare_content
+from competitions.tencent.retrieval.fusion import weigh_evenly
+from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.split import build_test_fold
 from tests.benches.side_by_side import Ready, Row, Way, main
 
-LISTED, NEAREST, CELLS, PROBED, USERS = 600, 200, 256, 16, 512
+USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32
+SIZES = (30, 90, 500, 5, 3_000, 20, 9, 40_000, 200, 40, 6_000, 120, 15)  # values of each feature
+ANSWERED = 2_048
+CONFIG: TencentConfig = COMPETITION.load_config([], tuned=False)
+LISTED, NEAREST, CELLS, PROBED, SEARCHED = 600, 200, 256, 16, 512
 EXACT = "exact.npy"
 Lists = np.ndarray[Any, np.dtype[np.int64]]
-Search = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # vectors and weights of events -> scores [users, pool]
+Score = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # vectors and weights of events -> scores [users, pool]
+
+
+def write_inputs(folder: Path, scale: float) -> str:
+    """Random users, ads by a power law, features and vectors; at scale 1 a tenth of the host's ads."""
+    rng, users, ads = np.random.default_rng(0), round(USERS * scale), round(ADS * scale)
+    features = np.column_stack([(size * rng.random(ads + 1) ** 3).astype(np.int32) + 1 for size in SIZES])
+    catalogue = Catalogue(np.arange(ads + 1), features, ads, SIZES)
+    offsets = np.concatenate([[0], np.cumsum(rng.integers(EVENTS - 20, EVENTS + 21, users))])
+    item = (ads * rng.random(offsets[-1]) ** 3).astype(np.int32) + 1
+    clicks = (rng.random(len(item)) < 0.1).astype(np.int8)
+    log = Sequences(offsets, item, clicks, np.sort(rng.integers(0, 10**6, len(item))))
+    names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32), ())
+    candidates = CatalogueRows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1)
+    vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
+    corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
+    fold = build_test_fold(log, log, candidates, None, CONFIG.host)
+    history = fold.history(log)
+    statistics = compute_statistics(history, catalogue, False)
+    tables = FoldTables(
+        catalogue=catalogue,
+        statistics=statistics,
+        pool=make_pool(fold, statistics, [Forecast("")], 0, CONFIG.ranker.features.pool),
+        tables={"81": prepare_content(Embedding("81", vectors))},
+        lifts=fit_lifts(history, catalogue),
+        action_rates=None,
+        fusion=weigh_evenly({"81": of_embedding("81")}),
+        list_length=600,
+    )
+    queries = take_queries(corpus, fold, slice(0, ANSWERED))
+    (folder / "inputs.pickle").write_bytes(pickle.dumps((tables, queries), protocol=5))
+    return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates):,} candidates"
+
+
+def open_search(folder: Path) -> tuple[Search, Queries]:
+    """What ``prepare`` wrote: the users to answer, and what their candidates are found and described by."""
+    tables, queries = pickle.loads((folder / "inputs.pickle").read_bytes())
+    return Search(tables, CONFIG.ranker.features), queries
 
 
 def prepare(folder: Path, scale: float) -> str:
-    """The data of ``tencent_answer``, and what the exact search lists."""
-    text = tencent_answer.prepare(folder, scale)
+    """The inputs, and what the exact search lists."""
+    text = write_inputs(folder, scale)
     np.save(folder / EXACT, search_exactly(folder)()[0])
     return text
 
 
-def search(folder: Path, make: Callable[[torch.Tensor], Search]) -> Ready:
+def search(folder: Path, make: Callable[[torch.Tensor], Score]) -> Ready:
     """Every block of users by the search that ``make`` prepares from the candidates' vectors."""
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
-    opened, queries = tencent_answer.open_search(folder)
+    opened, queries = open_search(folder)
     vectors = map_tensor(opened.tables.contents[0][0].vectors)
     score = make(vectors[torch.from_numpy(opened.rows)].float())
-    count = min(USERS, len(queries))
+    count = min(SEARCHED, len(queries))
 
     def run() -> tuple[Lists, Lists]:
         lists = []
@@ -56,13 +107,13 @@ def search(folder: Path, make: Callable[[torch.Tensor], Search]) -> Ready:
     return run
 
 
-def sum_all(vectors: torch.Tensor, *, exact: bool) -> Search:
+def sum_all(vectors: torch.Tensor, *, exact: bool) -> Score:
     """The pipeline's: over all candidates, of float32 or in whole numbers."""
     candidates = vectors if exact else kernel.quantize(vectors)
     return lambda events, weights: kernel.score_kernel(events, weights, candidates)
 
 
-def sum_nearest(vectors: torch.Tensor, *, inverted: bool) -> Search:
+def sum_nearest(vectors: torch.Tensor, *, inverted: bool) -> Score:
     """Over the ``NEAREST`` of every event by faiss: of all, or of ``PROBED`` of ``CELLS`` inverted lists."""
     index: Any = faiss.IndexFlatIP(vectors.shape[1])
     if inverted:
@@ -79,6 +130,24 @@ def sum_nearest(vectors: torch.Tensor, *, inverted: bool) -> Search:
         return torch.from_numpy(np.bincount(cell, near.ravel(), weights.shape[0] * len(vectors))).view(len(weights), -1)
 
     return score
+
+
+def multiply(folder: Path) -> Ready:
+    """The bare product, one thread."""
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(0)
+    events = CONFIG.ranker.features.search_events
+    candidates = torch.randn(len(open_search(folder)[0].rows), DIMENSIONS, generator=generator)
+    history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
+    width = kernel.CACHED // len(history)
+
+    def run() -> int:
+        for _ in range(ANSWERED // BLOCK // 4):
+            for start in range(0, len(candidates), width):
+                torch.mm(history, candidates[start : start + width].T)
+        return ANSWERED // BLOCK // 4 * BLOCK
+
+    return run
 
 
 def describe(result: Any, seconds: float) -> Row:
@@ -98,6 +167,6 @@ if __name__ == "__main__":
         "faiss, flat": partial(search, make=partial(sum_nearest, inverted=False)),
         "this pipeline, exact": search_exactly,
         "this pipeline, in whole numbers": partial(search, make=partial(sum_all, exact=False)),
-        "bare product, one thread": tencent_answer.multiply,
+        "bare product, one thread": multiply,
     }
     main("tests.benches.tencent_search", "Tencent's search by content", ways, prepare, describe)

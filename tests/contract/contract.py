@@ -25,6 +25,29 @@ ELSEWHERE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TMPDIR": "/nowh
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
 
 
+Lines = list[str]
+
+
+def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the lines of a text."""
+    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
+
+
+def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the fields of the third line."""
+    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
+
+
+def edit_file(name: str, edit: Callable[[Lines], Lines]) -> Callable[[Path], None]:
+    """An edit of the lines of a raw file."""
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.write_bytes(edit_lines(edit)(path.read_bytes()))
+
+    return change
+
+
 @dataclass(frozen=True)
 class Mutation:
     """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``expected``.

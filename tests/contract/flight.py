@@ -1,6 +1,5 @@
 """The flight competition under contract."""
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.training_data import Histories, TrainingData
 from competitions.flight.split import Split
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines
 from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
@@ -53,39 +52,14 @@ AFTER_FITS = {
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
 
-def edit_lines(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
-    """An edit of the lines of a CSV file."""
-    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
-
-
 def edit_fields(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
     """An edit of the fields of the last line, a row of a session of many options."""
     return edit_lines(lambda lines: [*lines[:-1], ",".join(edit(lines[-1].split(",")))])
 
 
-def edit_frame(edit: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[bytes], bytes]:
-    """An edit of a parquet file's table."""
-
-    def change(content: bytes) -> bytes:
-        file = io.BytesIO()
-        edit(pl.read_parquet(content)).write_parquet(file)
-        return file.getvalue()
-
-    return change
-
-
 MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "a truncated parquet": Mutation(
-        submission.FORMAT, lambda content: content[: len(content) // 2], ("cannot be read as parquet",), ".parquet"
-    ),
     "another header": Mutation(submission.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
-    "a parquet column renamed": Mutation(
-        submission.NAMES,
-        edit_frame(lambda frame: frame.rename({"selected": "rank"})),
-        (submission.NAMES, "rank"),
-        ".parquet",
-    ),
     "a blank": Mutation(submission.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submission.INTEGERS, "line ")),
     "a row left out": Mutation(
         submission.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submission.AS_MANY, "missing Id")
@@ -112,13 +86,6 @@ def edit(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[
     return write
 
 
-def book_twice_or_never(train: pl.DataFrame) -> pl.DataFrame:
-    """Every second session without a booking, the others with nothing but bookings."""
-    return train.with_columns(selected=(pl.col("ranker_id").rank("dense") % 2).cast(pl.Int64)).filter(
-        pl.len().over("ranker_id") > 1
-    )
-
-
 def share_session(folder: Path) -> None:
     """A session of the train file in the test file as well."""
     row = pl.read_parquet(folder / schema.TRAIN).drop(schema.SELECTED)[:1]
@@ -134,25 +101,12 @@ BAD_INPUTS = {
     "a missing file": BadInput(
         lambda folder: (folder / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")
     ),
-    "an empty file": BadInput(lambda folder: os.truncate(folder / schema.TRAIN, 0), (schema.TRAIN, "cannot be read")),
     "a truncated file": BadInput(cut_in_half, (schema.TRAIN, "cannot be read")),
-    "no rows": BadInput(edit(schema.TEST, lambda test: test[:0]), (schema.TEST, "no rows")),
-    "a missing column": BadInput(
-        edit(schema.TEST, lambda test: test.rename({"totalPrice": "total_price"})),
-        (schema.TEST, "'totalPrice'", "'total_price'"),
-    ),
     "a text for a number": BadInput(
         edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String})),
         (schema.TRAIN, "'taxes'", "String", "a number"),
     ),
-    "no session with one booking": BadInput(
-        edit(schema.TRAIN, book_twice_or_never), (schema.TRAIN, "exactly one booked option")
-    ),
     "a session in both files": BadInput(share_session, (schema.TRAIN, schema.TEST, "1 session")),
-    "a session without a name": BadInput(
-        edit(schema.TEST, lambda test: test.with_columns(pl.lit("").alias("ranker_id"))),
-        (schema.TEST, "'ranker_id'"),
-    ),
 }
 
 

@@ -21,6 +21,9 @@ BOTH = f"{TRAIN}, {TEST}"
 SAMPLE = "the organiser's sample"
 STATISTICS = "the published column statistics"
 DOWNCAST = "notebooks that shrink the files in pandas (numbers downcast, texts as category) and write them again"
+PARTS = "tables that polars or dask wrote again, joined from parts"
+STACKED = "polars notebooks, which give the test a column of zeros to stack both files"
+ENCODED = "notebooks that label-encode the texts"
 TEXTS = tuple(name for name, kind in LAYOUT.items() if kind is Kind.TEXT)
 CARRIER = "legs0_segments0_marketingCarrier_code"
 WHOLE = tuple(name for name, kind in LAYOUT.items() if kind is Kind.INTEGER)
@@ -108,106 +111,54 @@ def mix_codes(raw: Path) -> None:
         assert mixed.mean() > 0.9  # type: ignore[operator]
 
 
+ZSTD = {"compression": "zstd", "row_group_size": 500}
+SNAPPY = {"compression": "snappy", "row_group_size": 1 << 20}
+
+
+def cast_time(unit: str) -> Callable[[Path], None]:
+    return edit(lambda frame: frame.cast({"requestDate": pl.Datetime(unit)}))  # type: ignore[arg-type]
+
+
+def as_categories(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col(TEXTS).cast(pl.Categorical))
+
+
+def as_enumeration(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.cast({CARRIER: pl.Enum(frame[CARRIER].unique().sort())})
+
+
+def add_rank(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(price_rank=pl.col("totalPrice").rank().over("ranker_id"))
+
+
+def add_zeros(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(0, pl.Int64).alias(SELECTED))
+
+
+def encode_labels(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col("frequentFlyer").rank("dense").cast(pl.Int64))
+
+
+DICTIONARIES = write_with_arrow(retype_texts(pa.dictionary(pa.int32(), pa.string())))
 FORMS = (
-    Form(BOTH, "a code on some options of a search, on others none", SAMPLE, True, mix_codes),
-    Form(BOTH, "without the index", SAMPLE, True, edit(lambda frame: frame.drop(INDEX))),
+    Form(BOTH, "a code on some options of a search, on others none", SAMPLE, mix_codes),
+    Form(BOTH, "without the index", SAMPLE, edit(lambda frame: frame.drop(INDEX))),
+    Form(BOTH, "snappy, one row group, by pyarrow", SAMPLE, write_with_arrow(retype_texts(pa.string()), **SNAPPY)),
+    Form(BOTH, "sessions not in the order of Ids", SAMPLE, part_by_hour, "rows whose Id is smaller"),
+    Form(BOTH, "zstd, many row groups", PARTS, write_with_arrow(retype_texts(pa.large_string()), **ZSTD)),
+    Form(BOTH, "requestDate in us", PARTS, cast_time("us")),
+    Form(BOTH, "requestDate in ms", "pyarrow's older formats", cast_time("ms")),
+    Form(BOTH, "whole numbers as doubles, NaN where missing", f"{STATISTICS}: pandas' Int64", edit(whole_as_floats)),
+    Form(BOTH, "numbers in the narrowest types", DOWNCAST, edit(downcast)),
+    Form(BOTH, "texts as dictionaries", DOWNCAST, DICTIONARIES),
+    Form(BOTH, "texts as categories of polars", "notebooks that cast them for the model", edit(as_categories)),
+    Form(BOTH, "carriers as an enumeration", "polars, where the names are known", edit(as_enumeration)),
+    Form(BOTH, "columns without a value of the type Null", f"{STATISTICS}: segments3", edit(retype_empty(pl.Null()))),
+    Form(BOTH, "columns without a value as doubles", "pandas", edit(retype_empty(pl.Float64()))),
+    Form(BOTH, "columns in another order", PARTS, edit(lambda frame: frame.select(sorted(frame.columns)))),
+    Form(BOTH, "a further column", "notebooks that add features", edit(add_rank), "column 'price_rank' unknown"),
+    Form(TEST, "with the column selected", STACKED, edit(add_zeros, TEST), "column 'selected' in a test file"),
     Form(
-        BOTH,
-        "snappy, one row group, written by pyarrow",
-        SAMPLE,
-        True,
-        write_with_arrow(retype_texts(pa.string()), compression="snappy", row_group_size=1 << 20),
-    ),
-    Form(BOTH, "sessions not in the order of Ids", SAMPLE, True, part_by_hour, "rows whose Id is smaller"),
-    Form(
-        BOTH,
-        "zstd, many row groups, texts as large_string",
-        "files that polars or dask wrote in parts",
-        False,
-        write_with_arrow(retype_texts(pa.large_string()), compression="zstd", row_group_size=500),
-    ),
-    *(
-        Form(
-            BOTH,
-            f"requestDate in {unit}",
-            "tables written again: polars' own unit is us, pyarrow's older formats hold us or ms and no ns",
-            False,
-            edit(lambda frame, unit=unit: frame.cast({"requestDate": pl.Datetime(unit)})),  # type: ignore[misc]
-        )
-        for unit in ("us", "ms")
-    ),
-    Form(
-        BOTH,
-        "whole numbers as doubles, NaN where missing",
-        f"{STATISTICS}: corporateTariffCode and nationality are pandas' Int64, which to_numpy makes doubles",
-        False,
-        edit(whole_as_floats),
-    ),
-    Form(BOTH, "numbers in the narrowest types", DOWNCAST, False, edit(downcast)),
-    Form(
-        BOTH,
-        "texts as dictionaries",
-        DOWNCAST,
-        False,
-        write_with_arrow(retype_texts(pa.dictionary(pa.int32(), pa.string()))),
-    ),
-    Form(
-        BOTH,
-        "texts as categories of polars",
-        "notebooks that cast them for the model and write the table",
-        False,
-        edit(lambda frame: frame.with_columns(pl.col(TEXTS).cast(pl.Categorical))),
-    ),
-    Form(
-        BOTH,
-        "carriers as an enumeration",
-        "polars, where the names are known",
-        False,
-        edit(lambda frame: frame.cast({CARRIER: pl.Enum(frame[CARRIER].unique().sort())})),
-    ),
-    Form(
-        BOTH,
-        "columns without a value of the type Null",
-        f"{STATISTICS}: segments3 of the test are objects without a value, which pyarrow writes as null",
-        False,
-        edit(retype_empty(pl.Null())),
-    ),
-    Form(
-        BOTH,
-        "columns without a value as doubles",
-        f"{STATISTICS}: pandas makes a column of nothing but NaN",
-        False,
-        edit(retype_empty(pl.Float64())),
-    ),
-    Form(
-        BOTH,
-        "columns in another order",
-        "tables that were joined from parts",
-        False,
-        edit(lambda frame: frame.select(sorted(frame.columns))),
-    ),
-    Form(
-        BOTH,
-        "a further column",
-        "notebooks that add features and write the table",
-        False,
-        edit(lambda frame: frame.with_columns(price_rank=pl.col("totalPrice").rank().over("ranker_id"))),
-        "column 'price_rank' unknown",
-    ),
-    Form(
-        TEST,
-        "with the column selected",
-        "polars notebooks, which give the test one of zeros to stack both files",
-        False,
-        edit(lambda frame: frame.with_columns(pl.lit(0, pl.Int64).alias(SELECTED)), TEST),
-        "column 'selected' in a test file",
-    ),
-    Form(
-        BOTH,
-        "frequentFlyer as whole numbers",
-        "notebooks that label-encode the texts",
-        False,
-        edit(lambda frame: frame.with_columns(pl.col("frequentFlyer").rank("dense").cast(pl.Int64))),
-        "sessions with a frequentFlyer that is no known carrier",
+        BOTH, "frequentFlyer as whole numbers", ENCODED, edit(encode_labels), "frequentFlyer that is no known carrier"
     ),
 )

@@ -65,14 +65,6 @@ def on_clicks(time: pl.Expr) -> Apply:
     return apply
 
 
-def on_bytes(edit: Callable[[bytes], bytes]) -> Apply:
-    def apply(folder: Path) -> None:
-        for path in list_csv(folder):
-            path.write_bytes(edit(path.read_bytes()))
-
-    return apply
-
-
 def on_books(
     ctime: pl.Expr | None = None, videoid: pl.Expr | None = None, sheet: str = schema.COMMENT_SHEET, more: str = ""
 ) -> Apply:
@@ -151,12 +143,6 @@ def add_blank_keys(folder: Path) -> None:
     add_rows(folder / schema.VIDEOS, ("", *["1"] * 9))
 
 
-def reverse_columns(folder: Path) -> None:
-    for path in list_csv(folder):
-        table = read_text(path)
-        table.select(reversed(table.columns)).write_csv(path)
-
-
 def say_null(name: str) -> pl.Expr:
     words = pl.Series(["NULL", "null", "None", "NA", "nan", "NaN", "N/A", "<NA>", " ", "#N/A"])
     word = pl.lit(words).gather(pl.int_range(pl.len()) % len(words))
@@ -171,9 +157,9 @@ def parse(column: pl.Expr) -> pl.Expr:
     return column.str.to_datetime("%Y-%m-%d %H:%M:%S")
 
 
-def shift(column: pl.Expr, ahead: str) -> pl.Expr:
-    """The same moment by another clock, ``ahead`` of universal time; China's is 8 hours ahead."""
-    return parse(column) - pl.duration(hours=8) + pl.duration(hours=int(ahead[:3] or 0))
+def shift(column: pl.Expr) -> pl.Expr:
+    """The same moment by the clock of universal time; China's is 8 hours ahead."""
+    return parse(column) - pl.duration(hours=8)
 
 
 WHOLE = ("vid", "item_cid", "item_type", "item_classify", "item_isIntact", "item_serialno", "sid", "stype")
@@ -184,48 +170,36 @@ DIGITS = "%Y%m%d%H%M%S"
 SERIAL = parse(CTIME).dt.epoch("s") / 86_400 + 25_569
 
 CLICK_TIMES = {
-    "click_time without seconds": TIME.str.replace(r"^(.{16}):00$", "$1"),
     "click_time in 14 digits": parse(TIME).dt.strftime(DIGITS),
     "14 digits as a double": parse(TIME).dt.strftime(DIGITS + ".0"),
     "click_time with a T": TIME.str.replace(" ", "T"),
-    "click_time with a fraction": TIME + ".000000",
-    "click_time with slashes": parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"),
-    "click_time with Z": shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    "click_time with +08:00": TIME + "+08:00",
-    "click_time with -0330": (shift(TIME, "-03") - pl.duration(minutes=30)).dt.strftime("%Y-%m-%d %H:%M:%S-0330"),
-    "seconds since 1970": shift(TIME, "").dt.epoch("s").cast(pl.String),
-    "milliseconds since 1970": shift(TIME, "").dt.epoch("ms").cast(pl.String),
+    "click_time with Z": shift(TIME).dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
 }
 COMMENT_TIMES = {
     "ctime in 14 digits": (CAST, parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64)),
     "ctime in 14 digits, as text": (CAST, parse(CTIME).dt.strftime(DIGITS)),
-    "ctime in seconds since 1970": (CAST, shift(CTIME, "").dt.epoch("s")),
-    "ctime in milliseconds, a fraction": (CAST, shift(CTIME, "").dt.epoch("ms") + 0.5),
+    "ctime in seconds since 1970": (CAST, shift(CTIME).dt.epoch("s")),
+    "ctime in milliseconds, a fraction": (CAST, shift(CTIME).dt.epoch("ms") + 0.5),
     "ctime with a fraction": (TO_DATETIME, CTIME + ".250"),
     "ctime as cells of a date": (EXCEL, parse(CTIME)),
     "ctime as Excel's days since 1900": (EXCEL, SERIAL),
 }
 FORMS = (
-    *(Form(CLICKS, variant, TO_DATETIME, False, on_clicks(time)) for variant, time in CLICK_TIMES.items()),
-    Form(CLICKS, "with item_cid, plays too", LAYOUT, False, add_collections),
-    Form(LOGS, "NULL, nan and the like for a blank", PANDAS, False, on_all(say_null, names=NULLABLE), "says NULL"),
-    Form(LOGS, "rows without a did or vid", PANDAS, False, add_blank_keys, "row whose did or vid is blank: 2"),
-    Form(LOGS, "whole numbers made doubles: 5176.0", PANDAS, False, on_all(as_double, names=WHOLE)),
-    Form(LOGS, "a byte-order mark", EXCEL, False, on_bytes(lambda text: b"\xef\xbb\xbf" + text)),
-    Form(LOGS, "lines that end in CRLF", EXCEL, False, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
-    Form(LOGS, "columns in another order", PANDAS, False, reverse_columns),
-    Form("folders of days", "no leading zeros", "assumed of code that counts the days", False, without_leading_zeros),
-    Form("every archive", "unpacked into a folder of its name", ARCHIVERS, False, nest()),
-    Form(schema.SHOWS, "unpacked into a folder of its name", ARCHIVERS, False, nest(schema.SHOWS)),
-    Form("did_features", "left packed", "archives", False, leave_packed("did_features"), "packed: unpack it"),
-    Form(BOOKS, "left packed", "archives", False, leave_packed(BOOKS), "packed: unpack it"),
-    Form("test files", "of board B", "by analogy with board A", False, rename_board),
-    *(Form(BOOKS, variant, source, False, on_books(time)) for variant, (source, time) in COMMENT_TIMES.items()),
-    Form(BOOKS, "videoid as text, a double", PANDAS, False, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
-    Form(BOOKS, "a sheet of another name", LAYOUT, False, on_books(sheet="弹幕")),
-    Form(BOOKS, "a further first column", PANDAS, False, on_books(more="id")),
-    Form(
-        BOOKS, "an .xls and a .csv beside", EXCEL, False, add_books, "other than a workbook that is named by a number"
-    ),
-    Form(BOOKS, "all under other names", EXCEL, False, move_books, f"no comment in {BOOKS} is read"),
+    *(Form(CLICKS, variant, TO_DATETIME, on_clicks(time)) for variant, time in CLICK_TIMES.items()),
+    Form(CLICKS, "with item_cid, plays too", LAYOUT, add_collections),
+    Form(LOGS, "NULL, nan and the like for a blank", PANDAS, on_all(say_null, names=NULLABLE), "says NULL"),
+    Form(LOGS, "rows without a did or vid", PANDAS, add_blank_keys, "row whose did or vid is blank: 2"),
+    Form(LOGS, "whole numbers made doubles: 5176.0", PANDAS, on_all(as_double, names=WHOLE)),
+    Form("folders of days", "no leading zeros", "assumed of code that counts the days", without_leading_zeros),
+    Form("every archive", "unpacked into a folder of its name", ARCHIVERS, nest()),
+    Form(schema.SHOWS, "unpacked into a folder of its name", ARCHIVERS, nest(schema.SHOWS)),
+    Form("did_features", "left packed", "archives", leave_packed("did_features"), "packed: unpack it"),
+    Form(BOOKS, "left packed", "archives", leave_packed(BOOKS), "packed: unpack it"),
+    Form("test files", "of board B", "by analogy with board A", rename_board),
+    *(Form(BOOKS, variant, source, on_books(time)) for variant, (source, time) in COMMENT_TIMES.items()),
+    Form(BOOKS, "videoid as text, a double", PANDAS, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
+    Form(BOOKS, "a sheet of another name", LAYOUT, on_books(sheet="弹幕")),
+    Form(BOOKS, "a further first column", PANDAS, on_books(more="id")),
+    Form(BOOKS, "an .xls and a .csv beside", EXCEL, add_books, "other than a workbook that is named by a number"),
+    Form(BOOKS, "all under other names", EXCEL, move_books, f"no comment in {BOOKS} is read"),
 )

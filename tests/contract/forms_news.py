@@ -81,25 +81,20 @@ def pack_embeddings(folder: Path) -> None:
     remove_embeddings(folder)
 
 
-def form(file: str, variant: str, known_from: str, apply: Apply, says: str = "") -> Form:
-    """None of them was seen in a real file."""
-    return Form(file, variant, known_from, False, apply, says)
-
-
 MORE = on_tables(lambda table: table.insert_column(3, pl.lit("x, y").alias("more")), *LOGS)
 FORMS = (
-    form(reader.TEST_B[0], "board B's log, alone", "the third place's code", rename_log(reader.TEST_B[0])),
-    form(reader.TEST_B[1], "board B's log, its other name", "public code", rename_log(reader.TEST_B[1])),
-    form(reader.TEST_B[1], "both names", "public code", copy_log, f"not read, as {reader.TEST_B[0]} is there"),
-    form("the folder", "sample_submit.csv and the .md of links in it", "public pages", add_sample),
-    form("every CSV", "whole numbers made doubles: 12.0", PANDAS, on_tables(as_doubles)),
-    form("every CSV", "an index before the columns", PANDAS, on_tables(add_index), "further column ((no name))"),
-    form("logs", "a further column of texts", "data/README.md", MORE, "further column ('more'): not read"),
-    form("every CSV", "columns in another order", PANDAS, on_tables(lambda table: table[:, ::-1])),
-    form("every CSV", "rows in another order", "public code sorts them", on_tables(lambda table: table[::-1])),
-    form("every CSV", "a byte-order mark", SPREADSHEET, on_bytes(lambda text: BOM + text), "byte-order mark before"),
-    form("every CSV", "lines end in CRLF", SPREADSHEET, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
-    form("every CSV", "no line end at the end", PANDAS, on_bytes(lambda text: text.rstrip(b"\n"))),
-    form(reader.EMBEDDINGS, "not downloaded (973 MB)", "public code", remove_embeddings, "no such file"),
-    form(reader.EMBEDDINGS, "left packed", "archives", pack_embeddings, "packed: unpack it"),
+    Form(reader.TEST_B[0], "board B's log, alone", "the third place's code", rename_log(reader.TEST_B[0])),
+    Form(reader.TEST_B[1], "board B's log, its other name", "public code", rename_log(reader.TEST_B[1])),
+    Form(reader.TEST_B[1], "both names", "public code", copy_log, f"not read, as {reader.TEST_B[0]} is there"),
+    Form("the folder", "sample_submit.csv and the .md of links in it", "public pages", add_sample),
+    Form("every CSV", "whole numbers made doubles: 12.0", PANDAS, on_tables(as_doubles)),
+    Form("every CSV", "an index before the columns", PANDAS, on_tables(add_index), "further column ((no name))"),
+    Form("logs", "a further column of texts", "data/README.md", MORE, "further column ('more'): not read"),
+    Form("every CSV", "columns in another order", PANDAS, on_tables(lambda table: table[:, ::-1])),
+    Form("every CSV", "rows in another order", "public code sorts them", on_tables(lambda table: table[::-1])),
+    Form("every CSV", "a byte-order mark", SPREADSHEET, on_bytes(lambda text: BOM + text), "byte-order mark before"),
+    Form("every CSV", "lines end in CRLF", SPREADSHEET, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
+    Form("every CSV", "no line end at the end", PANDAS, on_bytes(lambda text: text.rstrip(b"\n"))),
+    Form(reader.EMBEDDINGS, "not downloaded (973 MB)", "public code", remove_embeddings, "no such file"),
+    Form(reader.EMBEDDINGS, "left packed", "archives", pack_embeddings, "packed: unpack it"),
 )

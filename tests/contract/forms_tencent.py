@@ -306,11 +306,11 @@ RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
 
 
-def list_forms(known_from: str, edits: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
+def list_forms(known_from: str, edits: dict[str, Edit], says: str = "") -> list[Form]:
     names = [key.split(": ", 1) for key in edits]
     texts = [SAYS.get(key, says) for key in edits]
     rows = zip(names, edits.values(), texts, strict=True)
-    return [Form(file, variant, known_from, real, edit, text) for (file, variant), edit, text in rows]
+    return [Form(file, variant, known_from, edit, text) for (file, variant), edit, text in rows]
 
 
 SAMPLED: dict[str, Edit] = {
@@ -320,7 +320,6 @@ SAMPLED: dict[str, Edit] = {
     "all files: in one folder": at_root,
     "all files: TencentGR_1k/TencentGR_1k/": in_folder,
     "predict files: not there": drop_queries,
-    "predict files: not there, the rest at the root": both(drop_queries, at_root, in_folder),
     "predict files: the offsets alone": both(drop_queries, add(f"{EVAL}/{schema.PREDICT_OFFSETS}")),
     "README.md: beside the files": both(at_root, add("README.md")),
     "seq.jsonl: the profile row last": both(edit_users(SEQUENCES, profile_last), edit_users(QUERIES, profile_last)),
@@ -331,27 +330,19 @@ EVALUATED: dict[str, Edit] = {
 }
 LOADED: dict[str, Edit] = {
     "indexer.pkl: a defaultdict as a whole": on_pickle(INDEXER, nest(with_default)),
-    "indexer.pkl: OrderedDict": on_pickle(INDEXER, nest(collections.OrderedDict)),
     "indexer.pkl: numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
     "indexer.pkl: lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
-    "indexer.pkl: protocol 2": on_pickle(INDEXER, with_default, 2),
     "indexer.pkl: in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
     "seq_offsets.pkl: numpy's numbers": on_pickle(OFFSETS, lambda offsets: list(map(np.int64, offsets))),
-    "seq_offsets.pkl: an array": on_pickle(OFFSETS, np.array),
     "emb_81_32.pkl: lists for arrays": on_pickle(PICKLE, to_lists),
     "emb_81_32.pkl: numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
-    "emb_81_32.pkl: a defaultdict": on_pickle(PICKLE, with_default),
     "emb_81_32.pkl: a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
     "emb_81_32.pkl: whole numbers as keys": on_pickle(
         PICKLE, lambda vectors: {int(key): vectors[key] for key in vectors}
     ),
     "emb_81_32.pkl: arrays of numpy 1, protocol 2": old_numpy,
-    "emb_81_32.pkl: protocol 5": on_pickle(PICKLE, lambda vectors: vectors, 5),
     "emb_81_32/: *.json": in_parts(FOLDER, "a.json", "b.json"),
-    "emb_81_32/: part-*.json": in_parts(FOLDER, "part-00000-0a1b-c000.json", "part-00001.json"),
-    "emb_81_32/: part-*.jsonl": in_parts(FOLDER, "part-00000.jsonl", "part-00001.jsonl"),
     "emb_81_32/: *.json.gz": in_parts(FOLDER, "a.json.gz", "part-00001.json.gz", packed=True),
-    "emb_81_32/: *.jsonl.gz": in_parts(FOLDER, "a.jsonl.gz", packed=True),
     "emb_81_32/: part-*, gzipped": in_parts(FOLDER, "part-00000", "part-00001.gz", packed=True),
     "emb_81_32/: an empty part": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/part-00002")),
     "emb_81_32/: a folder in the folder": in_parts(f"{FOLDER}/{EMBEDDING}", *PARTS),
@@ -361,8 +352,6 @@ LOADED: dict[str, Edit] = {
     "emb_81_32_parquet/: JSON texts, numbers for ids": in_parquet(PARQUET, text_columns),
     "emb_81_32_parquet/: single precision, lists of one length": in_parquet(PARQUET, float_columns),
     "creative_emb/: emb_81_32.json": in_parts(HOLDER, "emb_81_32.json"),
-    "creative_emb/: emb_81_32.jsonl": in_parts(HOLDER, "emb_81_32.jsonl"),
-    "creative_emb/: emb_81_32.json.gz": in_parts(HOLDER, "emb_81_32.json.gz", packed=True),
     "creative_emb/: mm_emb_81_32.pkl": move(PICKLE, f"{HOLDER}/mm_emb_81_32.pkl"),
     "creative_emb/: at the root": move(HOLDER, schema.EMBEDDINGS),
     "creative_emb/: in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
@@ -392,7 +381,6 @@ WRITTEN_BY_PANDAS: dict[str, Edit] = {
 NO_QUERIES = "are not among the files: there are no queries to answer"
 SAYS = {
     "predict files: not there": NO_QUERIES,
-    "predict files: not there, the rest at the root": NO_QUERIES,
     "predict files: the offsets alone": "the raw folder: 1 entry is not read: eval",
     "README.md: beside the files": "the raw folder: 1 entry is not read: README.md",
     "eval/: item_feat_num.json": "eval: 1 entry is not read: item_feat_num.json",
@@ -400,11 +388,11 @@ SAYS = {
     "emb_82_1024/: nothing in it": "creative_emb: 1 entry is not read: emb_82_1024",
 }
 FORMS: tuple[Form, ...] = (
-    *list_forms("the organiser's sample TencentGR_1k", SAMPLED, real=True),
-    *list_forms("the evaluation folder", EVALUATED, real=True),
+    *list_forms("the organiser's sample TencentGR_1k", SAMPLED),
+    *list_forms("the evaluation folder", EVALUATED),
     *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
     *list_forms("a rule of this project: what is not read is said", UNREAD),
-    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE, real=True),
+    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE),
     *list_forms("older files of the release", OLDER, NO_PROFILE),
     *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
     *list_forms("copies of the release that pandas wrote", WRITTEN_BY_PANDAS, NO_PROFILE),

@@ -12,6 +12,5 @@ class Form:
     file: str  # which file or folder takes it
     variant: str  # how it differs from the plain one
     known_from: str  # the sample, documentation or public code that shows it
-    real: bool  # whether it was seen in a real file of the host's (else in code that loads it)
     apply: Callable[[Path], None]  # brings a copy of the plain raw folder into this form
     says: str = ""  # what must stand among the notes of the reading; empty: nothing more than the plain form says

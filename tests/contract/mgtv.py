@@ -1,6 +1,6 @@
 """The MGTV competition under contract."""
 
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import schema
-from tests.contract.contract import Change, Contract, Mutation, Results
-from tests.contract.mgtv_faults import BAD_INPUTS
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_lines, edit_row
 from tests.contract.mgtv_planted import DAYS, FIRST_VID, add_future, replace_future, write_popular, write_raw
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
@@ -42,18 +41,6 @@ EARLY = f"{VALID[0]}-{VALID[-1][3:]}"
 WATCH = {f"{EARLY}.fit.lightgbm_softmax", "refit.lightgbm_softmax"}
 FITS = {f"{EARLY}.fit.completion", "refit.completion", *WATCH}
 
-Lines = list[str]
-
-
-def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the lines of a submission."""
-    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
-
-
-def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the fields of the third line."""
-    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
-
 
 def answer_rate(text: str) -> Mutation:
     """The third line's rate as this text."""
@@ -67,30 +54,11 @@ def answer_video(text: str) -> Mutation:
 
 MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "another header": Mutation(
-        submission.FORMAT, lambda content: content.replace(b"completion_rate", b"rate"), ("header",)
-    ),
-    "a field too many": Mutation(submission.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "4 fields", "3")),
     "a float for a video": answer_video("5001.0"),
-    "NaN": answer_rate("NaN"),
     "a negative rate": answer_rate("-0.25"),
-    "a word for a rate": answer_rate("all"),
     "a device twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
-    "a device in the place of another": Mutation(
-        submission.ONCE,
-        edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]),
-        (submission.ONCE, submission.SAME_ORDER),
-    ),
     "a device left out": Mutation(
         submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing")
-    ),
-    "an unknown device": Mutation(
-        submission.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submission.SAME_ORDER, "unknown nobody")
-    ),
-    "rows swapped": Mutation(
-        submission.SAME_ORDER,
-        edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
-        (submission.SAME_ORDER, "only their order is wrong"),
     ),
     "a video not shown": Mutation(
         submission.SHOWN,
@@ -104,6 +72,32 @@ def move_video(line: str) -> str:
     """The row with a video that no device is shown."""
     did, vid, rate = line.split(",")
     return f"{did},{int(vid) % (FIRST_VID - 1)},{rate}"
+
+
+def keep_two_days(folder: Path) -> None:
+    """Two days alone."""
+    for kind in (schema.SHOWS, schema.CLICKS, schema.PLAYS):
+        for day in range(3, DAYS + 1):
+            shutil.rmtree(folder / kind / f"day{day:02d}")
+
+
+def spoil_workbook(folder: Path) -> None:
+    """A text in the place of a workbook."""
+    (folder / schema.COMMENTS / "2.xlsx").write_text("videoid,content,ctime,etime\n", "utf-8")
+
+
+# One of each kind: what the readers refuse beyond these stands in their own tests.
+BAD_INPUTS = {
+    "no table of videos": BadInput(
+        lambda folder: (folder / schema.VIDEOS).unlink(), ("vid_info_table.csv", "missing", "data/mgtv/raw")
+    ),
+    "too few days": BadInput(keep_two_days, ("2 day(s)", "split.valid_days")),
+    "a text for seconds": BadInput(
+        edit_file(schema.play_path(7), lambda lines: [*lines[:2], "abc,5001,long", *lines[3:]]),
+        ("day07", "line 3", "play_time", "'long'"),
+    ),
+    "a workbook that is none": BadInput(spoil_workbook, ("2.xlsx", "not a workbook")),
+}
 
 
 def keep_days(folder: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.ranking import Ranker
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
-from tests.contract.contract import Change, Contract, Mutation, Results
+from tests.contract.contract import Change, Contract, Mutation, Results, edit_lines, edit_row
 from tests.contract.tencent_faults import BAD_INPUTS
 from tests.contract.tencent_planted import (
     VALID_SHARE,
@@ -44,16 +44,7 @@ AFTER_FEATURES |= {
     f"{fold}.{step}{at}" for fold in ("valid", "test") for step in ("describe", "pool") for at in range(EARLIER)
 }
 
-Lines = list[str]
 Answer = dict[str, Any]  # the JSON form
-
-
-def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
-
-
-def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
 
 
 def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
@@ -71,12 +62,6 @@ def edit_ids(index: int, value: int) -> Callable[[bytes], bytes]:
     return lambda content: content[:at] + struct.pack("<Q", value) + content[at + 8 :]
 
 
-def drop_user(content: bytes) -> bytes:
-    """The binary form without the last user, its header as if that were right."""
-    count, width = struct.unpack_from("<II", content)
-    return struct.pack("<II", count - 1, width) + content[8 : -8 * width]
-
-
 def in_json(rule: str, edit: Callable[[Answer], object], *examples: str) -> Mutation:
     return Mutation(rule, edit_json(edit), examples, ".json")
 
@@ -85,70 +70,28 @@ def in_binary(rule: str, edit: Callable[[bytes], bytes], *examples: str) -> Muta
     return Mutation(rule, edit, examples, ".u64bin")
 
 
-def swap_last(rows: list[Any]) -> None:
-    rows[-2], rows[-1] = rows[-1], rows[-2]
-
-
 CSV_MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "no header": Mutation(submission.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
-    "another header": Mutation(submission.FORMAT, lambda content: content.replace(b"ad_10", b"ad_11"), ("header",)),
-    "a field too many": Mutation(submission.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "12 fields", "11")),
-    "a field too few": Mutation(submission.FORMAT, edit_row(lambda row: row[:-1]), ("line 3", "10 fields", "11")),
     "a float for an ad": Mutation(
         submission.FORMAT, edit_row(lambda row: [*row[:-1], f"{row[-1]}.0"]), ("line 3", "whole number")
     ),
-    "no ad": Mutation(submission.FORMAT, edit_row(lambda row: [*row[:-1], ""]), ("line 3", "whole number")),
     "a user twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
-    "a user in the place of another": Mutation(
-        submission.ONCE,
-        edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]),
-        (submission.ONCE, submission.SAME_ORDER),
-    ),
     "a user left out": Mutation(
         submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing user_")
-    ),
-    "an unknown user": Mutation(
-        submission.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submission.SAME_ORDER, "unknown nobody")
-    ),
-    "rows swapped": Mutation(
-        submission.SAME_ORDER,
-        edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
-        (submission.SAME_ORDER, "only their order is wrong"),
     ),
     "an ad twice": Mutation(submission.TEN, edit_row(lambda row: [*row[:-1], row[1]]), (submission.TEN, "row 2")),
     "a re-id for an ad": Mutation(
         submission.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submission.KNOWN, "row 2")
     ),
-    "a retrieval id for an ad": Mutation(submission.KNOWN, edit_row(lambda row: [*row[:-1], "0"]), (submission.KNOWN,)),
-    "a number beyond 64 bits": Mutation(submission.FORMAT, edit_row(lambda row: [*row[:-1], "9" * 20]), ("line 3",)),
 }
 # The rules are checked on what a form says, whichever it is: of the others, what only they can get wrong.
 JSON_MUTATIONS = {
     "json: truncated": Mutation(submission.FORMAT, lambda content: content[:-9], (submission.FORMAT,), ".json"),
-    "json: no users": in_json(submission.FORMAT, lambda answer: answer.pop("user"), "`user`"),
-    "json: ads as texts": in_json(
-        submission.FORMAT,
-        lambda answer: answer.update(top10s=[list(map(str, ads)) for ads in answer["top10s"]]),
-        "Expected `int`, got `str`",
-    ),
     "json: nine ads": in_json(submission.FORMAT, lambda answer: answer["top10s"][3].pop(), "9 ads where 10"),
-    "json: a list too many": in_json(
-        submission.FORMAT, lambda answer: answer["top10s"].append(answer["top10s"][0]), "one list a user"
-    ),
-    "json: users swapped": in_json(
-        submission.SAME_ORDER,
-        lambda answer: swap_last(answer["user"]),
-        submission.SAME_ORDER,
-        "only their order is wrong",
-    ),
     "json: an unknown ad": in_json(submission.KNOWN, lambda answer: answer["top10s"][4].__setitem__(9, 5), "row 5"),
 }
 BINARY_MUTATIONS = {
-    "binary: empty": in_binary(submission.FORMAT, lambda content: b"", "0 bytes"),
     "binary: truncated": in_binary(submission.FORMAT, lambda content: content[:-1], "header"),
-    "binary: another width": in_binary(submission.FORMAT, lambda content: content[:4] + b"\x05" + content[5:], "5 ads"),
-    "binary: a user left out": in_binary(submission.SAME_ORDER, drop_user, submission.SAME_ORDER, "users are asked"),
     "binary: an unknown ad": in_binary(submission.KNOWN, edit_ids(3, 5), submission.KNOWN, "row 1"),
 }
 

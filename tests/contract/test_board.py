@@ -29,14 +29,6 @@ def copy_run(contract: Contract, finished: Finished, build: Path, **data: object
     return f"{contract.name}/{folder.name}"
 
 
-def test_every_mark_has_a_source_and_the_metric_of_the_runs(contract: Contract) -> None:
-    board = find_board(contract)
-    assert board.metric == contract.competition.metric
-    assert board.title
-    assert all(mark.name and mark.source for mark in board.marks)
-    assert len({mark.score for mark in board.marks}) == len(board.marks)
-
-
 def test_a_score_on_the_hosts_files_stands_between_the_marks(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,28 +15,12 @@ from competitions.flight.features import booking_history
 from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io import reader, schema
 from competitions.flight.io.reader import Codes, Searches
-from competitions.flight.split import Snapshots, take_snapshots
 from tests.contract.flight import FLIGHT
 
 PERIOD_DAYS = 7.0
-Look = Callable[[pl.DataFrame, int], Snapshots]  # of the sessions and the cut in ms
 Planted = tuple[Path, Codes, Searches]
 
 
-def look_honestly(sessions: pl.DataFrame, cut: int) -> Snapshots:
-    """What the pipeline lets them see."""
-    return split.split_by_time(sessions, [cut], PERIOD_DAYS, "planted").final
-
-
-LEAKS: Mapping[str, Look] = {
-    "the whole log": lambda sessions, _: take_snapshots(
-        sessions, sessions.select("session", until=pl.col("time").max() + 1)
-    ),
-    "one's own booking": lambda sessions, _: take_snapshots(
-        sessions, sessions.select("session", until=pl.col("time") + 1)
-    ),
-    "other folds": lambda sessions, _: split.split_folds(sessions, 5, 1, 0).final,
-}
 # The blocks that look at bookings; no other may.
 LOOKING = {"tariff", "lift", "taste"}
 
@@ -58,13 +42,9 @@ def train(planted: Planted) -> Searches:
     return planted[2]
 
 
-def build_all(searches: Searches, cut: int, look: Look = look_honestly) -> pl.DataFrame:
-    """Every feature of every option."""
-    return build_seen(searches, look(searches.sessions, cut))
-
-
-def build_seen(searches: Searches, snapshots: Snapshots) -> pl.DataFrame:
-    """Every feature of every option, where the sessions see these snapshots."""
+def build_all(searches: Searches, cut: int) -> pl.DataFrame:
+    """Every feature of every option, where the sessions see what the pipeline lets them see."""
+    snapshots = split.split_by_time(searches.sessions, [cut], PERIOD_DAYS, "planted").final
     past = booking_history.build_history(booking_history.collect_bookings(searches), snapshots)
     return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, BLOCKS)
 
@@ -79,12 +59,6 @@ def rebook(searches: Searches, moment: int) -> Searches:
     other = (pl.col("booked") + 1) % pl.col("size")
     late = pl.when(pl.col("time") >= moment).then(other).otherwise("booked")
     return Searches(searches.sessions.with_columns(booked=late), searches.options)
-
-
-def keep_first(searches: Searches, count: int) -> Searches:
-    """The file as it was when it had ``count`` sessions."""
-    sessions = searches.sessions[:count]
-    return Searches(sessions, searches.options[: sessions["size"].sum()])
 
 
 def part_by_time(searches: Searches, features: pl.DataFrame, moment: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -105,14 +79,6 @@ def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, s
     assert {name.partition("_")[0] for name in changed} == LOOKING
 
 
-@pytest.mark.parametrize("leak", LEAKS)
-def test_a_snapshot_that_leaks_does_change_them(train: Searches, leak: str) -> None:
-    few = keep_first(train, 60)  # each with a snapshot of its own, in the worst case
-    cut, moment = find_time(few, 0.8), find_time(few, 0.5)
-    before, after = (build_all(searches, cut, LEAKS[leak]) for searches in (few, rebook(few, moment)))
-    assert not part_by_time(few, after, moment)[0].equals(part_by_time(few, before, moment)[0])
-
-
 # --- the test ---
 
 
@@ -129,20 +95,11 @@ def change_one(change: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 EDITS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "sessions backwards": lambda test: test.sort("requestDate", descending=True, maintain_order=True),
-    "a row of each session in turn": lambda test: test.sort(
-        pl.int_range(pl.len()).over("ranker_id"), maintain_order=True
-    ),
     "other sessions left out": lambda test: test.filter(pl.col("ranker_id").rank("dense") % 3 == 1),
     "a date of 1970": change_one(pl.lit(datetime.datetime(1970, 1, 1, 0, 0, 1)).alias("requestDate")),
-    "a date of 2099": change_one(pl.lit(datetime.datetime(2099, 1, 1)).alias("requestDate")),
-    "a date a year early": change_one(pl.col("requestDate") - datetime.timedelta(days=365)),
     "a date in the train file": change_one(pl.col("requestDate") - datetime.timedelta(days=10)),
     "a price of a million": change_one(pl.lit(1e6).alias("totalPrice")),
-    "a price of a cent": change_one(pl.lit(0.01).alias("totalPrice")),
-    "taxes without end": change_one(pl.lit(1e300).alias("taxes")),
-    "a trip of 22 days": change_one(pl.lit("22.00:00:00").alias("legs0_duration")),
     "a departure of 1970": change_one(pl.lit("1970-01-01T00:00:00").alias("legs0_departureAt")),
-    "127 seats": change_one(pl.lit(127.0).alias("legs0_segments0_seatsAvailable")),
 }
 
 

@@ -62,11 +62,3 @@ def test_a_known_form_reads_as_the_plain_one(
         assert any(form.says in note for note in said), said
     else:
         assert sorted(set(said) - set(notes)) == []
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_every_form_says_where_it_is_known_from(name: str) -> None:
-    forms: tuple[Form, ...] = MODULES[name].FORMS
-    assert forms
-    assert all(form.file and form.variant and form.known_from for form in forms)
-    assert len({(form.file, form.variant) for form in forms}) == len(forms)

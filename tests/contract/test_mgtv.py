@@ -14,18 +14,15 @@ from tests.contract.mgtv_planted import (
     ALONE,
     DAYS,
     DEVICES,
-    EXTRA_VID,
     FIRST_VID,
     NEW_DEVICES,
-    add_rows,
     name,
     read_text,
     vid_of,
 )
-from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
+from tests.unit.mgtv.mgtv_raw_files import write_book
 
 ONLY = (MGTV,)
-FAST = ("watch.rounds=8", "completion.rounds=8")
 
 
 @pytest.fixture
@@ -64,33 +61,6 @@ def read_score(call: Call, finished: Finished, truth: Path) -> float:
     return float(out.split()[1])
 
 
-def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(folder: Path, call: Call, tmp_path: Path) -> None:
-    """A fault in each file; every rule has its test beside the reader."""
-    known, day, shown = name(0), 7, read_text(folder / schema.show_path(7)).row(0)
-    clicked = read_text(folder / schema.click_path(day)).row(3)
-    add_rows(folder / schema.show_path(day), shown, shown)
-    add_rows(folder / schema.click_path(day), clicked, (known, 77_777, "2025-04-26 11:00:00"))
-    # The second play of a pair is of unknown length, the first counts.
-    add_rows(folder / schema.play_path(day), (*clicked[:2], ""), (known, 77_777, -5), ("late", vid_of(3, 3), 9))
-    add_rows(folder / schema.VIDEOS, (FIRST_VID + 1, 999, *["1"] * 8))
-    add_rows(folder / ASKED, (read_text(folder / ASKED)["did"][4],))
-    add_rows(folder / SHOWN, ("nobody", FIRST_VID + 1))
-    write_book(folder / schema.COMMENTS / "3.xlsx", (12, "好看", "2025-04-25 10:00:00", 5))
-    finished = solve(call, folder, tmp_path / "build", *FAST)
-    logs = "the logs of all days"
-    assert count(finished, logs, "impression repeated") == 2
-    assert count(finished, logs, "click without an impression") == 1
-    assert count(finished, logs, "play_time blank") == 1
-    assert count(finished, logs, "play without a click") == 1
-    assert count(finished, schema.VIDEOS, "further row of a video, with other values") == 1
-    assert count(finished, schema.VIDEOS, "video of a log or the test that the table lacks") == 1
-    assert count(finished, "testA_pred_did.csv", "device asked for again") == 1
-    assert count(finished, "testA_did_show.csv", "row of a device that is not asked for") == 1
-    assert count(finished, schema.COMMENTS, "comment of a video that no log, no table and no test has") == 1
-    assert list(read_answers(finished)) == read_text(folder / ASKED)["did"].unique(maintain_order=True).to_list()
-    assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
-
-
 def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_day(finished: Finished) -> None:
     clicks = read_text(finished.raw / schema.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
     counts = clicks["vid"].cast(pl.Int64).value_counts().sort("count", "vid", descending=[True, False])
@@ -100,15 +70,6 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
     (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
     assert count(finished, "testA_pred_did.csv", "device asked for and shown nothing") == ALONE
-
-
-def test_nobody_is_answered_by_a_video_that_cannot_score(finished: Finished) -> None:
-    """The checker asks for the order, and for a shown video; here: one with a duration."""
-    answers = read_answers(finished)
-    assert all(vid < EXTRA_VID or vid >= FIRST_VID for vid, _ in answers.values())
-    assert finished.summary["submission"]["rows"] == len(answers)
-    assert finished.summary["truth"] is None
-    assert finished.summary["board"] == "A"
 
 
 @pytest.mark.nightly

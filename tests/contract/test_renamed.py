@@ -1,17 +1,13 @@
 """Ids are names: other ids for the same users and items give as good an answer."""
 
-import json
-import pickle
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 from competitions.mgtv.io import schema as mgtv_files
-from competitions.tencent.io import schema as tencent_files
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, words
 from tests.contract.test_submission import read_scores
@@ -50,38 +46,10 @@ def rename_tables(name: str, paths: Sequence[Path]) -> None:
         write_frame(frame, path)
 
 
-def rename_rids(raw: Path) -> None:
-    """Give other re-ids to the users and items of the indexer, and put the lines of users in another order."""
-    train, rng = raw / tencent_files.TRAIN, np.random.default_rng(1)
-    indexer = pickle.loads((train / tencent_files.INDEXER).read_bytes())
-    maps = {}
-    for kind in ("u", "i"):
-        rids = sorted(indexer[kind].values())
-        maps[kind] = dict(zip(rids, rng.permutation(rids).tolist(), strict=True))
-        indexer[kind] = {name: maps[kind][rid] for name, rid in indexer[kind].items()}
-    (train / tencent_files.INDEXER).write_bytes(pickle.dumps(indexer))
-    table = json.loads((train / tencent_files.ITEM_TABLE).read_text())
-    (train / tencent_files.ITEM_TABLE).write_text(json.dumps({maps["i"][int(rid)]: row for rid, row in table.items()}))
-    for folder, sequences, offsets in (
-        (train, tencent_files.SEQUENCES, tencent_files.OFFSETS),
-        (raw / tencent_files.EVAL, tencent_files.PREDICT_SEQUENCES, tencent_files.PREDICT_OFFSETS),
-    ):
-        lines = [json.loads(line) for line in (folder / sequences).read_text().splitlines()]
-        renamed = [
-            [[maps["u"].get(row[0], row[0]), maps["i"].get(row[1], row[1]), *row[2:]] for row in line] for line in lines
-        ]
-        texts = [json.dumps(renamed[at]) + "\n" for at in rng.permutation(len(renamed))]
-        (folder / sequences).write_text("".join(texts))
-        begins = np.cumsum([0, *(len(text.encode()) for text in texts)])[:-1]
-        (folder / offsets).write_bytes(pickle.dumps(begins.tolist()))
-
-
 def rename(contract: Contract, raw: Path, truth: Path) -> None:
-    if contract.name == "tencent":
-        return rename_rids(raw)
     shutil.rmtree(raw / mgtv_files.COMMENTS, ignore_errors=True)  # workbooks name videos too
     tables = [path for path in sorted(raw.rglob("*")) if path.suffix in (".csv", ".parquet")]
-    return rename_tables(contract.name, [*tables, truth])
+    rename_tables(contract.name, [*tables, truth])
 
 
 def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str) -> Finished:
@@ -93,7 +61,7 @@ def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str
 
 @pytest.mark.each_nightly
 def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
-    if contract.name not in (*IDS, "tencent"):
+    if contract.name not in IDS:
         pytest.skip("nobody has said yet where its ids stand")
     shutil.copytree(finished.raw, tmp_path / "raw")
     shutil.copy(finished.truth, tmp_path / "truth.csv")

@@ -38,11 +38,3 @@ def test_plain_orders_stand_beside_the_run(contract: Contract, finished: Finishe
     page = (finished.folder / "report.html").read_text()
     assert all(name in page for name in rivals)
     assert (finished.folder / "lost.csv").exists() == ("lost.csv beside" in page)
-
-
-def test_drift_is_held_against_what_any_two_times_differ_by(contract: Contract, finished: Finished) -> None:
-    drift = finished.record["insight"]["drift"]
-    if drift is None:
-        return  # too few rows
-    page = (finished.folder / "report.html").read_text()
-    assert ("reference" in drift) == ("Between " in page and "it has" in page)

@@ -3,31 +3,25 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from competitions.tencent.io import schema
-from competitions.tencent.io.encoder import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
 from tests.conftest import Call
 from tests.contract.contract import Finished, words
 from tests.contract.tencent import TENCENT
-from tests.contract.tencent_faults import CANDIDATES, TRAIN, edit_users
 from tests.contract.tencent_planted import (
     ADS,
     KNOWN,
-    NEW,
     PERSONS,
-    STRANGERS,
     plant,
     write_competition,
     write_release,
 )
 
 ONLY = (TENCENT,)
-FAST = ("ranker.fit.epochs=1",)
 
 
 @pytest.fixture
@@ -97,48 +91,6 @@ def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished,
     assert [one.name for one in chosen if world.oid[one.answer or 0] in answers[one.name][:5]]
     rows = [world.oid[one.answer or 0] in answers[one.name] for one in chosen]
     assert np.mean(rows) >= 0.7
-
-
-def test_what_a_rule_settles_while_reading_is_counted_and_the_run_goes_on(
-    folder: Path, call: Call, tmp_path: Path
-) -> None:
-    def spoil(lines: list[list[list[Any]]]) -> None:
-        lines[2].reverse()
-        lines[3].append([lines[3][0][0], None, {"103": 9}, None, None, 1])
-        lines[5] = [[lines[5][0][0], None, {"103": 9}, None, None, 1]]
-        lines.append([])
-
-    edit_users(TRAIN, spoil)(folder)
-    after = solve(call, folder, tmp_path / "build", *FAST)
-    strangers, persons = plant().strangers, plant().persons
-    assert count(after, "seq.jsonl", UNSORTED) == 1
-    assert count(after, "seq.jsonl", SEVERAL_PROFILES) >= 1
-    assert count(after, "seq.jsonl", NO_EVENT) == 2
-    assert count(after, "seq.jsonl", NO_PROFILE) == sum(one.features is None for one in persons)
-    assert count(after, "predict_seq.jsonl", "the indexer lacks") == STRANGERS
-    assert count(after, "indexer.pkl", "item whose feature 101 has a value that the indexer lacks") == NEW
-    with_profile = sum(one.features is not None for one in strangers)
-    assert count(after, "indexer.pkl", "test user whose feature 105") == with_profile
-    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
-
-
-def test_who_has_seen_nearly_every_candidate_gets_a_list_of_ten_all_the_same(
-    folder: Path, call: Call, tmp_path: Path
-) -> None:
-    world = plant()
-    kept = {world.oid[ad] for ad, *_ in world.persons[0].events[:8]} | set(world.oid[:6])
-    lines = [json.loads(line) for line in (folder / CANDIDATES).read_text().splitlines()]
-    few = [line | {"retrieval_id": None} for line in lines if line["creative_id"] in kept]
-    (folder / CANDIDATES).write_text("".join(f"{json.dumps(line)}\n" for line in few))
-    after = solve(call, folder, tmp_path / "build", *FAST)
-    seen, answers = read_seen(after), read_answers(after)
-    candidates = {line["creative_id"] for line in few}
-    short = [user for user in answers if len(candidates - seen[user]) < 10]
-    assert world.persons[0].name in short
-    assert after.summary["filled"] == len(short)
-    new = candidates - seen[world.persons[0].name]
-    assert set(answers[world.persons[0].name][: len(new)]) == new
-    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
 
 
 def test_round_two_asks_for_what_the_host_says_of_each_user(
@@ -214,21 +166,3 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "ranker.channels": "content, behaviour, counts, values, linear, sequence",
         "ranker.list_length": "40",
     }
-
-
-def test_the_summary_tells_both_folds_and_both_trainings(finished: Finished) -> None:
-    summary = finished.summary
-    valid, test = summary["folds"]
-    world = plant()
-    assert (valid["fold"], test["fold"]) == ("validation", "test")
-    assert test["training events"] == sum(len(one.events) for one in world.persons)
-    assert 0.85 < valid["training events"] / test["training events"] < 0.95
-    assert test["queries"] == PERSONS + STRANGERS
-    assert (valid["candidates"], test["candidates"]) == (KNOWN, ADS)
-    assert test["unseen candidates"] == pytest.approx(NEW / ADS)
-    assert test["unseen targets"] is None
-    assert 0 < valid["unseen targets"] < 0.2
-    for training in summary["training"].values():
-        assert training["losses"][-1] == min(training["losses"]) < training["losses"][0] / 2
-        assert training["parameters"] > 1_000
-    assert summary["truth"] is None  # a truth file that the simulator did not write is not looked at

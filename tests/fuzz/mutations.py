@@ -10,11 +10,8 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.fuzz.json_text import JSON, JSON_LINES
-from tests.fuzz.parquet_tables import PARQUET
-from tests.fuzz.pickled import PICKLES
-from tests.fuzz.text_tables import CSV
-from tests.fuzz.workbooks import WORKBOOKS
+from tests.fuzz.nested import alter_json, alter_lines, alter_pickle, move_lines
+from tests.fuzz.tables import TABLES
 
 Mutation = Callable[[random.Random, Path], None]
 ANY_SHARE = 0.25  # of the seeds, whose damage does not care what kind of file it is
@@ -78,12 +75,11 @@ ANY: Sequence[Mutation] = (
     *(remove, rename, make_folder),
 )
 BY_SUFFIX: dict[str, Sequence[Mutation]] = {
-    ".csv": CSV,
-    ".json": JSON,
-    ".jsonl": JSON_LINES,
-    ".parquet": PARQUET,
-    ".pkl": PICKLES,
-    ".xlsx": WORKBOOKS,
+    ".csv": TABLES,
+    ".json": (alter_json,),
+    ".jsonl": (alter_lines, alter_lines, move_lines),
+    ".parquet": TABLES,
+    ".pkl": (alter_pickle,),
 }
 
 

@@ -14,7 +14,7 @@ from tests.fuzz.mutations import damage
 
 # The first step behind reading and splitting; the mark of a fit.
 BEHIND_READING = {
-    "news": "labelled.vectors",
+    "news": "labelled.table",
     "flight": "train.history",
     "mgtv": ".history",
     "tencent": "valid.forecast",

@@ -1,6 +1,5 @@
 """What people expect to find at the root of a repository: continuous integration, hooks, types."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,6 @@ def test_continuous_integration_calls_the_targets_that_a_person_calls() -> None:
     assert steps.index("make install") < steps.index("make lint test") < steps.index("make test-nightly")
     clean_clone = (ROOT / ".ci" / "run").read_text().splitlines()
     assert clean_clone[-3:] == ["make lint", "make test", "make test-nightly"]
-
-
-def test_hooks_take_ruff_from_the_environment() -> None:
-    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    assert repo["repo"] == "local"
-    assert [hook["entry"].split()[3] for hook in repo["hooks"]] == ["format", "check"]
-
-
-def test_the_packages_say_that_they_are_typed() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "py.typed" in settings["tool"]["setuptools"]["package-data"]["*"]
-    assert all((ROOT / package / "py.typed").is_file() for package in ("common", "competitions"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,16 +2,13 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 import typer
 
-from competitions import NAMES, find_competition
+from competitions import NAMES
 from competitions.__main__ import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,8 +18,6 @@ PAGES = [ROOT / name for name in sorted(TREE) if name.endswith(".md")]
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells of what went
 MADE = {"tuned.toml", "FILE.toml", "host_files.py"}
 PLACEHOLDER = re.compile("NAME|<name>|<each>")
-DOTTED = re.compile(r"(?<![\w./@-])[a-z]\w*(?:\.[a-z]\w*)+(?=\s*=|$)")
-FILES = (".csv", ".html", ".json", ".lock", ".md", ".py", ".toml", ".tsv")
 of_today = pytest.mark.parametrize("page", TODAY, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -33,24 +28,6 @@ def list_code(page: Path) -> list[str]:
     commands = [line.partition("  #")[0] for line in blocks.splitlines() if re.match(r"[^#+-]*\b(make|python) ", line)]
     spans = re.findall("`([^`]+)`", re.sub("```.*?```", "", text, flags=re.DOTALL))
     return [" ".join(span.split()) for span in spans] + commands
-
-
-def list_keys(table: dict[str, Any], before: str = "") -> Iterator[str]:
-    """The dotted names of all settings and tables below a table."""
-    for key, value in table.items():
-        yield f"{before}{key}"
-        if isinstance(value, dict):
-            yield from list_keys(value, f"{before}{key}.")
-
-
-def is_defined(name: str) -> bool:
-    """Whether a dotted name is a module, or something that a module defines; ``run`` may be a loaded one."""
-    path, _, last = name.replace(".", "/").rpartition("/")
-    if any(fnmatch(f"/{one}", f"*/{path}/{last}*") for one in TREE):
-        return True
-    ends = tuple({f"/{path}.py", f"/{path}.py".replace("/run.", "/loaded.")})
-    modules = [ROOT / one for one in TREE if f"/{one}".endswith(ends)]
-    return any(re.search(rf"^ *(def |class )?{last}\b", module.read_text(), re.MULTILINE) for module in modules)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -79,19 +56,3 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
         for verb, words in re.findall(r"-m competitions (\w+)(.*)", code):
             known = {option for parameter in verbs[verb].params for option in parameter.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+", words)) <= known, code
-
-
-@of_today
-def test_every_dotted_name_of_a_page_is_a_setting_or_stands_in_a_module(page: Path) -> None:
-    own = [name for name in NAMES if name in page.relative_to(ROOT).parts] or NAMES
-    settings: set[str] = set()
-    for name in own:
-        settings |= set(list_keys(msgspec.to_builtins(find_competition(name).load_config([]))))
-    held = {name for code in list_code(page) for name in DOTTED.findall(code) if not name.endswith(FILES)}
-    assert {name for name in held - settings if not is_defined(name)} == set()
-
-
-@of_today
-def test_a_command_of_a_page_says_what_it_needs(page: Path) -> None:
-    for code in list_code(page):
-        assert "make standin-" not in code or "FROM=" in code

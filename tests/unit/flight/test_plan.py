@@ -105,17 +105,6 @@ def test_a_way_that_is_set_is_kept(way: str, expected: tuple[int, int]) -> None:
     assert (decided[3][1] == "set") == (way != "auto")
 
 
-def test_the_reason_names_the_numbers() -> None:
-    *_, (words, reason) = decide_validation(survey(9_000, 8_000, 0.25, 0.5), load())
-    assert words == "3 successive blocks of time"
-    assert reason == (
-        "800 scored sessions in the last 10%, fewer than 2,000; "
-        "25% of the sessions, 50% of the test's, are by travellers seen before"
-    )
-    *_, (words, reason) = decide_validation(survey(90_000, 80_000), load())
-    assert (words, reason) == ("the last sessions", "8,000 scored sessions in the last 10%")
-
-
 # --- the features ---
 
 
@@ -161,15 +150,6 @@ def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_withou
         assert with_codes.blocks == (*without.blocks, "tariff")
         assert with_codes.base_margin == without.base_margin
     assert reason == f"{why}; 49% of the sessions offer corporate fares: with their block where validation says so"
-
-
-def test_a_block_is_added_to_each_set_or_taken_from_it() -> None:
-    offered, why = decide_features(survey(coded=0.49), load("rank.blocks=-tariff,-taste"))
-    assert [each.blocks for each in offered] == [("core", "pair"), ("core", "pair", "lift")]
-    assert [each.base_margin for each in offered] == [None, None]
-    assert why.startswith("nobody comes back")
-    (past,), _ = decide_features(survey(returning=0.5), load("rank.blocks=+public"))
-    assert (past.blocks, past.base_margin) == ((*PAST.blocks, "public"), PAST.base_margin)
 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,20 +212,3 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
         ("rank.seeds, rank.patience", "3, 200"),
     ]
     assert not any(each.reason in ("", "set") for each in plan.decisions)
-
-
-def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:
-    config = load(
-        "split.validation=time",
-        "rank.blocks=['core', 'public']",
-        "rank.seeds=2",
-        "rank.patience=9",
-        "rank.models=['catboost_softmax']",
-        "rank.catboost_softmax.depth=3",
-    )
-    plan = make_plan(log(range(40)), log([1]), config)
-    assert (plan.validation, plan.folds, plan.repeats) == ("time", 1, 1)
-    assert plan.features == (Features("as set", ("core", "public")),)
-    assert (plan.models, plan.seeds, plan.patience) == (("catboost_softmax",), 2, 9)
-    assert plan.parameters == {"catboost_softmax": config.rank.catboost_softmax}
-    assert {each.reason for each in plan.decisions} == {"set"}

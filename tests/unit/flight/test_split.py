@@ -118,25 +118,10 @@ def test_training_sessions_look_back_from_the_start_of_their_stretch(
     assert list_visible(split.final) == {own: set(range(count)) - {*unbooked} for own, count in enumerate(counts)}
 
 
-def test_validation_sessions_see_all_before_their_cut_and_nobody_else_is_in_their_snapshot() -> None:
-    split = split_by_time(sessions(0, 1, 2, 2.5, 3, 4, unbooked=(1,)), [moment(2), moment(3)], 1, "x")
-    first, second = (list_visible(fold.snapshots) for fold in split.folds)
-    assert first == {2: {0}, 3: {0}}
-    assert second == {4: {0, 2, 3}, 5: {0, 2, 3}}
-
-
 def test_a_booking_at_the_very_moment_is_not_seen() -> None:
     log = sessions(0, 1, 1, 2)
     sessions_until = pl.DataFrame({"session": [7, 8, 9], "until": [moment(1), moment(1) + 1, moment(0)]})
     assert list_visible(take_snapshots(log, sessions_until)) == {7: {0}, 8: {0, 1, 2}, 9: set()}
-
-
-def test_a_snapshot_is_of_a_time_and_is_assigned_to_sessions_in_their_order() -> None:
-    sessions_until = pl.DataFrame({"session": [4, 3, 2], "until": [moment(2), moment(1), moment(2)]})
-    snapshots = take_snapshots(sessions(0, 1.5, unbooked=(0,)), sessions_until)
-    assert snapshots.assigned.rows() == [(4, 1), (3, 0), (2, 1)]
-    assert snapshots.visible.rows() == [(1, 1)]
-    assert snapshots.assigned.schema["snapshot"] == snapshots.visible.schema["snapshot"] == pl.Int32
 
 
 @pytest.mark.parametrize(("cross_fitted", "seen"), [(False, {0, 2}), (True, {0, 2, 3, 4})])
@@ -272,28 +257,6 @@ def check_inner(snapshots: Snapshots, learned: set[int]) -> None:
     inner = set(hidden.values())
     assert len(inner) == INNER_FOLDS
     assert max(map(len, inner)) - min(map(len, inner)) <= 1
-
-
-def test_folds_do_not_go_by_time_and_follow_the_seed() -> None:
-    table = sessions(*range(40))
-
-    def deal(seed: int) -> tuple[list[list[str]], list[dict[int, set[int]]]]:
-        split = split_folds(table, 2, 1, seed)
-        return [roles_of(fold) for fold in split.folds], [
-            list_visible(each) for each in (split.final, *(fold.snapshots for fold in split.folds))
-        ]
-
-    assert deal(0) == deal(0)
-    first, other = deal(0), deal(1)
-    assert first[0] != other[0]
-    assert first[1][0] != other[1][0]
-    assert first[0][0] not in (["train", "valid"] * 20, ["valid", "train"] * 20, ["valid"] * 20 + ["train"] * 20)
-
-
-@pytest.mark.parametrize(("count", "folds"), [(3, 3), (2, 2)])
-def test_there_are_no_more_folds_than_sessions(count: int, folds: int) -> None:
-    split = split_folds(sessions(*range(count + 1), unbooked=(1,)), 5, 1, 0)
-    assert [len(with_role(fold, "valid")) for fold in split.folds] == [1] * folds
 
 
 @pytest.mark.parametrize(("days", "unbooked"), [((0,), ()), ((0, 1), (1,)), ((0, 1), (0, 1))])

@@ -9,7 +9,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.flight import submission
 from competitions.flight.io import reader
-from tests.unit.flight.flight_rows import option, table, two_sessions, write_test, write_train
+from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
 ROWS = [option(Id, session) for Id, session in ((10, "a"), (11, "a"), (12, "a"), (20, "b"), (15, "c"))]
 RANKS = pl.Series([2, 1, 3, 1, 1])
@@ -41,11 +41,6 @@ def test_both_files_are_exact_and_pass(files: reader.RawFiles, written: tuple[Pa
     assert frame.write_csv() == EXACT
     for path in written:
         assert submission.check_submission(path, files) == (path, 5, submission.RULES)
-
-
-def test_ranks_of_another_length_are_a_mistake_in_the_code(files: reader.RawFiles, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="4 ranks for the 5 rows"):
-        submission.write_submission(RANKS.head(4), files.test, tmp_path)
 
 
 # --- check ---
@@ -84,8 +79,6 @@ MOVED = "the rows are all there, only their order is wrong"
         (set_ranks(2, 1, 2, 1, 1), submission.PERMUTATION, ["1 time(s)", "session a: 2 distinct ranks from 1 to 2"]),
         (set_ranks(2, 1, 4, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from 1 to 4 on 3 rows"]),
         (set_ranks(1, 0, 2, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from 0 to 2 on 3 rows"]),
-        (set_ranks(1, 1, 3, 1, 1), submission.PERMUTATION, ["session a: 2 distinct ranks from 1 to 3 on 3 rows"]),
-        (set_ranks(-1, 1, 3, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from -1 to 3 on 3 rows"]),
         (set_ranks(2, 1, 3, 2, 0), submission.PERMUTATION, ["2 time(s)", "session b: 1 distinct ranks from 2 to 2"]),
         (reorder(0, 1, 2, 3), submission.AS_MANY, ["4 rows for 5", "missing Id 15"]),
         (
@@ -94,7 +87,6 @@ MOVED = "the rows are all there, only their order is wrong"
             ["6 rows for 5", "unknown Id 99"],
         ),
         (reorder(1, 0, 2, 3, 4), submission.SAME_ORDER, ["2 time(s)", "(11, 'a') where (10, 'a') is expected", MOVED]),
-        (reorder(0, 1, 2, 4, 3), submission.SAME_ORDER, ["(15, 'c') where (20, 'b') is expected", MOVED]),
         (
             lambda frame: frame.with_columns(Id=pl.col("Id").replace(12, 13)),
             submission.SAME_ORDER,
@@ -123,12 +115,6 @@ def test_a_broken_rule_is_named_with_the_first_rows(
     assert (MOVED in sentence) == (MOVED in expected)
 
 
-def test_the_first_moved_row_is_given_its_place(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
-    for path, position in zip(written, ("row 3: ", "line 5: "), strict=True):
-        rewrite(path, reorder(0, 1, 2, 4, 3))
-        assert position in refusal(path, files)
-
-
 def replace(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text.replace(old, new, 1)
 
@@ -137,13 +123,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ("change", "expected"),
     [
         (replace("11,a,1", "11,a,"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,'"),
-        (replace("11,a,1", "11,a,1.0"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,1.0'"),
         (replace("11,a,1", "11,a,NaN"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
-        (replace("11,a,1", "+11,a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '+11,a,1'"),
         (replace("11,a,1", "11,a,01"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,01'"),
-        (replace("11,a,1", "11\r,a,1"), "line 3: a carriage return inside the line"),
         (replace("11,a,1", "11,a\r,1"), "line 3: a carriage return inside the line"),
-        (replace("11,a,1", ",a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: ',a,1'"),
         (replace("11,a,1", "11,a,9999999999999999999"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("Id,ranker_id", "ranker_id,Id"), "line 1: the header is 'ranker_id,Id,selected'"),
         (replace("11,a,1", "11,a"), "line 3: 2 fields where 3 are expected"),
@@ -166,18 +148,14 @@ def with_id(frame: pl.DataFrame, Id: int) -> pl.DataFrame:
     ("change", "expected"),
     [
         (lambda frame: frame.cast({"selected": pl.Float64}), submission.INTEGERS),
-        (lambda frame: frame.cast({"selected": pl.String}), submission.INTEGERS),
-        (lambda frame: frame.cast({"Id": pl.Float64}), submission.INTEGERS),
         (
             lambda frame: frame.with_columns(selected=pl.Series([2, None, 3, 1, 1])),
             "broken 1 time(s), first: row 1: '11,a,None'",
         ),
         (lambda frame: frame.cast({"ranker_id": pl.Binary}), submission.SAME_ORDER),
         (lambda frame: with_id(frame, 2**63), f"broken 1 time(s), first: row 1: '{2**63},a,1'"),
-        (lambda frame: with_id(frame, 2**63 - 1), submission.SAME_ORDER),
         (lambda frame: frame.drop("Id"), submission.NAMES),
         (lambda frame: frame.select("ranker_id", "Id", "selected"), submission.NAMES),
-        (lambda frame: frame.with_columns(x=1), submission.NAMES),
         (lambda frame: frame.clear(), "has columns and no rows"),
     ],
 )
@@ -188,32 +166,6 @@ def test_a_parquet_file_of_another_form_is_refused(
     assert expected in refusal(written[0], files)
 
 
-@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b", "c"])])
-def test_sessions_that_pandas_wrote_as_a_category_pass(
-    files: reader.RawFiles, written: tuple[Path, Path], dtype: pl.DataType
-) -> None:
-    rewrite(written[0], lambda frame: frame.cast({"ranker_id": dtype}))
-    assert submission.check_submission(written[0], files).rows == 5
-
-
-def test_a_file_with_brackets_in_its_name_is_the_one_that_is_checked(
-    files: reader.RawFiles, written: tuple[Path, Path]
-) -> None:
-    odd, truth = written[0].with_name("submission[1].parquet"), written[0].with_name("truth[1].csv")
-    sound = written[0].rename(written[0].with_name("submission1.parquet"))
-    pl.read_parquet(sound).with_columns(selected=pl.Series([1, 1, 3, 1, 1])).write_parquet(odd)
-    assert submission.PERMUTATION in refusal(odd, files)
-    truth.write_text("Id,ranker_id\n99,a\n")
-    truth.with_name("truth1.csv").write_text("Id,ranker_id\n11,a\n")
-    with pytest.raises(UserError, match="first: Id 99"):
-        submission.score_queries(sound, truth)
-
-
-def test_narrow_integers_pass(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
-    rewrite(written[0], lambda frame: frame.cast({"Id": pl.UInt32, "selected": pl.Int16}))
-    assert submission.check_submission(written[0], files).rows == 5
-
-
 @pytest.mark.parametrize("name", ["submission.parquet", "submission.csv"])
 def test_a_file_that_is_not_there_or_damaged_is_refused(files: reader.RawFiles, tmp_path: Path, name: str) -> None:
     path = tmp_path / "none" / name
@@ -221,12 +173,3 @@ def test_a_file_that_is_not_there_or_damaged_is_refused(files: reader.RawFiles, 
     path.parent.mkdir()
     path.write_bytes(b"PAR1\xff\xff")
     assert ("cannot be read" if path.suffix == ".parquet" else "line 1") in refusal(path, files)
-
-
-def test_a_file_of_another_name_is_refused(files: reader.RawFiles, tmp_path: Path) -> None:
-    assert "neither .parquet nor .csv" in refusal(tmp_path / "submission.txt", files)
-
-
-def test_the_check_reads_the_test_file_as_the_reader_does(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
-    table(ROWS, labelled=False).cast({"Id": pl.Float64, "ranker_id": pl.Categorical}).write_parquet(files.test)
-    assert submission.check_submission(written[1], files).rows == 5

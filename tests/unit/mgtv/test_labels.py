@@ -1,13 +1,11 @@
 """The score of an answer by hand, and which video of a device's day is the right one."""
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
 
 from competitions.mgtv.config import TruthSettings
-from competitions.mgtv.labels import label_day, score_rates, stack_log
+from competitions.mgtv.labels import label_day, score_rates
 
 DAY = {
     "day": pl.Int16,
@@ -121,15 +119,3 @@ def test_a_rate_is_seconds_by_duration_and_unknown_where_either_is() -> None:
 def test_a_clip_bounds_the_rate_and_0_leaves_it() -> None:
     assert rates(2.0) == [2, 0.25, None, 0, None]
     assert rates(0.125) == [0.125, 0.125, None, 0, None]
-
-
-def test_the_log_is_all_days_each_with_its_own_answers() -> None:
-    days = [make_day((7, 0, 0, 5, 5.0), (7, 1, 1, 9, 5.0)), make_day((7, 3, 0, 1, 10.0))]
-    log = stack_log(
-        [day.with_columns(day=pl.lit(i, pl.Int16)) for i, day in enumerate(days)],
-        DURATIONS.to_frame("duration"),
-        settings(),
-    )
-    table: list[Any] = log.select("day", "video", "t", "answer").rows()
-    assert table == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
-    assert "play" not in log.columns

@@ -71,33 +71,12 @@ def test_a_registered_block_is_on_and_can_be_left_out(monkeypatch: pytest.Monkey
     assert [("length" in blocks) for blocks in settle("watch.blocks=pair")] == [True, False, True]
 
 
-def test_a_block_is_added_to_those_of_a_model_or_taken_from_all() -> None:
-    assert settle("watch.blocks=+profile")[1] == ("video", "device", "pair", "list", "comment", "profile")
-    assert settle("features.blocks=-list,-comment")[:2] == (
-        ("video", "device", "pair", "profile"),
-        ("video", "device", "pair"),
-    )
-
-
 def test_a_model_without_a_block_is_refused() -> None:
     with pytest.raises(UserError, match=r"watch\.blocks names no block that is built"):
         settle("features.blocks=profile")
     config = COMPETITION.load_config(["features.blocks=-video,-device,-pair,-list"], tuned=False)
     with pytest.raises(UserError, match=r"features\.blocks names no block .* these files have data for"):
         plan.settle(config, plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_open(config)))
-
-
-def test_what_is_set_stays() -> None:
-    own = (
-        "truth.clip=0",
-        "split.train_days=2",
-        'features.blocks=["video"]',
-        'watch.blocks=["video"]',
-        'completion.blocks=["video"]',
-    )
-    choices = choose([day([16.0] * 50)], *own)
-    assert (choices.clip, choices.train_days, choices.blocks) == (0.0, 2, ("video",))
-    assert [each.reason for each in choices.decisions[:3]] == ["set"] * 3
 
 
 @pytest.mark.parametrize(
@@ -120,8 +99,3 @@ def test_many_lists_are_learned_from_in_large_steps(lists: int, days: int, rate:
     settled = plan.settle(COMPETITION.load_config([own], tuned=False), choose([day([5.0], lists)] * days, own))
     assert settled.watch.lightgbm_softmax["learning_rate"] == 0.03
     assert settled.watch.lightgbm_softmax["lambda_l2"] == penalty
-
-
-def test_a_log_of_nothing_can_be_planned() -> None:
-    assert choose([]).train_days == 12
-    assert choose([day([]).with_columns(clicked=pl.lit(False))]).clip == 0.0

@@ -33,12 +33,6 @@ def test_the_last_days_validate_and_those_before_them_train() -> None:
     assert planned.days == (6, 7, 8, 9, 10)
 
 
-def test_the_first_day_of_the_log_is_left_out() -> None:
-    assert plan(answered(3, 4, 5, 6), train_days=9).days == (4, 5, 6)
-    first = pl.concat([make_log(row(2, 1, 0)), answered(3, 4, 5, 6)])  # without an answer, but a past
-    assert plan(first, train_days=9).days == (3, 4, 5, 6)
-
-
 def test_days_without_an_answer_among_the_shown_are_left_out() -> None:
     """Nothing clicked, a click never shown, and a click that is not the answer."""
     log = pl.concat(
@@ -54,12 +48,6 @@ def test_days_without_an_answer_among_the_shown_are_left_out() -> None:
     )
     planned = plan(log, valid_days=1)
     assert (planned.train, planned.valid, planned.test) == ((2, 4, 6), (9,), 11)
-
-
-def test_a_day_whose_rates_are_all_unknown_has_nobody_to_ask() -> None:
-    log = pl.concat([answered(1, 2, 3, 4), make_log(row(5, 1, 0, clicked=True), row(6, 1, 0, 0.0))])
-    planned = plan(log, valid_days=1)
-    assert (planned.days, planned.test) == ((2, 3, 4), 7)
 
 
 @pytest.mark.parametrize(("days", "valid_days"), [(3, 2), (2, 1), (1, 1), (0, 1)])
@@ -141,12 +129,6 @@ def test_more_devices_than_the_settings_allow_are_thinned_by_their_day() -> None
     assert all(devices == sorted(devices) for devices in chosen.values())
     assert chosen[5] != chosen[6]
     assert find_devices(CROWD, 7, train=1, valid=40) == list(range(40))
-
-
-def test_the_draw_depends_on_seed_and_day_alone() -> None:
-    first = find_devices(CROWD, 5, seed=3, train=9)
-    assert find_devices(CROWD.filter(pl.col("day") == 5), 5, seed=3, train=9, valid=1) == first
-    assert find_devices(CROWD, 5, seed=4, train=9) != first
 
 
 def test_the_slates_of_the_test_keep_the_files_order_and_devices_that_were_shown_nothing() -> None:

@@ -43,13 +43,6 @@ def test_the_file_is_exact_and_passes(files: reader.RawFiles, written: Path) -> 
     assert submissions.check_submission(written, files) == (written, 3, submissions.RULES)
 
 
-def test_a_device_that_was_shown_nothing_gets_the_fallback_and_no_other_does() -> None:
-    frame = submissions.build_submission(QUERIES, CHOSEN.clear(), (1, 0.75), CODES)
-    assert frame.rows() == [("c", 20, 0.75), ("a", 20, 0.75), ("b", 20, 0.75)]
-    frame = submissions.build_submission(QUERIES, CHOSEN.reverse(), (3, 0.5), CODES)
-    assert frame["vid"].to_list() == [20, 30, 40]
-
-
 # --- check ---
 
 
@@ -75,6 +68,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
             for rate in ("+0.25", "00.25", " 0.25", "-0.25", "0.25.", "nan", "inf", "1e999", "9" * 30, "0." + "3" * 30)
         ),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
+        (replace("c,20,0.25\na,30,1.123457", "a,30,1.123457\nc,20,0.25"), submissions.SAME_ORDER, "only their order"),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
     ],
@@ -139,13 +133,6 @@ def test_the_score_by_hand(scored: tuple[Path, Path]) -> None:
     )
 
 
-def test_answers_that_no_truth_row_asks_for_count_for_nothing(scored: tuple[Path, Path]) -> None:
-    submission, truth = scored
-    before = submissions.score_submission(submission, truth)
-    submission.write_text(SAID + "q,10,0.5\n")
-    assert submissions.score_submission(submission, truth) == before
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -162,13 +149,6 @@ def test_a_truth_that_does_not_fit_is_refused(
         submissions.score_submission(submission, truth)
     assert message in str(caught.value)
     assert str(truth) in str(caught.value)
-
-
-def test_a_submission_that_breaks_a_rule_is_not_scored(scored: tuple[Path, Path]) -> None:
-    submission, truth = scored
-    submission.write_text(SAID + "a,10,0.5\n")
-    with pytest.raises(UserError, match=submissions.ONCE):
-        submissions.score_submission(submission, truth)
 
 
 def test_with_the_raw_files_every_rule_is_verified_first(

@@ -18,20 +18,6 @@ from competitions.news.arrays import (
 
 # --- within a query ---
 
-QUERY = np.array([1, 2, 1, 1, 2, 1, 3])
-WITHIN = np.array([4.0, 0.5, 2.0, np.nan, 1.0, 2.0, np.nan], np.float32)
-
-
-def test_shares_and_ranks_within_a_query() -> None:
-    shares, ranks = (
-        share_within(np.stack([WITHIN, WITHIN + 1]), group_rows(QUERY)),
-        rank_within(WITHIN, group_rows(QUERY)),
-    )
-    assert shares[0].tolist() == [1.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.0]
-    assert shares[1].tolist() == pytest.approx([1.0, 0.75, 0.6, 0.0, 1.0, 0.6, 0.0])
-    assert ranks.tolist() == [1.0, 2.0, 2.5, 4.0, 1.0, 2.5, 1.0]
-    assert shares.dtype == ranks.dtype == np.float32
-
 
 def test_rows_of_a_query_that_stand_together_are_compared_as_any_others() -> None:
     rng = np.random.default_rng(0)

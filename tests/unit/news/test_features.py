@@ -67,13 +67,6 @@ def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_show_its_g
     assert len(set(names)) == len(names)
 
 
-def test_every_feature_varies(blocks: Blocks) -> None:
-    for name, block in blocks.items():
-        for column in block.columns:
-            constant = {"query_environment", "query_os", "query_country", "pair_os_lift"}  # as the log is made
-            assert column in constant or block[column].n_unique() > 1, (name, column)
-
-
 def test_rows_stand_beside_their_own_candidates_whatever_the_size_of_a_chunk(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,18 +241,3 @@ def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> N
         own = [name for name in before[block].columns if not name.endswith(("_share", "_rank")) or block == "pair"]
         assert len(own) > 8
         assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))
-
-
-@pytest.mark.parametrize("created", [TIME_MIN_MS, TIME_MAX_MS])
-def test_an_article_created_at_a_wrong_time_moves_its_own_age_alone(created: int) -> None:
-    """And that of the readers whose last or middle article it is."""
-    wrong = pl.when(pl.col("item") == ARTICLE).then(pl.lit(created)).otherwise("created").alias("created")
-    fold, before = features_of(WORLD)
-    _, after = features_of(replace(WORLD, articles=WORLD.articles.with_columns(wrong)))
-    readers = fold.seen.filter(item=ARTICLE)["query"].implode()
-    queries = ~fold.queries["query"].is_in(readers)
-    rows = (CANDIDATES["item"] != ARTICLE) & ~CANDIDATES["query"].is_in(readers)
-    assert 100 < rows.sum() < CANDIDATES.height - 50
-    assert after["query"].filter(queries).equals(before["query"].filter(queries))
-    for block in ("item", "pair"):
-        assert after[block].filter(rows).equals(before[block].filter(rows))

@@ -27,7 +27,7 @@ def test_coverage_novelty_and_diversity_look_at_the_first_k() -> None:
     assert list_metrics.auc(one_class) is list_metrics.gauc(one_class) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.sampled_from([None, 2, 5]))
 def test_auc_and_gauc_agree_with_scikit_learn(seed: int, levels: int | None) -> None:
     scored, _ = random_table(seed, 12, levels)

@@ -210,14 +210,6 @@ def test_recall_of_channels_and_of_their_union_by_hand() -> None:
     assert union["only"] == 0
 
 
-def test_recall_at_a_cut_counts_the_cut_itself() -> None:
-    lists = [[*range(100, 100 + before), 7] for before in (4, 5, 9)]
-    fused = channel(*lists, [], [*range(100, 149), 7]).rename({"score": "fusion"})
-    union = measure_recall(ANSWERED, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
-    assert [union[f"recall@{k}"] for k in (5, 10, 50, 100)] == [1 / 4, 3 / 4, 1, 1]
-    assert union["mrr@5"] == pytest.approx(1 / 5 / 4)
-
-
 # --- fusion ---
 
 

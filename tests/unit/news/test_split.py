@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import split
-from tests.unit.news.news_world import CONTEXT, HOUR_MS, START, TEST_FROM, World, label, make_log, swap_hidden
+from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log
 
 Target = tuple[int, int, int]  # user, item, before
 
@@ -118,22 +118,6 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
     assert not targets["user"].is_duplicated().any()
 
 
-def test_of_clicks_of_one_millisecond_the_target_alone_is_hidden_in_whatever_order_the_log_stands(
-    log: pl.DataFrame,
-) -> None:
-    coarse = log.with_columns(pl.col("time") // HOUR_MS * HOUR_MS).unique(["user", "item", "time"])
-    ordered, shuffled = coarse.sort("user", "time", "item"), coarse.sort(pl.col("item").hash(), "user", "time")
-    fold, other = label(ordered), label(shuffled)
-    for name in ("queries", "seen", "answers"):
-        assert_frame_equal(getattr(fold, name), getattr(other, name))
-    assert_frame_equal(fold.history, other.history.sort("user", "time", "item"))
-    # Every last click is a target here, so that a query's past is all that stays of its user.
-    past = fold.seen.join(fold.queries.select("query", "user"), on="query").select("user", "time", "item")
-    assert past.height > past.unique(["user", "time"]).height + 50
-    kept = fold.history.join(fold.queries, on="user", how="semi").select("user", "time", "item")
-    assert_frame_equal(kept, past, check_row_order=False)
-
-
 def list_clicks(log: pl.DataFrame) -> dict[int, list[tuple[int, int]]]:
     """The clicks (time, item) of each user."""
     parts = log.group_by("user", maintain_order=True)
@@ -159,33 +143,12 @@ def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation
     assert dict(roles) == {"train": 17, "valid": 120 // 4}
 
 
-def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(
-    log: pl.DataFrame, fold: Fold
-) -> None:
-    for each in (fold, split.build_test_fold(log)):
-        assert each.queries["query"].to_list() == list(range(each.queries.height))
-        latest = each.seen.filter(back=0)
-        assert_frame_equal(each.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
-        counted = each.seen.group_by("query", maintain_order=True).agg(clicks=pl.len().cast(pl.Int32))
-        assert_frame_equal(each.queries.select("query", "clicks"), counted)
-        assert_frame_equal(each.history, each.history.sort("user", "time", "item"))
-
-
 def test_a_seed_gives_the_same_fold_and_another_seed_another(log: pl.DataFrame) -> None:
     first, again, other = label(log, train=50), label(log, train=50), label(log, train=50, seed=1)
     for name in ("history", "queries", "seen", "answers"):
         assert_frame_equal(getattr(first, name), getattr(again, name))
     for role in ("train", "valid"):
         assert set(first.queries.filter(role=role)["user"]) != set(other.queries.filter(role=role)["user"])
-
-
-def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFrame, fold: Fold) -> None:
-    other = label(swap_hidden(log, fold))
-    assert fold.answers is not None
-    assert other.answers is not None
-    assert (fold.answers["item"] != other.answers["item"]).all()
-    for name in ("history", "queries", "seen"):
-        assert_frame_equal(getattr(fold, name), getattr(other, name))
 
 
 # --- the test ---

@@ -5,12 +5,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.decisions import Decision
 from common.engine.errors import UserError
-from common.learning.split import Fold
 from competitions.news import plan, split
 from competitions.news.competition import COMPETITION
-from competitions.news.plan import Plan, decide_negatives, make_plan
+from competitions.news.plan import decide_negatives
 from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log, make_world
 
 DAY = 86_400
@@ -59,14 +57,6 @@ def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size() -> None
     assert_frame_equal(drawn, POOL.filter((pl.col("day") != 3) | (pl.col("length") != 2)))
     assert split.resample_to_match(POOL, TARGET.clear(), CELL, 10, seed=3).is_empty()
     assert split.resample_to_match(POOL.clear(), TARGET, CELL, 10, seed=3).is_empty()
-
-
-def test_within_a_cell_every_row_has_the_same_chance() -> None:
-    pool = pl.DataFrame({"id": range(8), "day": [0] * 8, "length": [0] * 8})
-    drawn = [split.resample_to_match(pool, pool, CELL, 2, seed)["id"].to_list() for seed in range(400)]
-    counts = np.bincount(np.concatenate(drawn), minlength=8)  # 100 expected of each, standard deviation 9
-    assert counts.min() > 64
-    assert counts.max() < 136
 
 
 # --- like the test ---
@@ -187,13 +177,6 @@ def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataF
     assert_frame_equal(test.history, board_b)
 
 
-def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a() -> None:
-    train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
-    tests = [*read_on([0] * 3, [8] * 3, 900), *read_on([0] * 30, [2] * 30, 910)]
-    fold = label(make_log(*train, *tests, test=(900, 901, 902), board_a=tuple(range(910, 940))))
-    assert fold.queries.filter(role="valid")["clicks"].to_list() == [8] * 5
-
-
 # --- what is decided from the log, in words ---
 
 
@@ -213,25 +196,3 @@ def test_a_small_log_takes_all_candidates_and_a_large_one_as_many_as_there_is_ro
     queries: int, settings: list[str], negatives: int
 ) -> None:
     assert decide_negatives(queries, COMPETITION.load_config(settings, tuned=False))[0] == negatives
-
-
-def decide(clicks: pl.DataFrame, fold: Fold) -> dict[str, Decision]:
-    made: Plan = make_plan(clicks, fold, COMPETITION.load_config([], tuned=False))
-    return {each.setting: each for each in made.decisions}
-
-
-def test_a_log_with_the_hosts_steps_says_so(world: World, fold: Fold) -> None:
-    decided = decide(world.clicks, fold)
-    share = split.terminal_share(world.clicks)
-    assert decided["targets"].value == "steps of 30 s"
-    assert decided["targets"].reason.startswith(f"{share:.0%} of the train users")
-
-
-def test_a_log_without_them_and_the_test_users_that_stand_in_are_told() -> None:
-    train = [(user, item, 86_400 * 5 + 100 * step) for user in range(80) for step, item in enumerate((10, 11, 12))]
-    test = read_on([1] * 10, [3] * 10, 900)
-    clicks = make_log(*train, *test, test=tuple(range(900, 910)))
-    decided = decide(clicks, label(clicks))
-    assert decided["targets"].value == "last clicks"
-    assert decided["validation"].value == "10 users"
-    assert "10 test users stand in" in decided["validation"].reason

@@ -12,7 +12,6 @@ from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.forecast import Forecast, compute_statistics
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.fold_tables import FoldTables, make_pool
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Channel, Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
@@ -58,8 +57,3 @@ def fit_fold(
         fusion=weigh_evenly(named),
         list_length=list_length,
     )
-
-
-def all_rows(corpus: Corpus) -> CatalogueRows:
-    """Every ad of a catalogue."""
-    return CatalogueRows(np.arange(1, len(corpus.catalogue.oid)))

@@ -74,15 +74,3 @@ def test_rivals_are_as_alive_as_the_hosts() -> None:
     assert (len(drawn & set(ALIVE)), len(drawn & set(DEAD))) == (75, 25)  # the targets among them
     fresh = draw(mix_of(100, alive=0.75, dead=0.25), [1, 2, 101, 1_001], share=0.2)
     assert [len(fresh & set(part)) for part in (ALIVE, DEAD, LATER)] == [60, 20, 20]
-
-
-def test_where_a_class_has_too_few_others_fill_up() -> None:
-    drawn = draw(mix_of(400, alive=0.75, dead=0.25), [1])
-    assert (len(drawn & set(ALIVE)), len(drawn & set(DEAD))) == (100, 300)
-    assert len(draw(mix_of(5_000, alive=0.5, dead=0.5), [1])) == 1_000
-    assert len(draw(mix_of(5_000, alive=0.5, dead=0.5), [1], most=50)) == 50
-
-
-def test_where_the_host_has_unseen_candidates_only_the_rest_is_drawn_evenly() -> None:
-    drawn = draw(mix_of(500), [1])
-    assert 30 < len(drawn & set(ALIVE)) < 70

@@ -8,7 +8,7 @@ import pytest
 
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.expected_score import error_by_ad, expect_score, say_expected
+from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_sequences
@@ -16,12 +16,6 @@ from tests.unit.tencent.training_inputs import make_sequences
 CONFIG = COMPETITION.load_config([], tuned=False)
 HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
 LAST = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
-
-
-def test_queries_of_one_ad_count_as_one() -> None:
-    scores, target = np.repeat([0.0, 1.0, 1.0, 0.0], 5), np.repeat(np.arange(4), 5)
-    assert error_by_ad(scores, np.arange(20)) == pytest.approx(scores.std() / math.sqrt(20))
-    assert error_by_ad(scores, target) == pytest.approx(scores.std() / math.sqrt(4))
 
 
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,14 +53,6 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
     assert top.columns[1, 2] == -1  # the answer itself is left as it was
 
 
-def test_nobody_is_left_without_ten_even_where_everything_is_seen(corpus: Corpus) -> None:
-    chosen, filled = submission.choose_ads(
-        corpus, fold_of_test(corpus), FoldAnswers({"ranker": top_by([[-1] * 10, [-1] * 10])})
-    )
-    assert filled == 2
-    assert [len(set(row)) for row in chosen.reshape(2, 10).tolist()] == [10, 10]
-
-
 def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
     expected = submission.list_expected(corpus)
     assert expected.users.tolist() == corpus.test_users.names.tolist()
@@ -96,8 +88,3 @@ def test_ways_are_measured_side_by_side() -> None:
     assert measured["words"]["unseen"] == 0.0
     assert measured["words"]["hit_rate@10"] == pytest.approx(1 / 3.5)
     assert measured["words"]["unseen_share"] == 0.5
-
-
-def test_the_hosts_queries_cannot_be_evaluated(corpus: Corpus) -> None:
-    with pytest.raises(ValueError, match="the host has the answers"):
-        metrics.evaluate(fold_of_test(corpus), top_by([[1], [2]]), CONFIG.host)

@@ -3,15 +3,12 @@ go side by side; of long lists the better part is described in full.
 """
 
 import dataclasses
-import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from competitions.tencent import ranking
 from competitions.tencent.competition import COMPETITION
@@ -19,13 +16,10 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.features import pair_features
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.ranking import (
-    BLOCK,
     LabelledLists,
     Ranker,
-    each_block,
     fit,
     fit_ranker,
-    measure_columns,
     score_candidates,
     take_queries,
 )
@@ -69,50 +63,6 @@ def test_scale_and_place_of_a_column_mean_nothing_and_two_fits_are_the_same() ->
     assert np.allclose(scores - scores.mean(1, keepdims=True), same - same.mean(1, keepdims=True), atol=1e-2)
     assert len(one.losses) == FIT.epochs
     assert one.losses[-1] < one.losses[0]
-
-
-def test_a_constant_column_changes_nothing() -> None:
-    constant = FEATURES.copy()
-    constant[:, :, 3] = 7.0
-    ranker = fit_ranker(LabelledLists(constant, constant[:, :, 2].argmax(1), NAMES), FIT, 0)
-    assert np.isfinite(ranker.score(constant)).all()
-
-
-def test_columns_are_measured_in_double_precision() -> None:
-    column = np.random.default_rng(0).normal(3.0e4, 1.0, (200, 50, 1)).astype(np.float32)
-    centre, scale = measure_columns(column)
-    assert centre[0] == pytest.approx(column.mean(dtype=np.float64), abs=4e-3)  # half of float32's step there
-    assert scale[0] == pytest.approx(column.std(dtype=np.float64), rel=1e-4)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_as_many_blocks_go_side_by_side_as_torch_has_threads_each_with_one() -> None:
-    together = threading.Barrier(2, timeout=20)
-
-    def work(rows: np.ndarray) -> tuple[int, int]:
-        together.wait()  # passes when two blocks are in work at once, and breaks else
-        return int(rows[0]), torch.get_num_threads()
-
-    assert list(each_block(work, 3 * BLOCK + 1, "working")) == [(at * BLOCK, 1) for at in range(4)]
-    assert torch.get_num_threads() == 2
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_a_block_that_fails_ends_all_and_gives_the_threads_back() -> None:
-    def fail(rows: np.ndarray) -> None:
-        raise ValueError("broken")
-
-    with pytest.raises(ValueError, match="broken"):
-        list(each_block(fail, 2 * BLOCK, "working"))
-    assert torch.get_num_threads() == 2
 
 
 def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
@@ -168,15 +118,6 @@ def test_the_cut_keeps_the_best_by_the_logit_and_describes_these_alone(planted: 
     assert planted == [[2, 1, 3], [6, 4, 2]]
     none = -np.inf
     np.testing.assert_allclose(scores, [[none, 0.2, none, 0.1, 0.3], [0.6, none, none, 0.4, 0.2]], rtol=1e-6)
-
-
-def test_without_a_cut_and_in_short_lists_all_are_described(planted: list[list[int]]) -> None:
-    whole = make_logit(("cheap", "expensive"), [0.0, 1.0])
-    cut = dataclasses.replace(whole, cut=make_logit(("cheap",), [1.0]))
-    long, short = make_candidates([[4, 3, 2, 1]], [[7, 2, 9, 1]]), make_candidates([[3, 2, -np.inf]], [[7, 2, 9]])
-    np.testing.assert_allclose(score_candidates(whole, SEARCH, long), [[0.7, 0.2, 0.9, 0.1]], rtol=1e-6)
-    np.testing.assert_allclose(score_candidates(cut, SEARCH, short), [[0.7, 0.2, -np.inf]], rtol=1e-6)
-    assert planted == [[7, 2, 9, 1], [7, 2, 9]]
 
 
 def test_a_cut_is_learned_from_the_cheap_columns_of_long_lists(monkeypatch: pytest.MonkeyPatch) -> None:

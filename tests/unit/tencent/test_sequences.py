@@ -1,6 +1,6 @@
 import numpy as np
 
-from competitions.tencent.sequences import Histories, blocks, pad, whole
+from competitions.tencent.sequences import Histories, pad, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
 SEQUENCES = make_sequences([(5, 0, 10), (6, 1, 20), (7, -1, 30)], [], [(8, 1, 40), (9, 0, 50)])
@@ -21,14 +21,3 @@ def test_nothing_behind_the_end_is_seen() -> None:
     assert padded.item.tolist() == [[8, 0], [5, 6]]
     assert padded.users.tolist() == [2, 0]
     assert prefix.events().tolist() == [3, 0, 1]
-
-
-def test_no_history_at_all_is_one_column_of_padding() -> None:
-    empty = pad(whole(make_sequences([], [])), 4)
-    assert empty.item.shape == (2, 1)
-    assert not empty.mask.any()
-
-
-def test_blocks_cover_every_index_once() -> None:
-    assert [block.tolist() for block in blocks(5, 2)] == [[0, 1], [2, 3], [4]]
-    assert list(blocks(0, 2)) == []

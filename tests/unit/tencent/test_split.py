@@ -54,10 +54,6 @@ def targets(fold: Fold) -> tuple[list[int], list[int]]:
 # --- by time ---
 
 
-def test_what_lies_before_the_cut_may_be_learned_from() -> None:
-    assert events(hold_out()) == [[1, 2], [2, 5], [], [1, 2], [8, 9]]
-
-
 def test_the_first_click_behind_the_cut_is_asked_for_from_all_that_lies_before_it() -> None:
     fold = hold_out()
     queries = fold.queries(SEQUENCES)
@@ -86,33 +82,6 @@ def test_targets_are_among_the_candidates_and_the_rest_is_drawn_in_the_share_ask
     everything = set(hold_out(candidates=50, unseen_share=0.9).candidates.tolist())
     assert everything == {3, 6} | before | fresh
     assert set(hold_out(candidates=1).candidates.tolist()) == {3, 6}
-
-
-def test_targets_that_training_has_not_seen_are_told_from_others() -> None:
-    seen = make_sequences(*[[(1, 1, 100), (3, 1, 200)], [(2, 1, 110), (1, 1, 300)], [(5, 1, 120), (6, 1, 310)]])
-    fold = hold_out(seen, valid_share=0.45)  # the cut is at 200
-    assert targets(fold)[1] == [3, 1, 6]
-    assert fold.unseen.tolist() == [True, False, True]
-
-
-def test_at_most_so_many_are_asked_the_same_for_a_seed() -> None:
-    chosen = [hold_out(queries=1, seed=seed) for seed in (0, 0, 1, 2, 3, 4)]
-    assert {len(fold.users) for fold in chosen} == {1}
-    assert chosen[0].users.tolist() == chosen[1].users.tolist()
-    np.testing.assert_array_equal(chosen[0].candidates, chosen[1].candidates)
-    assert {int(fold.users[0]) for fold in chosen} == {0, 1}
-    assert all(int(fold.target[0]) == (3, 6)[int(fold.users[0])] for fold in chosen if fold.target is not None)
-
-
-def test_round_two_asks_for_conversions_alone() -> None:
-    sequences = make_sequences(
-        [(1, 2, 100), (2, 1, 250), (3, 2, 260)], [(1, 0, 120), (4, 1, 210), (5, 2, 240)], [(2, 2, 200), (6, 1, 300)]
-    )
-    fold = split.hold_out(sequences, SIX, ROUND_TWO, settings(), 0)  # conversions at 100, 200, 240, 260
-    assert targets(fold) == ([0, 1], [3, 5])
-    assert fold.target_action.tolist() == [2, 2]
-    assert fold.condition.tolist() == [schema.CONVERSION] * 2
-    assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
 
 
 def test_round_two_asks_for_the_first_conversion_else_the_first_click() -> None:
@@ -204,19 +173,6 @@ def test_a_target_by_order_is_a_click_whatever_a_log_ends_with() -> None:
         hold_out(make_sequences([(1, 0, 1), (2, 0, 2)], [(1, -1, 1), (3, 0, 2)]), kind="last")
 
 
-def test_where_times_say_nothing_the_last_click_of_each_is_asked_for() -> None:
-    fold = hold_out(kind="last")
-    assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], []]
-    assert targets(fold) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
-    assert fold.candidates is SIX
-    assert fold.unseen.tolist() == [True, True]
-
-
-def test_where_nobody_ended_on_a_new_candidate_before_there_is_no_earlier_question() -> None:
-    ends = make_sequences([(1, 1, 1), (1, 1, 2), (1, 1, 3), (3, 1, 4)])
-    assert earlier(ends, hold_out(ends, kind="last"), kind="last") == []
-
-
 # --- the host's queries ---
 
 
@@ -276,18 +232,3 @@ def test_earlier_questions_read_nothing_behind_the_fold() -> None:
             assert one.target.tolist() == other.target.tolist()
             assert one.candidates.tolist() == other.candidates.tolist()
             assert one.train_ends.tolist() == other.train_ends.tolist()
-
-
-def test_where_times_say_nothing_the_earlier_question_is_for_the_event_before() -> None:
-    sequences = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 1, 4)], [(5, 1, 1), (6, 1, 2)])
-    fold = split.hold_out(sequences, SIX, CONFIG.host, settings(kind="last"), 0)
-    assert targets(fold)[1] == [4, 6]
-    first, second = earlier(sequences, fold, kind="last")
-    assert targets(first) == ([0], [3])
-    assert targets(second) == ([0], [2])
-
-
-def test_a_log_without_events_has_no_earlier_question() -> None:
-    sequences = make_sequences([], [])
-    fold = split.build_test_fold(sequences, sequences, TWELVE, None, CONFIG.host)
-    assert earlier(sequences, fold) == []

@@ -1,22 +1,9 @@
 """Tiny sequences, settings and training inputs for the tests of the Tencent pipeline."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Sequences, Users
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import Histories, whole
-
-
-@dataclass(frozen=True)
-class TrainingInputs:
-    """What a model is fitted on."""
-
-    history: Histories
-    users: Users
-    catalogue: Catalogue
-    embeddings: list[Embedding]
 
 
 def make_sequences(*histories: list[tuple[int, int, int]]) -> Sequences:
@@ -45,18 +32,3 @@ def make_users(count: int, seed: int = 0) -> Users:
     width = sum(schema.USER_FEATURES.values())
     names = np.array([f"user_{number:08d}" for number in range(count)], "S13")
     return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32), (2,) * len(schema.USER_FEATURES))
-
-
-def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0) -> TrainingInputs:
-    """Users who go round the items in a circle, from a random start: the next item follows from the last."""
-    rng = np.random.default_rng(seed)
-    histories = []
-    for start in rng.integers(0, items, users):
-        count = int(rng.integers(3, 9))
-        histories.append(
-            [(1 + (start + step) % items, int(rng.integers(0, 2)), 1_000_000 + 600 * step) for step in range(count)]
-        )
-    vectors = rng.standard_normal((items + 1, 4)).astype(np.float16)
-    vectors[0] = 0
-    history = whole(make_sequences(*histories))
-    return TrainingInputs(history, make_users(users), make_catalogue(items), [Embedding("81", vectors)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.learning.adversarial_validation import FEWEST_ROWS, compare_halves, feature_auc, find_drift, refer
+from common.learning.adversarial_validation import compare_halves, feature_auc, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset
 
 ROWS, COLUMNS = 400, 6
@@ -75,16 +75,6 @@ def test_rows_of_one_query_do_not_betray_their_side() -> None:
     assert together["auc"] < 0.65
 
 
-def test_the_same_seed_gives_the_same_and_rows_are_bounded() -> None:
-    train, test = draw(1), draw(2)
-    sizes = np.full(ROWS // 4, 4, np.int32)
-    first = find_drift(NAMES, train, test, sizes, sizes, most=102, top=2)
-    assert first == find_drift(NAMES, train, test, sizes, sizes, most=102, top=2)
-    assert first is not None
-    assert first["rows"] == 200
-    assert len(first["features"]) == 2
-
-
 def test_constant_empty_and_infinite_features() -> None:
     train, test = np.zeros((80, 3), np.float32), np.zeros((90, 3), np.float32)
     train[:, 1] = test[:, 1] = np.nan
@@ -99,15 +89,6 @@ def test_constant_empty_and_infinite_features() -> None:
         ("gone", 1.0, 0.0, None, 0.0, 1.0),
     }
     assert find_drift((), train[:, :0], test[:, :0]) == {"auc": 0.5, "rows": 170, "queries": 80, "features": []}
-
-
-def test_too_little_data_is_no_drift_and_no_error() -> None:
-    for rows in (0, 1, FEWEST_ROWS - 1):
-        assert find_drift(NAMES, draw(1), draw(2, rows)) is None
-        assert find_drift(NAMES, draw(1, rows), draw(2)) is None
-    one_query = np.array([ROWS], np.int32)
-    assert find_drift(NAMES, draw(1), draw(2), None, one_query) is None
-    assert find_drift(NAMES, draw(1), draw(2), one_query, None, most=10) is None
 
 
 def test_auc_of_a_feature_is_that_of_all_pairs() -> None:

@@ -35,11 +35,3 @@ def test_a_users_vector_solves_the_weighted_ridge_regression() -> None:
     left = items.T @ (trust[:, None] * items) + SETTINGS.ridge * np.eye(4)
     expected = np.linalg.solve(left, items.T @ (trust * (own > 0)))
     np.testing.assert_allclose(find_users(matrix, items.astype(np.float32), SETTINGS)[7], expected, atol=1e-4)
-
-
-def test_a_log_without_a_click_gives_zeros() -> None:
-    empty = count_matrix(np.empty(0, int), np.empty(0, int), (3, 5))
-    items = factorise(empty, SETTINGS, 0)
-    assert items.shape == (5, 4)
-    assert not items.any()
-    assert find_users(empty, items, SETTINGS).shape == (3, 4)

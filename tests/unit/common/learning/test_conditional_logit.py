@@ -1,15 +1,12 @@
 """The conditional logit: planted weights, a closed form, an independent optimiser, and what it must leave out."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.engine.errors import UserError
 from common.learning import conditional_logit
-from common.learning.conditional_logit import CLIP, Logit, fit_logit
+from common.learning.conditional_logit import CLIP, fit_logit
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import log_likelihoods
 
@@ -31,11 +28,6 @@ def plant(queries: int, weights: list[float], seed: int) -> RankingDataset:
     features = rng.normal(size=(sizes.sum(), len(weights))) * [10.0**power for power in range(len(weights))] + 3
     scaled = weights / 10.0 ** np.arange(len(weights))
     return choose(features, features @ scaled, sizes, seed + 1)
-
-
-def raw_weights(model: Logit) -> Array:
-    """Weights per unit of the features."""
-    return model.weights[: len(model.valued)] / model.scale[model.valued]
 
 
 # --- what is found ---
@@ -60,21 +52,6 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
     np.testing.assert_allclose(model.weights, best.x, atol=1e-3)
 
 
-def test_queries_across_chunks_count_once_each() -> None:
-    """A query longer than a chunk, and many whose rows straddle its border, against the same fit in one chunk."""
-    rng = np.random.default_rng(8)
-    sizes = np.array([700, 700, 3000, *[37] * 60], np.int32)
-    features = rng.normal(size=(sizes.sum(), 2))
-    rows = choose(features, features @ [0.8, -0.3], sizes, 9)
-    model = fit_logit(rows, None, 1e-3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("common.learning.conditional_logit.CHUNK_ROWS", 10**6)
-        whole = fit_logit(rows, None, 1e-3)
-        np.testing.assert_allclose(model.weights, whole.weights, atol=1e-4)
-        np.testing.assert_allclose(model.predict(rows.features), whole.predict(rows.features), atol=1e-3)
-    assert len(model.weights) == 2
-
-
 # --- what carries nothing ---
 
 
@@ -94,38 +71,6 @@ def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() ->
     assert model.gain()[0] == 0
     np.testing.assert_array_equal(model.weights, plain.weights)
     np.testing.assert_array_equal(model.predict(more.features), plain.predict(rows.features))
-
-
-def test_a_column_that_varies_in_one_query_only_stays() -> None:
-    """The two rows that differ are the last of the first chunk and the first of the next."""
-    features = np.zeros((2048, 2), np.float32)
-    features[::2, 0] = 1
-    features[1024:, 1] = 1
-    labels = np.zeros(2048, np.float32)
-    labels[[0, 1023, 1025]] = 1
-    rows = RankingDataset(("a", "b"), features, labels, np.array([1023, 2, 1023], np.int32))
-    assert fit_logit(rows, None, 0.1).valued.tolist() == [0, 1]
-    apart = replace(rows, group_sizes=np.array([1024, 1, 1023], np.int32))
-    assert fit_logit(apart, None, 0.1).valued.tolist() == [0]
-
-
-def test_queries_without_a_positive_change_nothing() -> None:
-    rows = plant(60, [1.0, 0.5], 14)
-    answered = np.arange(60) % 3 > 0
-    kept = np.repeat(answered, rows.group_sizes)
-    labels = np.where(kept, rows.labels, 0).astype(np.float32)
-    part = RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[answered])
-    model, alone = fit_logit(replace(rows, labels=labels), None, 0.0), fit_logit(part, None, 0.0)
-    np.testing.assert_allclose(raw_weights(model), raw_weights(alone), rtol=2e-3)
-
-
-def test_nothing_to_learn_gives_even_utilities() -> None:
-    level = np.repeat([1.0, 2.0], 3)[:, None].astype(np.float32)
-    labels, sizes = np.array([1, 0, 0, 0, 1, 0], np.float32), np.array([3, 3], np.int32)
-    model = fit_logit(RankingDataset(("level",), level, labels, sizes), None, 0.1)
-    assert (model.predict(level).tolist(), model.rounds) == ([0] * 6, 1)
-    varied = RankingDataset(("x",), np.arange(6, dtype=np.float32)[:, None], np.zeros(6, np.float32), sizes)
-    assert not fit_logit(varied, None, 0.1).weights.any()
 
 
 # --- missing and extreme values ---
@@ -159,14 +104,6 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
     np.testing.assert_allclose(model.scale[0], np.nanstd(rows.features[:, 0]), rtol=1e-5)
 
 
-def test_infinite_counts_as_missing() -> None:
-    rows = with_holes(21)
-    infinite = np.where(np.isnan(rows.features), np.inf, rows.features).astype(np.float32)
-    model = fit_logit(replace(rows, features=infinite), None, 0.0)
-    np.testing.assert_array_equal(model.weights, fit_logit(rows, None, 0.0).weights)
-    np.testing.assert_array_equal(model.predict(infinite), model.predict(rows.features))
-
-
 def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clipped() -> None:
     model = fit_logit(plant(50, [1.0], 23), None, 0.1)
     utilities = model.predict(np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
@@ -197,8 +134,3 @@ def test_validation_ends_the_fit_where_its_likelihood_is_best_after_its_patience
 
     monkeypatch.setattr(conditional_logit._Choices, "likelihood", spy)
     assert fit_logit(train, valid, 0.0, 200, 3).rounds == len(seen) - 3 == 1 + int(np.argmax(seen))
-
-
-def test_a_negative_penalty_is_refused() -> None:
-    with pytest.raises(UserError, match="l2 must be 0 or more, not -1"):
-        fit_logit(plant(5, [1.0], 1), None, -1.0)

@@ -98,16 +98,6 @@ def test_covisits_agree_with_a_dictionary_loop(reach: int, changes: Settings) ->
     assert weights_of(table) == approximately(covisits_by_loop(rows, reach, PLAIN | changes))
 
 
-def test_covisits_keep_the_best_of_each_item_with_ties_by_neighbour() -> None:
-    rows = [(u, item, t) for u in range(4) for t, item in enumerate((1, 50 - u))] + [(9, 1, 0), (9, 48, 1)]
-    kept = covisits(rows, 1, top=3).filter(pl.col("item") == 1)
-    assert kept["neighbour"].to_list() == [48, 47, 49]
-    full = covisits(random_log(3), 4)
-    for item, group in covisits(random_log(3), 4, top=5).group_by("item"):
-        best = full.filter(pl.col("item") == item[0]).head(5)
-        assert_frame_equal(group, best)
-
-
 def test_covisits_are_the_same_bits_in_whatever_order_the_log_comes() -> None:
     log, changes = random_log(5, users=300), {"decay": 0.9, "half_life_hours": 3.0, "power": 0.25}
     for seed in range(3):
@@ -140,9 +130,3 @@ def test_transitions_are_steps_of_one_user_to_another_item(
     log = frame(STEPS[::-1], CLICKS)
     table = count_transitions(log, power=power, top=100, gap_ms=gap_ms, reverse=reverse)
     assert weights_of(table) == approximately(expected)
-
-
-def test_transitions_keep_the_best_of_each_item() -> None:
-    rows = [(user, item, time) for user in range(6) for time, item in enumerate((5, 20 + user % 3))]
-    table = count_transitions(frame([*rows, (8, 5, 0), (8, 22, 1)], CLICKS), power=0.0, top=2)
-    assert table.rows() == [(5, 22, 3.0), (5, 20, 2.0)]

@@ -7,7 +7,6 @@ import pytest
 from common.learning.dataset import (
     RankingDataset,
     cut_by_time,
-    find_columns,
     gather,
     join_datasets,
     pick_queries,
@@ -16,14 +15,6 @@ from common.learning.dataset import (
 )
 
 NUMBERS = [pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
-
-
-@pytest.mark.parametrize("dtype", NUMBERS)
-def test_numbers_become_float32_and_null_becomes_nan(dtype: type[pl.DataType]) -> None:
-    numbers = pl.DataFrame({"x": pl.Series([1, None, 0]).cast(dtype), "y": pl.Series([1, 2, 3], dtype=pl.Int32)})
-    matrix = to_matrix(numbers)
-    assert matrix.dtype == np.float32
-    np.testing.assert_array_equal(matrix, [[1, 1], [np.nan, 2], [0, 3]])
 
 
 @pytest.mark.parametrize(
@@ -50,30 +41,6 @@ def test_what_is_not_a_small_number_is_refused_by_name(values: pl.Series) -> Non
 def rows_of(*names: str, height: int = 4) -> RankingDataset:
     matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
     return RankingDataset(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
-
-
-def test_a_block_is_known_by_the_whole_first_word() -> None:
-    names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
-    assert (find_columns(names, ["option"]), find_columns(names, ["pair", "within"])) == ([0, 4], [2, 3])
-
-
-def test_the_rows_of_some_blocks() -> None:
-    rows = rows_of("option_a", "pair_a", "option_b")
-    few = take_blocks(rows, ["option"])
-    assert few.names == ("option_a", "option_b")
-    assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
-    assert (few.labels is rows.labels, few.group_sizes is rows.group_sizes) == (True, True)
-    assert take_blocks(rows, ["pair", "option"]) is rows
-
-
-def test_rows_one_after_the_other() -> None:
-    first, second = rows_of("a", height=2), rows_of("a", height=3)
-    both = join_datasets([first, RankingDataset(("a",), second.features + 50, second.labels + 1, second.group_sizes)])
-    assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
-    assert both.labels.tolist() == [0, 0, 1, 1, 1]
-    assert both.group_sizes.tolist() == [2, 3]
-    assert both.names == ("a",)
-    assert join_datasets([first]) is first
 
 
 def test_of_each_query_all_positives_and_so_many_others_are_drawn_evenly() -> None:

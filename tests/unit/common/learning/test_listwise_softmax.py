@@ -32,27 +32,6 @@ def test_each_model_is_a_column_and_no_score_is_too_large_or_too_small() -> None
     assert extreme.tolist() == [0.5, 0.5, 0, 1]
 
 
-def test_a_constant_per_query_changes_nothing() -> None:
-    moved = SCORES + np.repeat([100.0, -7.0, 0.5, 3.0], SIZES)
-    np.testing.assert_allclose(softmax_within(moved, SIZES), softmax_within(SCORES, SIZES))
-    np.testing.assert_allclose(log_likelihoods(moved, LABELS, SIZES), log_likelihoods(SCORES, LABELS, SIZES))
-    np.testing.assert_allclose(
-        softmax_gradients(moved, LABELS, SIZES), softmax_gradients(SCORES, LABELS, SIZES), atol=1e-12
-    )
-
-
-def test_the_likelihood_is_that_of_the_positive() -> None:
-    probabilities = softmax_within(SCORES, SIZES)
-    expected = [np.log(probabilities[1]), 0, np.log(probabilities[7]), 0]
-    np.testing.assert_allclose(log_likelihoods(SCORES, LABELS, SIZES), expected, atol=1e-12)
-
-
-def test_nothing_comes_of_nothing() -> None:
-    empty, none = np.empty(0), np.empty(0, np.int32)
-    assert len(softmax_within(empty, none)) == len(log_likelihoods(empty, np.empty(0, np.float32), none)) == 0
-    assert softmax_within(np.empty((0, 2)), none).shape == (0, 2)
-
-
 # --- gradients ---
 
 
@@ -114,9 +93,3 @@ def test_what_knows_nothing_or_the_opposite_becomes_almost_even() -> None:
     factor = fit_temperatures(-utilities[:, None], labels, sizes)[0]
     assert 0 < factor < 0.01
     np.testing.assert_allclose(softmax_within(-utilities * factor, sizes), 0.1, atol=0.01)
-
-
-def test_scores_without_spread_and_no_scores_keep_their_scale() -> None:
-    _, labels, sizes = draw(5, 4)
-    assert fit_temperatures(np.full((50, 1), 7.0), labels, sizes).tolist() == [1]
-    assert fit_temperatures(np.empty((0, 2)), np.empty(0, np.float32), np.empty(0, np.int32)).tolist() == [1, 1]

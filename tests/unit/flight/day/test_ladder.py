@@ -9,22 +9,18 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.ladder import BASE, CODE, GAIN, GAIN_ERROR, MEMORY, Scored
+from common.day.ladder import Scored
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
-from common.learning.fit_task import Recipe
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
 from competitions.flight.day.ladder import PRICE, RULES, record, score_by_rule
-from competitions.flight.features.booking_history import build_history, collect_bookings
-from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io.reader import RawFiles, Searches
-from competitions.flight.lab.peers import PEERS, Peer
+from competitions.flight.lab.peers import Peer
 from competitions.flight.metrics import LARGE
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.split import find_cut, split_by_time
 from tests.unit.flight.flight_world import draw_searches
 
 SMALL = (
@@ -130,30 +126,6 @@ def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
     assert {len(each.each) for each in climbed.measured} == {scored}
 
 
-def test_a_peer_is_measured_on_the_rows_of_the_rules(climbed: Climbed) -> None:
-    costs = {"rung", "title", "family", "seconds", MEMORY, BASE, GAIN, GAIN_ERROR, CODE}
-    rule, peer = (
-        {name: value for name, value in climbed.row(rung).items() if name not in costs} for rung in ("cheapest", "peer")
-    )
-    assert peer == rule
-
-
-def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
-    fits: dict[str, Recipe] = {name: given[0] for name, given in climbed.run.steps if name.startswith("fit.")}
-    added = ("core", "pair", "lift", "taste", "tariff")
-    chosen = fits["fit.catboost_softmax"].blocks  # validation chose with or without the codes
-    assert chosen in (added, added[:-1])
-    assert {name: recipe.blocks for name, recipe in fits.items()} == {
-        "fit.lightgbm_softmax": chosen,
-        "fit.catboost_softmax": chosen,
-        **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
-    }
-    assert {name for name, recipe in fits.items() if recipe.base_margin} == {
-        "fit.lightgbm_softmax",
-        "fit.catboost_softmax",
-    }
-
-
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
     """A fold that judges sessions of as many options each."""
     size = len(labels) // len(sessions)
@@ -186,12 +158,3 @@ def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:
     assert np.argsort(-both).tolist() == [1, 0, 2, 3]
     drawn = [score_by_rule(folds, {}, seed).tolist() for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
-
-
-def test_rules_and_peers_name_features_and_blocks_that_there_are() -> None:
-    train = draw_searches(2, count=40, longest=14)
-    split = split_by_time(train.sessions, [find_cut(train.sessions, 0.3)], 7.0, "last")
-    history = build_history(collect_bookings(train), split.final)
-    names = build_features(train, 0, 5, split.final.assigned, history, BLOCKS).columns
-    assert {PRICE, *(name for _, _, _, weights in RULES for name in weights)} <= set(names)
-    assert {block for peer in PEERS for block in peer.blocks} <= set(BLOCKS)

@@ -9,11 +9,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.time_units import DAY_MS
-from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import (
     LIFTS,
     TARIFF_LIFTS,
-    BookingLog,
     History,
     build_history,
     collect_bookings,
@@ -63,15 +61,6 @@ def test_offers_are_shares_of_the_sessions_options() -> None:
     assert carrier.select("session", "out_carrier", "booked").rows() == [(0, 1, 0), (0, 2, 1), (1, 1, 1)]
     assert_column(carrier["offered"], [0.5, 0.25, 1])
     assert log.offers["carrier_route"]["session"].unique().to_list() == [0]  # no route, nothing of it
-
-
-def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    searches = draw_searches(3, count=8)
-    whole = collect_bookings(searches)
-    monkeypatch.setattr(booking_history, "SLICE_ROWS", 15)
-    parts = collect_bookings(searches)
-    for name in KEYS:
-        assert_frame_equal(parts.offers[name], whole.offers[name], check_row_order=False)
 
 
 # --- lifts ---
@@ -133,14 +122,6 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
 
 
 # --- what a snapshot must not see ---
-
-
-def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> None:
-    log: BookingLog = collect_bookings(make_searches(search()))
-    nothing, something = build_history(log, see()), build_history(log, see(0))
-    for name in KEYS:
-        assert nothing.lifts[name].height == 0
-        assert nothing.lifts[name].schema == something.lifts[name].schema
 
 
 @pytest.mark.parametrize("blocks", [(), ("tariff",), ("lift", "taste"), ("core",)])

@@ -61,14 +61,6 @@ def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(
     assert few.columns[0].startswith("pair_")
 
 
-def test_every_feature_tells_something(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
-    frame = build_features(drawn, 0, 80, *assigned, BLOCKS)
-    assert not frame.select(pl.all().is_nan().any() | pl.all().is_infinite().any()).row(0).count(True)
-    default = ("nationality", "aircraft", "destination")
-    alike = [name for name in frame.columns if frame[name].drop_nulls().n_unique() < 2 and not name.endswith(default)]
-    assert alike == []
-
-
 @pytest.mark.parametrize(("first", "last"), [(0, 2), (7, 9), (13, 31), (78, 80)])
 def test_some_sessions_have_the_features_that_they_have_among_all(
     drawn: Searches, assigned: tuple[pl.DataFrame, History], first: int, last: int
@@ -76,17 +68,6 @@ def test_some_sessions_have_the_features_that_they_have_among_all(
     start, end = drawn.sessions["first"][first], drawn.sessions["first"][last - 1] + drawn.sessions["size"][last - 1]
     whole = build_features(drawn, 0, 80, *assigned, BLOCKS)[start:end]
     assert_frame_equal(build_features(drawn, first, last, *assigned, BLOCKS), whole)
-
-
-def test_features_do_not_look_at_what_was_booked(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
-    blind = Searches(drawn.sessions.with_columns(booked=pl.lit(None, pl.Int32)), drawn.options)
-    assert_frame_equal(build_features(blind, 0, 80, *assigned, BLOCKS), build_features(drawn, 0, 80, *assigned, BLOCKS))
-
-
-def test_the_order_of_assigned_sessions_says_nothing(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
-    snapshots, history = assigned
-    expected = build_features(drawn, 0, 80, snapshots, history, ["lift", "tariff"])
-    assert_frame_equal(build_features(drawn, 0, 80, snapshots.reverse(), history, ["lift", "tariff"]), expected)
 
 
 def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

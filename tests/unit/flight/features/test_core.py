@@ -137,15 +137,6 @@ def test_one_way_has_no_way_back_and_no_stay() -> None:
     assert_column(table["dominated"], [0, 0])
 
 
-def test_an_option_without_a_price_is_compared_in_everything_else() -> None:
-    table = core(FIRST, option(price=None), ONE_STOP)
-    for name in ("log_price", "price_place", "price_from_median", "fare_ratio", "dominated", "out_flight_ratio"):
-        assert table[name].to_list()[1] is None, name
-        assert table[name].to_list()[0] is not None, name
-    assert_column(table["duration"], [180, 180, 390])
-    assert_column(table["fares"], [2, 2, 1])
-
-
 def test_flights_of_one_number_are_apart_by_carrier_and_by_departure() -> None:
     table = core(option(price=100.0), option(price=200.0, out_carrier=1), option(price=400.0, out_departure=NOON + 5))
     assert_column(table["out_flight_ratio"], [0, 0, 0])

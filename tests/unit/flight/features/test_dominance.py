@@ -1,14 +1,11 @@
 """Options that are better in two respects at once, against plain loops."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from competitions.flight.features.dominance import count_dominating, count_not_above_before
+from competitions.flight.features.dominance import count_dominating
 
 Value = float | None
 Rows = list[tuple[Value, Value]]
@@ -57,23 +54,3 @@ values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.
 @given(st.lists(st.lists(st.tuples(values, values), min_size=1, max_size=12), min_size=1, max_size=4))
 def test_the_counts_are_those_of_a_plain_loop(sessions: list[Rows]) -> None:
     assert count(*sessions) == [each for rows in sessions for each in count_plainly(rows)]
-
-
-@pytest.mark.parametrize("distinct", [3, 1_000])
-def test_large_searches_are_counted_right(distinct: int) -> None:
-    rng = np.random.default_rng(distinct)
-    sessions: list[Rows] = [
-        [(float(a), float(b)) for a, b in rng.integers(0, distinct, (size, 2))] for size in (150, 1, 64)
-    ]
-    assert count(*sessions) == [each for rows in sessions for each in count_plainly(rows)]
-
-
-@settings(max_examples=80)
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=10), max_size=4))
-def test_earlier_entries_not_above_are_counted_group_by_group(groups: Sequence[list[int]]) -> None:
-    ranks = np.array([rank for group in groups for rank in group], np.int64)
-    starts = np.repeat(np.cumsum([0, *map(len, groups)])[:-1], [len(group) for group in groups]).astype(np.int64)
-    expected = [
-        sum(earlier <= rank for earlier in group[:place]) for group in groups for place, rank in enumerate(group)
-    ]
-    assert count_not_above_before(ranks, starts).tolist() == expected

@@ -1,29 +1,20 @@
 """The option against earlier bookings: by hand, against an oracle, and nothing from the snapshot's moment on."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
-import pytest
 
 from common.time_units import DAY_MS
 from competitions.flight.features.booking_history import LIFTS
 from tests.unit.flight.flight_world import (
     START,
-    Row,
     Search,
     assert_column,
     build_seen,
-    by_session,
-    draw_searches,
-    look_back,
     make_searches,
     option,
     search,
 )
-
-TIMES = ("carrier_profile", *(name for name in LIFTS if name.startswith(("habit", "profile"))))
 
 
 def compare(*searches: Search, moment: float, block: str = "lift") -> pl.DataFrame:
@@ -69,45 +60,3 @@ def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> Non
     assert_column(table["carrier"], [everywhere[0], everywhere[0], everywhere[1], everywhere[1]])
     assert_column(table["carrier_profile"], [0] * 4)
     assert "carrier_pair_route_times" not in table.columns
-
-
-# --- an oracle ---
-
-
-def find_rows(tables: dict[str, pl.DataFrame], keys: dict[str, tuple[str, ...]]) -> dict[str, dict[Any, Row]]:
-    """Each table's rows by snapshot and key."""
-    return {
-        name: {tuple(row[column] for column in ("snapshot", *key)): row for row in tables[name].rows(named=True)}
-        for name, key in keys.items()
-    }
-
-
-def expect_lifts(session: Row, options: Sequence[Row], lifts: dict[str, Any]) -> list[Row]:
-    made: list[Row] = []
-    for option_row in options:
-        row: Row = {}
-        who = session | option_row
-        for name, key in LIFTS.items():
-            met = lifts[name].get((session["snapshot"], *(who[column] for column in key)), {})
-            row[name] = met.get("lift", 0)
-            if name in TIMES:
-                row[f"{name}_times"] = met.get("times", 0)
-        made.append(row)
-    return made
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_every_lift_is_what_the_oracle_says(seed: int) -> None:
-    searches = draw_searches(seed, count=60, longest=5)
-    moments = pl.Series([START + day * DAY_MS for day in (9, 20)] * 30)
-    lifts = find_rows(look_back(searches, moments)[1].lifts, dict(LIFTS))
-    expected: list[Row] = []
-    for number, (session, options) in enumerate(by_session(searches)):
-        expected += expect_lifts(session | {"snapshot": number % 2}, options, lifts)
-    table = build_seen(searches, moments, "lift")
-    assert set(table.columns) == {f"lift_{name}" for name in expected[0]}
-    for name in expected[0]:
-        assert_column(table[f"lift_{name}"], [row[name] for row in expected])
-
-
-# --- what must not be seen ---

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
@@ -29,41 +29,6 @@ def test_prices_within_a_session_by_hand() -> None:
     assert_column(table["price_rank"], [2, 0, 2, None, 1])
     assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
     assert_column(table["position"], range(5))
-
-
-def test_sessions_do_not_see_each_other() -> None:
-    searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
-    table = add_attributes(searches.options)
-    assert table["price_rank"].to_list() == [0, 1, 0]
-    assert table["position"].to_list() == [0, 1, 0]
-    assert table["fare_level"].to_list() == [0, 1, 0]
-    assert table["itinerary"].n_unique() == 2
-
-
-def test_duration_and_segments_are_sums_over_the_legs() -> None:
-    table = attributes(
-        option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
-        option(**ONE_WAY | {"out_duration": 95}),
-        option(out_duration=None),
-        option(out_duration=60, out_segments=1, back_duration=None, back_segments=3),
-    )
-    assert_column(table["duration"], [190, 95, None, 60])
-    assert_column(table["segments"], [3, 1, 2, 4])
-    assert_column(table["segments_more"], [2, 0, 1, 3])
-    assert_column(table["duration_ratio"], [math.log(190 / 60), math.log(95 / 60), None, 0])
-
-
-@pytest.mark.parametrize(
-    ("out", "back", "direct"), [(1, 1, True), (1, 2, False), (2, 1, False), (1, None, True), (2, None, False)]
-)
-def test_direct_means_one_segment_each_way(out: int, back: int | None, direct: bool) -> None:
-    assert attributes(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
-
-
-def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:
-    cabins = [(1, 2), (4, None), (None, 2), (None, None)]
-    table = attributes(*(option(out_cabin=out, back_cabin=back) for out, back in cabins))
-    assert_column(table["cabin"], [1.5, 4, 2, None])
 
 
 def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None:
@@ -157,9 +122,3 @@ def test_sessions_are_cut_into_runs_of_about_so_many_rows(
     sizes: tuple[int, ...], rows: int, runs: list[tuple[int, int]]
 ) -> None:
     assert list(slice_sessions(sized(*sizes), rows)) == runs
-
-
-def test_the_options_of_a_run_of_sessions() -> None:
-    searches = make_searches(*(search(*[option()] * size) for size in (2, 1, 3, 1)))
-    for first, last, rows in ((0, 4, range(7)), (1, 3, range(2, 6)), (2, 3, range(3, 6)), (3, 4, [6])):
-        assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)

@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from polars.testing import assert_frame_equal
 from scipy.optimize import minimize
 
 from competitions.flight.features import preferences
-from competitions.flight.features.booking_history import build_history, collect_bookings
+from competitions.flight.features.booking_history import collect_bookings
 from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.preferences import (
     LEVELS,
@@ -24,7 +23,6 @@ from competitions.flight.features.preferences import (
     fit_deviations,
     fit_weights,
 )
-from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import (
     DAY_MS,
     NOON,
@@ -108,14 +106,6 @@ def test_an_option_is_described_by_hand() -> None:
     assert (row["dearer"], row["coded"]) == (0, 1)
 
 
-def test_a_fare_is_dearer_where_the_same_flights_have_a_cheaper_one_and_coded_where_it_says_so() -> None:
-    prices = (("a", 50.0, None), ("b", 60.0, 9), ("b", 60.0, None), ("b", 90.0, 9))
-    options = [option(price=price, out_flight=ord(flight), tariff=code) for flight, price, code in prices]
-    x = preferences.encode_options(add_attributes(make_searches(search(*options)).options))
-    assert x[:, NAMES.index("dearer")].tolist() == [0, 0, 0, 1]
-    assert x[:, NAMES.index("coded")].tolist() == [0, 1, 0, 1]
-
-
 # --- what is sampled ---
 
 
@@ -175,14 +165,6 @@ def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
     assert np.corrcoef(weights, true)[0, 1] > 0.97
 
 
-def test_chunks_change_nothing_and_of_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    choices, _ = drawn(5, count=90)
-    whole = fit_weights(choices.x, choices.present)
-    monkeypatch.setattr(preferences, "CHUNK", 7)
-    np.testing.assert_allclose(fit_weights(choices.x, choices.present), whole, atol=1e-5)
-    assert not fit_weights(choices.x[:0], choices.present[:0]).any()
-
-
 def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preferences, "FITTED", 12)
     early, late, only = buy(2, 30), buy(0, 12, first=9), buy(0, 12)
@@ -228,38 +210,11 @@ def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_mor
     assert levels["everybody"].select(dear).item() < 0
 
 
-def test_a_traveller_explains_what_his_company_does_not() -> None:
-    """All of company 1 buy dear; among the others only traveller 8 does."""
-    others = [trip for profile in range(20, 40) for trip in buy(0, 3, company=2, profile=profile)]
-    levels = know(*buy(2, 20, company=1, profile=1), *buy(2, 10, company=2, profile=8), *others)
-    profile = dict(levels["profile"].select("profile", "price").iter_rows())
-    company = dict(levels["company"].select("company", "price").iter_rows())
-    assert company[1] > company[2]
-    assert profile[8] > profile[1] > -0.1
-    assert max(profile[number] for number in range(20, 40)) < profile[8] / 2
-
-
 def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
     levels = know(*buy(2, 5, company=1, route=4), *buy(0, 5, company=1, route=None))
     assert levels["habit"].select("company", "route").rows() == [(1, 4)]
     assert levels["company"]["company"].to_list() == [1]
     assert levels["habit"]["price"].item() > 0
-
-
-def test_each_snapshot_knows_its_own_bookings_only() -> None:
-    searches = make_searches(*buy(2, 6, profile=1), *buy(0, 6, profile=2))
-    as_of = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
-    log = collect_bookings(searches)
-    both = build_history(log, take_snapshots(searches.sessions, as_of)).preferences
-    alone = build_history(log, take_snapshots(searches.sessions, as_of.head(1))).preferences
-    for name, table in both.items():
-        assert table["snapshot"].unique().sort().to_list() == [0, 1]
-        assert_frame_equal(table.filter(snapshot=0), alone[name])
-    nothing = build_history(
-        log, take_snapshots(searches.sessions, as_of.head(1).with_columns(until=pl.lit(START)))
-    ).preferences
-    assert {table.height for table in nothing.values()} == {0}
-    assert {name: table.schema for name, table in nothing.items()} == {name: t.schema for name, t in both.items()}
 
 
 # --- the block ---
@@ -295,11 +250,3 @@ def test_the_block_by_an_oracle() -> None:
         assert told["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
         chances = np.exp(total) / np.exp(total).sum()
         assert np.exp(told["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
-
-
-def test_without_a_past_every_option_is_alike() -> None:
-    searches = make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1))
-    frame = build_seen(searches, pl.lit(START), "taste")
-    assert frame.select("taste_everybody", "taste_total").to_numpy().any() == np.False_
-    assert frame["taste_rank"].to_list() == [1] * 4
-    assert np.exp(frame["taste_log_chance"].to_numpy()) == pytest.approx(0.5)

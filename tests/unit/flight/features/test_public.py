@@ -104,29 +104,9 @@ def test_codes_terms_and_traveller_are_the_raw_columns() -> None:
     assert table.null_count().row(0) == (0,) * table.width
 
 
-@pytest.mark.parametrize(("vip", "loyalty", "expected"), [(False, (), 0), (True, (), 1), (False, (3,), 1)])
-def test_who_is_important_or_a_member(vip: bool, loyalty: tuple[int, ...], expected: int) -> None:
-    assert_column(public(FIRST, vip=vip, loyalty=loyalty)["vip_or_member"], [expected])
-
-
 @pytest.mark.parametrize(
     ("minutes", "business"), [(359, 0), (360, 1), (599, 1), (600, 0), (1019, 0), (1020, 1), (1259, 1), (1260, 0)]
 )
 def test_people_travel_to_work_from_6_to_9_and_from_17_to_20(minutes: int, business: int) -> None:
     table = public(option(out_departure=NOON - 720 + minutes))
     assert_column(table["out_departure_business"], [business])
-
-
-def test_ties_share_the_middle_rank_and_prices_are_compared_with_the_median() -> None:
-    table = public(
-        *(option(price=price, back_duration=minutes) for price, minutes in ((10.0, 90), (10.0, 90), (40.0, 60)))
-    )
-    assert_column(table["price_place"], [0.5, 0.5, 1])
-    assert_column(table["duration_rank"], [2.5, 2.5, 1])
-    assert_column(table["cheapest"], [1, 1, 0])
-    assert_column(table["price_from_median"], [0, 0, 30 / (statistics.stdev([10, 10, 40]) + 1)])
-
-
-def test_one_option_is_its_own_cheapest_and_has_no_spread() -> None:
-    assert_column(public(FIRST)["price_from_median"], [0])
-    assert_column(public(FIRST)["price_place"], [1])

@@ -7,16 +7,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.time_units import DAY_MS
 from tests.unit.flight.features.test_history_features import compare
 from tests.unit.flight.flight_world import (
-    START,
     Row,
     Search,
     assert_column,
-    build_seen,
-    look_back,
-    make_searches,
     option,
     search,
 )
@@ -97,22 +92,6 @@ def test_the_only_coded_carrier(codes: Sequence[Any], carriers: Sequence[Any], e
     assert_column(beside(*rows)["only_coded_carrier"], expected)
 
 
-@pytest.mark.parametrize("code", [1, None])
-def test_where_all_or_none_are_coded_one_of_the_prices_is_missing(code: int | None) -> None:
-    table = beside(option(price=100.0, tariff=code), option(price=300.0, tariff=code))
-    present, absent = ("price_to_coded", "price_to_uncoded") if code else ("price_to_uncoded", "price_to_coded")
-    assert_column(table[present], [0, math.log(3)])
-    assert_column(table[absent], [None, None])
-    assert_column(table["rank_of_coded"], [0.5, 1] if code else [None, None])
-
-
-def test_an_option_without_a_price_has_a_code_all_the_same() -> None:
-    table = beside(option(price=None, tariff=1), option(price=200.0, tariff=1), option(price=100.0, tariff=None))
-    assert_column(table["coded_share"], [2 / 3] * 3)
-    assert_column(table["price_to_coded"], [None, 0, math.log(0.5)])
-    assert_column(table["rank_of_coded"], [None, 0.5, None])
-
-
 def test_a_corporate_fare_without_a_code_is_coded_and_of_no_usual_code() -> None:
     marked = option(tariff=None) | {"coded": True}
     table = tariff(search(marked, PLAIN, day=0, booked=0), search(marked, PLAIN, day=9))
@@ -136,10 +115,3 @@ def test_searches_do_not_see_each_other() -> None:
     assert_column(table["coded_share"], [0, 1, 1])
     assert_column(table["price_to_uncoded"], [0, None, None])
     assert_column(table["rank_of_coded"], [None, 0.5, 1])
-
-
-def test_a_log_without_codes_has_the_same_columns() -> None:
-    nobody = make_searches(search(PLAIN, PLAIN), search(PLAIN, day=9))
-    until = pl.lit(START + 8 * DAY_MS)
-    assert build_seen(nobody, until, "tariff").columns == [f"tariff_{name}" for name in beside(*LIST).columns]
-    assert look_back(nobody, until)[1].lifts["company_tariff"].height == 0

@@ -175,11 +175,6 @@ def test_a_test_file_reads_the_same_but_for_booked(tmp_path: Path) -> None:
     assert searches.sessions.to_dicts() == [{**session, "booked": None} for session in SESSIONS]
 
 
-def test_a_one_way_search_without_a_route_is_no_round_trip(tmp_path: Path) -> None:
-    path = write_test(tmp_path, [option(1, "a", searchRoute=None, **no_leg(1))])
-    assert reader.read_searches(path, CODES, labelled=False).sessions["round_trip"].to_list() == [False]
-
-
 def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(tmp_path: Path) -> None:
     order = "abcabac"
     rows = [option(i, session, totalPrice=100.0 + i, selected=int(i in (1, 2, 5))) for i, session in enumerate(order)]

@@ -94,24 +94,12 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
     assert searches.options["row"].to_list() == [0, 1, 2]
 
 
-@pytest.mark.parametrize(("arrival", "kept"), [("2024-06-14T15:40:00", True), ("2024-06-14T15:39:00", False)])
-def test_an_arrival_may_stand_a_day_before_the_departure_across_the_date_line(
-    tmp_path: Path, arrival: str, kept: bool
-) -> None:
-    searches = read(tmp_path, option(1, "a"), option(2, "a", legs0_arrivalAt=arrival))
-    assert searches.options["out_arrival"].is_not_null().to_list() == [True, kept]
-
-
 @pytest.mark.parametrize(
     ("host", "ours", "first", "second", "kept"),
     [
         ("requestDate", "time", datetime(2024, 1, 1), datetime(2024, 1, 2), 1_704_067_200_000),
-        ("companyID", "company", 3, 4, 3),
-        ("profileId", "profile", 3, 4, 3),
         ("nationality", "nationality", 36, 0, 36),
         ("isVip", "vip", True, False, True),
-        ("bySelf", "by_self", False, True, False),
-        ("sex", "male", True, False, True),
         ("searchRoute", "route", "CEKMOW", "MOWLED/LEDMOW", 1),
         ("frequentFlyer", "loyalty", "S7", "SU", [2]),
     ],
@@ -222,9 +210,3 @@ def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(t
         ("sessions with no booked option", 2, "kept, not learned from"),
         ("sessions with several booked options", 1, "kept, not learned from"),
     ]
-
-
-def test_sessions_with_one_option_are_counted_and_kept(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a"), option(2, "b"), option(3, "b"), option(4, "c"))
-    assert searches.notes == (reader.Note("test.parquet", "sessions with one option", 2, "kept"),)
-    assert searches.sessions["size"].to_list() == [1, 2, 1]

@@ -1,19 +1,14 @@
 """The plain peers on a planted signal: what each learns, and what it must not depend on."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
 
 from common.learning.dataset import RankingDataset, take_blocks
-from common.learning.listwise_softmax import softmax_gradients
 from competitions.flight.lab import peers
 from competitions.flight.lab.peers import PEERS, Peer, Scores
 
 BLOCKS = ("public", "core", "lift")
-LIGHTGBM, CATBOOST, MIX = PEERS[2:5]
 each_peer = pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.title)
 
 
@@ -64,67 +59,12 @@ def test_a_peer_finds_the_booked_row_of_queries_that_it_has_not_seen(peer: Peer)
     assert first_share(scores, valid) > 0.5  # by chance 0.12
 
 
-@each_peer
-def test_missing_values_and_queries_without_a_booked_row_are_survived(peer: Peer) -> None:
-    valid = draw(4, missing=0.3)
-    scores = score(peer, draw(3, missing=0.3, unanswered=0.3), valid)
-    assert np.isfinite(scores).all()
-    assert first_share(scores, valid) > 0.5
-
-
-@each_peer
-def test_scores_follow_from_the_seed_without_the_labels_and_nothing_is_left_behind(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    train, valid = draw(5, 40), draw(6, 20)
-    blind = RankingDataset(valid.names, valid.features, np.zeros_like(valid.labels), valid.group_sizes)
-    scores = score(peer, train, valid, 3)
-    np.testing.assert_array_equal(score(peer, train, blind, 3), scores)
-    assert list(tmp_path.iterdir()) == []
-    assert tuple(capfd.readouterr()) == ("", "")
-
-
-@pytest.mark.parametrize("peer", [LIGHTGBM, CATBOOST], ids=lambda peer: peer.title)
-def test_models_of_several_seeds_are_averaged(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    train, valid = draw(7, 40), draw(8, 20)
-    both = score(peer, train, valid, 0)
-    for name in ("SOFTMAX", "CATBOOST"):
-        monkeypatch.setattr(peers, f"{name}_SEEDS", 1)
-    alone = [score(peer, train, valid, seed) for seed in (0, 1)]
-    assert not np.array_equal(*alone)
-    np.testing.assert_allclose(both, np.mean(alone, axis=0))
-
-
-def test_the_mix_is_the_sum_of_the_standardised_parts() -> None:
-    train, valid = draw(9, 40), draw(10, 20)
-    parts = [score(peer, train, valid, 1) for peer in (LIGHTGBM, CATBOOST)]
-    expected = sum((part - part.mean()) / part.std() for part in parts)
-    np.testing.assert_allclose(score(MIX, train, valid, 1), expected)
-
-
 def test_a_mix_weighs_parts_alike_whatever_their_scale_and_leaves_out_a_constant_one() -> None:
     rising, falling = np.array([0.0, 1.0, 2.0]), np.array([500.0, 300.0, 100.0])
     np.testing.assert_allclose(peers.mix(rising, falling), np.zeros(3), atol=1e-12)
     np.testing.assert_allclose(peers.mix(rising, np.full(3, 0.1)), np.array([-1, 0, 1]) * np.sqrt(1.5))
 
 
-def test_the_second_derivative_is_doubled_and_never_below_the_least() -> None:
-    scores, labels = np.array([0.0, 1.0, 30.0, 0.0, 2.0]), np.array([0, 1, 0, 0, 0], np.float32)
-    sizes = np.array([3, 2], np.int32)
-    data = SimpleNamespace(get_label=lambda: labels, get_group=lambda: sizes)
-    first, second = peers.differentiate_softmax(scores, data)
-    gradient, curvature = softmax_gradients(scores, labels, sizes)
-    np.testing.assert_array_equal(first, gradient)
-    np.testing.assert_allclose(second, np.maximum(2 * curvature, 1e-4))
-    assert second[3:].tolist() == [1e-4, 1e-4]  # of a query without a booked row
-
-
 def test_the_public_rerank_takes_a_tenth_of_the_distance() -> None:
     scores = peers.rerank_public(np.array([5.0, 4.0, 3.0]), pl.Series([7, 7, 8]))
     np.testing.assert_allclose(scores, [5, 3.9, 3])
-
-
-def test_titles_are_distinct_and_blocks_are_known() -> None:
-    assert len({peer.title for peer in PEERS}) == len(PEERS) == 8
-    assert {block for peer in PEERS for block in peer.blocks} == set(BLOCKS)

@@ -117,13 +117,6 @@ def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_
     assert blending.find_blend(*draw(4, (2.0, 0.0))).weights == (0.5, 0.5)  # too few to tell
 
 
-def test_a_session_that_is_judged_again_is_no_further_evidence() -> None:
-    count = next(n for n in range(6, 60) if (blending.find_blend(*draw(n, (1.0, 0.3))).method == "equal"))
-    once, thrice = (blending.find_blend(*draw(count, (1.0, 0.3), repeats)) for repeats in (1, 3))
-    assert thrice.weights == once.weights
-    assert thrice.likelihoods == pytest.approx(once.likelihoods, abs=1e-5)
-
-
 def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
     """Of three sessions of two options the first model is sure of two, the second of one."""
     sure = 40.0
@@ -131,15 +124,6 @@ def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
     labels = np.array([1, 0, 1, 0, 1, 0], np.float32)
     weights = blending.fit_weights(np.ones(2), scores, labels, np.array([2, 2, 2], np.int32))
     np.testing.assert_allclose(weights, [2 / 3, 1 / 3], atol=1e-4)
-
-
-def test_models_have_their_weights_of_the_probability() -> None:
-    scores = np.log([[1.0, 9.0], [3.0, 1.0], [2.0, 5.0]])
-    sizes, blend = np.array([2, 1], np.int32), Blend((1.0, 1.0), (0.25, 0.75))
-    expected = np.array([1 / 16 + 27 / 40, 3 / 16 + 3 / 40, 1])
-    np.testing.assert_allclose(mix_scores(blend, scores, sizes), expected)
-    np.testing.assert_allclose(blending.blend_scores(blend, scores, sizes), np.log(expected))
-    assert np.isfinite(blending.blend_scores(blend, scores * 1e4, sizes)).all()
 
 
 # --- what is measured ---

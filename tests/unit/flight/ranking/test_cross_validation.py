@@ -12,7 +12,7 @@ from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict
 from competitions.flight.ranking import cross_validation
-from competitions.flight.ranking.cross_validation import CrossFit, average_curves, cross_fit, refit_all
+from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.training_data import FoldData
 
 PER_QUERY = 8
@@ -47,12 +47,6 @@ FRESH = plant(20, 7)
 
 def recipe(kind: str = "lightgbm_softmax", **more: Any) -> Recipe:
     return Recipe(kind, SETTINGS[kind], 40, 10, 3, likelihood=True, **more)
-
-
-def test_curves_are_averaged_by_weight_up_to_the_shortest() -> None:
-    curves = [[1.0, 2.0, 9.0], [4.0, 8.0], [0.0, 1.0, 1.0, 1.0]]
-    assert average_curves(curves, [2, 1, 1]).tolist() == [6 / 4, 13 / 4]
-    assert average_curves([[1.0], []], [1, 1]).tolist() == []
 
 
 def rise_to(best: int, length: int = 8) -> tuple[float, ...]:
@@ -101,11 +95,6 @@ def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
             np.testing.assert_allclose(own, predict(alone, rows_of.features), rtol=1e-5, atol=1e-6)
         scored.append(predict(ranker, FRESH.features))
     assert not np.allclose(*scored)
-
-
-def test_without_patience_every_fold_takes_all_rounds() -> None:
-    cross = cross_fit(replace(recipe(), rounds=7, patience=0), FOLDS)
-    assert (cross.rounds, cross.curve) == (7, ())
 
 
 def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> None:

@@ -19,7 +19,7 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import Features, Plan, make_plan
 from competitions.flight.ranking import rankers
-from competitions.flight.ranking.cross_validation import CrossFit, cross_fit
+from competitions.flight.ranking.cross_validation import cross_fit
 from competitions.flight.ranking.rankers import (
     Choice,
     choose_features,
@@ -27,7 +27,6 @@ from competitions.flight.ranking.rankers import (
     list_recipes,
     make_recipe,
     measure_likelihood,
-    stack_scores,
 )
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
@@ -122,35 +121,7 @@ def test_the_folds_of_the_first_repeat_judge_alone() -> None:
     assert choose([TOLD, MISLED], 2).features == PLAIN
 
 
-def test_one_set_needs_no_validation() -> None:
-    assert choose_features([MORE], [], [], 1) == Choice(MORE, {})
-
-
-def test_the_likelihood_is_the_mean_over_the_sessions_of_all_folds() -> None:
-    """Two options: half, two thirds and a quarter of the probability are the booked one's."""
-
-    def judge(sizes: list[int], labels: list[int]) -> FoldData:
-        rows = RankingDataset(("a",), np.zeros((len(labels), 1), np.float32), np.array(labels, np.float32), of(sizes))
-        return fold(rows, rows)
-
-    def of(sizes: list[int]) -> NDArray[np.int32]:
-        return np.array(sizes, np.int32)
-
-    folds = [judge([2, 2], [1, 0, 0, 1]), judge([2], [0, 1])]
-    scores = (np.log([1.0, 1.0, 1.0, 2.0]), np.log([3.0, 1.0]))
-    expected = np.log([1 / 2, 2 / 3, 1 / 4]).mean()
-    assert measure_likelihood(scores, folds) == pytest.approx(expected)
-
-
 # --- scores ---
-
-
-def test_scores_of_all_folds_stand_one_after_the_other_with_a_column_for_each_ranker() -> None:
-    crosses = [
-        CrossFit((), 1, (np.array([1.0, 2.0]), np.array([3.0])), (), ""),
-        CrossFit((), 1, (np.array([4.0, 5.0]), np.array([6.0])), (), ""),
-    ]
-    assert stack_scores(crosses).tolist() == [[1, 4], [2, 5], [3, 6]]
 
 
 @pytest.fixture

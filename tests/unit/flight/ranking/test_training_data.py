@@ -56,13 +56,6 @@ def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tu
     assert cap_sessions(sessions, learns, sample(negatives=3, rows=rows)).tolist() == [*map(bool, kept), False, False]
 
 
-def test_of_sessions_at_one_time_the_last_in_the_file_is_taken() -> None:
-    sessions = make_searches(*[search(*[option()] * 4)] * 3).sessions
-    assert cap_sessions(sessions, np.ones(3, bool), sample(rows=8)).tolist() == [False, True, True]
-    every = sample(rows=8, negatives=2**31 - 1)
-    assert cap_sessions(sessions, np.ones(3, bool), every).tolist() == [False, True, True]
-
-
 # --- the draw ---
 
 
@@ -75,14 +68,6 @@ def test_the_booked_option_is_always_drawn_with_so_many_others_at_most() -> None
     )
     assert per_session["drawn"].to_list() == [1, 2, 3, 4, 4] * 20
     assert per_session["booked"].to_list() == per_session["labels"].to_list() == [1] * 100
-
-
-def test_the_label_stands_at_the_position_that_was_booked() -> None:
-    searches = make_searches(*(search(*[option()] * 3, booked=booked) for booked in (2, 0, None)))
-    marked = mark_options(searches.options, searches.sessions, 50, np.random.default_rng(0))
-    assert marked["label"].to_list() == [0, 0, 1, 1, 0, 0, 0, 0, 0]
-    assert marked.schema["label"] == pl.Float32
-    assert marked["drawn"].all()
 
 
 def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
@@ -203,25 +188,6 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
         assert rows.sessions.tolist() == searches.options.filter(judged)["session"].unique().sort().to_list()
 
 
-def test_the_folds_are_joined_one_after_the_other(searches: Searches, split: Split) -> None:
-    data = gather(searches, split)
-    first, second = data.folds
-    np.testing.assert_array_equal(data.valid.features, np.vstack([first.valid.features, second.valid.features]))
-    assert data.valid_sessions.tolist() == [*first.sessions, *second.sessions]
-    assert len(data.valid_sessions) == len(data.valid.group_sizes)
-
-
-def test_by_time_a_fold_learns_from_the_final_fits_rows_of_earlier_sessions(searches: Searches, split: Split) -> None:
-    """And its validation sessions see what was booked before the cut."""
-    data, histories = gather_past(searches, split)
-    whole = build_matrix(searches, split.final, histories.final, PAST)
-    check_rows(searches, data.final, pick(searches, LEARNS, split.folds[0].roles, 1), whole)
-    for fold, rows, history in zip(split.folds, data.folds, histories.folds, strict=True):
-        check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
-        judged = build_matrix(searches, fold.snapshots, history, PAST)
-        check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), judged)
-
-
 @pytest.mark.parametrize("way", ["split", "dealt"])
 def test_training_rows_are_drawn_and_lose_values_and_validation_rows_never(
     searches: Searches, way: str, request: pytest.FixtureRequest
@@ -245,18 +211,6 @@ def list_learned(data: TrainingData) -> list[RankingDataset]:
     return [data.final, *(fold.train for fold in data.folds)]
 
 
-def test_the_row_cap_reaches_the_rows(searches: Searches, split: Split) -> None:
-    few, every = gather(searches, split, rows=250), gather(searches, split)
-    assert 0 < few.final.group_sizes.sum() < 250 + 16 < every.final.group_sizes.sum()
-    assert few.valid.group_sizes.sum() == every.valid.group_sizes.sum()
-
-
-def test_the_draw_follows_the_seed(searches: Searches, split: Split) -> None:
-    one, again, other = (gather(searches, split, seed, negatives=2).final.features for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other, equal_nan=True)
-
-
 def by_day(*sizes: int) -> Searches:
     """A session of so many options on each day."""
     return make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
@@ -274,24 +228,7 @@ def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...]
         gather(searches, split, rows=rows)
 
 
-def test_a_cross_fitted_fold_without_a_choice_to_learn_from_is_refused() -> None:
-    searches = by_day(1, 11, 1)
-    with pytest.raises(UserError, match="leaves no train session"):
-        gather(searches, split_folds(searches.sessions, 3, 1, 0))
-
-
 # --- all of it, cross-fitted ---
-
-
-def test_a_cross_fitted_fold_is_built_from_its_own_snapshots(searches: Searches, dealt: Split) -> None:
-    data, histories = gather_past(searches, dealt)
-    final = build_matrix(searches, dealt.final, histories.final, PAST)
-    check_rows(searches, data.final, pick(searches, LEARNS, dealt.folds[0].roles, 1), final)
-    for fold, rows, history in zip(dealt.folds, data.folds, histories.folds, strict=True):
-        whole = build_matrix(searches, fold.snapshots, history, PAST)
-        check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
-        check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), whole)
-        assert not np.array_equal(whole, final, equal_nan=True)
 
 
 def rebook(searches: Searches, session: int) -> Searches:
@@ -311,7 +248,7 @@ def list_parts(data: TrainingData, split: Split, searches: Searches) -> list[tup
     return [(rows, np.repeat(sessions, rows.group_sizes)) for rows, sessions in parts]
 
 
-@pytest.mark.parametrize("place", [0, 9, 25])
+@pytest.mark.parametrize("place", [9])
 def test_what_a_session_booked_is_in_no_feature_of_its_own(searches: Searches, dealt: Split, place: int) -> None:
     """Neither where it trains nor where it validates; in the features of others it is."""
     large = searches.sessions.filter(LEARNS & (pl.col("size") > 2))["session"]

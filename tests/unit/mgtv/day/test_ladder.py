@@ -4,9 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.mgtv.day.ladder import rate_videos
 from competitions.mgtv.lab import baselines
-from competitions.mgtv.lab.clicks import list_clicks, list_recent
 from tests.unit.mgtv.mgtv_world import draw_log, make_day, make_log, make_slates, row
 
 VIDEOS = 12
@@ -56,31 +54,3 @@ def test_a_position_scores_how_often_it_was_the_answer() -> None:
     scores = baselines.score_positions(before, day, prior=4.0)
     # Place 0: 3 of 4 shown; place 1: 1 of 4; place 2 was never shown; the mean share is a half.
     assert np.exp(scores[:, 0]) == pytest.approx([(3 + 2) / (4 + 4), (1 + 2) / (4 + 4), 0.5])
-
-
-def test_the_last_clicks_stand_latest_first() -> None:
-    log = make_log(
-        row(1, 5, 0, 0.1, click_ms=50),
-        row(2, 5, 1, 0.2, click_ms=30),
-        row(2, 5, 2, None, clicked=True, click_ms=10),
-        row(2, 5, 3, None),
-        row(3, 5, 0, 0.9, click_ms=1),
-        row(2, 6, 0, 0.4, click_ms=7),
-    )
-    recent = list_recent(log, make_slates(3, {5: [0], 7: [0]}), 2)
-    assert recent.select("query", "video", "back").rows() == [(0, 1, 0), (0, 2, 1)]
-    assert recent["t"].to_list() == pytest.approx([0.2, None])
-    clicks = list_clicks(log, make_slates(3, {5: [0]}))
-    assert clicks.select("user", "item").rows() == [(5, 0), (5, 2), (5, 1), (6, 0)]
-    assert clicks.filter(user=5)["time"].is_sorted()
-
-
-def test_plain_picks_are_probabilities() -> None:
-    days = [
-        make_day([2, 3], [0, 1], {"video_rate": np.array([0.1, 0.3, 0.2, 0.2, 0.4])}, day=number) for number in (1, 2)
-    ]
-    rated = rate_videos(days, "video_rate", 0)
-    assert rated[0] == pytest.approx([0.25, 0.75, 0.25, 0.25, 0.5])
-    drawn = rate_videos(days, None, 0)
-    assert [part[:2].sum() for part in drawn] == pytest.approx([1, 1])
-    assert not np.array_equal(drawn[0], drawn[1])

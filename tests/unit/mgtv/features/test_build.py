@@ -1,10 +1,8 @@
 """All blocks together: their order, nothing of the day itself in them, and the matrix with its outcome."""
 
 import datetime
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import polars as pl
@@ -12,7 +10,6 @@ import pytest
 
 from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
-from competitions.mgtv.features import device_history, profile, target_encoding, video
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.pipeline import build_blocks
@@ -26,7 +23,6 @@ from tests.unit.mgtv.mgtv_world import (
     build_day,
     date_of,
     draw_sources,
-    make_slates,
     make_sources,
 )
 
@@ -73,30 +69,6 @@ def test_a_block_does_not_depend_on_which_others_are_built(
     assert described.equals(features.select(described.columns))
 
 
-def test_lists_compare_the_videos_alone_where_pairs_are_not_built(sources: Sources, features: pl.DataFrame) -> None:
-    described = build(sources, SLATES, choose("video", "list"))
-    assert "list_video_own_click_2d_off" in described.columns
-    assert [name for name in described.columns if "pair" in name or "query" in name] == []
-    assert described.equals(features.select(described.columns))
-
-
-def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) -> None:
-    """A device asked alone is told the same by all blocks that look at no other device."""
-    alone = make_slates(DAY, {6: SLATES.rows.filter(device=6)["video"].to_list()})
-    own = features.filter(SLATES.rows["device"] == 6)
-    described = build(sources, alone, choose("video", "profile", "comment"))
-    assert described.equals(own.select(described.columns))
-    episodes = build(sources, alone, choose("pair")).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
-    assert episodes.equals(own.select(episodes.columns))
-
-
-def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.DataFrame) -> None:
-    own = features.filter(SLATES.rows["device"] == 77)
-    assert own["device_days"].to_list() == own["profile_f3"].to_list() == [None] * 2
-    assert own["device_click_2d"].null_count() == own["pair_video_click"].null_count() == 0
-    assert own["pair_video_clicks"].to_list() == [0, 0]
-
-
 # --- the day itself ---
 
 
@@ -126,37 +98,6 @@ def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(sources: Sources
     later = replace(SLATES, day=DAY + 1)
     changed = find_changed(build(sources, later), build(turned, later))
     assert changed == {"video", "device", "pair", "list", "profile"}
-
-
-def include_the_day(log: pl.DataFrame, slates: Slates) -> pl.LazyFrame:
-    """``before_day`` with the day itself."""
-    return log.lazy().filter(pl.col("day") <= slates.day)
-
-
-def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: float) -> pl.DataFrame:
-    """``sum_decayed`` with the day itself."""
-    return target_encoding.sum_decayed(tally, keys, day + 1, half_life)
-
-
-@pytest.mark.parametrize(
-    ("module", "function", "leaky", "blocks"),
-    [
-        (device_history, "before_day", include_the_day, {"device", "pair", "list"}),
-        (video, "sum_decayed", weigh_the_day, {"video", "pair", "list"}),
-        (profile, "sum_decayed", weigh_the_day, {"profile"}),
-    ],
-)
-def test_a_leak_would_be_seen(
-    module: ModuleType,
-    function: str,
-    leaky: Callable[..., object],
-    blocks: set[str],
-    sources: Sources,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, function, leaky)
-    turned = regather(sources, turn(sources.log))
-    assert find_changed(build(sources, SLATES), build(turned, SLATES)) == blocks
 
 
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
@@ -230,9 +171,3 @@ def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> N
     assert not test.clicked.any()
     assert test.scorable.tolist() == (slates.rows["video"] != 3).to_list()
     assert not test.scorable.all()
-
-
-def test_queries_without_a_row_are_counted(sources: Sources) -> None:
-    silent = Slates(DAY, SLATES.queries, SLATES.rows.filter(pl.col("query") != 3))
-    day = build_day(sources, silent)
-    assert (day.queries, len(day.rows.group_sizes)) == (12, 11)

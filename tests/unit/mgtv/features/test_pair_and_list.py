@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from competitions.mgtv.features.device_history import build_history
-from competitions.mgtv.features.list import compare, describe_lists, describe_positions
+from competitions.mgtv.features.list import compare, describe_positions
 from competitions.mgtv.features.pair import LEVELS, describe_pairs
 from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
@@ -61,24 +61,6 @@ def test_counts_and_rates_of_every_level() -> None:
     assert described["pair_channel_click_share"].to_list() == pytest.approx(expected)
 
 
-def test_the_device_and_the_level_are_looked_up_each_for_itself() -> None:
-    slates = make_slates(10, {1: [0, 3], 3: [3]})
-    about = VIDEOS.select(
-        "video",
-        *(
-            pl.lit(0.0).alias(f"video_{name}_{rate}_14d")
-            for rate in ("click", "finish")
-            for name in ("own", *LEVELS[1:])
-        ),
-    )
-    about = about.with_columns(video_own_click_14d=pl.col("video") / 10.0, video_channel_click_14d=pl.lit(0.5))
-    devices = pl.DataFrame({"query": [1, 0], "device_click_14d": [0.1, 0.7], "device_finish_14d": [0.0, 0.0]})
-    history = build_history(WATCHED.clear(), slates, VIDEOS)
-    described = describe_pairs(history, slates, VIDEOS, about, devices.cast({"query": pl.Int32}), 14.0)
-    assert described["pair_video_click"].to_list() == pytest.approx([0.7 / 2, (0.7 + 0.3) / 2, (0.1 + 0.3) / 2])
-    assert described["pair_channel_click"].to_list() == pytest.approx([0.6, 0.6, 0.3])
-
-
 def test_counts_fade_by_the_longest_half_life() -> None:
     log = make_log(row(9, 1, 0, 0.5), row(2, 1, 1, 0.5))
     slates = make_slates(16, {1: [0, 1, 2]})  # half a half life ago, and a whole one earlier
@@ -92,13 +74,6 @@ def test_counts_fade_by_the_longest_half_life() -> None:
     assert described["pair_video_clicked_ago"].to_list() == [7, 14, None]
 
 
-def test_since_the_last_click_shows_do_not_count() -> None:
-    log = make_log(row(5, 1, 0, 0.5), row(8, 1, 0), row(8, 1, 3))
-    described = describe(log, make_slates(10, {1: [0, 1, 3]}))
-    assert described["pair_video_clicked_ago"].to_list() == [5, None, None]
-    assert described["pair_collection_clicked_ago"].to_list() == [5, 5, None]
-
-
 def test_residuals_say_whether_the_device_stays_longer_than_usual() -> None:
     log = make_log(row(9, 1, 0, 1.0), row(9, 2, 0, 0.25))
     described = describe(log, make_slates(10, {1: [0, 2, 5]}))
@@ -108,13 +83,6 @@ def test_residuals_say_whether_the_device_stays_longer_than_usual() -> None:
     assert [name for name in described.columns if name.endswith("residual")] == [
         f"pair_{level}_residual" for level in ("collection", "channel", "type")
     ]
-
-
-def test_what_belongs_to_nothing_has_nothing_in_common() -> None:
-    videos = make_videos(collection=[None, None], channel=[None, None], serial=[1, 2])
-    described = describe(make_log(row(9, 1, 0, 1.0)), make_slates(10, {1: [1]}), videos)
-    assert described["pair_collection_shows"].to_list() == described["pair_channel_shows"].to_list() == [0]
-    assert described["pair_collection_clicked_ago"].to_list() == described["pair_episode_gap"].to_list() == [None]
 
 
 # --- episodes ---
@@ -148,24 +116,9 @@ def test_the_next_is_due_after_an_episode_that_was_finished(t: float | None, due
     assert [record["episode_next"] for record in described] == [False, True, False]
 
 
-def test_due_is_the_one_after_the_latest_finished_episode() -> None:
-    described = follow((7, 1, 0.9), (8, 3, 0.1), (9, 0, 0.9), slates=[0, 1, 2, 3, 4])
-    assert [record["episode_due"] for record in described] == [False, False, True, False, False]
-
-
 def test_the_last_episode_is_the_last_clicked_of_the_last_day() -> None:
     described = follow((9, 3, 1.0), (9, 1, 0.25), (8, 4, 1.0), slates=[1])
     assert (described[0]["episode_gap"], described[0]["episode_last_t"]) == (0, 0.25)
-
-
-def test_an_episode_that_was_only_shown_was_not_watched() -> None:
-    log = make_log(row(9, 1, 0), row(9, 2, 0, 1.0))
-    described = describe(log, make_slates(10, {1: [1]}), SERIES).row(0, named=True)
-    assert (described["pair_episode_next"], described["pair_episode_last_t"], described["pair_episodes"]) == (
-        False,
-        None,
-        0,
-    )
 
 
 # --- slates: position and videos of the same kind ---
@@ -203,36 +156,3 @@ def test_a_rate_is_compared_within_its_list() -> None:
         None if value is None else pytest.approx(value, abs=1e-6) for value in expected
     ]
     assert described.to_series(1).to_list() == [2.5, 1, 2.5, None, 1, None]
-
-
-def test_which_features_are_compared() -> None:
-    ranked = [
-        "video_own_click_2d",
-        "video_own_answer_2d",
-        "pair_video_click",
-        "video_duration",
-        "video_age",
-        "video_trend",
-    ]
-    only_off = ["video_channel_click_14d", "pair_type_click_share"]
-    no = [
-        "video_own_finish_2d",
-        "video_log_clicks_yesterday",
-        "pair_video_clicked_ago",
-        "video_type",
-        "device_click_2d",
-    ]
-    record = pl.DataFrame({"query": [0, 0]} | {name: [0.5, 0.25] for name in [*ranked, *only_off, *no]})
-    expected = [f"list_{name}_off" for name in (*ranked, *only_off)] + [f"list_{name}_rank" for name in ranked]
-    assert compare(record).columns == expected
-
-
-def test_comparisons_stand_beside_the_position_row_by_row() -> None:
-    slates = make_slates(9, {4: [0, 2], 2: [0, 1]})
-    by_video = VIDEOS.select("video", video_age=pl.col("video") * 10.0)
-    by_pair = pl.DataFrame({"pair_video_click": [0.5, 0.25, 0.0, 1.0]})
-    described = describe_lists(slates, VIDEOS, by_video, by_pair)
-    assert described["list_video_age_off"].to_list() == [-10, 10, -5, 5]
-    assert described["list_video_age_rank"].to_list() == [2, 1, 2, 1]
-    assert described["list_pair_video_click_rank"].to_list() == [1, 2, 2, 1]
-    assert described["list_size"].to_list() == [2] * 4

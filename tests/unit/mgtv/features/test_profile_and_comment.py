@@ -103,26 +103,6 @@ def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatc
     assert set(describe(PROFILES, {2: [0]}).columns) == names
 
 
-def test_without_a_profile_table_there_are_no_features() -> None:
-    nobody = pl.DataFrame(schema={"device": pl.Int32})
-    assert tally_categories(LOG, nobody, VIDEOS, ("f0", "f87")) == {}
-    assert describe(nobody, {2: [0]}).width == 0
-
-
-def test_the_features_are_the_same_on_every_day() -> None:
-    """On the first day there is no past of anybody with a name."""
-    later = describe(PROFILES, {2: [0], 3: [1]})
-    first = describe(PROFILES, {2: [0], 3: [1]}, day=9)
-    assert first.columns == later.columns
-    assert first["profile_f0_channel_click"].to_list() == [0, 0]
-
-
-def test_names_that_are_fractions_stay_apart() -> None:
-    profiles = PROFILES.with_columns(f0=pl.Series([0.25, 0.25, 0.75, None], dtype=pl.Float32))
-    described = describe(profiles, {2: [0], 3: [0]})
-    assert described["profile_f0_click"].to_list() == describe(PROFILES, {2: [0], 3: [0]})["profile_f0_click"].to_list()
-
-
 # --- comments ---
 
 DATES = {5: date_of(5)}
@@ -165,12 +145,3 @@ def test_only_comments_dated_before_the_day_count() -> None:
     described = describe_said(*said)["comment_log_number"]
     assert described[0] == pytest.approx(math.log1p(1))
     assert describe_said(*said, day=6)["comment_log_number"][0] == pytest.approx(math.log1p(11))
-
-
-def test_without_a_date_or_comments_there_are_none() -> None:
-    frame = pl.DataFrame([comment(0, 1)], schema=COMMENTS, orient="row")
-    videos = make_videos(collection=[0, None])
-    undated = describe_comments(frame, {}, videos, 5)
-    assert undated.equals(describe_comments(frame.clear(), DATES, videos, 5))
-    assert undated["comment_log_number"].to_list() == undated["comment_per_minute"].to_list() == [0, 0]
-    assert undated["comment_place"].to_list() == [None, None]

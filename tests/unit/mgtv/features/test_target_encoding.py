@@ -13,7 +13,6 @@ from competitions.mgtv.features.target_encoding import (
     before_day,
     count_events,
     decay_weight,
-    repeat_rates,
     shrink,
     sum_decayed,
     tally_videos,
@@ -125,26 +124,6 @@ def test_a_rate_is_drawn_to_the_level_above_by_the_prior() -> None:
     ]
 
 
-def test_each_rate_has_its_own_events_and_trials() -> None:
-    values = {name: [2.0**i] for i, name in enumerate(COUNTS)}
-    names = ["click", "answer", "finish", "abandon", "log_t", "residual"]
-    counts_by_hand = repeat_rates(counts_of(**values), names, 1).row(0, named=True)
-    assert counts_by_hand == {
-        "click": 2 / 1,
-        "answer": 4 / 1,
-        "finish": 16 / 8,
-        "abandon": 32 / 8,
-        "log_t": 64 / 8,
-        "residual": 128 / 8,
-    }
-
-
-def test_rates_without_a_level_are_of_all_rows_together_and_0_without_a_trial() -> None:
-    counts = counts_of(clicks=[1.0, 0.0], shows=[1.0, 3.0])
-    assert repeat_rates(counts, ["click", "finish"], 2).rows() == [(0.25, 0.0)] * 2
-    assert repeat_rates(counts.clear(), ["click"], 1).rows() == [(0.0,)]
-
-
 # --- the past of the asked devices ---
 
 LENGTHS = make_videos(duration=[15.0, 16.0, 30.0, None, 6000.0], collection=[7, None, 7, 8, 8])
@@ -156,17 +135,6 @@ def test_the_history_is_of_the_slates_devices_before_the_day() -> None:
     assert history.day == 5
     record = history.log.select("device", "day", "video", "collection", "duration").rows()
     assert record == [(1, 3, 0, 7, 15), (1, 4, 2, 7, 30), (5, 3, 0, 7, 15)]
-
-
-def test_the_past_stands_in_the_order_of_clicks() -> None:
-    log = make_log(
-        row(3, 1, 0, 0.5, click_ms=90, position=0),
-        row(3, 1, 1, position=1),
-        row(3, 1, 2, 0.5, click_ms=50, position=2),
-        row(3, 1, 4, position=3),
-        row(2, 1, 3, 0.5, click_ms=99),
-    )
-    assert build_history(log, make_slates(5, {1: [0]}), LENGTHS).log["video"].to_list() == [3, 1, 4, 2, 0]
 
 
 def test_a_residual_is_measured_against_plays_of_such_videos_by_all_devices() -> None:

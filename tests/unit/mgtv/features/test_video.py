@@ -51,14 +51,6 @@ def test_a_videos_rate_is_drawn_to_its_collections_to_its_channels_to_the_overal
     assert described["video_type_click_1d"].to_list() == pytest.approx([kind[0], kind[1], kind[1], base, kind[1]])
 
 
-def test_a_series_is_drawn_to_its_channel() -> None:
-    videos = make_videos(series=[0, 1, None], channel=[0, 0, 1], collection=[None, None, None])
-    described = describe(make_log(*shows(3, 0, 4, 4), *shows(3, 2, 4, 0)), videos, 4)
-    channel = (4 + 2 * 0.5) / (4 + 2)
-    expected = [(4 + 2 * channel) / (4 + 2), channel, 2 * 0.5 / (4 + 2)]
-    assert described["video_series_click_1d"].to_list() == pytest.approx(expected)
-
-
 def test_counts_fade_and_trend_is_the_short_count_less_the_long() -> None:
     log = make_log(*shows(3, 0, 4, 1), *shows(1, 0, 8, 8), *shows(4, 0, 32, 32))
     described = describe(log, TREE, 4, 1.0, 2.0).row(0, named=True)
@@ -78,15 +70,6 @@ def test_plays_make_rates_of_completion() -> None:
     assert described["video_own_abandon_1d"] == pytest.approx(1 / 3)
     assert described["video_own_answer_1d"] == pytest.approx(3 / 4)
     assert described["video_own_log_t_1d"] == pytest.approx((math.log(0.1) + math.log(0.5)) / 3, rel=1e-5)
-
-
-def test_broad_levels_fade_by_the_longest_half_life_only() -> None:
-    names = describe(make_log(*shows(3, 0, 4, 1)), TREE, 4, 1.0, 7.0, 14.0).columns
-    for level in ("type", "source", "intact", "stype"):
-        assert [name for name in names if name.startswith(f"video_{level}_click")] == [f"video_{level}_click_14d"]
-    for level in ("own", "collection", "series", "channel"):
-        own = [name for name in names if name.startswith(f"video_{level}_click")]
-        assert own == [f"video_{level}_click_{tag}" for tag in ("1d", "7d", "14d")]
 
 
 # --- videos: ages and facts ---
@@ -109,33 +92,6 @@ def test_ages_by_hand() -> None:
     expected = [(7, 0), (0, 0), (1, 1)]
     assert logs[:3] == [pytest.approx((math.log1p(shown), math.log1p(clicked))) for shown, clicked in expected]
     assert logs[3:] == [(None, None)] * 2
-
-
-def test_what_the_table_says_of_a_video() -> None:
-    videos = make_videos(
-        collection=[5, 5, 6, 5, 6],
-        serial=[1, 4, 0, None, None],
-        duration=[60.0, 90.0, None, 5.0, 1.0],
-        channel=[3, 3, 4, None, 0],
-        type=[1, 2, 3, 4, 5],
-        known=[True, True, True, True, False],
-    )
-    described = describe(make_log(*shows(3, 0, 2, 1)), videos, 4)
-    assert described["video_duration"].to_list() == [60, 90, None, 5, 1]
-    assert described["video_serial"].to_list() == [1, 4, 0, None, None]
-    assert described["video_serial_share"].to_list() == [0.25, 1, 0, None, None]
-    assert described["video_episodes"].to_list() == [3, 3, 2, 3, 2]
-    assert described["video_channel"].to_list() == [3, 3, 4, None, 0]
-    assert described["video_type"].to_list() == [1, 2, 3, 4, 5]
-    assert described["video_known"].to_list() == [True] * 4 + [False]
-
-
-def test_videos_without_a_collection_are_no_programme() -> None:
-    videos = make_videos(collection=[None, None, None], serial=[2, 8, None])
-    described = describe(make_log(*shows(2, 0, 2, 1), *shows(3, 1, 2, 1)), videos, 4)
-    assert described["video_episodes"].to_list() == [None] * 3
-    assert described["video_serial_share"].to_list() == [None] * 3
-    assert described["video_newest_age"].to_list() == [None] * 3
 
 
 # --- devices ---
@@ -190,27 +146,6 @@ def test_when_a_device_was_seen_and_what_it_last_watched() -> None:
     assert seen == [(2, 2, 3, 2), (1, None, 1, 1), (None,) * 4]
     last = described.select("device_last_log_t", "device_last_duration", "device_usual_duration").rows()
     assert last == [(pytest.approx(math.log(0.25)), 20, (20 + 1000) / 2), (None,) * 3, (None,) * 3]
-
-
-def test_the_last_residuals_are_those_of_three_plays() -> None:
-    """Each length is watched by two devices, so that residuals are half the difference of their logarithms."""
-    rates = [0.5, 0.25, 0.125, 1.0]
-    order = [0, 1, 2, 3]
-    log = make_log(
-        *(row(2, 1, video, rates[video], click_ms=i) for i, video in enumerate(order)),
-        *(row(2, 7, video, 1.0, click_ms=1) for video in order),
-        row(2, 2, 1, 0.25),
-    )
-    lengths = make_videos(duration=[10.0, 20.0, 100.0, 2000.0])
-    slates = make_slates(5, {1: [0], 2: [0]})
-    history = build_history(log, slates, lengths)
-    residual = dict(history.log.filter(device=1).select("video", "residual").rows())
-    described = describe_devices(history, slates, (1.0,))
-    assert residual[0] == pytest.approx(math.log(0.5) / 2, abs=1e-5)
-    assert described["device_last_residual"][0] == pytest.approx(residual[3], abs=1e-6)
-    expected = (residual[1] + residual[2] + residual[3]) / 3
-    assert described["device_last_residuals"][0] == pytest.approx(expected, abs=1e-6)
-    assert described["device_last_residuals"][1] == pytest.approx(described["device_last_residual"][1], abs=1e-6)
 
 
 def test_the_usual_duration_is_the_median_of_the_last_twenty_plays() -> None:

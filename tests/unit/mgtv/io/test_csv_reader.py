@@ -1,9 +1,7 @@
 """Reading a CSV: what is understood, and what is refused with its line."""
 
-import io
 from pathlib import Path
 
-import pandas
 import pytest
 
 from common.engine.errors import UserError
@@ -64,21 +62,10 @@ def test_one_table_in_many_forms(tmp_path: Path, text: bytes) -> None:
     assert read(tmp_path, text) == {"did": ["a", "b"], "vid": [1, 2]}
 
 
-@pytest.mark.parametrize("text", ["did,vid\n", "did,vid", "\ufeffdid,vid\r\n"])
-def test_a_header_without_rows(tmp_path: Path, text: str) -> None:
-    frame = read_table(write_text(tmp_path / "x.csv", text), PAIR).frame
-    assert frame.height == 0
-    assert [str(dtype) for dtype in frame.dtypes] == ["String", "Int64"]
-
-
 def test_a_header_that_lacks_a_name(tmp_path: Path) -> None:
     sentence = refusal(tmp_path, "did,video,vids\na,1,1\n")
     assert sentence.startswith(", line 1: the header lacks 'vid' (the nearest other name is 'vids')")
     assert "lacks 'did'" in refusal(tmp_path, "a,1\nb,2\n")
-
-
-def test_a_header_with_a_name_twice(tmp_path: Path) -> None:
-    assert "has 'vid' twice" in refusal(tmp_path, "did,vid,vid\na,1,1\n")
 
 
 def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path) -> None:
@@ -103,22 +90,10 @@ def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 # --- the values ---
 
 
-def test_a_key_is_kept_as_it_stands(tmp_path: Path) -> None:
-    cells = ["0", " a", "1.0", "中文", "ab" * 16]
-    assert column(tmp_path, Kind.KEY, *cells) == cells
-
-
 @pytest.mark.parametrize("cell", ["abc", "1.5", "1.", "1e3", "0x10", "99999999999999999999", "1 2"])
 def test_a_text_that_is_no_whole_number(tmp_path: Path, cell: str) -> None:
     sentence = refusal(tmp_path, f"x,y\n1,\n{cell},\n", {"x": Kind.WHOLE})
     assert sentence.startswith(f", line 3: x is {cell!r}, not a whole number")
-
-
-def test_a_whole_number_that_pandas_made_a_double(tmp_path: Path) -> None:
-    assert column(tmp_path, Kind.WHOLE, "5176.0", "12", " -3.00 ", "9007199254740993") == [
-        *(5176, 12, -3),
-        9_007_199_254_740_993,
-    ]
 
 
 @pytest.mark.parametrize("cell", ["", '""', " ", "NULL"])
@@ -138,11 +113,6 @@ def test_a_word_for_nothing_is_null_and_counted(tmp_path: Path, kind: Kind, word
     table = read_table(write_text(tmp_path / "x.csv", f"x,y\n{word},1\n {word} ,2\n,3\n"), {"x": kind})
     assert table.frame["x"].to_list() == [None] * 3
     assert [(note.what, note.rows, note.done) for note in table.notes] == [(nulls.WHAT, 2, "read as blank")]
-
-
-def test_the_words_for_nothing_are_those_of_pandas() -> None:
-    table = pandas.read_csv(io.StringIO("x,y\n" + "".join(f"{word},1\n" for word in nulls.NULLS) + "none,1\n"))
-    assert table["x"].isna().tolist() == [True] * len(nulls.NULLS) + [False]
 
 
 def test_a_text_is_freed_of_blanks_and_of_a_useless_point(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Note the host's files: days, board, what may be missing and what may not."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,56 @@ def board(name: str) -> object:
     return type(HOST)(**{field: getattr(HOST, field) for field in HOST.__struct_fields__} | {"board": name})
 
 
-def test_a_whole_folder(tmp_path: Path) -> None:
-    files = locate(tmp_path)
-    day = reader.DayFiles(1, tmp_path / SHOW, tmp_path / CLICK, tmp_path / PLAY)
-    assert files.days == (day,)
-    assert (files.videos, files.profiles) == (tmp_path / schema.VIDEOS, tmp_path / schema.PROFILES)
-    assert (files.board, files.test_devices, files.comments, files.notes) == ("A", tmp_path / ASKED, (), ())
+def twice_a_day(folder: Path) -> None:
+    shutil.copytree((folder / CLICK).parent, folder / schema.CLICKS / "day1")
+
+
+def deeper(folder: Path) -> None:
+    paths = sorted(folder.iterdir())
+    (folder / "data").mkdir()
+    for path in paths:
+        path.rename(folder / "data" / path.name)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / ASKED).unlink(), "testA_pred_did.csv is missing"),
+        (lambda folder: shutil.rmtree(folder / schema.SHOWS), "day 1 has"),
+        (lambda folder: (folder / CLICK).unlink(), "day 1 has"),
+        (twice_a_day, "both of day 1"),
+        (deeper, "name that folder"),
+    ],
+)
+def test_a_folder_that_lacks_something_is_refused_by_name(
+    tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    write_folder(tmp_path)
+    damage(tmp_path)
+    assert said in refusal(tmp_path)
+
+
+def read_all(files: reader.RawFiles) -> None:
+    codes = reader.learn_codes(files)
+    reader.read_test(files, codes)
+    reader.read_profiles(files, codes)
+    for day in files.days:
+        reader.read_day(day, codes, HOST)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"queries": "did\n"}, "asks for no device"),
+        ({"shown": "did,vid\n"}, "shows nothing"),
+        ({"click": "did,vid,click_time\nNULL,10,\n"}, "did or vid is blank in every row"),
+        ({"profiles": FILES[schema.PROFILES].replace(",f3,", ",g3,")}, "'f3'"),
+        ({"show": ""}, "0 bytes"),
+    ],
+)
+def test_a_file_that_says_nothing_is_refused_by_name(tmp_path: Path, texts: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_all(locate(tmp_path, **texts))
 
 
 def test_days_are_in_order_of_their_numbers_and_missing_ones_are_counted(tmp_path: Path) -> None:
@@ -51,12 +97,6 @@ def test_days_are_in_order_of_their_numbers_and_missing_ones_are_counted(tmp_pat
     assert [day.day for day in files.days] == [1, 2, 3, 4, 5, 6, 9, 10]
     assert files.days[7].click == tmp_path / schema.click_path(10)
     assert [(note.what, note.rows) for note in files.notes] == [("day missing between day 1 and day 10", 2)]
-
-
-def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
-    files = locate(tmp_path, play=None)
-    assert files.days[0].play is None
-    assert [(note.file, note.what, note.rows) for note in files.notes] == [(PLAY, "no such file", 1)]
 
 
 def test_board_b_goes_first(tmp_path: Path) -> None:

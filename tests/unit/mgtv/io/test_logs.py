@@ -8,16 +8,14 @@ import msgspec
 import polars as pl
 import pytest
 
-from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io import reader
 from competitions.mgtv.io.logs import DAY_SCHEMA
 from tests.unit.mgtv.mgtv_raw_files import (
     ASKED,
-    CLICK,
     HOST,
     MIDNIGHT,
     MIDNIGHT_MS,
     PLAY,
-    SHOW,
     SHOWN,
     clicks,
     counted,
@@ -27,8 +25,6 @@ from tests.unit.mgtv.mgtv_raw_files import (
     rows,
     shows,
     videos,
-    write_folder,
-    write_text,
 )
 
 
@@ -63,17 +59,6 @@ def test_a_day(tmp_path: Path) -> None:
     assert day.frame.schema == pl.Schema(DAY_SCHEMA)
     assert day.date == datetime.date(2025, 4, 20)
     assert day.notes == ()
-
-
-def test_a_header_only_is_a_day_without_impressions(tmp_path: Path) -> None:
-    day = read_day(tmp_path, show=shows())
-    assert day.frame.schema == pl.Schema(DAY_SCHEMA)
-    assert (day.frame.height, day.date) == (0, None)
-    assert [(note.file, note.what, note.rows) for note in day.notes] == [
-        (SHOW, "no impression", 1),
-        (CLICK, "no click", 1),
-        (PLAY, "no play", 1),
-    ]
 
 
 CLICKED = [f"a,10,{MIDNIGHT}"]
@@ -160,27 +145,6 @@ def test_several_plays_of_a_pair(tmp_path: Path, rule: Literal["first", "sum", "
     day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=lines)
     assert only(day)["play"] == seconds
     assert counted(day.notes) == {"play_time negative": 1, "play repeated": 1, "further play of a pair": 3}
-
-
-def test_the_date_is_that_of_most_clicks(tmp_path: Path) -> None:
-    lines = [f"a,1{i},{when}" for i, when in enumerate(("2025-04-21 00:00:01", MIDNIGHT, "2025-04-21 23:59:59", ""))]
-    show = shows("a,10", "a,11", "a,12", "a,13")
-    assert read_day(tmp_path, show=show, click=clicks(*lines)).date == datetime.date(2025, 4, 21)
-    assert read_day(tmp_path, show=show, click=clicks(*lines[:2])).date == datetime.date(2025, 4, 20)
-
-
-def test_a_later_day_has_its_number_and_its_files(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    for path, text in (
-        (schema.show_path(12), shows("a,10", "a,10")),
-        (schema.click_path(12), clicks(f"a,10,{MIDNIGHT}")),
-        (schema.play_path(12), plays("a,10,1", "a,10,1")),
-    ):
-        write_text(tmp_path / path, text)
-    files = reader.locate(tmp_path, HOST)
-    day = reader.read_day(files.days[1], reader.learn_codes(files), HOST)
-    assert only(day)["day"] == 12
-    assert [note.file for note in day.notes] == [schema.show_path(12), schema.play_path(12)]
 
 
 def test_plays_longer_than_the_video_are_counted_and_kept(tmp_path: Path) -> None:

@@ -41,12 +41,6 @@ def test_values_that_are_missing(tmp_path: Path) -> None:
     assert counted(table.notes) == {nulls.WHAT: 1, ALL_BUT_TWO: 86}
 
 
-def test_a_word_that_nobody_has(tmp_path: Path) -> None:
-    table = read(tmp_path, *(profile(did, **dict.fromkeys(schema.NUMBERS, "1")) for did in "abc"))
-    assert table.frame.columns == ["device", *schema.NUMBERS]
-    assert counted(table.notes) == {"column without a value (f87)": 1}
-
-
 def test_only_devices_of_the_logs_and_the_test_are_read(tmp_path: Path) -> None:
     table = read(tmp_path, full("x", 7, "other"), full("b", 1, "same"), full("y", 8, "same"))
     assert table.frame.select("device", "f0", "f87").rows() == [(1, 1.0, 0)]
@@ -54,16 +48,3 @@ def test_only_devices_of_the_logs_and_the_test_are_read(tmp_path: Path) -> None:
         "device of no log and not of the test": 2,
         "device of a log or the test that the table lacks": 2,
     }
-
-
-def test_of_two_rows_of_a_device_the_first_is_kept(tmp_path: Path) -> None:
-    table = read(tmp_path, full("b", 1, "x"), full("a", 2, "x"), full("b", 3, "x"), full("c", 4, "x"))
-    assert table.frame.select("device", "f0").rows() == [(0, 2.0), (1, 1.0), (2, 4.0)]
-    assert counted(table.notes) == {"further row of a device": 1}
-
-
-def test_no_table(tmp_path: Path) -> None:
-    files = locate(tmp_path, profiles=None)
-    table = reader.read_profiles(files, reader.learn_codes(files))
-    assert table.frame.schema == pl.Schema({"device": pl.Int32})
-    assert (table.frame.height, table.notes) == (0, ())

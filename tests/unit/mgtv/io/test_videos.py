@@ -49,13 +49,6 @@ def test_a_table(tmp_path: Path) -> None:
     assert counted(table.notes) == {"item_duration blank": 1}
 
 
-def test_a_video_that_the_table_lacks(tmp_path: Path) -> None:
-    table = read(tmp_path, "12,1,2,60,3,4,5,6,7,8", "9,1,2,60,3,4,5,6,7,8", shown="a,11")
-    assert table.frame.row(1) == (1, 11, *[None] * 9, False)
-    assert table.frame["known"].to_list() == [True, False, True]
-    assert counted(table.notes) == {"video of a log or the test that the table lacks": 1}
-
-
 @pytest.mark.parametrize(
     ("column", "lines", "expected", "notes"),
     [

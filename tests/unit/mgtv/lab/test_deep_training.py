@@ -1,16 +1,13 @@
 """The networks: their inputs and loss by hand, a planted rule that only the history tells, one seed one result."""
 
-import dataclasses
-
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
-from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.lab.deep_networks import Batch, DeepFM, Shape
 from competitions.mgtv.lab.deep_training import (
-    MOST,
     DeepSettings,
     FieldTables,
     Inputs,
@@ -69,33 +66,6 @@ def test_only_the_network_that_reads_the_history_finds_the_channel_watched_last(
         assert learn(kind, msgspec.structs.replace(SETTINGS, passes=2))[0] < 0.45  # chance is a quarter
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-def test_a_number_that_decides_is_learned(kind: str) -> None:
-    day, inputs = draw_day(1)
-    new, new_inputs = draw_day(2)
-    loud = [
-        dataclasses.replace(
-            own, rows=dataclasses.replace(own.rows, features=own.rows.labels[:, None] + 0.2 * own.rows.features)
-        )
-        for own in (day, new)
-    ]
-    settings = DeepSettings(size=2, hidden=(8,), passes=8, lists=32, rate=0.02, watched=2, threads=1)
-    network = fit_network([NetworkDay(loud[0], inputs)], tables(), kind, ["video"], settings, 0)
-    assert network.losses[-1] < network.losses[0]
-    assert hit_rate(loud[1], score_network(NetworkDay(loud[1], new_inputs), tables(), network, settings)[:, 0]) > 0.95
-
-
-@pytest.mark.parametrize("kind", NETWORKS)
-def test_one_seed_gives_one_result_and_leaves_the_threads_alone(kind: str) -> None:
-    short = DeepSettings(size=2, hidden=(8,), passes=1, watched=2, threads=1)
-    before = torch.get_num_threads(), torch.random.get_rng_state()
-    first, again, other = learn(kind, short)[1], learn(kind, short)[1], learn(kind, short, seed=1)[1]
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    assert torch.get_num_threads() == before[0]
-    assert torch.equal(torch.random.get_rng_state(), before[1])
-
-
 # --- inputs ---
 
 
@@ -108,17 +78,6 @@ def test_what_happens_on_the_day_or_later_is_no_input() -> None:
         vars(look_up(log, slates, 20, 5)).values(), vars(look_up(other, slates, 20, 5)).values(), strict=True
     ):
         np.testing.assert_array_equal(one, two)
-
-
-def test_ids_begin_at_one_and_many_share() -> None:
-    fields = code_videos(make_videos(channel=[None, 3], collection=[7, MOST + 7], type=[0, 1]))
-    column = fields.names.index
-    assert fields.ids[:, column("channel")].tolist() == [0, 0, 4]
-    assert fields.ids[:, column("collection")].tolist() == [0, 8, 8]
-    assert fields.ids[:, column("video")].tolist() == [0, 1, 2]
-    assert fields.sizes[column("channel")] == 5
-    devices = code_devices(pl.DataFrame({"device": [2, 0], "f0": [1.5, -3.0], "x": [1, 1]}), ["f0", "lacking"])
-    assert (devices.names, devices.ids[:, 0].tolist()) == (("f0",), [0, 2, 0, 3])
 
 
 # --- loss and layers ---
@@ -159,23 +118,3 @@ def draw_batch() -> Batch:
         torch.zeros(1, 2),
         torch.zeros(1, 2),
     )
-
-
-def test_fields_do_not_share_vectors_and_crosses_depend_on_both_sides() -> None:
-    vectors = Vectors((3, 2), 4)
-    looked_up = vectors(torch.tensor([[0, 0], [2, 1]]))
-    assert looked_up.shape == (2, 2, 4)
-    assert len(torch.unique(looked_up.flatten(0, 1), dim=0)) == 4
-    crossed = cross(torch.tensor([[1, 2], [1, 3]]), torch.tensor([[5], [5]]))
-    assert crossed[0, 0] == crossed[1, 0]
-    assert crossed[0, 1] != crossed[1, 1]
-
-
-def test_what_is_not_there_has_no_say() -> None:
-    """A padded place of the history, whatever its rate says, changes nothing."""
-    day, inputs = draw_day(1, 40)
-    empty = Inputs(inputs.video, inputs.device, np.zeros_like(inputs.watched), inputs.rates)
-    network = fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], SETTINGS, 0)
-    one = score_network(NetworkDay(day, empty), tables(), network, SETTINGS)
-    other = Inputs(empty.video, empty.device, empty.watched, empty.rates + 1)
-    np.testing.assert_array_equal(one, score_network(NetworkDay(day, other), tables(), network, SETTINGS))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from competitions.mgtv.lab.public_baseline import answer_plainly, choose_plainly, list_parts, scale
+from competitions.mgtv.lab.public_baseline import answer_plainly, choose_plainly, list_parts
 from competitions.mgtv.models.dataset import DayFeatures
 from tests.unit.mgtv.mgtv_world import make_day
 
@@ -35,16 +35,3 @@ def test_a_video_that_the_device_clicked_before_is_not_picked() -> None:
     picked, _ = choose_plainly([plant(0)], day, "14d", 0)
     assert picked[0] != 1
     assert (picked[1:] % SIZE == 1).all()
-
-
-def test_days_without_a_click_have_nothing_to_learn_from() -> None:
-    empty = replace(plant(0), clicked=np.zeros(LISTS * SIZE, bool), rates=np.full(LISTS * SIZE, np.nan))
-    picked, rates = choose_plainly([empty], plant(1), "14d", 0)
-    assert (picked % SIZE == 1).all()
-    assert rates.tolist() == [0.0] * (LISTS * SIZE)
-
-
-def test_parts_lie_between_0_and_1() -> None:
-    assert scale(np.array([2.0, np.nan, 6.0, 4.0])).tolist() == [0.0, 0.0, 1.0, 0.5]
-    assert scale(np.array([3.0, 3.0])).tolist() == [0.0, 0.0]
-    assert scale(np.array([])).tolist() == []

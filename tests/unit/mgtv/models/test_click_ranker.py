@@ -8,17 +8,14 @@ from numpy.typing import NDArray
 
 from common.learning import fitters
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
-from common.learning.gbdt import Ranker, fit, predict, refit, score_rows
+from common.learning.gbdt import Ranker, fit, refit
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import WatchSettings
-from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.click_ranker import (
     find_blend,
     make_recipe,
-    mean_log_likelihood,
     mix,
     mix_across,
-    normalise,
     score,
 )
 from competitions.mgtv.models.dataset import DayFeatures
@@ -79,22 +76,6 @@ def test_a_planted_choice_is_learned() -> None:
     np.testing.assert_allclose(score(DAYS[3], [again]), score(DAYS[3], [model]), rtol=1e-5, atol=1e-5)
 
 
-def test_the_recipe_takes_the_settings() -> None:
-    """A list of one is no training row; validation stops by the likelihood."""
-    assert make(blocks=("device", "pair"), rounds=40, patience=5) == Recipe(
-        "lightgbm_softmax",
-        PARAMETERS,
-        rounds=40,
-        patience=5,
-        seed=1,
-        cutoff=5,
-        likelihood=True,
-        blocks=("device", "pair"),
-        min_group_size=2,
-        negatives=100,
-    )
-
-
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
     """What reaches the library, which is not called."""
@@ -118,39 +99,6 @@ def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
 
-def test_training_lists_are_drawn_from_and_validation_lists_are_whole(tasks: list[FitTask]) -> None:
-    fit_watch(DAYS[:2], DAYS[2], negatives=1)
-    (task,) = tasks
-    assert set(task.train.group_sizes.tolist()) == {2}  # the answer and one beside it
-    assert task.train.labels.sum() == len(task.train.group_sizes)
-    assert task.valid is not None
-    assert task.valid.group_sizes.max() > 2
-
-
-@pytest.mark.parametrize(("rounds", "mean"), [((4, 9), 6), ((4, 10), 7), ((3,), 3), ((0, 0), 1)])
-def test_the_last_fit_is_on_all_days_for_the_mean_of_the_rounds(
-    rounds: tuple[int, ...], mean: int, tasks: list[FitTask]
-) -> None:
-    early = [Ranker("lightgbm_softmax", None, each, {}) for each in rounds]
-    refit(make(), early, [day.rows for day in DAYS[:3]])
-    (task,) = tasks
-    assert task.valid is None
-    assert PARAMETERS.items() <= task.recipe.parameters.items()
-    assert (task.recipe.rounds, task.recipe.patience, task.recipe.seed) == (mean, 0, 1)
-    assert len(task.train.group_sizes) == sum((day.rows.group_sizes > 1).sum() for day in DAYS[:3])
-
-
-def test_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = (("video",), ("pair", "video"))
-    models = [fit_watch(DAYS[:1], DAYS[1], blocks=own, rounds=9, patience=3) for own in blocks]
-    whole = score(DAYS[3], models)
-    np.testing.assert_array_equal(whole, score_rows(DAYS[3].rows.names, DAYS[3].rows.features, models))
-    assert whole.shape == (len(DAYS[3].rates), 2)
-    np.testing.assert_allclose(whole[:, 1], predict(models[1], DAYS[3].rows.features[:, [0, 1, 3]]))
-    monkeypatch.setattr(click_ranker, "SLICE_ROWS", 50)
-    np.testing.assert_array_equal(score(DAYS[3], models), whole)
-
-
 # --- the mix ---
 
 
@@ -165,14 +113,6 @@ def draw_scored(seed: int, lists: int = 1500, size: int = 5) -> tuple[DayFeature
 
 NAMES = ("one", "two", "noise")
 SCORED = [draw_scored(seed) for seed in (1, 2)]
-
-
-def test_the_mix_sums_to_1_in_each_list() -> None:
-    (day, scores), lists = SCORED[0], make_day([1, 4, 2, 3], [0, 0, 0, 0])
-    blend = find_blend([day], [scores], NAMES, 0.001)
-    mixed = mix(blend, scores[:10], lists)
-    assert np.add.reduceat(mixed, [0, 1, 5, 7]).tolist() == pytest.approx([1] * 4)
-    assert mixed.min() > 0
 
 
 def test_the_mix_is_calibrated() -> None:
@@ -194,24 +134,3 @@ def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
         others = [days[other] for other in range(3) if other != i]
         blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others], NAMES, 0.01)
         np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))
-
-
-# --- likelihood ---
-
-
-def test_the_mean_log_likelihood_by_hand() -> None:
-    day = make_day([2, 3, 1], [1, 0, 0])
-    probabilities = np.array([0.25, 0.75, 0.5, 0.2, 0.3, 1.0])
-    assert mean_log_likelihood(probabilities, day) == pytest.approx((np.log(0.75) + np.log(0.5) + 0) / 3)
-    even = np.repeat(1 / np.array([2.0, 3, 1]), [2, 3, 1])
-    assert mean_log_likelihood(even, day) == pytest.approx(-np.log([2, 3, 1]).mean())
-
-
-def test_positive_numbers_become_probabilities_list_by_list() -> None:
-    assert normalise(np.array([1.0, 3.0, 5.0, 2.0, 2.0]), make_day([2, 1, 2], [0, 0, 0])).tolist() == [
-        0.25,
-        0.75,
-        1,
-        0.5,
-        0.5,
-    ]

@@ -18,7 +18,6 @@ from competitions.mgtv.models.completion import (
     gather_plays,
     make_bins,
     mean_and_median,
-    mean_scores,
     predict,
     refit,
 )
@@ -51,7 +50,7 @@ def search(rates: Floats, weights: Floats | None = None) -> tuple[float, float]:
 # --- against brute force ---
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("bins", [1, 4, 12])
 def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
     """Bins with drawn probabilities: their plays, each weighed so that a bin has its probability."""
@@ -66,35 +65,6 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
         assert np.average(score_rates(rates, np.array(answer)), weights=weights) == pytest.approx(earned, abs=1e-9)
         best = search(rates, weights)[1]
         assert best - 0.01 < earned <= best + 1e-12
-
-
-# --- against closed forms ---
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
-def test_of_two_rates_one_is_the_answer_and_never_the_mean(share: float) -> None:
-    """t = 1/10 or 1, each in a bin of its own: the answer moves from one to the other, with the probability."""
-    made = make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    assert made.table.shape[0] == 2
-    answers, expected = best_answers(np.array([[1 - share, share]]), made)
-    low = 1 - share + share / (1 + 0.9**0.5)
-    high = share + (1 - share) / (1 + 9**0.5)
-    assert expected[0] == pytest.approx(max(low, high))
-    assert answers[0] == (0.1 if low > high else 1.0)
-    mean, _ = mean_and_median(np.array([[1 - share, share]]), made)
-    assert expect(np.array([0.1] * round(100 * (1 - share)) + [1.0] * round(100 * share)), float(mean[0])) < expected[0]
-
-
-def test_many_plays_are_represented_by_even_quantiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = np.sort(np.random.default_rng(3).random(999))
-    answers = np.array([0.1, 0.4, 0.8])
-    whole = mean_scores(rates, answers)
-    assert whole == pytest.approx([expect(rates, answer) for answer in answers])
-    monkeypatch.setattr(completion, "SAMPLE", 300)
-    assert mean_scores(rates, answers) == pytest.approx(whole, abs=3e-3)
-    monkeypatch.setattr(completion, "SAMPLE", 4)
-    few = np.quantile(rates, [1 / 8, 3 / 8, 5 / 8, 7 / 8])
-    assert mean_scores(rates, answers) == pytest.approx([expect(few, answer) for answer in answers])
 
 
 # --- bins ---
@@ -125,7 +95,7 @@ def test_a_frequent_value_has_a_bin_of_its_own() -> None:
     assert neighbours.tolist() == [neighbours[0], neighbours[0] + 1, neighbours[0] + 2]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: int) -> None:
     """Few plays, many of them of a value: quantiles fall together."""
     rng = np.random.default_rng(seed)
@@ -140,14 +110,6 @@ def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: i
         assert made.means[bin_index] == pytest.approx(own.mean())
         expected = [expect(own, answer) for answer in made.answers]
         assert made.table[bin_index] == pytest.approx(expected)
-
-
-def test_the_answers_are_ascending_and_end_before_the_last_plays() -> None:
-    rates = np.concatenate([np.random.default_rng(0).random(1000), [50.0]])
-    made = make_bins(rates, 5, 60)
-    assert (np.diff(made.answers) > 0).all()
-    assert made.answers[-1] == pytest.approx(np.quantile(rates, 0.995))
-    assert 50 <= len(made.answers) <= 61
 
 
 def test_mean_and_median_of_a_distribution() -> None:
@@ -188,21 +150,6 @@ def test_a_planted_distribution_is_learned() -> None:
     assert model.names == ("key", "noise")
 
 
-def test_held_plays_end_the_fit_and_without_them_the_rounds_are_honoured() -> None:
-    model = fitted()
-    assert 1 <= model.rounds < 60
-    assert fitted(valid=False, rounds=7).rounds == 7
-    again = fitted(valid=False, rounds=model.rounds)
-    np.testing.assert_array_equal(predict(again, FEATURES), predict(model, FEATURES))
-
-
-def test_a_single_bin_needs_no_model() -> None:
-    model = fit(Plays(("key", "noise"), FEATURES[:20], np.full(20, 0.5)), None, make_settings(9), 1)
-    assert model.model is None
-    assert predict(model, FEATURES[:4]).tolist() == [[1]] * 4
-    assert best_answers(predict(model, FEATURES[:1]), model.bins)[0].tolist() == [0.5]
-
-
 # --- which plays it is fitted on, and for how many rounds ---
 
 PLAY_SETTINGS = CompletionSettings(
@@ -240,14 +187,6 @@ def test_plays_are_clicked_rows_with_a_known_rate_above_0() -> None:
     assert features.shape == (6, 2)
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 4, 5])
-def test_of_too_many_plays_the_latest_are_taken(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completion, "MOST_PLAYS", most)
-    plays = gather_plays(PLAYED, ["device"])
-    assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8][-most:]
-    assert len(plays.features) == most
-
-
 def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Plays, Plays | None, CompletionSettings, int]] = []
 
@@ -277,14 +216,3 @@ def test_what_the_library_refuses_is_a_user_error() -> None:
     settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
     with pytest.raises(UserError, match="completion cannot be fitted, its library says: Unknown boosting type abc"):
         fit_early([day(1, [0.5, 0.25, 0.1, 0.3])], [day(4, [0.7, 0.6, 0.4], answer=1)], settings, 8)
-
-
-def test_bins_are_those_of_the_training_plays() -> None:
-    rng = np.random.default_rng(0)
-    train = [day(number, (rng.random(40) / 2 + 0.01).tolist()) for number in (1, 2)]
-    model = fit_early(train, [day(3, (rng.random(40) + 5).tolist())], PLAY_SETTINGS, 1)
-    expected = make_bins(np.concatenate([each.rates for each in train]), 4)
-    np.testing.assert_array_equal(model.bins.edges, expected.edges)
-    np.testing.assert_array_equal(model.bins.table, expected.table)
-    assert model.names == ("video_a", "pair_c")
-    assert 1 <= model.rounds <= 30

@@ -133,19 +133,6 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
         assert rewards["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
 
 
-def test_random_picks_hit_one_in_a_list_and_depend_on_seed_and_day() -> None:
-    lists = 3000
-    day = make_day([4] * lists, [0] * lists)
-    values = ExpectedReward(*[np.ones(4 * lists)] * 4)
-    probabilities = np.full(4 * lists, 0.25)
-    hits = climb(day, probabilities, values, 1)["random", "p = 1"][0]
-    assert hits.mean() == pytest.approx(0.25, abs=0.03)
-    assert climb(day, probabilities, values, 1)["random", "p = 1"][0].tolist() == hits.tolist()
-    assert climb(day, probabilities, values, 2)["random", "p = 1"][0].tolist() != hits.tolist()
-    other = make_day([4] * lists, [0] * lists, day=8)
-    assert climb(other, probabilities, values, 1)["random", "p = 1"][0].tolist() != hits.tolist()
-
-
 # --- devices that were shown nothing ---
 
 DURATIONS = pl.Series([10.0, 10.0, None, 10.0], dtype=pl.Float32)
@@ -176,12 +163,3 @@ def test_its_rate_is_the_best_for_its_own_plays_of_all_days() -> None:
     video, rate = fall_back(*others, *own)
     assert video == 1
     assert rate == pytest.approx(0.2)
-
-
-def test_without_own_plays_its_rate_is_the_best_for_all() -> None:
-    clicked = [row(4, device, 1, clicked=True) for device in range(3)]
-    video, rate = fall_back(*clicked, row(4, 5, 0, 0.7), row(4, 6, 0, 0.7))
-    assert video == 1
-    assert rate == pytest.approx(0.7)
-    assert fall_back(*clicked) == (1, 1.0)
-    assert fall_back(row(4, 0, 3)) == (0, 1.0)

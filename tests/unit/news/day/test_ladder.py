@@ -14,7 +14,7 @@ from competitions.news.config import BLOCKS
 from competitions.news.day import ladder
 from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.lab.als import list_by_factors
-from competitions.news.lab.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
+from competitions.news.lab.gru4rec import SequenceSettings, score_next
 from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -134,18 +134,3 @@ def test_the_network_learns_what_follows_what() -> None:
     best = scores.sort("query", "score", descending=[False, True]).group_by("query", maintain_order=True).first()
     assert best["item"].to_list() == [7, 7, 3]
     assert_frame_equal(scores, score_next(fold, every_pair(fold), QUICK, 0), check_exact=True)
-
-
-def test_articles_and_users_that_nobody_knows_are_scored_too() -> None:
-    fold = make_fold(make_log((1, 4, 0), (1, 5, 9), (2, 4, 0), (2, 5, 9)), [(0, [99]), (1, [4])], [5, 5])
-    pairs = pl.DataFrame({"query": [0, 0, 1, 1], "item": [4, 98, 4, 97]}, schema={"query": pl.Int32, "item": pl.Int32})
-    short = SequenceSettings(size=4, steps=4, negatives=3, threads=1)
-    assert score_next(fold, pairs, short, 0)["score"].is_finite().all()
-
-
-def test_the_last_clicks_of_users_with_two_or_more() -> None:
-    log = make_log((1, 7, 0), (1, 8, 1), (1, 9, 2), (2, 7, 0), (3, 9, 5), (3, 1, 4), (3, 7, 6))
-    vocabulary = np.array([7, 8, 9], np.int32)
-    assert list_sequences(log, vocabulary, 2).tolist() == [[2, 3], [3, 1]]
-    assert encode(vocabulary, pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
-    assert pad(np.array([0, 1, 1], np.uint32), np.array([5, 6, 7]), 3).tolist() == [[5, 0, 0], [6, 7, 0]]

@@ -1,23 +1,18 @@
 """The public methods: hand-computed tables for the plain ones, planted signals for those that learn."""
 
 import math
-import sys
 from collections import defaultdict
 from dataclasses import replace
 from itertools import combinations, permutations
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.errors import UserError
 from competitions.news import split
-from competitions.news.lab import __main__ as command
 from competitions.news.lab import gap_pairs, marks, neighbours
 from competitions.news.lab.neighbours import count_swings
-from competitions.news.simulator.simulate import simulate
 from tests.unit.common.learning.test_cooccurrence import (
     CLICKS,
     Click,
@@ -28,7 +23,7 @@ from tests.unit.common.learning.test_cooccurrence import (
     random_log,
     weights_of,
 )
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, make_log
 
 HOUR = 3600.0  # seconds
 
@@ -78,15 +73,6 @@ def test_item_cf_adds_up_over_the_whole_history_and_fills_with_popular_articles(
     assert lists["score"][2] < 0 < lists["score"][1]
 
 
-def test_only_the_last_two_clicks_are_followed() -> None:
-    pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8)), (3, (9, 10))) for n, item in enumerate(own)]
-    fold = split.build_test_fold(make_log(*pairs, (99, 5, 0), (99, 7, 1), (99, 9, 2), test=(99,)))
-    lists = neighbours.list_by_last_two(fold, NO_ARTICLES, 0)
-    # Counts with the query's own clicks: 9 and 7 have two clicks, 10 and 8 one each.
-    assert lists_of(lists)[0] == [10, 8]
-    assert lists["score"].to_list() == pytest.approx([1 / math.log(3) / math.sqrt(2) * trust for trust in (1.0, 0.7)])
-
-
 # --- swing ---
 
 
@@ -110,19 +96,6 @@ def test_swings_follow_the_formula(alpha: float) -> None:
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
 
-def test_swings_compare_a_limited_number_of_users_who_have_the_same_chance_by_seed() -> None:
-    """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
-    log = frame([(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)], CLICKS)
-    tables = [count_swings(log, seed, alpha=0.0, users_per_item=12) for seed in range(60)]
-    assert_frame_equal(tables[0], count_swings(log.reverse(), 0, alpha=0.0, users_per_item=12))
-    assert len({tuple(table["weight"]) for table in tables}) > 5
-    drawn = [weights_of(table) for table in tables]
-    low, high = (np.array([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
-    # At most all pairs of twelve users, who share two items, over the root of the neighbour's users.
-    assert (low + high <= 66 / 2 / math.sqrt(20) + 1e-6).all()
-    assert low.mean() == pytest.approx(high.mean(), rel=0.25)  # six of each half: standard error 5 % each
-
-
 # --- the third place ---
 
 
@@ -133,13 +106,6 @@ def test_pairs_are_steps_of_exactly_30_s_seen_twice_in_either_direction() -> Non
     )  # fmt: skip
     pairs = gap_pairs.count_gap_pairs(log).sort("item")
     assert pairs.rows() == [(5, 6, 2), (6, 5, 2)]
-
-
-def test_pairs_are_followed_from_young_articles_alone() -> None:
-    log = make_log((9, 5, 30 * HOUR), (9, 6, 30 * HOUR + 1), (8, 5, 20 * HOUR), test=(8, 9))
-    pairs = pl.DataFrame({"item": [5, 6], "neighbour": [70, 80], "count": [9, 3]}).cast(pl.Int32)
-    articles = make_articles((5, 0, 0), (6, 0, 10))
-    assert lists_of(gap_pairs.follow_pairs(split.build_test_fold(log), pairs, articles)) == {0: [70], 1: [80]}
 
 
 def test_hot_articles_were_created_3_to_27_hours_before_the_last_click() -> None:
@@ -193,41 +159,7 @@ def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
     assert len(answers) == fold.queries.height
 
 
-def test_without_a_training_answer_the_ranker_falls_back_on_the_retrieval() -> None:
-    pairs = [(user, item, 30 * n) for user in (1, 2) for n, item in enumerate((5, 6))]
-    fold = split.build_test_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
-    assert lists_of(gap_pairs.list_by_gap_ranker(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
-
-
-def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
-    log = make_log((1, 5, 0), (1, 6, 30), (2, 7, 0), (2, 8, 30), (2, 9, 999), (3, 5, 0), test=(3,))
-    train = gap_pairs.take_training_queries(split.build_test_fold(log), 0)
-    assert train.answers is not None
-    joined = train.queries.join(train.answers, on="query").select("user", "item")
-    assert dict(joined.iter_rows()) == {1: 6, 2: 9}
-    assert train.seen.filter(back=0)["item"].to_list() == [5, 8]
-
-
 # --- marks ---
-
-
-def test_measures_by_hand() -> None:
-    lists = pl.DataFrame({"query": [0] * 6 + [1, 1], "item": [1, 2, 3, 4, 5, 6, 7, 8], "score": [1.0] * 8})
-    answers = pl.DataFrame({"query": [0, 1, 2], "item": [6, 8, 9]})
-    scores = marks.measure(lists, answers)
-    assert scores == pytest.approx({"mrr@5": 0.5 / 3, "hit@5": 1 / 3, "hit@50": 2 / 3})
-
-
-def test_the_offline_split_hides_the_last_clicks_of_train_users(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "OFFLINE_SHARE", 0.2)
-    clicks = world.clicks
-    fold = marks.offline_fold(clicks, 0)
-    assert 20 < fold.queries.height < 120
-    hidden = clicks.join(fold.history, on=["user", "item", "time"], how="anti")
-    assert not hidden["is_test"].any()
-    assert hidden["user"].sort().to_list() == fold.queries["user"].sort().to_list()
-    last = clicks.group_by("user").agg(pl.col("time").max())
-    assert hidden.join(last, on=["user", "time"], how="anti").is_empty()
 
 
 def test_every_mark_is_measured_on_its_fold() -> None:
@@ -242,18 +174,3 @@ def test_every_mark_is_measured_on_its_fold() -> None:
     assert len(rows) == sum(len(method.marks) for method in methods) == 9
     assert all(row["ratio"] == pytest.approx(row["score"] / row["mark"]) for row in rows)
     assert {row["fold"] for row in rows} == {"board", "offline"}
-
-
-def test_the_command_prints_a_line_a_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    simulate(tmp_path / "raw", 0.001, 1)
-    monkeypatch.setattr(sys, "argv", ["rungs", "--raw", str(tmp_path / "raw"), "--only", "item CF of"])
-    command.main()
-    lines = capsys.readouterr().out.splitlines()
-    assert len([line for line in lines if "item CF of all clicks" in line]) == 2
-    monkeypatch.setattr(sys, "argv", ["rungs", "--raw", str(tmp_path)])
-    with pytest.raises(SystemExit, match="has no truth"):
-        command.main()
-    with pytest.raises(UserError, match="No method has 'svd' in its title"):
-        command.measure_folder(tmp_path / "raw", "svd", 0)

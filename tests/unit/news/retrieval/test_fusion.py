@@ -4,8 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.learning.listwise_softmax import log_likelihoods
-from competitions.news.retrieval import fusion
 from competitions.news.retrieval.fusion import gather_votes, learn_weights
 
 QUERIES, ITEMS, LISTED = 400, 60, 12
@@ -60,35 +58,7 @@ def test_votes_are_reciprocal_ranks_of_whole_unions() -> None:
     assert sizes.tolist() == [2, 1]
 
 
-def test_the_weights_are_the_likeliest_ones(channels: dict[str, pl.DataFrame], answers: pl.DataFrame) -> None:
-    weights = learn_weights(channels, answers, seed=0)
-    votes, labels, sizes = gather_votes(channels, answers, seed=0)
-    own = np.array(list(weights.values()))
-
-    def likelihood(direction: np.ndarray) -> float:
-        return max(float(log_likelihoods(votes @ (scale * direction), labels, sizes).sum()) for scale in SCALES)
-
-    best = likelihood(own)
-    for number in range(len(own)):
-        for step in (0.7, 1.4):
-            other = own.copy()
-            other[number] = other[number] * step + 0.05
-            assert likelihood(other) <= best + 0.05
-
-
-SCALES = np.linspace(0.2, 12, 240)
-
-
 def test_without_an_answer_every_channel_counts_alike(channels: dict[str, pl.DataFrame]) -> None:
     nowhere = pl.DataFrame({"query": [0], "item": [999]}, schema={"query": pl.Int32, "item": pl.Int32})
     assert learn_weights(channels, nowhere, seed=0) == dict.fromkeys(channels, 1.0)
     assert learn_weights(channels, nowhere.clear(), seed=0) == dict.fromkeys(channels, 1.0)
-
-
-def test_at_most_so_many_queries_teach(
-    channels: dict[str, pl.DataFrame], answers: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fusion, "LEARN_QUERIES", 50)
-    first, other = (gather_votes(channels, answers, seed) for seed in (1, 2))
-    assert len(first[2]) == 50
-    assert first[0].shape != other[0].shape or (first[0] != other[0]).nnz

@@ -10,15 +10,10 @@ from competitions.news.retrieval.lists import (
     ScoredLists,
     count_up,
     drop_seen,
-    frame_to_lists,
     gather_histories,
-    join_lists,
     keep_best,
-    lists_to_frame,
     slice_histories,
     split_rows,
-    take_lists,
-    take_range,
 )
 
 SEEN = pl.DataFrame(
@@ -74,25 +69,6 @@ def test_seen_items_leave_their_own_list_alone() -> None:
     assert entries_of(drop_seen(listed, histories)) == [(0, 11, 3.0), (0, 13, 1.0), (1, 10, 2.0)]
     empty = Histories(np.zeros(2, np.int64), np.zeros(3, np.int64), *[np.empty(0, np.int64)] * 3)
     assert entries_of(drop_seen(listed, empty)) == entries_of(listed)
-
-
-def test_lists_become_frames_and_come_back() -> None:
-    listed, ids = make_lists([(5, 0.5)], [], [(6, 2.0), (5, 1.0)]), np.array([2, 3, 9], np.int32)
-    frame = lists_to_frame(ids, listed)
-    assert frame.rows() == [(2, 5, 0.5), (9, 6, 2.0), (9, 5, 1.0)]
-    assert frame.schema == {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-    assert entries_of(frame_to_lists(ids, frame)) == entries_of(listed)
-
-
-def test_lists_are_cut_taken_and_joined_by_row() -> None:
-    listed = make_lists([(5, 3.0), (6, 2.0)], [], [(7, 2.0), (8, 1.0), (9, 0.0)])
-    assert entries_of(listed.head(1)) == [(0, 5, 3.0), (2, 7, 2.0)]
-    assert entries_of(listed.head(np.array([0, 4, 2]))) == [(2, 7, 2.0), (2, 8, 1.0)]
-    taken = take_lists(listed, np.array([2, -1, 0, 2]))
-    assert np.diff(taken.starts).tolist() == [3, 0, 2, 3]
-    assert taken.items.tolist() == [7, 8, 9, 5, 6, 7, 8, 9]
-    halves = [take_range(listed, 0, 2), take_range(listed, 2, 3)]
-    assert entries_of(join_lists(halves)) == entries_of(listed)
 
 
 def test_ranges_of_rows_hold_so_many_entries_or_one_row(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,10 @@
 """The closing summary, by hand: what a fold holds, what retrieval finds."""
 
 import numpy as np
-import torch
 
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.day.judged import measure_fold, measure_recall
-from competitions.tencent.day.rows import rank_popular
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -34,23 +31,3 @@ def test_the_hold_out_by_hand() -> None:
 def test_recall_is_by_the_length_of_the_list() -> None:
     recall = measure_recall(np.array([0, 1, 10, 11, 50, 51, 100, 101, 0, 200]))
     assert recall == {"within 10": 0.2, "within 50": 0.4, "within 100": 0.6, "in the list": 0.8}
-
-
-def test_the_popular_ads_are_ranked_as_by_scores_of_their_events() -> None:
-    """Twenty users; the most frequent first and of equal ones the first candidate; what was seen is out."""
-    rng = np.random.default_rng(0)
-    users = [[(int(ad), 0, step) for step, ad in enumerate(rng.integers(1, 31, 8) % 17 + 1)] for _ in range(20)]
-    train, ends = make_sequences(*users), np.arange(20) * 8 + 6
-    candidates = CatalogueRows(np.arange(1, 18))
-    corpus = Corpus(make_catalogue(31), train, make_users(20), train, make_users(20), candidates, None, ())
-    target = train.item[np.arange(20) * 8 + 7]
-    none = np.zeros(20, np.int64)
-    fold = Fold(ends, np.arange(20), ends, candidates, none, target, none > 0, none.astype(np.int8))
-    events = np.bincount(np.concatenate([train.item[user * 8 : end] for user, end in enumerate(ends)]), minlength=31)
-    scores = torch.from_numpy(events[1:18] - np.arange(17) / 100)
-    seen = list_seen(fold.queries(train), candidates, 31)
-    best = rank_all(lambda block: scores.repeat(len(block), 1), 20, seen, 17).columns
-    fresh = [user for user in range(20) if target[user] not in train.item[user * 8 : ends[user]]]
-    expected = [int(np.flatnonzero(best[user] == target[user] - 1)[0]) + 1 for user in fresh]
-    assert rank_popular(corpus, fold)[fresh].tolist() == expected
-    assert len(fresh) > 5

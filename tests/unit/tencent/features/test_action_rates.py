@@ -4,7 +4,7 @@ import numpy as np
 
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.action_rates import SHRINK, action_log_ratio, fit_action_rates
-from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
 # Rows 1 and 2 have the value 1 of the first feature, row 3 the value 2, row 4 none; the second has no values.
@@ -37,16 +37,3 @@ def test_each_query_looks_up_its_own_action() -> None:
     np.testing.assert_allclose(found[1], rates.own[0, 1:3])
     assert found[2].tolist() == [0.0, 0.0]  # an exposure: nothing is asked for
     assert found[0, 0] > 0 > found[1, 0]
-
-
-def test_events_behind_the_end_are_not_counted() -> None:
-    before = Histories(LOG, np.arange(2), LOG.offsets[:-1] + 1)  # the first event of each
-    rates = fit_action_rates(before, CATALOGUE)
-    changed = make_sequences([(1, 2, 0), (2, 2, 1), (3, 2, 2)], [(1, 2, 0), (4, 1, 1)])
-    other = fit_action_rates(Histories(changed, np.arange(2), changed.offsets[:-1] + 1), CATALOGUE)
-    np.testing.assert_array_equal(rates.own, other.own)
-
-
-def test_a_log_without_clicks_knows_nothing() -> None:
-    rates = fit_action_rates(whole(make_sequences([(1, 0, 0)])), CATALOGUE)
-    np.testing.assert_allclose(rates.own, 0.0, atol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.forecast import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
-from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
 HOUR = 3_600
@@ -72,11 +72,3 @@ def test_a_rate_is_pulled_to_the_mean_of_all() -> None:
     rates = mean_by_value(codes, values, np.array([True, True, True, False]))
     np.testing.assert_allclose(rates, [16 / 7, 16 / 7, 10 / 6, 2.0])  # the mean of the first three is 2
     assert mean_by_value(codes, values, np.zeros(4, bool)).tolist() == [0.0] * 4
-
-
-def test_nothing_behind_the_histories_is_known() -> None:
-    cut = compute_statistics(Histories(LOG, np.arange(3), np.array([2, 4, 5])), CATALOGUE, times=True)
-    shorter = make_sequences([(4, 0, NOW - 100 * HOUR), (1, 0, NOW - 10 * HOUR)], [(2, -1, NOW - 5 * HOUR)], [])
-    expected = compute_statistics(whole(shorter), CATALOGUE, times=True)
-    np.testing.assert_array_equal(cut.own, expected.own)
-    np.testing.assert_array_equal(cut.values, expected.values)

@@ -6,7 +6,7 @@ import pytest
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features import lifts
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
 # Row 0 is padding; rows 1, 2, 3 have the codes 1, 2, 3 of the first feature, row 4 none; the second has no values.
@@ -50,12 +50,3 @@ def test_a_lift_is_shrunk_to_chance(
     (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     table = lift.of(np.array([2, before]), np.array([[1, 1], [after, 1]]))  # each query has a row
     assert (table.dtype, table[1, 0]) == (np.float32, pytest.approx(np.log(expected), abs=1e-6))
-
-
-@pytest.mark.parametrize("direct", [0, lifts.DIRECT_CODES])
-def test_nothing_behind_a_history_is_counted(direct: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifts, "DIRECT_CODES", direct)
-    ends = np.array([1, 5, 7, 9])  # of the second user only the first click is left
-    (lift,) = fit_lifts(Histories(CLICKS, np.arange(4), ends), CATALOGUE)
-    assert not len(lift.keys)
-    assert lift.of(np.array([1, 2]), np.array([[3], [3]])).tolist() == [[0.0], [0.0]]

@@ -1,6 +1,5 @@
 """Candidates of both layouts, in their newer and older forms, and what is refused."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,6 @@ def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
     corpus = read(tmp_path)
     assert corpus.candidates.tolist() == [4, 2, 3]
     assert corpus.catalogue.features[4, 0] == 10
-
-
-def test_without_retrieval_ids_the_line_is_the_id(tmp_path: Path) -> None:
-    write_candidates(write_competition(tmp_path), [{"creative_id": BASE + 9}, line(BASE + 1, None, features=None)])
-    assert read(tmp_path).candidates.tolist() == [3, 4]
-
-
-def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path) -> None:
-    write_competition(tmp_path)
-    for given in (0, 77, "new", None, BASE + 1, -1):
-        write_candidates(tmp_path, [line(BASE + 1, 0, reid_creative_id=given)])
-        assert read(tmp_path).candidates.tolist() == [4]
 
 
 @pytest.mark.parametrize(
@@ -78,12 +65,6 @@ def test_missing_features_in_every_form(tmp_path: Path) -> None:
     assert read(tmp_path).catalogue.features[5, :5].tolist() == [0, 0, 4, 0, 10]
 
 
-def test_plain_numbers_as_features(tmp_path: Path) -> None:
-    rows = [{"item_id": BASE + 1, "retrieval_id": 0, "100": 3} | dict.fromkeys(layouts.ITEM_FEATURES[1:])]
-    write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows)
-    assert read(tmp_path).catalogue.features[4].tolist() == [3] + [0] * 12
-
-
 def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
     rows = candidate_rows(WORLD)
     rows[index] |= cells
@@ -109,26 +90,3 @@ def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, 
     message = refusal(tmp_path)
     assert reason in message
     assert str(tmp_path / layouts.RELEASE_CANDIDATES) in message
-
-
-@pytest.mark.parametrize(("value", "read_as"), [(2.0, 2), (2.5, None), (-2.5, None), (1e300, None), (math.nan, 0)])
-def test_a_feature_that_is_a_fraction_is_refused_and_not_cut(tmp_path: Path, value: float, read_as: int | None) -> None:
-    """pandas makes doubles of whole numbers of which one is missing."""
-    cell = {"cold_start": 0, "feature_value": value}
-    rows = [{"item_id": BASE + 1, "retrieval_id": 0} | dict.fromkeys(layouts.ITEM_FEATURES, cell)]
-    write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows)
-    if read_as is None:
-        assert f"row 1: feature 100: {value!r} is not marked as cold and no number of the indexer" in refusal(tmp_path)
-    else:
-        assert set(read(tmp_path).catalogue.features[4].tolist()) == {read_as}
-
-
-def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:
-    write_release(tmp_path)
-    rows = [{name: value for name, value in row.items() if name != "122"} for row in candidate_rows(WORLD)]
-    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows)
-    assert "lacks the column '122'" in refusal(tmp_path)
-    write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"122": "x"} for row in rows])
-    assert "feature 122: string where whole numbers are expected" in refusal(tmp_path)
-    write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"item_id": "x"} for row in candidate_rows(WORLD)])
-    assert "item_id: string where whole numbers are expected" in refusal(tmp_path)

@@ -1,7 +1,6 @@
 """Embeddings in the host's three forms become one table by row of the catalogue."""
 
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.io import embeddings, jsonl, reader
+from competitions.tencent.io import jsonl, reader
 from tests.unit.tencent.tencent_files import BASE, write_lines, write_pickle
 
 CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
@@ -70,25 +69,6 @@ def test_vectors_by_row(tmp_path: Path, form: str, capsys: pytest.CaptureFixture
     np.testing.assert_array_equal(read(texts), EXPECTED)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_pieces_join(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "PIECE_BYTES", 1)
-    monkeypatch.setattr(embeddings, "BLOCK_NUMBERS", 2)
-    np.testing.assert_array_equal(read(FORMS[form](tmp_path, VECTORS)), EXPECTED)
-
-
-def test_several_files_of_which_the_last_wins(tmp_path: Path) -> None:
-    embedding = read(pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 3: [9, 8], BASE + 7: [7, 6]}))
-    np.testing.assert_array_equal(embedding[[1, 2, 4]], np.array([[7, 6], [9, 8], [0.1, 65504]], np.float16))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_the_vectors_say_how_wide_they_are(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path = FORMS[form](tmp_path, {BASE + 9: None, BASE + 3: [1.0, 2.0, 3.0], BASE + 7: [4.0, 5.0, 6.0]})
-    np.testing.assert_array_equal(read(path)[[1, 2]], np.array([[4, 5, 6], [1, 2, 3]], np.float16))
-    assert "emb_81_2: its vectors are 3 wide, whatever the name says" in capsys.readouterr().err
-
-
 def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
     pair = pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 7: [7.0, 6.0, 5.0]})
     with pytest.raises(UserError, match=r"a vector of width 3 where the first has 2"):
@@ -120,27 +100,6 @@ def test_a_number_that_is_not_finite(tmp_path: Path) -> None:
     assert "line 2: JSON is malformed" in refusal(as_lines(tmp_path, {BASE: [1.0, 2.0], BASE + 1: [1.0, np.nan]}))
     assert "row 1: a vector with a number that is not finite" in refusal(as_table(tmp_path, {BASE: [1.0, None]}))
     assert "line 1: Expected `float`, got `null`" in refusal(as_lines(tmp_path, {BASE: [1.0, None]}))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_ids_that_are_none(tmp_path: Path, form: str) -> None:
-    for key in ("x", "-5", "1.5", ""):
-        message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
-        assert f"{key!r} is no original id" in message
-
-
-def test_another_kind_of_file(tmp_path: Path) -> None:
-    assert "neither a dict nor a list of pairs" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
-
-    path = as_table(tmp_path, {BASE: 1.0}, pa.schema([("anonymous_cid", pa.string()), ("emb", pa.float64())]))
-    assert "emb: double where lists of numbers are expected" in refusal(path)
-
-
-@pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: content[:30] + b"x" + content[31:]])
-def test_a_gzipped_file_that_is_damaged(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    content = gzip.compress(as_lines(tmp_path, VECTORS).read_bytes())
-    (tmp_path / "part-00000").write_bytes(damage(content))
-    assert "cannot be unpacked" in refusal(tmp_path / "part-00000")
 
 
 def test_a_line_of_a_gzipped_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

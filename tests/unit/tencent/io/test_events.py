@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.io import jsonl, schema
+from competitions.tencent.io import schema
 from tests.unit.tencent.tencent_files import (
     BASE,
     counts,
@@ -102,13 +102,6 @@ def test_lists_of_user_features_are_cut_to_their_columns(tmp_path: Path) -> None
     assert counts(result)["user with a list that is longer than what is kept: cut"] == (1, "line 1")
 
 
-def test_features_in_the_line_are_ignored_for_known_items(tmp_path: Path) -> None:
-    result = train(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": [1]}), row(1, 3, 0, 200, 5)])
-    assert result.catalogue.features[2, 0] == 3
-    answered = read_test(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": {}})])
-    assert answered.catalogue.features[2, 0] == 3
-
-
 def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path: Path) -> None:
     result = read_test(
         tmp_path,
@@ -140,28 +133,6 @@ def test_users_by_name_and_strangers(tmp_path: Path) -> None:
     assert result.train.item.tolist() == [2, 1]
     assert result.test_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
     assert result.test.item.tolist() == [1, 2, 3]
-
-
-def many(users: int) -> list[Any]:
-    return [
-        [
-            row(f"user_{user:08d}", BASE + user % 7, user % 3, 10 + user),
-            profile(f"user_{user:08d}", {"103": 1 + user % 9}),
-        ]
-        for user in range(users)
-    ]
-
-
-@pytest.mark.parametrize("size", [1, 150, 1500])
-def test_pieces_join_to_the_same(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    result = read_test(tmp_path, *many(40), [row("bare", 1, 0, 1)])
-    assert result.test_users.names.tolist() == [*(f"user_{user:08d}".encode() for user in range(40)), b"bare"]
-    assert result.catalogue.oid[result.test.item[:40]].tolist() == [BASE + user % 7 for user in range(40)]
-    assert result.test.time.tolist() == [*range(10, 50), 1]
-    assert result.test_users.features[:, 0].tolist() == [*(1 + user % 9 for user in range(40)), 0]
-    assert counts(result)["user without a profile row"] == (1, "line 41")
-    assert "line 31: " in refused(tmp_path, write_test, *many(30), "[[", *many(3))
 
 
 # --- refused ---

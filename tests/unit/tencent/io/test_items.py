@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.io import json_layout, schema
-from tests.unit.tencent.tencent_files import counts, read, refusal, write_competition, write_items, write_lines
+from tests.unit.tencent.tencent_files import read, refusal, write_competition, write_items, write_lines
 
 DEEP = '{"1":' * 100_000 + "1" + "}" * 100_000
 # What is no re-id, though ``int`` takes most of it.
@@ -28,13 +28,6 @@ def test_actions_of_round_two(tmp_path: Path, users: tuple[str, str]) -> None:
     assert corpus.actions is not None
     assert corpus.actions.dtype == np.int8
     assert corpus.actions.tolist() == [1, 2]
-
-
-def test_a_test_user_without_an_action(tmp_path: Path) -> None:
-    corpus = read(write_actions(tmp_path, {"user_00000005": 0}))
-    assert corpus.actions is not None
-    assert corpus.actions.tolist() == [-1, 0]
-    assert counts(corpus)["test user without an action"] == (1, "line 1")
 
 
 @pytest.mark.parametrize(

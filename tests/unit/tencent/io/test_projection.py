@@ -5,7 +5,7 @@ import pytest
 
 from competitions.tencent.corpus import Halves, Int64s
 from competitions.tencent.io import projection
-from competitions.tencent.io.projection import WIDEST, fit_directions, project
+from competitions.tencent.io.projection import WIDEST, project
 
 
 def project_all(vectors: Halves, size: int) -> tuple[Int64s, Halves]:
@@ -28,16 +28,3 @@ def test_a_wide_embedding_keeps_what_tells_ads_apart(size: int, monkeypatch: pyt
     near /= np.linalg.norm(near, axis=1, keepdims=True)
     cosine = near @ near.T - 2 * np.eye(900)
     assert (topic[cosine.argmax(1)] == topic).mean() > 0.95
-
-
-def test_a_narrow_one_stays_as_it_is() -> None:
-    vectors = np.random.default_rng(0).normal(size=(50, WIDEST)).astype(np.float16)
-    assert np.array_equal(project_all(vectors, 20)[1], vectors)
-
-
-def test_directions_bring_the_deviations_nearer_to_each_other() -> None:
-    rng = np.random.default_rng(2)
-    drawn = rng.normal(size=(4_000, 3)) * [16.0, 1.0, 0.0]
-    turned = drawn @ fit_directions(drawn.astype(np.float32))
-    assert turned.shape[1] == 2  # of the third nothing is there
-    assert np.allclose(turned.std(0), [1, 4], rtol=0.03)

@@ -85,11 +85,6 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids_and_those_to_answe
     assert corpus.train.item.tolist() == [2, 1, 3, 3]
 
 
-def test_a_release_in_order_is_held_once(tmp_path: Path) -> None:
-    corpus = read(write_release(tmp_path))
-    assert corpus.train is corpus.test
-
-
 @pytest.mark.parametrize("layout_name", LAYOUTS)
 def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     world = replace(
@@ -174,11 +169,3 @@ def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], 
     message = refusal(tmp_path)
     assert reason in message
     assert str(tmp_path / "train" / schema.INDEXER) in message
-
-
-def test_a_feature_whose_re_ids_have_a_gap_and_an_indexer_that_is_a_list(tmp_path: Path) -> None:
-    features: dict[str, Any] = {name: {7: 1} for name in (*schema.ITEM_FEATURES, *schema.USER_FEATURES)}
-    change_indexer(write_competition(tmp_path), f={**features, "105": {7: 1, 8: 3}})
-    assert "'f' 105: re-ids are not 1..2" in refusal(tmp_path)
-    write_pickle(tmp_path / "train" / schema.INDEXER, [1, 2])
-    assert "neither a dict nor a list of pairs" in refusal(tmp_path)

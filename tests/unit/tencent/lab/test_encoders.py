@@ -4,16 +4,11 @@ import pytest
 import torch
 
 from competitions.tencent.lab import encoders
-from competitions.tencent.lab.encoders import HIDDEN, LAST_ONLY, Bert4Rec, TwoTower, draw_hidden
+from competitions.tencent.lab.encoders import HIDDEN, LAST_ONLY, Bert4Rec, draw_hidden
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 SETTINGS = SequenceSettings(width=8, length=6)
 MASK = torch.arange(5) < torch.tensor([[5], [3]])
-
-
-@pytest.fixture(autouse=True)
-def same_weights() -> None:
-    torch.manual_seed(0)
 
 
 def draw(seed: int = 0) -> torch.Tensor:
@@ -34,16 +29,6 @@ def test_a_hidden_event_is_filled_in_from_both_sides_and_never_from_itself(
     assert learned.tolist() == [[False, True, False, False, False]] * 2
 
 
-def test_answering_asks_what_hiding_the_last_event_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The history without its last event, asked for the next one, is the same question: also to the positions."""
-    last = torch.arange(6) == MASK.sum(1, keepdim=True) - 1
-    monkeypatch.setattr(encoders, "draw_hidden", lambda mask: last)
-    model = Bert4Rec(SequenceSettings(width=8, length=6, dropout=0.0))
-    trained = model.train()(draw(), MASK)[0]
-    asked = model.eval()(draw(), MASK & ~last[:, :5])[0]
-    torch.testing.assert_close(asked[last], trained[last])
-
-
 def test_a_share_of_the_events_is_hidden_or_the_last_alone_and_never_what_is_none() -> None:
     torch.manual_seed(0)
     mask = torch.arange(11) < torch.tensor([7, 10]).repeat(20_000)[:, None]
@@ -54,11 +39,3 @@ def test_a_share_of_the_events_is_hidden_or_the_last_alone_and_never_what_is_non
         shares = hidden[mask.sum(1) == length].float().mean(0)
         torch.testing.assert_close(shares[: length - 1], torch.full((length - 1,), each), atol=0.015, rtol=0)
         torch.testing.assert_close(shares[length - 1], torch.tensor(each + LAST_ONLY), atol=0.015, rtol=0)
-
-
-def test_two_towers_see_the_mean_of_the_ads_before() -> None:
-    model, events = TwoTower(SETTINGS).eval(), draw()
-    hidden = model(events, MASK)[0]
-    for at in range(4):
-        mean = events[:, :at].mean(1) if at else torch.zeros(2, 8)
-        torch.testing.assert_close(hidden[:, at], model.norm(mean + model.hidden_layer(mean)))

@@ -12,7 +12,7 @@ from competitions.tencent.lab import generative
 from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.exhaustive import Seen
 from competitions.tencent.lab.generative import SemanticIdHead, train_head
-from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
+from competitions.tencent.lab.semantic_ids import build_trie
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
@@ -20,46 +20,6 @@ from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
 from tests.unit.tencent.training_inputs import make_catalogue
 
 WIDTH, SIZES = 6, (4, 3, 5)
-
-
-@pytest.fixture(scope="module")
-def clusters() -> np.ndarray:
-    """Four far clusters of three near ones each, five vectors a near one."""
-    rng = np.random.default_rng(0)
-    far = 100 * np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    near = 10 * np.array([[1, 0, 0, -1], [0, 1, -1, 0], [-1, -1, 1, 1]])
-    centres = (far[:, None] + near).reshape(-1, 4).repeat(5, axis=0)
-    vectors: np.ndarray = (centres + rng.normal(0, 0.1, centres.shape)).astype(np.float32)
-    return vectors
-
-
-def test_the_first_level_tells_far_clusters_and_the_second_near_ones(clusters: np.ndarray) -> None:
-    """More codes than clusters, since k-means may split one of them and leave two others together."""
-    books = fit_codebooks(clusters, 2, 8, 0)
-    codes = encode(clusters, books)
-    far = np.repeat(np.arange(4), 15)
-    assert all(len(set(far[codes[:, 0] == code].tolist())) == 1 for code in set(codes[:, 0].tolist()))
-    first = books.tables[0][codes[:, 0]]
-    errors = [
-        np.linalg.norm(clusters - expected, axis=1).mean() for expected in (first, first + books.tables[1][codes[:, 1]])
-    ]
-    assert errors[1] < errors[0] / 3 < 20 / 3  # near clusters are 10 to 20 apart
-
-
-def test_codes_are_the_nearest_centroids_of_what_is_left() -> None:
-    first = np.array([[0, 0], [10, 0]], np.float32)
-    second = np.array([[1, 1], [-1, -1]], np.float32)
-    vectors = np.array([[0.9, 0.8], [9.2, -0.7], [-1, -1]], np.float32)
-    assert encode(vectors, Codebooks((first, second))).tolist() == [[0, 0], [1, 1], [0, 1]]
-    assert encode(vectors, Codebooks((first,))).tolist() == [[0], [1], [0]]
-
-
-def test_equal_codes_are_told_apart_by_frequency() -> None:
-    codes = np.array([[1, 2], [0, 5], [1, 2], [1, 2], [0, 4], [0, 5]])
-    top = add_tie_digit(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
-    assert top[:, :2].tolist() == codes.tolist()
-    assert top[:, 2].tolist() == [1, 0, 0, 2, 0, 1]  # ties as they stand
-    assert len({tuple(semantic_id) for semantic_id in top.tolist()}) == len(codes)
 
 
 def test_the_tree_by_hand() -> None:
@@ -98,14 +58,6 @@ def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: 
             codes = torch.tensor([semantic_id[:level]] * len(hidden), dtype=torch.int64).reshape(len(hidden), level)
             top[:, column] += head.log_probabilities(hidden, codes)[:, code].numpy()
     return top
-
-
-def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticIdHead, hidden: torch.Tensor) -> None:
-    semantic_ids = draw_semantic_ids(7, 4)
-    with torch.inference_mode():
-        losses = head.loss(hidden, torch.from_numpy(semantic_ids)).numpy()
-    every = log_probabilities(head, hidden, semantic_ids)
-    np.testing.assert_allclose(losses, -np.diag(every) / 3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("block", [3, 256])

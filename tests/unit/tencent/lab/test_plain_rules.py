@@ -8,18 +8,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
 from competitions.tencent.lab.plain_rules import (
     ALS,
     KERNEL,
-    LANGUAGE,
-    LANGUAGE_BETA,
     LATE,
     NEAREST,
     ONE,
     POPULARITY,
-    choose_embeddings,
     fit_content_rule,
     fit_rule,
 )
@@ -44,13 +40,6 @@ def score(name: str) -> np.ndarray:
     """Of the first user, who was shown ad 1 and then clicked ad 2, and the last, who knows an ad without content."""
     history = whole(LOG)
     return fit_content_rule([CONTENT], history, ROWS, name)(history.take(np.array([0, 2]))).numpy()
-
-
-def test_the_nearest_ad_lies_along_the_mean_of_the_history() -> None:
-    length = math.hypot(0.9, 5.0)  # ad 1 one step back, ad 2 clicked
-    expected = [(0.9 * 0.6 + 5 * 0.8) / length, 0.9 / length, 0.0]
-    assert score(NEAREST)[0] == pytest.approx(expected, abs=1e-4)
-    assert score(NEAREST)[1].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
@@ -82,23 +71,6 @@ def test_late_fusion_gives_each_embedding_one_vote_and_early_fusion_lets_the_lar
     expected = sum((vote - vote.mean()) / vote.std() for vote in votes)
     assert late.numpy() == pytest.approx(np.asarray(expected), abs=1e-4)
     assert late[ad_1] != early[ad_1]
-
-
-def test_a_language_model_speaks_for_itself() -> None:
-    picture, text = (
-        Embedding("emb_84_4096", np.zeros((1, 2), np.float16)),
-        Embedding("emb_82_384", np.zeros((1, 3), np.float16)),
-    )
-    assert choose_embeddings([picture, text], LANGUAGE) == [text]
-    assert choose_embeddings([picture, text], KERNEL) == [picture, text]
-
-
-def test_a_language_model_knows_the_history_and_nothing_of_popularity() -> None:
-    interests = [
-        0.9 * math.exp(LANGUAGE_BETA * (first - 1)) + 60 * math.exp(LANGUAGE_BETA * (second - 1))
-        for first, second in ((0.6, 0.8), (1, 0), (0, 0))  # cosines to ad 1, one step back, and to ad 2, clicked
-    ]
-    assert score(LANGUAGE)[0] == pytest.approx(np.log(interests), abs=1e-3)
 
 
 def test_popular_is_what_was_shown_in_the_last_three_days() -> None:

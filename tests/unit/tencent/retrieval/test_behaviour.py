@@ -23,11 +23,6 @@ def test_ads_that_the_same_people_click_lie_together() -> None:
     assert not vectors[49:].any()
 
 
-def test_what_was_only_shown_is_no_neighbour() -> None:
-    log = make_sequences([(1, 1, 0), (2, 0, 1), (3, 1, 2)] * 2, [(4, 1, 0), (5, 1, 1)])
-    assert not fit_item_vectors(whole(log), 6).vectors[2].any()
-
-
 def test_pairs_count_by_distance_and_against_chance() -> None:
     log = flatten_log(
         whole(make_sequences(*[[(0, 1, 0), (1, 1, 1), (2, 1, 2)]] * 3, [(3, 1, 0), (4, 1, 1)])), CLICK_WEIGHTS
@@ -49,7 +44,3 @@ def test_an_ad_has_the_mean_of_what_its_audience_clicked() -> None:
     assert np.allclose(averaged[[1, 3]], expected)  # of both users; ad 3 had no vector itself
     assert np.allclose(averaged[2], [half, half])
     assert not averaged[4].any()
-
-
-def test_a_log_without_clicks_has_no_vectors() -> None:
-    assert not fit_item_vectors(whole(make_sequences([(1, 0, 0), (2, 0, 1)])), 3).vectors.any()

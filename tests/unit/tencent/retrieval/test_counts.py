@@ -4,12 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.retrieval import counts as cooccurrence
-from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
+from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.counts import (
     CLICK_COUNTS,
     RANKER_COUNTS,
@@ -17,16 +16,11 @@ from competitions.tencent.retrieval.counts import (
     CountSettings,
     choose_counts,
     fit_all_counts,
-    keep_top,
     score_counts,
 )
 from competitions.tencent.retrieval.sparse_history import (
     ActionWeights,
     Sparse,
-    count_neighbour_pairs,
-    flatten_log,
-    pick_columns,
-    split_by_cost,
     weight_histories,
 )
 from competitions.tencent.sequences import Histories
@@ -99,50 +93,11 @@ def test_counts_equal_plain_loops_in_parts_of_any_size(
     )
 
 
-def test_nothing_behind_the_end_of_a_history_counts() -> None:
-    whole = write_log([1, 2, 3], [4, 5, 6])
-    cut = Histories(whole.sequences, whole.users, whole.ends - 1)
-    settings = change(PLAIN_COUNTS, backward=1.0)
-    assert fit(cut, settings).neighbours.sum() == 4
-    np.testing.assert_array_equal(
-        fit(cut, settings).neighbours.toarray(), fit(write_log([1, 2], [4, 5]), settings).neighbours.toarray()
-    )
-
-
-def test_targets_alone_are_counted() -> None:
-    catalogue, histories = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]}), draw_log(60, 6, seed=3)
-    attributes, columns = attribute_matrix(catalogue), np.arange(7)
-    settings = change(PLAIN_COUNTS, backward=0.3, source_power=0.4, target_power=0.2, from_attributes=1.0)
-    whole = score_counts(fit_counts(histories, catalogue, attributes, settings), histories, columns)
-    some = fit_counts(histories, catalogue, attributes, settings, targets=np.array([5, 2]))
-    np.testing.assert_array_equal(some.targets, [2, 5])
-    np.testing.assert_allclose(score_counts(some, histories, columns), whole * np.isin(columns, [2, 5]), rtol=1e-5)
-    np.testing.assert_allclose(
-        score_counts(some, histories, np.array([5, 1, 2])), whole[:, [5, 1, 2]] * [1, 0, 1], 1e-5
-    )
-
-
 def test_the_top_neighbours_are_those_among_the_targets() -> None:
     histories = write_log([1, 2], [1, 2], [1, 3])
     settings, catalogue = change(PLAIN_COUNTS, top=1), make_catalogue(6)
     table = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings, targets=np.array([3, 4]))
     np.testing.assert_array_equal(table.neighbours.toarray()[1], [1, 0])
-
-
-def test_tables_that_differ_in_the_query_share_one_count() -> None:
-    catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 1, 2]})
-    attributes, histories = attribute_matrix(catalogue), draw_log(60, 6, seed=3)
-    settings = (
-        change(PLAIN_COUNTS, from_attributes=1.0, to_attributes=0.5),
-        PLAIN_COUNTS,
-        change(PLAIN_COUNTS, history=1, fade=0.5),
-        change(PLAIN_COUNTS, reach=1),
-    )
-    tables = fit_all_counts(histories, catalogue, attributes, settings)
-    assert len({id(table.neighbours) for table in tables}) == 2
-    for table, each in zip(tables, settings, strict=True):
-        alone = score_counts(fit_counts(histories, catalogue, attributes, each), histories, np.arange(7))
-        np.testing.assert_array_equal(score_counts(table, histories, np.arange(7)), alone)
 
 
 def test_a_lift_is_how_much_oftener_than_by_chance_and_never_below_zero() -> None:
@@ -165,43 +120,10 @@ def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
 
 
-def test_only_the_largest_neighbours_are_kept_and_the_first_of_equals() -> None:
-    table = sp.csr_array(np.array([[0.0, 3, 1, 2], [1, 1, 1, 0], [0, 0, 0, 5]], np.float32))
-    np.testing.assert_array_equal(keep_top(table, 2).toarray(), [[0, 3, 0, 2], [1, 1, 0, 0], [0, 0, 0, 5]])
-
-
 def test_too_many_pairs_are_refused_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cooccurrence, "MOST_PAIRS", 5)
     with pytest.raises(UserError, match=r"6 pairs of events, more than 5: leave them out of ranker\.channels"):
         fit(write_log([1, 2, 3, 4]), PLAIN_COUNTS)
-
-
-def test_pairs_are_counted_without_making_them() -> None:
-    lengths = [0, 1, 2, 5, 9]
-    for reach in (1, 3, 20):
-        expected = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
-        assert count_neighbour_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == expected
-
-
-def test_parts_cover_everything_once() -> None:
-    assert list(split_by_cost(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
-
-
-def test_columns_are_picked_and_the_rest_is_left() -> None:
-    matrix = sp.csr_array(np.array([[1, 0, 2, 3], [0, 0, 0, 0], [0, 4, 0, 5]], np.float32))
-    picked, rest = pick_columns(matrix, np.array([1, 3]))
-    np.testing.assert_array_equal(picked.toarray(), [[0, 3], [0, 0], [4, 5]])
-    np.testing.assert_array_equal(rest.toarray(), [[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
-
-
-def test_events_that_weigh_nothing_are_no_events() -> None:
-    clicks = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
-    histories = write_log([1, 2, 3, 1], [4], action=[[1, 0, -1, 2], [0]])
-    log = flatten_log(histories, clicks)
-    assert log.item.tolist() == [1, 1]
-    assert log.offsets.tolist() == [0, 2, 2]
-    weighed = weight_histories(histories, 5, clicks, fade=0.5)
-    np.testing.assert_array_equal(weighed.toarray(), [[0, 1.5, 0, 0, 0], [0, 0, 0, 0, 0]])
 
 
 def test_histories_fade_and_end_at_their_last_events() -> None:
@@ -238,25 +160,3 @@ def test_scores_reach_unseen_items_through_attributes() -> None:
     np.testing.assert_allclose(score_counts(shared, write_log([1]), columns), [[0.5, 1.5, 0]])
     queries = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
     np.testing.assert_allclose(score_counts(queries, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
-
-
-def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.random((3, 5)).astype(np.float32)
-    attributes = attribute_matrix(make_catalogue(4, {0: [1, 2, 1, 2], 1: [4, 0, 1, 4]}))
-    columns = np.array([4, 1])
-    expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
-    np.testing.assert_allclose(smooth_scores(scores, None, attributes, 0.3, columns), expected, rtol=1e-5)
-    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), None, attributes, 0.3, columns), expected, rtol=1e-5)
-
-
-def test_a_full_table_scores_as_a_sparse_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    histories, columns, catalogue = draw_log(20, 6, 0), np.array([1, 2, 5]), make_catalogue(6, {0: [1, 2, 3, 4, 1, 2]})
-    settings = change(PLAIN_COUNTS, reach=3, from_attributes=0.5, to_attributes=0.2)
-    scores = []
-    for full, kind in ((10, np.ndarray), (0, sp.csr_array)):
-        monkeypatch.setattr(cooccurrence, "FULL", full)
-        counts = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings)
-        assert [type(table) for table in counts.factors] == [kind, kind]
-        scores.append(score_counts(counts, histories, columns))
-    np.testing.assert_array_equal(*scores)

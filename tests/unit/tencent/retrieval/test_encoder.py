@@ -8,7 +8,7 @@ import torch
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, QueryTower
-from competitions.tencent.retrieval.sequence_model.item_tower import FieldEmbeddings, ItemInputs, ItemTower
+from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 SMALL = SequenceSettings(width=8, length=6, field_width=4)
@@ -82,38 +82,3 @@ def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
         inputs.trained[9] = inputs.trained[10] = seen
         nine, ten = make_tower(inputs)(torch.tensor([9, 10])).detach()
         assert torch.allclose(nine, ten) != seen
-
-
-def test_an_ad_without_features_and_embedding_has_a_vector() -> None:
-    inputs = make_inputs()
-    inputs.features[4], inputs.contents[0][4] = 0, 0
-    assert torch.isfinite(make_tower(inputs)(torch.arange(ADS))).all()
-    bare = make_inputs(features=torch.empty(0), sizes=(), contents=())
-    assert torch.isfinite(make_tower(bare)(torch.arange(ADS))).all()
-
-
-def test_a_value_that_the_indexer_lacks_is_missing() -> None:
-    inputs = make_inputs()
-    tower, row = make_tower(inputs), torch.tensor([5])
-    inputs.features[5] = torch.tensor([4, 1])  # 4 = size + 1
-    cold = tower(row)
-    inputs.features[5] = torch.tensor([0, 1])
-    torch.testing.assert_close(tower(row), cold)
-
-
-def test_a_missing_feature_is_a_zero_vector_and_large_values_are_hashed_into_the_rows() -> None:
-    fields = FieldEmbeddings((5, 1000), 3, 10)
-    vectors = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
-    assert (vectors[0] == 0).all()
-    assert (vectors[1:] != 0).all()
-    assert fields.table.weight.shape == (6 + 11, 3)
-    distinct = {int(fields(torch.tensor([[0, value]]))[0, 3:].sum() * 1e6) for value in range(11, 1000)}
-    assert 5 <= len(distinct) <= 10
-
-
-def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
-    trained = torch.ones(201, dtype=torch.bool)
-    tower = make_tower(ItemInputs(trained, torch.empty(0), (), ()), id_rows=40)
-    assert tower.ids.weight.shape[0] == 40
-    vectors = tower.embed_ids(torch.arange(1, 201)).detach()
-    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177

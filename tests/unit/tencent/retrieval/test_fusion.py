@@ -8,7 +8,6 @@ from competitions.tencent.retrieval.fusion import (
     ChannelScores,
     choose_channels,
     fit_weights,
-    log_likelihoods,
     weigh_evenly,
 )
 from competitions.tencent.retrieval.registry import find_channel, name_channels
@@ -42,17 +41,6 @@ def test_few_candidates_that_stand_for_many_give_the_same_weights() -> None:
     assert fit_weights(part) == pytest.approx(fit_weights(whole), abs=0.15)
     within = [each.find_within(np.array([1.0, 0.5]), 40).mean() for each in (whole, part)]
     assert within[0] == pytest.approx(within[1], abs=0.03)
-
-
-def test_no_weight_is_below_zero() -> None:
-    assert fit_weights(draw({"against": -1.0, FORECAST: 1.0})) == pytest.approx([0.0, 1.0], abs=0.1)
-
-
-def test_targets_are_likelier_under_their_own_weights() -> None:
-    evidence = draw({"content": 1.0, FORECAST: 0.5})
-    own, other = (log_likelihoods(evidence, np.array(weights)).mean() for weights in ([1.0, 0.5], [0.2, 0.5]))
-    assert own > other
-    assert log_likelihoods(evidence, np.zeros(2)) == pytest.approx(-np.log(POOL), abs=1e-3)
 
 
 def test_a_channel_of_no_weight_leaves_unless_it_is_kept() -> None:

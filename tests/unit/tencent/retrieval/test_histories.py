@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.retrieval.histories import CLICKED, KINDS, LASTING, RECENT, heaviest_events, weigh_events
-from competitions.tencent.sequences import Histories, whole
+from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
 QUERIES = make_sequences([(1, 0, 0), (2, 1, 1), (3, 0, 2)], [(4, -1, 0)], [(5, 2, 0), (6, 1, 1)])
@@ -23,23 +23,6 @@ def test_events_are_padded_at_the_end_and_recent_ones_and_clicks_weigh_more() ->
         [[RECENT * CLICKED, CLICKED, 0.0], [LASTING, 1.0, 0.0], [0.0, 0.0, 0.0]],  # a conversion is a click
     ]
     np.testing.assert_allclose(past.weights.numpy(), expected, rtol=1e-6)
-
-
-def test_only_the_last_events_are_taken() -> None:
-    past = weigh_events(whole(QUERIES), 2)
-    assert past.item.tolist() == [[2, 3], [4, 0], [5, 6]]
-    assert past.last_position.tolist() == [0, -1, 1]
-    past = weigh_events(whole(QUERIES), 1)
-    assert past.item.tolist() == [[3], [4], [6]]
-    assert past.last_click.tolist() == [0, 0, 6]
-
-
-def test_nothing_behind_a_query_is_seen() -> None:
-    past = weigh_events(Histories(QUERIES, np.array([0, 2]), np.array([1, 4])), 10)
-    assert past.item.tolist() == [[1], [0]]  # the second history is empty
-    assert past.mask.tolist() == [[True], [False]]
-    assert past.weights[1].abs().sum() == 0
-    assert past.last_position.tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize("events", [3, 4])

@@ -74,17 +74,6 @@ def test_coefficients_equal_the_regression_written_out(
     np.testing.assert_allclose(all_coefficients(model), expected, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("prior", [0.0, 3.0])
-def test_items_without_events_have_the_coefficients_of_the_whole_system(prior: float) -> None:
-    catalogue = make_catalogue(9, {0: [1, 1, 2, 2, 3, 0, 1, 3, 4], 3: [4, 0, 4, 1, 1, 1, 1, 4, 0]})
-    settings, histories = change(PLAIN_LINEAR, prior=prior), draw_log(40, 6, seed=2)  # 7, 8 and 9 never occur
-    model = fit_regression(histories, catalogue, attribute_matrix(catalogue), settings)
-    expected = solve_by_rows(histories, catalogue, settings)
-    assert model.coefficients.shape == (6, 6)
-    assert (np.abs(expected[7:9]).max() > 0.01) == bool(prior)
-    np.testing.assert_allclose(all_coefficients(model), expected, rtol=1e-3, atol=1e-5)
-
-
 def test_of_a_larger_catalogue_the_items_with_most_events_are_kept() -> None:
     catalogue = make_catalogue(9, {0: [1, 1, 2, 2, 3, 0, 1, 3, 4]})
     settings, histories = change(PLAIN_LINEAR, prior=3.0, weights=UNEVEN), draw_log(40, 6, seed=2)
@@ -99,59 +88,12 @@ def test_of_a_larger_catalogue_the_items_with_most_events_are_kept() -> None:
     assert not all_coefficients(model)[:, others].any()
 
 
-def test_targets_alone_are_scored() -> None:
-    catalogue, histories = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0]}), draw_log(40, 5, seed=2)  # 6 never occurs
-    settings, attributes = change(PLAIN_LINEAR, prior=3.0), attribute_matrix(catalogue)
-    whole = all_coefficients(fit_regression(histories, catalogue, attributes, settings))
-    model = fit_regression(histories, catalogue, attributes, settings, targets=np.array([4, 6, 2]))
-    assert model.targets.tolist() == [2, 4]
-    np.testing.assert_allclose(all_coefficients(model), whole * np.isin(np.arange(7), [2, 4]), rtol=1e-5)
-
-
-def test_scores_spread_to_items_without_coefficients() -> None:
-    catalogue = make_catalogue(4, {0: [1, 2, 1, 2]})  # 3 and 4 were never seen; 4 shares its value with 2
-    attributes = attribute_matrix(catalogue)
-    settings = change(PLAIN_LINEAR, to_attributes=1.0)
-    model = fit_regression(write_log([1, 2]), catalogue, attributes, settings)
-    alone = solve_by_rows(write_log([1, 2]), catalogue, settings)[1, 2]
-    scores = score_regression(model, write_log([1]), np.array([4, 2, 3]))
-    np.testing.assert_allclose(scores, [[0.5 * alone, 1.5 * alone, 0]], rtol=1e-5)
-
-
-def test_values_that_are_too_many_correlate_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(regression, "MOST_VALUES", 1)
-    features = {0: [1, 1, 1, 1, 2, 2]}
-    histories, settings = draw_log(40, 6, seed=1), change(PLAIN_LINEAR, prior=3.0)
-    both, one = make_catalogue(6, features), make_catalogue(6, {0: [1, 1, 1, 1, 0, 0]})
-    np.testing.assert_allclose(
-        all_coefficients(fit_regression(histories, both, attribute_matrix(both), settings)),
-        all_coefficients(fit_regression(histories, one, attribute_matrix(one), settings)),
-        rtol=1e-4,
-        atol=1e-6,
-    )
-
-
 def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
     mostly_shown = write_log([1, 2, 3], [4, 5], action=[[1, 0, 0], [0, 2]])
     settings, most = choose_regression(mostly_shown)
     assert (settings.weights.exposure, settings.weights.click, most) == (0.0, 1.0, 4_000)
     assert choose_regression(write_log([1, 2, 3], action=[[1, 0, 1]])) == (RegressionSettings(), 20_000)
     assert choose_regression(write_log([])) == (RegressionSettings(), 20_000)
-
-
-def test_attributes_of_the_columns_that_the_caller_has_are_taken() -> None:
-    catalogue, histories = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0]}), draw_log(40, 6, seed=2)
-    attributes, columns = attribute_matrix(catalogue), np.array([5, 2])
-    model = fit_regression(histories, catalogue, attributes, change(PLAIN_LINEAR, to_attributes=1.0))
-    np.testing.assert_array_equal(
-        score_regression(model, histories, columns, attributes[columns]), score_regression(model, histories, columns)
-    )
-
-
-def test_a_log_without_events_scores_nothing() -> None:
-    catalogue = make_catalogue(3, {0: [1, 2, 1]})
-    model = fit_regression(write_log([]), catalogue, attribute_matrix(catalogue), RegressionSettings())
-    np.testing.assert_array_equal(score_regression(model, write_log([1]), np.array([2, 3])), [[0, 0]])
 
 
 def test_a_matrix_without_an_inverse_is_refused_with_a_way_out() -> None:
@@ -166,14 +108,3 @@ def test_a_planted_successor_wins_over_a_popular_item() -> None:
     scores = score_regression(model, write_log([1], [3]), np.array([2, 4, 5]))
     assert scores.argmax(1).tolist() == [0, 1]
     assert scores.dtype == np.float32
-
-
-def test_nothing_behind_the_end_of_a_history_is_learned() -> None:
-    whole = write_log([1, 2, 3], [4, 5, 6, 1])
-    cut = Histories(whole.sequences, whole.users, whole.ends - 1)
-    catalogue = make_catalogue(6)
-    attributes = attribute_matrix(catalogue)
-    np.testing.assert_array_equal(
-        fit_regression(cut, catalogue, attributes, PLAIN_LINEAR).coefficients,
-        fit_regression(write_log([1, 2], [4, 5, 6]), catalogue, attributes, PLAIN_LINEAR).coefficients,
-    )

@@ -10,7 +10,6 @@ from torch.nn import functional
 from competitions.tencent.retrieval.sequence_model import sampled_softmax as module
 from competitions.tencent.retrieval.sequence_model.sampled_softmax import (
     Frequencies,
-    Negatives,
     sample_negatives,
     sampled_softmax,
 )
@@ -68,22 +67,9 @@ def test_negatives_estimate_the_sum_over_all_ads_without_bias() -> None:
     assert abs(np.mean(estimates) - truth) < 4 * error + 0.02 * truth
 
 
-def test_no_more_ads_than_negatives_are_all_there() -> None:
-    known = Frequencies.count(np.array([1, 3, 3]), 5)
-    assert known.share.tolist() == pytest.approx([0, 1 / 3, 0, 2 / 3, 0])
-    negatives = sample_negatives(np.array([1, 3]), known, 2, 0.5, np.random.default_rng(0))
-    assert negatives.rows.tolist() == [1, 3]
-    assert negatives.log_inclusion.tolist() == [0.0, 0.0]
-
-
 @pytest.mark.parametrize(("even_share", "in_batch"), [(1.0, False), (0.0, True)])
 def test_negatives_come_all_from_one_source_where_the_share_says_so(even_share: float, in_batch: bool) -> None:
     known, events = Frequencies(np.arange(1000), np.full(1000, 1e-3)), np.array([3, 5, 7])
     for seed in range(20):
         rows = sample_negatives(events, known, 3, even_share, np.random.default_rng(seed)).rows
         assert in_batch == np.isin(rows, events).all()
-
-
-def test_an_ad_that_was_not_drawn_has_no_column() -> None:
-    found = Negatives(np.array([2, 4]), torch.zeros(2)).find(np.array([[4, 2], [-1, 9]]))
-    assert found.tolist() == [[1, 0], [2, 2]]

@@ -75,22 +75,6 @@ def test_of_a_large_pool_only_the_most_promising_are_searched() -> None:
     assert search.tables.pool.chosen.tolist() == [1, 0]
 
 
-def test_candidates_and_rows_name_the_same_ads() -> None:
-    for pool in (10, 4):
-        search, queries = make_search([*range(11)], pool=pool)
-        candidates = search.retrieve(queries)
-        np.testing.assert_array_equal(np.arange(10, 0, -1)[candidates.candidate], candidates.item)
-
-
-def test_a_query_alone_gets_what_it_gets_among_others() -> None:
-    search, queries = make_search()
-    both = search.retrieve(queries)
-    for query in range(2):
-        alone = search.retrieve(queries.take(np.array([query])))
-        assert alone.item[0].tolist() == both.item[query].tolist()
-        assert np.allclose(alone.scores[0], both.scores[query])
-
-
 def test_recent_clicks_count_where_times_say_more_than_the_order() -> None:
     search, queries = make_search()
     assert CLICK_RATE not in search.always  # this log's times say the order alone

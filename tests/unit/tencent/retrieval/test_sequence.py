@@ -1,7 +1,6 @@
 """The sequence channel: it learns what follows what, from nothing behind the end, the same twice; all are answered."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ import torch
 from competitions.tencent.corpus import Catalogue, Embedding
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import sequence
-from competitions.tencent.retrieval.channel import LogSize, QueryBlock
+from competitions.tencent.retrieval.channel import QueryBlock
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
@@ -19,7 +18,6 @@ from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
-from tests.unit.tencent.other_device import other_device
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 ADS = 12
@@ -81,11 +79,6 @@ def test_it_finds_the_planted_successor_where_popularity_finds_nothing(table: Se
     assert len(table.losses) == SMALL.passes
 
 
-def test_scores_stand_by_the_rows_that_were_prepared(table: SequenceTable) -> None:
-    queries, some = make_circle(seed=1), CatalogueRows(np.array([2, 7]))
-    np.testing.assert_allclose(score(table, queries, some), score(table, queries)[:, [1, 6]], atol=1e-5)
-
-
 def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: SequenceTable) -> None:
     short, long = [(3, 1, 1), (4, 1, 2)], [(ad, 1, ad) for ad in range(1, 10)]
     log = make_sequences(short, [*short, (9, 1, 3)], long, long[3:])
@@ -93,37 +86,6 @@ def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: Sequ
     scores = score(table, ends)
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)
     np.testing.assert_allclose(scores[2], scores[3], atol=1e-5)  # length 6
-
-
-def test_nothing_behind_the_cut_is_learned() -> None:
-    history = make_circle()
-    changed = make_circle()
-    cut = history.starts + 2
-    behind = np.ones(len(history.sequences.item), bool)
-    behind[Histories(history.sequences, history.users, cut).events()] = False
-    changed.sequences.item[behind], changed.sequences.time[behind] = 5, 0
-    first, second = (fit(Histories(one.sequences, one.users, cut), passes=2) for one in (history, changed))
-    assert_equal(first, second)
-    assert (fit(history, passes=2).vectors != first.vectors).any()
-
-
-def assert_equal(first: SequenceTable, second: SequenceTable) -> None:
-    np.testing.assert_array_equal(first.vectors, second.vectors)
-    assert first.losses == second.losses
-    for name, value in first.weights.items():
-        np.testing.assert_array_equal(value, second.weights[name], err_msg=name)
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(threads: int) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        tables = [fit(make_circle(), seed=seed, passes=1) for seed in (0, 0, 1)]
-    finally:
-        torch.set_num_threads(before)
-    assert_equal(tables[0], tables[1])
-    assert (tables[0].vectors != tables[2].vectors).any()
 
 
 def test_an_empty_history_a_new_ad_and_one_user_are_answered() -> None:
@@ -159,12 +121,6 @@ def test_a_long_history_is_read_in_windows() -> None:
     assert windows.ends.tolist() == [7, 4, 1, 10]
 
 
-def test_the_latest_windows_of_a_large_log_are_learned_from() -> None:
-    log = make_sequences(*([(1, 1, 10 * user), (2, 1, 10 * user + 1)] for user in (4, 1, 3, 2)))
-    kept = choose_examples(whole(log), 6, dataclasses.replace(SMALL, tokens=5)).windows
-    assert kept.users.tolist() == [0, 2]
-
-
 def test_a_pass_has_every_window_once_and_near_lengths_together() -> None:
     lengths = make_circle(users=400).lengths
     batches, again, other = (order_batches(lengths, SMALL, np.random.default_rng(seed)) for seed in (0, 0, 1))
@@ -189,31 +145,3 @@ def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> Non
     log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, 0, ad) for ad in range(1, ADS + 1)]))
     fit(log, passes=1, length=20, negatives=ADS)
     assert columns == [{0, 3, 1}] * 3
-
-
-def test_no_tensor_is_forgotten_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a device that refuses what a GPU refuses, and gives the same numbers."""
-    adam = torch.optim.AdamW
-    monkeypatch.setattr(
-        torch.optim, "AdamW", lambda *given, fused: adam(*given)
-    )  # fused takes no other class of tensor
-    history = make_circle(users=8)
-    expected = fit(history, passes=2)
-    with other_device() as device:
-        monkeypatch.setattr(sequence, "choose_device", lambda: device)
-        moved = fit(history, passes=2)
-    np.testing.assert_allclose(moved.losses, expected.losses, rtol=1e-4)
-    np.testing.assert_allclose(moved.vectors, expected.vectors, atol=2e-2)
-
-
-def test_seconds_grow_with_the_log_up_to_a_bound() -> None:
-    small, large, larger = (CHANNEL.seconds(LogSize(events, 100, gpu=False)) for events in (1_000, 10**7, 10**9))
-    assert 0 < small < large == larger
-    assert CHANNEL.seconds(LogSize(10**7, 100, gpu=True)) < large
-
-
-def test_the_channel_is_fitted_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[object] = []
-    monkeypatch.setattr(sequence, "train", lambda *args: given.extend(args) or SimpleNamespace())
-    CHANNEL.fit(make_circle(), make_catalogue(ADS), [], 3)
-    assert given[3:] == [SequenceSettings(), CausalEncoder, 3]

@@ -62,16 +62,6 @@ def test_the_last_events_of_a_history_weigh_most() -> None:
     np.testing.assert_allclose(score_value_counts(model, write_log([1, 3]), np.array([2, 4])), [[0.5, 1.0]])
 
 
-def test_nothing_behind_the_end_of_a_history_counts() -> None:
-    whole = write_log([1, 2, 3], [4, 5, 6])
-    cut = Histories(whole.sequences, whole.users, whole.ends - 1)
-    attributes = attribute_matrix(CATALOGUE)
-    np.testing.assert_array_equal(
-        fit_value_counts(cut, attributes, PLAIN).table,
-        fit_value_counts(write_log([1, 2], [4, 5]), attributes, PLAIN).table,
-    )
-
-
 def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_counts, "MOST_EVENTS", 4)
     users, attributes = [[1, 2], [3, 4], [2, 5], [4, 1]], attribute_matrix(CATALOGUE)
@@ -79,11 +69,3 @@ def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.M
         fit_value_counts(write_log(*users), attributes, PLAIN).table,
         fit_value_counts(write_log(*users[::2]), attributes, PLAIN).table,
     )
-
-
-def test_without_values_or_events_nothing_scores() -> None:
-    bare = attribute_matrix(make_catalogue(6))
-    queries, columns = write_log([1]), np.array([2, 3])
-    assert not score_value_counts(fit_value_counts(write_log([1, 2]), bare, PLAIN), queries, columns).any()
-    empty = fit_value_counts(write_log([], []), attribute_matrix(CATALOGUE), PLAIN)
-    assert not score_value_counts(empty, queries, columns).any()
