@@ -7,6 +7,7 @@ import polars as pl
 
 from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, SECONDS, Row
 from common.day.report.formatting import score, with_error
+from common.io.tables import read_parquet
 
 NO_ANSWER = 1_000  # the rank of an answer that a list does not show, when two lists are compared
 
@@ -27,7 +28,7 @@ def describe_rung(row: Row, metric: str) -> list[str]:
 def read_lists(folder: Path, keys: Sequence[str]) -> dict[str, pl.DataFrame]:
     """The lists that these rungs left below a ladder's folder, by key; a rung without any is left out."""
     paths = {key: folder / LISTS / f"{key}.parquet" for key in keys}
-    return {key: pl.read_parquet(path) for key, path in paths.items() if path.is_file()}
+    return {key: read_parquet(path) for key, path in paths.items() if path.is_file()}
 
 
 def choose_others(folder: Path, key: str, base: str | None) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.day.board import Board, read_board
-from competitions.cli.closing import Closing, show_end
+from competitions.cli.closing import show_end
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 
@@ -50,7 +50,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     assert all(mark.name in page for mark in marks)
     record = finished.record
     known = record | {"data": record["data"] | {"differs": ""}}
-    show_end(Closing(known, finished.folder, contract.competition.queries))
+    show_end(known, finished.folder, contract.competition.queries)
     assert "On the board (" in capsys.readouterr().out
 
 
@@ -83,7 +83,7 @@ def test_no_other_score_does(
     assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
     record = finished.record
     changed = record | {"data": record["data"] | data}
-    show_end(Closing(changed, finished.folder, contract.competition.queries))
+    show_end(changed, finished.folder, contract.competition.queries)
     said = capsys.readouterr().out
     assert "On the board" not in said
     assert f"Made from {basis}" in said

@@ -28,8 +28,8 @@ def make_fold() -> tuple[Corpus, Fold]:
 @pytest.mark.parametrize("name", SEQUENCE_RUNGS)
 def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rung = SEQUENCE_RUNGS[name]
-    own = {key: getattr(rung.settings, key) for key in ("encoder", "blocks", "content")}
-    small = SequenceRung(rung.build, dataclasses.replace(SMALL, passes=40, **own))
+    own = {key: getattr(rung.settings, key) for key in ("blocks", "content")}
+    small = SequenceRung(rung.key, rung.build, dataclasses.replace(SMALL, passes=40, **own))
     monkeypatch.setitem(rungs.SEQUENCE_RUNGS, name, small)
     corpus, fold = make_fold()
     table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
@@ -43,7 +43,9 @@ def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch
     monkeypatch.setattr(generative, "EPOCHS", 2)
     name = rungs.WITH_CONTENT
     monkeypatch.setitem(
-        rungs.SEQUENCE_RUNGS, name, SequenceRung(SEQUENCE_RUNGS[name].build, dataclasses.replace(SMALL, passes=1))
+        rungs.SEQUENCE_RUNGS,
+        name,
+        SequenceRung("small", SEQUENCE_RUNGS[name].build, dataclasses.replace(SMALL, passes=1)),
     )
     corpus, fold = make_fold()
     table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
