@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.arrays import Floats
-from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
+from common.learning.determinism import deterministic_torch
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.lab.deep_inputs import FieldTables, Ids, Inputs, NetworkDay
 from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, Shape
