@@ -68,6 +68,7 @@ def execute(options: RunOptions) -> None:
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
+    work.cluster = None  # what follows is made here
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
