@@ -13,6 +13,7 @@ How to start a cluster, and what fails how: competitions/BEYOND.md.
 import contextlib
 import functools
 import io
+import logging
 import os
 import pickle
 import time
@@ -58,6 +59,8 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         return
     import distributed  # a run alone must not wait for it
 
+    for name in ("distributed", "distributed.client"):  # which print a stack for what is a sentence here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -38,6 +38,7 @@ A3 = TypeVar("A3")
 A4 = TypeVar("A4")
 A5 = TypeVar("A5")
 A6 = TypeVar("A6")
+Given: TypeAlias = T | Result[T]  # what a step takes for a parameter of type T
 
 
 class Run:
@@ -72,30 +73,23 @@ class Run:
     @overload
     def step(self, f: Callable[[], T], /, *, name: str | None = None) -> Result[T]: ...
     @overload
-    def step(self, f: Callable[[A1], T], a1: A1 | Result[A1], /, *, name: str | None = None) -> Result[T]: ...
+    def step(self, f: Callable[[A1], T], a1: Given[A1], /, *, name: str | None = None) -> Result[T]: ...
     @overload
     def step(
-        self, f: Callable[[A1, A2], T], a1: A1 | Result[A1], a2: A2 | Result[A2], /, *, name: str | None = None
+        self, f: Callable[[A1, A2], T], a1: Given[A1], a2: Given[A2], /, *, name: str | None = None
     ) -> Result[T]: ...
     @overload
     def step(
-        self,
-        f: Callable[[A1, A2, A3], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        /,
-        *,
-        name: str | None = None,
+        self, f: Callable[[A1, A2, A3], T], a1: Given[A1], a2: Given[A2], a3: Given[A3], /, *, name: str | None = None
     ) -> Result[T]: ...
     @overload
     def step(
         self,
         f: Callable[[A1, A2, A3, A4], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
         /,
         *,
         name: str | None = None,
@@ -104,11 +98,11 @@ class Run:
     def step(
         self,
         f: Callable[[A1, A2, A3, A4, A5], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
-        a5: A5 | Result[A5],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
+        a5: Given[A5],
         /,
         *,
         name: str | None = None,
@@ -117,12 +111,12 @@ class Run:
     def step(
         self,
         f: Callable[[A1, A2, A3, A4, A5, A6], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
-        a5: A5 | Result[A5],
-        a6: A6 | Result[A6],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
+        a5: Given[A5],
+        a6: Given[A6],
         /,
         *,
         name: str | None = None,
