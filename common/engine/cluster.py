@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 from common.engine import progress
 from common.engine.errors import UserError
 from common.engine.result import Result, Step
-from common.engine.result_store import StepRecord, Store
+from common.engine.result_store import Store
 from common.engine.step_key import Keys
+from common.engine.stored_entry import StepRecord
 
 CONNECT_S = 10.0
 IDLE_S = 30.0  # without any worker, before a run gives up: a nanny starts a killed one again in a few
@@ -89,8 +90,9 @@ def _refresh_workers(client: Any) -> None:
             f"A Dask worker cannot run this project ({error}): start all of them in the project's folder, with its"
             " environment."
         ) from error
-    with contextlib.suppress(Exception):  # one without a nanny cannot be, and refuses what it would compute wrongly
-        client.restart_workers([worker for worker, answer in current.items() if not answer], timeout=IDLE_S)
+    if stale := [worker for worker, answer in current.items() if not answer]:
+        with contextlib.suppress(Exception):  # one without a nanny cannot be, and refuses what it would compute wrongly
+            client.restart_workers(stale, timeout=IDLE_S)
     progress.say(f"Steps are computed by the workers of {client.scheduler.address}, now {len(current)}.")
 
 
@@ -154,7 +156,7 @@ class Cluster:
                 f" start fewer on a machine. {KEPT}"
             ) from error
         else:
-            raise error
+            task.future.result()  # raises it, with the stack of the worker
 
     def _find(self, step: Step) -> StepRecord | None:
         """The record of what a worker has kept, as soon as it can be seen here."""

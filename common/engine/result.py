@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from common.engine import progress
 from common.engine.meter import Meter
-from common.engine.result_store import StepRecord, Store
+from common.engine.result_store import Store
 from common.engine.step_key import Keyed
+from common.engine.stored_entry import StepRecord
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

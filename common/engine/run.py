@@ -25,8 +25,9 @@ from common.engine import progress
 from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.result import Result, Step, bundle, collect, collect_named, derive
-from common.engine.result_store import StepRecord, Store, prune, writing
+from common.engine.result_store import Store, prune, writing
 from common.engine.step_key import Keys, function_name
+from common.engine.stored_entry import StepRecord
 from common.io.submission import write_bytes
 
 __all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]

@@ -68,6 +68,8 @@ class Future:
         return True
 
     def result(self) -> str:
+        if self._error:
+            raise self._error
         return self._result
 
     def exception(self) -> Exception | None:
