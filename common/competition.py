@@ -22,6 +22,11 @@ def say_unsimulated(*_: Any) -> Any:
     raise UserError("Nothing simulates the data of this competition.")
 
 
+def say_unclimbed(*_: Any) -> Any:
+    """What stands for the ladder of a competition that is being made."""
+    raise UserError("This competition has no ladder yet: write its day/ladder.py as competitions/news has it.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Competition:
     """What differs between competitions. ``Files``, ``Outcome`` and settings are each competition's own types.
@@ -56,7 +61,7 @@ class Competition:
     score_truth: Callable[[Any, Path], SimulatedTruth] = say_unsimulated
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
-    climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
+    climb: Callable[[Any, Any, Run], list[dict[str, Any]]] = say_unclimbed
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated

@@ -21,6 +21,7 @@ from common.day.revision import find_revision
 from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
 from common.engine.meter import count_threads
 from common.engine.run import Run
+from common.io.notes import Note
 from common.io.submission import Checked, write_csv, write_parquet
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
@@ -79,8 +80,8 @@ class Judged:
     ``ranking``: the models side by side, as rows of model, score, error; the blend last. ``rivals``: ``score_rivals``.
     ``behind``: by query ``share_behind``, where lists are of many lengths, so that slices of short and of long ones can
     be compared. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of
-    the queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: where, what, rows,
-    done. ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped after validation.
+    the queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: of reading.
+    ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped after validation.
     ``fits``: the score by every single fit, where ``queries`` has the mean of several.
     """
 
@@ -93,7 +94,7 @@ class Judged:
     rivals: Sequence[Row] = ()
     behind: pl.Series | None = None
     expected: Row | None = None
-    notes: Sequence[Row] = ()
+    notes: Sequence[Note] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
     submissions: Sequence[Checked] = ()
     insight: Insight | None = None
@@ -131,7 +132,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "ranking": judged.ranking,
         "fits": list(judged.fits),
         "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
-        "notes": judged.notes,
+        "notes": [note.as_row() for note in judged.notes],
         "tables": [{"title": title, "rows": rows} for title, rows in tables if rows],
         "features": list(judged.features),
         "insight": insight,

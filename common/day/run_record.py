@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import polars as pl
@@ -142,20 +141,3 @@ def find_paths(value: object) -> Iterator[Path]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from find_paths(item)
-
-
-def list_notes(notes: Sequence[Row]) -> list[Row]:
-    """What reading settled, under the record's names whatever the reader calls them."""
-
-    def first(note: Row, *names: str) -> Any:
-        return next((note[name] for name in names if name in note), None)
-
-    return [
-        {
-            "where": " ".join(filter(None, (note["file"], note.get("column", "")))),
-            "what": first(note, "what", "rule"),
-            "rows": first(note, "rows", "count"),
-            "done": first(note, "done", "first"),
-        }
-        for note in notes
-    ]

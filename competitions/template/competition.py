@@ -7,10 +7,9 @@ from common.day.hosts.simulated import HostFiles
 from competitions.template import submission
 from competitions.template.config import TemplateConfig
 from competitions.template.day.judged import METRIC, judge, score_truth
-from competitions.template.day.ladder import climb
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
-from competitions.template.simulator.simulate import describe, simulate
+from competitions.template.simulator.simulate import simulate
 
 COMPETITION = Competition(
     name="template",
@@ -26,7 +25,5 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=submission.check_submission,
     score=lambda path, truth, _: submission.score_submission(path, truth),
-    climb=climb,
-    describe=describe,
     describe_oracle=lambda made: "oracle MRR@5 {mrr5:.4f} +- {mrr5_se:.4f}".format(**made.oracle),
 )

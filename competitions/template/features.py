@@ -30,8 +30,7 @@ def find_candidates(fold: Fold, settings: CandidateSettings) -> pl.DataFrame:
 
 def build_features(fold: Fold, candidates: pl.DataFrame, settings: CandidateSettings) -> pl.DataFrame:
     """The features of every candidate, a column each; a name begins with its grain: item or pair."""
-    items = count_items(fold.history)
-    last = fold.seen.filter(back=0).select("query", last="item")
+    items, last = count_items(fold.history), fold.seen.filter(back=0).select("query", last="item")
     follow = count_transitions(fold.history, power=0.25, top=settings.next)
     own = fold.seen.group_by("query", "item").agg(own=pl.len())
     rows = attach(candidates, fold.queries.select("query", "time"), ["query"])

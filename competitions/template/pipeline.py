@@ -12,85 +12,118 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.io.submission import Checked
-from common.learning.gbdt import Ranker, fit, refit
+from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, predict, refit
+from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
-from competitions.template import features, ranking, split, submission
-from competitions.template.config import TemplateConfig
+from competitions.template import features, split, submission
+from competitions.template.config import MODEL, TemplateConfig
 from competitions.template.io import reader
-from competitions.template.ranking import Labelled
+
+CUTOFF = 5  # of the metric
 
 
 @dataclass(frozen=True)
-class FoldCandidates:
-    """A fold, its candidates and their features, row by row."""
+class Labelled:
+    """Every candidate of the labelled queries: those to learn from, those to stop and judge by."""
 
-    fold: Result[Fold]
-    candidates: Result[pl.DataFrame]
-    features: Result[pl.DataFrame]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """From raw files to the labelled fold's rows to learn from; of the ``test`` the fold alone."""
-
-    labelled: FoldCandidates
-    test: Result[Fold]
-    rows: Result[Labelled]
+    train: RankingDataset
+    valid: RankingDataset
 
 
 @dataclass(frozen=True)
 class Validated:
     """What a run knows once it has validated: the ``early`` ranker, and the ``scores`` of the validation users."""
 
-    ready: Prepared
+    fold: Result[Fold]
+    candidates: Result[pl.DataFrame]
+    features: Result[pl.DataFrame]
+    rows: Result[Labelled]
     early: Result[Ranker]
     scores: Result[NDArray[np.float64]]
+    test: Result[Fold]
 
 
 @dataclass(frozen=True)
 class Outcome(Validated):
     """What a whole run leaves for its record."""
 
-    test: FoldCandidates
-    final: Result[Ranker]
-    lists: Result[pl.DataFrame]
+    test_candidates: Result[pl.DataFrame]
+    test_features: Result[pl.DataFrame]
     checked: Checked
-
-
-def prepare(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Prepared:
-    """From raw files to labelled rows with features."""
-    step = run.step
-    events = step(reader.read_events, files.events)
-    users = step(reader.read_users, files.users, events)
-    fold = step(split.label_fold, events, config.split, config.seed, name="label")
-    labelled = build_fold(fold, config, run, "labelled")
-    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.features)
-    return Prepared(labelled, step(split.list_queries, events, users, name="ask"), rows)
-
-
-def build_fold(fold: Result[Fold], config: TemplateConfig, run: Run, name: str) -> FoldCandidates:
-    """A fold's candidates with features."""
-    candidates = run.step(features.find_candidates, fold, config.candidates, name=f"{name}.candidates")
-    built = run.step(features.build_features, fold, candidates, config.candidates, name=f"{name}.features")
-    return FoldCandidates(fold, candidates, built)
 
 
 def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Validated:
     """Fit, and score the validation users; of the test nothing is made but its fold."""
-    ready = prepare(files, config, run)
-    early = run.step(fit, ranking.make_recipe(config), ready.rows.train, ready.rows.valid, name="fit")
-    return Validated(ready, early, run.step(ranking.score_valid, ready.rows, early))
+    step = run.step
+    events = step(reader.read_events, files.events)
+    users = step(reader.read_users, files.users, events)
+    fold = step(split.label_fold, events, config.split, config.seed, name="label")
+    candidates, built = build_features(fold, config, run, "labelled")
+    rows = step(gather_rows, fold, candidates, built)
+    early = step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
+    scores, test = step(score_valid, rows, early), step(split.list_queries, events, users, name="ask")
+    return Validated(fold, candidates, built, rows, early, scores, test)
 
 
 def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
-    final = step(refit, ranking.make_recipe(config), judged.early, judged.ready.rows.train, name="refit")
-    test = build_fold(judged.ready.test, config, run, "test")
-    scored = step(ranking.score_test, test.candidates, test.features, final)
-    lists = step(submission.recommend, test.fold, scored, name="answer")
+    final = step(refit, make_recipe(config), judged.early, judged.rows.train, name="refit")
+    candidates, built = build_features(judged.test, config, run, "test")
+    scored = step(score_test, candidates, built, final)
+    lists = step(submission.recommend, judged.test, scored, name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
     checked = submission.check_submission(path, files)
-    return Outcome(**vars(judged), test=test, final=final, lists=lists, checked=checked)
+    return Outcome(**vars(judged), test_candidates=candidates, test_features=built, checked=checked)
+
+
+def build_features(
+    fold: Result[Fold], config: TemplateConfig, run: Run, name: str
+) -> tuple[Result[pl.DataFrame], Result[pl.DataFrame]]:
+    """A fold's candidates, and their features."""
+    candidates = run.step(features.find_candidates, fold, config.candidates, name=f"{name}.candidates")
+    return candidates, run.step(features.build_features, fold, candidates, config.candidates, name=f"{name}.features")
+
+
+def make_recipe(config: TemplateConfig) -> Recipe:
+    """How the ranker is fitted."""
+    rank = config.rank
+    return Recipe(MODEL, rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.model_seed, CUTOFF)
+
+
+def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) -> Labelled:
+    """The labelled candidates as matrices."""
+    assert fold.answers is not None
+    right = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
+    rows = candidates.join(right, on=["query", "item"], how="left", maintain_order="left")
+    rows = rows.join(fold.queries.select("query", "role"), on="query", maintain_order="left")
+    parts = {}
+    for role in ("train", "valid"):
+        chosen = rows.filter(role=role)
+        labels = chosen["label"].fill_null(0.0).to_numpy()
+        parts[role] = make_rows(chosen, features.filter(rows["role"] == role), labels)
+        if not labels.any():
+            raise UserError("No right answer is among the candidates: the log is too small, or candidates.popular is.")
+    return Labelled(**parts)
+
+
+def make_rows(candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[np.float32]) -> RankingDataset:
+    """Candidates in the order of their queries, as a ranker takes them."""
+    sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
+    return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes)
+
+
+def score_valid(rows: Labelled, ranker: Ranker) -> NDArray[np.float64]:
+    """What each validation query earns: 1 / rank of the right answer, 0 where it is not among the first."""
+    valid = rows.valid
+    return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
+
+
+def score_test(candidates: pl.DataFrame, features: pl.DataFrame, ranker: Ranker) -> pl.DataFrame:
+    """The test's candidates with their scores: query, item, score."""
+    return candidates.with_columns(score=pl.Series(predict(ranker, to_matrix(features))))

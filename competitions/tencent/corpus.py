@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from common.io.notes import Note
 from competitions.tencent.ids import CatalogueRows, Oids
 
 T = TypeVar("T")
@@ -96,16 +97,6 @@ class Users:
     names: npt.NDArray[np.bytes_]
     features: Int32s
     sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that a rule settled while reading: ``file``, ``what`` it was, how often, where ``first``."""
-
-    file: str
-    what: str
-    count: int
-    first: str = ""
 
 
 @dataclass(frozen=True)

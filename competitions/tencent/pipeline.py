@@ -120,7 +120,7 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two folds."""
     step = run.step
     for note in reader.note_unread(files):
-        say(f"  {note.file}: {note.count} {note.what}: {note.first}")
+        say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = read_embeddings(files, corpus, config, run)
 

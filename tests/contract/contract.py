@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from common.competition import Competition
 from common.engine.run import Result, Run
+from competitions import find_room
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
@@ -156,6 +158,13 @@ class Recorder(Run):
         result = super().step(f, *args, name=name)
         self.results.append((self.timings[-1].name, result))
         return result
+
+
+def require_room(contract: Contract, module: str) -> Any:
+    """A module of the competition, such as "day.tune"; the test is skipped where one that is being made has none."""
+    if not (contract.competition.folder / f"{module.replace('.', '/')}.py").exists():
+        pytest.skip(f"{contract.name} has no {module} yet")
+    return find_room(contract.name, module)
 
 
 def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[str]:

@@ -30,7 +30,7 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
         parts.append(embeddings)
     named = {path.name: reader.TEST_A for path in files.tests}  # board B's log may stand for board A's
     notes = [note for part in parts for note in part.notes]
-    return frames, [f"{named.get(note.file, note.file)} {note.column}: {note.rule}: {note.rows}" for note in notes]
+    return frames, [f"{named.get(note.file, note.file)}: {note.what}: {note.done}: {note.rows}" for note in notes]
 
 
 def on_tables(edit: Callable[[pl.DataFrame], pl.DataFrame], *names: str) -> Apply:

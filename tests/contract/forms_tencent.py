@@ -42,7 +42,7 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     frames = {"items": items[:known], "sizes": pl.DataFrame({"items": catalogue.sizes})}
     frames["users"] = pl.DataFrame({"sizes": corpus.users.sizes})
     frames |= lay("train", corpus.train, corpus.users)
-    notes = [f"{note.file}: {note.count} {note.what}: {note.first}" for note in corpus.notes]
+    notes = [f"{note.file}: {note.rows} {note.what}: {note.done}" for note in corpus.notes]
     if not files.has_queries:
         return frames, [*notes, str(explain_cv_only(files))]
     candidates = catalogue.oid[corpus.candidates]

@@ -12,7 +12,7 @@ from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_mean
 from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished
+from tests.contract.contract import Contract, Finished, require_room
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
@@ -70,7 +70,7 @@ def test_a_study_judges_todays_settings_by_the_score_of_a_run(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
     """Where it goes by the run's metric, of the model that the run ranks by."""
-    space = find_room(contract.name, "day.tune")
+    space = require_room(contract, "day.tune")
     config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
     files = contract.competition.locate(finished.raw, config)
     work = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)

@@ -15,9 +15,8 @@ from common.day.ladder import BASE, GAIN, MEMORY
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
-from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished
+from tests.contract.contract import Contract, Finished, require_room
 
 
 def set_options(*settings: str) -> list[str]:
@@ -84,7 +83,7 @@ def measure(task: Task) -> tuple[list[float], Scores]:
 def test_no_study_sees_the_split_that_judges_it(
     contract: Contract, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    competition, space = contract.competition, find_room(contract.name, "day.tune")
+    competition, space = contract.competition, require_room(contract, "day.tune")
     config = competition.load_config([*contract.small, *contract.quick], tuned=False)
     files, prepare = competition.locate(finished.raw, config), space.prepare
     run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
@@ -102,6 +101,7 @@ def test_no_study_sees_the_split_that_judges_it(
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    require_room(contract, "day.tune")
     monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
     line = ["tune", contract.name, *inputs(finished), "--trials", "2"]
     line += set_options(*contract.small, *contract.quick)
@@ -136,6 +136,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
+    require_room(contract, "day.ladder")
     code, out, err = call("ladder", contract.name, *inputs(finished), *set_options(*contract.small))
     assert code == 0, err
     folder = finished.build / contract.name / "ladder"

@@ -26,7 +26,7 @@ def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
 
 def count(finished: Finished, file: str, *words_in_note: str) -> int:
     """How often the notes say that something with all these words was met."""
-    notes = [note for note in finished.summary["notes"] if note["file"] == file]
+    notes = [note for note in finished.record["notes"] if note["where"] == file]
     counts = [note["rows"] for note in notes if all(word in note["what"] for word in words_in_note)]
     assert len(counts) == 1, (words_in_note, notes)
     return int(counts[0])
@@ -82,7 +82,7 @@ def test_both_formats_say_the_same(finished: Finished, call: Call) -> None:
 
 
 def test_sessions_of_one_option_are_noted_and_ranked_and_not_scored(finished: Finished, call: Call) -> None:
-    assert [note["what"] for note in finished.summary["notes"]] == ["sessions with one option"] * 2
+    assert [note["what"] for note in finished.record["notes"]] == ["sessions with one option"] * 2
     ranks = pl.read_parquet(finished.folder / "submission.parquet")
     single = ranks.filter(pl.len().over("ranker_id") == 1)
     assert single["selected"].to_list() == [1] * SINGLES

@@ -51,8 +51,8 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
 
 def count(finished: Finished, file: str, what: str) -> int:
     """How often the notes say that this was met."""
-    notes = finished.summary["notes"]
-    rows = [note["rows"] for note in notes if file in note["file"] and note["what"] == what]
+    notes = finished.record["notes"]
+    rows = [note["rows"] for note in notes if file in note["where"] and note["what"] == what]
     assert len(rows) == 1, (what, notes)
     return int(rows[0])
 

@@ -62,9 +62,9 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:
     (folder / reader.EMBEDDINGS).unlink()
     finished = solve(call, folder)
-    notes = [note for note in finished.summary["notes"] if note["file"] == reader.EMBEDDINGS]
+    notes = [note for note in finished.record["notes"] if note["where"] == reader.EMBEDDINGS]
     assert len(notes) == 1
-    assert "without content embeddings" in notes[0]["rule"]
+    assert "without content embeddings" in notes[0]["done"]
     code, out, _ = call("score", "news", finished.submission, "--truth", finished.truth)
     assert code == 0
     scores = dict(line.split() for line in out.splitlines())
@@ -87,7 +87,7 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
     (user,) = [user for user, item in ONE_CLICK.items() if item == 0]
     assert answers[user][0] == 1
     assert set(ONE_CLICK) <= set(answers)
-    notes = [note for note in finished.summary["notes"] if "single click" in note["rule"]]
+    notes = [note for note in finished.record["notes"] if "single click" in note["what"]]
     assert [note["rows"] for note in notes] == [len(ONE_CLICK)]
     users = pl.read_csv(finished.raw / reader.TEST_A)["user_id"].n_unique()
     assert finished.summary["submission"]["rows"] == users == finished.summary["cv"]["queries"]["test"]

@@ -46,19 +46,3 @@ def test_drift_is_held_against_what_any_two_times_differ_by(contract: Contract, 
         return  # too few rows
     page = (finished.folder / "report.html").read_text()
     assert ("reference" in drift) == ("Between " in page and "it has" in page)
-
-
-def test_cross_validation_is_said_only_of_folds(contract: Contract, finished: Finished) -> None:
-    page = (finished.folder / "report.html").read_text()
-    folds = finished.record["cv"]["folds"]
-    crossed = len(folds) > 1 or "folds" in folds[0]["fold"]
-    assert ("in cross-validation" in page) == crossed
-    assert ("on validation of" in page) != crossed
-
-
-def test_the_features_listed_are_those_drawn_and_more(contract: Contract, finished: Finished) -> None:
-    drawn = {row["feature"] for row in finished.record["insight"]["importance"]}
-    page = (finished.folder / "report.html").read_text()
-    if drawn:
-        listed = int(page.partition("<summary>The names of all ")[2].partition(" features")[0])
-        assert listed >= len(drawn)

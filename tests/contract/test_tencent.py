@@ -46,8 +46,8 @@ def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
 
 def count(finished: Finished, file: str, what: str) -> int:
     """How often the notes say that this was met."""
-    notes = finished.summary["notes"]
-    rows = [note["count"] for note in notes if file == note["file"] and what in note["what"]]
+    notes = finished.record["notes"]
+    rows = [note["rows"] for note in notes if file == note["where"] and what in note["what"]]
     assert len(rows) == 1, (what, notes)
     return int(rows[0])
 

@@ -5,6 +5,7 @@ and of the right size and digest do the files move into the raw folder, each at 
 overwritten.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,12 +100,15 @@ def download(raw: Path, files: Sequence[RemoteFile], fetch: Callable[[RemoteFile
         say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
         fetch(file, partial)
         _check_download(partial / file.path, file)
-    move_in(raw, files)
+    move_in(raw, missing)
 
 
 def open_partial(raw: Path) -> Path:
-    """The folder that takes the downloads; git ignores it."""
-    partial = _partial_folder(raw)
+    """The folder that takes the downloads, beside what the raw folder really is, so that a link to a large disk is
+    followed; git ignores it.
+    """
+    real = raw.resolve()
+    partial = real.with_name(f"{real.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     (partial / ".gitignore").write_text("*\n")
     return partial
@@ -112,7 +116,7 @@ def open_partial(raw: Path) -> Path:
 
 def _check_download(path: Path, file: RemoteFile) -> None:
     """Refuse, and remove, a download that is not what the host lists."""
-    size = _size(path)
+    size = path.stat().st_size if path.is_file() else 0
     if size == file.size and file.sha256 in (None, digest(path)):
         return
     path.unlink(missing_ok=True)
@@ -120,31 +124,26 @@ def _check_download(path: Path, file: RemoteFile) -> None:
 
 
 def move_in(raw: Path, files: Sequence[RemoteFile]) -> None:
-    """Move finished downloads into the raw folder, and remove the partial folder."""
-    partial = _partial_folder(raw)
+    """Move finished downloads into the raw folder, each absent there or whole, and remove the partial folder."""
+    partial = open_partial(raw)
     for file in files:
-        if not (raw / file.path).exists():
-            _move(partial / file.path, raw / file.path)
+        target = raw / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(
+            f".{target.name}.moving"
+        )  # the raw folder may be another disk, where a move is a copy
+        try:
+            shutil.move(partial / file.path, beside)
+            os.replace(beside, target)
+        finally:
+            beside.unlink(missing_ok=True)
     shutil.rmtree(partial, ignore_errors=True)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a file so that ``target`` is absent or whole, on another disk as well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.moving")
-    try:
-        shutil.move(source, beside)
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:
     """A file's SHA-256 in hexadecimal."""
-    import pooch  # imported here: no other command should wait for it
-
-    with running(f"digest of {path.name}"):
-        return str(pooch.file_hash(str(path), alg="sha256"))
+    with running(f"digest of {path.name}"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -184,13 +183,3 @@ def _explain(host: str, error: Exception, status: int | None) -> str:
         )
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return f"{host}'s client failed: {reason[:200]}"
-
-
-def _partial_folder(raw: Path) -> Path:
-    """Beside what the raw folder really is, so that a link to a large disk is followed."""
-    real = raw.resolve()
-    return real.with_name(f"{real.name}.partial")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0

@@ -25,28 +25,23 @@ def fetch(repository: str, patterns: Sequence[str], raw: Path) -> None:
         download(raw, files, functools.partial(_fetch_file, repository, commit))
 
 
-def _list_files(repository: str, patterns: Sequence[str]) -> tuple[str, list[RemoteFile]]:
-    """The newest commit, and its files that fit, by path."""
+def _list_files(repository: str, patterns: Sequence[str]) -> tuple[str | None, list[RemoteFile]]:
+    """The newest commit, and its files that fit, with their sizes and digests."""
     from huggingface_hub import HfApi  # imported here: it takes a second, which no other command should wait
-    from huggingface_hub.hf_api import RepoFile
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-    commit = api.repo_info(repository, repo_type="dataset", revision="main").sha
-    if commit is None:
-        raise UserError(f"The hub names no version of {repository}; run this again.")
-    tree = api.list_repo_tree(repository, recursive=True, revision=commit, repo_type="dataset")
-    files = [
-        RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs is not None else None)
-        for entry in tree
-        if isinstance(entry, RepoFile) and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in patterns)
-    ]
+    listing = api.dataset_info(repository, revision="main", files_metadata=True)
+    files: dict[str, RemoteFile] = {}
     for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(file.path, pattern) for file in files):
+        fitting = [one for one in listing.siblings or [] if fnmatch.fnmatchcase(one.rfilename, pattern)]
+        if not fitting:
             raise UserError(f"{repository} on the hub has no file {pattern}; see its page for what became of it.")
-    return commit, sorted(files, key=lambda file: file.path)
+        for one in fitting:
+            files[one.rfilename] = RemoteFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None)
+    return listing.sha, [files[path] for path in sorted(files)]
 
 
-def _fetch_file(repository: str, commit: str, file: RemoteFile, partial: Path) -> None:
+def _fetch_file(repository: str, commit: str | None, file: RemoteFile, partial: Path) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 

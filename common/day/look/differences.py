@@ -1,7 +1,6 @@
 """What a look has to say in sentences: where the two sides of the raw files differ, the largest difference first."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -110,24 +109,3 @@ def describe_few(picture: Curves) -> list[str]:
 def _read_line(points: Sequence[tuple[float, float]], x: float) -> float:
     xs, ys = zip(*points, strict=True)
     return float(np.interp(x, xs, ys))
-
-
-def group_notes(notes: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Notes of one kind in one row: those that differ by numbers alone, and by the file that they are about."""
-    kinds: dict[str, list[Mapping[str, object]]] = {}
-    for note in notes:
-        kinds.setdefault(re.sub(r"\d[\d,.]*", "…", str(note["what"])), []).append(note)
-    rows = [_pool(kind, alike) for kind, alike in kinds.items()]
-    filled = {key for row in rows for key, value in row.items() if value is not None}
-    return [{key: value for key, value in row.items() if key in filled} for row in rows]
-
-
-def _pool(kind: str, notes: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    first, others = notes[0], len(notes) - 1
-    rows = [note["rows"] for note in notes]
-    return {
-        "what": first["what"] if len({note["what"] for note in notes}) == 1 else kind,
-        "where": f"{first['where']}{f' and {others} more' if others else ''}",
-        "rows": sum(row for row in rows if isinstance(row, int)) if any(row is not None for row in rows) else None,
-        "done": first["done"],
-    }

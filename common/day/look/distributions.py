@@ -17,6 +17,7 @@ POINTS = 60
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
 TIMELINE = "days from"  # how the unit of a timeline begins
 Columns = Mapping[str, ArrayLike]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,59 @@ Picture = Histogram | Shares | Curves
 
 def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = False, note: str = "") -> Histogram | None:
     """A histogram on common edges; None where no side has a value. Whole numbers of a short range get a bin each."""
-    known = {side: _finite(values, logarithmic) for side, values in sides.items()}
-    known = {side: values for side, values in known.items() if len(values)}
+    known = _find_known(sides, logarithmic)
+    return (
+        _bin(title, unit, known, _find_edges(list(known.values()), logarithmic), logarithmic, note) if known else None
+    )
+
+
+def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
+    """When events happened: ``sides`` in ms since 1970; a bin a day, or one of equal parts of a long log."""
+    known = _find_known(sides)
     if not known:
         return None
-    medians = {side: float(np.median(values)) for side, values in known.items()}
-    scaled = {side: np.log10(values) if logarithmic else values for side, values in known.items()}
-    whole = all(np.array_equal(values, np.floor(values)) for values in known.values())
-    edges = _find_log_edges(list(known.values())) if logarithmic and whole else _find_edges(list(scaled.values()))
-    shares = {
-        side: (np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)).tolist()
-        for side, values in scaled.items()
-    }
-    return Histogram(title, unit, edges.tolist(), shares, medians, _count(known), logarithmic, note)
+    first = min(float(values.min()) for values in known.values()) // DAY_MS
+    last = max(float(values.max()) for values in known.values()) // DAY_MS + 1
+    edges = np.linspace(0, last - first, min(int(last - first), DAYS) + 1)
+    day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
+    days = {side: values / DAY_MS - first for side, values in known.items()}
+    return _bin(title, f"{TIMELINE} {day} on", days, edges, False, note)
+
+
+def _find_known(sides: Columns, positive: bool = False) -> dict[str, Values]:
+    """The finite values, or the positive ones, of every side that has any."""
+    known = {}
+    for side, values in sides.items():
+        every = np.asarray(values)
+        array = every[:: max(len(every) // MOST_VALUES, 1)].astype(np.float64)
+        array = array[np.isfinite(array) & ((array > 0) | (not positive))]
+        if len(array):
+            known[side] = array
+    return known
+
+
+def _find_edges(sides: Sequence[Values], logarithmic: bool) -> Values:
+    """Edges, as powers of ten where they are ``logarithmic``, that hold nearly all values of every side."""
+    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
+    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
+    whole = all(np.array_equal(values, np.floor(values)) for values in sides)
+    if logarithmic and whole:  # between whole numbers, so that no bin of a small one is empty by its width
+        return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)
+    if whole and high - low < WHOLE_BINS:
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    low, high = (np.log10(low), np.log10(high)) if logarithmic else (low, high)
+    return np.linspace(low, high, BINS + 1) if low < high else np.linspace(low - 0.5, high + 0.5, BINS + 1)
+
+
+def _bin(title: str, unit: str, sides: Mapping[str, Values], edges: Values, logarithmic: bool, note: str) -> Histogram:
+    """The shares of each side between the edges, what lies outside in the outermost bins."""
+    shares = {}
+    for side, values in sides.items():
+        scaled = np.log10(values) if logarithmic else values
+        counts, _ = np.histogram(np.clip(scaled, edges[0], edges[-1]), edges)
+        shares[side] = (counts / len(values)).tolist()
+    medians = {side: float(np.median(values)) for side, values in sides.items()}
+    return Histogram(title, unit, edges.tolist(), shares, medians, _count(sides), logarithmic, note)
 
 
 def is_constant(picture: Picture) -> bool:
@@ -90,48 +131,6 @@ def is_constant(picture: Picture) -> bool:
 
 def _count(sides: Mapping[str, Sized]) -> dict[str, int]:
     return {side: len(values) for side, values in sides.items()}
-
-
-def _finite(values: ArrayLike, positive: bool) -> NDArray[np.float64]:
-    every = np.asarray(values)
-    array = every[:: max(len(every) // MOST_VALUES, 1)].astype(np.float64)
-    array = array[np.isfinite(array)]
-    return array[array > 0] if positive else array
-
-
-def _find_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Edges that hold nearly all values of every side."""
-    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
-    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
-    whole = all(np.array_equal(values, np.floor(values)) for values in sides)
-    if whole and high - low < WHOLE_BINS:
-        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, BINS + 1)
-
-
-def _find_log_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Powers of ten between whole numbers, so that no bin of a small one is empty by its width."""
-    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
-    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
-    return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)
-
-
-def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
-    """When events happened: ``sides`` in ms since 1970; a bin a day, or one of equal parts of a long log."""
-    known = {side: _finite(values, False) for side, values in sides.items()}
-    known = {side: values for side, values in known.items() if len(values)}
-    if not known:
-        return None
-    first = min(float(values.min()) for values in known.values()) // DAY_MS
-    last = max(float(values.max()) for values in known.values()) // DAY_MS + 1
-    edges = np.linspace(0, last - first, min(int(last - first), DAYS) + 1)
-    days = {side: values / DAY_MS - first for side, values in known.items()}
-    shares = {side: (np.histogram(values, edges)[0] / len(values)).tolist() for side, values in days.items()}
-    day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
-    medians = {side: float(np.median(values)) for side, values in days.items()}
-    return Histogram(title, f"{TIMELINE} {day} on", edges.tolist(), shares, medians, _count(known), note=note)
 
 
 def share_values(

@@ -8,30 +8,17 @@ from typing import Any
 from markupsafe import Markup
 
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
-from common.day.look.differences import describe_drift, group_notes, list_drifting, list_sentences
+from common.day.look.differences import describe_drift, list_drifting, list_sentences
 from common.day.look.distributions import Curves, Histogram, Picture, Shares, is_constant
 from common.day.report import formatting as numbers
-from common.day.report.charts import Line, MarkTable, Plot, Scale, make_scale, shares
+from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, shares
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import TableColumn, make_table
+from common.io.notes import Note, pool_notes
 from common.io.submission import write_text
 
 STYLES = ("line", "other", "third")
 PAGE = "look.html"
-
-
-@dataclass(frozen=True)
-class LogScale(Scale):
-    """A scale of powers of ten, labelled by the numbers themselves."""
-
-    percent: bool = False
-
-    @property
-    def labels(self) -> list[str]:
-        """The numbers at the ticks."""
-        if self.percent:
-            return [f"{100 * 10**tick:g} %" for tick in self.ticks]
-        return [f"{10**tick:,.0f}" if tick >= 0 else f"{10**tick:g}" for tick in self.ticks]
 
 
 @dataclass(frozen=True)
@@ -40,7 +27,7 @@ class Look:
 
     tables: Sequence[RawTable]
     pictures: Mapping[str, Sequence[Picture | None]]
-    notes: Sequence[Mapping[str, Any]] = ()
+    notes: Sequence[Note] = ()
 
 
 def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Path:
@@ -74,10 +61,10 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             folder=str(folder),
             basis=basis,
             sentences=sentences,
-            files=make_table(count_files(look.tables), tints=False),
+            files=make_table(count_files(look.tables)),
             groups=[group for group in groups if group["pictures"]],
             columns=columns,
-            notes=make_table(group_notes(look.notes), tints=False),
+            notes=make_table([note.as_row() for note in pool_notes(look.notes)]),
         )
     )
 
@@ -88,8 +75,8 @@ def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
     drifts, pictures = ([row.get(key) for row in rows] for key in ("drift", "picture"))
     flags = [describe_drift(drift) if drift else "" for drift in drifts]
     first, *others = plain
-    own = [TableColumn("values", [sketch(picture) for picture in pictures], False, [None] * len(rows))]
-    own += [TableColumn("drift", flags, False, drifts)] if any(flags) else []
+    own = [TableColumn("values", [sketch(picture) for picture in pictures])]
+    own += [TableColumn("drift", flags, tints=drifts)] if any(flags) else []
     return [first, *own, *others]
 
 
@@ -98,67 +85,55 @@ def sketch(picture: Histogram | Shares | None) -> str:
     if picture is None:
         return ""
     if isinstance(picture, Shares):
-        edges: Sequence[float] = range(len(picture.labels) + 1)
         described = f"the most frequent: {', '.join(picture.labels[:3])}"
+        plot = draw_steps(range(len(picture.labels) + 1), picture.shares)
     else:
-        edges = picture.edges
-        described = "; ".join(f"{side}, median {numbers.significant(of)}" for side, of in picture.medians.items())
-    plot = _draw_steps(edges, picture.shares, Scale(edges[0], edges[-1], []))
+        described = "; ".join(f"{side}, {text}" for side, text in write_medians(picture).items())
+        plot = draw_steps(picture.edges, picture.shares)
     paths = [Markup('<path d="{}" class="{}"/>').format(plot.path(line), line.style) for line in plot.lines]
     return Markup(
         '<svg class="sketch" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
     ).format(described, Markup("").join(paths))
 
 
+def write_medians(picture: Histogram) -> dict[str, str]:
+    """The median of each side in words."""
+    return {side: f"median {numbers.significant(median)}" for side, median in picture.medians.items()}
+
+
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
     head = {"title": picture.title, "note": picture.note}
     if isinstance(picture, Shares):
-        most = 100 * max((max(values, default=0.0) for values in picture.shares.values()), default=0.0)
+        most = 100 * max(max(values) for values in picture.shares.values())
         columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
         return head | {"kind": "shares", "marks": MarkTable("", picture.labels, columns)}
     if isinstance(picture, Histogram):
-        sides = {side: f"median {numbers.significant(median)}" for side, median in picture.medians.items()}
-        plot, across, upward = _draw_histogram(picture), picture.unit, "share"
+        sides, across, upward = write_medians(picture), picture.unit, "share"
+        plot = draw_steps(picture.edges, picture.shares, picture.logarithmic)
     else:
-        sides = dict.fromkeys(picture.lines, "")
-        plot, across, upward = _draw_curves(picture), picture.x_title, picture.y_title
+        sides, across, upward = dict.fromkeys(picture.lines, ""), picture.x_title, picture.y_title
+        plot = draw_curves(picture)
     legend = [{"side": side, "style": style, "text": sides[side]} for side, style in zip(sides, STYLES, strict=False)]
-    described = "; ".join(f"{side} {text}".strip() for side, text in list(sides.items())[: len(STYLES)])
+    described = "; ".join(f"{one['side']} {one['text']}".strip() for one in legend)
     drawn = {"kind": "plot", "plot": plot, "legend": legend, "across": across, "upward": upward}
     return head | drawn | {"description": f"{picture.title}, {described}"}
 
 
-def _draw_histogram(picture: Histogram) -> Plot:
-    across = _scale_across(picture.edges[0], picture.edges[-1], picture.logarithmic)
-    return _draw_steps(picture.edges, picture.shares, across)
-
-
-def _draw_steps(edges: Sequence[float], shares: Mapping[str, Sequence[float]], across: Scale) -> Plot:
+def draw_steps(edges: Sequence[float], shares: Mapping[str, Sequence[float]], logarithmic: bool = False) -> Plot:
     """Steps from edge to edge, a line each side."""
     lines = [
         Line([(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)], f"step {style}")
         for style, values in zip(STYLES, shares.values(), strict=False)
     ]
     highest = max(max(values, default=0.0) for values in shares.values())
+    across = make_span(edges[0], edges[-1], logarithmic=logarithmic)
     return Plot(lines, [], across, make_scale([0.0, highest], zero=True))
 
 
-def _draw_curves(picture: Curves) -> Plot:
+def draw_curves(picture: Curves) -> Plot:
+    """A line each side, up from 0; to 1 where both axes are shares."""
     lines = [Line(points, style) for style, points in zip(STYLES, picture.lines.values(), strict=False)]
-    xs = [x for points in picture.lines.values() for x, _ in points]
-    low, high = min(xs), max(xs)
-    if picture.linear:
-        highest = max(y for points in picture.lines.values() for _, y in points)
-        return Plot(lines, [], _scale_across(low, high, False), make_scale([0.0, highest], zero=True))
-    ticks = [float(tick) for tick in range(-6, 1) if low <= tick <= high]
-    across = LogScale(low, high if high > low else low + 1, ticks, percent=True)
-    return Plot(lines, [], across, make_scale([0.0, 1.0], zero=True))
-
-
-def _scale_across(low: float, high: float, logarithmic: bool) -> Scale:
-    if logarithmic:
-        ticks = [float(tick) for tick in range(int(low) - 1, int(high) + 2) if low <= tick <= high]
-        return LogScale(low, high, ticks)
-    inside = make_scale([low, high], ticks=5).ticks
-    return Scale(low, high, [tick for tick in inside if low <= tick <= high])
+    xs, ys = zip(*(point for points in picture.lines.values() for point in points), strict=True)
+    across = make_span(min(xs), max(xs), logarithmic=not picture.linear, percent=True)
+    return Plot(lines, [], across, make_scale([0.0, max(ys) if picture.linear else 1.0], zero=True))

@@ -17,8 +17,6 @@ def answers(record: Row) -> dict[str, Any] | None:
     missed = str(known.get("missed") or "not among the candidates")
     return {
         "funnel": _funnel(known["funnel"]),
-        # Of a list of which several count, the first one is no stage that an answer is lost at.
-        "worst": _find_worst(known["funnel"][: -1 if (known.get("cutoff") or 1) > 1 else None]),
         "ranks": MarkTable("rank of the right one", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
         if ranks
         else None,
@@ -51,14 +49,6 @@ def _counted(rows: Sequence[Row]) -> Column:
         for mark, row in zip(column.marks, rows, strict=True)
     ]
     return Column("share (queries)", marks, "bar", unit=" %")
-
-
-def _find_worst(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """The stage that loses most: what to work on."""
-    worst = max(rows, key=lambda row: float(row.get("lost") or 0.0))
-    if not worst.get("lost"):
-        return None
-    return {"stage": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
 
 
 def _example(row: Row, missed: str) -> dict[str, Any]:

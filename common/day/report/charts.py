@@ -21,11 +21,12 @@ MOST_POINTS = 240
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale from ``low`` to ``high``, and the round values worth a label."""
+    """A linear scale from ``low`` to ``high``, and the values worth a label; ``names`` where these are no numbers."""
 
     low: float
     high: float
     ticks: Sequence[float]
+    names: Sequence[str] = ()
 
     def position(self, value: float) -> float:
         """Per cent from the left (or the bottom), clipped to the scale."""
@@ -33,7 +34,9 @@ class Scale:
 
     @property
     def labels(self) -> list[str]:
-        """The texts of the ticks, with no more decimals than they need."""
+        """The texts of the ticks, numbers with no more decimals than they need."""
+        if self.names:
+            return list(self.names)
         for decimals in range(7):
             if all(abs(tick - round(tick, decimals)) < 1e-9 for tick in self.ticks):
                 return ["0" if tick == 0 else score(tick, decimals) for tick in self.ticks]
@@ -120,6 +123,24 @@ def make_scale(values: Sequence[float], *, zero: bool = False, ticks: int = TICK
     return Scale(start, end, round_values(start, end, ticks))
 
 
+def make_span(low: float, high: float, *, logarithmic: bool = False, percent: bool = False) -> Scale:
+    """A scale from the first value to the last, since time, rounds and bins need no room.
+
+    ``logarithmic``: the values are powers of ten, labelled by the numbers themselves, or in ``percent``.
+
+    >>> make_span(-2.0, 0.5, logarithmic=True, percent=True).labels
+    ['1 %', '10 %', '100 %']
+    """
+    if not logarithmic:
+        loose = make_scale([low, high], ticks=TICKS + 1)
+        return Scale(low, high, [tick for tick in loose.ticks if low <= tick <= high]) if low < high else loose
+    ticks = [float(tick) for tick in range(math.ceil(low), math.floor(high) + 1)]
+    names = [
+        f"{100 * 10**tick:g} %" if percent else f"{10**tick:,.0f}" if tick >= 0 else f"{10**tick:g}" for tick in ticks
+    ]
+    return Scale(low, high if high > low else low + 1, ticks, names)
+
+
 def round_values(low: float, high: float, most: int) -> list[float]:
     """At most ``most`` multiples of 1, 2, 2.5 or 5 times a power of ten between the two."""
     power = 10.0 ** math.floor(math.log10((high - low) / most))
@@ -132,8 +153,8 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), band (the area
-    that it encloses), and of several sides other and third.
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point), and of several
+    sides other and third.
     """
 
     points: Sequence[tuple[float, float]]
@@ -167,18 +188,13 @@ class Plot:
 
 
 def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:
-    """Scales that hold everything: across from the first value to the last, since time and rounds need no room.
-
-    ``equal`` gives both axes one scale; ``upward`` is that of plots which are compared.
-    """
+    """Scales that hold everything; ``equal`` gives both axes one, ``upward`` is that of plots which are compared."""
     xs = [x for line in lines for x, _ in line.points] + [dot.x for dot in dots]
     ys = [y for line in lines for _, y in line.points] + [dot.y for dot in dots]
     if equal:
         scale = make_scale(xs + ys)
         return Plot(lines, dots, scale, scale)
-    loose, low, high = make_scale(xs, ticks=TICKS + 1), min(xs, default=0.0), max(xs, default=1.0)
-    ticks = [tick for tick in loose.ticks if low <= tick <= high]
-    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, upward or make_scale(ys))
+    return Plot(lines, dots, make_span(min(xs, default=0.0), max(xs, default=1.0)), upward or make_scale(ys))
 
 
 def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:

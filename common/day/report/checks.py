@@ -31,7 +31,7 @@ def check_record(record: Row) -> list[Note]:
 def _far_from_other_scores(record: Row) -> Iterator[Note]:
     yield from _compare(record["cv"], record["truth"], "the simulated truth", "truth")
     for entry in record["leaderboard"]:
-        yield from _compare(record["cv"], entry, "the leaderboard", "leaderboard")
+        yield from _compare(record["cv"], entry, "the leaderboard", "board")
 
 
 def name_validation(cv: Row) -> str:

@@ -11,33 +11,25 @@ from common.day.fit_noise import flatten
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.record import Row
-from common.day.report.tables import make_table
 
 STEPS_SHOWN = 20
-LISTED = {"step": "name", "seconds": "seconds", "peak MiB": "peak_mib"}
 
 
 def steps(record: Row) -> dict[str, Any] | None:
-    """The longest steps with time and memory, those kept from an earlier run pale; all of them in their order."""
+    """The longest steps with time and memory, those kept from an earlier run pale; run.json has all in their order."""
     rows = record["steps"]
     if not rows:
         return None
     kept, computed = ([row for row in rows if bool(row.get("kept")) is flag] for flag in (True, False))
     longest = sorted(rows, key=_seconds, reverse=True)[:STEPS_SHOWN]
     names = [f"{row.get('name', '')}{' (kept)' if row.get('kept') else ''}" for row in longest]
-    listed = [
-        {title: row.get(key) for title, key in LISTED.items()} | {"kept": "kept" if row.get("kept") else None}
-        for row in rows
-    ]
     return {
         "total": len(rows),
         "kept": len(kept),
         "spent": sum(map(_seconds, computed)),
         "saved": sum(map(_seconds, kept)),
         "shown": len(longest),
-        "shown_kept": any(row.get("kept") for row in longest),
         "marks": MarkTable("step", names, [times(longest), memory(longest)]),
-        "listed": make_table(listed, tints=False) if len(rows) > len(longest) else None,
     }
 
 
@@ -77,7 +69,6 @@ def run(record: Row) -> dict[str, Any] | None:
             "code",
             f"{revision}{', with changes that no revision records' if code.get('changed') else ''}" if revision else "",
         ),
-        ("seed", numbers.count(record["config"].get("seed"))),
         ("started", str(record["started"]).replace("T", " ")[:16]),
         ("wall time", numbers.duration(record.get("wall_seconds"))),
         ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
@@ -96,7 +87,6 @@ def make_command(record: Row) -> str:
 
 
 def settings(record: Row) -> dict[str, Any] | None:
-    """What was overridden, and every setting that the run had."""
+    """Every setting that the run had; the command at the foot has those that were changed for it."""
     lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record["config"])]
-    overrides = "  ".join(map(str, record["overrides"]))
-    return {"lines": lines, "overrides": overrides, "tuned": record["tuned"]} if lines or overrides else None
+    return {"lines": lines, "tuned": record["tuned"]} if lines else None

@@ -19,7 +19,6 @@ from common.day.report.charts import (
 )
 from common.day.report.checks import follows_from_calendar, is_calm, is_chance
 from common.day.report.record import Row
-from common.day.report.tables import make_table
 
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
@@ -107,7 +106,6 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
         "plot": make_plot([Line([(low, low), (high, high)], "guide"), Line(points, "thin")], dots, equal=True),
         "gap": gap,
         "rows": sum(counts),
-        "bins": make_table(bins, tints=False),
     }
 
 

@@ -66,7 +66,6 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("slices", "Slices", score_sections.slices(record)),
         Section("answers", "Where right answers are lost", answers(record)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("leaderboard", "Leaderboard", make_table(record["leaderboard"], tints=False)),
         Section("board", "Where would that rank?", score_sections.board(record)),
         Section("tables", "Tables", score_sections.tables(record)),
         Section("ladder", "Ladder", score_sections.ladder(ladder)),
@@ -76,7 +75,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("drift", "Drift from train to test", model_sections.drift(record)),
         Section("tuning", "Search for settings", tuning(studies)),
         Section("steps", "Time and memory", cost_sections.steps(record)),
-        Section("notes", "Notes from reading", make_table(record["notes"], tints=False)),
+        Section("notes", "Notes from reading", make_table(record["notes"])),
         Section("settings", "Settings", cost_sections.settings(record)),
         Section("run", "This run", cost_sections.run(record)),
     ]

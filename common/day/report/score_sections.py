@@ -1,6 +1,5 @@
 """The parts of a report about the score: beside truth and ceiling, by fold and slice, models, ladder, tables."""
 
-import math
 from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
@@ -14,7 +13,7 @@ from common.day.report.record import Row
 from common.day.report.tables import make_table
 
 SHOWN_OF_LADDER = ("rung", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY)
-LEAST_QUERIES = 20  # of a slice that stands alone
+LEAST_QUERIES = 20  # of a score that is not drawn pale
 LEADERBOARD_NAMES = ("board", "name", "when")
 
 
@@ -69,48 +68,8 @@ def folds(record: Row) -> dict[str, Any] | None:
 
 def slices(record: Row) -> MarkTable | None:
     """The score on parts of the queries."""
-    slices = record["cv"]["slices"]
-    known = all(numbers.is_number(row.get(key)) for row in slices for key in ("score", "error", "queries"))
-    rows = join_small(slices) if known else slices
+    rows = record["cv"]["slices"]
     return _scored(rows, "slice", record["cv"].get("score")) if rows else None
-
-
-def join_small(rows: Sequence[Row]) -> list[Row]:
-    """Neighbouring slices of one name as one row, until that has ``LEAST_QUERIES`` queries.
-
-    >>> rows = [{"slice": f"day: {day}", "score": day / 4, "error": 0.1, "queries": 3} for day in (1, 3)]
-    >>> [(row["slice"], row["score"], round(row["error"], 4), row["queries"]) for row in join_small(rows)]
-    [('day: 1, 3', 0.5, 0.1242, 6)]
-    """
-    groups: list[list[Row]] = []
-    for row in rows:
-        if groups and _name(groups[-1][0]) == _name(row) and _count(groups[-1]) < LEAST_QUERIES:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    for at in range(len(groups) - 1, 0, -1):  # a small one that is the last of its name joins what stands before it
-        if _name(groups[at - 1][0]) == _name(groups[at][0]) and _count(groups[at]) < LEAST_QUERIES:
-            groups[at - 1] += groups.pop(at)
-    return [group[0] if len(group) == 1 else pool(group) for group in groups]
-
-
-def _name(row: Row) -> str:
-    return str(row.get("slice", "")).partition(": ")[0]
-
-
-def _count(rows: Sequence[Row]) -> float:
-    return float(sum(row["queries"] for row in rows))
-
-
-def pool(parts: Sequence[Row]) -> Row:
-    """Several slices as one: their mean score, and its error by what varies within them and between them."""
-    total = max(sum(row["queries"] for row in parts), 1)
-    mean = sum(row["queries"] * row["score"] for row in parts) / total
-    squares = sum(row["queries"] * (row["error"] ** 2 * row["queries"] + (row["score"] - mean) ** 2) for row in parts)
-    values = [str(row["slice"]).partition(": ")[2] for row in parts]
-    said = ", ".join(values) if len(values) < 3 else f"{values[0]} to {values[-1]}"
-    error = math.sqrt(squares) / total
-    return {"slice": f"{_name(parts[0])}: {said}", "score": mean, "error": error, "queries": total}
 
 
 def models(record: Row) -> MarkTable | None:
@@ -164,4 +123,6 @@ def _scores(title: str, rows: Sequence[Row], reference: float | None = None) -> 
 
 def _mark(row: Row) -> Mark:
     score, error = row.get("score"), row.get("error")
-    return Mark(score, error, numbers.with_error(score, error), pale=error == 0)  # a query or two, all alike
+    return Mark(
+        score, error, numbers.with_error(score, error), pale=(row.get("queries") or LEAST_QUERIES) < LEAST_QUERIES
+    )

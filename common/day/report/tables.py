@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.day.report.formatting import column, is_number
+from common.day.report.formatting import column
 
-TINT_FROM_ROWS = 3
 SHORT = 16  # letters that stay on one line
 
 
@@ -16,8 +15,8 @@ class TableColumn:
 
     name: str
     texts: Sequence[str]
-    numeric: bool
-    tints: Sequence[float | None]
+    numeric: bool = False
+    tints: Sequence[float | None] = ()
 
     @property
     def css(self) -> str | None:
@@ -25,24 +24,12 @@ class TableColumn:
         return "right" if self.numeric else "short" if max(map(len, self.texts)) <= SHORT else None
 
 
-def make_table(rows: Sequence[Mapping[str, Any]], *, tints: bool = True) -> list[TableColumn]:
-    """One column a key; none where there is no row.
-
-    A column of numbers has equal decimals; with ``tints``, one of shares, all from 0 to 1, is tinted behind each, the
-    strongest behind the column's highest; errors are not.
-    """
+def make_table(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
+    """One column a key, the numbers of one with equal decimals; none where there is no row."""
     columns = []
     for key in dict.fromkeys(key for row in rows for key in row):
         values = [row.get(key) for row in rows]
         known = [value for value in values if value is not None]
         numeric = bool(known) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known)
-        highest = _find_highest(values) if tints and numeric and not key.endswith("error") else None
-        strengths = [value / highest if highest and is_number(value) else None for value in values]
-        columns.append(TableColumn(key, column(values), numeric, strengths))
+        columns.append(TableColumn(key, column(values), numeric))
     return columns
-
-
-def _find_highest(values: Sequence[Any]) -> float | None:
-    numbers = [float(value) for value in values if is_number(value)]
-    shares = len(numbers) >= TINT_FROM_ROWS and all(0 <= number <= 1 for number in numbers)
-    return max(numbers) if shares and max(numbers) > min(numbers) else None

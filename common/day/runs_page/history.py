@@ -2,26 +2,21 @@
 
 import datetime
 import itertools
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from common.day import compare
-from common.day.fit_noise import flatten
 from common.day.record_schema import Row
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
 from common.day.report.page import PAGE
-from common.day.report.tables import TableColumn
 from common.day.revision import describe_difference as describe_code
 from common.engine.errors import UserError
 
 RUNS_SHOWN = 30  # newest, of the same files
-SIDE_BY_SIDE = 6
 CHANGES_NAMED, VALUE_SHOWN = 3, 24  # settings of a run, letters of a value
 MOST_TICKS = 5
 STAMP = "%Y%m%d-%H%M%S"
@@ -54,18 +49,6 @@ class Entry(NamedTuple):
         return numbers.with_error(self.row["CV"], self.row["error"])
 
 
-@dataclass(frozen=True)
-class NamedScale(Scale):
-    """A scale whose ticks have names."""
-
-    names: Sequence[str] = ()
-
-    @property
-    def labels(self) -> list[str]:
-        """The names."""
-        return list(self.names)
-
-
 def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
     """What the page shows of runs on the same files and queries under the same metric, given newest first."""
     shown = list(runs[:RUNS_SHOWN])
@@ -82,8 +65,6 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
         "plot": draw_history(scored[::-1]) if len(scored) > 1 else None,
         "legend": [(style, name) for style, name, key in SERIES if any(run.row[key] is not None for run in scored)],
         "marks": list_marks(shown, [*gains, None], metric),
-        "settings": list_settings(shown),
-        "beside": set_beside(shown[:SIDE_BY_SIDE]) if len(shown) > 1 else [],
     }
 
 
@@ -127,14 +108,14 @@ def draw_history(runs: Sequence[Entry]) -> Plot:
     return Plot([line for line in lines if line.points], dots, scale_dates(runs), make_scale(heights))
 
 
-def scale_dates(runs: Sequence[Entry]) -> NamedScale:
+def scale_dates(runs: Sequence[Entry]) -> Scale:
     """The runs as equal steps, some of them named by their day, or by their hour where all are of one day."""
     days = [run.day for run in runs]
     one_day = len({day.date() for day in days if day}) < 2
     stride = -(-len(runs) // MOST_TICKS)
     ticks = [at for at in range(0, len(runs), stride) if days[at]]
     names = [f"{days[at]:%H:%M}" if one_day else f"{days[at]:%d %b}" for at in ticks]
-    return NamedScale(0, max(len(runs) - 1, 1), ticks, names)
+    return Scale(0, max(len(runs) - 1, 1), ticks, names)
 
 
 # --- side by side ---
@@ -198,47 +179,3 @@ def describe_change(before: Entry, after: Entry) -> str:
 def shorten(value: str) -> str:
     """A value in a few letters."""
     return value if len(value) <= VALUE_SHOWN else f"{value[: VALUE_SHOWN - 1]}…"
-
-
-def list_settings(runs: Sequence[Entry]) -> list[TableColumn]:
-    """The settings that differ between any of the runs, a column each; tinted where the run before had another."""
-    flat = [dict(flatten(run.record["config"])) for run in runs]
-    names = [name for name in dict.fromkeys(key for one in flat for key in one) if _differs(flat, name)]
-    if not names:
-        return []
-    columns = [TableColumn("run", [link(run) for run in runs], False, [None] * len(runs))]
-    for name in names:
-        values = [one.get(name) for one in flat]
-        changed = [1.0 if value != older else None for value, older in itertools.pairwise(values)]
-        columns.append(TableColumn(name, [shorten(numbers.alone(one)) for one in values], False, [*changed, None]))
-    return columns
-
-
-def _differs(flat: Sequence[Row], name: str) -> bool:
-    return any(one.get(name) != flat[0].get(name) for one in flat)
-
-
-def set_beside(runs: Sequence[Entry]) -> list[TableColumn]:
-    """Every score of the runs, a column each: models, folds, slices; the highest of a row is tinted."""
-    scores = [dict(list_scores(run.record)) for run in runs]
-    names = list(dict.fromkeys(name for one in scores for name in one))
-    if not names:
-        return []
-    known = {name: [one[name] for one in scores if name in one] for name in names}
-    best = {name: max(values) for name, values in known.items() if max(values) > min(values)}
-    columns = [TableColumn("score", names, False, [None] * len(names))]
-    for run, one in zip(runs, scores, strict=True):
-        tints = [0.8 if one.get(name) == best.get(name, math.nan) else None for name in names]
-        columns.append(TableColumn(run.title, [numbers.score(one.get(name)) for name in names], True, tints))
-    return columns
-
-
-def list_scores(record: Row) -> list[tuple[str, float]]:
-    """(name, score) of the whole, the truth, each model, fold and slice."""
-    cv, truth = record["cv"], record.get("truth") or {}
-    rows: list[tuple[str, Mapping[str, Any]]] = [("all queries", cv), ("simulated truth", truth)]
-    rows += [(f"model {row.get('model')}", row) for row in record["ranking"]]
-    folds = cv["folds"] or []
-    rows += [(f"fold {row.get('fold')}", row) for row in folds] if len(folds) > 1 else []
-    rows += [(str(row.get("slice")), row) for row in cv["slices"] or []]
-    return [(name, float(row["score"])) for name, row in rows if numbers.is_number(row.get("score"))]

@@ -1,16 +1,17 @@
 """``runs.html`` in the build folder: every run of every competition, offline and without script."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.day import registry
 from common.day.fit_noise import find_queries
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
+from common.day.report.tuning_section import tuning
 from common.day.runs_page.history import Entry, describe_group
-from common.day.runs_page.studies import read_studies
 from common.engine.errors import UserError
 from common.io.submission import write_bytes
 
@@ -35,16 +36,13 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
         entries.append(Entry(row, record, folder)) if row["data"] else damaged.append(row["run"])
     names = dict.fromkeys(entry.folder.parent.name for entry in entries)
     competitions = [describe_competition(build / name, entries) for name in names]
-    overview = [row for one in competitions for row in one["overview"]]
-    filled = {key for row in overview for key, value in row.items() if value is not None}
     template = load_templates().get_template("runs.html.j2")
     return template.render(
         policy=POLICY,
         build=str(build),
-        overview=make_table([{key: row[key] for key in row if key in filled} for row in overview], tints=False),
         competitions=competitions,
         damaged=damaged,
-        agreement=make_table(registry.judge_agreement(rows), tints=False),
+        agreement=make_table(registry.judge_agreement(rows)),
     )
 
 
@@ -57,24 +55,15 @@ def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, An
             groups.setdefault(kind, []).append(entry)
     return {
         "name": folder.name,
-        "overview": [summarise(folder.name, runs) for runs in groups.values()],
         "groups": [describe_group(runs) for runs in groups.values()],
         "studies": read_studies(folder),
     }
 
 
-def summarise(name: str, runs: Sequence[Entry]) -> Row:
-    """The row of the first table: what there is, the best and the last."""
-    best = max(runs, key=lambda run: float(run.row["CV"] or 0.0))
-    last = runs[0]
-    return {
-        "competition": name,
-        "files": last.row["data"],
-        "queries": last.record["cv"]["queries"],
-        "metric": str(last.record["metric"]),
-        "runs": len(runs),
-        "best": best.score,
-        "last": last.score,
-        "truth": last.row["truth"],
-        "board": last.row["leaderboard"],
-    }
+def read_studies(folder: Path) -> list[dict[str, Any]]:
+    """Every study below a competition's folder of the build that has trials; a damaged file has none."""
+    studies = []
+    for path in sorted((folder / "tuning").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError):
+            studies.append(decode_file(path.read_bytes(), FiguresFile))
+    return tuning(studies)

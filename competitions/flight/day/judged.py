@@ -13,9 +13,10 @@ from common.day.answers import (
 )
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
+from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
@@ -64,7 +65,7 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
                 list_models(models),
             ),
         ],
-        notes=list_notes(summary["notes"]),
+        notes=list_notes(outcome),
         features=data.valid.names,
         summary=summary,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
@@ -133,19 +134,22 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
     return rows
 
 
+def list_notes(outcome: Validated) -> list[Note]:
+    """What reading settled, and where the test looks back on other bookings than validation does."""
+    train, test = outcome.train.value, outcome.test.value
+    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
+    return [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
+
+
 # --- the summary ---
 
 
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
-    train, test = outcome.train.value, outcome.test.value
-    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
-    notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
     rounds = [cross.value.rounds for cross in outcome.crosses]
     blended, final = outcome.names[: len(outcome.plan.models)], measured[-1]
     summary: Row = {
-        "notes": [note._asdict() for note in notes],
         "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
         "models": dict(zip(outcome.rungs, measured, strict=True)),
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
@@ -157,7 +161,7 @@ def summarise(outcome: Validated) -> Row:
             "likelihoods": dict(blend.likelihoods),
             "temperatures": list(blend.temperatures),
         },
-        "bookings": bookings,
+        "bookings": count_bookings(outcome.split.value, outcome.snapshots.value),
     }
     if isinstance(outcome, Outcome):
         gains = share_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]])

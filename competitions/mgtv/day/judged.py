@@ -19,7 +19,7 @@ from common.day.answers import (
 )
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.learning.adversarial_validation import Drift
@@ -64,7 +64,7 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
             ("Models on the validation days, pick P(watch) x E[s], answer max E[s]", [*models, *by_day]),
             ("The decision ladder: rows pick the video, columns the rate", summary["ladder"][1:]),  # random is a rival
         ],
-        notes=list_notes(summary["notes"]),
+        notes=pool_notes(outcome),
         features=outcome.valid[-1].day.value.rows.names,
         summary=summary,
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
@@ -105,7 +105,6 @@ def summarise(outcome: Validated) -> Row:
     fits, completion = [ranker.value for ranker in outcome.early.rankers], outcome.early.completion.value
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
-        "notes": [note._asdict() for note in pool_notes(outcome)],
         "warnings": [text for text in (outcome.ready.tables.comments.value.warning,) if text],
         "cv": measured.final | {"devices": sum(len(labelled[day].value.rows.group_sizes) for day in measured.days)},
         "models": measured.models,

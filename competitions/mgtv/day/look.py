@@ -9,7 +9,6 @@ import polars as pl
 from common.day.look.columns import RawTable
 from common.day.look.distributions import Picture, Sides, count_by, histogram
 from common.day.look.page import Look
-from common.day.run_record import list_notes
 from common.engine.decisions import AUTO
 from common.engine.run import Run, collect
 from competitions.mgtv import labels
@@ -38,7 +37,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
             "Completion": draw_completion(log),
             "Videos": draw_videos(log, shown, videos.value.frame),
         },
-        notes=list_notes([note._asdict() for note in notes]),
+        notes=notes,
     )
 
 

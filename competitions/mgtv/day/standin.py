@@ -11,9 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, hash_ids, read_fields
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import running
+from common.io.fields import Field, read_fields
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
@@ -29,8 +30,8 @@ MIN_SHOWN = 2  # videos of a test device
 LOG_FIELDS = (
     Field("user_id", pl.Int64),
     Field("video_id", pl.Int64),
-    Field("time_ms", pl.Int64, low=10**12, high=10**13),
-    Field("is_click", pl.Int64, high=1),
+    Field("time_ms", pl.Int64),
+    Field("is_click", pl.Int64),
     Field("play_time_ms", pl.Int64),
 )
 
@@ -55,7 +56,6 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "asked devices": devices.height,
         "truth": truth.height,
     }
-    dataset = PublicDataset("KuaiRand-Pure", rows, "result.csv")
     tables = daily_logs(days) | {
         VIDEOS: videos.drop("video_id"),
         f"{PROFILES_FOLDER}/did_features_table.csv": profiles,
@@ -63,11 +63,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         SHOWN.format(board="A"): days.filter(pl.col("day") > DAYS).select("did", "vid").sort("did", "vid"),
         TRUTH: truth,
     }
-    with dataset_folder(out, dataset, {Path(name).parts[0] for name in tables}) as folder:
-        for name, frame in tables.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            frame.write_csv(folder / name)
-    return dataset
+    return write_dataset(out, PublicDataset("KuaiRand-Pure", rows, "result.csv"), tables)
 
 
 def split_days(path: Path, log: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import Field, hash_ids, read_fields
+from common.day.hosts.public import hash_ids
 from common.engine.errors import UserError
+from common.io.fields import Field, read_fields
 from competitions.mgtv.io.schema import PROFILE_COLUMNS, VIDEO_COLUMNS, WORD
 
 HINT = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"
@@ -21,7 +22,7 @@ VIDEO_FIELDS = (
     Field("upload_dt", pl.String, blank=True),
     Field("upload_type", pl.String, blank=True),
     Field("video_duration", pl.Float64, blank=True),
-    Field("music_id", pl.Int64, blank=True, high=2**62),
+    Field("music_id", pl.Int64, blank=True),
     Field("music_type", pl.Int64, blank=True),
     Field("tag", pl.String, blank=True),
 )
@@ -35,8 +36,8 @@ RANGES = {
 }
 USER_FIELDS = (
     Field("user_id", pl.Int64),
-    *(Field(name, pl.Int64, blank=True, low=HIDDEN) for name in (*RANGES, *FLAGS)),
-    *(Field(f"onehot_feat{number}", pl.Int64, blank=True, low=HIDDEN) for number in range(ONE_HOTS)),
+    *(Field(name, pl.Int64, blank=True) for name in (*RANGES, *FLAGS)),
+    *(Field(f"onehot_feat{number}", pl.Int64, blank=True) for number in range(ONE_HOTS)),
     Field("user_active_degree", pl.String, blank=True),
 )
 
@@ -48,8 +49,7 @@ def convert_videos(path: Path) -> pl.DataFrame:
     combination of tags, the source the way of upload (Long* counts as intact), the series the music. What has no
     order is numbered by how often it occurs. A picture post has no duration.
     """
-    source = read_fields(path, VIDEO_FIELDS, HINT)
-    _refuse_repeated(path, source, "video_id")
+    source = read_fields(path, VIDEO_FIELDS, HINT, key="video_id")
     day = pl.col("upload_dt").str.slice(0, 10)
     return (
         source.with_columns(
@@ -101,11 +101,9 @@ def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
     f0 .. f3 numbers of the account, f4 .. f6 flags, f7 .. f10 the ranges of f0 .. f3 in ascending codes, f11 .. f28
     the encrypted features, f87 how active the user is.
     """
-    source = read_fields(path, USER_FIELDS, HINT)
-    _refuse_repeated(path, source, "user_id")
-    known = devices.join(source, on="user_id", how="semi").height
-    if known < devices.height:
-        unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
+    source = read_fields(path, USER_FIELDS, HINT, key="user_id")
+    unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
+    if unknown.height:
         raise UserError(
             f"{path} lacks the user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}"
         )
@@ -127,9 +125,3 @@ def _range_index(name: str, starts: Sequence[int]) -> pl.Expr:
     """Which range a number lies in, from 0; null for none."""
     passed = pl.sum_horizontal((pl.col(name) >= start).cast(pl.Int64) for start in starts)
     return pl.when(pl.col(name) >= 0).then(passed - 1)
-
-
-def _refuse_repeated(path: Path, frame: pl.DataFrame, key: str) -> None:
-    repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line")
-    if repeated.height:
-        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {HINT}")

@@ -10,9 +10,10 @@ import polars as pl
 from common.day.answers import Answers, Example, rank_answers
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
+from common.io.notes import Note
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import curves, share_gains
@@ -57,12 +58,21 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
             ),
             ("Models on validation", models),
         ],
-        notes=list_notes(summary["notes"]),
+        notes=list_notes(outcome),
         features=feature_names(outcome.ready.labelled.blocks.value),
         summary=summary,
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
+
+
+def list_notes(outcome: Validated) -> list[Note]:
+    """What reading settled."""
+    ready = outcome.ready
+    notes = [*outcome.files.notes, *ready.articles.value.notes, *ready.clicks.value.notes]
+    if ready.content:
+        notes += [*ready.content.value.notes, *reader.note_unembedded(ready.clicks.value.frame, ready.content.value)]
+    return notes
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
@@ -90,9 +100,6 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     ready, blend = outcome.ready, outcome.blend.value
-    notes = [*outcome.files.notes, *ready.articles.value.notes, *ready.clicks.value.notes]
-    if ready.content:
-        notes += [*ready.content.value.notes, *reader.note_unembedded(ready.clicks.value.frame, ready.content.value)]
     rankers = [ranker.value for ranker in outcome.early]
     models = {
         ranker.kind: {"mrr@5": mrr, "error": error, "rounds": ranker.rounds, "weight": weight}
@@ -104,7 +111,6 @@ def summarise(outcome: Validated) -> Row:
     return {
         "board": outcome.files.board,
         "plan": list_decisions(ready.plan.decisions),
-        "notes": [note._asdict() for note in notes],
         "cv": {"mrr@5": cv, "error": error, "queries": dict(queries.value_counts(sort=True).iter_rows())},
         "models": models,
         "recall": outcome.recall.value.to_dicts(),

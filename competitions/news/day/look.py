@@ -5,7 +5,6 @@ import polars as pl
 from common.day.look.columns import RawTable
 from common.day.look.distributions import Sides
 from common.day.look.page import Look
-from common.day.run_record import list_notes
 from common.engine.run import Run
 from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
 from competitions.news.config import NewsConfig
@@ -51,5 +50,5 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
             ],
             "Devices and places": [sides.shares(name, name.replace("_", " ")) for name in places],
         },
-        notes=list_notes([note._asdict() for note in (*files.notes, *articles.value.notes, *clicks.value.notes)]),
+        notes=(*files.notes, *articles.value.notes, *clicks.value.notes),
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import TRUTH, Field, PublicDataset, dataset_folder, find_file, read_fields
+from common.day.hosts.public import TRUTH, PublicDataset, find_file, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import track
+from common.io.fields import Field, read_fields
 from common.time_units import HOUR_MS
-from competitions.news.io.csv_reader import INT32_MAX, TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 
 HINT = (
@@ -28,11 +28,11 @@ CLICK_FOLDERS = ("clicks", "clicks/clicks", ".")
 CLICK_FILES = "clicks_hour_*.csv"
 METADATA = "articles_metadata.csv"
 CLICK_FIELDS = (
-    Field("user_id", pl.Int64, high=INT32_MAX),
-    Field("click_article_id", pl.Int64, high=INT32_MAX),
-    Field("click_timestamp", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS),
+    Field("user_id", pl.Int64),
+    Field("click_article_id", pl.Int64),
+    Field("click_timestamp", pl.Int64),
 )
-ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64, low=column.low, high=column.high) for column in ARTICLE_COLUMNS)
+ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64) for column in ARTICLE_COLUMNS)
 SAMPLE, MULTIPLIER, MODULUS = 10, 2_654_435_761, 1 << 32  # a user is in where its hash lies in the first tenth
 TEST_SHARE = 5  # the first fifth of the users to arrive are test users, as the host's are
 FIRST_TEST_USER = 200_000
@@ -66,14 +66,9 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test clicks": test.height,
         "articles": articles.height,
     }
-    dataset = PublicDataset("News Portal User Interactions by Globo.com", rows)
     columns = ["user_id", "click_article_id", "click_timestamp", *CONTEXT]
-    with dataset_folder(out, dataset, {TRAIN, TEST_A, ARTICLES}) as folder:
-        train.select(columns).write_csv(folder / TRAIN)
-        test.select(columns).write_csv(folder / TEST_A)
-        articles.write_csv(folder / ARTICLES)
-        truth.write_csv(folder / TRUTH)
-    return dataset
+    tables = {TRAIN: train.select(columns), TEST_A: test.select(columns), ARTICLES: articles, TRUTH: truth}
+    return write_dataset(out, PublicDataset("News Portal User Interactions by Globo.com", rows), tables)
 
 
 def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:

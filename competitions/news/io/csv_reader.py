@@ -10,6 +10,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io import csv_blocks
+from common.io.notes import Note
 
 INT32_MAX = (1 << 31) - 1
 # Milliseconds of 1973 and of 2286: seconds and microseconds of any plausible year fall outside.
@@ -31,15 +32,6 @@ class Column(NamedTuple):
         return self.dtype not in (pl.Float32, pl.String)
 
 
-class Note(NamedTuple):
-    """What a rule settled without stopping: the file, the column ("" for whole rows), the rule, the rows it touched."""
-
-    file: str
-    column: str
-    rule: str
-    rows: int
-
-
 def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tuple[Note, ...]]:
     """Read a whole file: the frame (the project's names and types, and ``line``, 1-based) and what rules settled."""
     _, notes = read_header(path, columns)
@@ -47,7 +39,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tup
     blank = count_rows(path) - frame.height
     if not frame.height:
         raise UserError(f"{path} holds a header and no rows; download it again")
-    return frame, notes + ((Note(path.name, "", "blank line: skipped", blank),) if blank else ())
+    return frame, notes + ((Note(path.name, "blank line", blank, "skipped"),) if blank else ())
 
 
 def count_rows(path: Path) -> int:
@@ -66,8 +58,8 @@ def read_header(path: Path, columns: Sequence[Column]) -> tuple[list[Column], tu
     _refuse_other_names(path, names, list(known))
     further = [name for name in names if name not in known]
     notes = (
-        Note(path.name, "", "byte-order mark before the header: skipped", int(marked)),
-        Note(path.name, "", f"further column ({_shorten(further)}): not read", len(further)),
+        Note(path.name, "byte-order mark before the header", int(marked), "skipped"),
+        Note(path.name, f"further column ({_shorten(further)})", len(further), "not read"),
     )
     in_file = [known.get(name, Column(name, f"column {at}", pl.String)) for at, name in enumerate(names)]
     return in_file, tuple(note for note in notes if note.rows)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.io import files
+from common.io.notes import Note
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.io import csv_reader
-from competitions.news.io.csv_reader import TIME_MAX_MS, TIME_MIN_MS, Column, Note, read_table
+from competitions.news.io.csv_reader import TIME_MAX_MS, TIME_MIN_MS, Column, read_table
 
 TRAIN = "train_click_log.csv"
 TEST_A = "testA_click_log.csv"
@@ -117,9 +118,9 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
     notes = []
     if embeddings is None:
         where = files.hint_where(raw / EMBEDDINGS)
-        notes.append(Note(EMBEDDINGS, "", f"no such file{where}: the run goes on without content embeddings", 0))
+        notes.append(Note(EMBEDDINGS, f"no such file{where}", 0, "the run goes on without content embeddings"))
     if board == "B" and all((raw / name).exists() for name in TEST_B):
-        notes.append(Note(TEST_B[1], "", f"not read, as {TEST_B[0]} is there", 1))
+        notes.append(Note(TEST_B[1], f"not read, as {TEST_B[0]} is there", 1))
     return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, tuple(notes))
 
 
@@ -138,7 +139,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     notes = [note for _, noted in tables for note in noted]
     if len(logs) == 3:
         both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
-        notes.append(Note(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
+        notes.append(Note(tests[1].name, "user also in the board-A log", both, "clicks merged"))
     stacked = pl.concat(logs)
     clicks = stacked.unique(["user", "item", "time"], keep="first", maintain_order=True)
     is_target = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
@@ -153,17 +154,17 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
         kept = odd.filter(log=path.name)
         far_off, unlisted = int(kept["far"].sum()), int(kept["unlisted"].sum())
         notes += [
-            Note(path.name, "", "repeated (user, article, timestamp): dropped", log.height - kept.height),
-            Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted),
-            Note(path.name, "click_timestamp", "far from the rest of the logs: kept", far_off),
+            Note(path.name, "repeated (user, article, timestamp)", log.height - kept.height, "dropped"),
+            Note(path.name, "article not in articles.csv", unlisted, "kept"),
+            Note(path.name, "click_timestamp far from the rest of the logs", far_off, "kept"),
         ]
     born = articles.filter(pl.col("created") > late + FAR_MS).height
-    notes.append(Note(ARTICLES, "created_at_ts", "more than a year after most of the logs: kept", born))
+    notes.append(Note(ARTICLES, "created_at_ts more than a year after most of the logs", born, "kept"))
     if hours := find_shift(*(frame.filter(is_test=kind)["time"].to_numpy() for kind in (False, True))):
-        what = f"its busy hours come {hours:+} hours from those of the test logs, as if by another clock: kept"
-        notes.append(Note(train.name, "click_timestamp", what, logs[0].height))
+        what = f"its busy hours come {hours:+} hours from those of the test logs, as if by another clock"
+        notes.append(Note(train.name, what, logs[0].height, "kept"))
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
-    notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
+    notes.append(Note(target.name, "user with a single click", single.height, "kept"))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 
 
@@ -205,9 +206,10 @@ def read_articles(path: Path) -> Articles:
             f"{path}, line {lines[1]}: article {clash['item'][0]} is already on line {lines[0]} with other values; "
             "remove one of the two"
         )
-    repeated = Note(path.name, "article_id", "repeated identical row: dropped", frame.height - distinct.height)
+    repeated = Note(path.name, "repeated identical row", frame.height - distinct.height, "dropped")
     odd = pl.col("words") > MOST_WORDS
-    long = Note(path.name, "words_count", f"above {MOST_WORDS:,}: taken as the median", distinct.filter(odd).height)
+    what, done = f"words_count above {MOST_WORDS:,}", "taken as the median"
+    long = Note(path.name, what, distinct.filter(odd).height, done)
     usual = distinct.with_columns(words=pl.when(odd).then(pl.col("words").median().cast(pl.Int32)).otherwise("words"))
     return Articles(usual.select(names), notes + tuple(note for note in (repeated, long) if note.rows))
 
@@ -234,8 +236,8 @@ def note_unembedded(clicks: pl.DataFrame, embeddings: Embeddings) -> tuple[Note,
     """How many of the clicked articles have no embedding: all behind the place where a file was cut at a line's end."""
     clicked = clicks["item"].unique()
     lacking = len(clicked) - int(clicked.is_in(pl.Series(embeddings.items).implode()).sum())
-    rule = f"clicked article without an embedding, of {len(clicked)}: it has no neighbours by content"
-    return (Note(EMBEDDINGS, "article_id", rule, lacking),) if lacking else ()
+    what, done = f"clicked article without an embedding, of {len(clicked)}", "it has no neighbours by content"
+    return (Note(EMBEDDINGS, what, lacking, done),) if lacking else ()
 
 
 def _refuse_repeated_articles(path: Path, items: NDArray[np.int32], lines: NDArray[np.int64]) -> None:

@@ -1,9 +1,12 @@
 """Where the competition's files come from, and what is known of them: fill in rows, sizes and digests."""
 
 from common.day.hosts.download import FileSpec, Layout, Source
-from competitions.template.io.reader import EVENT_COLUMNS, EVENTS, USER_COLUMNS, USERS
+from competitions.template.io.reader import EVENT_FIELDS, EVENTS, USER_FIELDS, USERS
 
-FILES = (FileSpec(EVENTS, columns=EVENT_COLUMNS), FileSpec(USERS, columns=USER_COLUMNS))
+FILES = tuple(
+    FileSpec(name, columns=tuple(field.name for field in fields))
+    for name, fields in ((EVENTS, EVENT_FIELDS), (USERS, USER_FIELDS))
+)
 SOURCE = Source(
     name="template",
     host="login",

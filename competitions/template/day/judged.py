@@ -1,4 +1,4 @@
-"""What a finished run reports: scores by user, the model, and why the score is so."""
+"""What a finished run reports: scores by user, plain orders beside them, and why the score is so."""
 
 from pathlib import Path
 
@@ -6,57 +6,55 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.answers import Answers, Example, rank_answers, rows_of
+from common.day.answers import Answers, Example, is_within, rank_answers, rows_of, score_rivals
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged, Sample, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
-from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.dataset import RankingDataset
 from common.learning.gbdt import predict
 from common.learning.model_diagnostics import curves
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
-from competitions.template.day.rows import list_rivals, list_rows
-from competitions.template.pipeline import Outcome, Validated
-from competitions.template.ranking import CUTOFF, count_rows
+from competitions.template.day.rows import list_rows
+from competitions.template.pipeline import CUTOFF, Outcome, Validated, make_rows
 from competitions.template.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
-MEANING = "1 / the rank of the next item, 0 behind the fifth; the mean over users"
 
 
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    queries = list_queries(outcome)
+    valid = outcome.fold.value.queries.filter(role="valid")
+    queries = valid.select(
+        query=pl.col("user").cast(pl.String),
+        fold=pl.lit("validation users"),
+        score=pl.Series(outcome.scores.value),
+        events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
+    )
     cv = describe_queries(queries)
     return Judged(
         metric=METRIC,
-        meaning=MEANING,
-        rivals=list_rivals(outcome),
+        meaning="1 / the rank of the next item, 0 behind the fifth; the mean over users",
+        rivals=score_rivals(
+            outcome.rows.value.valid,
+            {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None},
+            lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
+            CUTOFF,
+        ),
         queries=queries,
         ranking=[{"model": MODEL, "score": cv["score"], "error": cv["error"]}],
-        features=tuple(outcome.ready.labelled.features.value.columns),
+        features=tuple(outcome.features.value.columns),
         summary={"cv": {"mrr@5": cv["score"], "error": cv["error"]}},
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
 
 
-def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per validation user."""
-    valid = outcome.ready.labelled.fold.value.queries.filter(role="valid")
-    return valid.select(
-        query=pl.col("user").cast(pl.String),
-        fold=pl.lit("validation users"),
-        score=pl.Series(outcome.scores.value),
-        events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
-    )
-
-
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how validation and test differ, where right items are lost."""
-    valid, early = outcome.ready.rows.valid, outcome.early
-    test = derive(label_nothing, candidates=outcome.test.candidates, features=outcome.test.features)
+    valid, early = outcome.rows.valid, outcome.early
+    test = derive(label_nothing, candidates=outcome.test_candidates, features=outcome.test_features)
     return Insight(
         importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, Sample())),
         drift=Diagnostic(measure_drift, (valid, test, None, "")),
@@ -74,32 +72,25 @@ def take_only(_: None, scores: NDArray[np.float64], sizes: NDArray[np.int32]) ->
 
 def label_nothing(candidates: pl.DataFrame, features: pl.DataFrame) -> RankingDataset:
     """Candidates whose answers nobody knows."""
-    labels = np.zeros(features.height, np.float32)
-    return RankingDataset(tuple(features.columns), to_matrix(features), labels, count_rows(candidates))
+    return make_rows(candidates, features, np.zeros(features.height, np.float32))
 
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the right items of the validation users are lost, and some users' lists in words."""
-    labelled, valid = outcome.ready.labelled, outcome.ready.rows.value.valid
-    fold, scores = labelled.fold.value, predict(outcome.early.value, valid.features)
+    fold, valid = outcome.fold.value, outcome.rows.value.valid
     assert fold.answers is not None
+    scores = predict(outcome.early.value, valid.features)
     queries = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
     ranks = rank_answers(scores, valid.labels, valid.group_sizes)
-    listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
+    listed = outcome.candidates.value.join(queries, on="query", how="semi", maintain_order="left")["item"].to_numpy()
 
     def describe(number: int) -> Example:
-        query = queries.row(number, named=True)
-        rows = rows_of(valid.group_sizes, number)
-        items = listed["item"].to_numpy()[rows][np.argsort(-scores[rows], kind="stable")[:CUTOFF]]
-        last = fold.seen.filter(pl.col("query") == query["query"], pl.col("back") == 0)["item"][0]
-        context = f"{query['events']} events before, the last on item {last}"
+        query, rows = queries.row(number, named=True), rows_of(valid.group_sizes, number)
+        items = listed[rows][np.argsort(-scores[rows], kind="stable")[:CUTOFF]]
+        context = f"{query['events']} events before"
         return Example(f"User {query['user']},", context, [f"item {item}" for item in items], f"item {query['item']}")
 
-    before = [
-        ("asked", queries.height),
-        ("in the log before", queries.join(fold.history.select("item").unique(), on="item", how="semi").height),
-        ("among the candidates", int((ranks > 0).sum())),
-    ]
+    before = [("asked", queries.height), ("among the candidates", int((ranks > 0).sum()))]
     return Answers(ranks, before, describe)
 
 

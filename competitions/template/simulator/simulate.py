@@ -1,15 +1,14 @@
 """Raw files of any size: with chance FOLLOW a user takes the item that follows the last one, else a popular one."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from common.day.hosts.simulated import REPORT, written_at_once
 from common.engine.errors import UserError
-from common.io.tables import read_csv
 from competitions.template.io.reader import EVENTS, USERS
 
 TRUTH = "truth.csv"
@@ -17,11 +16,9 @@ HOST_USERS, HOST_ITEMS, EVENTS_PER_USER, DAYS, FOLLOW = 100_000, 5_000, 12, 30, 
 RANKED = 5  # as many items as the metric looks at
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: its folder, the rows of each file, MRR@5 of the ranking by the true chances, its error."""
+class Simulation(NamedTuple):
+    """A finished simulation: the rows of each file, MRR@5 of the ranking by the true chances and its error."""
 
-    folder: Path
     rows: dict[str, int]
     oracle: dict[str, float]
 
@@ -54,12 +51,4 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
         pl.DataFrame({"user_id": np.arange(users), "item_id": clicks[:, -1]}).write_csv(folder / TRUTH)
         report = {"scale": scale, "seed": seed, "oracle": oracle}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(out, {EVENTS: log.height, USERS: users}, oracle)
-
-
-def describe(raw: Path) -> pl.DataFrame:
-    """Measures of simulated files; put the host's beside them once they are known."""
-    log = read_csv(raw / EVENTS)
-    per_user = log.group_by("user_id").len()["len"].cast(pl.Float64)
-    measures = {"users": per_user.len(), "items": log["item_id"].n_unique(), "events a user": per_user.mean()}
-    return pl.DataFrame({"what": list(measures), "simulated": [float(value or 0) for value in measures.values()]})  # type: ignore[arg-type]
+    return Simulation({EVENTS: log.height, USERS: users}, oracle)

@@ -10,7 +10,7 @@ import polars as pl
 from common.day.answers import BEYOND, Answers, Example
 from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged
-from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
@@ -68,7 +68,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
             ("Training", training),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
         ],
-        notes=list_notes(summary["notes"]),
+        notes=outcome.ready.corpus.value.notes,
         features=outcome.early.ranker.value.names,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
@@ -105,7 +105,6 @@ def summarise(outcome: Validated) -> Row:
     expected = expect_score(valid, early.answers.value.best, outcome.config.host, outcome.movement.value)
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     return {
-        "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "plan": list_decisions(outcome.ready.plan.value.decisions),
         "cv": {**cv, "expected": expected},
         "fusion": list_fusion(early.fusion.value),

@@ -39,7 +39,7 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
             "Popularity": show_popularity(sides, corpus),
             "Ads": show_features(corpus),
         },
-        notes=[{"where": n.file, "what": n.what, "rows": n.count, "done": n.first} for n in corpus.notes],
+        notes=corpus.notes,
     )
 
 

@@ -10,15 +10,17 @@ candidates. Times are placeholders, a day apart, the same for all: they carry or
 Texts of the items become an embedding beside them (``standin_text``).
 """
 
+import re
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes
+from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running
+from common.io.fields import read_bytes
 from competitions.tencent.day.standin_text import (
     Encoder,
     embedding_tables,
@@ -39,6 +41,7 @@ HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
 )
 ATTRIBUTES = "{name}_item2attributes.json"
+WHOLE = re.compile(r"\+?[0-9]{1,18}")
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
 SEED = 0  # of the host-like numbers: the sets number items by first appearance, which would give targets away
 LAST_S = 1_748_390_400  # 2025-05-28 00:00 UTC: the last visible event of every user
@@ -131,35 +134,23 @@ def find_sequences(source: Path) -> Path:
 
 def read_sequences(path: Path) -> pl.DataFrame:
     """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
-    text = read_bytes(path, HINT)
-    try:
-        lines = pl.Series("text", text.decode("utf-8-sig").splitlines(), dtype=pl.String)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {HINT}") from error
-    frame = lines.to_frame().with_row_index("line", offset=1)
-    frame = frame.with_columns(words=pl.col("text").str.extract_all(r"\S+")).filter(pl.col("words").list.len() > 0)
-    if not frame.height:
+    sequences = []
+    for line, text in enumerate(read_bytes(path, HINT).decode("utf-8-sig", "replace").splitlines(), 1):
+        user, *items = text.split() or [""]
+        if user and len(items) < 2:
+            raise UserError(
+                f"{path}, line {line}: a user and at least two items are expected, as the last is the truth; "
+                f"remove the line, or {HINT}"
+            )
+        odd = next((item for item in items if not WHOLE.fullmatch(item)), None)
+        if odd is not None:
+            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is no whole number; {HINT}")
+        sequences += [[int(item) for item in items]] if user else []
+    if not sequences:
         raise UserError(f"{path} holds no sequence; {HINT}")
-    short = frame.filter(pl.col("words").list.len() < 3)
-    if short.height:
-        raise UserError(
-            f"{path}, line {short['line'][0]}: a user and at least two items are expected, as the last is the truth; "
-            f"remove the line, or {HINT}"
-        )
-    events = (
-        frame.select(
-            "line",
-            pl.int_range(pl.len(), dtype=pl.Int64).alias("user"),
-            pl.col("words").list.slice(1).alias("word"),
-            pl.int_ranges(0, pl.col("words").list.len() - 1, dtype=pl.Int64).alias("position"),
-        )
-        .explode("word", "position")
-        .with_columns(item=pl.col("word").cast(pl.Int64, strict=False))
-    )
-    odd = events.filter(~pl.col("item").is_between(0, 2**62).fill_null(False))
-    if odd.height:
-        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd['word'][0][:40]!r} is no whole number; {HINT}")
-    return events.select("user", "position", "item")
+    frame = pl.DataFrame({"item": sequences}).with_row_index("user")
+    position = pl.int_ranges(0, pl.col("item").list.len(), dtype=pl.Int64)
+    return frame.select(pl.col("user").cast(pl.Int64), position=position, item="item").explode("position", "item")
 
 
 def read_attributes(path: Path, items: pl.Series) -> Codes:

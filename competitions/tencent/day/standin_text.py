@@ -14,14 +14,15 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from common.day.hosts.public import read_bytes
 from common.engine.errors import UserError
 from common.engine.progress import say, track
+from common.io.fields import Field, read_fields
 from competitions.tencent.simulator.topics import Ints, Singles
 from competitions.tencent.simulator.writer import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
 ITEM, TEXT = "item", "text"
+FIELDS = (Field(ITEM, pl.Int64), Field(TEXT, pl.String, blank=True))
 SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as the sequences have them"
 # Of the host's six embeddings 81 and 84 were finetuned on pairs of ads that the same people click; 82 is the first that
 # says what an ad's text says and no more, which is what a sentence encoder knows.
@@ -49,16 +50,9 @@ def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
     The file has a header that names ``item`` and ``text``, among other columns or not, or these two columns without
     one. Items without a text have no vector.
     """
-    table = _split_rows(path)
-    numbers = table.with_columns(number=pl.col(ITEM).str.strip_chars().cast(pl.Int64, strict=False))
-    odd = numbers.filter(pl.col("number").is_null())
-    if odd.height:
-        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd[ITEM][0][:40]!r} is no whole number; {SHAPE}")
-    repeated = numbers.filter(pl.col("number").is_duplicated() & ~pl.col("number").is_first_distinct())
-    if repeated.height:
-        raise UserError(f"{path}, line {repeated['line'][0]}: item {repeated['number'][0]} has a line above; {SHAPE}")
-    rows = items.rename("number").to_frame().with_row_index("row")
-    known = numbers.join(rows, on="number")
+    table = read_fields(path, FIELDS, SHAPE, key=ITEM, separator="\t")
+    rows = items.rename(ITEM).to_frame().with_row_index("row")
+    known = table.join(rows, on=ITEM)
     texts = known.filter(pl.col(TEXT) != "").select(pl.col("row").cast(pl.Int64), TEXT).sort("row")
     if not texts.height:
         raise UserError(f"{path} has no text of any item of the sequences; {SHAPE}")
@@ -69,33 +63,6 @@ def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
     return texts
 
 
-def _split_rows(path: Path) -> pl.DataFrame:
-    """``line`` (1-based), ``item`` and ``text`` of each row, as texts without blanks around them."""
-    try:
-        content = read_bytes(path, SHAPE).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {SHAPE}") from error
-    # By hand: titles hold quotes that mean nothing, and characters at which splitlines would break them.
-    lines = pl.Series("cells", content.split("\n"), dtype=pl.String).to_frame().with_row_index("line", offset=1)
-    table = lines.filter(pl.col("cells").str.strip_chars() != "").with_columns(pl.col("cells").str.split("\t"))
-    if not table.height:
-        raise UserError(f"{path} is empty; {SHAPE}")
-    first = [cell.strip() for cell in table["cells"][0]]
-    has_header = {ITEM, TEXT} <= set(first)
-    if not has_header and len(first) != 2:
-        columns = f"{len(first)} columns and no header that names {ITEM} and {TEXT}"
-        raise UserError(f"{path}, line {table['line'][0]}: {columns}; {SHAPE}")
-    item, text = (first.index(ITEM), first.index(TEXT)) if has_header else (0, 1)
-    uneven = table.filter(pl.col("cells").list.len() != len(first))
-    if uneven.height:
-        there = len(uneven["cells"][0])
-        raise UserError(f"{path}, line {uneven['line'][0]}: {there} columns where the first row has {len(first)}")
-    cells = pl.col("cells").list
-    return table[int(has_header) :].select(
-        "line", cells.get(item).alias(ITEM), cells.get(text).str.strip_chars().alias(TEXT)
-    )
-
-
 def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
     """The vectors float32 (texts, width) of texts; equal texts are encoded once."""
     index = {text: number for number, text in enumerate(dict.fromkeys(texts))}
@@ -103,14 +70,12 @@ def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
     for start in track(range(0, len(distinct), BATCH), f"Encoding {len(distinct):,} texts, {BATCH} at a time"):
         batch = distinct[start : start + BATCH]
         vectors = np.asarray(encoder(batch), np.float32)
-        width = parts[0].shape[1] if parts else max(vectors.shape[-1], 1) if vectors.ndim else 1
-        if vectors.shape != (len(batch), width):
-            raise UserError(
-                f"The encoder made an array of shape {vectors.shape} of {len(batch)} texts: not a vector each"
-            )
-        if not np.isfinite(vectors).all():
-            faulty = batch[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
-            raise UserError(f"The encoder made numbers that are not finite of {faulty[:40]!r}")
+        width = parts[0].shape[1] if parts else vectors.size // len(batch)
+        if not width or vectors.shape != (len(batch), width):
+            raise UserError(f"The encoder made an array of shape {vectors.shape} of {len(batch)} texts: no vector each")
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise UserError(f"The encoder made numbers that are not finite of {batch[int(np.argmin(finite))][:40]!r}")
         parts.append(vectors)
     return np.concatenate(parts)[[index[text] for text in texts]]
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from common.engine.errors import UserError
+from common.io.notes import Note
 from competitions.tencent.corpus import (
     Bools,
     Catalogue,
     Int8s,
     Int32s,
     Int64s,
-    Note,
     RawFiles,
     Sequences,
     Users,
@@ -101,7 +101,7 @@ class Source:
         never.
 
         >>> Source(Path("seq.jsonl"), "line").note("user without an event", np.array([4, 9]))
-        (Note(file='seq.jsonl', what='user without an event', count=2, first='line 4'),)
+        (Note(file='seq.jsonl', what='user without an event', rows=2, done='line 4'),)
         """
         first = f"{word or self.word} {_to_text(positions[0])}" if len(positions) else ""
         return (Note(self.path.name, what, len(positions), first),) if first else ()
@@ -109,7 +109,7 @@ class Source:
     def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
         """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
         again = int(np.maximum(rows - 1, 0).sum())
-        return (Note(self.path.name, f"row of {what} had one before: the last counts", again),) if again else ()
+        return (Note(self.path.name, f"row of {what} had one before", again, "the last counts"),) if again else ()
 
 
 def _to_text(value: object) -> str:

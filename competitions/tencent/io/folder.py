@@ -10,7 +10,8 @@ from common.day.hosts.public import MARKER
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
 from common.io.files import hint_where, refuse_folder
-from competitions.tencent.corpus import Note, RawFiles
+from common.io.notes import Note
+from competitions.tencent.corpus import RawFiles
 from competitions.tencent.io import schema
 
 WHERE = (

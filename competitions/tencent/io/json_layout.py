@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Note, RawFiles, find_rows
+from common.io.notes import Note
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, RawFiles, find_rows
 from competitions.tencent.io.encoder import UNSEEN, RawCandidates, RawSequences, Source
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, item_numbers, user_numbers
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id, read_offsets

@@ -7,7 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int32s, Int64s, Note, RawFiles, join_columns
+from common.io.notes import Note
+from competitions.tencent.corpus import Int32s, Int64s, RawFiles, join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import CUT, RawCandidates, RawSequences, Source, fill_table
 from competitions.tencent.io.feature_encoding import UNKNOWN, WIDTHS, clip, pad_lists

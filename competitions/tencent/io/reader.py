@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, Note, RawFiles, Sequences, Users
+from common.io.notes import Note
+from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding

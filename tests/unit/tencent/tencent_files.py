@@ -217,4 +217,4 @@ def refusal(folder: Path) -> str:
 
 def counts(corpus: Corpus) -> dict[str, tuple[int, str]]:
     """How often each rule settled something, and the first place."""
-    return {note.what: (note.count, note.first) for note in corpus.notes}
+    return {note.what: (note.rows, note.done) for note in corpus.notes}

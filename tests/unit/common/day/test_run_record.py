@@ -135,18 +135,6 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
             read_record(path)
 
 
-def test_findings_of_every_reader_come_under_the_same_names() -> None:
-    assert run_record.list_notes(
-        [
-            {"file": "a", "column": "c", "rule": "r", "rows": 1},
-            {"file": "a", "what": "w", "count": 2, "first": "f"},
-        ]
-    ) == [
-        {"where": "a c", "what": "r", "rows": 1, "done": None},
-        {"where": "a", "what": "w", "rows": 2, "done": "f"},
-    ]
-
-
 def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     unknown = {"revision": None, "changed": False, "files": {}}
     monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)

@@ -21,6 +21,7 @@ from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
     find_booked,
     list_models,
+    list_notes,
     list_plan,
     list_queries,
     name_folds,
@@ -165,9 +166,9 @@ def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(out
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
     summary = summarise(outcome)
     assert json.loads(json.dumps(summary)) == summary
-    odd, apart = summary["notes"]
-    assert list(odd.values()) == ["train.parquet", "odd", 3, "kept"]
-    assert apart["what"] == "sessions that look back on 5 bookings where validation looks back on 2"
+    odd, apart = list_notes(outcome)
+    assert tuple(odd) == ("train.parquet", "odd", 3, "kept")
+    assert apart.what == "sessions that look back on 5 bookings where validation looks back on 2"
     assert (summary["bookings"]["validation"], summary["bookings"]["test"]) == (2, 5)
     assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
     assert list(summary["models"]) == ["one", "two", "baseline", "blend"]

@@ -143,17 +143,10 @@ def test_a_wheel_a_folder_and_an_installed_package_give_the_same(converted: Path
             assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("rows", "fault"),
-    [
-        ((row(1, 1, "A1/A1", leaves=86_400),), "line 2: outDepTime is '86400'"),
-        ((row(1, 2, "A1/A1"),), "line 2: choice is '2', not a whole number from 0 to 1"),
-    ],
-)
-def test_odd_rows_are_refused(tmp_path: Path, rows: tuple[str, ...], fault: str) -> None:
-    with pytest.raises(UserError, match="python -m pip download") as caught:
-        public.convert(write(tmp_path, *rows), tmp_path / "out")
-    assert fault in str(caught.value)
+def test_an_odd_row_is_refused(tmp_path: Path) -> None:
+    odd = row(1, 1, "A1/A1").replace(",250,", ",cheap,")
+    with pytest.raises(UserError, match=r"line 3: totalPrice is 'cheap', not a whole number; .*python -m pip download"):
+        public.convert(write(tmp_path, ROWS[0], odd), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -164,11 +157,11 @@ def test_odd_archives_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not hold larch/data_warehouse"):
         public.convert(wheel, tmp_path / "out")
     wheel.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(UserError, match="cannot be read as a wheel"):
+    with pytest.raises(UserError, match="cannot be read"):
         public.convert(wheel, tmp_path / "out")
     packed = write(tmp_path, *ROWS)
     packed.write_bytes(packed.read_bytes()[:60])
-    with pytest.raises(UserError, match="cannot be unpacked"):
+    with pytest.raises(UserError, match="cannot be read"):
         public.convert(packed, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"itinerary_data\.csv\.gz is missing"):

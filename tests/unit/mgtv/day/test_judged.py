@@ -194,7 +194,6 @@ def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
     summary = summarise(outcome)
     assert json.loads(json.dumps(summary)) == summary
-    assert summary["notes"][0] == {"file": "folder", "what": "gap", "rows": 1, "done": "kept"}
     assert (summary["cv"]["score"], summary["cv"]["devices"]) == (0.3, 1)
     assert list(summary["models"]) == ["one", "blend"]
     assert summary["by_day"] == {"6": summary["models"]["blend"]}

@@ -171,7 +171,7 @@ def test_profiles(tmp_path: Path) -> None:
         ((*LOG, event(5, 9, 3, 1)), "video_id 9 is not in video_features_basic_pure.csv"),
         ((*LOG, event(9, 0, 3, 1)), "user_features_pure.csv lacks the user 9 and 0 more of the log"),
         (tuple(line for line in LOG if line != LOG[2]), "has no row of day 4"),
-        ((*LOG, event(5, 0, 3, 1, click=2)), "is_click is '2'"),
+        ((*LOG, event(5, 0, 3, 1).replace(",0,0,", ",no,0,")), "is_click is 'no'"),
     ],
 )
 def test_odd_logs_are_refused(tmp_path: Path, log: tuple[str, ...], fault: str) -> None:

@@ -93,7 +93,7 @@ def test_a_clock_shows_the_hour_and_no_more() -> None:
     ("edit", "fault"),
     [
         (("click_timestamp", "time"), "clicks_hour_000.csv, line 1: the header lacks click_timestamp"),
-        ((f",{START + 30_000},", f",{START // 1000},"), "clicks_hour_000.csv, line 2: click_timestamp is"),
+        ((f",{START + 30_000},", ",noon,"), "clicks_hour_000.csv, line 2: click_timestamp is"),
         ((",12,", ",700,"), "articles_metadata.csv lacks 1 article(s) that the log clicks on (first: 700)"),
     ],
 )

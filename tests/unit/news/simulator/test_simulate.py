@@ -59,7 +59,7 @@ def test_the_reader_has_nothing_to_settle(simulated: simulate.Simulation) -> Non
     assert files.embeddings is not None
     articles = reader.read_articles(files.articles)
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
-    assert {note.rule for note in clicks.notes} <= {"user with a single click: kept"}
+    assert {note.what for note in clicks.notes} <= {"user with a single click"}
     assert not articles.notes
     embeddings = reader.read_embeddings(files.embeddings)
     assert embeddings.vectors.shape == (simulated.rows.embeddings, 250)

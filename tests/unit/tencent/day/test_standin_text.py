@@ -57,7 +57,7 @@ def test_each_item_gets_the_vector_of_its_text_and_the_reader_takes_it(
         "item\ttext\n" + TITLES,
         "\ufeffitem\ttext\r\n" + TITLES.replace("\n", "\r\n"),
         "text\tprice\titem\nred nail\t1\t3\nblue nail\t\t4\nred brush\t\t5\nsoap\t2\t9",
-        "\n" + TITLES + "8\tof no sequence\n7\t \n\n",
+        TITLES + "8\tof no sequence\n7\t \n\n",
     ],
     ids=["plain", "header", "of a desk", "columns by name", "other and empty rows"],
 )
@@ -80,14 +80,14 @@ def test_quotes_and_odd_breaks_belong_to_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "is empty"),
-        ("3\tred\t1\n", "line 1: 3 columns and no header that names item and text"),
-        ("3 red\n", "line 1: 1 columns and no header"),
-        ("id\ttitle\n3\tred\n", "line 1: the item 'id' is no whole number"),
-        ("3\tred\n4\tblue\tnail\n", "line 2: 3 columns where the first row has 2"),
-        ("3\tred\n\n3\tblue\n", "line 3: item 3 has a line above"),
+        ("", "the header lacks item, text"),
+        ("3\tred\t1\n", "line 1: the header lacks item, text"),
+        ("3 red\n", "line 1: the header lacks item, text"),
+        ("id\ttitle\n3\tred\n", "line 1: item is 'id', not a whole number"),
+        ("3\tred\n4\tblue\tnail\n", "cannot be read as CSV (found more fields than defined"),
+        ("3\tred\n\n3\tblue\n", "line 3: item 3 stands there twice"),
         ("8\tred\n3\t\n", "has no text of any item of the sequences"),
-        (TITLES.encode("utf-16"), "is not UTF-8 text"),
+        (TITLES.encode("utf-16"), "is no text but a binary"),
     ],
 )
 def test_an_odd_table_is_refused_in_one_sentence(tmp_path: Path, content: str | bytes, fault: str) -> None:

@@ -88,7 +88,7 @@ def test_users_without_events_are_dropped_to_learn_from_and_kept_to_answer(tmp_p
     assert result.test.offsets.tolist() == [0, 1, 1]
     assert result.test_users.features[1, 0] == 5
     notes = [note for note in result.notes if note.what == "user without an event"]
-    assert [(note.file, note.count, note.first) for note in notes] == [
+    assert [(note.file, note.rows, note.done) for note in notes] == [
         (schema.SEQUENCES, 3, "line 1"),
         (schema.PREDICT_SEQUENCES, 1, "line 2"),
     ]

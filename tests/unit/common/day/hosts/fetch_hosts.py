@@ -176,21 +176,20 @@ class Hub:
         """What was downloaded: path and Range."""
         return [(path, ranged) for method, path, ranged in self.requests if method == "GET" and path in self.files]
 
-    def tree(self) -> list[dict[str, Any]]:
+    def listing(self) -> list[dict[str, Any]]:
         return [
             {
-                "type": "file",
-                "path": path,
+                "rfilename": path,
                 "size": len(content),
-                "oid": "0" * 40,
-                "lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130},
+                "blobId": "0" * 40,
+                "lfs": {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130},
             }
             for path, content in self.files.items()
         ]
 
 
 class _HubHandler(_Handler):
-    """The four requests that the hub's client makes: the data set, its tree, the head and the body of a file."""
+    """The three requests that the hub's client makes: the data set, the head and the body of a file."""
 
     hub: ClassVar[Hub]
 
@@ -208,9 +207,7 @@ class _HubHandler(_Handler):
             status, code = hub.refuse
             self._send(status, b"{}", {"X-Error-Code": code})
         elif path in (f"/api/datasets/lab/clicks/revision/{end}" for end in ("main", COMMIT)):
-            self._send(200, json.dumps({"id": "lab/clicks", "sha": COMMIT}).encode(), {})
-        elif path == f"/api/datasets/lab/clicks/tree/{COMMIT}":
-            self._send(200, json.dumps(hub.tree()).encode(), {})
+            self._send(200, json.dumps({"id": "lab/clicks", "sha": COMMIT, "siblings": hub.listing()}).encode(), {})
         elif name in hub.files:
             self._send_file(name, body)
         else:

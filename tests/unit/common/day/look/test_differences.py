@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 from common.day.look.columns import RawTable, describe_columns
-from common.day.look.differences import Sentence, group_notes, list_drifting, list_sentences, measure_distance
+from common.day.look.differences import Sentence, list_drifting, list_sentences, measure_distance
 from common.day.look.distributions import Picture, concentration, histogram, share_values, timeline
 from common.day.look.page import Look, build_look
+from common.io.notes import Note, pool_notes
 
 DAY = 86_400_000
 
@@ -104,10 +105,9 @@ def test_rows_are_taken_evenly_where_a_table_is_long(tmp_path: Path, monkeypatch
 
 
 def test_notes_of_one_kind_share_a_row() -> None:
-    notes = [{"where": f"day{day}", "what": "play of no click", "rows": day, "done": "kept"} for day in range(1, 4)]
-    notes += [{"where": "i.pkl", "what": f"feature {n} is unknown", "rows": 2, "done": "cold"} for n in (11, 12)]
-    assert group_notes(notes) == [
-        {"what": "play of no click", "where": "day1 and 2 more", "rows": 6, "done": "kept"},
-        {"what": "feature … is unknown", "where": "i.pkl and 1 more", "rows": 4, "done": "cold"},
+    notes = [Note(f"day{day}", "play of no click", day, "kept") for day in range(1, 4)]
+    notes += [Note("i.pkl", f"feature {n} is unknown", 2, "cold") for n in (11, 12)]
+    assert pool_notes(notes) == [
+        Note("day1 and 2 more", "play of no click", 6, "kept"),
+        Note("i.pkl and 1 more", "feature … is unknown", 4, "cold"),
     ]
-    assert group_notes([{"where": "a", "what": "b", "rows": None, "done": None}]) == [{"what": "b", "where": "a"}]

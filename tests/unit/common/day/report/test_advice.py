@@ -75,17 +75,13 @@ def test_curves_of_one_metric_have_one_scale() -> None:
     assert first["caption"] == f"likelihood {MINUS}1.7500 at round 3 of 3, .2500 gained in the second half"
 
 
-def test_small_slices_are_one_row_and_a_single_fold_is_none() -> None:
-    queries = [(0.1, 40), (0.2, 12), (0.6, 12), (0.7, 30), (0.1, 10)]
-    rows = [
-        {"slice": f"day: {day}", "score": score, "error": 0.02, "queries": count}
-        for day, (score, count) in enumerate(queries)
-    ]
-    trip = {"slice": "trip: one", "score": 0.1, "error": 0.02, "queries": 3}
-    drawn = slices(fill_record({"cv": {"slices": [*rows, trip]}}))
+def test_small_slices_are_pale_and_a_single_fold_is_none() -> None:
+    queries = {"1": 40, "2": 12, "3": 30, "4": None}
+    rows = [{"slice": f"day: {day}", "score": 0.1, "error": 0.02, "queries": count} for day, count in queries.items()]
+    drawn = slices(fill_record({"cv": {"slices": rows}}))
     assert drawn is not None
-    assert drawn.labels == ["day: 0", "day: 1, 2", "day: 3, 4", "trip: one"]
-    assert drawn.columns[0].marks[1].value == pytest.approx(0.4)
+    assert drawn.labels == [f"day: {day}" for day in queries]
+    assert [mark.pale for mark in drawn.columns[0].marks] == [False, True, False, False]
     assert folds(fill_record({"cv": {"folds": rows[:1]}})) is None
 
 

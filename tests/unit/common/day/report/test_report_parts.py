@@ -24,7 +24,7 @@ from common.day.report.charts import (
 from common.day.report.checks import check_record
 from common.day.report.page import load_templates
 from common.day.report.record import fill_record
-from common.day.report.tables import make_table
+from common.day.report.tables import TableColumn, make_table
 
 # --- numbers ---
 
@@ -78,12 +78,13 @@ def test_text_and_attributes_are_escaped() -> None:
     assert shown.count("&lt;i&gt;&#34;&#39;&amp;") == 6  # title, name, detail, column, its title on a phone, number
 
 
-def test_table_puts_numbers_right_and_tints_shares_by_the_highest() -> None:
+def test_table_puts_numbers_right_and_tints_what_is_to_be_seen() -> None:
     rows = [{"name": "a", "recall": 0.2}, {"name": "b", "recall": 0.4}, {"name": "c", "recall": 0.1, "n": 3}]
     shown = render("table", make_table(rows))
-    assert re.findall(r"--share:([.\d]+)", shown) == ["0.500", "1.000", "0.250"]
     assert shown.count('<th scope="col" class="right">') == 2
-    assert "--share" not in render("table", make_table([{"error": 0.1}, {"error": 0.2}, {"error": 0.3}]))
+    assert "--share" not in shown
+    drifting = [TableColumn("column", ["a", "b"]), TableColumn("drift", ["", ".50"], tints=[None, 0.5])]
+    assert re.findall(r"--share:([.\d]+)", render("table", drifting)) == ["0.500"]
     assert make_table([]) == []
 
 
