@@ -12,7 +12,7 @@ TORCH := torch>=2.9,<3
 NAMED := $(findstring command,$(origin NAME))
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
-GIVEN := RAW SCALE SEED LAW TRIALS MINUTES WORKERS STORAGE CLUSTER FROM NAME
+GIVEN := RAW SCALE SEED LAW RUNG TRIALS MINUTES WORKERS STORAGE CLUSTER FROM NAME
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
@@ -22,8 +22,8 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs dashboard new test test-nightly test-all test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin look simulate tune ladder ablate compare replay report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: help install all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report submit serve test,$(NAMES:%=$(verb)-%))
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
 ROW = printf '  %-20s %s\n'
@@ -91,9 +91,19 @@ dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
+# rung-NAME: ## One rung: its score, a list, its code (RUNG=als)
+$(NAMES:%=rung-%): rung-%: $(VENV)/installed
+	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
+
 # ablate-NAME: ## What each block of features adds, paired (minutes)
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
 	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
+
+notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
+	@mkdir -p build/notebooks
+	@for each in competitions/notebooks/*.py; do \
+		$(PY) -m jupytext --quiet --from py:percent --to ipynb --output "build/notebooks/$$(basename "$$each" .py).ipynb" "$$each" || exit 1; \
+	done; ls build/notebooks/*.ipynb
 
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
@@ -110,7 +120,7 @@ $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-# serve-NAME: ## Export the last run's models; latency of an answer
+# serve-NAME: ## What an answer costs; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 

@@ -40,11 +40,12 @@ class Competition:
     ``judge`` reports its outcome as well.
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
-    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung.
+    be None). ``climb(files, config, run, only)`` measures the rungs of the ladder, or the one
+    of the key ``only``, and returns a row a rung.
     ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
-    ``describe(raw)`` compares simulated files with the documented ones; ``describe_oracle(simulation)`` says what the
-    oracle scores. Without a simulator (``host.write``) neither these two nor ``score_truth`` are needed.
+    ``describe(raw)`` compares simulated files with the documented ones. Without a simulator (``host.write``) neither it
+    nor ``score_truth`` is needed.
     """
 
     name: str
@@ -61,11 +62,10 @@ class Competition:
     score_truth: Callable[[Any, Path], SimulatedTruth] = say_unsimulated
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
-    climb: Callable[[Any, Any, Run], list[dict[str, Any]]] = say_unclimbed
+    climb: Callable[[Any, Any, Run, str | None], list[dict[str, Any]]] = say_unclimbed
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated
-    describe_oracle: Callable[[Any], str] = say_unsimulated
 
     @property
     def tuned(self) -> Path:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 from common.competition import Competition
 from common.engine import progress
+from common.simulation.oracle import Oracle
 from competitions import NAMES
 from competitions import __main__ as command_line
 
+# The report of a finished simulation, as far as a run reads it.
+SIMULATED_REPORT = json.dumps({"oracle": vars(Oracle(1, 1.0, 0.0, 1.0, {}))})
 CommandResult = tuple[int, str, str]  # exit code, stdout, stderr
 Call = Callable[..., CommandResult]
 
@@ -39,6 +43,7 @@ SLOW_FILES = {
     "test_ranker_service.py",
     "test_rungs.py",
     "test_service.py",
+    "test_simulators.py",
 }
 SLOW_MODULES = {
     "unit/cli/test_data.py",

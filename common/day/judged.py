@@ -27,7 +27,14 @@ from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
-from common.learning.model_diagnostics import Calibration, Importance, importance, sample_queries
+from common.learning.model_diagnostics import (
+    Calibration,
+    Importance,
+    list_importance,
+    permute,
+    sample_queries,
+    share_gains,
+)
 
 Sizes = NDArray[np.int32]
 Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
@@ -183,8 +190,9 @@ def measure_importance(
     not among the rows have no likelihood and are left out.
     """
     right = np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
+    gains = share_gains(rankers)
     if not right.any():
-        return importance(rankers)
+        return list_importance(gains, {})
     # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
     drawn = sample_queries(pick_queries(rows, right), sample.queries, sample.rows, 0)
 
@@ -196,7 +204,8 @@ def measure_importance(
     def measure(scores: Floats, scored: RankingDataset) -> Floats:
         return log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
 
-    return importance(rankers, score, drawn, measure, top=TOP, queries=sample.queries, most=sample.rows)
+    names = [name for name in gains if name in drawn.names][:TOP]
+    return list_importance(gains, permute(score, drawn, measure, names))
 
 
 def measure_drift(

@@ -1,34 +1,40 @@
 """Rungs: methods from the simplest one up, measured on one set of queries, each with its score and what it costs.
 
-    ladder = Ladder(run, "News: from popularity to the blend", "MRR@5")
-    with ladder.rung("popularity", "popularity") as rung:
-        scores = run.step(score_by_popularity, history).value
-        rung.record(scores)
-    rows = ladder.write()
+    def score() -> Scored:
+        return Scored(run.step(score_by_popularity, history).value)
 
+    rungs = [Rung("popularity", "what others click within the hour", POPULARITY, score, score_by_popularity)]
+    rows = Ladder(run, "News: from popularity to the blend", "MRR@5").climb(rungs, only=None)
+
+A rung is declared with a function, which is called if the rung is to be measured: one rung alone costs what it needs.
 What a rung costs is the sum of its steps' seconds and the most memory that one of them took beyond what the process
 held as it began, as they were when the steps were computed: a step that is kept reports what it cost once, so that a
 second climb shows the same numbers as the first.
 """
 
-import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from common.arrays import Floats
 from common.day.record_schema import FiguresFile, decode_file
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
+from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, StepRecord
 from common.learning.metrics import weighted_error, weighted_mean
 
 Row = dict[str, Any]
-TABLE = "ladder.json"
-BASE, GAIN, GAIN_ERROR, BEFORE, MEMORY = "builds on", "gain", "gain error", "before", "MiB beyond the start"
+TABLE, LISTS = "ladder.json", "rungs"
+KEY, BASE, GAIN, GAIN_ERROR, BEFORE = "rung", "builds on", "gain", "gain error", "before"
+SECONDS, MEMORY, CODE = "seconds", "MiB beyond the start", "code"
 CAPTION = "Gain: over the rung that it builds on, query by query; another fit moves a score too, which no error counts"
 
 POPULARITY = "popularity"
@@ -40,104 +46,161 @@ BOOSTING = "gradient-boosted ranker"
 DEEP = "deep ranker"
 SEQUENCE = "sequence model"
 GENERATIVE = "generative retrieval"
+RERANKING = "re-ranking"
+CALIBRATION = "calibration"
 BLEND = "blend"
+ROOT = Path(__file__).resolve().parents[2]
 
 
-class Rung:
-    """One method under way: its scores are recorded once."""
+@dataclass(frozen=True)
+class Scored:
+    """What a rung found.
 
-    def __init__(self, name: str) -> None:
-        """Nothing is known yet."""
-        self.name = name
-        self.scores: Row = {}
+    ``each``: the score in the ladder's metric of every validation query, in one order for all rungs, 0 for one without
+    a list. ``weights``: how much each counts, alike by default. ``more``: further columns of the table. ``lists``: the
+    first answers of some queries, a row each: query (a name), rank (1 is first), item (in words), answer (bool).
+    """
 
-    def record(self, each: Floats, weights: Floats | None = None, **more: Any) -> None:
-        """What the table shows: the mean of ``each`` with its standard error, and ``more``.
-
-        ``each``: the score in the ladder's metric of every validation query, in one order for all rungs, 0 for one
-        without a list. ``weights``: how much each counts, alike by default.
-        """
-        self.each, self.weights = each, np.ones(len(each)) if weights is None else weights
-        score, error = self.weigh(each)
-        self.scores = {"score": score, "error": error, **more}
+    each: Floats
+    weights: Floats | None = None
+    more: Mapping[str, float | None] = field(default_factory=dict)
+    lists: pl.DataFrame | None = None
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
-        if not self.weights.any():
+        weights = np.ones(len(each)) if self.weights is None else self.weights
+        if not weights.any():
             return 0.0, 0.0
-        return weighted_mean(each, self.weights), weighted_error(each, self.weights)
+        return weighted_mean(each, weights), weighted_error(each, weights)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A method, declared. ``key``: its name at the command line; ``title``: in the table.
+
+    ``score`` measures it; ``code`` is the function to read. ``needs``: names of steps done before it without which the
+    method could not work, so that their cost is its cost as well. ``free``: names of its own steps that it could do
+    without. In both a name that ends in "." or "_" is the beginning of names. ``builds_on``: the key of the rung that
+    it is compared with, by default the one above; the first has none.
+    """
+
+    key: str
+    title: str
+    family: str
+    score: Callable[[], Scored]
+    code: Callable[..., object]
+    needs: Collection[str] = ()
+    free: Collection[str] = ()
+    builds_on: str | None = None
+
+    def place(self) -> str:
+        """Where its code stands: a file from the root of the workspace, a line, a function."""
+        function = inspect.unwrap(self.code)
+        path = Path(inspect.getsourcefile(function) or "").resolve().relative_to(ROOT)
+        return f"{path}:{inspect.getsourcelines(function)[1]} {function.__name__}"
 
 
 class Ladder:
-    """The rows so far; ``run`` is where the steps are done and where the table is written.
+    """``run`` is where the steps are done and where the table is written.
 
     ``title`` stands above the table; ``metric`` names the score, which higher is better. ``files``: the raw files: the
     scores of the last ladder in the run's folder stand beside these where it was of the same.
     """
 
     def __init__(self, run: Run, title: str, metric: str, files: object = ()) -> None:
-        """No rung yet."""
+        """Nothing is measured yet."""
         self.run, self.title, self.metric, self.files = run, title, metric, files
-        self.rows: list[Row] = []
         self._each: dict[str, Floats] = {}
 
-    @contextlib.contextmanager
-    def rung(
-        self, name: str, family: str, needs: Iterable[str] = (), free: Sequence[str] = (), builds_on: str | None = None
-    ) -> Iterator[Rung]:
-        """Measure what the block's steps cost. ``needs``: names of steps done before it without which the method could
-        not work, so that their cost is its cost as well. ``free``: names of steps in the block that the method could do
-        without; one that ends in "." or "_" is the beginning of names. ``builds_on``: the rung that it is compared
-        with, by default the one above; the first has none. A block that records no score: ``ValueError``.
-        """
-        needed, start, rung = set(needs), len(self.run.timings), Rung(name)
-        yield rung
-        if not rung.scores:
-            raise ValueError(f"the rung {name!r} recorded no score")
-        before = [record for record in self.run.timings[:start] if record.name in needed]
-        names, beginnings = set(free), tuple(name for name in free if name.endswith((".", "_")))
-        later = [record for record in self.run.timings[start:] if record.name not in names]
-        own = [record for record in later if not record.name.startswith(beginnings)]
-        seconds, memory = add_up([*before, *own])
-        base = (builds_on or self.rows[-1]["rung"]) if self.rows else None
-        gain, error = rung.weigh(rung.each - self._each[base]) if base else (None, None)
-        row = {"rung": name, "family": family, **rung.scores, BASE: base, GAIN: gain, GAIN_ERROR: error}
-        self.rows.append({**row, "seconds": seconds, MEMORY: memory})
-        self._each[name] = rung.each
-        say(f"  rung {name}: {rung.scores['score']:.4f}")
+    def climb(self, rungs: Sequence[Rung], only: str | None = None) -> list[Row]:
+        """Measure every rung, or the one of the key ``only`` and that which it builds on; the rows asked for.
 
-    def write(self) -> list[Row]:
-        """Leave ladder.json, which the reports draw, in the run's folder; returns the rows, all with the same columns.
-
-        A row: rung, family, score, error, whatever else was recorded (None where a rung has no such number), the rung
-        that it builds on, the gain over that with its standard error, the score in the last ladder of the same files,
-        seconds, memory (what a step took beyond what the process held as it began, at most; None: not known).
+        Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, with the same
+        columns. A row: rung (its key), title, family, score, error, whatever else was recorded (None where a rung has
+        no such number), the rung that it builds on, the gain over that with its standard error, the score in the last
+        ladder of the same files, seconds, memory (what a step took beyond what the process held as it began, at most;
+        None: not known), the place of its code. ``UserError`` for a rung that there is not.
         """
-        last = (BASE, GAIN, GAIN_ERROR, BEFORE, "seconds", MEMORY)
-        names = dict.fromkeys(name for row in self.rows for name in row if name not in last)
         digest = digest_files(self.files, self.run.cache)
-        before = self._read_scores(digest)
-        rows = [{n: row.get(n) for n in (*names, *last)} | {BEFORE: before.get(row["rung"])} for row in self.rows]
-        self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": rows})
-        return rows
+        known = {row.get(KEY): row for row in self._read_rows(digest)}
+        rows = {rung.key: self._measure(rung, base, known) for rung, base in choose_rungs(rungs, only)}
+        every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
+        ordered = [every[rung.key] for rung in rungs if rung.key in every]
+        last = (BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE)
+        names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
+        table = [{name: row.get(name) for name in names} for row in ordered]
+        self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": table})
+        return [row for row in table if row[KEY] in rows and (only is None or row[KEY] == only)]
 
-    def _read_scores(self, digest: str) -> dict[Any, float]:
-        """By rung the score of the ladder that the folder holds; of other files or in another metric none."""
+    def _measure(self, rung: Rung, base: str | None, known: Mapping[Any, Row]) -> Row:
+        start = len(self.run.timings)
+        scored = rung.score()
+        before = [record for record in self.run.timings[:start] if is_named(record.name, rung.needs)]
+        own = [record for record in self.run.timings[start:] if not is_named(record.name, rung.free)]
+        seconds, memory = add_up([*before, *own])
+        score, error = scored.weigh(scored.each)
+        gain, gain_error = scored.weigh(scored.each - self._each[base]) if base else (None, None)
+        self._each[rung.key] = scored.each
+        say(f"  rung {rung.key}: {score:.4f}")
+        if scored.lists is not None:
+            folder = self.run.folder / LISTS
+            folder.mkdir(parents=True, exist_ok=True)
+            scored.lists.write_parquet(folder / f"{rung.key}.parquet")
+        row: Row = {KEY: rung.key, "title": rung.title, "family": rung.family, "score": score, "error": error}
+        past = known.get(rung.key, {}).get("score")
+        row |= {
+            **scored.more,
+            BASE: base,
+            GAIN: gain,
+            GAIN_ERROR: gain_error,
+            BEFORE: past if is_number(past) else None,
+        }
+        return row | {SECONDS: seconds, MEMORY: memory, CODE: rung.place()}
+
+    def _read_rows(self, digest: str) -> list[Row]:
+        """The rows of the ladder that the folder holds; of other files or in another metric none."""
         try:
             last = decode_file((self.run.folder / TABLE).read_bytes(), FiguresFile)
         except (OSError, ValueError):
-            return {}
+            return []
         same = (last.get("metric"), last.get("files")) == (self.metric, digest)
-        return {row.get("rung"): row["score"] for row in last.get("rows") or [] if same and is_number(row.get("score"))}
+        return list(last.get("rows") or []) if same else []
+
+
+def choose_rungs(rungs: Sequence[Rung], only: str | None) -> Iterator[tuple[Rung, str | None]]:
+    """The rungs to measure, in order, each with the key of the one that it is compared with.
+
+    ``UserError`` where no rung has the key ``only``.
+    """
+    above: list[str | None] = [None, *(rung.key for rung in rungs)]
+    bases = {
+        rung.key: (rung.builds_on or before) if before else None for rung, before in zip(rungs, above, strict=False)
+    }
+    if only is not None and only not in bases:
+        raise UserError(f"There is no rung {only!r} on this ladder. Its rungs, from the first up: {', '.join(bases)}.")
+    wanted = bases if only is None else {only, bases[only]}
+    for rung in rungs:
+        if rung.key in wanted:
+            base = bases[rung.key]
+            yield rung, base if base in wanted else None  # what the one rung builds on is compared with nothing itself
+
+
+def is_named(step: str, names: Collection[str]) -> bool:
+    """Whether a step is among these names; one that ends in "." or "_" stands for all that begin so.
+
+    >>> [is_named(step, ("label", "test.")) for step in ("label", "labelled", "test.unite")]
+    [True, False, True]
+    """
+    return step in names or step.startswith(tuple(name for name in names if name.endswith((".", "_"))))
 
 
 def list_moved(rows: Sequence[Row]) -> list[str]:
     """A line for each rung that scores otherwise than in the last ladder.
 
-    >>> list_moved([{"rung": "ALS", "score": 0.0588, "before": 0.0922}, {"rung": "new", "score": 0.1, "before": None}])
-    ['ALS: .0922 -> .0588']
+    >>> list_moved([{"rung": "als", "score": 0.0588, "before": 0.0922}, {"rung": "new", "score": 0.1, "before": None}])
+    ['als: .0922 -> .0588']
     """
-    scores = [(row["rung"], format_score(row.get(BEFORE)), format_score(row.get("score"))) for row in rows]
+    scores = [(row[KEY], format_score(row.get(BEFORE)), format_score(row.get("score"))) for row in rows]
     return [f"{rung}: {before} -> {now}" for rung, before, now in scores if before and before != now]
 
 

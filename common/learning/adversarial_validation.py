@@ -6,10 +6,8 @@ A model can only be as good on the test as the test is like what it was fitted o
 
 from typing import NotRequired, TypedDict
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 
@@ -151,6 +149,8 @@ def _draw(
 
 def _cross_fit(features: Matrix, from_test: NDArray[np.bool_], halves: NDArray[np.int64]) -> float:
     """Mean AUC over the halves, each judged by the classifier of the other: two models' scores share no scale."""
+    import lightgbm
+
     aucs = []
     for half in (0, 1):
         inside = halves == half
@@ -198,6 +198,8 @@ def feature_auc(train: Matrix, test: Matrix) -> float:
 
 def _auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     """P(score of a positive > score of a negative) + half of P(equal), from the ranks (Mann and Whitney 1947)."""
+    from scipy.stats import rankdata
+
     hits, misses = int(positive.sum()), int((~positive).sum())
     ranks = rankdata(scores)[positive].sum()
     return float((ranks - hits * (hits + 1) / 2) / (hits * misses))

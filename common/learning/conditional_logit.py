@@ -6,15 +6,18 @@ consistent (McFadden 1978, "Modelling the choice of residential location").
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
 
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 CLIP = 5.0
 CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
@@ -22,18 +25,44 @@ Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Logit:
-    """A fitted model over d features.
+class Standardiser:
+    """How d features enter a model that adds them up: less ``centre`` (d,), by ``scale`` (d,), clipped.
 
-    ``centre`` and ``scale`` (d,) standardise them; ``valued`` holds the columns of the features that enter by value,
-    ``flagged`` of those that enter as 1 where missing; ``weights`` has one number for each of these, in this order.
-    ``rounds``: iterations up to these weights.
+    ``valued`` holds the columns of the features that enter by value, ``flagged`` of those that enter as 1
+    where missing.
     """
 
     centre: Matrix
     scale: Matrix
     valued: NDArray[np.int64]
     flagged: NDArray[np.int64]
+
+    def standardise(self, features: Matrix, clip: float = CLIP) -> Matrix:
+        """The columns that count of rows (n, d): values within +-``clip``, 0 where missing; then indicators."""
+        values = features[:, self.valued]
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is clipped, what is missing is replaced
+            standard = (values - self.centre[self.valued]) / self.scale[self.valued]
+        standard = np.where(np.isfinite(values), np.clip(standard, -clip, clip), np.float32(0))
+        return np.hstack([standard, (~np.isfinite(features[:, self.flagged])).astype(np.float32)])
+
+
+def fit_standardiser(features: Matrix) -> Standardiser:
+    """Mean and deviation of the finite values of each column (n, d); all enter by value, and by an indicator those that
+    are missing anywhere.
+
+    >>> fit_standardiser(np.float32([[1, np.nan], [3, 2]])).standardise(np.float32([[1, np.nan]])).tolist()
+    [[-1.0, 0.0, 1.0]]
+    """
+    centre, scale, known = _compute_moments(features)
+    return Standardiser(centre, scale, np.arange(len(centre)), np.flatnonzero(known < len(features)))
+
+
+@dataclass(frozen=True)
+class Logit(Standardiser):
+    """A fitted model: ``weights`` has one number for each column of the standardiser, in their order; ``rounds``:
+    iterations up to these weights.
+    """
+
     weights: Weights
     rounds: int
 
@@ -43,7 +72,7 @@ class Logit:
         for start in range(0, len(features), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             # Not a matrix product, whose rounding depends on the rows beside: equal rows must stay tied.
-            utilities[part] = np.einsum("ij,j->i", _design(self, features[part]), self.weights)
+            utilities[part] = np.einsum("ij,j->i", self.standardise(features[part]), self.weights)
         return utilities
 
     def gain(self) -> list[float]:
@@ -71,17 +100,17 @@ def fit_logit(
     """
     if l2 < 0:
         raise UserError(f"The logit's l2 must be 0 or more, not {l2}.")
-    model = _standardise(train)
-    data = _Choices(train, model)
-    held = None if valid is None else _Choices(valid, model)
+    columns = _choose_columns(train)
+    data = _Choices(train, columns)
+    held = None if valid is None else _Choices(valid, columns)
     weights, used = _minimise(data, held, l2, rounds, patience)
-    return Logit(model.centre, model.scale, model.valued, model.flagged, weights, used)
+    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, weights, used)
 
 
 class _Choices:
     """The queries with a positive as a matrix of the columns that count, in chunks of whole queries."""
 
-    def __init__(self, rows: RankingDataset, model: Logit) -> None:
+    def __init__(self, rows: RankingDataset, columns: Standardiser) -> None:
         answered = (
             np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0
             if len(rows.group_sizes)
@@ -90,10 +119,11 @@ class _Choices:
         kept = np.repeat(answered, rows.group_sizes)
         self.labels = rows.labels[kept]
         self.sizes = rows.group_sizes[answered]
-        self.matrix: Matrix = np.empty((len(self.labels), len(model.weights)), np.float32)
+        width = len(columns.valued) + len(columns.flagged)
+        self.matrix: Matrix = np.empty((len(self.labels), width), np.float32)
         filled = 0
         for part in _slices(len(kept)):
-            design = _design(model, rows.features[part][kept[part]])
+            design = columns.standardise(rows.features[part][kept[part]])
             self.matrix[filled : filled + len(design)] = design
             filled += len(design)
 
@@ -125,10 +155,12 @@ class _Choices:
 
 
 def _minimise(data: _Choices, held: _Choices | None, l2: float, rounds: int, patience: int) -> tuple[Weights, int]:
+    from scipy.optimize import minimize  # here: it takes long to import
+
     best: list[tuple[float, int, Weights]] = [(-np.inf, 0, np.zeros(data.matrix.shape[1]))]
     done = 0
 
-    def watch(intermediate_result: OptimizeResult) -> None:
+    def watch(intermediate_result: "OptimizeResult") -> None:
         nonlocal done
         done += 1
         weights = intermediate_result.x.copy()
@@ -152,23 +184,12 @@ def _slices(rows: int) -> list[slice]:
     return [slice(start, start + CHUNK_ROWS) for start in range(0, rows, CHUNK_ROWS)]
 
 
-def _design(model: Logit, features: Matrix) -> Matrix:
-    """The columns that count, standardised: values, then indicators."""
-    values = features[:, model.valued]
-    with np.errstate(over="ignore"):  # what overflows is clipped
-        standard = (values - model.centre[model.valued]) / model.scale[model.valued]
-    standard = np.where(np.isfinite(values), np.clip(standard, -CLIP, CLIP), np.float32(0))
-    return np.hstack([standard, (~np.isfinite(features[:, model.flagged])).astype(np.float32)])
-
-
-def _standardise(train: RankingDataset) -> Logit:
-    """The model before it has weights: means, deviations, and which columns say anything within a query."""
-    centre, scale, known = _compute_moments(train.features)
-    flagged = np.flatnonzero(known < len(train.features))
-    every = Logit(centre, scale, np.arange(len(centre)), flagged, np.zeros(len(centre) + len(flagged)), 0)
+def _choose_columns(train: RankingDataset) -> Standardiser:
+    """The columns that say anything within a query."""
+    every = fit_standardiser(train.features)
     varies = _vary_within(every, train)
-    valued, flagged = np.flatnonzero(varies[: len(centre)]), flagged[varies[len(centre) :]]
-    return Logit(centre, scale, valued, flagged, np.zeros(len(valued) + len(flagged)), 0)
+    width = len(every.valued)
+    return replace(every, valued=np.flatnonzero(varies[:width]), flagged=every.flagged[varies[width:]])
 
 
 def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
@@ -187,13 +208,13 @@ def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32), known
 
 
-def _vary_within(model: Logit, rows: RankingDataset) -> NDArray[np.bool_]:
-    """Which columns of the design differ between two neighbours of one query."""
+def _vary_within(columns: Standardiser, rows: RankingDataset) -> NDArray[np.bool_]:
+    """Which of the columns differ between two neighbours of one query."""
     opens = np.zeros(len(rows.features) + 1, bool)
     opens[np.cumsum(rows.group_sizes, dtype=np.int64)] = True
-    varies = np.zeros(len(model.weights), bool)
+    varies = np.zeros(len(columns.valued) + len(columns.flagged), bool)
     for part in _slices(len(rows.features)):
-        design = _design(model, rows.features[part.start : part.stop + 1])  # with the first row of the next slice
+        design = columns.standardise(rows.features[part.start : part.stop + 1])  # with the first row of the next slice
         within = ~opens[part.start + 1 : part.start + len(design)]
         varies |= ((design[1:] != design[:-1]) & within[:, None]).any(axis=0)
     return varies

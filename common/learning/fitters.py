@@ -1,18 +1,15 @@
 """The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost, the logit.
 
 Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and the curve that
-the early stop watched.
+the early stop watched. A library is imported by the function that fits with it: all of them take seconds.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import catboost
-import lightgbm
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from common.engine.errors import UserError
@@ -21,6 +18,9 @@ from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 from common.learning.metrics import reciprocal_ranks
+
+if TYPE_CHECKING:
+    import xgboost
 
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
 
@@ -42,6 +42,8 @@ def plan_lightgbm(task: FitTask) -> dict[str, Any]:
 
 def fit_lightgbm(task: FitTask) -> Fit:
     """LightGBM by an objective of its own."""
+    import lightgbm
+
     train, valid, settings = task.train, task.valid, plan_lightgbm(task)
     data = lightgbm.Dataset(
         train.features,
@@ -92,6 +94,8 @@ def plan_xgboost(task: FitTask) -> dict[str, Any]:
 
 def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     """XGBoost by an objective of its own, or by the gradients of ``softmax``."""
+    import xgboost
+
     train, valid, settings = task.train, task.valid, plan_xgboost(task)
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
@@ -118,7 +122,7 @@ def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     return keep_xgboost(model, used, train.names, evaluations)
 
 
-def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], evaluations: Any) -> Fit:
+def keep_xgboost(model: "xgboost.Booster", used: int, names: Sequence[str], evaluations: Any) -> Fit:
     """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
@@ -145,6 +149,8 @@ def _softmax_gradients(
 def _quantise(
     rows: RankingDataset, margin: NDArray[np.float64] | None, settings: Mapping[str, Any], reference: Any
 ) -> Any:
+    import xgboost
+
     return xgboost.QuantileDMatrix(
         rows.features,
         rows.labels,
@@ -158,6 +164,8 @@ def _quantise(
 
 def fit_catboost(task: FitTask) -> Fit:
     """CatBoost."""
+    import catboost
+
     fixed = {
         "random_seed": task.recipe.seed,
         "verbose": False,
@@ -180,6 +188,8 @@ def fit_catboost(task: FitTask) -> Fit:
 
 
 def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
+    import catboost
+
     names = list(rows.names)
     return catboost.Pool(rows.features, rows.labels, group_id=rows.query_numbers, baseline=margin, feature_names=names)
 

@@ -11,28 +11,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import catboost
-import lightgbm
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.learning import fitters
 from common.learning.dataset import Matrix, RankingDataset, gather
-from common.learning.fit_task import Fit, FitTask, Recipe, read_margin
+from common.learning.fit_task import Fit, FitTask, LateModel, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
 NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
-LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
+LIBRARY_ERRORS = ("LightGBMError", "XGBoostError", "CatBoostError")  # by name: a library is imported where it fits
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
 
 
 @dataclass(frozen=True)
-class Ranker:
+class Ranker(LateModel):
     """A fitted model, the library's own, with the rounds that it predicts by and each feature's ``gain``.
 
     ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
@@ -70,7 +67,9 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
 def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
     try:
         model, used, gain, (curve, metric) = fitter(task)
-    except LIBRARY_ERRORS as error:
+    except Exception as error:
+        if type(error).__name__ not in LIBRARY_ERRORS:
+            raise
         if (
             not len(task.train.features)
             or not (np.fmax.reduce(task.train.features) > np.fmin.reduce(task.train.features)).any()

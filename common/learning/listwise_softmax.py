@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.float32]
@@ -119,6 +118,8 @@ def _fit_temperature(scores: Scores, labels: Labels, sizes: Sizes) -> float:
     spread = float(np.sqrt(np.mean(centred**2)))
     if spread == 0:
         return 1.0
+
+    from scipy.optimize import minimize_scalar  # here: it takes long to import
 
     def loss(exponent: float) -> float:
         return -float(log_likelihoods(centred * (np.exp(exponent) / spread), labels, sizes).mean())

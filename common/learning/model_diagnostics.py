@@ -61,32 +61,12 @@ class Loss(NamedTuple):
     error: float
 
 
-def importance(
-    rankers: Sequence[Ranker],
-    score: Score | None = None,
-    rows: RankingDataset | None = None,
-    metric: Metric | None = None,
-    *,
-    top: int = 20,
-    queries: int = 500,
-    most: int = 15_000,
-) -> list[Importance]:
-    """All features that a ranker was given, by falling gain; the ``top`` of them with their permutation importance.
+def list_importance(gains: Mapping[str, float | None], losses: Mapping[str, Loss]) -> list[Importance]:
+    """Features with the share of the gain (``share_gains``), and what the metric loses without them (``permute``).
 
-    That takes ``score`` (a matrix of features -> scores of its rows), the ``rows`` of validation queries that the
-    models were not fitted on, and ``metric`` (scores, rows -> one value a query, higher is better): see ``permute``.
-    At most ``queries`` queries and ``most`` rows are drawn for it (``sample_queries``); a score that looks at whole
-    queries draws them itself, and keeps their sizes. (20 features of 300 queries of 50 rows by 300 rounds: a
-    LightGBM of 31 leaves 6 s on one core, XGBoost and CatBoost 1 s.)
-
-    >>> importance([Ranker("xgboost", None, 1, {"price": 3.0, "age": 1.0})])[0]
+    >>> list_importance({"price": 0.75, "age": 0.25}, {})[0]
     {'feature': 'price', 'gain': 0.75, 'permutation': None, 'error': None}
     """
-    gains = share_gains(rankers)
-    losses: dict[str, Loss] = {}
-    if score is not None and rows is not None and metric is not None and len(rows.group_sizes):
-        names = [name for name in gains if name in rows.names][:top]
-        losses = permute(score, sample_queries(rows, queries, most, 0), metric, names)
     return [
         Importance(
             feature=name,

@@ -1,12 +1,11 @@
 """The end of a run on the console: its tables on request, the score, what changed, and what a person opens next."""
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.day.board import describe_standing
-from common.day.compare import list_changed_settings, measure_difference
+from common.day.compare import Difference, list_changed_settings, measure_difference
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
@@ -18,20 +17,6 @@ LOOKED_BACK = 20  # runs
 SETTINGS_SHOWN, VALUE_CHARS = 3, 30
 
 
-@dataclass(frozen=True)
-class Closing:
-    """What is said of a finished run beside its ``record``: its ``folder``, what its ``queries`` are, the ``change``
-    against the run before, how to go ``on`` where it stopped early, and the run that it is no change of.
-    """
-
-    record: Record
-    folder: Path
-    queries: str
-    change: str | None = None
-    on: str | None = None
-    unchanged: str | None = None
-
-
 def show_tables(record: Record) -> None:
     """Print every table of the run; run.json has more digits, and every step."""
     console = wide_console()
@@ -41,24 +26,23 @@ def show_tables(record: Record) -> None:
     print_table(console, "Steps", shorten_steps(record["steps"]))
 
 
-def show_end(closing: Closing) -> None:
-    """Print the last lines of a run: the score with its error and its change, the submission, the report."""
+def show_end(record: Record, folder: Path, queries: str, change: str | None = None, on: str | None = None) -> None:
+    """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its ``change``
+    against an earlier run; the submission, how to go ``on``, the report.
+    """
     from common.day.report.page import PAGE  # `compare` needs no report
 
-    record = closing.record
     cv, truth, metric = record["cv"], record["truth"], record["metric"]
     print_table(wide_console(), f"Models: {metric} on validation", record["ranking"])
     print()
-    if closing.unchanged:
-        print(f"Unchanged: nothing was computed, and every score is that of {closing.unchanged}, which stays the last.")
-    elif record["notes"]:
+    if record["notes"]:
         print(f"Notes from reading: {len(record['notes'])}, in the report")
     for warning in (record.get("summary") or {}).get("warnings", ()):
         print(f"WARNING: {warning}")
-    print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
+    print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
     _say_fits(record)
-    if closing.change and not closing.unchanged:
-        print(closing.change)
+    if change:
+        print(change)
     if standing := describe_standing(record, ROOM / str(record.get("name"))):
         print(standing)
     if truth:
@@ -68,32 +52,38 @@ def show_end(closing: Closing) -> None:
             f" share reached {share:.1%}"
         )
     print(f"Wall time {record['wall_seconds']:.0f} s, peak memory {record['peak_mib'] / 1024:.2f} GiB")
-    if closing.on:
-        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nGo on: {closing.on}")
+    if on:
+        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nGo on: {on}")
     submission = record["submission"]
     if submission["paths"]:
         print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']:,} rows, checked")
         if choice := describe_boards(record):
             print(choice)
-    print(f"Report: {(closing.folder / PAGE).resolve().as_uri()}")
+    print(f"Report: {(folder / PAGE).resolve().as_uri()}")
 
 
 def _say_fits(record: Record) -> None:
-    """The score by each single fit, where the run has several."""
     if fits := record.get("fits"):
         single = ", ".join(f"{score:.4f}" for score in fits)
         print(f"That is the mean of {len(fits)} fits by other seeds: {single}")
+
+
+class Change(NamedTuple):
+    """The earlier ``run`` that a run is held against, the ``settings`` that differ, and the ``gain``, paired."""
+
+    run: Path
+    settings: list[Record]
+    gain: Difference
 
 
 def describe_change(before: Path, after: Path) -> str:
     """The change of the score, query by query, against the last run of like settings, and which settings differ where
     none has the same; ``before`` is the run before.
     """
-    like, changed = find_like(after) or (before, [])
-    try:
-        gain = measure_difference(like, after)
-    except UserError:  # other files, other queries, a damaged record
+    change = find_change(after)
+    if change is None:
         return f"{before.parent.name}/{before.name}, the run before, has no query of the same files: no change to tell."
+    like, changed, gain = change
     which = "the run before" if like == before else "the last run of these settings"
     if changed:
         shown = [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in changed[:SETTINGS_SHOWN]]
@@ -102,9 +92,9 @@ def describe_change(before: Path, after: Path) -> str:
     return f"Against {like.parent.name}/{like.name}, {which}: {gain.sentence}"
 
 
-def find_like(run: Path) -> tuple[Path, list[Record]] | None:
+def find_change(run: Path) -> Change | None:
     """Of the last runs before this one, on the same files by the same metric, the one whose settings differ least, the
-    newest of several, and what differs: a quick run is no change of a whole one. None where there is none.
+    newest of several: a quick run is no change of a whole one. None where there is none with queries of both.
     """
     own = read_record(run / RECORD)
     earlier = sorted((path.parent for path in run.parent.glob(f"*/{RECORD}")), reverse=True)
@@ -112,13 +102,13 @@ def find_like(run: Path) -> tuple[Path, list[Record]] | None:
     for folder in [one for one in earlier if one.name < run.name][:LOOKED_BACK]:
         with contextlib.suppress(UserError):  # a damaged record
             other = read_record(folder / RECORD)
-            if other["metric"] == own["metric"] and _digest(other) == _digest(own):
+            alike = [((one["data"] or {}).get("digest"), one["metric"]) for one in (own, other)]
+            if alike[0] == alike[1]:
                 found.append((folder, list_changed_settings(other["config"], own["config"])))
-    return min(found, key=lambda each: len(each[1]), default=None)
-
-
-def _digest(record: Record) -> Any:
-    return (record["data"] or {}).get("digest")
+    like, changed = min(found, key=lambda each: len(each[1]), default=(None, []))
+    with contextlib.suppress(UserError):  # other queries, a damaged file
+        return None if like is None else Change(like, changed, measure_difference(like, run))
+    return None
 
 
 def shorten(value: str) -> str:

@@ -28,7 +28,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
-from competitions.cli.closing import Closing, describe_change, show_end, show_tables
+from competitions.cli.closing import describe_change, show_end, show_tables
 from competitions.cli.data import find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
@@ -48,14 +48,14 @@ def execute(options: RunOptions) -> None:
     if not options.any_memory:
         check_memory(find_competition(options.name).host, options.raw, options.scale)
     if options.seeds is not None:
-        options = replace(options, overrides=[*(options.overrides or []), f"fits={options.seeds}"])
-    inputs = load_inputs(options, options.untuned)
+        options = replace(options, words=[*(options.words or []), f"fits={options.seeds}"])
+    inputs = load_inputs(options)
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until
     earlier = find_runs(options.build, [options.name])
     before = earlier[0] if earlier else None
-    build, overrides = options.build / options.name, options.overrides or []
+    build, overrides = options.build / options.name, options.overrides
     like = {"until": until, "overrides": overrides, "folder": str(inputs.folder)}
     work = Run(build / name_run(started, options.build), build / "cache")
     remove_unrecorded((path for path in build.glob("*") if STAMP.fullmatch(path.name)), time.time() - KILLED_S)
@@ -81,14 +81,7 @@ def execute(options: RunOptions) -> None:
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib)
-    shown = replace(options, until=None) if cv_only else options  # there is nothing to go on with
-    closing = close(record, work.folder, before, competition.queries, shown)
-    write_page(closing.folder)
-    if options.tables:
-        show_tables(record)
-    show_end(closing)
-    if cv_only:
-        print(f"Stopped after validation: {cv_only}")
+    close(record, work.folder, before, options, cv_only)
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
     if foreign:
         print(
@@ -123,18 +116,25 @@ def expect_steps(runs: Sequence[Path], like: dict[str, Any]) -> dict[str, float]
     return {}
 
 
-def close(record: dict[str, Any], folder: Path, before: Path | None, queries: str, options: RunOptions) -> Closing:
-    """What the console says at the end. A run that adds nothing to the one before leaves no folder."""
-    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
-    again = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])]) if options.until else None
+def close(record: dict[str, Any], folder: Path, before: Path | None, options: RunOptions, cv_only: str | None) -> None:
+    """Write the report of a run and say what came of it. One that adds nothing to the one before leaves no folder."""
+    change = None
     if before is not None and adds_nothing(before, folder):
         shutil.rmtree(folder)
-        earlier = read_record(before / RECORD)
-        shown = earlier | {key: record[key] for key in ("wall_seconds", "peak_mib")}
-        on = again if earlier.get("until") else None
-        return Closing(shown, before, queries, on=on, unchanged=f"{before.parent.name}/{before.name}")
-    change = None if before is None else describe_change(before, folder)
-    return Closing(record, folder, queries, change, again)
+        folder, kept = before, f"{before.parent.name}/{before.name}"
+        record = read_record(before / RECORD) | {key: record[key] for key in ("wall_seconds", "peak_mib")}
+        change = f"Unchanged: nothing was computed, and every score is that of {kept}, which stays the last."
+    elif before is not None:
+        change = describe_change(before, folder)
+    write_page(folder)
+    if options.tables:
+        show_tables(record)
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    on = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
+    queries = find_competition(options.name).queries
+    show_end(record, folder, queries, change, on if record.get("until") and not cv_only else None)
+    if cv_only:
+        print(f"Stopped after validation: {cv_only}")
 
 
 def list_words(typed: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from common.day.compare import Difference, compute_difference, pair_scores
+from common.day.compare import compute_difference, pair_scores
 from common.day.fit_noise import pool_variance, widen_error
 from common.day.judged import Judged
 from common.day.run_record import describe_queries
@@ -60,23 +60,16 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     scores = pl.concat([one.queries.select("fold", "query", "score") for one in fits])
     means = scores.group_by("fold", "query").agg(pl.col("score").mean())
     queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
-    queries, by_model = queries.select(first.queries.columns), [_scores_by_model(one) for one in fits]
+    queries = queries.select(first.queries.columns)
+    by_model = [{row.get("model"): row.get("score") for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
     for row in first.ranking:
-        score = _average([one.get(row.get("model")) for one in by_model])
+        known = [score for one in by_model if (score := one.get(row.get("model"))) is not None]
+        score = sum(known) / len(known) if known else None
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = score is not None and math.isclose(score, whole["score"], rel_tol=1e-9)
         ranking.append(dict(row) | {"score": score} | ({"error": whole["error"]} if own else {}))
     return replace(first, queries=queries, ranking=ranking)
-
-
-def _scores_by_model(judged: Judged) -> dict[Any, float | None]:
-    return {row.get("model"): row.get("score") for row in judged.ranking}
-
-
-def _average(scores: Sequence[float | None]) -> float | None:
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) if known else None
 
 
 def ablate(options: InputOptions) -> None:
@@ -92,7 +85,7 @@ def ablate(options: InputOptions) -> None:
     for name in (ALL, *list_blocks()):
         left = [] if name == ALL else [f"{setting}=-{name}"]
         say(f"{name}:" if name == ALL else f"without {name}:")
-        scored[name] = _score(inputs, [f"seed={options.seed}", *(options.overrides or []), *left], options)
+        scored[name] = _score(inputs, [*options.settings, *left], options)
     fits = len(scored[ALL][1])
     title = f"{competition.metric} without each block of features, the mean of {fits} fits each; {ALL}: " + (
         f"{sum(scored[ALL][1]) / fits:.4f}"
@@ -133,13 +126,8 @@ def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
                 "score": sum(fits) / len(fits),
                 "it adds": difference.mean,
                 "error": difference.error,
-                "verdict": name_verdict(difference),
+                "verdict": difference.verdict if difference.changed else "not in use",
                 "seconds": round(seconds),
             }
         )
     return sorted(rows, key=lambda row: -float(row["it adds"]))
-
-
-def name_verdict(difference: Difference) -> str:
-    """What a block is worth, in words."""
-    return "not in use" if not difference.changed else difference.verdict

@@ -3,7 +3,6 @@
 What a verb computes with is imported when it is called: all of it together takes two seconds before a help text shows.
 """
 
-import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from competitions import NAMES
-
-Options = TypeVar("Options")
+from common.engine import config
+from competitions import NAMES, ROOM, find_room
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
@@ -22,24 +20,28 @@ Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every ran
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
 Law = Annotated[
     str | None,
-    typer.Option(help="By which law simulated people act; tencent: round1, round2, content."),
+    typer.Option(help="By which law simulated people act; tencent: round1, round2."),
 ]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
-Overrides = Annotated[
+Set = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
-Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, as behind --set.")]
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c changes one, @FILE.toml several.")
+]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
     str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
 ]
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
+Storage = Annotated[  # by the environment, since the URL may hold a password
+    str | None, typer.Option(envvar="RECSYS_STORAGE", help="Database URL of the studies; default a file below build/.")
+]
 Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
-DEFAULT_TRIALS, UNENDING = 20, 1_000_000
-STORAGE = "RECSYS_STORAGE"  # environment: the database of studies, whose URL may hold a password
+DEFAULT_TRIALS = 20
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,25 @@ class InputOptions:
     seed: Seed = 0
     law: Law = None
     build: Build = BUILD
-    overrides: Overrides = None
+    words: Words = None
+    set_options: Set = None
+    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+
+    @property
+    def overrides(self) -> list[str]:
+        """The settings that were typed, with or without --set."""
+        return [*(self.set_options or []), *(self.words or [])]
+
+    @property
+    def settings(self) -> list[str]:
+        """What is set over the files of settings."""
+        return [f"seed={self.seed}", *self.overrides]
 
 
 @dataclass(frozen=True)
 class RunOptions(InputOptions):
     """The options of ``run``."""
 
-    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
     until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
     seeds: Annotated[
         int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
@@ -76,61 +89,62 @@ class RunOptions(InputOptions):
 
 
 @dataclass(frozen=True)
+class LadderOptions(InputOptions):
+    """The options of ``ladder``."""
+
+    only: Annotated[
+        str | None, typer.Option(help="One rung, beside the one that it builds on; a wrong name lists all.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class TuneOptions(InputOptions):
-    """The options of ``tune``. ``worker``: the number of a process that only tries settings."""
+    """The options of ``tune``."""
 
     tasks: Annotated[
         list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: each.")
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(
-            min=2,
-            help=f"Finished trials that each study is to have; default {DEFAULT_TRIALS}, without end"
-            " where there is a time.",
-        ),
+        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or what MINUTES allow."),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="The whole command takes no longer, features and judging included.")
+        float | None, typer.Option(min=0.01, help="No trial begins behind them; studies share them.")
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
-    storage: Annotated[
-        str | None, typer.Option(envvar=STORAGE, help="Database URL; default: a journal file below build/.")
-    ] = None
-    worker: Annotated[int | None, typer.Option(hidden=True)] = None
+    storage: Storage = None
 
     @property
-    def most_trials(self) -> int:
-        """The finished trials at which a study ends."""
-        return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
+    def most_trials(self) -> int | None:
+        """The finished trials at which a study ends; None for no such end."""
+        return self.trials or (DEFAULT_TRIALS if self.minutes is None else None)
+
+
+def check_settings(options: InputOptions) -> None:
+    """Refuse a wrong setting at once: what a run needs takes seconds to import. The names of blocks and channels, which
+    registries know, are checked later.
+    """
+    schema, folder = find_room(options.name, "config").CONFIG, ROOM / options.name
+    files = [folder / "config.toml", *([] if options.untuned else [folder / "tuned.toml"])]
+    config.load(schema, files, options.settings)
+
+
+Options = TypeVar("Options", bound=InputOptions)
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
-    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults.
-
-    A setting is taken without ``--set`` before it as well, wherever it stands.
-    """
+    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults."""
 
     def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
-        def parsed(words: list[str] | None, **values: Any) -> None:
-            values["overrides"] = [*(values["overrides"] or []), *(words or [])]
-            verb(kind(**values))
+        def parsed(**values: Any) -> None:
+            options = kind(**values)
+            check_settings(options)
+            verb(options)
 
-        options = [(field.name, field.type, field.default) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-        options.append(("words", Words, None))
+        signature = inspect.signature(kind)
         parsed.__name__, parsed.__doc__ = verb.__name__, verb.__doc__
-        parsed.__annotations__ = {name: annotation for name, annotation, _ in options}
-        parsed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [
-                inspect.Parameter(
-                    name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
-                    annotation=annotation,
-                )
-                for name, annotation, default in options
-            ]
-        )
+        parsed.__annotations__ = {name: option.annotation for name, option in signature.parameters.items()}
+        parsed.__signature__ = signature  # type: ignore[attr-defined]
         return parsed
 
     return wrap

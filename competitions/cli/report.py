@@ -7,14 +7,13 @@ from typing import Any
 import msgspec
 
 from common.day.board import find_board
-from common.day.compare import list_changed_features, measure_difference
+from common.day.compare import list_changed_features
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.registry import read_leaderboard
 from common.day.report.page import write_report
 from common.day.revision import list_differing
-from common.engine.errors import UserError
 from competitions import ROOM
-from competitions.cli.closing import find_like
+from competitions.cli.closing import find_change
 
 SHOWN = 4  # of the settings, features or source files that differ
 
@@ -34,24 +33,19 @@ def write_page(folder: Path) -> Path:
 
 def compare_with_before(folder: Path, record: Row) -> Row | None:
     """The earlier run whose settings are most alike: its score, the paired difference, what differs; None without."""
-    try:
-        found = find_like(folder)
-        if found is None:
-            return None
-        earlier, changed = found
-        one = read_record(earlier / RECORD)
-        gain = measure_difference(earlier, folder)
-    except UserError:  # queries of another split, a damaged file
+    change = find_change(folder)
+    if change is None:
         return None
-    settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in changed]
+    one = read_record(change.run / RECORD)
+    settings = [f"{row['setting']} {row['A']} to {row['B']}" for row in change.settings]
     features = [row["feature"] for row in list_changed_features(one, record)]
     code = [Path(path).name for path in list_differing(one["code"], record["code"]) or []]
     parts = [("", settings, " settings"), ("features ", features, ""), ("code of ", code, "")]
     return {
-        "run": f"{earlier.parent.name}/{earlier.name}",
+        "run": f"{change.run.parent.name}/{change.run.name}",
         "score": one["cv"]["score"],
         "error": (one.get("expected") or one["cv"])["error"],
-        "sentence": gain.sentence.replace("+-", "±"),
+        "sentence": change.gain.sentence.replace("+-", "±"),
         "differs": [list_first(before, names, unit) for before, names, unit in parts if names],
     }
 

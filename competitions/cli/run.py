@@ -2,18 +2,19 @@
 and score a submission.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from common.engine.console import print_table, wide_console
-from common.engine.errors import UserError
 from competitions import find_competition, find_room
 from competitions.cli.options import (
     BUILD,
     Build,
     InputOptions,
+    LadderOptions,
     Law,
     Name,
     Raw,
@@ -25,8 +26,6 @@ from competitions.cli.options import (
     TuneOptions,
     takes,
 )
-
-MOST_MINUTES = 100_000  # of a tuning
 
 
 @takes(RunOptions)
@@ -55,7 +54,7 @@ def simulate(
     competition.load_config([f"seed={seed}"])  # which has the bounds
     folder, simulation = competition.simulate(out, scale, seed, build)
     print(f"{folder}: {simulation.rows}")
-    print(competition.describe_oracle(simulation))
+    print(f"oracle {competition.metric} {simulation.oracle}")
     if describe:
         print_table(wide_console(), "Simulated beside the documented", competition.describe(folder).to_dicts())
 
@@ -68,7 +67,7 @@ def look(options: InputOptions) -> None:
     from competitions.cli.data import identify_files
     from competitions.cli.settings import load_inputs
 
-    inputs = load_inputs(options, untuned=True)
+    inputs = load_inputs(replace(options, untuned=True))
     build = options.build / options.name
     shown = find_room(options.name, "day.look").look(inputs.files, inputs.config, Run(build / "look", build / "cache"))
     basis = str(identify_files(options.name, inputs.folder))
@@ -76,21 +75,39 @@ def look(options: InputOptions) -> None:
     print(f"Look: {page.resolve().as_uri()}")
 
 
-@takes(InputOptions)
-def ladder(options: InputOptions) -> None:
-    """What each channel, feature block and model adds, on the same split (minutes)."""
-    from common.day.ladder import BEFORE, CAPTION, list_moved
+@takes(LadderOptions)
+def ladder(options: LadderOptions) -> None:
+    """What each channel, feature block and model adds, on the same split (minutes); or one rung alone."""
+    from common.day import ladder as ladders
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
     inputs = load_inputs(options)
-    build = options.build / options.name
-    rows = inputs.competition.climb(inputs.files, inputs.config, Run(build / "ladder", build / "cache"))
-    title = f"Ladder, {inputs.competition.metric} on validation. {CAPTION}"
-    print_table(wide_console(), title, [{name: row[name] for name in row if name != BEFORE} for row in rows])
-    if moved := list_moved(rows):
+    build, metric = options.build / options.name, inputs.competition.metric
+    run = Run(build / "ladder", build / "cache")
+    rows = inputs.competition.climb(inputs.files, inputs.config, run, options.only)
+    if options.only is not None:
+        show_rung(rows[-1], metric, run.folder)
+        return
+    title = f"Ladder, {metric} on validation. {ladders.CAPTION}"
+    hidden = ("title", ladders.BEFORE, ladders.CODE)
+    print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
+    if moved := ladders.list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")
     print(f"\nDrawn in the report of the last run: make report-{options.name}")
+
+
+def show_rung(row: dict[str, Any], metric: str, folder: Path) -> None:
+    """One rung in words, and one query's list by it and by two others."""
+    from common.day import rung_card
+
+    print("", *rung_card.describe_rung(row, metric), sep="\n")
+    key, base = row["rung"], row["builds on"]
+    lists = rung_card.read_lists(folder, [key, *rung_card.choose_others(folder, key, base)])
+    query = rung_card.choose_query(lists, key, base)
+    if query is not None:
+        title = f"{query}: the first answers of each rung; * is the right one"
+        print_table(wide_console(), title, rung_card.lay_out_lists(lists, query))
 
 
 @takes(InputOptions)
@@ -104,14 +121,9 @@ def ablate(options: InputOptions) -> None:
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> None:
     """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
-    from competitions.cli import tuning
+    from competitions.cli.tuning import tune_all
 
-    if options.minutes is not None and not options.minutes <= MOST_MINUTES:  # nan too
-        raise UserError(f"--minutes is {options.minutes}: say a number of at most {MOST_MINUTES}, or leave it out.")
-    if options.worker is None:
-        tuning.tune_all(options)
-    else:
-        tuning.work(options)
+    tune_all(options)
 
 
 def check(name: Name, submission: Submission, raw: Raw = None) -> None:

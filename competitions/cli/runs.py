@@ -25,7 +25,8 @@ def runs(
         print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
         return
     console = wide_console()
-    shown = [_widen(row) if wide else _shorten(row) for row in rows[:most]]
+    tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows[:most]]
+    shown = tenths if wide else [_shorten(row) for row in tenths]
     filled = {key for row in shown for key, value in row.items() if value is not None}
     shown = [{key: value for key, value in row.items() if key in filled} for row in shown]
     print_table(console, f"Runs, newest first ({len(shown)} of {len(rows)})", shown)
@@ -45,25 +46,14 @@ def runs(
 def _shorten(row: Row) -> Row:
     """What a terminal of 80 letters has room for."""
     known = [(row[key], of) for key, of in (("leaderboard", "board"), ("truth", "truth")) if row[key] is not None]
+    score = None if row["CV"] is None else f"{row['CV']:.4f} +- {row['error'] or 0.0:.4f}"
     return {
         "run": row["run"],
         "note": row["note"],
-        "CV": "damaged" if row["CV"] is None and row["minutes"] is None else _with_error(row),
+        "CV": "damaged" if score is None and row["minutes"] is None else score,
         "truth or board": f"{known[0][0]:.4f} {known[0][1]}" if known else None,
-        "minutes": _in_tenths(row),
+        "minutes": row["minutes"],
     }
-
-
-def _widen(row: Row) -> Row:
-    return row | {"minutes": _in_tenths(row)}
-
-
-def _in_tenths(row: Row) -> str | None:
-    return None if row["minutes"] is None else f"{row['minutes']:7.1f}"
-
-
-def _with_error(row: Row) -> str | None:
-    return None if row["CV"] is None else f"{row['CV']:.4f} +- {row['error'] or 0.0:.4f}"
 
 
 def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
@@ -73,21 +63,19 @@ def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUI
     one, other = registry.find_pair(build, NAMES, first, second)
     comparison = comparing.compare(one, other)
     console = wide_console()
-    print(f"A = {one}{_quote(comparison.notes[0])}\nB = {other}{_quote(comparison.notes[1])}")
+    for letter, run, note in zip("AB", (one, other), comparison.notes, strict=True):
+        print(f"{letter} = {run}{f' ({note})' if note else ''}")
     for warning in comparison.warnings:
         print(f"Mind: {warning}.")
     print_table(console, "Settings that differ", comparison.settings)
     print_table(console, "Features that only one of them has", comparison.features)
     print_table(console, "Scores", comparison.scores)
-    print_table(console, "The same queries, by fold and slice; errors of the queries alone", comparison.slices)
+    title = "The same queries, by fold and slice; the errors do not count the noise of the fits"
+    print_table(console, title, comparison.slices)
     print_table(console, "Queries that B answers better (won), worse (lost) and alike", comparison.outcomes)
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
-
-
-def _quote(note: str | None) -> str:
-    return f" ({note})" if note else ""
 
 
 def lb(

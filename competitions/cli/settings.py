@@ -1,6 +1,5 @@
 """The raw files and settings of a command: config.toml, then tuned.toml where it counts, then what --set says."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,26 +22,20 @@ class Inputs(NamedTuple):
     tuned: bool
 
 
-def load_inputs(options: InputOptions, untuned: bool = False) -> Inputs:
-    """The settings, checked before anything is made, then the files, simulated where there are none."""
+def load_inputs(options: InputOptions) -> Inputs:
+    """The settings, checked before anything is made, then the files, simulated where there are none.
+
+    tuned.toml does not count where all of it was found on other files than these. Simulated sets are alike: what was
+    found on one of them is taken on the others.
+    """
     competition = find_competition(options.name).under_law(options.law)
-    overrides = [f"seed={options.seed}", *(options.overrides or [])]
-    config, tuned = competition.load_config(overrides, not untuned), False
+    config = competition.load_config(options.settings, not options.untuned)
     folder = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(folder, config)
-    if not untuned:
-        config, tuned = load_settings(competition, folder, files, overrides, options.build / options.name / "cache")
+    tuned = not options.untuned and competition.tuned.is_file()
+    if tuned and not is_simulated(folder):
+        digest = digest_files(files, options.build / options.name / "cache")
+        if holds_nothing_for(competition.tuned, digest):
+            say(f"  tuned.toml was found on other files: left aside; `make tune-{options.name}` searches on these")
+            config, tuned = competition.load_config(options.settings, tuned=False), False
     return Inputs(competition, config, folder, files, tuned)
-
-
-def load_settings(
-    competition: Competition, raw: Path, files: Any, overrides: Sequence[str], cache: Path
-) -> tuple[Any, bool]:
-    """The config, and whether tuned.toml counted: not where all of it was found on other files than these.
-
-    Simulated sets are alike; what was found on one of them is taken on the others.
-    """
-    tuned = is_simulated(raw) or not holds_nothing_for(competition.tuned, digest_files(files, cache))
-    if not tuned:
-        say(f"  tuned.toml was found on other files: left aside; `make tune-{competition.name}` searches on these")
-    return competition.load_config(overrides, tuned), tuned and competition.tuned.is_file()

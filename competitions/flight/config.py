@@ -27,12 +27,6 @@ class SplitSettings(Settings, frozen=True):
     stretch_days: Positive
 
 
-class BaselineSettings(Settings, frozen=True):
-    """``fit``: the named baseline (``ranking/rankers.py``) is fitted and measured beside the others, not blended."""
-
-    fit: bool
-
-
 class SampleSettings(Settings, frozen=True):
     """What becomes training rows: ``negatives`` at most per session, ``rows`` at most in all (of the latest sessions);
     ``missing_share`` of every feature is hidden.
@@ -69,9 +63,11 @@ class FlightConfig(RunSettings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
     split: SplitSettings
-    baseline: BaselineSettings
     rank: RankSettings
 
     def __post_init__(self) -> None:
         """Refuse names of no model."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
+
+
+CONFIG = FlightConfig  # the same name in all: the command line checks settings before it imports the rest

@@ -76,7 +76,7 @@ class Validated:
 
     @property
     def rungs(self) -> list[str]:
-        """What is measured, in order: every model, the baseline where it is fitted, the blend."""
+        """What is measured, in order: every model, the blend."""
         return [*self.names, "blend"]
 
 
@@ -92,8 +92,8 @@ class Outcome(Validated):
     checked: Sequence[Checked]
 
 
-def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
-    """From raw files to labelled rows with features."""
+def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[str] = ()) -> Prepared:
+    """From raw files to labelled rows with features; ``beside``: blocks that are built beside those of the plan."""
     step = run.step
 
     # 1. Read and check. Sessions (who searches) and options (what is on offer); findings are counted in the notes.
@@ -113,7 +113,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
 
     # 4. History: statistics of the bookings that a session may look back on.
     log = step(collect_bookings, train, name="record")
-    blocks = list_blocks(config, plan)
+    blocks = [*list_blocks(plan), *beside]
     histories = step(build_histories, log, split, blocks, name="train.history")
 
     # 5. Features of every option, then negatives; of several sets of features the likeliest on validation.
@@ -140,7 +140,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores, len(plan.models))
+    blend = step(find_blend, data, scores)
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
@@ -175,7 +175,7 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     ]
 
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
-    blocks = list_blocks(config, plan)
+    blocks = list_blocks(plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
     ranks = step(rank_test, test, test_scores, judged.blend)

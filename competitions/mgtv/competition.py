@@ -12,7 +12,8 @@ from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.plan import check_names, list_blocks
-from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
+from competitions.mgtv.simulator.calibration import describe
+from competitions.mgtv.simulator.simulate import simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
 
@@ -21,16 +22,11 @@ def locate(raw: Path, config: MgtvConfig) -> reader.RawFiles:
     return reader.locate(raw, config.host)
 
 
-def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the mix, with the deep models."""
+def climb(files: reader.RawFiles, config: MgtvConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from popularity to the mix, with the deep models; or one rung of it."""
     from competitions.mgtv.day import ladder  # with its networks, and torch
 
-    return ladder.climb(files, config, run)
-
-
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    return "oracle score {score:.4f}, hit rate {hit_rate:.4f}".format(**simulation.oracle)
+    return ladder.climb(files, config, run, only)
 
 
 # Peaks of whole runs (1.5 GiB and 3.6, see FIGURES.md), and a fifth more.
@@ -54,5 +50,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("features.blocks", list_blocks),
     describe=describe,
-    describe_oracle=describe_oracle,
 )

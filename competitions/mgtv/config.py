@@ -112,12 +112,6 @@ class CompletionSettings(Settings, frozen=True):
                 )
 
 
-class DecideSettings(Settings, frozen=True):
-    """The video with the largest P(watch) * E[s]^power is answered."""
-
-    power: NotNegative
-
-
 class MgtvConfig(RunSettings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
@@ -127,4 +121,6 @@ class MgtvConfig(RunSettings, frozen=True):
     features: FeatureSettings
     watch: WatchSettings
     completion: CompletionSettings
-    decide: DecideSettings
+
+
+CONFIG = MgtvConfig  # the same name in all: the command line checks settings before it imports the rest

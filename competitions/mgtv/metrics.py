@@ -25,27 +25,25 @@ class Measured:
     final: Scores
 
 
-def measure(
-    valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], power: float, seed: int
-) -> Measured:
+def measure(valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], seed: int) -> Measured:
     """Everything measured on the ``valid`` days; ``mixed``: the blend's out-of-time probabilities of each."""
     days = [part.day for part in valid]
     alone = {
         name: click_ranker.mix_across(days, [part.scores[:, [i]] for part in valid], [name], 0.0)
         for i, name in enumerate(names)
     }
-    models = {name: judge(valid, parts, power) for name, parts in (alone | {"blend": mixed}).items()}
+    models = {name: judge(valid, parts) for name, parts in (alone | {"blend": mixed}).items()}
     paired = list(zip(valid, mixed, strict=True))
-    by_day = {part.day.day: judge([part], [probabilities], power) for part, probabilities in paired}
+    by_day = {part.day.day: judge([part], [probabilities]) for part, probabilities in paired}
     climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
     return Measured(models, pool_ladder(climbed), by_day, models["blend"])
 
 
-def judge(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> Scores:
+def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Scores:
     """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
     scored, likelihoods, sizes = [], [], []
     for part, chances in zip(days, probabilities, strict=True):
-        rows = decision.decide(part.day, chances, part.rewards, power)
+        rows = decision.decide(part.day, chances, part.rewards)
         scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
         likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
         sizes.append(len(part.day.rows.group_sizes))

@@ -206,7 +206,7 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
     blend = step(click_ranker.find_blend, days, scores, MODELS)
     mixed = step(click_ranker.mix_across, days, scores, MODELS)
-    measured = step(metrics.measure, collect(valid), mixed, MODELS, config.decide.power, config.seed)
+    measured = step(metrics.measure, collect(valid), mixed, MODELS, config.seed)
     return Validated(
         files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
     )
@@ -224,7 +224,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
     final = refit_models(run, ready.labelled, config, judged.early)
     test = predict_day(run, config, "test", day, final)
-    answers = step(submission.answer, slates, test, judged.blend, config.decide.power, fallback, ready.tables.codes)
+    answers = step(submission.answer, slates, test, judged.blend, fallback, ready.tables.codes)
     path = write_csv(answers.value, run.folder / submission.FILE)
     return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
 

@@ -46,13 +46,12 @@ def answer(
     slates: Slates,
     predictions: Predictions,
     blend: Logit,
-    power: float,
     fallback: tuple[int, float],
     codes: reader.Codes,
 ) -> pl.DataFrame:
     """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
     day, rewards = predictions.day, predictions.rewards
-    rows = decide(day, mix(blend, predictions.scores, day), rewards, power)
+    rows = decide(day, mix(blend, predictions.scores, day), rewards)
     chosen = slates.rows[rows].select("query", "video", rate=pl.Series(rewards.rate[rows]))
     return build_submission(slates.queries, chosen, fallback, codes)
 

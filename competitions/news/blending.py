@@ -1,19 +1,22 @@
-"""Blending rankers: their scores, standardised within each query, added up with searched weights."""
+"""Blending rankers: their scores, standardised within each query, added up with fitted weights."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
-import optuna
 
+from common.learning.conditional_logit import fit_logit
+from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import Labels, Scores, Sizes, find_starts, take_queries
 from common.learning.metrics import reciprocal_ranks
+
+L2 = 0.03  # with hardly any, the weights of nearly equal scores run away
 
 
 @dataclass(frozen=True)
 class Blend:
     """``weights`` (one per model, summing to 1) for the final fit.
 
-    ``mrr`` of the search where it did not look; ``reciprocal`` (queries with rows,): the same, query by query.
+    ``mrr`` where the weights were not fitted; ``reciprocal`` (queries with rows,): the same, query by query.
     """
 
     weights: tuple[float, ...]
@@ -36,18 +39,16 @@ def standardise(scores: Scores, sizes: Sizes) -> Scores:
     return np.asarray(centred / np.maximum(spread, 1e-9))
 
 
-def search_weights(
-    scores: Scores, labels: Labels, sizes: Sizes, *, answers: int, trials: int, seed: int, k: int
-) -> Blend:
-    """Weights that give the highest MRR@k, by Optuna's TPE from equal weights and each model alone.
+def fit_blend(scores: Scores, labels: Labels, sizes: Sizes, *, answers: int, k: int) -> Blend:
+    """Weights of 0 or more under which the positives are likeliest: a conditional logit over the models' scores.
 
-    ``answers``: how many queries there are in all; those without candidates or positive count as 0. The search runs on
-    either half of the queries and is judged on the other, so ``mrr`` is free of its own optimism. One model alone is
-    taken as it is.
+    ``answers``: how many queries there are in all; those without candidates or positive count as 0. The weights are
+    fitted on either half of the queries and judged on the other, so ``mrr`` is free of their own optimism. One model
+    alone is taken as it is.
 
     >>> right, wrong = [2.0, 1.0], [1.0, 2.0]
     >>> scores, labels = np.column_stack([right * 4, wrong * 4]), np.array([1, 0] * 4)
-    >>> blend = search_weights(scores, labels, np.full(4, 2), answers=5, trials=3, seed=0, k=5)
+    >>> blend = fit_blend(scores, labels, np.full(4, 2), answers=5, k=5)
     >>> blend.weights, blend.mrr  # a fifth query has no candidate
     ((1.0, 0.0), 0.8)
     """
@@ -58,25 +59,18 @@ def search_weights(
     half = np.arange(len(sizes)) % 2 == 0  # every other query: halves of a log by time would differ by the time
     reciprocal = np.zeros(len(sizes))
     for part in (half, ~half):
-        weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
+        weights = _fit_weights(*take_queries(standard, labels, sizes, part))
         rest = take_queries(standard, labels, sizes, ~part)
         reciprocal[~part] = reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k)
-    weights = _search_mrr(standard, labels, sizes, trials, seed, k)
+    weights = _fit_weights(standard, labels, sizes)
     return Blend(tuple(float(weight) for weight in weights), float(reciprocal.sum()) / max(answers, 1), reciprocal)
 
 
-def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:
-    """The weights, summing to 1, with the highest MRR@k."""
-    names = [f"weight_{model}" for model in range(scores.shape[1])]
-
-    def judge(trial: optuna.Trial) -> float:
-        weights = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
-        return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum()) if weights.any() else -1.0
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    for start in (np.ones(len(names)), *np.eye(len(names))):  # equal weights, then each model alone
-        study.enqueue_trial({name: float(value) for name, value in zip(names, start, strict=True)})
-    study.optimize(judge, n_trials=trials)
-    best = np.array([study.best_params[name] for name in names])
-    return np.asarray(best / best.sum())
+def _fit_weights(standard: Scores, labels: Labels, sizes: Sizes) -> Scores:
+    """The weights (models,), summing to 1; equal ones where no model tells the positives."""
+    models = standard.shape[1]
+    names = tuple(f"model {number}" for number in range(models))
+    logit = fit_logit(RankingDataset(names, standard.astype(np.float32), labels, sizes), None, L2)
+    weights = np.zeros(models)
+    weights[logit.valued] = np.maximum(logit.weights / logit.scale[logit.valued], 0.0)
+    return weights / weights.sum() if weights.any() else np.full(models, 1 / models)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
+from common.day.hosts import TRUTH
 from common.day.hosts.simulated import HostFiles, is_simulated
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
@@ -14,7 +15,7 @@ from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
 from competitions.news.plan import check_names, list_blocks
 from competitions.news.simulator.calibration import describe
-from competitions.news.simulator.simulate import TRUTH, Simulation, simulate
+from competitions.news.simulator.simulate import simulate
 
 
 def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
@@ -31,8 +32,8 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, articles, clicks)
 
 
-def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the full pipeline."""
+def climb(files: reader.RawFiles, config: NewsConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
+    """The ladder, from popularity to the full pipeline, or one rung of it."""
     from competitions.news.day import ladder  # with its networks, and torch
 
     raw = files.train.parent
@@ -40,13 +41,7 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str
     def score_simulated(path: Path) -> float:
         return submission.score_submission(path, raw / TRUTH)["mrr@5"]
 
-    return ladder.climb(files, config, run, score_simulated if is_simulated(raw) else None)
-
-
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    oracle = simulation.oracle
-    return f"oracle MRR@5 {oracle.mrr5:.4f} (expected {oracle.mrr5_expected:.4f})"
+    return ladder.climb(files, config, run, only, score_simulated if is_simulated(raw) else None)
 
 
 # Peaks of whole runs, see FIGURES.md.
@@ -70,5 +65,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,
-    describe_oracle=describe_oracle,
 )

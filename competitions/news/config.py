@@ -61,3 +61,6 @@ class NewsConfig(RunSettings, frozen=True):
     split: SplitSettings
     recall: RecallSettings
     rank: RankSettings
+
+
+CONFIG = NewsConfig  # the same name in all: the command line checks settings before it imports the rest

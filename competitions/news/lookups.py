@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.learning.split import Fold
 from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
+from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs
 from competitions.news.split import CONTEXT
 
 LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
@@ -144,9 +144,3 @@ def read_pairs(candidates: pl.DataFrame, ids: NDArray[np.int32]) -> Pairs:
     """The candidates of queries whose ids are ``ids``."""
     query, item = candidates["query"].to_numpy(), candidates["item"].to_numpy()
     return Pairs(np.searchsorted(ids, query), item, group_rows(query))
-
-
-def take_query(queries: Queries, row: int) -> Queries:
-    """One query alone."""
-    context = {name: values[row : row + 1] for name, values in queries.context.items()}
-    return Queries(slice_histories(queries.histories, row, row + 1), context)

@@ -189,7 +189,7 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     recipes = list_recipes(config)
     early = [step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
     out_of_fold = step(ranking.score_valid, rows, collect(early))
-    blend = step(ranking.find_blend, rows, out_of_fold, config.model_seed)
+    blend = step(ranking.find_blend, rows, out_of_fold)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
     scores = step(ranking.evaluate_models, rows, out_of_fold, name="measure")
     return Validated(files, ready, early, out_of_fold, blend, recall, scores)

@@ -15,13 +15,12 @@ from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
 from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
 from common.learning.split import Fold
-from competitions.news.blending import Blend, search_weights, standardise
+from competitions.news.blending import Blend, fit_blend, standardise
 from competitions.news.config import RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
 
 CHUNK_ROWS = 50_000  # whose features are put together at once: more leave the processor's cache, and take twice as long
 CUTOFF = 5  # of the competition's MRR
-BLEND_TRIALS = 200  # of the weight search
 
 
 @dataclass(frozen=True)
@@ -101,12 +100,10 @@ def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.flo
     return np.column_stack([predict(ranker, labelled.valid.features) for ranker in rankers])
 
 
-def find_blend(labelled: Labelled, scores: NDArray[np.float64], seed: int) -> Blend:
+def find_blend(labelled: Labelled, scores: NDArray[np.float64]) -> Blend:
     """Blend weights from the out-of-fold scores of the validation queries."""
     valid, answers = labelled.valid, len(labelled.weights)
-    return search_weights(
-        scores, valid.labels, valid.group_sizes, answers=answers, trials=BLEND_TRIALS, seed=seed, k=CUTOFF
-    )
+    return fit_blend(scores, valid.labels, valid.group_sizes, answers=answers, k=CUTOFF)
 
 
 def evaluate_models(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:

@@ -25,5 +25,4 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=submission.check_submission,
     score=lambda path, truth, _: submission.score_submission(path, truth),
-    describe_oracle=lambda made: "oracle MRR@5 {mrr5:.4f} +- {mrr5_se:.4f}".format(**made.oracle),
 )

@@ -42,3 +42,6 @@ class TemplateConfig(RunSettings, frozen=True):
     split: SplitSettings
     candidates: CandidateSettings
     rank: RankSettings
+
+
+CONFIG = TemplateConfig  # the same name in all: the command line checks settings before it imports the rest

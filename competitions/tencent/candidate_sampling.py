@@ -9,14 +9,13 @@ the last of them.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from common.arrays import Floats
+from common.time_units import HOUR_S
 from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, usual_times
 
-Floats = npt.NDArray[np.float64]
-HOUR_S = 3_600
 DAY_H = 24
 MOST_EVENTS = 256  # in the last day; ads with more are one class
 SILENT_H = (48.0, 72.0, 120.0, 168.0, 336.0)  # hours since the last event, of ads without one in the last day

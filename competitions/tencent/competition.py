@@ -16,8 +16,9 @@ from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.plan import check_names
+from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.conversions import Law
-from competitions.tencent.simulator.simulate import Simulation, describe, simulate
+from competitions.tencent.simulator.simulate import simulate
 
 
 def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
@@ -45,16 +46,10 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
 
 
-def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    return f"law {simulation.law}, oracle {simulation.oracle}"
-
-
 # What round 2 adds stands in the competition layout alone: the predict file's names, user_action_type.json.
 LAWS: dict[str, Writer] = {
     Law.ROUND1.value: simulate,
     Law.ROUND2.value: partial(simulate, layout="competition", law=Law.ROUND2),
-    "content": partial(simulate, people=0.0),  # round 1 among people whom content alone explains
 }
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 10.0)), raw_gib=1.9)
@@ -78,5 +73,4 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,
-    describe_oracle=describe_oracle,
 )

@@ -104,3 +104,6 @@ class TencentConfig(RunSettings, frozen=True):
     host: HostSettings
     split: SplitSettings
     ranker: RankerSettings
+
+
+CONFIG = TencentConfig  # the same name in all: the command line checks settings before it imports the rest

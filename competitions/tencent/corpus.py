@@ -4,10 +4,9 @@ Nothing here holds an object per row. With E events, I items and U users: sequen
 table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 bytes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,9 @@ import numpy.typing as npt
 from common.io.notes import Note
 from competitions.tencent.ids import CatalogueRows, Oids
 
-T = TypeVar("T")
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
 Bools = npt.NDArray[np.bool_]
 
@@ -42,12 +39,6 @@ class Catalogue:
     def rows_of(self, oids: Oids) -> CatalogueRows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""
         return CatalogueRows(find_rows(oids, self.oid))
-
-
-def join_columns(parts: Sequence[T]) -> T:
-    """Dataclasses whose fields are all arrays, end to end."""
-    names = [field.name for field in fields(parts[0])]  # type: ignore[arg-type]
-    return type(parts[0])(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Floats
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.action_rates import ActionRates
 from competitions.tencent.features.forecast import AdStatistics, Forecast, weigh_by_clicks
 from competitions.tencent.features.lifts import Lift
@@ -27,7 +28,7 @@ class Pool:
     that are searched, the most promising by it, in their order; ``rows`` of these, ascending.
     """
 
-    rate: Floats
+    rate: Singles
     chosen: CandidateIndices
     rows: CatalogueRows
 
@@ -79,7 +80,7 @@ def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast
     return Pool(rate, chosen, CatalogueRows(rows[chosen]))
 
 
-def choose_pool(worth: Floats, most: int) -> CandidateIndices:
+def choose_pool(worth: Singles, most: int) -> CandidateIndices:
     """At most so many candidates, those of the highest ``worth`` [candidates], in their order.
 
     >>> choose_pool(np.array([0.1, 3.0, 2.0]), 2).tolist()

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from common.arrays import Floats
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.split import Fold, target_columns
@@ -12,7 +12,6 @@ from competitions.tencent.top_k import FoldAnswers, TopK
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
-Floats = npt.NDArray[np.float64]
 
 
 def target_ranks(columns: Int64s, target: Int64s) -> Int64s:

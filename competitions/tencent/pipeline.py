@@ -20,7 +20,7 @@ from common.io.submission import Checked
 from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
-from competitions.tencent.expected_score import Movement, expect_score, measure_movement, say_expected
+from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.forecast import (
     AdStatistics,
@@ -79,7 +79,6 @@ class Validated:
     ready: Prepared
     early: RankedFold
     measured: Result[dict[str, dict[str, Any]]]
-    movement: Result[Movement]
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,9 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on earlier cuts of the log, answer the held-out queries.
     early = rank(ready, ready.valid, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    host, division = ready.plan.value.host, ready.plan.value.split
-    movement = run.step(measure_movement, ready.corpus, ready.valid, host, division, config.seed, name="movement")
-    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, movement.value))
-    return Validated(config, ready, early, measured, movement)
+    kind = ready.plan.value.split.kind
+    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, kind))
+    return Validated(config, ready, early, measured)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:

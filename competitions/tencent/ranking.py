@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings, FitSettings
-from competitions.tencent.corpus import Bools, Corpus, Floats, Int64s
+from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.features.pair_features import describe, stack_columns, take_candidates
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices
@@ -46,7 +47,7 @@ class LabelledLists:
     [queries], its index among the candidates; ``names`` of the columns, of which the first ``cheap`` take little time.
     """
 
-    features: Floats
+    features: Singles
     target: Int64s
     names: tuple[str, ...]
     cheap: int = 0
@@ -59,15 +60,15 @@ class Ranker:
     """
 
     names: tuple[str, ...]
-    centre: Floats
-    scale: Floats
+    centre: Singles
+    scale: Singles
     weights: dict[str, np.ndarray]
     hidden: int
     losses: tuple[float, ...]
     cut: "Ranker | None" = None
 
     @torch.inference_mode()
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Singles) -> Singles:
         """float32 [queries, candidates, columns] -> scores [queries, candidates]."""
         network = build(len(self.names), self.hidden)
         network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in self.weights.items()})
@@ -78,7 +79,7 @@ class Ranker:
         parameters = sum(int(value.size) for value in self.weights.values())
         return {"losses": list(self.losses), "parameters": parameters}
 
-    def standardise(self, features: Floats) -> Tensor:
+    def standardise(self, features: Singles) -> Tensor:
         """As the network takes them."""
         scaled = features - self.centre
         scaled /= self.scale
@@ -92,7 +93,7 @@ def build(columns: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, 1))
 
 
-def measure_columns(features: Floats) -> tuple[Floats, Floats]:
+def measure_columns(features: Singles) -> tuple[Singles, Singles]:
     """Mean and standard deviation (never 0) of each column, float32; sums are of float64, a block of queries at a time:
     those of float32 lose the digits of a column that lies far from 0.
 
@@ -246,12 +247,12 @@ def answer_queries(search: Search, queries: Queries, ranker: Ranker, target: Int
     return FoldAnswers(dict(zip(WAYS, (ranked, retrieved), strict=True)), None if target is None else rank)
 
 
-def score_candidates(ranker: Ranker, search: Search, candidates: Candidates) -> Floats:
+def score_candidates(ranker: Ranker, search: Search, candidates: Candidates) -> Singles:
     """The ranker's scores [queries, retrieved]; -inf where retrieval's are, which are those of seen ads, and for those
     that the cut leaves out.
     """
 
-    def describe_block(part: Candidates, *, expensive: bool) -> Floats:
+    def describe_block(part: Candidates, *, expensive: bool) -> Singles:
         return stack_columns(describe(search.tables, part, search.settings.blocks, expensive=expensive), part)
 
     possible, cheap = np.isfinite(candidates.scores), describe_block(candidates, expensive=False)

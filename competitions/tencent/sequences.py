@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.time_units import DAY_S
 from competitions.tencent.corpus import Bools, Int64s, Sequences
 
-DAY_S = 86_400
 ODD_SHARE, ODD_USERS = 0.001, 3  # of the users, and at least so many, whose dates may lie apart from all others
 FEWEST = 20  # users, of whom one can stand apart from the rest
 

@@ -16,14 +16,14 @@ import msgspec
 import numpy as np
 
 from common.engine.errors import UserError
+from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Bools, Corpus, Int8s, Int64s, Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import DAY_S, Histories, usual_times, whole
-
-HOUR_S = 3_600
+from competitions.tencent.sequences import Histories, usual_times, whole
+from competitions.tencent.top_k import number_columns
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,7 @@ def target_columns(fold: Fold) -> Int64s:
     """The targets of a fold (rows) as columns of its candidates, -1 for none. ``ValueError`` without targets."""
     if fold.target is None:
         raise ValueError("the host has the answers")
-    columns = np.full(int(max(fold.candidates.max(), fold.target.max())) + 1, -1)
-    columns[fold.candidates] = np.arange(len(fold.candidates))
-    return np.asarray(columns[fold.target])
+    return number_columns(fold.candidates, int(max(fold.candidates.max(), fold.target.max())) + 1)[fold.target]
 
 
 def build_test_fold(

@@ -1,17 +1,14 @@
-"""The ten best candidates of each query: kept, joined, cleared of what the user has seen."""
+"""The ten best candidates of each query: kept, joined; and what its user has seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from common.engine.errors import UserError
-from common.engine.progress import track
-from competitions.tencent.corpus import Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CandidateIndices
-from competitions.tencent.sequences import Histories, blocks
+from competitions.tencent.sequences import Histories
 
 SeenPairs = tuple[Int64s, Int64s]  # row of the query in a block, index of the candidate
 
@@ -23,7 +20,7 @@ class TopK:
     """
 
     columns: CandidateIndices
-    scores: Floats
+    scores: Singles
 
     @classmethod
     def empty(cls, queries: int, top: int) -> "TopK":
@@ -36,7 +33,7 @@ class TopK:
         columns = np.concatenate([part.columns for part in parts])
         return cls(CandidateIndices(columns), np.concatenate([part.scores for part in parts]))
 
-    def put(self, queries: Int64s, columns: CandidateIndices, scores: Floats) -> None:
+    def put(self, queries: Int64s, columns: CandidateIndices, scores: Singles) -> None:
         """Set some queries to the best of these candidates [queries, n]; one of score -inf does not count."""
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.columns.shape[1]]
         chosen, scores = np.take_along_axis(columns, best, 1), np.take_along_axis(scores, best, 1)
@@ -49,7 +46,7 @@ class FoldAnswers:
     """A fold's queries answered in one way or more: ``ways`` by name, the one that is submitted first.
 
     ``retrieval_rank`` int64 [queries]: the rank of each target among the candidates retrieved, from 1; 0 where it was
-    not retrieved. None where every candidate is scored, or the host has the answers.
+    not retrieved. None where the host has the answers.
     """
 
     ways: dict[str, TopK]
@@ -60,59 +57,30 @@ class FoldAnswers:
         """The answer that is submitted."""
         return next(iter(self.ways.values()))
 
-
-@dataclass(frozen=True)
-class Seen:
-    """Who has seen what, as pairs sorted by query: ``starts`` int64 [queries + 1] into ``columns``, indices into the
-    candidates that ``find_seen`` was given: all of a fold's, or its pool.
-    """
-
-    starts: Int64s
-    columns: Int64s
-
-    def of(self, queries: Int64s) -> SeenPairs:
-        """The pairs of a block of consecutive queries."""
-        first, last = self.starts[queries[0]], self.starts[queries[-1] + 1]
-        lengths = np.diff(self.starts[queries[0] : queries[-1] + 2])
-        return np.repeat(np.arange(len(queries)), lengths), self.columns[first:last]
+    @property
+    def known_rank(self) -> Int64s:
+        """``retrieval_rank`` of a fold with known targets."""
+        assert self.retrieval_rank is not None, "the host has the answers"
+        return self.retrieval_rank
 
 
-def find_seen(histories: Histories, candidates: Int64s, rows: int) -> Seen:
-    """What each query has seen of the ``candidates``, rows of a catalogue of so many ``rows``.
+def find_seen(histories: Histories, column_of_row: Int64s) -> SeenPairs:
+    """What each query has seen of some candidates, query after query. ``column_of_row``: of each row of the catalogue
+    the candidate's column, -1 for none.
 
     >>> from competitions.tencent.corpus import Sequences
     >>> log = Sequences(np.array([0, 2, 3]), np.int32([5, 2, 4]), np.int8([1, 0, 1]), np.zeros(3, np.int64))
-    >>> seen = find_seen(Histories(log, np.array([0, 1]), np.array([2, 3])), np.array([4, 5]), rows=6)
-    >>> [part.tolist() for part in seen.of(np.array([0, 1]))]  # the first has seen ad 5, the second ad 4
+    >>> seen = find_seen(Histories(log, np.array([0, 1]), np.array([2, 3])), np.array([-1, -1, -1, -1, 0, 1]))
+    >>> [part.tolist() for part in seen]  # the first has seen ad 5, the second ad 4
     [[0, 1], [1, 0]]
     """
-    column_of_row = np.full(rows, -1)
-    column_of_row[candidates] = np.arange(len(candidates))
     query = np.repeat(np.arange(len(histories)), histories.lengths)
     column = column_of_row[histories.sequences.item[histories.events()]]
-    kept = column >= 0
-    counts = np.bincount(query[kept], minlength=len(histories))
-    return Seen(np.concatenate([[0], np.cumsum(counts)]), column[kept])
+    return query[column >= 0], column[column >= 0]
 
 
-@torch.inference_mode()
-def rank_all(score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512) -> TopK:
-    """The best of all candidates: ``score`` (indices of queries) gives [block, candidates]; seen ads never win."""
-    best = TopK.empty(queries, top)
-    for block in track(list(blocks(queries, query_block)), "retrieving"):
-        scores = score(block)
-        check_finite(scores)
-        row, column = (torch.from_numpy(part).to(scores.device) for part in seen.of(block))
-        scores[row, column] = -torch.inf
-        ranked = scores.topk(min(top, scores.shape[1]), 1)
-        best.put(block, CandidateIndices(ranked.indices.cpu().numpy()), ranked.values.float().cpu().numpy())
-    return best
-
-
-def check_finite(*vectors: Tensor) -> None:
-    """Refuse what is no number: a ranking of NaNs would look like a perfect one."""
-    if not all(bool(torch.isfinite(part).all()) for part in vectors):
-        raise UserError(
-            "The model gives vectors that are no numbers, so that nothing can be ranked: training diverged. Lower"
-            " its learning rate."
-        )
+def number_columns(candidates: Int64s, rows: int) -> Int64s:
+    """The column of each row of a catalogue of so many ``rows`` among the ``candidates``, -1 for none."""
+    columns = np.full(rows, -1)
+    columns[candidates] = np.arange(len(candidates))
+    return columns

@@ -27,7 +27,7 @@ from competitions.flight.io.reader import Searches, learn_codes, read_searches
 from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
-from competitions.flight.simulator.simulate import simulate
+from competitions.flight.simulator.simulate import TEST, TRAIN, simulate
 from competitions.flight.split import Snapshots, Split
 from tests.benches.side_by_side import print_machine
 
@@ -48,12 +48,12 @@ def main() -> None:
     load_average = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         made = simulate(Path(folder) / "raw", options.scale, options.seed)
-        codes = learn_codes(made.train)
-        train, test = read_searches(made.train, codes, True), read_searches(made.test, codes, False)
-        booked = find_booked(made.test, made.truth)
+        codes = learn_codes(made.folder / TRAIN)
+        train, test = read_searches(made.folder / TRAIN, codes, True), read_searches(made.folder / TEST, codes, False)
+        booked = find_booked(made.folder / TEST, made.truth)
     names = options.models.split(",")
     print_machine(load_average)
-    print_table(wide_console(), f"HitRate@3, oracle {made.oracle.hit_rate['3']:.3f}", rank(train, test, booked, names))
+    print_table(wide_console(), f"HitRate@3, oracle {made.oracle.score:.3f}", rank(train, test, booked, names))
 
 
 def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -> list[dict[str, Any]]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.simulated import REPORT
+from common.day.hosts import REPORT, TRUTH
 from common.learning.split import Fold
 from common.time_units import DAY_MS
 from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS
-from competitions.template.simulator.simulate import TRUTH, simulate
+from competitions.template.simulator.simulate import simulate
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
 
 CUT = 1_700_000_000 + 22 * 86_400  # the last eight of thirty days are asked for

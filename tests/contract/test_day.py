@@ -116,7 +116,6 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
         assert f"  study {study['study']} in {journal}" in err
         assert study["study"] in out
     assert err.count("  trial   0") == err.count("  trial   1: ") == len(studies)
-    assert "optuna.load_study" in out
     assert (tmp_path / "tuned.toml").exists() == ("Settings: " in out)
     kept = err.count(", kept")  # what was kept is searched anew, from the settings that it has now
     code, _, err = call(*line)

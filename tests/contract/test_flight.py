@@ -126,18 +126,6 @@ def test_every_way_of_validation_ends_in_a_submission_as_good(
     assert read_truth(made, finished.truth, call) > FLIGHT.floor
 
 
-@pytest.mark.nightly
-def test_a_baseline_is_measured_last_and_changes_no_answer(finished: Finished, call: Call, tmp_path: Path) -> None:
-    raw, quick = finished.raw, ("rank.seeds=1", "rank.sample.missing_share=0")
-    plain = solve(call, raw, tmp_path / "build", *quick)
-    both = solve(call, raw, tmp_path / "build", *quick, "baseline.fit=true")
-    models = list(plain.summary["models"])
-    assert models == ["lightgbm_softmax", "catboost_softmax", "blend"]
-    assert list(both.summary["models"]) == [*models[:2], "baseline", *models[2:]]
-    assert both.submission.read_bytes() == plain.submission.read_bytes()
-    assert both.summary["blend"] == plain.summary["blend"]
-
-
 # --- files that are small, or of another alphabet or order ---
 
 

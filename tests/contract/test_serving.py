@@ -1,33 +1,173 @@
-"""Every competition: a run is exported, and the export answers the test as the run's own submission does."""
+"""Every competition: a run is exported, and its service answers over HTTP as the run's own submission does."""
 
-from pathlib import Path
+import json
+import shlex
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import urlopen
 
-from common.day.serving.benchmark import answer_all, share_equal
+import pytest
+from starlette.testclient import TestClient
+
+from common.day.serving.benchmark import EXPORT, REQUESTS, answer_all, write_export
+from common.day.serving.http import make_app
+from common.day.serving.service import Answer, Export, Mark, Service, share_equal, share_items
+from common.engine.result_store import read_value
 from common.engine.run import Run
 from competitions import find_room
 from tests.contract.conftest import COMPETITIONS
-from tests.contract.contract import Contract, Finished
+from tests.contract.contract import Contract, Finished, start
 
 # A competition that is being made has no export yet.
 ONLY = tuple(one for one in COMPETITIONS if (one.competition.folder / "day" / "export.py").exists())
-REQUESTS = 30
+COUNT = 30
 EXACT = {"news"}  # one query and all of them go through the same functions, whose sums do not depend on the others
+Body = dict[str, Any]
 
 
-def test_an_export_answers_as_the_run_does(contract: Contract, finished: Finished, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Served:
+    """An export as it was made, and its services and requests as they come back from the disk, the run's own first."""
+
+    export: Export
+    services: list[Service]
+    bodies: list[bytes]
+    computed: list[str]
+
+    @property
+    def service(self) -> Service:
+        """That of the run's own vectors."""
+        return self.services[0]
+
+    @property
+    def example(self) -> Body:
+        """The longest request."""
+        body: Body = json.loads(max(self.bodies, key=len))
+        return body
+
+
+@pytest.fixture(scope="module")
+def served(contract: Contract, finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    folder = tmp_path_factory.mktemp(f"served_{contract.name}")
     config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
     files = contract.competition.locate(finished.raw, config)
-    again = Run(tmp_path / contract.name / "again", finished.build / contract.name / "cache", quiet=True)
-    export = find_room(contract.name, "day.export").export(files, config, again, tmp_path / "out", REQUESTS)
-    computed = [step.name for step in again.timings if not step.kept and "half" not in step.name]
-    assert computed == []  # the run had kept everything that its export needs
-    service_code = find_room(contract.name, "day.service")
-    requests = service_code.read_requests(export.requests)
-    assert len(requests) == len(export.expected) == REQUESTS
-    service = service_code.load(export.folder, export.variants[0].key)
-    but_for_a_tie = 0 if contract.name in EXACT else 1 / REQUESTS
-    assert share_equal(answer_all(service, requests, batch=1), export.expected) >= 1 - but_for_a_tie
-    assert len({variant.key for variant in export.variants}) == len(export.variants)
-    for variant in export.variants:
-        assert 0 <= variant.score <= 1
-        assert answer_all(service_code.load(export.folder, variant.key), requests[:3])
+    again = Run(folder / "again", finished.build / contract.name / "cache", quiet=True)
+    export: Export = find_room(contract.name, "day.export").export(files, config, again, COUNT)
+    write_export(export, folder)
+    services, bodies = [read_value(folder / EXPORT / kind) for kind in export.services], read_value(folder / REQUESTS)
+    return Served(export, services, bodies, [step.name for step in again.timings if not step.kept])
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[TestClient]:
+    with TestClient(make_app(served.service, {"name": "test"})) as client:
+        yield client
+
+
+def but_for_a_tie(contract: Contract) -> float:
+    return 1.0 if contract.name in EXACT else 1 - 1 / COUNT
+
+
+def test_an_export_answers_as_the_run_does(contract: Contract, served: Served) -> None:
+    assert [name for name in served.computed if "half" not in name] == []  # the run had kept everything
+    requests = [served.service.parse(body) for body in served.bodies]
+    assert len(requests) == len(served.export.expected) == COUNT
+    assert share_equal(answer_all(served.service, requests, 1), served.export.expected) >= but_for_a_tie(contract)
+    assert 0 <= served.export.score[0] <= 1
+    own, *others = (answer_all(service, requests[:9]) for service in served.services)
+    assert all(share_items(other, own) > 0.8 for other in others)  # vectors in fewer bits
+    assert len(others) == (2 if contract.name in {"news", "tencent"} else 0)
+
+
+def test_clients_at_once_get_the_answers_of_the_run(contract: Contract, served: Served, client: TestClient) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda body: client.post("/recommend", content=body), served.bodies))
+    assert {reply.status_code for reply in replies} == {200}
+    assert share_equal([reply.json() for reply in replies], served.export.expected) >= but_for_a_tie(contract)
+    assert client.get("/health").json()["answered"] == COUNT
+
+
+# Of flight, whose rows have the most rules: what a first option is given, and what is said.
+NO_OPTIONS: list[tuple[Body, str]] = [
+    ({"ranker_id": "another"}, "more than one ranker_id"),
+    ({"Id": 77}, "the Id 77 is there twice"),
+    ({"companyID": None}, "Expected `int`, got `null` - at `$.options[0].companyID`"),
+    ({"requestDate": "yesterday"}, "`$.options[0].requestDate`"),
+    ({"totalPrice": "cheap"}, "Expected `float | null`, got `str` - at `$.options[0].totalPrice`"),
+]
+
+
+def test_what_is_no_request_is_refused_and_named(contract: Contract, served: Served, client: TestClient) -> None:
+    (*_, name) = (name for name, value in served.example.items() if isinstance(value, list))
+    wrong = {
+        b"{": "truncated",
+        b"[]": "Expected `object`, got `array`",
+        b"{}": "missing required field",
+        json.dumps(served.example | {name: "x"}).encode(): f"Expected `array`, got `str` - at `$.{name}`",
+        json.dumps(served.example | {name: [None]}).encode(): f"at `$.{name}[0]`",
+        json.dumps(served.example | {"typo": 1}).encode(): "unknown field `typo`",
+    }
+    if contract.name == "flight":
+        first, second, *others = served.example["options"]
+        second |= {"Id": 77}
+        wrong |= {json.dumps({"options": [first | edit, second, *others]}).encode(): said for edit, said in NO_OPTIONS}
+    for body, said in wrong.items():
+        reply = client.post("/recommend", content=body)
+        assert (reply.status_code, said in reply.json()["error"]) == (422, True), reply.text
+
+
+# Of each competition: an edit of a request that names what nobody knows, and what is said where it cannot be answered.
+UNKNOWN = {
+    "news": ({"clicks": {"click_article_id": 2_000_000_000}}, None),
+    "flight": ({"options": {"profileId": 999_999, "companyID": 888_888, "searchRoute": "XXXYYY"}}, None),
+    "mgtv": ({"did": "nobody", "vids": -5}, "vids[0]: the run has no video -5"),
+    "tencent": ({"events": {"creative_id": 3}}, "events[0]: the run has no ad 3"),
+}
+
+
+def test_what_nobody_knows_is_answered_where_that_can_be(
+    contract: Contract, served: Served, client: TestClient
+) -> None:
+    edit, refusal = UNKNOWN[contract.name]
+    body = served.example
+    for name, value in edit.items():
+        if isinstance(value, dict):
+            for row in body[name]:
+                row.update(value)
+        else:
+            body[name] = [value, *body[name][1:]] if isinstance(body[name], list) else value
+    reply = client.post("/recommend", content=json.dumps(body))
+    if refusal is None:
+        assert reply.status_code == 200, reply.text
+        assert reply.json().keys() == served.export.expected[0].keys()
+    else:
+        assert (reply.status_code, reply.json()) == (422, {"error": refusal})
+
+
+def test_a_failure_is_told_and_the_next_request_is_answered(
+    served: Served, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Service, requests: Sequence[Any], mark: Mark) -> list[Answer]:
+        raise KeyError("lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(served.service), "answer", fail)
+        reply = client.post("/recommend", content=served.bodies[0])
+        assert (reply.status_code, reply.json()["error"].count("KeyError")) == (500, 1)
+    assert client.post("/recommend", content=served.bodies[0]).status_code == 200
+
+
+@pytest.mark.each_nightly
+def test_the_verb_serves_until_ctrl_c(contract: Contract, finished: Finished) -> None:
+    process = start("serve", contract.name, "--build", str(finished.build), "--requests", "5", "--http", "--port", "0")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(f"{contract.name}/{finished.folder.name} answers at http://127.0.0.1:")
+    url = shlex.split(process.stdout.readline())[2]
+    with urlopen(url.replace("/recommend", "/health"), timeout=60) as reply:
+        assert json.load(reply)["run"] == finished.folder.name
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (0, "Ended after 0 requests were answered.\n"), err

@@ -1,4 +1,4 @@
-"""The README's worked example, followed to the letter: a feature block in under ten lines, and what it changes."""
+"""EXTENDING's worked example, followed to the letter: a feature block in under ten lines, and what it changes."""
 
 import re
 import shutil
@@ -17,7 +17,9 @@ ONLY = (MGTV,)
 
 def read_example() -> str:
     """The diff of the section "Add a feature"."""
-    section = (ROOT / "README.md").read_text().partition("\n## Add a feature\n")[2].partition("\n## ")[0]
+    section = (
+        (ROOT / "competitions" / "EXTENDING.md").read_text().partition("\n## Add a feature\n")[2].partition("\n## ")[0]
+    )
     (diff,) = re.findall(r"```diff\n(.*?)```", section, re.DOTALL)
     assert isinstance(diff, str)
     return diff

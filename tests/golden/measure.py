@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.engine.run import Run
+from common.simulation.oracle import read_oracle
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
 from competitions.flight.day import judged as flight_judged
@@ -51,7 +52,6 @@ FLIGHT_SETTINGS = (
     "rank.rounds=40",
     "rank.patience=20",
     "rank.seeds=1",
-    "baseline.fit=true",
     "split.valid_share=0.2",
 )
 MGTV_SETTINGS = (
@@ -129,7 +129,7 @@ def measure_flight(folder: Path) -> Metrics:
     outcome = flight_pipeline.solve(flight_raw.locate(folder / "raw"), config, run)
     truth = flight.COMPETITION.score_truth(outcome, folder / "raw")
     scores, valid, test = outcome.scores.value, outcome.data.value.valid, outcome.test.value
-    booked = find_booked(outcome.files.test, folder / "raw" / flight_simulation.TRUTH)
+    booked = find_booked(outcome.files.test, folder / "raw" / TRUTH)
     labels, sizes = test.options["row"].is_in(booked.implode()).to_numpy(), test.sessions["size"].to_numpy()
     ranks = pl.read_parquet(outcome.checked[0].path)["selected"].gather(test.options["row"]).to_numpy()
     place = {name: valid.names.index(name) for name in FLIGHT_FEATURES}
@@ -180,7 +180,8 @@ def measure_mgtv(folder: Path) -> Metrics:
     for row in summary["ladder"]:
         measured |= {f"ladder {row['pick']}, {answer}": row[answer] for answer in MGTV_ANSWERS}
     measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate", "score_of_hits")}
-    return measured | {f"oracle {name}": read_oracle(folder / "raw")[name] for name in ("score", "hit_rate")}
+    oracle = read_oracle(folder / "raw")
+    return measured | {"oracle score": oracle.score, "oracle hit_rate": oracle.details["hit_rate"]}
 
 
 def measure_tencent(folder: Path) -> Metrics:
@@ -210,7 +211,8 @@ def measure_tencent(folder: Path) -> Metrics:
     for name, training in summary["training"].items():
         measured |= {f"loss {name} {epoch}": loss for epoch, loss in enumerate(training["losses"], 1)}
     measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate@10")}
-    return measured | {f"oracle {name}": read_oracle(folder / "raw")[name] for name in ("score", "hit_rate")}
+    oracle = read_oracle(folder / "raw")
+    return measured | {"oracle score": oracle.score, "oracle hit_rate": oracle.details["hit_rate"]}
 
 
 def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> float:

@@ -14,8 +14,8 @@ import polars as pl
 
 from common.day.hosts import MARKER as MARKER
 from common.day.hosts import TRUTH as TRUTH
-from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
+from common.simulation.writer import written_at_once
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,16 @@
-"""A folder in a host's layout that is written at once, and the choice between a host's files and simulated ones."""
+"""The choice between a host's files and simulated ones."""
 
-import json
-import os
-import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, refuse_too_large
 from common.engine.progress import say
-from common.io.ownership import make_private
-
-LARGEST = 4.0  # the largest scale of any simulator
-
+from common.simulation.oracle import find_oracle
+from common.simulation.writer import LARGEST
 
 Writer: TypeAlias = Callable[[Path, float, int], object]
 
@@ -89,7 +83,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition put {host.files} into "
         f"{host.folder}, see data/README.md."
     )
-    if not (simulated / REPORT).exists():
+    if find_oracle(simulated) is None:
         write(simulated, size, seed)
     return simulated
 
@@ -119,36 +113,3 @@ def simulated_folder(build: Path, scale: float, seed: int) -> Path:
 def is_simulated(raw: Path) -> bool:
     """Whether the simulator wrote these raw files."""
     return (raw / REPORT).exists()
-
-
-def read_oracle(raw: Path) -> Any:
-    """What the oracle scores on simulated files, as the simulator recorded it."""
-    return json.loads((raw / REPORT).read_text())["oracle"]
-
-
-@contextmanager
-def written_at_once(
-    out: Path, names: Collection[str], marker: str = REPORT, kind: str = "simulation"
-) -> Iterator[Path]:
-    """A folder beside ``out`` to write ``names`` in; it takes the name ``out`` only when the block ends well.
-
-    A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
-    """
-    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
-    try:
-        present = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
-        if present and (marker not in present or present - set(names) - {marker}):
-            raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
-        shutil.rmtree(partial, ignore_errors=True)
-        make_private(partial.parent)  # which may be the first thing below build/
-        partial.mkdir()
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"The {kind} cannot be written to {out}: {reason}; name a folder with space.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -24,7 +24,6 @@ FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
 STRONGEST = 3
 MOST_DOTS = 40
-LIKELIHOOD = "log likelihood"  # which is measured in nats
 APART = 5.0  # times the next: off the scale
 AXES = ("predicted", "observed")  # of a calibration
 SAME_METRICS = {"QuerySoftMax": "likelihood"}  # one thing under the names of two libraries
@@ -42,7 +41,7 @@ def features(record: Row) -> dict[str, Any] | None:
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
-        columns.append(Column("nats lost" if lost == LIKELIHOOD else f"{lost} lost", _losses(shown), reference=0.0))
+        columns.append(Column(f"{lost} lost", _losses(shown), reference=0.0))
     return {
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in shown], columns) if rows else None,
         "by_gain": by_gain,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.ladder import CAPTION, GAIN, GAIN_ERROR, MEMORY
+from common.day.ladder import CAPTION, CODE, GAIN, GAIN_ERROR, MEMORY
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
@@ -12,7 +12,7 @@ from common.day.report.cost_sections import memory, times
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
-SHOWN_OF_LADDER = ("rung", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY)
+SHOWN_OF_LADDER = ("rung", "title", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY, CODE)
 LEAST_QUERIES = 20  # of a score that is not drawn pale
 LEADERBOARD_NAMES = ("board", "name", "when")
 
@@ -93,7 +93,8 @@ def ladder(ladder: Row | None) -> dict[str, Any] | None:
         columns.append(times(rows))
     if any(numbers.is_number(row.get(MEMORY)) for row in rows):
         columns.append(memory(rows, MEMORY, "memory beyond the start"))
-    names, families = ([str(row.get(key) or "") for row in rows] for key in ("rung", "family"))
+    names = [str(row.get("title") or row.get("rung") or "") for row in rows]
+    families = [f"{row.get('rung') or ''}: {row.get('family') or ''}" for row in rows]
     extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
     further = [{"rung": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
     marks = MarkTable("rung", names, columns, details=families)

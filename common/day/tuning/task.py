@@ -5,12 +5,15 @@ it can only gain; a trial that lies behind the best one beyond chance after a fo
 """
 
 import math
+import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
+from optuna import Study, Trial, TrialPruned
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from common.day.fit_noise import pool_variance, widen_error
 from common.day.tuning.search_space import Settings, Space, suggest
@@ -18,18 +21,17 @@ from common.engine.errors import UserError
 from common.learning.metrics import weighted_error, weighted_mean
 
 Scores = NDArray[np.float64]
-FOLDS = "folds"  # user attribute of a trial: its score on every fold
-REASON_CHARS = 160
 # Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
 # apart (a signed-rank test of three pairs has no p-value below 1/8).
 PARTS = 5
 FITS = 3  # by which today's settings and the best are judged
 FEW = 10  # trials: up to here the sampler draws at random, and nothing can be said of what was not found
-FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-FAILURE = "failure"  # user attribute of a trial that failed: why
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
-WORKER = "worker"  # user attribute of a trial: who computes it
+# User attributes of a trial: its score on every fold, who computes it, why it failed.
+FOLDS, WORKER, FAILURE = "folds", "worker", "failure"
+REASON_CHARS = 160
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class Task:
     ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score of each query of fold
     0 .. folds - 1 of the study. ``judge(settings, fit)``: the same of the split that the study does not see, by one of
     several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None. ``rows``: what the
-    study learns from in place of all rows, in words. ``write``: from the keys of the space to those of the
-    configuration, where the two differ.
+    study learns from in place of all rows, in words.
     """
 
     name: str
@@ -52,7 +53,6 @@ class Task:
     judge: Callable[[Settings, int], Scores]
     weights: Scores | None = None
     rows: str = ""
-    write: Callable[[Settings], Settings] = lambda settings: settings
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class Verdict:
         return "too few to tell" if self.trials <= FEW else "no gain beyond the noise"
 
 
-def run_trial(task: Task, worker: str, trial: optuna.Trial) -> float:
+def run_trial(task: Task, trial: Trial) -> float:
     """The mean score of a trial over the folds; fold by fold, until the pruner stops it."""
-    trial.set_user_attr(WORKER, worker)
+    trial.set_user_attr(WORKER, f"{socket.gethostname()}-{os.getpid()}")
     settings, means = suggest(trial, task.space), []
     for fold in range(task.folds):
         try:
@@ -110,28 +110,26 @@ def run_trial(task: Task, worker: str, trial: optuna.Trial) -> float:
         for part, some in enumerate(np.array_split(scores, min(PARTS, len(scores)))):
             trial.report(float(some.mean()), fold * PARTS + part)
         if fold + 1 < task.folds and trial.should_prune():
-            raise optuna.TrialPruned
+            raise TrialPruned
     return float(np.mean(means))
 
 
-def judge_settings(task: Task, settings: Settings) -> Scores:
-    """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
-    return np.stack([task.judge(settings, fit) for fit in range(FITS)])
-
-
-def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
-    """The best trial of a study beside the settings of today, on the split that it did not see, which ``today`` scores
-    as ``judge_settings`` does.
+def judge_study(task: Task, study: Study) -> Verdict:
+    """The best trial of a study beside the settings of today, on the split that it did not see.
 
     The best of many trials is partly luck: only the unseen split tells how much.
     """
     finished = study.get_trials(deepcopy=False, states=FINISHED)
-    whole = [trial for trial in finished if trial.state == optuna.trial.TrialState.COMPLETE]
+    whole = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     best = study.best_trial if whole else None
-    settings, later, fold_gains = task.current, today, np.zeros(1)
+    settings, today, fold_gains = task.current, judge_settings(task, task.current), np.zeros(1)
+    later = today
     if best is not None and (settings := suggest_again(task, best)) != task.current:
         later = judge_settings(task, settings)
-        fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current_folds(task, study))
+        current = find_current(task, study) or [
+            float(task.score(task.current, fold).mean()) for fold in range(task.folds)
+        ]
+        fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current)
     weights = np.ones(today.shape[1]) if task.weights is None else task.weights
     gains = later.mean(0) - today.mean(0)
     noise = pool_variance([[weighted_mean(one, weights) for one in fits] for fits in (today, later)])
@@ -141,51 +139,46 @@ def judge_study(task: Task, study: optuna.Study, today: Scores) -> Verdict:
         trial=None if best is None else best.number,
         trials=len(finished),
         metric=task.metric,
-        settings=task.write(settings),
+        settings=settings,
         before=weighted_mean(today.mean(0), weights),
         after=weighted_mean(later.mean(0), weights),
         gain=weighted_mean(gains, weights),
         error=widen_error(weighted_error(gains, weights), noise, (FITS, FITS)) if noise else 0.0,
         fold_gain=float(fold_gains.mean()),
-        fold_error=standard_error(fold_gains, 1),
+        fold_error=float(fold_gains.std(ddof=1)) / math.sqrt(len(fold_gains)) if len(fold_gains) > 1 else 0.0,
         pruned=len(finished) - len(whole),
         seconds=mean_seconds(finished),
     )
 
 
-def mean_seconds(trials: Sequence[optuna.trial.FrozenTrial]) -> float:
+def judge_settings(task: Task, settings: Settings) -> Scores:
+    """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
+    return np.stack([task.judge(settings, fit) for fit in range(FITS)])
+
+
+def mean_seconds(trials: Sequence[FrozenTrial]) -> float:
     """What a finished trial took, on average; 0 of none."""
     taken = [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
     return float(np.mean(taken)) if taken else 0.0
 
 
-def suggest_again(task: Task, trial: optuna.trial.FrozenTrial) -> Settings:
+def suggest_again(task: Task, trial: FrozenTrial) -> Settings:
     """The settings of a finished trial, rounded as they were tried."""
-    return suggest(optuna.trial.FixedTrial(trial.params), task.space)  # type: ignore[arg-type]
+    return suggest(FixedTrial(trial.params), task.space)
 
 
-def current_folds(task: Task, study: optuna.Study) -> list[float]:
-    """The scores of today's settings on the folds, computed where no trial had them."""
-    return find_current(task, study) or [float(task.score(task.current, fold).mean()) for fold in range(task.folds)]
-
-
-def find_current(task: Task, study: optuna.Study) -> list[float] | None:
-    """The same of the trial that tried them; None where there was none."""
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
+def find_current(task: Task, study: Study) -> list[float] | None:
+    """The scores on the folds of the trial that tried today's settings; None where there was none."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         if suggest_again(task, trial) == task.current:
             scores: list[float] = trial.user_attrs[FOLDS]
             return scores
     return None
 
 
-def find_value(trial: optuna.trial.FrozenTrial) -> float | None:
+def find_value(trial: FrozenTrial) -> float | None:
     """The mean over the folds that a trial saw; None where it saw none. Optuna's own is, of a pruned one, its last
     part's.
     """
     folds = trial.user_attrs.get(FOLDS)
     return float(np.mean(folds)) if folds else None
-
-
-def standard_error(values: Scores, ddof: int = 0) -> float:
-    """Of the mean; ``ddof`` degrees of freedom are lost. 0 for a single value."""
-    return float(values.std(ddof=ddof)) / math.sqrt(len(values)) if len(values) > ddof else 0.0

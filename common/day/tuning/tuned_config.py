@@ -3,14 +3,16 @@
 import datetime
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from common.day.tuning.task import Verdict
 from common.engine.config import PROVENANCE
 from common.engine.errors import UserError
 from common.io.submission import write_text
+
+if TYPE_CHECKING:  # a run reads tuned.toml, and needs no Optuna
+    from common.day.tuning.task import Verdict
 
 HEAD = "# Written by `make tune-{name}`. Settings here go over config.toml; --untuned leaves them aside.\n\n"
 
@@ -29,11 +31,11 @@ def read_tuned(path: Path) -> dict[str, Any]:
     return tables
 
 
-def write_tuned(path: Path, name: str, verdict: Verdict, data: str) -> None:
+def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     """Put a verdict's settings and where they come from into tuned.toml; what else stands there is kept."""
     tables = read_tuned(path)
     for key, value in verdict.settings.items():
-        _put(tables, key.split("."), value)
+        put(tables, key, value)
     provenance = tables.pop(PROVENANCE, {})
     provenance[verdict.task] = {
         "study": verdict.study,
@@ -65,7 +67,9 @@ def holds_nothing_for(path: Path, digest: str) -> bool:
     return bool(tasks) and len(list_foreign(path, digest)) == len(tasks)
 
 
-def _put(table: dict[str, Any], parts: list[str], value: Any) -> None:
-    for part in parts[:-1]:
-        table = table.setdefault(part, {})
-    table[parts[-1]] = value
+def put(tables: dict[str, Any], key: str, value: Any) -> None:
+    """Set the value of a dotted key in tables within tables."""
+    *parts, last = key.split(".")
+    for part in parts:
+        tables = tables.setdefault(part, {})
+    tables[last] = value

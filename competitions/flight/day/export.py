@@ -1,50 +1,42 @@
-"""Export a finished run as one stored value that ``service.py`` ranks searches from."""
+"""Export a finished run as a service, and requests of the test with the answers of its submission."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import polars as pl
-from numpy.typing import NDArray
 
-from common.day.serving.benchmark import Answer, Export, Variant, spread
-from common.engine.result_store import write_value
+from common.day.serving.service import Answer, Export, spread
 from common.engine.run import Run
 from common.io.tables import read_parquet
 from competitions.flight import pipeline
 from competitions.flight.config import FlightConfig
-from competitions.flight.day import service
 from competitions.flight.day.service import FlightService
 from competitions.flight.features.booking_history import History
-from competitions.flight.io.reader import RawFiles, Searches
+from competitions.flight.io.encoding import learn_codes
+from competitions.flight.io.parquet import open_source
+from competitions.flight.io.reader import Codes, RawFiles
 from competitions.flight.pipeline import Outcome
 
-DESCRIPTION = {
-    "request": "a search with all of its options, as the reader codes them -> its options, best first",
-    "computed at export": "lifts and preferences of earlier bookings, by traveller, company, route and carrier",
-    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend",
-    "left out": "parsing the host's columns, network",
-    "score": "the run's own, of its validation sessions",
-}
 
-
-def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final fits below ``folder``, with so many ``requests`` of the test."""
+def export(files: RawFiles, config: FlightConfig, run: Run, requests: int) -> Export:
+    """The final fits, with so many ``requests`` of the test."""
     outcome = pipeline.solve(files, config, run)
-    test, score = outcome.test.value, outcome.measured.value[-1]
-    chosen = take_searches(test, spread(test.sessions.height, requests))
-    write_value(folder / "export", gather(outcome))
-    write_value(folder / "requests", chosen)
-    expected = list_expected(chosen, read_parquet(outcome.checked[0].path)["selected"])
-    variants = [Variant("the run", "whole", score["hit_rate@3"], score["error"])]
-    return Export(service.__name__, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
+    sessions, score = outcome.test.value.sessions["ranker_id"], outcome.measured.value[-1]
+    chosen = sessions[spread(len(sessions), requests)]
+    service = gather(outcome, run.step(learn_codes, files.train).value)
+    expected = list_expected(outcome.checked[0].path, chosen)
+    return Export(
+        {"no vectors": service}, list(list_bodies(files.test, chosen)), expected, (score["hit_rate@3"], score["error"])
+    )
 
 
-def gather(outcome: Outcome) -> FlightService:
-    """What a service of a run needs; the named baseline, whose fit is the last, is not blended."""
+def gather(outcome: Outcome, codes: Codes) -> FlightService:
+    """What a service of a run needs."""
     latest = int(outcome.snapshots.value.assigned["snapshot"].max())  # type: ignore[arg-type]
     history, blend = take_snapshot(outcome.history.value, latest), outcome.blend.value
-    rankers = [ranker.value for ranker in outcome.final_rankers[: len(blend.weights)]]
-    return FlightService(history, latest, rankers, blend, outcome.choice.features.blocks)
+    rankers = [ranker.value for ranker in outcome.final_rankers]
+    return FlightService(history, latest, rankers, blend, outcome.choice.features.blocks, codes)
 
 
 def take_snapshot(history: History, snapshot: int) -> History:
@@ -56,15 +48,21 @@ def take_snapshot(history: History, snapshot: int) -> History:
     return History(lifts, preferences)
 
 
-def take_searches(searches: Searches, chosen: NDArray[np.int64]) -> Searches:
-    """Some searches, one after the other."""
-    sessions = searches.sessions[chosen]
-    kept = searches.options["session"].is_in(sessions["session"].implode())
-    return Searches(sessions, searches.options.filter(kept))
+def list_bodies(test: Path, sessions: pl.Series) -> Iterator[bytes]:
+    """The host's rows of some sessions, in their order."""
+    for rows in split_sessions(open_source(test, labelled=False).frame, sessions):
+        options = [{name: value for name, value in row.items() if value is not None} for row in rows.to_dicts()]
+        yield msgspec.json.encode({"options": options})
 
 
-def list_expected(searches: Searches, ranks: pl.Series) -> list[Answer]:
-    """The submission's own order of the options of some searches; ``ranks`` by row of the file."""
-    own = ranks.gather(searches.options["row"]).to_numpy()
-    lists = np.split(own, np.cumsum(searches.sessions["size"].to_numpy())[:-1])
-    return [[float(position) for position in np.argsort(one, kind="stable")] for one in lists]
+def list_expected(path: Path, sessions: pl.Series) -> list[Answer]:
+    """The submission's own order of the options of some sessions."""
+    ranked = split_sessions(read_parquet(path).lazy(), sessions)
+    return [{"options": rows.sort("selected")["Id"].to_list()} for rows in ranked]
+
+
+def split_sessions(rows: pl.LazyFrame, sessions: pl.Series) -> list[pl.DataFrame]:
+    """The rows of each of some sessions, in their order."""
+    chosen = rows.filter(pl.col("ranker_id").is_in(sessions.implode())).collect()
+    parts = chosen.partition_by("ranker_id", as_dict=True)
+    return [parts[(session,)] for session in sessions]

@@ -11,7 +11,7 @@ from common.day.answers import (
     rank_answers,
     share_behind,
 )
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
@@ -22,6 +22,7 @@ from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves, share_gains
+from common.simulation.oracle import read_oracle
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.answers import blend_valid, list_answers
@@ -34,9 +35,7 @@ from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
-from competitions.flight.ranking.rankers import BASELINE
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
 
 METRIC = f"HitRate@{CUTOFF}"
@@ -124,13 +123,11 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
-    """One row per model: the hit rates, and what it gains over the baseline where that was fitted."""
-    base = models.get(BASELINE, {}).get("hit_rate@3", 0.0)
+    """One row per model: the hit rates."""
     rows = []
     for name, scores in models.items():
         rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
-        over = {"over baseline": f"{scores['hit_rate@3'] / base - 1:+.1%}"} if base else {}
-        rows.append({"model": name, **rates, "error": scores["error"], **over})
+        rows.append({"model": name, **rates, "error": scores["error"]})
     return rows
 
 
@@ -148,14 +145,14 @@ def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     rounds = [cross.value.rounds for cross in outcome.crosses]
-    blended, final = outcome.names[: len(outcome.plan.models)], measured[-1]
+    final = measured[-1]
     summary: Row = {
         "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
         "models": dict(zip(outcome.rungs, measured, strict=True)),
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
         "plan": list_plan(outcome),
         "blend": {
-            "models": list(blended),
+            "models": list(outcome.names),
             "method": blend.method,
             "weights": [list(blend.weights)],
             "likelihoods": dict(blend.likelihoods),
@@ -164,7 +161,7 @@ def summarise(outcome: Validated) -> Row:
         "bookings": count_bookings(outcome.split.value, outcome.snapshots.value),
     }
     if isinstance(outcome, Outcome):
-        gains = share_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]])
+        gains = share_gains([ranker.value for ranker in outcome.final_rankers])
         summary |= {
             "gains": dict(list(gains.items())[:GAINS_SHOWN]),
             "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
@@ -191,15 +188,13 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     path, truth, oracle = outcome.checked[0].path, raw / TRUTH, read_oracle(raw)
     scores, booked = submission.score_submission(path, truth), find_booked(outcome.files.test, truth)
     measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
-    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
-    by_size = {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
-    rates |= {name: rate for name, rate in by_size.items() if name in scores}
-    best = {"oracle": rates | {"error": oracle["standard_error"]["3"]}}
+    rates = {name: rate for name, rate in oracle.details.items() if name in scores}
+    best = {"oracle": rates | {"error": oracle.error}}
     rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
         scores.get("hit_rate@3_error", 0.0),
-        oracle["hit_rate"]["3"],
+        oracle.score,
         scores,
         submission.score_queries(path, truth),
         [("HitRate@3 on the simulated truth, refitted on everything", rows)],
@@ -223,7 +218,7 @@ def explain(outcome: Outcome) -> Insight:
     """
     folds = outcome.data.folds
     rows = derive(take_last, folds=folds)
-    rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
+    rankers = derive(take_rankers, crosses=collect(outcome.crosses))
     reference = derive(compare_periods, folds=folds, train=outcome.train)
     own = derive(drop_look_back, rows=rows)
     first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=own)

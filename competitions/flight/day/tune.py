@@ -17,8 +17,8 @@ from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset, cut_by_time
 from common.learning.fit_task import Recipe
-from common.learning.gbdt import fit, predict
-from common.learning.listwise_softmax import Labels, Sizes, fit_temperatures, log_likelihoods
+from common.learning.gbdt import fit, score_rows
+from common.learning.listwise_softmax import fit_temperatures, log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
@@ -39,17 +39,17 @@ def list_tasks(config: FlightConfig) -> list[str]:
 def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
     prepared = prepare(files, config, run)
-    folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds")
+    folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds").value
     task = tune_ranker(
         name,
         f"rank.{name}",
         prepared.plan.parameters[name],
         METRIC,
         FOLDS,
-        partial(_score_fold, name, config, prepared, folds.value),
+        partial(_score_fold, name, config, prepared, folds),
         partial(_score_unseen, name, config, prepared, run),
     )
-    return replace(task, rows=folds.value.rows)
+    return replace(task, rows=folds.rows)
 
 
 def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
@@ -73,22 +73,16 @@ def _score_fold(
 ) -> Scores:
     train, valid = folds.pairs[fold]
     ranker = fit(replace(_make_recipe(name, prepared, config, parameters), seeds=1), train, valid)
-    return score_likelihood(predict_rows(ranker, valid), valid.labels, valid.group_sizes)
+    return score_likelihood(score_rows(valid.names, valid.features, [ranker])[:, 0], valid)
 
 
-def predict_rows(ranker: Any, rows: RankingDataset) -> Scores:
-    """Scores of rows that may have more features than the ranker takes."""
-    own = [rows.names.index(name) for name in ranker.gain]
-    return predict(ranker, rows.features if len(own) == len(rows.names) else rows.features[:, own])
-
-
-def score_likelihood(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
+def score_likelihood(scores: Scores, rows: RankingDataset) -> Scores:
     """By query the log likelihood of its booking, at the temperature that suits the scores best.
 
     A pairwise loss leaves the scale of its scores to chance.
     """
-    factor = fit_temperatures(scores[:, None], labels, sizes)[0]
-    return log_likelihoods(np.ascontiguousarray(scores * factor), labels, sizes)
+    factor = fit_temperatures(scores[:, None], rows.labels, rows.group_sizes)[0]
+    return log_likelihoods(np.ascontiguousarray(scores * factor), rows.labels, rows.group_sizes)
 
 
 def _score_unseen(
@@ -97,10 +91,10 @@ def _score_unseen(
     recipe = _make_recipe(name, prepared, config.of_fit(number), parameters)
     scores = run.step(score_last, recipe, prepared.data, name=f"fit.{name}").value
     valid = prepared.data.value.folds[-1].valid
-    return score_likelihood(scores, valid.labels, valid.group_sizes)[valid.group_sizes > LARGE]
+    return score_likelihood(scores, valid)[valid.group_sizes > LARGE]
 
 
 def score_last(recipe: Recipe, data: TrainingData) -> Scores:
     """A recipe's scores of the last fold's validation rows."""
     fold = data.folds[-1]
-    return predict_rows(fit(recipe, fold.train, fold.valid), fold.valid)
+    return score_rows(fold.valid.names, fold.valid.features, [fit(recipe, fold.train, fold.valid)])[:, 0]

@@ -40,7 +40,9 @@ PUBLIC = ("public",)
 
 @dataclass(frozen=True)
 class Peer:
-    """A model by its ``title``, and the feature ``blocks`` that its caller cuts both data sets to (``take_blocks``).
+    """A model, and the feature ``blocks`` that its caller cuts both data sets to (``take_blocks``).
+
+    ``key``, ``title``: of its rung.
 
     ``score(train, valid, seed)``: fitted on all rows of ``train``, the scores (n,) of the n >= 1 rows of ``valid``,
     finite, higher is better, comparable within a query only. Of ``valid`` only the features are read. Features are
@@ -48,6 +50,7 @@ class Peer:
     peers raise ``CatBoostError`` where all labels are alike.
     """
 
+    key: str
     title: str
     score: Callable[[RankingDataset, RankingDataset, int], Scores]
     blocks: tuple[str, ...]
@@ -125,7 +128,7 @@ def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int
         "seed": seed,
         "verbosity": 0,
     }
-    data = xgboost.QuantileDMatrix(train.features, train.labels, qid=_number_queries(train), missing=np.nan)
+    data = xgboost.QuantileDMatrix(train.features, train.labels, qid=train.query_numbers, missing=np.nan)
     model = xgboost.train(settings, data, PUBLIC_ROUNDS)
     scores = model.inplace_predict(valid.features, predict_type="margin", missing=np.nan)
     return np.asarray(scores, dtype=np.float64)
@@ -138,14 +141,14 @@ def score_public_catboost(train: RankingDataset, valid: RankingDataset, seed: in
 
 
 PEERS = (
-    Peer("untuned LightGBM lambdarank", score_untuned_lightgbm, COMPARISONS),
-    Peer("conditional logit", score_logit, COMPARISONS),
-    Peer(f"LightGBM softmax, {SOFTMAX_SEEDS} seeds", score_lightgbm_softmax, COMPARISONS),
-    Peer("CatBoost QuerySoftMax", score_catboost_softmax, COMPARISONS),
-    Peer("LightGBM softmax and CatBoost QuerySoftMax, mixed", score_softmax_mix, COMPARISONS),
-    Peer("public LightGBM", score_public_lightgbm, PUBLIC),
-    Peer("public XGBoost", score_public_xgboost, PUBLIC),
-    Peer("public CatBoost YetiRank", score_public_catboost, PUBLIC),
+    Peer("lightgbm-untuned", "untuned LightGBM lambdarank", score_untuned_lightgbm, COMPARISONS),
+    Peer("logit", "conditional logit", score_logit, COMPARISONS),
+    Peer("lightgbm-softmax", f"LightGBM softmax, {SOFTMAX_SEEDS} seeds", score_lightgbm_softmax, COMPARISONS),
+    Peer("catboost-softmax", "CatBoost QuerySoftMax", score_catboost_softmax, COMPARISONS),
+    Peer("softmax-mix", "LightGBM softmax and CatBoost QuerySoftMax, mixed", score_softmax_mix, COMPARISONS),
+    Peer("public-lightgbm", "public LightGBM", score_public_lightgbm, PUBLIC),
+    Peer("public-xgboost", "public XGBoost", score_public_xgboost, PUBLIC),
+    Peer("public-catboost", "public CatBoost YetiRank", score_public_catboost, PUBLIC),
 )
 
 
@@ -200,10 +203,5 @@ def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Sett
 def _boost_catboost(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
     fixed = {"iterations": rounds, "verbose": False, "allow_writing_files": False}
     model = catboost.CatBoost(fixed | settings)
-    model.fit(catboost.Pool(train.features, train.labels, group_id=_number_queries(train)))
+    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
     return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
-
-
-def _number_queries(rows: RankingDataset) -> NDArray[np.int64]:
-    """The number of each row's query, (n,)."""
-    return np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)

@@ -1,8 +1,4 @@
-"""From several rankers' scores to one list a session: a mixture of their probabilities, then ranks.
-
-Only the first columns of scores are blended, one for each temperature of the blend; the named baseline, where it is
-fitted, comes last and is only measured.
-"""
+"""From several rankers' scores to one list a session: a mixture of their probabilities, then ranks."""
 
 from dataclasses import dataclass, field
 
@@ -44,16 +40,16 @@ class Blend:
         return "equal" if len(set(self.weights)) == 1 else "fitted"
 
 
-def find_blend(data: TrainingData, scores: Floats, models: int) -> Blend:
-    """The blend of the first ``models`` columns of out-of-fold scores, from the scored sessions.
+def find_blend(data: TrainingData, scores: Floats) -> Blend:
+    """The blend of the columns of out-of-fold scores, from the scored sessions.
 
     Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
     ones by ``MIN_ERRORS`` standard errors of the difference. A session that repeated folds judge
     several times stays in one half and counts as one in the error.
     """
     counted = data.valid.group_sizes > LARGE
-    valid = take_queries(scores[:, :models], data.valid.labels, data.valid.group_sizes, counted)
-    equal = np.full(models, 1 / models)
+    valid = take_queries(scores, data.valid.labels, data.valid.group_sizes, counted)
+    equal = np.full(scores.shape[1], 1 / scores.shape[1])
     temperatures = fit_temperatures(*valid)
     if not counted.any():
         return Blend(tuple(temperatures.tolist()), tuple(equal.tolist()))

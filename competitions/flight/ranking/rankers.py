@@ -23,10 +23,6 @@ from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 from competitions.flight.split import Snapshots
 
-# The model of the public CatBoost notebook, on what that learns from.
-BASELINE, BASELINE_MODEL, BASELINE_BLOCKS = "baseline", "catboost_yetirank", ("public",)
-BASELINE_PARAMETERS = {"loss_function": "YetiRank", "learning_rate": 0.1, "depth": 6}
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -55,18 +51,13 @@ def make_recipe(
 
 
 def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
-    """The recipes of a run by name: the models that are blended, then the named baseline where it is asked for."""
-    recipes = {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
-    if config.baseline.fit:
-        fits = (config.rank.rounds, plan.patience, config.model_seed, CUTOFF)
-        recipes[BASELINE] = Recipe(BASELINE_MODEL, BASELINE_PARAMETERS, *fits, blocks=BASELINE_BLOCKS)
-    return recipes
+    """The recipes of a run by name."""
+    return {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
 
 
-def list_blocks(config: FlightConfig, plan: Plan) -> list[str]:
+def list_blocks(plan: Plan) -> list[str]:
     """Every block that a run may need, each once."""
-    blocks = [block for features in plan.features for block in features.blocks]
-    return list(dict.fromkeys([*blocks, *(BASELINE_BLOCKS if config.baseline.fit else ())]))
+    return list(dict.fromkeys(block for features in plan.features for block in features.blocks))
 
 
 def choose_features(

@@ -4,16 +4,17 @@
 and test.parquet, no rows. What is not there was never published.
 """
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from common.day.hosts.simulated import REPORT
-from common.engine.errors import UserError
 from common.io.tables import read_csv, scan_parquet
+from common.simulation.calibration import Measure, calibrate
 
 PUBLISHED = Path(__file__).with_name("published.csv")
+NOT_PUBLISHED: dict[str, Any] = {"train": None, "test": None, "grows": "not at all"}
 Measures = dict[str, pl.Expr]  # what a file is measured by, and how
 
 RETURN = pl.col("legs1_duration").is_not_null()
@@ -52,7 +53,7 @@ ROWS: Measures = {
     "rows: no cabin back, of return trips": pl.col("legs1_segments0_cabinClass").is_null().filter(RETURN).mean(),
 }
 MONTHS: Measures = {f"rows: month {n}": (pl.col("requestDate").dt.month() == n).mean() for n in range(5, 11)}
-# Collected one by one: a quantile holds its column in memory.
+# Measured one by one: a quantile holds its column in memory.
 VALUES: Measures = {
     "rows: commonest duration out": pl.col("legs0_duration").unique_counts().max() / pl.len(),
     "cabin of the first segment, mean": pl.col(f"{FIRST}cabinClass").mean(),
@@ -109,41 +110,36 @@ BOOKED_FLIGHTS: Measures = {
 
 
 def describe(folder: Path) -> pl.DataFrame:
-    """Measure the simulation in ``folder``: one row a measure (what, simulated, host's).
+    """The calibration table of the simulation in ``folder``, see ``calibrate``."""
+    return calibrate(folder, _list_parts(folder))
 
-    Raises ``UserError`` where ``folder`` holds no finished simulation.
-    """
-    try:
-        scale = float(json.loads((folder / REPORT).read_text(encoding="utf-8"))["scale"])
-    except OSError as error:
-        raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
-    published = {row["what"]: row for row in read_csv(PUBLISHED).rows(named=True)}
-    # A measure grows with the scale, or so that only full scale compares.
-    factors = {"not at all": 1.0, "with scale": scale, "otherwise": 1.0 if scale == 1.0 else None}
+
+def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, list[Measure]]]:
     known = scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]
-    lines: list[tuple[str, float, float | None]] = []
+    published = {row["what"]: row for row in read_csv(PUBLISHED).rows(named=True)}
     for name in ("train", "test"):
-        for what, simulated in measure_file(folder / f"{name}.parquet", known):
-            host = published.get(what, {name: None, "grows": "not at all"})
-            value, factor = host[name], factors[host["grows"]]
-            expected = None if value is None or factor is None else value * factor
-            lines.append((f"{name} {what}", simulated, expected))
-    return pl.DataFrame(lines, schema={"what": pl.String, "simulated": pl.Float64, "host's": pl.Float64}, orient="row")
+        for frame, values in _list_measures(folder / f"{name}.parquet", known):
+            measures = []
+            for what, value in values.items():
+                row = published.get(what, NOT_PUBLISHED)
+                measures.append(Measure(f"{name} {what}", value, row[name], grows=row["grows"]))
+            yield frame, measures
 
 
-def measure_file(path: Path, known_companies: pl.Series) -> list[tuple[str, float]]:
+def _list_measures(path: Path, known_companies: pl.Series) -> Iterator[tuple[pl.LazyFrame, Measures]]:
     """Every measure that the file allows; ``known_companies`` are those of train."""
     rows = scan_parquet(path)
     labelled = "selected" in rows.collect_schema().names()
     sessions = _read_sessions(rows, labelled, known_companies).lazy()
-    users = sessions.group_by("user").len()
-    measured = [*_collect(sessions, SESSIONS), *_collect(users, USERS), *_collect(rows, ROWS)]
-    measured += [line for what, value in VALUES.items() for line in _collect(rows, {what: value})]
+    yield sessions, SESSIONS
+    yield sessions.group_by("user").len(), USERS
+    yield rows, ROWS
+    yield from ((rows, {what: value}) for what, value in VALUES.items())
     if labelled:
         fares = {"fares": pl.len(), "lowest": PRICE.min(), "paid": (PRICE * pl.col("selected")).max()}
-        booked = rows.group_by(FLIGHTS).agg(**fares).filter(pl.col("paid") > 0)
-        measured += [*_collect(rows, MONTHS), *_collect(sessions, BOOKINGS), *_collect(booked, BOOKED_FLIGHTS)]
-    return measured
+        yield rows, MONTHS
+        yield sessions, BOOKINGS
+        yield rows.group_by(FLIGHTS).agg(**fares).filter(pl.col("paid") > 0), BOOKED_FLIGHTS
 
 
 def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Series) -> pl.DataFrame:
@@ -171,8 +167,3 @@ def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Serie
         rows = rows.with_row_index("row").with_columns(segments=pl.sum_horizontal(present))
     sessions = rows.group_by("ranker_id").agg(**facts).collect(engine="streaming")
     return sessions.with_columns(unseen=~pl.col("company").is_in(known_companies.implode()))
-
-
-def _collect(frame: pl.LazyFrame, measures: Measures) -> list[tuple[str, float]]:
-    values = frame.select(value.alias(what) for what, value in measures.items()).collect(engine="streaming").row(0)
-    return [(what, float(value)) for what, value in zip(measures, values, strict=True)]

@@ -1,4 +1,4 @@
-"""The true choice model of the default law, and how bookings are drawn under either law.
+"""The true choice model, and how bookings are drawn by it.
 
 A traveller books option i with probability proportional to exp(L * V_i), the multinomial logit (McFadden, 1974). V is
 linear in what an option costs, how long it takes, when it goes, who flies it and what its fare allows (``WEIGHTS``);
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats, Ints, take
+from common.learning.listwise_softmax import softmax_within
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import hashed, hashed_normal
+from competitions.flight.simulator.geography import FERRY, hashed, hashed_normal
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Sessions
@@ -58,6 +59,7 @@ class Bookings:
     """Of a chunk of sessions: rows of ``Options`` of each, their probabilities, and the position booked in each."""
 
     first: Ints  # by session, where its rows begin; one more entry
+    session: Ints  # by row, counted from the first of the chunk
     row: Ints  # into the options
     probability: Floats
     booked: Ints
@@ -79,25 +81,21 @@ def draw_bookings(state: SimulationState, part: slice, options: Options, rules: 
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
     choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    own = choose_by_logit(state, choices, options, rules)
+    sizes = np.diff(first)
+    sharp = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
+    own = softmax_within(sharp[session] * utilities(state, choices, options, rules), sizes)
     number = part.start + np.arange(len(joined))
     drawn = draw(own, first, hashed(state.seed, 151, number))
     leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
     copies = joined & (hashed(state.seed, 152, number) < COPY)
     leading = np.arange(first[-1]) - first[session] + first[leader][session]
     probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-    return Bookings(first, choices.row, probability, np.where(copies, drawn[leader], drawn))
-
-
-def choose_by_logit(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
-    """By row, the probability that the traveller books it, twins aside: the multinomial logit."""
-    sharp = choice_scale(np.diff(choices.first))[choices.session]
-    return softmax(sharp * utilities(state, choices, options, rules), choices.first)
+    return Bookings(first, session, choices.row, probability, np.where(copies, drawn[leader], drawn))
 
 
 def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:
     """Every session with the options of its search; twins have the same ones."""
-    sessions = Sessions(**{name: column[part] for name, column in vars(state.sessions).items()})
+    sessions = take(state.sessions, part)
     search = sessions.search - sessions.search[0]
     sizes = np.diff(options.first)[search]
     first = np.append(0, np.cumsum(sizes))
@@ -157,8 +155,8 @@ def _fare_terms(state: SimulationState, choices: Choices, fare: Ints, rules: Rul
 def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
     user, company = choices.user, choices.company
     travellers, companies = state.travellers, state.companies
-    table = np.pad(loyalty_table(), ((0, 1), (0, 1)))  # no club is the last row, another carrier the last column
-    club = table[travellers.loyalty[user], np.minimum(carrier, table.shape[1] - 1)]
+    table = np.pad(loyalty_table(), ((0, 1), (0, 0)))  # no club is the last row
+    club = table[travellers.loyalty[user], np.minimum(carrier, FERRY)]
     favourite = (carrier == travellers.carrier[user]) * travellers.carrier_weight[user]
     preferred = (carrier == companies.carrier[company]) * companies.carrier_weight[company]
     value: Floats = WEIGHTS["carrier"] * favourite + WEIGHTS["company carrier"] * preferred + WEIGHTS["club"] * club
@@ -187,20 +185,6 @@ def preferred_hours(state: SimulationState, choices: Choices, direction: Ints, w
     habit = hashed_normal(state.seed, 161, choices.company, direction)
     route = hashed_normal(state.seed, 164, direction)
     return MEAN_HOURS[way] + OWN_HOURS * own + COMPANY_HOURS * company + HABIT_HOURS * habit + ROUTE_HOURS * route
-
-
-def choice_scale(sizes: Ints) -> Floats:
-    """By session of so many options, what V is multiplied by."""
-    sharp: Floats = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
-    return sharp
-
-
-def softmax(value: Floats, first: Ints) -> Floats:
-    """Probabilities within each run of rows that ``first`` bounds."""
-    sizes = np.diff(first)
-    weight = np.exp(value - np.repeat(np.maximum.reduceat(value, first[:-1]), sizes))
-    probability: Floats = weight / np.repeat(np.add.reduceat(weight, first[:-1]), sizes)
-    return probability
 
 
 def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:

@@ -54,11 +54,14 @@ def set_rules(state: SimulationState, options: Options) -> Rules:
     abroad = state.pairs.abroad[pair]
     fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(seed, 141, carrier, pair)), FEE)
     dear = fee * np.where(abroad, np.where(options.back >= 0, 3.0, 1.5), 1.0)
-    hidden_policy = np.where(state.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
-    # Within the company's cap, and of an allowed cabin.
-    user, company = state.searches.user[number], _company(state, options)
+    test, user = state.searches.test[number], state.searches.user[number]
+    hidden_policy = np.where(test, TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
+    # Within the company's cap, and of an allowed cabin; colleagues who share a search are of one company.
+    company = state.travellers.company[user]
+    cap = state.companies.cap[company] * np.where(test, TEST_CAP, 1.0)
+    cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
     cabin = (fare < PREMIUM) | state.travellers.vip[user] | (hashed(seed, 149, company) < 0.2)
-    within: Floats = ((options.price <= price_caps(state, options)) & cabin).astype(np.float64)
+    within: Floats = ((options.price <= cap * cheapest) & cabin).astype(np.float64)
     bags, in_kg = _bags(fare, carrier, seed)
     return Rules(
         cancel_fee=_hide(np.where(free | strict, 0.0, fee), unknown),
@@ -81,25 +84,9 @@ def _hide(values: NDArray[np.float64] | Bools, hidden: Bools) -> Floats:
     return np.where(hidden, np.nan, values.astype(np.float64))
 
 
-def _company(state: SimulationState, options: Options) -> Ints:
-    """By option, the company that searches; colleagues who share a search are of one."""
-    company: Ints = state.travellers.company[state.searches.user[options.number]]
-    return company
-
-
-def price_caps(state: SimulationState, options: Options) -> Floats:
-    """By option, the highest price in roubles within the policy of the company that searches."""
-    company = _company(state, options)
-    cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
-    cap = state.companies.cap[company] * np.where(state.searches.test[options.number], TEST_CAP, 1.0)
-    caps: Floats = cap * cheapest
-    return caps
-
-
 def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
     """Baggage allowance: pieces, or kg at the carriers that weigh it."""
-    weighed = np.append(CARRIERS["bags_in_kg"], False)[np.minimum(carrier, FERRY)]
-    weighed &= hashed(seed, 150, carrier, fare) < 0.9
+    weighed = CARRIERS["bags_in_kg"].to_numpy()[np.minimum(carrier, FERRY)] & (hashed(seed, 150, carrier, fare) < 0.9)
     pieces = np.array([0.0, 1.0, 2.0, 2.0, 2.0, 2.0])[fare]
     kilos = np.array([20.0, 30.0, 30.0, 35.0, 40.0, 40.0])[fare]
     return np.where(weighed, kilos, pieces), weighed.astype(np.float64)

@@ -12,10 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints
-from common.engine.errors import UserError
 from common.io.tables import read_csv
 
-SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 # Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.
 TRAIN_SESSIONS, TRAIN_USERS, TRAIN_COMPANIES = 105_539, 32_922, 641
 TEST_SESSIONS, TEST_USERS, TEST_COMPANIES, UNSEEN_COMPANIES = 45_231, 18_981, 495, 41
@@ -30,11 +28,12 @@ CITIES = read_csv(HERE / "cities.csv")  # rounded geography: degrees, hours from
 AIRPORTS = {"MOW": ("SVO", "DME", "VKO", "ZIA"), "BJS": ("PEK", "PKX"), "SHA": ("PVG", "SHA"), "IST": ("IST", "SAW")}
 
 # Shares inside and outside Russia, hub, price level, which airport of Moscow, whether baggage is counted in kg. The
-# weights are set so that the shares of segments come near the published counts of carrier codes.
+# weights are set so that the shares of segments come near the published counts of carrier codes. The last row is that
+# of FV, which flies half of SU's flights and sells none, and of every carrier that is not in the table.
 CARRIERS = read_csv(HERE / "carriers.csv")
+FERRY = len(CARRIERS) - 1
 CYRILLIC = ("ВГ", "ЮВ", "КЛ", "ДР", "ИЖ", "АМ")  # small carriers without a Latin code  # noqa: RUF001
 CARRIER_COUNT = 160
-FERRY = len(CARRIERS)  # code of FV, which flies half of SU's flights and sells none
 AIRCRAFT = ("SU9", "320", "321", "73H", "738", "319", "32N", "333", "77W", "E90", "32B", "332", "AT7", "DH4", "789")
 AIRCRAFT_COUNT = 100
 DIRTY_LOYALTY = ("SU/SU", "- ЮТэйр ЗАО", "S7/ S7", "SU/", "- Аэрофлот", "su")  # noqa: RUF001
@@ -55,15 +54,11 @@ class Sizes:
 
 
 def sizes_at(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
+    """Sizes at a scale; 1.0 gives the host's.
 
     Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
     world still has several of them and a large one repeats its routes more often.
     """
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
-        )
     slow = scale**COMPANY_POWER
     return Sizes(
         train_sessions=round(TRAIN_SESSIONS * scale),
@@ -151,8 +146,8 @@ def flight_minutes(cities: Cities, start: Ints, end: Ints) -> Ints:
 
 
 def carrier_names() -> tuple[str, ...]:
-    """Carrier codes: those of the table, FV, the Cyrillic ones, then invented ones."""
-    known = (*CARRIERS["code"], "FV", *CYRILLIC)
+    """Carrier codes: those of the table, the Cyrillic ones, then invented ones."""
+    known = (*CARRIERS["code"], *CYRILLIC)
     return known + _invent(np.random.default_rng(2), CARRIER_COUNT - len(known), 2, set(known))
 
 

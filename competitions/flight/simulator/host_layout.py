@@ -3,8 +3,6 @@
 Strings are kept as codes into vocabularies up to the file, which then holds plain strings.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
@@ -15,6 +13,7 @@ from competitions.flight.simulator.search_sessions import START
 from competitions.flight.simulator.timetable import DAY, Pairs
 from competitions.flight.simulator.travellers import loyalty_names
 
+ORIGIN = int(START.astype("datetime64[D]").astype(np.int64)) * DAY  # minutes since 1970
 HORIZON_DAYS = 520  # from the first request to the last arrival, and more
 LONGEST = 7 * DAY  # minutes; no leg lasts longer
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -33,42 +32,26 @@ def file_schema(labelled: bool) -> pa.Schema:
     return pa.schema([(name, ARROW_TYPES[LAYOUT[name]]) for name in (*required(labelled), INDEX)])
 
 
-@dataclass(frozen=True)
-class Vocabularies:
-    """String values by code; a time's code is five-minute steps after ``origin`` (minutes since 1970)."""
-
-    times: pa.Array
-    origin: int
-    durations: pa.Array
-    flights: pa.Array
-    carriers: pa.Array
-    airports: pa.Array
-    cities: pa.Array
-    aircraft: pa.Array
-    routes: pa.Array
-    loyalty: pa.Array
-
-
-def make_vocabularies(cities: Cities, pairs: Pairs) -> Vocabularies:
-    """Every string that a file may hold, made once."""
-    day = START.astype("datetime64[D]")
-    times = np.datetime_as_string(np.arange(day, day + HORIZON_DAYS, np.timedelta64(5, "m")).astype("datetime64[s]"))
+def make_vocabularies(cities: Cities, pairs: Pairs) -> dict[str, pa.Array]:
+    """Every string that a file may hold, by kind and code; a time's code is five-minute steps after ``ORIGIN``."""
+    start = np.datetime64(ORIGIN, "m")
+    times = np.datetime_as_string(np.arange(start, start + HORIZON_DAYS * DAY, 5).astype("datetime64[s]"))
     names = cities.names
     ways = [(names[a] + names[b], names[b] + names[a]) for a, b in zip(pairs.start, pairs.end, strict=True)]
     # By pair: one way, one way back, return, return from the other end.
     routes = [text for out, home in ways for text in (out, home, f"{out}/{home}", f"{home}/{out}")]
-    return Vocabularies(
-        times=pa.array(times.tolist()),
-        origin=int(day.astype(np.int64)) * DAY,
-        durations=pa.array([_duration(minutes) for minutes in range(0, LONGEST, 5)]),
-        flights=pa.array([str(number) for number in range(10_000)]),
-        carriers=pa.array(carrier_names()),
-        airports=pa.array([*cities.airports, ""]),
-        cities=pa.array([*cities.names, ""]),
-        aircraft=pa.array(aircraft_names()),
-        routes=pa.array(routes),
-        loyalty=pa.array(loyalty_names()),
-    )
+    strings = {
+        "time": times.tolist(),
+        "duration": [_duration(minutes) for minutes in range(0, LONGEST, 5)],
+        "flight": [str(number) for number in range(10_000)],
+        "carrier": carrier_names(),
+        "airport": [*cities.airports, ""],
+        "city": [*cities.names, ""],
+        "aircraft": aircraft_names(),
+        "route": routes,
+        "loyalty": loyalty_names(),
+    }
+    return {kind: pa.array(values) for kind, values in strings.items()}
 
 
 def _duration(minutes: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Bools, Floats, Ints, take
 from competitions.flight.simulator.geography import hashed, hashed_normal
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Searches
@@ -63,7 +63,7 @@ class Options:
 
 def list_options(state: SimulationState, part: slice) -> Options:
     """The options of the searches ``part``."""
-    searches = Searches(**{name: column[part] for name, column in vars(state.searches).items()})
+    searches = take(state.searches, part)
     out = _offer(state, searches, searches.pair * 2 + searches.flip, searches.out_day, None)
     order = np.lexsort((out.price, out.search))
     first = order[np.append(True, np.diff(out.search[order]) != 0)]  # the cheapest leg out of each search

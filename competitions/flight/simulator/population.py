@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from competitions.flight.simulator.geography import Cities, Sizes, make_cities
-from competitions.flight.simulator.host_layout import Vocabularies, make_vocabularies
+from competitions.flight.simulator.host_layout import make_vocabularies
 from competitions.flight.simulator.search_sessions import Searches, Sessions, draw_sessions
 from competitions.flight.simulator.timetable import Legs, Pairs, make_legs, make_pairs
 from competitions.flight.simulator.travellers import Companies, Travellers, make_companies, make_travellers
@@ -20,7 +22,7 @@ class SimulationState:
     travellers: Travellers
     searches: Searches
     sessions: Sessions
-    vocabularies: Vocabularies
+    vocabularies: dict[str, pa.Array]
     seed: int
 
 

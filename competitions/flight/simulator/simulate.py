@@ -5,8 +5,7 @@
 Every booking is drawn from the model in ``choice_model.py``: the oracle, which ranks by it, knows the ceiling exactly.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,37 +14,23 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.day.hosts.simulated import REPORT, written_at_once
-from common.engine.errors import UserError
+from common.arrays import join
+from common.day.hosts import TRUTH
 from common.engine.progress import track
-from competitions.flight.simulator.calibration import describe
+from common.simulation.oracle import Oracle
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.flight.simulator.choice_model import draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
-from competitions.flight.simulator.geography import sizes_at
+from competitions.flight.simulator.geography import Sizes, sizes_at
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
-from competitions.flight.simulator.oracle import Oracle, SessionRanks, rank_sessions, summarise
+from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.writer import Chunk, make_table
 
-__all__ = ["Oracle", "Simulation", "describe", "simulate"]
-
 VERSION = 2  # goes up when the same scale and seed give other files
 TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
-TRUTH = "truth.csv"
 CHUNK = 600  # sessions of a row group, about
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: where the files are, the rows of each, the oracle's scores."""
-
-    train: Path
-    test: Path
-    truth: Path
-    sample: Path
-    rows: dict[str, int]
-    oracle: Oracle
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -53,55 +38,46 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
     """
-    sizes = sizes_at(scale)
-    if seed < 0:
-        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    check_request(scale, seed)
+    arguments = {"version": VERSION, "scale": scale, "seed": seed}
+    return write_simulation(
+        out, {TRAIN, TEST, SAMPLE}, arguments, lambda folder: _write_all(folder, sizes_at(scale), seed)
+    )
+
+
+def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
     state = draw_state(sizes, seed)
-    with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
-        train_rows = _write_train(folder, state)
-        test_rows, ranks = _write_test(folder, state, train_rows)
-        rows = {
-            "train_sessions": sizes.train_sessions,
-            "train_rows": train_rows,
-            "test_sessions": sizes.test_sessions,
-            "test_rows": test_rows,
-        }
-        oracle = summarise(ranks)
-        report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": asdict(oracle)}
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle)
-
-
-def _write_train(folder: Path, state: SimulationState) -> int:
-    """Write train chunk by chunk; its rows."""
-    rows = 0
-    with _parquet(folder / TRAIN, file_schema(labelled=True)) as train:
-        for part in track(list_parts(state, test=False), "Writing train"):
-            chunk = make_chunk(state, part)
-            table = make_table(chunk, rows)
-            train.write_table(table, row_group_size=table.num_rows)
-            rows += table.num_rows
-    return rows
-
-
-def _write_test(folder: Path, state: SimulationState, first_id: int) -> tuple[int, list[SessionRanks]]:
-    """Write test, the sample and the truth chunk by chunk; the rows of test, and what the oracle makes of it."""
-    rows, ranks, hidden = 0, [], []
-    with _parquet(folder / TEST, file_schema(labelled=False)) as test, _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
-        for part in track(list_parts(state, test=True), "Writing test"):
-            chunk = make_chunk(state, part)
-            table = make_table(chunk, first_id + rows)
-            test.write_table(table, row_group_size=table.num_rows)
+    train_rows = sum(table.num_rows for _, table in _write_file(folder / TRAIN, state, False, 0))
+    test_rows, ranks, hidden = 0, [], []
+    with _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
+        for chunk, table in _write_file(folder / TEST, state, True, train_rows):
             first = chunk.bookings.first
             position = np.arange(table.num_rows) - np.repeat(first[:-1], np.diff(first))
             listed = table.select(["Id", "ranker_id"])
             sample.write_table(listed.append_column("selected", pa.array(position + 1)))
             hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
-            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[part]))
-            rows += table.num_rows
+            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[chunk.part]))
+            test_rows += table.num_rows
     truth = pa.concat_tables(hidden)
     pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
-    return rows, ranks
+    rows = {
+        "train_sessions": sizes.train_sessions,
+        "train_rows": train_rows,
+        "test_sessions": sizes.test_sessions,
+        "test_rows": test_rows,
+    }
+    return rows, summarise_ranks(join(ranks))
+
+
+def _write_file(path: Path, state: SimulationState, test: bool, first_id: int) -> Iterator[tuple[Chunk, pa.Table]]:
+    """Write train or test chunk by chunk, and hand each chunk on with its rows."""
+    with _parquet(path, file_schema(labelled=not test)) as file:
+        for part in track(list_parts(state, test), f"Writing {path.stem}"):
+            chunk = make_chunk(state, part)
+            table = make_table(chunk, first_id)
+            first_id += table.num_rows
+            file.write_table(table, row_group_size=table.num_rows)
+            yield chunk, table
 
 
 def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -30,7 +30,7 @@ CAPITAL_LEGS = 60  # Moscow - St Petersburg
 ABROAD_SHARE = 0.18  # of the searches; by the upper quartile of the taxes
 CAPITAL_SHARE = 0.14  # of the searches, both ways and one way
 SMALL_CARRIER_SHARE = 0.04  # of the slots, given to a carrier outside the table
-HUB_OF_LAST_RESORT = (MOSCOW, PETERSBURG, 2)
+LAST_RESORTS = 6  # cities, the largest, where people change if not at the carrier's hub
 
 
 @dataclass(frozen=True)
@@ -153,24 +153,16 @@ def _stops(cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, start: 
     extra += extra * (hashed(seed, 32, number) < 0.05)
     extra += (extra == 2) * (hashed(seed, 33, number) < 0.003)
     names = CITIES["code"].to_list()
-    hubs = np.array([*(names.index(city) for city in CARRIERS["hub"]), MOSCOW])  # outside the table they change there
-    hub = hubs[np.minimum(carrier, FERRY)]
-    stops = np.stack([_choose_stop(hub, start, end, shift) for shift in range(3)], axis=1)
-    path = np.full((len(carrier), SEGMENTS + 1), -1)
-    path[:, 0] = start
-    for stop in range(3):
-        path[:, stop + 1] = np.where(extra > stop, stops[:, stop], -1)
-    path[number, extra + 1] = end
-    return path
-
-
-def _choose_stop(hub: Ints, start: Ints, end: Ints, skip: int) -> Ints:
-    """The ``skip``-th city of (hub, then the last resorts) that is neither end."""
-    options = np.stack([hub, *(np.full_like(hub, city) for city in (*HUB_OF_LAST_RESORT, 3, 4, 5))], axis=1)
+    hub = np.array([names.index(city) for city in CARRIERS["hub"]])[np.minimum(carrier, FERRY)]
+    # The hub, then the last resorts, without both ends: the first of them are the stops.
+    options = np.column_stack([hub, np.tile(np.arange(LAST_RESORTS), (len(hub), 1))])
     bad = (options == start[:, None]) | (options == end[:, None])
     bad[:, 1:] |= options[:, 1:] == options[:, :1]
-    order = np.argsort(bad, axis=1, kind="stable")
-    return options[np.arange(len(hub)), order[:, skip]]
+    stops = np.take_along_axis(options, np.argsort(bad, axis=1, kind="stable")[:, : SEGMENTS - 1], axis=1)
+    stops[np.arange(SEGMENTS - 1) >= extra[:, None]] = -1
+    path = np.column_stack([start, stops, np.full(len(hub), -1)])
+    path[number, extra + 1] = end
+    return path
 
 
 def _assemble(
@@ -226,7 +218,7 @@ def _count_returns(direction: Ints, carrier: Ints, pairs: int) -> Ints:
 
 def _prices(pairs: Pairs, direction: Ints, carrier: Ints, minutes: Ints, segments: Ints, seed: int) -> Floats:
     """Roubles one way at the lowest fare: by minutes, land, carrier and stops."""
-    level = np.append(CARRIERS["price_level"], 1.0)[np.minimum(carrier, FERRY)]
+    level = CARRIERS["price_level"].to_numpy()[np.minimum(carrier, FERRY)]
     base = (700.0 + 25.0 * minutes) * np.where(pairs.abroad[direction // 2], 1.9, 1.0)
     number = np.arange(len(carrier))
     price: Floats = base * level * np.where(segments > 1, 0.86, 1.0) * np.exp(0.10 * hashed_normal(seed, 44, number))
@@ -235,6 +227,6 @@ def _prices(pairs: Pairs, direction: Ints, carrier: Ints, minutes: Ints, segment
 
 def _airports(cities: Cities, city: Ints, carrier: Ints, flown: Bools) -> Ints:
     """Airport code by city and carrier: a carrier keeps to one airport of a city that has several."""
-    home = np.append(CARRIERS["moscow_airport"], 1)[np.minimum(carrier, FERRY)][:, None]
+    home = CARRIERS["moscow_airport"].to_numpy()[np.minimum(carrier, FERRY)][:, None]
     known = np.maximum(city, 0)
     return np.where(flown, cities.airport[known] + home % cities.airport_count[known], -1)

@@ -31,7 +31,7 @@ class Companies:
     """One entry a company. ``cap``: prices up to ``cap`` times the cheapest are within the policy."""
 
     code: Ints
-    agreement: Ints  # (companies, carriers of the table + 1): the tariff code with each, -1 for none; last, any other
+    agreement: Ints  # (companies, carriers of the table): the tariff code with each, -1 for none
     carrier: Ints  # preferred
     carrier_weight: Floats
     cap: Floats
@@ -127,7 +127,7 @@ def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> In
 
 def _make_agreements(weight: Floats, known: int, seed: int) -> Ints:
     """The tariff code of each company with each carrier, -1 for none; a carrier outside the table has none."""
-    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIERS) + 1)[None]
+    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIERS))[None]
     agreed = hashed(seed, 75, company, carrier) < AGREED_OTHERS
     agreed[:, 0] = _choose_share(weight, known, AGREED_FIRST)
     agreed[:, -1] = False

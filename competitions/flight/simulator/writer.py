@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.io.schema import SEGMENT_FIELDS, Kind
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.geography import hashed
-from competitions.flight.simulator.host_layout import TEXT, coded, file_schema, ranker_ids
+from competitions.flight.simulator.host_layout import ORIGIN, coded, file_schema, ranker_ids
 from competitions.flight.simulator.offers import BUSINESS, Options
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.timetable import DAY, SEGMENTS
@@ -35,33 +34,27 @@ class Chunk:
         """Whether the sessions are of train."""
         return not bool(self.state.sessions.test[self.part.start])
 
-    @property
-    def row_session(self) -> Ints:
-        """By row of the table, its session, counted from the first of the chunk."""
-        size = np.diff(self.bookings.first)
-        return np.repeat(np.arange(len(size)), size)
-
 
 def make_table(chunk: Chunk, first_id: int) -> pa.Table:
     """Rows of the chunk's sessions; ``first_id`` is the Id of the first row."""
-    session, options, bookings, row = chunk.row_session, chunk.options, chunk.bookings, chunk.bookings.row
-    number = first_id + np.arange(len(session))
-    columns = _session_columns(chunk, session) | _option_columns(chunk, session)
+    options, bookings, row = chunk.options, chunk.bookings, chunk.bookings.row
+    number = first_id + np.arange(len(row))
+    columns = _session_columns(chunk) | _option_columns(chunk)
     columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
     searches, search = chunk.state.searches, options.number[row]
     for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
         columns |= _leg_columns(chunk, way, leg[row], day[search], number)
     if chunk.labelled:
-        booked = np.zeros(len(session), np.int64)
+        booked = np.zeros(len(row), np.int64)
         booked[bookings.first[:-1] + bookings.booked] = 1
         columns["selected"] = pa.array(booked)
     names = file_schema(chunk.labelled).names
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+def _session_columns(chunk: Chunk) -> dict[str, pa.Array]:
     """Columns that are constant in a session."""
-    state, texts, part = chunk.state, chunk.state.vocabularies, chunk.part
+    state, texts, part, session = chunk.state, chunk.state.vocabularies, chunk.part, chunk.bookings.session
     sessions, searches, travellers = state.sessions, state.searches, state.travellers
     user, search = sessions.user[part], sessions.search[part]
     company = travellers.company[user]
@@ -71,22 +64,23 @@ def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
     return {
         "bySelf": pa.array(sessions.by_self[part][session]),
         "companyID": pa.array(state.companies.code[company][session]),
-        "frequentFlyer": coded(travellers.loyalty[user][session], texts.loyalty),
+        "frequentFlyer": coded(travellers.loyalty[user][session], texts["loyalty"]),
         "nationality": pa.array(travellers.nationality[user][session]),
         "isVip": pa.array(travellers.vip[user][session]),
         "pricingInfo_passengerCount": pa.array(np.ones(len(session), np.int64)),
         "profileId": pa.array(travellers.code[user][session]),
         "ranker_id": pa.DictionaryArray.from_arrays(pa.array(session.astype(np.int32)), ids),
         "requestDate": pa.array(time[session]).cast(pa.timestamp("ns")),
-        "searchRoute": coded(route[session], texts.routes),
+        "searchRoute": coded(route[session], texts["route"]),
         "sex": pa.array(travellers.male[user][session]),
     }
 
 
-def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+def _option_columns(chunk: Chunk) -> dict[str, pa.Array]:
     """Prices, taxes, fees, permissions and the corporate tariff; amounts in the company's currency."""
     state, options, rules, row = chunk.state, chunk.options, chunk.rules, chunk.bookings.row
-    money = state.companies.money[state.travellers.company[state.sessions.user[chunk.part]]][session]
+    user = state.sessions.user[chunk.part][chunk.bookings.session]
+    money = state.companies.money[state.travellers.company[user]]
     amounts = {
         "totalPrice": options.price,
         "taxes": options.taxes,
@@ -118,9 +112,9 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
     departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
     arrival = departure + legs.duration[row] + legs.shift[row]
     columns = {
-        prefix + "departureAt": coded(np.where(known, (departure - texts.origin) // 5, -1), texts.times),
-        prefix + "arrivalAt": coded(np.where(known, (arrival - texts.origin) // 5, -1), texts.times),
-        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts.durations),
+        prefix + "departureAt": coded(np.where(known, (departure - ORIGIN) // 5, -1), texts["time"]),
+        prefix + "arrivalAt": coded(np.where(known, (arrival - ORIGIN) // 5, -1), texts["time"]),
+        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts["duration"]),
     }
     test = 0 if chunk.labelled else 1
     uniform, share = hashed(chunk.state.seed, 181, number, way), (LOST_OUT, LOST_BACK)[way][test]
@@ -133,24 +127,21 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
 
 
 def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
-    if not flown.any():
-        return {name: pa.nulls(len(leg), TEXT) for name, kind in SEGMENT_FIELDS.items() if kind is Kind.TEXT}
     legs, texts = chunk.state.legs, chunk.state.vocabularies
     empty = hashed(chunk.state.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
+    arrival = {"city": legs.city[:, segment], "airport": legs.destination[:, segment]}
+    arrival = {kind: np.where(empty, len(texts[kind]) - 1, codes) for kind, codes in arrival.items()}  # the last is ""
     source = {
-        "aircraft_code": (legs.aircraft[:, segment], texts.aircraft),
-        "arrivalTo_airport_city_iata": (np.where(empty, len(texts.cities) - 1, legs.city[:, segment]), texts.cities),
-        "arrivalTo_airport_iata": (
-            np.where(empty, len(texts.airports) - 1, legs.destination[:, segment]),
-            texts.airports,
-        ),
-        "departureFrom_airport_iata": (legs.origin[:, segment], texts.airports),
-        "duration": (legs.minutes[:, segment] // 5, texts.durations),
-        "flightNumber": (legs.flight[:, segment], texts.flights),
-        "marketingCarrier_code": (legs.marketing[:, segment], texts.carriers),
-        "operatingCarrier_code": (legs.operating[:, segment], texts.carriers),
+        "aircraft_code": ("aircraft", legs.aircraft[:, segment]),
+        "arrivalTo_airport_city_iata": ("city", arrival["city"]),
+        "arrivalTo_airport_iata": ("airport", arrival["airport"]),
+        "departureFrom_airport_iata": ("airport", legs.origin[:, segment]),
+        "duration": ("duration", legs.minutes[:, segment] // 5),
+        "flightNumber": ("flight", legs.flight[:, segment]),
+        "marketingCarrier_code": ("carrier", legs.marketing[:, segment]),
+        "operatingCarrier_code": ("carrier", legs.operating[:, segment]),
     }
-    return {name: coded(np.where(flown, codes[leg], -1), vocabulary) for name, (codes, vocabulary) in source.items()}
+    return {name: coded(np.where(flown, codes[leg], -1), texts[kind]) for name, (kind, codes) in source.items()}
 
 
 def _segment_numbers(

@@ -1,18 +1,16 @@
-"""Export a finished run as one stored value that ``service.py`` answers devices from."""
+"""Export a finished run as a service, and requests of the test with the answers of its submission."""
 
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
+import msgspec
 import polars as pl
 
-from common.day.serving.benchmark import Answer, Export, Variant, spread
-from common.day.serving.keyed_table import KeyedTable
-from common.engine.result_store import write_value
+from common.day.serving.service import Export, spread
 from common.engine.run import Run
+from common.io.submission import read_truth
 from competitions.mgtv import pipeline
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
-from competitions.mgtv.day import service
-from competitions.mgtv.day.service import DayTables, MgtvService, Request
+from competitions.mgtv.day.service import NEW, DayTables, MgtvService
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
@@ -21,49 +19,32 @@ from competitions.mgtv.features.list import describe_positions
 from competitions.mgtv.features.profile import tabulate_profiles
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
-from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.pipeline import Outcome
 from competitions.mgtv.split import Slates
-
-DESCRIPTION = {
-    "request": "a device and the videos that it is shown -> one video and the share of it that will be played",
-    "computed at export": "from the log before the day: rates of videos, devices, comments and profile names,"
-    " each device's own past; of the day, how often each video is shown",
-    "computed in the request": "joins, pair_ and list_ features, watch models, completion, decision",
-    "left out": "parsing, network; a device's past grows during the day in a live service, here it ends the day before",
-    "score": "the run's own, of its validation days",
-}
+from competitions.mgtv.submission import TRUTH_COLUMNS
 
 
-def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final fits below ``folder``, with so many ``requests`` of the test day."""
+def export(files: reader.RawFiles, config: MgtvConfig, run: Run, requests: int) -> Export:
+    """The final fits, with so many ``requests`` of the test day."""
     outcome = pipeline.solve(files, config, run)
     slates, score = outcome.ready.test_slates.value, outcome.measured.value.final
-    queries = slates.rows["query"].unique(maintain_order=True)
-    chosen = spread(len(queries), requests)
-    write_value(folder / "export", gather(outcome))
-    write_value(folder / "requests", list_requests(slates, queries[chosen]))
-    answers = list_answers(outcome)
-    expected = [answers[number] for number in chosen.tolist()]
-    variants = [Variant("the run", "whole", score["score"], score["error"])]
-    return Export(service.__name__, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
-
-
-def list_answers(outcome: Outcome) -> list[Answer]:
-    """The run's answer to each slate of the test that has rows: the code of a video, and the rate."""
-    test, power = outcome.test.value, outcome.config.decide.power
-    probabilities = click_ranker.mix(outcome.blend.value, test.scores, test.day)
-    rows = decision.decide(test.day, probabilities, test.rewards, power)
-    video = outcome.ready.test_slates.value.rows["video"].to_numpy()
-    answers: list[Answer] = np.column_stack([video[rows], test.rewards.rate[rows]]).tolist()
-    return answers
+    codes = outcome.ready.tables.codes.value
+    rows = slates.rows.select(
+        did=codes.devices["did"].gather(slates.rows["device"]), vids=codes.videos["vid"].gather(slates.rows["video"])
+    )
+    lists = rows.group_by("did", maintain_order=True).agg("vids")
+    chosen = lists[spread(lists.height, requests)]
+    answers = read_truth(outcome.checked.path, TRUTH_COLUMNS, "did")
+    expected = chosen.select("did").join(answers, on="did", how="left", maintain_order="left").drop("did").to_dicts()
+    bodies = [msgspec.json.encode(row) for row in chosen.to_dicts()]
+    return Export({"no vectors": gather(outcome)}, bodies, expected, (score["score"], score["error"]))
 
 
 def gather(outcome: Outcome) -> MgtvService:
     """What a service of the test day needs."""
     ready, config, models = outcome.ready, outcome.config, outcome.final
     return MgtvService(
-        tables=tabulate(ready.test_slates.value, ready.sources.value, config.features),
+        tables=tabulate(ready.test_slates.value, ready.sources.value, ready.tables.codes.value, config.features),
         rankers=[ranker.value for ranker in models.rankers],
         completion=models.completion.value,
         blend=outcome.blend.value,
@@ -71,20 +52,23 @@ def gather(outcome: Outcome) -> MgtvService:
     )
 
 
-def tabulate(slates: Slates, sources: Sources, settings: FeatureSettings) -> DayTables:
+def tabulate(slates: Slates, sources: Sources, codes: reader.Codes, settings: FeatureSettings) -> DayTables:
     """What the blocks say of videos, devices, comments and profile names on the day of the slates."""
     videos, day, half_lives = sources.videos, slates.day, settings.half_lives
     history = build_history(sources.log, slates, videos)
-    described = describe_devices(history, slates, half_lives).drop("query")
-    devices = pl.concat([slates.queries.select("device"), described], how="horizontal")
+    devices = pl.concat([slates.queries["device"], pl.Series([NEW], dtype=pl.Int32)]).to_frame()
+    queries = devices.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
+    described = describe_devices(history, replace(slates, queries=queries), half_lives).drop("query")
     return DayTables(
         day=day,
+        did=slates.queries.select("device", did=codes.devices["did"].gather(slates.queries["device"])),
+        vid=codes.videos["vid"],
         videos=videos,
         by_video=describe_videos(sources.tally, videos, day, half_lives),
         comments=describe_comments(sources.comments, sources.dates, videos, day),
         shares=count_shares(slates, videos),
-        devices=KeyedTable(devices.sort("device"), "device"),
-        history=KeyedTable(history.log, "device"),
+        devices=pl.concat([devices, described], how="horizontal").sort("device"),
+        history=history.log,
         profiles=tabulate_profiles(sources.profiles, sources.categories, slates, videos, half_lives[-1]),
     )
 
@@ -95,10 +79,3 @@ def count_shares(slates: Slates, videos: pl.DataFrame) -> pl.Series:
     shares = pl.concat([slates.rows.select("video"), listed], how="horizontal").unique("video")
     joined = videos.select("video").join(shares, on="video", how="left", maintain_order="left")
     return joined["list_share_today"].fill_null(0.0)
-
-
-def list_requests(slates: Slates, queries: pl.Series) -> list[Request]:
-    """The slates of some queries."""
-    chosen = slates.rows.filter(pl.col("query").is_in(queries.implode()))
-    parts = chosen.partition_by("query", maintain_order=True)
-    return [Request(part["device"][0], part["video"].to_numpy(), part["position"].to_numpy()) for part in parts]

@@ -17,7 +17,7 @@ from common.day.answers import (
     rows_of,
     share_behind,
 )
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
@@ -26,6 +26,7 @@ from common.learning.adversarial_validation import Drift
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
+from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.day.rows import list_rivals, list_rows
@@ -33,7 +34,6 @@ from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import decision
 from competitions.mgtv.pipeline import Outcome, Validated
-from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
 MEANING = (
@@ -80,8 +80,8 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     parts = []
     for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
         day, rewards = predicted.day.value, predicted.rewards.value
-        rows = decision.decide(day, probabilities, rewards, outcome.config.decide.power)
-        values = decision.expected_score(probabilities, rewards, outcome.config.decide.power)
+        rows = decision.decide(day, probabilities, rewards)
+        values = decision.expected_score(probabilities, rewards)
         ranks = rank_answers(values, day.rows.labels, day.rows.group_sizes)
         queries = outcome.ready.slates[day.day].value.rows.unique("query", keep="first", maintain_order=True)
         parts.append(
@@ -138,7 +138,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth = outcome.checked.path, raw / TRUTH
     scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw).score, scores, queries)
 
 
 # --- why the score is so ---
@@ -192,12 +192,9 @@ def calibrate_days(outcome: Outcome) -> list[Calibration]:
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the right videos are lost by P(watch) x E[s], of which the first is answered, and some slates in words."""
-    power = outcome.config.decide.power
     parts = [part.value for part in outcome.valid]
-    values = [
-        decision.expected_score(mixed, part.rewards, power)
-        for part, mixed in zip(parts, outcome.mixed.value, strict=True)
-    ]
+    pairs = zip(parts, outcome.mixed.value, strict=True)
+    values = [decision.expected_score(mixed, part.rewards) for part, mixed in pairs]
     rows = [part.day.rows for part in parts]
     answered = [rank_answers(of, day.labels, day.group_sizes) for day, of in zip(rows, values, strict=True)]
     ranks = np.concatenate(answered)
@@ -220,7 +217,7 @@ def describe_slate(outcome: Outcome, number: int, query: int, values: list[Float
     order = np.argsort(-values[number][rows], kind="stable")
     names = [name_video(codes.videos["vid"][code], videos.row(code, named=True)) for code in slate["video"].to_list()]
     device, watched = codes.devices["did"][int(slate["device"][0])], float(day.rates[rows][right])
-    context = f"{len(names)} videos shown, share answered {rates[order[0]]:.0%}"
+    context = f"{len(names)} videos shown; the answer says that {rates[order[0]]:.0%} will be watched"
     context += "" if np.isnan(watched) else f", {watched:.0%} of the right one was watched"
     return Example(
         f"Device {str(device)[:8]}, day {day.day}:", context, [names[row] for row in order[:LISTED]], names[right]

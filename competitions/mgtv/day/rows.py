@@ -26,7 +26,7 @@ def list_rows(outcome: Validated) -> ValidationRows:
         device = codes.devices["did"].gather(slate["device"]).cast(pl.String)
         query = pl.lit(f"{part.day.day:02d}/") + device
         candidates.append(slate.select(query=query, item=codes.videos["vid"].gather(slate["video"])))
-        values = pl.Series(EXPECTED, expected_score(mixed, part.rewards, outcome.config.decide.power))
+        values = pl.Series(EXPECTED, expected_score(mixed, part.rewards))
         models = pl.DataFrame(part.scores, schema=list(MODELS))
         scores.append(models.with_columns(values, pl.Series(BLEND, mixed)))
     rows = join_datasets([part.day.rows for part in parts])

@@ -1,21 +1,24 @@
-"""The service of a finished run: a device and the videos that it is shown -> one video, and the share played.
+"""A request is a device and the videos that it is shown, in their order; the answer is one of them, and the share of it
+that will be played.
 
 The clock of this competition is the day, so that most of what is known was tabulated at export, from the log before
-the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past.
-A request joins these and computes what depends on the list: pair_ and list_ features, models, decision.
+the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past,
+which in a live service would grow during the day. A request joins these and computes what depends on the list: pair_
+and list_ features, models, decision. A device that the test does not ask about is answered as a new one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.day.serving.benchmark import Answer, Mark
-from common.day.serving.keyed_table import KeyedTable
-from common.engine.result_store import read_value
+from common.day.serving.keyed_table import take_rows
+from common.day.serving.service import Answer, Mark, decode
+from common.engine.errors import UserError
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
@@ -28,34 +31,47 @@ from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import join_day
 from competitions.mgtv.split import Slates, hide_outcome
+from competitions.mgtv.submission import DECIMALS
 
-Codes = NDArray[np.integer]
+NEW = -1  # the code of a device that is not known
+
+
+class Slate(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request: a device, and what it is shown, by the host's ids."""
+
+    did: str
+    vids: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]],
+        msgspec.Meta(min_length=1, max_length=1 << 15),
+    ]
 
 
 @dataclass(frozen=True)
 class DayTables:
-    """What is known of a ``day``. By row, the video's code: ``videos``, their block ``by_video``, their ``comments``,
-    their ``shares`` of all that is shown. By device: ``devices`` (their block), the log of their ``history``. What the
-    profile block looks up: ``profiles``.
+    """What is known of a ``day``. By row, the video's code: the host's id ``vid``, ``videos``, their block
+    ``by_video``, their ``comments``, their ``shares`` of all that is shown. By device: its code by ``did`` (did,
+    device), ``devices`` (their block, also that of ``NEW``), the log of their ``history``. What the profile
+    block looks up: ``profiles``.
     """
 
     day: int
+    did: pl.DataFrame
+    vid: pl.Series
     videos: pl.DataFrame
     by_video: pl.DataFrame
     comments: pl.DataFrame
     shares: pl.Series
-    devices: KeyedTable
-    history: KeyedTable
+    devices: pl.DataFrame
+    history: pl.DataFrame
     profiles: ProfileTables
 
 
 @dataclass(frozen=True)
 class Request:
-    """A device, and the codes of the videos that it is shown, with their positions."""
+    """A device, and the codes of the videos that it is shown, in their order."""
 
     device: int
-    video: Codes
-    position: Codes
+    video: NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -68,8 +84,19 @@ class MgtvService:
     blend: Logit
     config: MgtvConfig
 
+    def parse(self, body: bytes) -> Request:
+        """A device and its list, in which a repeated video counts once. Of an unknown video nothing can be said."""
+        slate, tables = decode(body, Slate), self.tables
+        vids = pl.Series("vid", slate.vids).unique(maintain_order=True)
+        codes = tables.vid.search_sorted(vids)
+        unknown = vids.filter(~vids.is_in(tables.vid.implode()))
+        if len(unknown):
+            raise UserError(f"vids[{slate.vids.index(unknown[0])}]: the run has no video {unknown[0]}")
+        device = tables.did.filter(pl.col("did") == slate.did)["device"]
+        return Request(device[0] if len(device) else NEW, codes.to_numpy())
+
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
-        """For each slate the code of a video, and the share played."""
+        """For each list the id of a video, and the share played."""
         slates = join_requests(requests, self.tables.day)
         blocks = describe_blocks(self.tables, slates, self.config.features, mark)
         day = join_day(blocks, slates, self.tables.videos, hide_outcome(slates))
@@ -78,16 +105,11 @@ class MgtvService:
         mark("watch models")
         rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
-        rows = decision.decide(day, probabilities, rewards, self.config.decide.power)
-        answers: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], rewards.rate[rows]]).tolist()
+        rows = decision.decide(day, probabilities, rewards)
+        vids, rates = self.tables.vid[slates.rows["video"][rows]], rewards.rate[rows].round(DECIMALS)
+        answers = [{"vid": vid, "completion_rate": rate} for vid, rate in zip(vids, rates.tolist(), strict=True)]
         mark("decision")
         return answers
-
-
-def load(export: Path, _: str) -> MgtvService:
-    """Map an export, of which there is one variant."""
-    service: MgtvService = read_value(export)
-    return service
 
 
 def describe_blocks(
@@ -97,14 +119,14 @@ def describe_blocks(
     rows, queries = slates.rows, slates.queries
     shown = np.unique(rows["video"].to_numpy())
     videos, by_video = tables.videos[shown], tables.by_video[shown]
-    history = DeviceHistory(tables.day, tables.history.take(queries["device"]))
-    own = tables.devices.take(queries["device"])
+    history = DeviceHistory(tables.day, take_rows(tables.history, "device", queries["device"]))
+    own = take_rows(tables.devices, "device", queries["device"])
     by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
     blocks = {"video": by_video, "device": by_query, "comment": tables.comments[shown]}
     mark("look up")
     blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
     mark("pair")
-    named = KeyedTable(tables.profiles.devices, "device").take(queries["device"])
+    named = take_rows(tables.profiles.devices, "device", queries["device"])
     blocks["profile"] = look_up_profiles(rows, replace(tables.profiles, devices=named))
     mark("profile")
     lists = describe_lists(slates, videos, by_video, blocks["pair"])
@@ -116,19 +138,13 @@ def describe_blocks(
     return {name: blocks[name] for name in settings.blocks}
 
 
-def read_requests(path: Path) -> list[Request]:
-    """The stored slates, one by one."""
-    requests: list[Request] = read_value(path)
-    return requests
-
-
 def join_requests(requests: Sequence[Request], day: int) -> Slates:
     """Some requests as the pipeline's slates."""
     devices = pl.DataFrame({"device": [request.device for request in requests]}, {"device": pl.Int32})
     queries = devices.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
-    owner = np.repeat(np.arange(len(requests)), [len(request.video) for request in requests])
-    video, position = (
-        np.concatenate([getattr(request, name) for request in requests]) for name in ("video", "position")
+    sizes = [len(request.video) for request in requests]
+    rows = queries[np.repeat(np.arange(len(requests)), sizes)].with_columns(
+        video=pl.Series(np.concatenate([request.video for request in requests]), dtype=pl.Int32),
+        position=pl.Series(np.concatenate([np.arange(size) for size in sizes]), dtype=pl.Int16),
     )
-    rows = queries[owner].with_columns(video=pl.Series(video, dtype=pl.Int32), position=pl.Series(position))
     return Slates(day, queries, rows)

@@ -41,17 +41,13 @@ def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -
     """The task of a name, on cached features."""
     study = Study(prepare(files, config, run), run)
     config = study.config
-    kind, table, parameters, metric = (
-        ("lightgbm", "completion.parameters", config.completion.parameters, "s of the right video")
-        if name == COMPLETION
-        else (name, f"watch.{name}", config.watch.lightgbm_softmax, "log likelihood")
-    )
-    score, judge = (
-        (study.score_completion, study.judge_completion)
-        if name == COMPLETION
-        else (study.score_watch, study.judge_watch)
-    )
-    task = tune_ranker(kind, table, parameters, metric, study.folds, score, judge)
+    if name == COMPLETION:
+        parameters, metric = config.completion.parameters, "s of the right video"
+        judges = study.score_completion, study.judge_completion
+        task = tune_ranker("lightgbm", "completion.parameters", parameters, metric, study.folds, *judges)
+    else:
+        parameters, judges = config.watch.lightgbm_softmax, (study.score_watch, study.judge_watch)
+        task = tune_ranker(name, f"watch.{name}", parameters, "log likelihood", study.folds, *judges)
     return replace(task, rows=study.describe_rows())
 
 

@@ -1,4 +1,8 @@
-"""Train a network on whole lists, and score a day with it.
+"""What the networks read, their training on whole lists, and the scores of a day.
+
+Beside the numeric features a network reads ids of the video and of the device, and what the device watched last. An id
+becomes the index of a vector. Fields with more values than ``MOST`` share vectors by a hash (Weinberger et al. 2009):
+the tables stay small at any size of the log.
 
 The loss is the same as the boosted trees': minus the log of the softmax of the answer within its list. A fit takes a
 fixed number of passes with a falling rate; the day that is scored afterwards is never looked at before.
@@ -10,19 +14,109 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.arrays import Floats
 from common.engine.progress import track
-from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
+from common.learning.conditional_logit import Standardiser, fit_standardiser
+from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks
 from common.learning.determinism import deterministic_torch
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.lab.deep_inputs import FieldTables, Ids, Inputs, NetworkDay
+from competitions.mgtv.features.profile import code_names
+from competitions.mgtv.lab.clicks import list_recent
 from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, Shape
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.split import Slates
 
 CLIP = 4.0
+Ids = NDArray[np.int64]
+MOST = 16_384  # vectors of one field
+ITEM_FIELDS = ("video", "collection", "channel", "type", "stype")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Ids by field: 0 is none or unknown. ``ids`` (n, fields), ``sizes``: how many ids each field has."""
+
+    names: tuple[str, ...]
+    ids: Ids
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FieldTables:
+    """The fields of all videos and of all devices."""
+
+    videos: Fields
+    devices: Fields
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A day as the networks see it, slates in the order of its ``DayFeatures``.
+
+    ``video`` (rows,): row of the video ``Fields``, 0 is none. ``device`` (slates,): row of the device ``Fields``.
+    ``watched`` (slates, most): rows of the last clicked videos, latest first; ``rates``: their completion rates, -1
+    where unknown.
+    """
+
+    video: Ids
+    device: Ids
+    watched: Ids
+    rates: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NetworkDay:
+    """A day's numeric features and labels, and its ids."""
+
+    features: DayFeatures
+    inputs: Inputs
+
+
+def code_videos(videos: pl.DataFrame) -> Fields:
+    """Ids of the videos' fields; row 0 is no video, row c + 1 the video of code c."""
+    return _code(videos.select(ITEM_FIELDS))
+
+
+def code_devices(profiles: pl.DataFrame, names: Sequence[str]) -> Fields:
+    """Ids of the profile columns that are names; row 0 is a device without a profile, row d + 1 device d.
+
+    Rows of ``profiles`` may stand in any order, and devices may lack.
+    """
+    chosen = [name for name in names if name in profiles.columns]
+    coded = profiles.select("device", *(code_names(name) for name in chosen))
+    height = int(profiles["device"].max() or 0) + 1 if profiles.height else 0  # type: ignore[arg-type]
+    every = pl.DataFrame({"device": pl.int_range(height, dtype=pl.Int32, eager=True)})
+    return _code(every.join(coded, on="device", how="left", maintain_order="left").drop("device"))
+
+
+def _code(frame: pl.DataFrame) -> Fields:
+    """Codes (from 0, null none) as ids from 1, hashed where they are many."""
+    columns, sizes = [np.zeros((frame.height + 1, 0), np.int64)], []
+    for name in frame.columns:
+        code = frame[name].cast(pl.Int64).fill_null(-1).to_numpy()
+        ids = np.where(code < 0, 0, code % MOST + 1)
+        columns.append(np.concatenate([[0], ids])[:, None])
+        sizes.append(int(ids.max(initial=0)) + 1)
+    return Fields(tuple(frame.columns), np.hstack(columns), tuple(sizes))
+
+
+def look_up(log: pl.DataFrame, slates: Slates, devices: int, most: int) -> Inputs:
+    """The inputs of a day from the log before it; ``devices``: rows of the device ``Fields``."""
+    recent = list_recent(log, slates, most)
+    queries = slates.queries.height
+    watched, rates = np.zeros((queries, most), np.int64), np.full((queries, most), -1.0, np.float32)
+    at = recent["query"].to_numpy(), recent["back"].to_numpy()
+    watched[at] = recent["video"].to_numpy() + 1
+    rates[at] = recent["t"].fill_null(-1.0).to_numpy().clip(-1.0, 2.0)
+    shown = slates.rows["query"].unique(maintain_order=True).to_numpy()  # a query without rows is no slate
+    device = slates.queries["device"].to_numpy()[shown].astype(np.int64) + 1
+    device = np.where(device < devices, device, 0)
+    return Inputs(slates.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[shown], rates[shown])
 
 
 class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,32 +136,13 @@ class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Scale:
-    """How numbers enter: less ``centre``, by ``spread``, clipped to +-4; missing is 0, and 1 in an own column for each
-    of ``flagged``, the features that were missing anywhere in training.
-    """
-
-    centre: Matrix
-    spread: Matrix
-    flagged: NDArray[np.int64]
-
-    def apply(self, features: Matrix) -> Matrix:
-        """Rows (n, d) as numbers (n, d + flagged)."""
-        known = np.isfinite(features)
-        with np.errstate(over="ignore", invalid="ignore"):
-            standard = np.clip((features - self.centre) / self.spread, -CLIP, CLIP)
-        standard = np.where(known, standard, np.float32(0))
-        return np.hstack([standard, (~known[:, self.flagged]).astype(np.float32)]).astype(np.float32)
-
-
-@dataclass(frozen=True)
 class Network:
     """A trained network: its weights by name, and all that it takes to score. ``losses``: the mean of each pass."""
 
     kind: str
     shape: Shape
     weights: dict[str, NDArray[Any]]
-    scale: Scale
+    scale: Standardiser
     names: tuple[str, ...]
     losses: tuple[float, ...]
 
@@ -79,7 +154,7 @@ class _Data:
     rows: RankingDataset
     inputs: Inputs
     fields: FieldTables
-    scale: Scale
+    scale: Standardiser
 
     def batch(self, slates: Ids) -> tuple[Batch, Ids]:
         """Some slates as tensors, and the index of each slate's answer among the batch's rows."""
@@ -90,7 +165,7 @@ class _Data:
         owner = np.repeat(np.arange(len(slates)), sizes)
         watched, videos, devices = self.inputs.watched[slates], self.fields.videos.ids, self.fields.devices.ids
         batch = Batch(
-            numbers=torch.from_numpy(self.scale.apply(self.rows.features[rows])),
+            numbers=torch.from_numpy(self.scale.standardise(self.rows.features[rows], CLIP)),
             video=torch.from_numpy(videos[self.inputs.video[rows]]),
             device=torch.from_numpy(devices[self.inputs.device[slates]][owner]),
             owner=torch.from_numpy(owner),
@@ -111,7 +186,7 @@ def fit_network(
 ) -> Network:
     """Train on the slates with an answer and two videos or more; the numbers are the features of ``blocks``."""
     data = _gather(train, fields, blocks)
-    columns, sizes = data.rows.features.shape[1] + len(data.scale.flagged), (fields.videos.sizes, fields.devices.sizes)
+    columns, sizes = len(data.scale.valued) + len(data.scale.flagged), (fields.videos.sizes, fields.devices.sizes)
     shape = Shape(columns, sizes[0], sizes[1], settings.size, settings.hidden, settings.dropout)
     with deterministic_torch(seed, settings.threads):
         network = NETWORKS[kind](shape)
@@ -185,19 +260,4 @@ def _gather(days: Sequence[NetworkDay], fields: FieldTables, blocks: Sequence[st
         inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
     joined = {name: np.concatenate([getattr(part, name) for part in inputs]) for name in Inputs.__annotations__}
     whole = join_datasets(rows)
-    return _Data(whole, Inputs(**joined), fields, measure_scale(whole.features))
-
-
-def measure_scale(features: Matrix) -> Scale:
-    """Mean and deviation of the finite values of each column."""
-    centre, spread = np.zeros(features.shape[1], np.float32), np.ones(features.shape[1], np.float32)
-    flagged = []
-    for column in range(features.shape[1]):
-        known = np.isfinite(features[:, column])
-        if not known.all():
-            flagged.append(column)
-        if known.any():
-            values = features[known, column].astype(np.float64)
-            centre[column] = values.mean()
-            spread[column] = values.std() or 1.0
-    return Scale(centre, spread, np.array(flagged, np.int64))
+    return _Data(whole, Inputs(**joined), fields, fit_standardiser(whole.features))

@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import Matrix, find_columns
+from common.learning.fit_task import LateModel
 from common.learning.gbdt import explain_refusal
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
@@ -67,7 +67,7 @@ class Plays:
 
 
 @dataclass(frozen=True)
-class Completion:
+class Completion(LateModel):
     """A fitted model: bins, LightGBM's booster over them, the features that it takes, its rounds."""
 
     bins: Bins
@@ -172,6 +172,8 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
 
     With ``valid`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
     """
+    import lightgbm
+
     bins, names = make_bins(train.rates, settings.bins), train.names
     if len(bins.table) == 1:
         return Completion(bins, None, names, 0)

@@ -55,9 +55,9 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
     return ExpectedReward(rate, expected, mean, median)
 
 
-def decide(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, power: float) -> NDArray[np.int64]:
-    """The row that is answered of each slate: that with the largest P(watch) * E[s]^power."""
-    return pick(expected_score(probabilities, rewards, power), day.rows.group_sizes)
+def decide(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward) -> NDArray[np.int64]:
+    """The row that is answered of each slate: that with the largest P(watch) * E[s]."""
+    return pick(expected_score(probabilities, rewards), day.rows.group_sizes)
 
 
 def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -75,9 +75,9 @@ def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
     return rows[np.unique(slates, return_index=True)[1]]
 
 
-def expected_score(probabilities: Floats, rewards: ExpectedReward, power: float) -> Floats:
-    """P(watch) * E[s]^power."""
-    return np.asarray(probabilities * rewards.expected**power)
+def expected_score(probabilities: Floats, rewards: ExpectedReward) -> Floats:
+    """P(watch) * E[s]; powers of E[s] other than 1 earned no more, see LOG.md."""
+    return np.asarray(probabilities * rewards.expected)
 
 
 def find_fallback(log: pl.DataFrame, videos: pl.DataFrame) -> tuple[int, float]:
@@ -116,7 +116,7 @@ def climb(
     picks = (
         pick(np.random.default_rng([seed, day.day]).random(count), sizes),
         pick(probabilities, sizes),
-        decide(day, probabilities, rewards, 1.0),
+        decide(day, probabilities, rewards),
     )
     return {
         (picked, answered): score_answers(day, rows, tried)

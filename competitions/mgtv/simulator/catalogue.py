@@ -68,26 +68,55 @@ class Videos:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Items by group, to draw from by weight. ``order``: the items, group by group; ``steps`` (one longer) sums their
+    weights, from ``edges[g]`` to ``edges[g + 1]`` those of group g.
+    """
+
+    order: Ints
+    steps: Floats
+    edges: Floats
+
+    def draw(self, group: Ints, rng: np.random.Generator) -> Ints:
+        """An item of each ``group``, of any where the group weighs nothing."""
+        empty = self.edges[group + 1] <= self.edges[group]
+        low = np.where(empty, 0.0, self.edges[group])
+        high = np.where(empty, self.edges[-1], self.edges[group + 1])
+        return self._draw_between(low, high - low, rng)
+
+    def draw_any(self, count: int, rng: np.random.Generator) -> Ints:
+        """``count`` items of all groups."""
+        return self._draw_between(np.zeros(count), self.edges[-1], rng)
+
+    def _draw_between(self, low: Floats, width: Floats | float, rng: np.random.Generator) -> Ints:
+        at = np.searchsorted(self.steps, low + rng.random(len(low)) * width, side="right") - 1
+        return self.order[np.clip(at, 0, len(self.order) - 1)]
+
+
+def make_pool(group: Ints, groups: int, weight: Floats) -> Pool:
+    """The pool of items of these groups (below ``groups``) and weights."""
+    order = np.argsort(group, kind="stable")
+    steps = np.append(0.0, np.cumsum(weight[order]))
+    return Pool(order, steps, steps[np.append(0, np.cumsum(np.bincount(group, minlength=groups)))])
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """Programmes, videos, and the videos by programme: ``members`` from ``bounds[c]`` to ``bounds[c + 1]``."""
+    """Programmes and videos; ``members``: the videos by programme, all alike."""
 
     collections: Collections
     videos: Videos
-    members: Ints
-    bounds: Ints
+    members: Pool
 
 
 @dataclass(frozen=True)
 class DayPopularity:
-    """A day's popularity. ``order``: videos by channel; ``cumulative`` (one longer) sums their weights, ``bounds``
-    bounds the channels in them."""
+    """A day's popularity; ``pool``: the videos that are out by channel, popular ones more often."""
 
     day: int
     released: Bools
     novelty: Floats
-    order: Ints
-    cumulative: Floats
-    bounds: Ints
+    pool: Pool
 
 
 def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
@@ -111,9 +140,8 @@ def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
         series=_group_series(channel, sizes.series, rng),
         heat=_walk(base, videos, rng),
     )
-    members = np.argsort(videos.collection, kind="stable")
-    bounds = np.append(0, np.cumsum(np.bincount(videos.collection, minlength=sizes.collections)))
-    return Catalogue(collections, videos, members, bounds)
+    members = make_pool(videos.collection, sizes.collections, np.ones(len(videos.kind)))
+    return Catalogue(collections, videos, members)
 
 
 def rate_day(catalogue: Catalogue, day: int) -> DayPopularity:
@@ -123,10 +151,8 @@ def rate_day(catalogue: Catalogue, day: int) -> DayPopularity:
     novelty = np.where(released, np.exp(-np.maximum(day - videos.release, 0) / NOVELTY_DAYS), 0.0)
     value = catalogue.collections.heat[day][videos.collection] + kind_values("heat")[videos.kind]
     value += 0.3 * videos.quality + NOVELTY * novelty - 0.02 * np.minimum(videos.serial, 60)
-    order = np.argsort(videos.channel, kind="stable")
-    cumulative = np.append(0.0, np.cumsum(np.where(released, np.exp(value), 0.0)[order]))
-    bounds = np.append(0, np.cumsum(np.bincount(videos.channel, minlength=len(CHANNELS))))
-    return DayPopularity(day, released, novelty, order, cumulative, bounds)
+    pool = make_pool(videos.channel, len(CHANNELS), np.where(released, np.exp(value), 0.0))
+    return DayPopularity(day, released, novelty, pool)
 
 
 def _count_episodes(channel: Ints, total: int, rng: np.random.Generator) -> Ints:
@@ -155,14 +181,19 @@ def _last_days(channel: Ints, rng: np.random.Generator) -> Ints:
     return np.where(running, recent, old)
 
 
+def _release_days(channel: Ints, last: Ints, to_come: Ints) -> Ints:
+    """The day of an episode that has ``to_come`` behind it, by the channel's rhythm and the day of the last one."""
+    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
+    return last - to_come // at_once * every
+
+
 def _make_videos(
     channel: Ints, episodes: Ints, quality: Floats, base: Floats, last: Ints, total: int, rng: np.random.Generator
 ) -> Videos:
     """Episodes, then extras up to ``total``."""
     programme = np.repeat(np.arange(len(channel)), episodes)
     serial = np.arange(len(programme)) - np.repeat(np.cumsum(episodes) - episodes, episodes) + 1
-    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
-    release = last[programme] - (episodes[programme] - serial) // at_once[programme] * every[programme]
+    release = _release_days(channel[programme], last[programme], episodes[programme] - serial)
     about, kind, their_serial, their_release = _draw_extras(
         channel, episodes, base, last, max(total - len(programme), len(KINDS)), rng
     )
@@ -198,8 +229,7 @@ def _draw_extras(
     shares = kind_values("share")
     kind = rng.choice(len(KINDS), count, p=shares / shares.sum())
     serial = rng.integers(1, episodes[about] + 1)
-    at_once, every = (channel_values(name).astype(np.int64)[channel[about]] for name in ("at_once", "every"))
-    beside = last[about] - (episodes[about] - serial) // at_once * every + rng.integers(0, 3, count)
+    beside = _release_days(channel[about], last[about], episodes[about] - serial) + rng.integers(0, 3, count)
     # A trailer comes out before its episode; old programmes get new shorts as well.
     beside = np.where(kind == TRAILER, beside - 3, beside)
     again = (last[about] < 1) & (rng.random(count) < FRESH_EXTRAS)

@@ -12,7 +12,6 @@ from common.arrays import Ints
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue, rate_day
 from competitions.mgtv.simulator.constants import DAYS, START
-from competitions.mgtv.simulator.slates import draw_between
 
 BOOK_ROWS, MOST_BOOKS = 3000, 20
 TONE = 1.3  # slope of the logit of a good word by quality
@@ -52,9 +51,8 @@ def write_comments(folder: Path, catalogue: Catalogue, rows: int, seed: int) -> 
 def _draw_videos(catalogue: Catalogue, day: Ints, rng: np.random.Generator) -> Ints:
     video = np.empty(len(day), np.int64)
     for number in range(1, DAYS + 1):
-        rows, popularity = np.flatnonzero(day == number), rate_day(catalogue, number)
-        zeros = np.zeros(len(rows))
-        video[rows] = draw_between(popularity, zeros, zeros + popularity.cumulative[-1], rng)
+        rows = np.flatnonzero(day == number)
+        video[rows] = rate_day(catalogue, number).pool.draw_any(len(rows), rng)
     return video
 
 

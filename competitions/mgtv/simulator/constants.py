@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints
-from common.engine.errors import UserError
 
 Codes: TypeAlias = NDArray[np.int32]
 
-SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 # Devices, videos, collections, series codes, days: sizes of the embedding tables of a team of the 2025 edition.
 DEVICES, VIDEOS, COLLECTIONS, SERIES = 1_500_000, 17_000, 2_500, 20_000
 LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
@@ -101,14 +99,10 @@ class Sizes:
 
 
 def measure_sizes(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
+    """Sizes at a scale; 1.0 gives the host's.
 
     The catalogue grows with the root of the scale, so that a video of a small set still has its clicks.
     """
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
-        )
     slow = scale**0.5
     return Sizes(
         devices=round(DEVICES * scale),

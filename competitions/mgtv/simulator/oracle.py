@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.oracle import Oracle, summarise
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import group_rows
@@ -28,7 +29,6 @@ class OracleScores:
     gain: Floats
     expected: Floats
     expected_hit: Floats
-    random_hit: Floats
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,6 @@ def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, truth: 
         gain=score_rates(truth.completion[:, None], rates[chosen]) * hit[:, None],
         expected=value[chosen] * truth.given,
         expected_hit=chance[chosen] * truth.given,
-        random_hit=truth.given / size,
     )
 
 
@@ -88,21 +87,11 @@ def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools
     return gain, rates
 
 
-def summarise(scores: list[OracleScores]) -> dict[str, float]:
-    """Means over the ``truths``: realised, as the distributions expect, and with other rates on the same videos."""
-    hit, gain, expected, expected_hit, random_hit = (
+def summarise_scores(scores: list[OracleScores]) -> Oracle:
+    """The oracle of all slates; beside it its hits, and what other rates earn on its picks."""
+    hit, gain, expected, expected_hit = (
         np.concatenate([getattr(score, field.name) for score in scores]) for field in fields(OracleScores)
     )
-    count = max(len(gain), 1)
-    score, *others = (gain.sum(axis=0) / count).tolist()
-    spread = float(gain[:, 0].std(ddof=1)) if len(gain) > 1 else 0.0
-    return {
-        "truths": len(gain),
-        "score": score,
-        "standard_error": spread / count**0.5,
-        "expected": float(expected.sum() / count),
-        "hit_rate": float(hit.sum() / count),
-        "expected_hit_rate": float(expected_hit.sum() / count),
-        "random_hit_rate": float(random_hit.sum() / count),  # of any shown video
-        **{f"score_{rate}": other for rate, other in zip(RATES[1:], others, strict=True)},
-    }
+    rates = {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit}
+    others = {f"score_{rate}": gain[:, at] for at, rate in enumerate(RATES) if at}
+    return summarise(gain[:, 0], expected, rates | others)

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats, Ints, Singles
+from common.simulation.writer import append_csv
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.constants import CHANNELS
 from competitions.mgtv.simulator.users import REGIONS, Users
-from competitions.mgtv.simulator.writer import append
 
 # The columns that a team of the 2025 edition took the logarithm of.
 COUNTS = (29, 31, 32, 34, 35, 37, 38, 40, 41, 43, 44, 46, 47, 48, 61, 63, 64, 66, 71, 72, 74, 76, 79, 80, 83)
@@ -38,7 +38,7 @@ def write_profiles(folder: Path, users: Users, seed: int) -> int:
         devices = np.arange(start, min(start + BLOCK, count))
         devices = devices[rng.random(len(devices)) >= MISSING]
         frame = _draw_block(users, devices, nulls, max(count // 9, 1), rng)
-        append(path, frame)
+        append_csv(path, frame)
         rows += frame.height
     return rows
 

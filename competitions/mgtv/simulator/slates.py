@@ -81,23 +81,13 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     rows = np.flatnonzero(source == AGAIN)
     video[rows] = state.history.clicked[devices[owner[rows]], rng.integers(0, CLICKED, len(rows))]
     rows = np.flatnonzero(source == HOT)
-    video[rows] = draw_between(popularity, np.zeros(len(rows)), np.full(len(rows), popularity.cumulative[-1]), rng)
+    video[rows] = popularity.pool.draw_any(len(rows), rng)
     rows = np.flatnonzero(source == ANY)
     video[rows] = rng.integers(0, len(catalogue.videos.kind), len(rows))
     video = np.where(popularity.released[np.maximum(video, 0)], video, -1)
     rows = np.flatnonzero(video < 0)
-    channel = _draw_channels(state, devices[owner[rows]], rng)
-    low, high = popularity.cumulative[popularity.bounds[channel]], popularity.cumulative[popularity.bounds[channel + 1]]
-    empty = high <= low
-    low, high = np.where(empty, 0.0, low), np.where(empty, popularity.cumulative[-1], high)
-    video[rows] = draw_between(popularity, low, high, rng)
+    video[rows] = popularity.pool.draw(_draw_channels(state, devices[owner[rows]], rng), rng)
     return video
-
-
-def draw_between(popularity: DayPopularity, low: Floats, high: Floats, rng: np.random.Generator) -> Ints:
-    """Videos by popularity, each among those whose weights sum from ``low`` to ``high`` in the market's order."""
-    at = np.searchsorted(popularity.cumulative, low + rng.random(len(low)) * (high - low), side="right") - 1
-    return popularity.order[np.clip(at, 0, len(popularity.order) - 1)]
 
 
 def _step_ahead(catalogue: Catalogue, video: Ints, rng: np.random.Generator) -> Ints:
@@ -114,15 +104,12 @@ def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random
     recent = np.where(clicked >= 0, catalogue.videos.collection[np.maximum(clicked, 0)], -1)
     followed = history.follow[device, slot]
     programme = np.where(followed >= 0, followed, recent)
-    safe = np.maximum(programme, 0)
-    low, high = catalogue.bounds[safe], catalogue.bounds[safe + 1]
-    member = catalogue.members[low + (rng.random(len(device)) * (high - low)).astype(np.int64)]
-    return np.where(programme >= 0, member, -1)
+    return np.where(programme >= 0, catalogue.members.draw(np.maximum(programme, 0), rng), -1)
 
 
 def _draw_channels(state: SimulationState, device: Ints, rng: np.random.Generator) -> Ints:
     """A channel for each row, by liking, popularity on the day, and how many devices watch it."""
-    weight = np.diff(state.popularity.cumulative[state.popularity.bounds]) ** 0.5 * np.exp(channel_values("pull"))
+    weight = np.diff(state.popularity.pool.edges) ** 0.5 * np.exp(channel_values("pull"))
     return draw_columns(np.exp(state.users.taste[device]) * weight, rng.random(len(device)))
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from scipy.special import expit
 
 from common.arrays import Bools, Floats, Ints, Singles
-from competitions.mgtv.simulator.catalogue import Catalogue
+from competitions.mgtv.simulator.catalogue import Catalogue, make_pool
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values, draw_columns
 
 RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
@@ -60,6 +60,7 @@ class Watched:
     video: Ints
     rank: Ints
     completion: Floats
+    play: Floats  # seconds, as the log has them: nan where there are none
     follow_draw: Floats  # uniform: below the chance, the device follows
 
 
@@ -102,13 +103,15 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
     old = (catalogue.videos.kind == FEATURE) & (catalogue.videos.release < 1)
     out = np.bincount(catalogue.videos.collection[old], minlength=len(programmes.channel))
     weight = np.where((programmes.episodes > 2) & (out > 0), np.exp(programmes.heat[0]), 0.0)
+    pool = make_pool(programmes.channel, len(CHANNELS), weight)
     follow = np.full((devices, SLOTS), -1, np.int32)
     next_serial = np.ones((devices, SLOTS), np.int32)
     for slot in range(SLOTS):
         taken = np.flatnonzero(rng.random(devices) < STARTED)
-        programme = _draw_liked(users.taste[taken], programmes.channel, weight, rng)
-        known = ~(follow[taken] == programme[:, None]).any(axis=1) & (programme >= 0)
-        taken, programme = taken[known], programme[known]
+        liked = np.exp(users.taste[taken] + channel_values("pull")) * np.diff(pool.edges)
+        programme = pool.draw(draw_columns(liked, rng.random(len(taken))), rng)
+        new = ~(follow[taken] == programme[:, None]).any(axis=1)
+        taken, programme = taken[new], programme[new]
         follow[taken, slot] = programme
         next_serial[taken, slot] = 1 + rng.random(len(taken)) * (out[programme] + 1)
     return UserHistory(
@@ -121,18 +124,6 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
         shown=np.full((devices, SHOWN), -1, np.int32),
         shows=np.zeros(devices, np.int32),
     )
-
-
-def _draw_liked(taste: Singles, channel: Ints, weight: Floats, rng: np.random.Generator) -> Ints:
-    """A programme for each row of ``taste``: its channel by liking and size, then by weight; -1 where none is there."""
-    order = np.argsort(channel, kind="stable")
-    steps = np.append(0.0, np.cumsum(weight[order]))
-    bounds = np.append(0, np.cumsum(np.bincount(channel, minlength=len(CHANNELS))))
-    low, high = steps[bounds[:-1]], steps[bounds[1:]]
-    drawn = draw_columns(np.exp(taste + channel_values("pull")) * (high - low), rng.random(len(taste)))
-    at = low[drawn] + rng.random(len(taste)) * (high - low)[drawn]
-    row = np.searchsorted(steps, at, side="right") - 1
-    return np.where(high[drawn] > low[drawn], order[np.clip(row, 0, len(order) - 1)], -1)
 
 
 def next_videos(catalogue: Catalogue, history: UserHistory, devices: Ints, day: int) -> Ints:

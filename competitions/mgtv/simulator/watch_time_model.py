@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.stats import beta
 
 from common.arrays import Bools, Floats, Ints
 from common.learning.listwise_softmax import softmax_within
@@ -84,6 +83,8 @@ def draw_completion(weights: Floats, form: Ints, rng: np.random.Generator) -> Fl
 @cache
 def make_tables() -> Tables:
     """Integrate each part over its quantiles; the same for every simulation."""
+    from scipy.stats import beta  # here: it takes long to import
+
     levels = (np.arange(NODES) + 0.5) / NODES
     gain, below = np.empty((len(SHAPES), PARTS, len(GRID))), np.empty((len(SHAPES), PARTS, len(GRID)))
     mean = np.empty((len(SHAPES), PARTS))

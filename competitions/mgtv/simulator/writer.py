@@ -1,19 +1,18 @@
 """Write days, videos and the test files in the host's layout, with the few faults that real logs have."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.writer import append_csv
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER
-from competitions.mgtv.simulator.slates import Slates
+from competitions.mgtv.simulator.slates import SimulationState, Slates
 from competitions.mgtv.simulator.users import Watched
 
 # Faults, as shares of the rows; assumed.
@@ -24,79 +23,68 @@ GAP_S = (30, 600)  # between two clicks of a device
 UNCOLLECTED = 0.02  # of the videos beside episodes: item_cid 0
 
 
-@dataclass(frozen=True)
-class DayPart:
-    """The slates of some devices on a day, and their clicks: ``play`` in seconds, nan where it is not logged."""
-
-    slates: Slates
-    clicks: Clicks
-    watched: Watched
-    play: Floats
+def write_slates(path: Path, state: SimulationState, slates: Slates, copies: Ints) -> int:
+    """Write the rows of some slates, each as many times as ``copies`` says; how many rows that are."""
+    frame = pair_rows(state, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies))
+    append_csv(path, frame)
+    return frame.height
 
 
-@dataclass
-class DayFiles:
-    """The files of a day while they are written: slates go out part by part, clicks wait for the day's end."""
-
-    folder: Path
-    day: int
-    did: pl.Series
-    catalogue: Catalogue
-    clicks: list[pl.DataFrame] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=lambda: {"impressions": 0, "clicks": 0, "plays": 0})
-
-    def add(self, part: DayPart, rng: np.random.Generator) -> None:
-        """Write the slates of a part, and keep its clicks."""
-        slates, clicks = part.slates, part.clicks
-        copies = np.ones(len(slates.video), np.int64)
-        copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
-        copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
-        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
-        append(self.folder / schema.show_path(self.day), frame)
-        self.rows["impressions"] += frame.height
-        base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
-        base = np.minimum(base + rng.integers(0, 3600, len(base)), 86_399 - 7 * GAP_S[1])
-        later = rng.integers(*GAP_S, len(clicks.row))
-        # The gaps of a device's clicks add up, so that time follows the order of the clicks.
-        total = np.cumsum(later)
-        opening = np.flatnonzero(clicks.rank == 0)
-        run = np.cumsum(clicks.rank == 0) - 1
-        second = base[slates.owner[clicks.row]] + total - (total[opening])[run]
-        frame = pair_rows(self.did, self.catalogue, part.watched.device, part.watched.video)
-        self.clicks.append(
-            frame.with_columns(
-                item_cid=pl.Series(collection_codes(self.catalogue)[part.watched.video]),
-                second=pl.Series(second),
-                play_time=pl.Series(part.play).fill_nan(None),
-                twice=pl.Series(rng.random(frame.height) < TWICE_PLAYED),
-            )
-        )
-
-    def close(self) -> dict[str, int]:
-        """Write clicks and plays by time; the rows of the day's files."""
-        frame = pl.concat(self.clicks).sort("second", "did")
-        time = pl.lit(START + timedelta(days=self.day - 1)) + pl.duration(seconds="second")
-        clicks = frame.select("did", "vid", "item_cid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
-        append(self.folder / schema.click_path(self.day), clicks)
-        plays = frame.filter(pl.col("play_time").is_not_null())
-        again = plays.filter("twice").with_columns(play_time=(pl.col("play_time") * 0.25).round(3))
-        plays = pl.concat([plays, again]).select("did", "vid", "item_cid", "play_time")
-        append(self.folder / schema.play_path(self.day), plays, float_precision=3)
-        self.rows |= {"clicks": clicks.height, "plays": plays.height}
-        return self.rows
+def copy_shown(slates: Slates, clicks: Clicks, rng: np.random.Generator) -> Ints:
+    """How often each row of the slates stands in a day's file."""
+    copies = np.ones(len(slates.video), np.int64)
+    copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
+    copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
+    return copies
 
 
-def append(path: Path, frame: pl.DataFrame, **options: Any) -> None:
-    """Write rows to the end of a CSV file, the header first where the file is new; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        frame.write_csv(file, include_header=file.tell() == 0, **options)
+def frame_clicks(
+    state: SimulationState, slates: Slates, clicks: Clicks, watched: Watched, rng: np.random.Generator
+) -> pl.DataFrame:
+    """One row a click of some devices: what the day's files have of it, once the day is whole and sorted by time."""
+    base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
+    base = np.minimum(base + rng.integers(0, 3600, len(base)), 86_399 - 7 * GAP_S[1])
+    # The gaps of a device's clicks add up, so that time follows the order of the clicks.
+    total = np.cumsum(rng.integers(*GAP_S, len(clicks.row)))
+    opens = clicks.rank == 0
+    second = base[slates.owner[clicks.row]] + total - total[opens][np.cumsum(opens) - 1]
+    return pair_rows(state, watched.device, watched.video).with_columns(
+        item_cid=pl.Series(collection_codes(state.catalogue)[watched.video]),
+        second=pl.Series(second),
+        play_time=pl.Series(watched.play).fill_nan(None),
+        twice=pl.Series(rng.random(len(second)) < TWICE_PLAYED),
+    )
 
 
-def pair_rows(did: pl.Series, catalogue: Catalogue, device: Ints, video: Ints, copies: Ints | int = 1) -> pl.DataFrame:
-    """Columns did and vid, each row as many times as ``copies`` says."""
-    rows = {"did": did.gather(np.repeat(device, copies)), "vid": catalogue.videos.code[np.repeat(video, copies)]}
-    return pl.DataFrame(rows)
+def write_clicks(folder: Path, day: int, frame: pl.DataFrame) -> tuple[int, int]:
+    """Write the clicks of a day and what was played of them; the rows of both files."""
+    frame = frame.sort("second", "did")
+    time = pl.lit(START + timedelta(days=day - 1)) + pl.duration(seconds="second")
+    clicks = frame.select("did", "vid", "item_cid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
+    append_csv(folder / schema.click_path(day), clicks)
+    plays = frame.filter(pl.col("play_time").is_not_null())
+    again = plays.filter("twice").with_columns(play_time=(pl.col("play_time") * 0.25).round(3))
+    plays = pl.concat([plays, again]).select("did", "vid", "item_cid", "play_time")
+    append_csv(folder / schema.play_path(day), plays, float_precision=3)
+    return clicks.height, plays.height
+
+
+def write_test(
+    folder: Path, state: SimulationState, slates: Slates, chosen: Ints, given: Bools, rng: np.random.Generator
+) -> int:
+    """Write the ``chosen`` slates (ascending) of the test day, those not ``given`` without rows; how many rows."""
+    asked = state.users.did.gather(slates.device[chosen])
+    append_csv(folder / schema.ASKED.format(board="A"), asked.to_frame("did"))
+    kept = np.zeros(len(slates.device), bool)
+    kept[chosen[given]] = True
+    copies = kept[slates.owner].astype(np.int64)
+    copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
+    return write_slates(folder / schema.SHOWN.format(board="A"), state, slates, copies)
+
+
+def pair_rows(state: SimulationState, device: Ints, video: Ints) -> pl.DataFrame:
+    """Columns did and vid."""
+    return pl.DataFrame({"did": state.users.did.gather(device), "vid": state.catalogue.videos.code[video]})
 
 
 def collection_codes(catalogue: Catalogue) -> Ints:
@@ -137,33 +125,5 @@ def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
         }
     )
     frame = frame.filter(pl.Series(videos.listed & (videos.release <= TEST_DAY))).sort("vid")
-    append(folder / schema.VIDEOS, frame)
+    append_csv(folder / schema.VIDEOS, frame)
     return frame.height
-
-
-@dataclass
-class TestFiles:
-    """The files of the test day, while they are written part by part."""
-
-    folder: Path
-    did: pl.Series
-    catalogue: Catalogue
-    rows: dict[str, int] = field(default_factory=lambda: {"asked": 0, "shown": 0, "truth": 0})
-
-    def add(self, slates: Slates, chosen: Ints, given: Bools, rng: np.random.Generator) -> None:
-        """Write the ``chosen`` slates, ascending; those not ``given`` have no shown rows."""
-        append(self.folder / schema.ASKED.format(board="A"), self.did.gather(slates.device[chosen]).to_frame("did"))
-        kept = np.zeros(len(slates.device), bool)
-        kept[chosen[given]] = True
-        copies = kept[slates.owner].astype(np.int64)
-        copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
-        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
-        append(self.folder / schema.SHOWN.format(board="A"), frame)
-        self.rows["asked"] += len(chosen)
-        self.rows["shown"] += frame.height
-
-    def add_truth(self, path: Path, device: Ints, video: Ints, completion: Floats) -> None:
-        """Write truth rows."""
-        frame = pair_rows(self.did, self.catalogue, device, video)
-        append(path, frame.with_columns(completion_rate=pl.Series(completion)))
-        self.rows["truth"] += frame.height

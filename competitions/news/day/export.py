@@ -1,22 +1,23 @@
-"""Export a finished run as one stored value that ``service.py`` answers users from."""
+"""Export a finished run as a service, and requests of the test with the answers of its submission."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
-from common.day.serving.benchmark import Answer, Export, Variant, spread
+from common.day.serving.service import Answer, Export, spread
 from common.engine.decisions import choose_names
 from common.engine.errors import UserError
-from common.engine.result_store import write_value
 from common.engine.run import Run
 from common.io.tables import read_csv
+from common.learning.split import Fold
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig, RecallSettings
-from competitions.news.day import service
-from competitions.news.day.service import NewsService
+from competitions.news.day.service import COLUMNS, NewsService
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
-from competitions.news.lookups import build_feature_tables, read_queries, take_query
+from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
 from competitions.news.ranking import weigh_scores
@@ -26,36 +27,18 @@ from competitions.news.retrieval.lists import gather_histories
 from competitions.news.retrieval.neighbours import index_neighbours
 from competitions.news.retrieval.popularity import count_popular
 
-DESCRIPTION = {
-    "request": "what a user clicked and where he is -> five articles",
-    "computed at export": "item-to-item tables, popularity by bucket of time, clicks by article and place",
-    "computed in the request": "{channels} channels from these, fusion, all features of {candidates} candidates,"
-    " models, blend",
-    "left out": "parsing, network; the log goes on after a user's last click, as in the competition: a live service has"
-    " only what came before",
-    "score": "the run's own, of its validation queries",
-}
 
-
-def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final fits below ``folder``, with so many ``requests`` of the test."""
+def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) -> Export:
+    """The final fits, with so many ``requests`` of the test."""
     outcome = pipeline.solve(files, config, run)
     test = outcome.test.inputs.fold.value
-    _, queries = read_queries(test)
-    chosen = spread(test.queries.height, requests)
-    write_value(folder / "export", gather(outcome, config, run))
-    write_value(folder / "requests", [take_query(queries, row) for row in chosen.tolist()])
-    users = test.queries.sort("query")[chosen].select(user_id="user")
-    expected = list_expected(outcome.checked.path, users)
+    users = test.queries.sort("query")[spread(test.queries.height, requests)]
+    service = gather(outcome, config, run)
+    services = {"float32": service}
+    if service.features.vectors:
+        services |= {kind: service.store_vectors(kind) for kind in ("float16", "int8")}
     score = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
-    variants = [Variant("the run", "whole", *score)]
-    return Export(service.__name__, folder / "export", folder / "requests", variants, expected, describe(config))
-
-
-def describe(config: NewsConfig) -> dict[str, str]:
-    """What a request is and what is computed when, with the numbers of these settings."""
-    counts = {"channels": len(config.recall.channels), "candidates": config.recall.candidates}
-    return {name: text.format(**counts) for name, text in DESCRIPTION.items()}
+    return Export(services, list(list_bodies(test, users)), list_expected(outcome.checked.path, users), score)
 
 
 def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsService:
@@ -91,7 +74,15 @@ def make_channel_tables(inputs: FoldInputs, settings: RecallSettings, run: Run) 
     )
 
 
-def list_expected(path: Path, users: pl.DataFrame) -> list[Answer]:
-    """The submission's own articles for some users."""
-    rows = users.join(read_csv(path), on="user_id", how="left", maintain_order="left")
-    return [[float(item) for item in row] for row in rows.select(submission.ARTICLES).iter_rows()]
+def list_bodies(fold: Fold, queries: pl.DataFrame) -> Iterator[bytes]:
+    """What each of these queries has clicked, as the host's rows."""
+    clicks = fold.seen.join(queries.select("query"), on="query", how="semi").sort("query", "back")
+    for own in clicks.partition_by("query", maintain_order=True):
+        rows = own.select(pl.col(column.name).alias(column.header) for column in COLUMNS)
+        yield msgspec.json.encode({"clicks": rows.to_dicts()})
+
+
+def list_expected(path: Path, queries: pl.DataFrame) -> list[Answer]:
+    """The submission's own articles for the users of these queries."""
+    rows = queries.select(user_id="user").join(read_csv(path), on="user_id", how="left", maintain_order="left")
+    return [{"articles": [int(item) for item in row]} for row in rows.select(submission.ARTICLES).iter_rows()]

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.day.answers import Answers, Example, rank_answers
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
@@ -18,6 +18,7 @@ from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
+from common.simulation.oracle import read_oracle
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news import submission
 from competitions.news.config import NewsConfig
@@ -26,7 +27,6 @@ from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
 from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
-from competitions.news.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the article that was clicked, 0 behind the fifth; the mean over users"
@@ -136,7 +136,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth = outcome.checked.path, raw / TRUTH
     scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
-    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores, queries)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw).score, scores, queries)
 
 
 # --- why the score is so ---

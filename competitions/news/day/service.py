@@ -1,29 +1,47 @@
-"""The service of a finished run: what a user clicked -> five articles.
+"""A request is what a user clicked, as rows of the host's log; the answer is five articles, best first.
 
 Item-to-item tables, popularity lists, vectors and click counts were made at export. Retrieval, fusion, features and
-ranking of a request are the pipeline's own functions, called for one query.
+ranking of a request are the pipeline's own functions, called for one query. The log of the export goes on after a
+user's last click, as in the competition: a live service has only what came before. No user and no article need be
+known: who clicked nothing that is known gets what is popular.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
-from common.day.serving.benchmark import Answer, Mark
-from common.engine.result_store import read_value
+from common.day.serving.service import Answer, Mark, decode
+from common.day.serving.vectors import pack
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker, score_rows
 from competitions.news.blending import standardise
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
-from competitions.news.lookups import FeatureTables, Queries
+from competitions.news.io.reader import CLICK_COLUMNS
+from competitions.news.lookups import FeatureTables, Int64s, Queries, UnitVectors
 from competitions.news.retrieval.channels import ChannelTables, list_channels
 from competitions.news.retrieval.fusion import FusedLists, fuse_lists
 from competitions.news.retrieval.lists import Histories, count_up
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
+
+COLUMNS = [column for column in CLICK_COLUMNS if column.name != "user"]  # who it is makes no difference
+ITEM, TIME = (next(at for at, column in enumerate(COLUMNS) if column.name == name) for name in ("item", "time"))
+Click: Any = msgspec.defstruct(
+    "Click",
+    [(column.header, Annotated[int, msgspec.Meta(ge=column.low, le=column.high)]) for column in COLUMNS],
+    forbid_unknown_fields=True,
+)
+
+
+class Clicks(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request, in any order."""
+
+    clicks: Annotated[list[Click], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,12 @@ class NewsService:
     rankers: Sequence[Ranker]
     weights: Sequence[float]
 
-    def answer(self, requests: Sequence[Queries], mark: Mark) -> list[Answer]:
+    def parse(self, body: bytes) -> Int64s:
+        """The clicks of a user [clicks, ``COLUMNS``], in order of time, each once."""
+        table = np.array([msgspec.structs.astuple(click) for click in decode(body, Clicks).clicks])
+        return table[np.unique(table[:, [TIME, ITEM]], axis=0, return_index=True)[1]]
+
+    def answer(self, requests: Sequence[Int64s], mark: Mark) -> list[Answer]:
         """For each user the ids of five articles, best first, equal ones by id; fewer where fewer were retrieved."""
         queries = join_requests(requests)
         candidates = self.retrieve(queries.histories)
@@ -54,7 +77,7 @@ class NewsService:
         for start, end in pairwise(candidates.starts):
             items = candidates.items[start:end]
             best = items[np.lexsort((items, -blended[start:end]))[:LENGTH]]
-            answers.append(best.astype(np.float64).tolist())
+            answers.append({"articles": best.tolist()})
         mark("ranking")
         return answers
 
@@ -75,27 +98,21 @@ class NewsService:
             features[:, index] = values
         return feature_names(blocks), features
 
-
-def load(export: Path, _: str) -> NewsService:
-    """Map an export, of which there is one variant."""
-    service: NewsService = read_value(export)
-    return service
-
-
-def read_requests(path: Path) -> list[Queries]:
-    """The stored queries, one by one."""
-    requests: list[Queries] = read_value(path)
-    return requests
+    def store_vectors(self, kind: str) -> "NewsService":
+        """The same, whose vectors of articles are written as ``kind``."""
+        vectors: dict[str, Any] = {
+            name: UnitVectors(each.items, pack(each.vectors, kind))  # type: ignore[arg-type]
+            for name, each in self.features.vectors.items()
+        }
+        return replace(self, features=replace(self.features, vectors=vectors))
 
 
-def join_requests(requests: Sequence[Queries]) -> Queries:
-    """Some requests as one."""
-    if len(requests) == 1:
-        return requests[0]
-    parts = [request.histories for request in requests]
-    starts = count_up(np.concatenate([part.sizes for part in parts]))
-    times, items, clicked, back = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("times", "items", "clicked", "back")
-    )
-    context = {name: np.concatenate([request.context[name] for request in requests]) for name in CONTEXT}
-    return Queries(Histories(times, starts, items, clicked, back), context)
+def join_requests(requests: Sequence[Int64s]) -> Queries:
+    """Some users' clicks as the queries of a fold."""
+    sizes, table = np.array([len(clicks) for clicks in requests]), np.concatenate(requests)
+    starts = count_up(sizes)
+    columns = {column.name: np.ascontiguousarray(values) for column, values in zip(COLUMNS, table.T, strict=True)}
+    last = starts[1:] - 1
+    back, items = np.repeat(last, sizes) - np.arange(len(table)), columns["item"].astype(np.int32)
+    histories = Histories(columns["time"][last], starts, items, columns["time"], back)
+    return Queries(histories, {name: columns[name][last] for name in CONTEXT})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.hosts import TRUTH
 from common.engine.errors import UserError
 from common.io.tables import read_csv
 from competitions.news.io import reader
 from competitions.news.lab.marks import METHODS, Row, board_fold, compare, offline_fold
-from competitions.news.simulator.simulate import TRUTH
 
 
 def main() -> None:

@@ -28,11 +28,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Method:
-    """A public method by its ``title``; ``rank(fold, articles, seed)`` lists (query, item, score), best first.
+    """A public method: ``rank(fold, articles, seed)`` lists (query, item, score), best first.
 
-    ``family`` of the ladder. ``marks``: what it earned on the host's log, by "fold metric".
+    ``key``, ``title``, ``family`` of its rung. ``marks``: what it earned on the host's log, by "fold metric".
     """
 
+    key: str
     title: str
     family: str
     rank: Rank
@@ -42,33 +43,38 @@ class Method:
 # As published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec, the 30 s pairs by
 # ikaruga0508/tianchi_news_pub; the offline marks by users of the second place's code (LogicJake) on its own split.
 METHODS = (
-    Method("global popularity", steps.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}),
+    Method("popularity-ever", "global popularity", steps.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}),
     Method(
+        "item-cf",
         "item CF of all clicks",
         steps.NEIGHBOURS,
         neighbours.list_by_item_cf,
         {"board mrr@5": 0.1026, "offline hit@5": 0.20},
     ),
     Method(
+        "item-cf-near",
         "item CF, near pairs and late clicks first",
         steps.NEIGHBOURS,
         neighbours.list_by_position_cf,
         {"board mrr@5": 0.1503},
     ),
     Method(
+        "item-cf-last",
         "item CF of the last two clicks",
         steps.NEIGHBOURS,
         neighbours.list_by_last_two,
         {"offline mrr@5": 0.197, "offline hit@5": 0.333, "offline hit@50": 0.685},
     ),
     Method(
+        "item-cf-tuned",
         "tuned item CF",
         steps.NEIGHBOURS,
         neighbours.list_by_tuned_cf,
         {"offline mrr@5": 0.214, "offline hit@5": 0.359, "offline hit@50": 0.7295},
     ),
-    Method("swing", steps.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
+    Method("swing", "swing", steps.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
     Method(
+        "gap-pairs",
         "30 s pairs and hot articles, LightGBM on columns",
         steps.BOOSTING,
         gap_pairs.list_by_gap_ranker,

@@ -29,21 +29,9 @@ LAST_TWO = FollowSettings(last=2, decay=0.7, half_life_hours=FAR_HOURS)
 BY_POSITION = CovisitSettings(
     reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.5, top=FOLLOWED
 )
-LESS_NORMALISED = CovisitSettings(
-    reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.25, top=FOLLOWED
-)
+LESS_NORMALISED = msgspec.structs.replace(BY_POSITION, power=0.25)
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
-
-
-class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of ``count_swings``."""
-
-    alpha: float
-    users_per_item: int
-    top: int
-
-
-SWING = SwingSettings(alpha=1.0, users_per_item=100, top=100)
+SWING_ALPHA, SWING_USERS, SWING_TOP = 1.0, 100, 100
 
 
 def list_popular(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -82,7 +70,7 @@ def list_by_tuned_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFr
 def list_by_swing(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Swing, followed from the last two clicks."""
     del articles
-    return score_neighbours(fold.seen, count_swings(fold.history, SWING, seed), LAST_TWO, LISTED)
+    return score_neighbours(fold.seen, count_swings(fold.history, seed), LAST_TWO, LISTED)
 
 
 def count_together(clicks: pl.DataFrame, top: int) -> pl.DataFrame:
@@ -111,7 +99,9 @@ def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
     return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
 
 
-def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:
+def count_swings(
+    clicks: pl.DataFrame, seed: int, alpha: float = SWING_ALPHA, users_per_item: int = SWING_USERS
+) -> pl.DataFrame:
     """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
 
     weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
@@ -119,7 +109,7 @@ def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl
     square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
 
     >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
-    >>> swings = count_swings(clicks, SwingSettings(alpha=2.0, users_per_item=9, top=9), seed=0)
+    >>> swings = count_swings(clicks, seed=0, alpha=2.0)
     >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
     [48.0, 32.0]
     """
@@ -127,14 +117,14 @@ def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl
     users = pairs["user"].unique().sort()
     turn = np.random.default_rng(seed).permutation(len(users))
     turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
+    some = turned.group_by("item", maintain_order=True).head(users_per_item).select("item", "user").lazy()
     # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
     couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
     shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
     triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
     weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (settings.alpha + pl.col("n"))))
+    scored = weights.agg(weight=exact_sum(1 / (alpha + pl.col("n"))))
     count = pairs.lazy().group_by("item").agg(count=pl.len())
     joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
     scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", settings.top)
+    return keep_top(scaled, "item", "neighbour", "weight", SWING_TOP)

@@ -1,6 +1,5 @@
 """Nearest articles by content embedding."""
 
-import faiss
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -46,6 +45,8 @@ def find_nearest(
     >>> find_nearest(np.array([7, 8, 9], np.int32), vectors, np.array([7], np.int32), top=1).rows()
     [(7, 8, 1.0)]
     """
+    import faiss  # here: an unchanged run does not wait for it
+
     rows = lookup_rows(items, queries)
     rows = rows[rows >= 0]
     if not len(rows):

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from common.arrays import Floats
 from common.learning.listwise_softmax import TINY, softmax_within
@@ -142,6 +141,8 @@ def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, s
     ``LEARN_QUERIES`` of those whose answer a channel names. A conditional logit over the union, whose features are
     the channels' votes (CONSTANT + 1) / (CONSTANT + rank). Without any such answer every weight is 1.
     """
+    from scipy.optimize import minimize  # here: it takes long to import
+
     votes, labels, sizes = gather_votes(channels, answers, seed)
     if not len(sizes):
         return dict.fromkeys(channels, 1.0)

@@ -31,6 +31,9 @@ REST_MS = 2 * HOUR_MS  # shortest time between two sessions of a reader
 CLICKS_BY_HOUR = np.array(
     [55, 49, 44, 28, 15, 8, 6, 6, 9, 26, 53, 83, 78, 72, 79, 77, 99, 100, 95, 91, 87, 72, 62, 61], dtype=np.float64
 )
+EDGES = np.arange(HOURS + 1)  # of the hour bins
+# Clicks expected before each of them: a clock that runs faster when users are awake.
+BUSY = np.append(0.0, np.cumsum(CLICKS_BY_HOUR[EDGES[:-1] % 24] * np.where(EDGES[:-1] // 24 % 7 % 6 == 0, 0.6, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -84,29 +87,16 @@ def _draw_counts(rng: np.random.Generator, users: int, total: int, sigma: float)
 
 def _draw_arrivals(rng: np.random.Generator, users: int, *, train: bool) -> Floats:
     """Hours since the start of the log, with the rhythm of the day, ascending."""
-    busy = _busy_time()
     if not train:
-        return np.sort(_at_level(busy, rng.random(users) * busy[TEST_ARRIVAL_HOURS]))
+        return np.sort(np.interp(rng.random(users) * BUSY[TEST_ARRIVAL_HOURS], BUSY, EDGES))
     first, last = float(TEST_ARRIVAL_HOURS), float(MAIN_END_HOUR - 1)
     reach = 1 - np.exp(-(last - first) / TRAIN_ARRIVAL_MEAN_HOURS)
     rough = first - TRAIN_ARRIVAL_MEAN_HOURS * np.log(1 - reach * rng.random(users))
     # Redraw the hour inside the day from the rhythm.
     day = rough // 24 * 24
     left, right = np.maximum(day, first).astype(np.int64), np.minimum(day + 24, last).astype(np.int64)
-    level = busy[left] + rng.random(users) * (busy[right] - busy[left])
-    return np.sort(_at_level(busy, level))
-
-
-def _busy_time() -> Floats:
-    """Clicks expected before each hour bin: a clock that runs faster when users are awake."""
-    hour = np.arange(HOURS)
-    rate = CLICKS_BY_HOUR[hour % 24] * np.where(hour // 24 % 7 % 6 == 0, 0.6, 1.0)
-    return np.concatenate([[0.0], np.cumsum(rate)])
-
-
-def _at_level(busy: Floats, level: Floats) -> Floats:
-    """The hour at which the expected clicks reach a level."""
-    return np.asarray(np.interp(level, busy, np.arange(HOURS + 1)), dtype=np.float64)
+    level = BUSY[left] + rng.random(users) * (BUSY[right] - BUSY[left])
+    return np.sort(np.interp(level, BUSY, EDGES))
 
 
 def _pair(rng: np.random.Generator, counts: Ints, arrivals: Floats) -> tuple[Ints, Floats]:
@@ -143,19 +133,18 @@ def _draw_gaps(rng: np.random.Generator, opens: NDArray[np.bool_]) -> Ints:
 
 def _draw_starts(rng: np.random.Generator, owner: Ints, arrival: Floats, train_users: int) -> Ints:
     """Start of each session in ms, ascending within a user: the arrival, then busy hours up to the user's own end."""
-    busy = _busy_time()
     sessions = np.bincount(owner)
     arrival = np.clip(np.minimum(arrival, MAIN_END_HOUR - HOURS_PER_SESSION * sessions), 0.01, None)
     end = arrival + (MAIN_END_HOUR - arrival) * (1 - SHORT_STAY * rng.random(len(arrival)) ** 1.5)
     late = rng.choice(train_users, max(1, round(STRAGGLER_SHARE * train_users)), replace=False)
     end[late] = rng.uniform(MAIN_END_HOUR, STRAGGLER_END_HOUR, len(late))
-    low, high = (np.interp(hour, np.arange(HOURS + 1), busy) for hour in (arrival, end))
+    low, high = (np.interp(hour, EDGES, BUSY) for hour in (arrival, end))
     first = np.diff(owner, prepend=-1) > 0
     # One session in each of equal parts of the stay: users come back at intervals, not in bursts.
     number = np.arange(len(owner)) - np.flatnonzero(first)[owner]
     level = low[owner] + (number + rng.random(len(owner))) / sessions[owner] * (high - low)[owner]
     level[first] = low
-    return np.asarray(START_MS + _at_level(busy, level) * HOUR_MS, dtype=np.int64)
+    return np.asarray(START_MS + np.interp(level, BUSY, EDGES) * HOUR_MS, dtype=np.int64)
 
 
 def _space(owner: Ints, start: Ints, length: Ints) -> Ints:

@@ -5,17 +5,17 @@
 Every click is drawn from the distribution in ``articles.py``; the oracle ranks by it, so the ceiling is exact.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats, Ints
-from common.day.hosts.simulated import REPORT, written_at_once
-from common.engine.errors import UserError
+from common.arrays import Ints
+from common.day.hosts import TRUTH
 from common.engine.progress import track
+from common.simulation.oracle import Oracle, summarise
+from common.simulation.writer import Simulation, append_csv, check_request, write_simulation
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator import articles
 from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue
@@ -23,26 +23,12 @@ from competitions.news.simulator.sessions import Sessions, make_sessions
 from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
 
 VERSION = 2  # goes up when the same scale and seed give other files
-TRUTH = "truth.csv"
-SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623
 TEST_USERS, TEST_CLICKS = 50_000, 518_010  # the visible clicks
 ARTICLE_COUNT, LIVE_ARTICLES, CATEGORIES = 364_047, 38_000, 461
 TEST_ID_FROM = 200_000
 EMBEDDING_BLOCK = 8192
 EMBEDDING_DECIMALS = 10  # with which the file has the host's size, 973 MB at scale 1
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """What the best ranking scores: realised on the hidden clicks (with standard error), and as expected."""
-
-    mrr5: float
-    mrr5_se: float
-    mrr5_expected: float
-    hit5: float
-    hit5_se: float
-    hit5_expected: float
 
 
 @dataclass(frozen=True)
@@ -59,26 +45,19 @@ class Sizes:
     embeddings: int
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """A finished simulation: the folder of the files, the rows written, the oracle's scores."""
-
-    folder: Path
-    rows: Sizes
-    oracle: Oracle
-
-
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
     """Simulate into ``out``, replacing only an earlier simulation there; the same arguments give the same bytes.
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
     """
+    check_request(scale, seed)
     sizes = measure(scale)
-    if seed < 0:
-        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
-    with written_at_once(out, {TRAIN, TEST_A, ARTICLES, EMBEDDINGS, TRUTH, REPORT}) as folder:
-        oracle = _write_all(folder, sizes, scale, seed)
-    return Simulation(out, sizes, oracle)
+    return write_simulation(
+        out,
+        {TRAIN, TEST_A, ARTICLES, EMBEDDINGS},
+        {"version": VERSION, "scale": scale, "seed": seed},
+        lambda folder: (asdict(sizes), _write_all(folder, sizes, seed)),
+    )
 
 
 def measure(scale: float) -> Sizes:
@@ -86,8 +65,6 @@ def measure(scale: float) -> Sizes:
 
     Live articles grow with the root of the scale: a sample of users sees most of the newspaper, not a sample of it.
     """
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0: the host's size).")
     count = max(500, round(ARTICLE_COUNT * scale))
     return Sizes(
         train_users=round(TRAIN_USERS * scale),
@@ -101,7 +78,7 @@ def measure(scale: float) -> Sizes:
     )
 
 
-def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
+def _write_all(folder: Path, sizes: Sizes, seed: int) -> Oracle:
     catalogue = articles.make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
     live = articles.make_live_catalogue(catalogue, seed)
     clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
@@ -114,8 +91,6 @@ def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
     _write_logs(folder, sessions, catalogue.live[items], hidden, seed)
     _write_articles(folder / ARTICLES, catalogue)
     _write_embeddings(folder / EMBEDDINGS, catalogue, sizes.embeddings, seed)
-    report = {"version": VERSION, "scale": scale, "seed": seed, "rows": asdict(sizes), "oracle": asdict(oracle)}
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return oracle
 
 
@@ -123,19 +98,8 @@ def judge(ranking: Ranking, hidden: Ints) -> Oracle:
     """Score a ranking against the hidden clicks, and against its own chances."""
     gains = 1.0 / np.arange(1, ranking.items.shape[1] + 1)
     is_hidden = ranking.items == hidden[:, None]
-    reciprocal, hit = is_hidden @ gains, is_hidden.any(axis=1).astype(np.float64)
-    return Oracle(
-        mrr5=float(reciprocal.mean()),
-        mrr5_se=_standard_error(reciprocal),
-        mrr5_expected=float(np.mean(ranking.chances @ gains)),
-        hit5=float(hit.mean()),
-        hit5_se=_standard_error(hit),
-        hit5_expected=float(np.mean(ranking.chances.sum(axis=1))),
-    )
-
-
-def _standard_error(values: Floats) -> float:
-    return float(values.std(ddof=1) / len(values) ** 0.5)
+    hit = {"hit@5": is_hidden.any(axis=1).astype(np.float64), "expected_hit@5": ranking.chances.sum(axis=1)}
+    return summarise(is_hidden @ gains, ranking.chances @ gains, hit)
 
 
 def _write_logs(folder: Path, sessions: Sessions, article: Ints, hidden: Ints, seed: int) -> None:
@@ -164,9 +128,7 @@ def _write_embeddings(path: Path, catalogue: Catalogue, rows: int, seed: int) ->
     rng = np.random.default_rng([9, seed])
     ids = np.sort(rng.choice(len(catalogue.category), rows, replace=False))
     names = [f"emb_{i}" for i in range(EMBEDDING_WIDTH)]
-    with path.open("wb") as file:
-        for first in track(range(0, rows, EMBEDDING_BLOCK), "Writing embeddings"):
-            block = ids[first : first + EMBEDDING_BLOCK]
-            frame = pl.DataFrame(articles.embed(catalogue, block, seed), schema=names).cast(pl.Float64)
-            frame = frame.insert_column(0, pl.Series("article_id", block))
-            frame.write_csv(file, include_header=first == 0, float_precision=EMBEDDING_DECIMALS)
+    for first in track(range(0, rows, EMBEDDING_BLOCK), "Writing embeddings"):
+        block = ids[first : first + EMBEDDING_BLOCK]
+        frame = pl.DataFrame(articles.embed(catalogue, block, seed), schema=names).cast(pl.Float64)
+        append_csv(path, frame.insert_column(0, pl.Series("article_id", block)), EMBEDDING_DECIMALS)

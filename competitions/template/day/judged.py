@@ -7,18 +7,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.day.answers import Answers, Example, is_within, rank_answers, rows_of, score_rivals
-from common.day.hosts.simulated import read_oracle
+from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import predict
 from common.learning.model_diagnostics import curves
+from common.simulation.oracle import read_oracle
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
 from competitions.template.day.rows import list_rows
 from competitions.template.pipeline import CUTOFF, Outcome, Validated, make_rows
-from competitions.template.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
 
@@ -98,4 +98,4 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth = outcome.checked.path, raw / TRUTH
     scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
-    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores, queries)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw).score, scores, queries)

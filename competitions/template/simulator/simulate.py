@@ -1,33 +1,23 @@
 """Raw files of any size: with chance FOLLOW a user takes the item that follows the last one, else a popular one."""
 
-import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from common.day.hosts.simulated import REPORT, written_at_once
-from common.engine.errors import UserError
+from common.day.hosts import TRUTH
+from common.simulation.oracle import Oracle, summarise
+from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.template.io.reader import EVENTS, USERS
 
-TRUTH = "truth.csv"
 HOST_USERS, HOST_ITEMS, EVENTS_PER_USER, DAYS, FOLLOW = 100_000, 5_000, 12, 30, 0.6
 RANKED = 5  # as many items as the metric looks at
 
 
-class Simulation(NamedTuple):
-    """A finished simulation: the rows of each file, MRR@5 of the ranking by the true chances and its error."""
-
-    rows: dict[str, int]
-    oracle: dict[str, float]
-
-
 def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simulation:
     """Simulate into ``out``; the same arguments give the same bytes."""
-    if not 0.0005 <= scale <= 4:
-        raise UserError(f"The scale is {scale}; give a number from 0.0005 to 4 (1.0: the host's size).")
-    rng, users, items = np.random.default_rng(seed), max(round(HOST_USERS * scale), 200), round(HOST_ITEMS * scale**0.5)
+    check_request(scale, seed)
+    rng, users, items = np.random.default_rng(seed), max(round(HOST_USERS * scale), 100), round(HOST_ITEMS * scale**0.5)
     items = max(items, 100)
     chances = 1 / np.arange(1, items + 1) ** 0.8
     chances /= chances.sum()
@@ -42,13 +32,17 @@ def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simu
     hit = best == clicks[:, -1:]
     rank = hit.argmax(axis=1) + 1
     gains = np.where(hit.any(axis=1) & (rank <= RANKED), 1 / rank, 0.0)
-    oracle = {"mrr5": float(gains.mean()), "mrr5_se": float(gains.std() / users**0.5)}
+    chance = (1 - follow) * chances[best]
+    chance[:, 0] += follow
+    chance[:, 1:][best[:, 1:] == best[:, :1]] = 0.0  # an item counts where it stands first
+    oracle = summarise(gains, chance[:, :RANKED] @ (1 / np.arange(1, RANKED + 1)))
     ids = np.repeat(np.arange(users), EVENTS_PER_USER)
     log = pl.DataFrame({"user_id": ids, "item_id": clicks[:, :-1].ravel(), "timestamp": times.ravel()})
-    with written_at_once(out, {EVENTS, USERS, TRUTH, REPORT}) as folder:
+
+    def write(folder: Path) -> tuple[dict[str, int], Oracle]:
         log.sort("timestamp", "user_id").write_csv(folder / EVENTS)
         pl.DataFrame({"user_id": np.arange(users)}).write_csv(folder / USERS)
         pl.DataFrame({"user_id": np.arange(users), "item_id": clicks[:, -1]}).write_csv(folder / TRUTH)
-        report = {"scale": scale, "seed": seed, "oracle": oracle}
-        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation({EVENTS: log.height, USERS: users}, oracle)
+        return {EVENTS: log.height, USERS: users}, oracle
+
+    return write_simulation(out, {EVENTS, USERS}, {"scale": scale, "seed": seed}, write)

@@ -1,47 +1,45 @@
-"""Export a finished run as one stored value that ``service.py`` answers users from."""
+"""Export a finished run as a service, and requests of the test with the answers of its submission."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
-from common.day.serving.benchmark import Export, Variant, spread
-from common.engine.result_store import write_value
+import msgspec
+
+from common.day.serving.service import Export, spread
 from common.engine.run import Run
 from competitions.tencent import pipeline
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Corpus, Int64s, RawFiles
-from competitions.tencent.day import service
-from competitions.tencent.day.service import Request, ServedFold
+from competitions.tencent.corpus import Corpus, RawFiles
+from competitions.tencent.day.service import Event, RankerService, User
+from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.io.schema import NULL_ACTION
 from competitions.tencent.ranking import take_queries
-from competitions.tencent.split import Fold
-
-DESCRIPTION = {
-    "request": "what a user did -> ten candidates, seen ones left out",
-    "computed at export": "content vectors, forecast, statistics, lifts, tables of the channels, fusion weights",
-    "computed in the request": "the search over all candidates, the features of those retrieved, their scores",
-    "left out": "parsing, network; the tables stay those of the run until the next export",
-    "score": "the run's own, of its hold-out",
-}
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.search import Queries
 
 
-def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final ranker below ``folder``, with so many ``requests`` of the host's queries."""
+def export(files: RawFiles, config: TencentConfig, run: Run, requests: int) -> Export:
+    """The final ranker, with so many ``requests`` of the host's queries."""
     outcome = pipeline.solve(files, config, run)
     corpus, final, measured = outcome.ready.corpus.value, outcome.final, outcome.measured.value
-    chosen = spread(len(final.fold.value.users), requests)
-    served = ServedFold(final.tables.value, final.ranker.value, config.ranker.features)
-    write_value(folder / "export", served)
-    write_value(folder / "requests", list_requests(corpus, final.fold.value, chosen))
+    fold = final.fold.value
+    chosen = spread(len(fold.users), requests)
+    service = RankerService(final.tables.value, final.ranker.value, config.ranker.features, fold.candidates)
+    services = {"float16": service}
+    if any(isinstance(table, Content) for table in service.tables.tables.values()):
+        services |= {kind: service.store_vectors(kind) for kind in ("float32", "int8")}
+    expected = service.name_ads(CandidateIndices(final.answers.value.best.columns[chosen]))
     score = next(iter(measured.values()))  # of the way that is submitted
-    variants = [Variant("the run", "whole", score["score"], score["score_error"])]
-    expected = final.answers.value.best.columns[chosen].astype(float).tolist()
-    return Export(service.__name__, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
+    bodies = list(list_bodies(corpus, take_queries(corpus, fold).take(chosen)))
+    return Export(services, bodies, expected, (score["score"], score["score_error"]))
 
 
-def list_requests(corpus: Corpus, fold: Fold, chosen: Int64s) -> list[Request]:
-    """The ``chosen`` queries of a fold."""
-    queries = take_queries(corpus, fold).take(chosen)
-    histories, events = queries.histories, queries.histories.sequences
-    spans = [slice(start, end) for start, end in zip(histories.starts, histories.ends, strict=True)]
-    return [
-        Request(events.item[span].copy(), events.action[span].copy(), events.time[span].copy(), int(condition))
-        for span, condition in zip(spans, queries.action, strict=True)
-    ]
+def list_bodies(corpus: Corpus, queries: Queries) -> Iterator[bytes]:
+    """What the user of each of these queries did."""
+    histories, events, oid = queries.histories, queries.histories.sequences, corpus.catalogue.oid
+    for start, end, action in zip(histories.starts, histories.ends, queries.action, strict=True):
+        columns = (column[start:end].tolist() for column in (events.item, events.action, events.time))
+        rows = [
+            Event(int(oid[item]), None if done == NULL_ACTION else done, time)
+            for item, done, time in zip(*columns, strict=True)
+        ]
+        yield msgspec.json.encode(User(rows, int(action)))

@@ -8,17 +8,17 @@ import numpy as np
 import polars as pl
 
 from common.day.answers import BEYOND, Answers, Example
-from common.day.hosts.simulated import read_oracle
 from common.day.judged import Diagnostic, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
+from common.simulation.oracle import read_oracle
+from common.time_units import HOUR_S
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
-from competitions.tencent.day.permutation_importance import permute_columns
-from competitions.tencent.day.rows import list_rivals, list_rows
+from competitions.tencent.day.rows import list_rivals, list_rows, measure_columns
 from competitions.tencent.expected_score import expect_score
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
@@ -35,7 +35,6 @@ LOST_QUERIES = 300  # whose features are made to write those that are lost
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 DRIFT_QUERIES = 10_000
 DRIFTING = ("events", "clicks", "click share", "distinct ads", "hours since the last event", "hours of history")
-HOUR_S = 3_600
 FEATURES_SHOWN, RECENT = 3, 3
 
 
@@ -55,7 +54,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         expected={
             "score": expected["score"],
             "error": expected["error"],
-            "why": WHY + FURTHER * bool(expected["step"]),
+            "why": WHY + FURTHER * (outcome.ready.plan.value.split.kind == "last"),
         },
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
@@ -63,10 +62,9 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
             ("Decided from the files", summary["plan"]),
             ("Channels of retrieval, by their fusion weights", summary["fusion"]["channels"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("The expected score of the truth", [expected]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", training),
-            ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
+            ("Targets that the first search finds", [summary["recall"]]),
         ],
         notes=outcome.ready.corpus.value.notes,
         features=outcome.early.ranker.value.names,
@@ -102,7 +100,8 @@ def summarise(outcome: Validated) -> Row:
     valid, test = outcome.ready.valid.value, outcome.ready.test.value
     whole = outcome if isinstance(outcome, Outcome) else None
     cv = {"score": best["score"], "error": best["score_error"], "users": best["users"]}
-    expected = expect_score(valid, early.answers.value.best, outcome.config.host, outcome.movement.value)
+    kind = outcome.ready.plan.value.split.kind
+    expected = expect_score(valid, early.answers.value.best, outcome.config.host, kind)
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     return {
         "plan": list_decisions(outcome.ready.plan.value.decisions),
@@ -111,7 +110,7 @@ def summarise(outcome: Validated) -> Row:
         "ways": measured,
         "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
         "training": {name: fit.ranker.value.summarise() for name, fit in fits.items()},
-        "recall": measure_recall(early.answers.value.retrieval_rank),
+        "recall": measure_recall(early.answers.value.known_rank),
         **({"filled": whole.filled} if whole else {}),
         **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
     }
@@ -122,10 +121,8 @@ def list_fusion(fusion: Fusion) -> Row:
     return {"channels": list(fusion.rows), "weights": fusion.weights, "widths": fusion.widths}
 
 
-def measure_recall(rank: Int64s | None) -> dict[str, float] | None:
-    """Recall of retrieval by the length of the list; None where nothing is retrieved first."""
-    if rank is None:
-        return None
+def measure_recall(rank: Int64s) -> dict[str, float]:
+    """Recall of retrieval by the length of the list."""
     shares = {f"within {most}": float(((rank > 0) & (rank <= most)).mean()) for most in (10, 50, 100)}
     return shares | {"in the list": float((rank > 0).mean())}
 
@@ -157,7 +154,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     path, truth, weights = outcome.checked[0].path, raw / TRUTH, outcome.config.host.weights
     scores = submission.score_submission(path, truth, weights=weights)
     queries = submission.score_queries(path, truth, weights)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw).score, scores, queries)
 
 
 # --- why the score is so ---
@@ -166,10 +163,10 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how training went, how the test's users differ, where targets are lost."""
     ready, early, config = outcome.ready, outcome.early, outcome.config
-    inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features, config.seed)
+    inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
     losses = {"hold-out": early.ranker.value.losses, "final fit": outcome.final.ranker.value.losses}
     return Insight(
-        importance=Diagnostic(permute_columns, inputs),
+        importance=Diagnostic(measure_columns, inputs),
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, early.earlier)),
         curves=[
             {"name": fold, "metric": "training loss, ranker", "values": [*values], "falls": True}
@@ -218,16 +215,13 @@ def list_answers(outcome: Outcome) -> Answers:
     fold, answers = outcome.ready.valid.value, outcome.early.answers.value
     assert fold.target is not None
     assert fold.unseen is not None
-    ranks = rank_targets(fold, answers.best)
+    ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
     before = [
         ("asked", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
         ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
+        ("found by the first search", int(retrieved.sum())),
     ]
-    retrieved = np.ones(len(ranks), bool)  # where every candidate is ranked
-    if answers.retrieval_rank is not None:
-        retrieved = answers.retrieval_rank > 0
-        before.append(("found by the first search", int(retrieved.sum())))
     ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
     return Answers(ranks, before, lambda query: describe_user(outcome, query))
 

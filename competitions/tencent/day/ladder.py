@@ -1,10 +1,19 @@
-"""The ladder of baselines: from popularity to the generative answer, each rung on the same hold-out."""
+"""The ladder of baselines: from popularity to the generative answer, each rung on the same hold-out.
 
+make ladder-tencent    make rung-tencent RUNG=als    or    python -m competitions ladder tencent --only als
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 from common.day import ladder as families
-from common.day.ladder import Ladder, Rung
-from common.engine.run import Run, collect
+from common.day.ladder import Ladder, Rung, Scored
+from common.engine.run import Result, Run, collect
+from common.learning.als import factorise
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
@@ -12,11 +21,21 @@ from competitions.tencent.lab.plain_rules import (
     ALS,
     CONTENT_RULES,
     COUNTS,
+    FUSED,
+    KERNEL,
+    LANGUAGE,
+    LATE,
     LINEAR,
+    NEAREST,
+    ONE,
     POPULARITY,
     TRANSITIONS,
     answer_by_rule,
     choose_embeddings,
+    count_events,
+    fuse_late,
+    score_interests,
+    score_mean,
 )
 from competitions.tencent.lab.rungs import (
     GENERATIVE,
@@ -27,8 +46,12 @@ from competitions.tencent.lab.rungs import (
     fit_rung,
 )
 from competitions.tencent.pipeline import Prepared, prepare, rank
+from competitions.tencent.ranking import fit_ranker
+from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.registry import CHANNELS
-from competitions.tencent.retrieval.regression import MOST_ITEMS
+from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
+from competitions.tencent.retrieval.search import Search
+from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK
 
 Row = dict[str, Any]
@@ -41,22 +64,78 @@ PLAIN_RUNGS = {
 }
 MOST_EVENTS = 20_000_000  # of a factorisation
 TABLE_STEPS = ("ads", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
+SHOWN = 5  # ads of an answer
+# The key of each rung, and the function to read.
+PLAIN_CODE: dict[str, tuple[str, Callable[..., object]]] = {
+    POPULARITY: ("popularity", count_events),
+    TRANSITIONS: ("transitions", count_neighbours),
+    COUNTS: ("counts", count_neighbours),
+    ALS: ("als", factorise),
+    LINEAR: ("linear", fit_regression),
+    LANGUAGE: ("language-model", score_interests),
+    ONE: ("one-embedding", score_mean),
+    NEAREST: ("early-fusion", score_mean),
+    LATE: ("late-fusion", fuse_late),
+    KERNEL: ("kernel", score_interests),
+}
 
 
-def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
-    """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart."""
-    ready = prepare(files, config, run)
-    ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files)
+@dataclass(frozen=True)
+class Climb:
+    """What every rung needs."""
+
+    ready: Prepared
+    config: TencentConfig
+    run: Run
+
+    def record(self, top: TopK) -> Scored:
+        """A rung by its answer of the hold-out."""
+        fold, host = self.ready.valid.value, self.config.host
+        scores = metrics.evaluate(fold, top, host)
+        each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, host)
+        more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
+        return Scored(each, weights, more, self.list_first(top))
+
+    def list_first(self, top: TopK) -> pl.DataFrame:
+        """The first ads of every answer; one that shows fewer is shorter."""
+        fold, columns = self.ready.valid.value, top.columns[:, :SHOWN]
+        ads = np.append(fold.candidates, -1)[columns]  # of column -1: no ad
+        assert fold.target is not None
+        shape = columns.shape
+        rows = {
+            "query": np.repeat(np.arange(shape[0]), shape[1]),
+            "rank": np.tile(np.arange(1, shape[1] + 1), shape[0]),
+            "ad": ads.ravel(),
+            "answer": (ads == fold.target[:, None]).ravel(),
+        }
+        oid = pl.Series(self.ready.corpus.value.catalogue.oid)
+        listed = pl.DataFrame(rows).filter(pl.col("ad") >= 0)
+        item = pl.format("ad {}", oid.gather(listed["ad"]))
+        return listed.select(query=pl.format("user {}", "query"), rank="rank", item=item, answer="answer")
+
+
+def climb(files: reader.RawFiles, config: TencentConfig, run: Run, only: str | None = None) -> list[Row]:
+    """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart.
+
+    ``only``: the key of one rung.
+    """
+    way = Climb(prepare(files, config, run), config, run)
+    rungs = [*list_plain(way), *list_networks(way), *list_ranked(way)]
+    return Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files).climb(rungs, only)
+
+
+def list_plain(way: Climb) -> Iterator[Rung]:
+    """Rungs that a rule of one page answers."""
+    ready = way.ready
     for name, family in list_rules(ready).items():
-        needs = list_content_steps(run) if name in CONTENT_RULES else set()
-        with ladder.rung(name, family, needs, builds_on=POPULARITY) as rung:
-            corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
-            top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
-            _record(rung, ready, top.value, config)
-    for name in SEQUENCE_RUNGS:
-        train_rung(ready, config, ladder, name)
-    rank_rungs(ready, config, ladder)
-    return ladder.write()
+
+        def score(name: str = name) -> Scored:
+            inputs = (ready.corpus, ready.embeddings, ready.valid)
+            return way.record(way.run.step(answer_by_rule, *inputs, name, way.config.seed, name=f"ladder.{name}").value)
+
+        key, code = PLAIN_CODE[name]
+        needs = list_content_steps(way.run) if name in CONTENT_RULES else set()
+        yield Rung(key, name, family, score, code, needs, builds_on=POPULARITY)
 
 
 def list_content_steps(run: Run) -> set[str]:
@@ -71,38 +150,45 @@ def list_rules(ready: Prepared) -> dict[str, str]:
         del rules[LINEAR]  # it inverts a table of ads x ads
     if len(corpus.train.item) > MOST_EVENTS:
         del rules[ALS]  # hours on a laptop
-    content = [name for name in CONTENT_RULES if choose_embeddings(ready.embeddings.value, name)]
+    found = {name: len(choose_embeddings(ready.embeddings.value, name)) for name in CONTENT_RULES}
+    content = [name for name, count in found.items() if count > (name in FUSED)]
     return rules | dict.fromkeys(content, families.RULE)
 
 
-def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
+def list_networks(way: Climb) -> Iterator[Rung]:
+    """Sequence models; the last is asked a second time, for semantic ids."""
+    run, ready, seed = way.run, way.ready, way.config.model_seed
+
+    def fit(name: str) -> Result[SequenceTable]:
+        contents = collect([*ready.contents.values()])
+        return run.step(fit_rung, ready.corpus, contents, ready.valid, name, seed, name=f"ladder.{name}.fit")
+
+    for name, rung in SEQUENCE_RUNGS.items():
+
+        def score(name: str = name) -> Scored:
+            label = f"ladder.{name}.answer"
+            return way.record(run.step(answer_rung, ready.corpus, ready.valid, fit(name), name, name=label).value)
+
+        needs = list_content_steps(run) if rung.settings.content else set()
+        below = None if name == WITH_CONTENT else POPULARITY
+        yield Rung(rung.key, name, families.SEQUENCE, score, rung.build, needs, builds_on=below)
+
+    def generate() -> Scored:
+        inputs = (ready.corpus, ready.valid, fit(WITH_CONTENT), WITH_CONTENT, seed)
+        return way.record(run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}").value)
+
+    needs = list_content_steps(run) | {f"ladder.{WITH_CONTENT}.fit"}
+    yield Rung("generative", GENERATIVE, families.GENERATIVE, generate, answer_generatively, needs)
+
+
+def list_ranked(way: Climb) -> Iterator[Rung]:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
-    run = ladder.run
-    with ladder.rung("first search: all channels, weighed", families.NEIGHBOURS, builds_on=POPULARITY) as rung:
-        ranked = rank(ready, ready.valid, config, run, "valid")
-        _record(rung, ready, ranked.answers.value.ways["first search"], config)
-    needs = {record.name for record in run.timings if record.name.startswith("valid.") or record.name in TABLE_STEPS}
-    with ladder.rung("+ ranker", families.DEEP, needs) as rung:
-        _record(rung, ready, ranked.answers.value.ways["ranker"], config)
 
+    def score(stage: str) -> Scored:
+        ranked = rank(way.ready, way.ready.valid, way.config, way.run, "valid")
+        return way.record(ranked.answers.value.ways[stage])
 
-def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
-    """One sequence model; the last is asked a second time, for semantic ids."""
-    run, corpus, valid, seed, label = ladder.run, ready.corpus, ready.valid, config.model_seed, f"ladder.{name}"
-    needs = list_content_steps(run) if SEQUENCE_RUNGS[name].settings.content else set()
-    with ladder.rung(name, families.SEQUENCE, needs, builds_on=None if name[0] == "+" else POPULARITY) as rung:
-        table = run.step(fit_rung, corpus, collect([*ready.contents.values()]), valid, name, seed, name=f"{label}.fit")
-        _record(rung, ready, run.step(answer_rung, corpus, valid, table, name, name=f"{label}.answer").value, config)
-    if name == WITH_CONTENT:
-        with ladder.rung(GENERATIVE, families.GENERATIVE, needs | {f"{label}.fit"}) as rung:
-            top = run.step(answer_generatively, corpus, valid, table, name, seed, name=f"ladder.{GENERATIVE}")
-            _record(rung, ready, top.value, config)
-
-
-def _record(rung: Rung, ready: Prepared, top: TopK, config: TencentConfig) -> None:
-    """Record the scores of a rung by its answer of the hold-out."""
-    fold = ready.valid.value
-    scores = metrics.evaluate(fold, top, config.host)
-    each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, config.host)
-    more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
-    rung.record(each, weights, **more)
+    title, needs = "first search: all channels, weighed", {"valid.", *TABLE_STEPS}
+    first, ranker = "first search", "ranker"
+    yield Rung("retrieval", title, families.NEIGHBOURS, lambda: score(first), Search, builds_on=POPULARITY)
+    yield Rung("ranker", "+ ranker", families.DEEP, lambda: score(ranker), fit_ranker, needs)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from common.arrays import Ints, Singles
 from common.engine.errors import UserError
 from common.engine.progress import say, track
 from common.io.fields import Field, read_fields
-from competitions.tencent.simulator.topics import Ints, Singles
 from competitions.tencent.simulator.writer import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)

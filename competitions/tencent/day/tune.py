@@ -6,13 +6,14 @@ fusion weights, candidates and features, minutes a trial.
 """
 
 import dataclasses
-from typing import Any
+import operator
 
 import msgspec
+from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning import search_space
-from common.day.tuning.search_space import Settings
+from common.day.tuning.search_space import Settings, Space
 from common.day.tuning.task import Scores, Task
+from common.day.tuning.tuned_config import put
 from common.engine.run import Run
 from competitions.tencent import metrics, split
 from competitions.tencent.config import TencentConfig
@@ -20,11 +21,11 @@ from competitions.tencent.io import reader
 from competitions.tencent.pipeline import Prepared, prepare, rank
 
 FOLDS = 2
-SPACE: search_space.Space = {
-    "ranker.fit.rate": search_space.Floats(5e-4, 1e-2, log=True),
-    "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
-    "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
-    "ranker.fit.epochs": search_space.Ints(3, 20),
+SPACE: Space = {
+    "ranker.fit.rate": FloatDistribution(5e-4, 1e-2, log=True),
+    "ranker.fit.decay": FloatDistribution(1e-3, 1.0, log=True),
+    "ranker.fit.hidden": IntDistribution(8, 128, log=True),
+    "ranker.fit.epochs": IntDistribution(3, 20),
 }
 
 
@@ -44,7 +45,7 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     def judge(settings: Settings, number: int) -> Scores:
         return _score_queries(ready, change(config.of_fit(number), settings), run, "valid")
 
-    current = {key: read(config, key) for key in SPACE}
+    current = {key: operator.attrgetter(key)(config) for key in SPACE}
     return Task(name, "score", SPACE, current, FOLDS, score, judge)
 
 
@@ -63,25 +64,12 @@ def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int)
     return inner
 
 
-def read(config: TencentConfig, key: str) -> Any:
-    """The value of a dotted key."""
-    value: Any = config
-    for part in key.split("."):
-        value = getattr(value, part)
-    return value
-
-
 def change(config: TencentConfig, settings: Settings) -> TencentConfig:
-    """The configuration with other values."""
+    """The configuration with other values under some dotted keys."""
+    tables = msgspec.to_builtins(config)
     for key, value in settings.items():
-        config = _replace(config, key.split("."), value)
-    return config
-
-
-def _replace(table: Any, path: list[str], value: Any) -> Any:
-    """A struct with one value replaced, some structs deep."""
-    name, *rest = path
-    return msgspec.structs.replace(table, **{name: _replace(getattr(table, name), rest, value) if rest else value})
+        put(tables, key, value)
+    return msgspec.convert(tables, TencentConfig)
 
 
 def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:

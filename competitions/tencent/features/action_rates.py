@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
@@ -21,8 +22,8 @@ class ActionRates:
     P(action), 0 where nothing is known.
     """
 
-    own: Floats
-    values: tuple[Floats, ...]
+    own: Singles
+    values: tuple[Singles, ...]
 
 
 def fit_action_rates(history: Histories, catalogue: Catalogue) -> ActionRates:
@@ -38,7 +39,7 @@ def fit_action_rates(history: Histories, catalogue: Catalogue) -> ActionRates:
     return ActionRates(_log_ratios(item, converted, len(catalogue.oid)), tuple(values))
 
 
-def _log_ratios(codes: np.ndarray, converted: np.ndarray, size: int) -> Floats:
+def _log_ratios(codes: np.ndarray, converted: np.ndarray, size: int) -> Singles:
     """float32 [2, ``size``] of clicks with these codes, of which some are conversions."""
     clicks = np.bincount(codes, minlength=size)
     conversions = np.bincount(codes[converted], minlength=size)
@@ -47,7 +48,7 @@ def _log_ratios(codes: np.ndarray, converted: np.ndarray, size: int) -> Floats:
     return np.asarray(np.log(np.stack([(1.0 - rate) / (1.0 - mean), rate / mean])), np.float32)
 
 
-def action_log_ratio(table: Floats, codes: Int64s, action: Int64s) -> Floats:
+def action_log_ratio(table: Singles, codes: Int64s, action: Int64s) -> Singles:
     """The rates of ``codes`` [queries, candidates] for each query's ``action`` [queries]; 0 for one that is neither."""
     rates = table[(action == schema.CONVERSION).astype(np.int64)[:, None], codes]
     return np.asarray(np.where((action >= schema.CLICK)[:, None], rates, 0.0), np.float32)

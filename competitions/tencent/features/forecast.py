@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 
+from common.arrays import Singles
+from common.time_units import HOUR_S
 from competitions.tencent.config import ForecastSettings
-from competitions.tencent.corpus import Bools, Catalogue, Corpus, Floats, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Corpus, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
-from competitions.tencent.split import HOUR_S, Fold, end_time
+from competitions.tencent.split import Fold, end_time
 
 FADES_H = (2.0, 8.4, 30.0, 120.0)  # an event counts exp(-age / fade)
 CLICK_FADE_H = 30.0
@@ -39,8 +40,8 @@ class AdStatistics:
     """
 
     names: tuple[str, ...]
-    own: Floats
-    values: Floats
+    own: Singles
+    values: Singles
     events: Int64s
 
 
@@ -99,20 +100,22 @@ class Forecast:
 
     trees: str
 
-    def rate(self, statistics: AdStatistics, rows: Int64s) -> Floats:
+    def rate(self, statistics: AdStatistics, rows: Int64s) -> Singles:
         """Expected events of the ads in ``rows`` within the horizon, up to a factor; 0 elsewhere, float32 [all rows].
 
         A fold's candidates are a seventh of the ads, and the trees take longest where there are millions.
         """
         rate = np.zeros(len(statistics.events), np.float32)
         if self.trees:
+            import lightgbm as lgb
+
             rate[rows] = lgb.Booster(model_str=self.trees).predict(join_columns(statistics, rows))
         else:
             rate[rows] = statistics.events[rows] + 0.5
         return rate
 
 
-def weigh_by_clicks(rate: Floats, statistics: AdStatistics, rows: Int64s) -> Floats:
+def weigh_by_clicks(rate: Singles, statistics: AdStatistics, rows: Int64s) -> Singles:
     """The forecast ``rate`` [ads] of the ads in ``rows`` times the root of their click rate lately, pulled to the mean:
     what many are shown and few click is no target.
 
@@ -162,7 +165,7 @@ def fit_forecasts(
 
 def count_next(
     corpus: Corpus, fold: Fold, earlier: Fold, statistics: AdStatistics, horizon_h: float
-) -> tuple[Floats, Int64s]:
+) -> tuple[Singles, Int64s]:
     """The columns of an earlier fold's candidates, and how often each was shown within the horizon behind its cut.
 
     Labels end where ``fold``'s own history does: nothing behind its cut is counted.
@@ -177,15 +180,17 @@ def count_next(
     return join_columns(statistics, rows), counted[rows]
 
 
-def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
+def join_columns(statistics: AdStatistics, rows: Int64s) -> Singles:
     """The inputs of the trees, of some ads."""
     return np.concatenate([statistics.own[rows], statistics.values[rows]], axis=1)
 
 
-def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], recipe: ForecastRecipe) -> Forecast:
+def fit_trees(tables: Sequence[Singles], counts: Sequence[Int64s], recipe: ForecastRecipe) -> Forecast:
     """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
+    import lightgbm as lgb
+
     settings = recipe.settings
     parameters = {
         "objective": "poisson",

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from competitions.tencent.corpus import Bools, Catalogue, Floats, Int32s, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
@@ -23,18 +24,18 @@ class Lift:
     keys: Int64s
     counts: Int64s
     first: Int64s
-    share: Floats
+    share: Singles
     known: Bools
 
     @cached_property
-    def pairs(self) -> tuple[Int32s, Floats]:
+    def pairs(self) -> tuple[Int32s, Singles]:
         """b of each pair, and log of P(b | a) / P(b): P(b | a) = (count + SHRINK x share) / (first + SHRINK)."""
         before, after = np.divmod(self.keys, self.size)
         share = self.share[after]
         lift = np.log((self.counts + SHRINK * share) / (self.first[before] + SHRINK) / share)
         return after.astype(np.int32), lift.astype(np.float32)
 
-    def of(self, before: Int64s, after: Int64s) -> Floats:
+    def of(self, before: Int64s, after: Int64s) -> Singles:
         """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked:
         of that nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
         candidates].
@@ -62,7 +63,7 @@ class Lift:
         return np.where((before > 0)[:, None] & self.known[after], lifts, np.float32(0.0))
 
 
-def search_pairs(keys: Int64s, values: Floats, wanted: Int64s, default: Floats) -> Floats:
+def search_pairs(keys: Int64s, values: Singles, wanted: Int64s, default: Singles) -> Singles:
     """The values of the ``wanted`` among sorted ``keys``; the ``default``, of the same shape or a column, of others."""
     if not len(keys):
         return np.broadcast_to(default, wanted.shape)

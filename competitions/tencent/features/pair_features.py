@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from common.arrays import Singles
 from common.engine.decisions import choose_names
-from competitions.tencent.corpus import Floats, Int64s
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.features.action_rates import action_log_ratio
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
@@ -39,10 +40,10 @@ FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
 DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
 EXPENSIVE = ("content", "shares")  # blocks that take most of the time: of long lists only the better part gets them
-Columns = dict[str, Floats]
+Columns = dict[str, Singles]
 
 
-def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
+def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Singles, tuple[str, ...]]:
     """The features of ``candidates``, float32 [queries, retrieved, columns], and their names; those of ``EXPENSIVE``
     blocks last.
     """
@@ -60,7 +61,7 @@ def describe(tables: FoldTables, candidates: Candidates, blocks: Sequence[str], 
     return columns
 
 
-def stack_columns(columns: Columns, candidates: Candidates) -> Floats:
+def stack_columns(columns: Columns, candidates: Candidates) -> Singles:
     """float32 [queries, retrieved, columns]."""
     if not columns:
         return np.empty((*candidates.item.shape, 0), np.float32)
@@ -153,7 +154,7 @@ def shares_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     return columns
 
 
-def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Floats:
+def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Singles:
     """The ``weights`` float32 [queries, kinds, events] of the events whose code ``before`` [queries, events] is that of
     a candidate, ``own`` [queries, candidates]; 0 where that is 0, none. float32 [queries, kinds, candidates].
 

@@ -1,28 +1,23 @@
-"""Read large JSON files in pieces that end at line ends, in parallel processes; each piece comes back as arrays."""
+"""Read large JSON files in pieces that end at line ends; each piece comes back as arrays."""
 
 import gc
 import gzip
-import os
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from common.arrays import join
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s, join_columns
+from competitions.tencent.corpus import Int64s
 
 T = TypeVar("T")
 PIECE_BYTES = 1 << 24
 # What decoding raises; RecursionError of brackets in thousands, even where they are skipped.
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-PARALLEL_BYTES = 1 << 26  # below this, starting processes costs more than it saves
 
 
 class LineError(Exception):
@@ -34,19 +29,19 @@ def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> tuple[Int64s, T]:
     pieces = list(read_lines(path, parse))
     if not pieces:
         raise UserError(f"{path} is empty (0 bytes); download it again")
-    return np.concatenate([starts for starts, _ in pieces]), join_columns([value for _, value in pieces])
+    return np.concatenate([starts for starts, _ in pieces]), join([value for _, value in pieces])
 
 
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T]]:
     """Apply ``parse`` to the bytes of some whole lines at a time; gives also the byte at which each line starts.
 
-    The ``LineError`` of ``parse`` becomes a ``UserError``. ``parse`` must be importable, with its arguments bound by
-    ``functools.partial``. A gzipped file is known by its first bytes, whatever its name, and read by this process only.
+    The ``LineError`` of ``parse`` becomes a ``UserError``. A gzipped file is known by its first bytes, whatever it is
+    called.
     """
     with path.open("rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"
     lines = 0
-    for starts, result in _unpack(path, parse) if is_gzip else _map_parallel(path, parse):
+    for starts, result in _read_pieces(path, is_gzip, parse):
         if isinstance(result, LineError):
             line, reason = result.args
             raise UserError(f"{path}, line {lines + line + 1}: {reason}; correct the line or download the file again")
@@ -54,53 +49,15 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s
         lines += len(starts)
 
 
-def _unpack(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T | LineError]]:
+def _read_pieces(path: Path, is_gzip: bool, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T | LineError]]:
     begin = 0
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) if is_gzip else path.open("rb") as file:
             while text := file.read(PIECE_BYTES) + file.readline():
                 yield _parse(text, begin, parse)
                 begin += len(text)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be unpacked: {error}; download it again") from error
-
-
-def _map_parallel(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T | LineError]]:
-    """Pieces in their order; in this process where the file is small."""
-    pieces, size = list(_find_pieces(path)), path.stat().st_size
-    workers = min(os.cpu_count() or 1, len(pieces))
-    if workers < 2 or size < PARALLEL_BYTES:
-        yield from (_read_piece(path, piece, parse) for piece in pieces)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        pending: deque[Future[tuple[Int64s, T | LineError]]] = deque()
-        try:
-            for piece in pieces:
-                if len(pending) == 2 * workers:  # so that no more pieces are held
-                    yield pending.popleft().result()
-                pending.append(pool.submit(_read_piece, path, piece, parse))
-            while pending:
-                yield pending.popleft().result()
-        except BrokenProcessPool as error:
-            raise UserError("a process that reads was ended from outside, likely for lack of memory") from error
-
-
-def _find_pieces(path: Path) -> Iterator[tuple[int, int]]:
-    """Where pieces of some whole lines begin and end."""
-    begin, size = 0, path.stat().st_size
-    with path.open("rb") as file:
-        while begin < size:
-            file.seek(min(begin + PIECE_BYTES, size))
-            file.readline()
-            yield begin, file.tell()
-            begin = file.tell()
-
-
-def _read_piece(path: Path, piece: tuple[int, int], parse: Callable[[bytes], T]) -> tuple[Int64s, T | LineError]:
-    begin, end = piece
-    with path.open("rb") as file:
-        file.seek(begin)
-        return _parse(file.read(end - begin), begin, parse)
+        raise UserError(f"{path} cannot be {'unpacked' if is_gzip else 'read'}: {error}; download it again") from error
 
 
 def _parse(text: bytes, begin: int, parse: Callable[[bytes], T]) -> tuple[Int64s, T | LineError]:

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from common.arrays import join
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.tencent.corpus import Int32s, Int64s, RawFiles, join_columns
+from competitions.tencent.corpus import Int32s, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import CUT, RawCandidates, RawSequences, Source, fill_table
 from competitions.tencent.io.feature_encoding import UNKNOWN, WIDTHS, clip, pad_lists
@@ -50,7 +51,7 @@ def read_candidates(files: RawFiles) -> RawCandidates:
     parts = [_parse_candidates(batch, oid_name) for batch in batches]
     if not parts:
         raise UserError(f"{paths[0].parent} holds no candidate; download it again")
-    return join_columns(parts)
+    return join(parts)
 
 
 def _parse_candidates(batch: Batch, oid_name: str) -> RawCandidates:
@@ -110,7 +111,7 @@ def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequenc
     parts = [_parse_users(batch, indexer, features, rows) for batch in batches]
     if not parts:
         raise UserError(f"{files.files[role][0].parent} holds no event; download it again")
-    return join_columns(parts), notes
+    return join(parts), notes
 
 
 def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:

@@ -11,7 +11,8 @@ from itertools import chain
 import numpy as np
 from scipy.linalg import eigh
 
-from competitions.tencent.corpus import Floats, Halves, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Halves, Int64s
 
 WIDEST = 128  # numbers that are kept
 SAMPLE = 20_000
@@ -42,7 +43,7 @@ def project(blocks: Iterable[Vectors]) -> Iterator[Vectors]:
             yield oids, ((vectors.astype(np.float32) - centre) @ directions).astype(np.float16)
 
 
-def fit_directions(centred: Floats) -> Floats:
+def fit_directions(centred: Singles) -> Singles:
     """The ``WIDEST`` principal directions of vectors [vectors, dimensions], each divided by the root of the deviation
     along it; float32 [dimensions, at most ``WIDEST``].
     """

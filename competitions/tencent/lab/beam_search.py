@@ -6,9 +6,10 @@ from torch import Tensor
 
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.lab.exhaustive import Seen
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie
-from competitions.tencent.top_k import Seen, SeenPairs, TopK
+from competitions.tencent.top_k import SeenPairs, TopK
 
 BEAM = 32  # semantic IDs followed at a time
 

@@ -1,4 +1,4 @@
-"""Two older encoders of histories, trained as the channel's is: BERT4Rec, and the user's side of two towers."""
+"""Other encoders of histories, trained as the channel's is: HSTU, BERT4Rec, and the user's side of two towers."""
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,55 @@ from competitions.tencent.retrieval.sequence_model.settings import SequenceSetti
 
 HIDDEN = 0.3  # of the events
 LAST_ONLY = 0.5  # of the histories hide their last event and no other, see LOG.md
+
+
+class Hstu(HistoryEncoder):
+    """Gated attention without softmax, with a bias by distance in steps (Zhai et al. 2024, "Actions speak louder than
+    words"). Each position sees a start token and the events before it, as in ``CausalEncoder``.
+    """
+
+    def __init__(self, settings: SequenceSettings) -> None:
+        """Gated blocks, and their biases."""
+        super().__init__()
+        width, tokens = settings.width, settings.length + 1
+        self.start = nn.Parameter(torch.randn(width) * 0.1 * width**-0.5)
+        self.steps = nn.Parameter(torch.zeros(settings.blocks, settings.heads, tokens))
+        self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
+        self.dropout, self.norm = nn.Dropout(settings.dropout), nn.LayerNorm(width)
+
+    def forward(self, events: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``HistoryEncoder``."""
+        tokens = torch.cat([self.start.expand(len(events), 1, -1), events], 1)
+        position = torch.arange(tokens.shape[1], device=tokens.device)
+        bias = self.steps[:, :, (position[:, None] - position).clamp(min=0)]
+        tokens = self.dropout(tokens)
+        for block, own in zip(self.blocks, bias, strict=True):
+            tokens = block(tokens, own)
+        return self.norm(tokens), mask
+
+
+class GatedAttention(nn.Module):
+    """A block of HSTU: SiLU instead of softmax, so that the strength of a preference counts, and a gate behind."""
+
+    def __init__(self, settings: SequenceSettings) -> None:
+        """Four projections of one normalised input."""
+        super().__init__()
+        width = settings.width
+        self.heads, self.scale = settings.heads, (width // settings.heads) ** -0.5
+        self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.into, self.out = nn.Linear(width, 4 * width), nn.Linear(width, width)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """[histories, tokens, width] -> the same; ``bias`` [heads, tokens, tokens]."""
+        gate, value, query, key = functional.silu(self.into(self.norm(tokens))).chunk(4, -1)
+        shape = *tokens.shape[:2], self.heads, -1
+        query, key, value = (part.view(shape).transpose(1, 2) for part in (query, key, value))
+        weights = functional.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
+        weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
+        attended = (weights @ value).transpose(1, 2).flatten(2)
+        added: Tensor = self.dropout(self.out(self.norm_out(attended) * gate))
+        return tokens + added
 
 
 class Bert4Rec(HistoryEncoder):

@@ -9,26 +9,32 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
-from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
+from common.time_units import HOUR_S
+from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.exhaustive import list_seen, rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import prepare_content
-from competitions.tencent.retrieval.counts import WHOLE, fit_counts, score_counts
+from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
-from competitions.tencent.split import HOUR_S, Fold, end_time
-from competitions.tencent.top_k import TopK, find_seen, rank_all
+from competitions.tencent.split import Fold, end_time
+from competitions.tencent.top_k import TopK
 
 POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
-NEAREST, KERNEL = "nearest by content", "kernel x faded popularity"
+ONE = "nearest by one embedding"
+NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
+KERNEL = "kernel x faded popularity"
 LANGUAGE = "language model: nearest by what the texts say"
-CONTENT_RULES = (LANGUAGE, NEAREST, KERNEL)
+CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
+FUSED = (ONE, LATE)  # of two embeddings at least
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
@@ -57,20 +63,19 @@ Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candid
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
     """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
     queries, rows = fold.queries(corpus.train), fold.candidates
-    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
-        content = stack_content(choose_embeddings(embeddings, name))
-        assert content is not None
-        score = fit_content_rule(content, fold.history(corpus.train), rows, name)
+        contents = [stack_content([one]) for one in choose_embeddings(embeddings, name)]
+        score = fit_content_rule(contents, fold.history(corpus.train), rows, name)
     else:
         score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
     return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
 
 
-def stack_content(embeddings: Sequence[Embedding]) -> Tensor | None:
+def stack_content(embeddings: Sequence[Embedding]) -> Tensor:
     """All embeddings side by side, each of length 1, the whole of length 1; zero for an ad without any."""
     parts = [torch.from_numpy(np.asarray(prepare_content(each).vectors, np.float32)) for each in embeddings]
-    return functional.normalize(torch.cat(parts, 1), dim=1) if parts else None
+    return functional.normalize(torch.cat(parts, 1), dim=1)
 
 
 def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedding]:
@@ -94,12 +99,17 @@ def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: 
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
         return lambda queries: torch.from_numpy(score_regression(regression, queries, rows))
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    counts = fit_counts(history, catalogue, attributes, settings)
+    (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
     return lambda queries: torch.from_numpy(score_counts(counts, queries, rows))
 
 
-def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: str) -> Score:
-    """A rule on ``content`` float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+def fit_content_rule(contents: Sequence[Tensor], history: Histories, rows: Int64s, name: str) -> Score:
+    """A rule on embeddings, each float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+    if name == ONE:
+        return lambda queries: score_mean(contents[0], queries, rows)
+    if name == LATE:
+        return lambda queries: fuse_late([score_mean(content, queries, rows) for content in contents])
+    content = functional.normalize(torch.cat([*contents], 1), dim=1)
     if name == LANGUAGE:
         return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
     if name == NEAREST:
@@ -107,6 +117,19 @@ def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: st
     faded = count_events(history, len(content), lambda age: np.exp(-age / FADE_H))[rows]
     promising = torch.from_numpy(np.log(faded + FADE_FLOOR))
     return lambda queries: score_interests(content, queries, rows) + promising
+
+
+def fuse_late(scores: Sequence[Tensor]) -> Tensor:
+    """The sum of several scores [queries, candidates], each brought to deviation 1 within its query.
+
+    Early fusion puts the vectors side by side, so that the embedding of larger differences decides; here each has one
+    vote. ``retrieval/fusion.py`` learns how much each vote counts.
+
+    >>> fuse_late([torch.tensor([[0.0, 2.0]]), torch.tensor([[30.0, 10.0]])]).tolist()  # they contradict each other
+    [[0.0, 0.0]]
+    """
+    centred = [score - score.mean(1, keepdim=True) for score in scores]
+    return torch.stack([score / score.std(1, keepdim=True).clamp_min(1e-9) for score in centred]).sum(0)
 
 
 def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
@@ -133,7 +156,7 @@ def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: flo
 
 def count_events(
     history: Histories, rows: int, weigh: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.generic]]
-) -> Floats:
+) -> Singles:
     """The events of every row of the catalogue, each counting what ``weigh`` makes of its age in hours at the second
     behind the last of them; float32 [rows].
     """

@@ -10,7 +10,8 @@ from torch.nn import functional
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.beam_search import beam_search
-from competitions.tencent.lab.encoders import Bert4Rec, TwoTower
+from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
+from competitions.tencent.lab.exhaustive import list_seen, rank_all
 from competitions.tencent.lab.generative import train_head
 from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
@@ -20,7 +21,7 @@ from competitions.tencent.retrieval.sequence_model.settings import SequenceSetti
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import TopK, find_seen, rank_all
+from competitions.tencent.top_k import TopK
 
 WITH_CONTENT, GENERATIVE = "+ content", "generative, the same network"
 QUERY_BLOCK = 256
@@ -28,20 +29,21 @@ QUERY_BLOCK = 256
 
 @dataclass(frozen=True)
 class SequenceRung:
-    """An encoder, and the settings of its training."""
+    """An encoder, and the settings of its training; ``key``: of its rung."""
 
+    key: str
     build: BuildEncoder
     settings: SequenceSettings
 
 
 IDS = SequenceSettings(content=False)
 SEQUENCE_RUNGS = {
-    "two towers, ids only": SequenceRung(TwoTower, IDS),
-    "BERT4Rec, ids only": SequenceRung(Bert4Rec, IDS),
-    "HSTU, ids only": SequenceRung(CausalEncoder, replace(IDS, encoder="hstu", blocks=2)),
+    "two towers, ids only": SequenceRung("two-towers", TwoTower, IDS),
+    "BERT4Rec, ids only": SequenceRung("bert4rec", Bert4Rec, IDS),
+    "HSTU, ids only": SequenceRung("hstu", Hstu, replace(IDS, blocks=2)),
     # The channel is SASRec: a dot product with one block's output; arXiv 2508.06450 for the loss.
-    "SASRec with sampled softmax, ids only": SequenceRung(CausalEncoder, IDS),
-    WITH_CONTENT: SequenceRung(CausalEncoder, SequenceSettings()),  # the channel, alone
+    "SASRec with sampled softmax, ids only": SequenceRung("sasrec", CausalEncoder, IDS),
+    WITH_CONTENT: SequenceRung("sasrec-content", CausalEncoder, SequenceSettings()),  # the channel, alone
 }
 
 
@@ -60,7 +62,7 @@ def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> 
     def score(block: Int64s) -> Tensor:
         return table.encode(tower, queries.take(block)) @ ads
 
-    return rank_all(score, len(queries), find_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
+    return rank_all(score, len(queries), list_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
 
 
 def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: str, seed: int) -> TopK:
@@ -73,5 +75,5 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: 
     head = train_head(table, tower, examples, semantic_ids, seed)
     queries = fold.queries(corpus.train)
     hidden = torch.cat([table.encode(tower, queries.take(block)) for block in blocks(len(queries), QUERY_BLOCK)])
-    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
     return beam_search(head, hidden, build_trie(semantic_ids[rows]), seen, TOP)

@@ -12,7 +12,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from competitions.tencent.corpus import Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Int64s
 
 LEVELS, CODES = 3, 256
 TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
@@ -23,10 +24,10 @@ ROUNDS = 20
 class Codebooks:
     """One centroid table [codes, dimensions] a level, float32."""
 
-    tables: tuple[Floats, ...]
+    tables: tuple[Singles, ...]
 
 
-def build_semantic_ids(vectors: Floats, events: npt.NDArray[np.float64], seed: int) -> Int64s:
+def build_semantic_ids(vectors: Singles, events: npt.NDArray[np.float64], seed: int) -> Int64s:
     """The semantic ID of every ad, int64 [rows, ``LEVELS`` + 1], by its vector [rows, dimensions] and its ``events``
     (or their share). Row 0 is padding.
     """
@@ -34,7 +35,7 @@ def build_semantic_ids(vectors: Floats, events: npt.NDArray[np.float64], seed: i
     return add_tie_digit(encode(vectors, books), events)
 
 
-def fit_codebooks(vectors: Floats, levels: int, codes: int, seed: int) -> Codebooks:
+def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> Codebooks:
     """Residual k-means on these vectors, one row an ad."""
     tables = []
     residual = np.ascontiguousarray(vectors, np.float32)
@@ -53,7 +54,7 @@ def fit_codebooks(vectors: Floats, levels: int, codes: int, seed: int) -> Codebo
     return Codebooks(tuple(tables))
 
 
-def encode(vectors: Floats, books: Codebooks) -> Int64s:
+def encode(vectors: Singles, books: Codebooks) -> Int64s:
     """The codes of each vector, int64 [rows, levels]."""
     residual = np.ascontiguousarray(vectors, np.float32)
     codes = np.empty((len(residual), len(books.tables)), np.int64)
@@ -63,7 +64,7 @@ def encode(vectors: Floats, books: Codebooks) -> Int64s:
     return codes
 
 
-def _nearest(vectors: Floats, table: Floats) -> Int64s:
+def _nearest(vectors: Singles, table: Singles) -> Int64s:
     index = faiss.IndexFlatL2(table.shape[1])
     index.add(table)
     return np.asarray(index.search(vectors, 1)[1][:, 0])

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from competitions.tencent.corpus import Catalogue, Floats, Int32s, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue, Int32s, Int64s
 from competitions.tencent.retrieval.sparse_history import Sparse
 
 POWER = 0.5
@@ -35,13 +36,13 @@ def _one_feature(codes: Int32s, size: int) -> Sparse:
 
 
 def smooth_scores(
-    scores: Sparse | Floats,
+    scores: Sparse | Singles,
     ads: Int64s | None,
     attributes: Sparse,
     weight: float,
     columns: Int64s,
     shared: Sparse | None = None,
-) -> Floats:
+) -> Singles:
     """Scores (sparse or dense [users, ads]) at these rows of the catalogue, float32 [users, columns], smoothed through
     attributes. ``ads``: the rows that are scored, ascending; None for all. ``shared``: ``attributes[columns]`` of a
     caller that has it, since picking 60,000 rows takes as long as a block of queries.
@@ -61,7 +62,7 @@ def smooth_scores(
     return own
 
 
-def _take(scores: Sparse | Floats, ads: Int64s | None, columns: Int64s) -> Floats:
+def _take(scores: Sparse | Singles, ads: Int64s | None, columns: Int64s) -> Singles:
     """A dense matrix of these columns, 0 where they are not among the ads; the ``scores`` themselves where all are."""
     if ads is None:
         return np.array(as_dense(scores[:, columns]))
@@ -75,6 +76,6 @@ def _take(scores: Sparse | Floats, ads: Int64s | None, columns: Int64s) -> Float
     return own
 
 
-def as_dense(table: Sparse | Floats) -> Floats:
+def as_dense(table: Sparse | Singles) -> Singles:
     """As a dense matrix."""
     return table if isinstance(table, np.ndarray) else np.asarray(table.toarray())

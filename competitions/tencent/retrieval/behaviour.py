@@ -9,9 +9,9 @@ takes any embedding.
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
-from competitions.tencent.corpus import Catalogue, Floats
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content
 from competitions.tencent.retrieval.regression import choose_items
@@ -53,7 +53,7 @@ def fit(history: Histories, catalogue: Catalogue) -> Content:
     return fit_item_vectors(history, len(catalogue.oid))
 
 
-def average_audience(log: Log, vectors: Floats) -> Floats:
+def average_audience(log: Log, vectors: Singles) -> Singles:
     """For every ad the mean of the profiles, of length 1, of those who clicked it; a profile is the sum of the vectors
     [rows, dimensions] of all that somebody clicked. Of length 1, or 0.
     """
@@ -63,7 +63,7 @@ def average_audience(log: Log, vectors: Floats) -> Floats:
     return scale_to_one(clicks.T @ scale_to_one(clicks @ vectors))
 
 
-def scale_to_one(vectors: Floats) -> Floats:
+def scale_to_one(vectors: Singles) -> Singles:
     """Rows of length 1, or 0."""
     return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + TINY), np.float32)
 
@@ -85,8 +85,10 @@ def weigh_pairs(log: Log, items: int) -> Sparse:
     return pairs
 
 
-def factorise(near: Sparse) -> Floats:
+def factorise(near: Sparse) -> Singles:
     """The left singular vectors, each times the root of its value, of length 1; [items, at most ``DIMENSIONS``]."""
+    from sklearn.utils.extmath import randomized_svd  # here: it takes long to import
+
     size = min(DIMENSIONS, near.shape[0] - 1)
     left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
     return scale_to_one(left * np.sqrt(values))

@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from competitions.tencent.corpus import Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CatalogueRows, PoolPositions
 from competitions.tencent.retrieval.histories import WeightedHistories
 from competitions.tencent.sequences import Histories
@@ -28,12 +29,12 @@ class QueryBlock:
 
     histories: Histories
     weighted: WeightedHistories
-    heaviest: tuple[Int64s, Floats]
+    heaviest: tuple[Int64s, Singles]
 
 
-Scores = dict[str, Floats]  # by the part of a channel, float32 [queries, candidates]
+Scores = dict[str, Singles]  # by the part of a channel, float32 [queries, candidates]
 Scorer = Callable[[QueryBlock], Scores]
-Scale = Callable[[Floats], Floats]
+Scale = Callable[[Singles], Singles]
 
 
 class Table(Protocol):
@@ -60,24 +61,24 @@ def cost_nothing(size: LogSize) -> float:
     return 0.0
 
 
-def as_it_is(scores: Floats) -> Floats:
+def as_it_is(scores: Singles) -> Singles:
     """Scores that are logarithms already."""
     return scores
 
 
-def log_share(scores: Floats) -> Floats:
+def log_share(scores: Singles) -> Singles:
     """The logarithm of scores [queries, candidates] as multiples of the query's mean.
 
     >>> log_share(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).astype(float).round(2).tolist()  # mean 1
     [[-4.61, 0.01, 1.1, -4.61]]
     """
-    shares: Floats = scores / (scores.mean(1, keepdims=True) + TINY)
+    shares: Singles = scores / (scores.mean(1, keepdims=True) + TINY)
     shares += np.float32(LEAST)
     np.log(shares, out=shares)
     return shares
 
 
-def deviations(scores: Floats) -> Floats:
+def deviations(scores: Singles) -> Singles:
     """Scores [queries, candidates] in standard deviations of the query's: those of a regression may be below 0.
 
     >>> deviations(np.array([[0.0, 2.0, 4.0, 2.0]], np.float32)).astype(float).round(2).tolist()
@@ -86,7 +87,7 @@ def deviations(scores: Floats) -> Floats:
     return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
 
 
-def describe_shares(scores: Floats, position: PoolPositions) -> Floats:
+def describe_shares(scores: Singles, position: PoolPositions) -> Singles:
     """The ``scores`` [queries, candidates] of the retrieved ones as three columns each, float32 [queries, retrieved,
     3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
 
@@ -100,14 +101,14 @@ def describe_shares(scores: Floats, position: PoolPositions) -> Floats:
     return np.stack([scaled, share, np.log1p(rank_scores(own))], 2).astype(np.float32)
 
 
-def describe_logits(scores: Floats, position: PoolPositions) -> Floats:
+def describe_logits(scores: Singles, position: PoolPositions) -> Singles:
     """The same of ``scores`` that are logarithms: how far they lie below the best, in place of the share."""
     own = np.take_along_axis(scores, position, 1)
     scaled = (own - scores.mean(1, keepdims=True)) / (scores.std(1, keepdims=True) + TINY)
     return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
 
 
-def rank_scores(scores: Floats) -> Int64s:
+def rank_scores(scores: Singles) -> Int64s:
     """The rank of each score [queries, candidates] in its row, 0 the highest."""
     return np.argsort(np.argsort(-scores, 1, kind="stable"), 1)
 
@@ -116,7 +117,7 @@ class Columns(NamedTuple):
     """What the ranker gets of a channel's scores: the ``names`` of the columns, and what makes them."""
 
     names: tuple[str, ...]
-    describe: Callable[[Floats, PoolPositions], Floats]
+    describe: Callable[[Singles, PoolPositions], Singles]
 
 
 SHARES = Columns(("score", "share of the best", "rank"), describe_shares)

@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import track
-from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
@@ -107,7 +108,7 @@ class Counts:
     targets: Int64s | None = None
 
     @cached_property
-    def factors(self) -> tuple[Sparse | Floats, Sparse | Floats | None]:
+    def factors(self) -> tuple[Sparse | Singles, Sparse | Singles | None]:
         """``neighbours`` and ``by_value`` as a query is multiplied with them."""
         return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
 
@@ -131,17 +132,6 @@ def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> 
     chosen, attributes = choose_counts(history), attribute_matrix(catalogue)
     counted = fit_all_counts(history, catalogue, attributes, tuple(chosen.values()), candidates)
     return CountTables(dict(zip(chosen, counted, strict=True)))
-
-
-def fit_counts(
-    histories: Histories,
-    catalogue: Catalogue,
-    attributes: Sparse,
-    settings: CountSettings,
-    targets: Int64s | None = None,
-) -> Counts:
-    """Count the pairs of these histories; neighbours are ``targets`` alone (rows in any order, None for all)."""
-    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
 
 
 def fit_all_counts(
@@ -238,7 +228,7 @@ def _lift(table: Sparse, first: int, targets: Int64s, count: Int64s, histories: 
     return table
 
 
-def unpack_full(table: Sparse) -> Sparse | Floats:
+def unpack_full(table: Sparse) -> Sparse | Singles:
     """As numpy where one cell in ``FULL`` is filled: a product of a query with it then takes a tenth of the time."""
     cells = table.shape[0] * table.shape[1]
     return np.asarray(table.toarray()) if table.nnz * FULL >= cells > 0 else table
@@ -260,7 +250,7 @@ def keep_top(table: Sparse, top: int) -> Sparse:
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 
-def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
+def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Singles:
     """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; an
     ad that is no target has what its attributes give it.
 

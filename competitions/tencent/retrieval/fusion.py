@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.corpus import Bools, Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.retrieval.channel import Channel
 
 FORECAST, CLICK_RATE = "forecast", "clicks lately"  # of every ad, which count whatever the channels
@@ -46,7 +47,7 @@ class ChannelScores:
     """
 
     names: tuple[str, ...]
-    values: Floats
+    values: Singles
     possible: Bools
     pool: int
 
@@ -55,11 +56,11 @@ class ChannelScores:
         columns = [self.names.index(name) for name in names]
         return ChannelScores(tuple(names), self.values[queries][:, :, columns], self.possible[queries], self.pool)
 
-    def deviations(self) -> Floats:
+    def deviations(self) -> Singles:
         """The standard deviation of each column's distance to the target."""
         return np.asarray((self.values - self.values[:, :1]).std((0, 1)))
 
-    def find_within(self, weights: Floats, length: int) -> Bools:
+    def find_within(self, weights: Singles, length: int) -> Bools:
         """Whether each target would be in a list of this length: candidates that stand for many count for as many.
 
         >>> scores = ChannelScores(("counts",), np.float32([[[2], [3], [1]]]), np.ones((1, 3), bool), pool=201)
@@ -71,7 +72,7 @@ class ChannelScores:
         return np.asarray(ahead < length)
 
 
-def fit_weights(scores: ChannelScores) -> Floats:
+def fit_weights(scores: ChannelScores) -> Singles:
     """The weights of the likeliest targets, none below 0: Newton's method on the log-likelihood with a small ridge."""
     scale = scores.deviations() + 1e-6
     values = (scores.values - scores.values[:, :1]) / scale
@@ -98,7 +99,7 @@ def fit_weights(scores: ChannelScores) -> Floats:
     return np.asarray(weights / scale, np.float32)
 
 
-def log_likelihoods(scores: ChannelScores, weights: Floats) -> Floats:
+def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
     """Of each query's target, in nats, up to a constant that the number of candidates gives."""
     utility = np.where(scores.possible, scores.values @ weights, -np.inf)
     highest = utility.max(1)

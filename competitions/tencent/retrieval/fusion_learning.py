@@ -22,6 +22,7 @@ from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.top_k import number_columns
 
 QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
 FEWEST = 30  # queries, below which nothing is learned
@@ -38,9 +39,7 @@ def learn_fusion(
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
     pool = tables.pool
-    position = np.full(len(fold.candidates), -1)
-    position[pool.chosen] = np.arange(len(pool.chosen))
-    target = position[target_columns(fold)]
+    target = number_columns(pool.chosen, len(fold.candidates))[target_columns(fold)]
     reachable = np.flatnonzero(target >= 0)
     if len(reachable) < FEWEST:
         return tables.fusion
@@ -85,8 +84,7 @@ def collect_scores(search: Search, queries: Queries, target: Int64s, drawn: Int6
 def find_possible(search: Search, queries: Queries, target: Int64s, drawn: Int64s) -> Bools:
     """Which of the target and the drawn candidates a query may get: not what it has seen, nor its target again."""
     row, column = search.find_seen(queries.histories)
-    at = np.full(len(search.rows), -1)
-    at[drawn] = np.arange(len(drawn))
+    at = number_columns(drawn, len(search.rows))
     possible = np.ones((len(target), 1 + len(drawn)), bool)
     shown = at[column] >= 0
     possible[row[shown], 1 + at[column[shown]]] = False

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from competitions.tencent.corpus import Bools, Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, pad
 
@@ -47,7 +48,7 @@ def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     return WeightedHistories(padded.item, mask, clicked, torch.from_numpy(weights), last, position)
 
 
-def heaviest_events(history: WeightedHistories, events: int) -> tuple[Int64s, Floats]:
+def heaviest_events(history: WeightedHistories, events: int) -> tuple[Int64s, Singles]:
     """The events that weigh most by "recent": their rows and weights, [queries, at most ``events``]."""
     weights = history.weights[:, 0].numpy()
     if weights.shape[1] <= events:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from competitions.tencent.corpus import Floats
+from common.arrays import Singles
 
 BETA = 12.0  # the width of the kernel: the larger, the nearer an ad must be to count
 CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
@@ -49,7 +49,7 @@ def quantize(vectors: Tensor) -> Quantized:
     return Quantized((vectors * scale).round_().to(torch.int8), scale)
 
 
-def score_kernel(history: Tensor, weights: Floats, candidates: Tensor | Quantized, beta: float = BETA) -> Tensor:
+def score_kernel(history: Tensor, weights: Singles, candidates: Tensor | Quantized, beta: float = BETA) -> Tensor:
     """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
 
     ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;

@@ -19,8 +19,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
+from common.arrays import Singles
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
@@ -86,9 +87,9 @@ class Regression:
 
     kept: Int64s
     targets: Int64s
-    coefficients: Floats
+    coefficients: Singles
     values: Int64s
-    by_value: Floats
+    by_value: Singles
     attributes: Sparse
     settings: RegressionSettings
 
@@ -178,7 +179,7 @@ def _add_up(log: Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: in
     return sp.coo_array((weight.astype(np.float32), cells), (rows, rows)).tocsr()
 
 
-def _add_prior(system: Floats, shared: Sparse, inner: Floats, ridge: float) -> None:
+def _add_prior(system: Singles, shared: Sparse, inner: Singles, ridge: float) -> None:
     """Add ridge * K^-1 in place: by Woodbury's identity K^-1 = I - W (I + W'W)^-1 W'.
 
     ``shared``: W csr [n, values]; ``inner``: (I + W'W)^-1.
@@ -192,7 +193,7 @@ def _add_prior(system: Floats, shared: Sparse, inner: Floats, ridge: float) -> N
         system[:, start : start + TILE] -= np.float32(ridge) * (shared @ half[start : start + TILE].T)
 
 
-def invert(system: Floats) -> Floats:
+def invert(system: Singles) -> Singles:
     """The inverse of a symmetric positive definite matrix in its own memory, float32, row by row.
 
     ``system``: float32, column by column, of which the lower triangle is read; it is overwritten.
@@ -203,7 +204,7 @@ def invert(system: Floats) -> Floats:
     inverse, singular = (factor, 1) if failed else lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed or singular:
         raise UserError("The regression has no solution in float32: leave linear out of ranker.channels.")
-    rows: Floats = inverse.T  # what was the lower triangle of columns is the upper one of rows
+    rows: Singles = inverse.T  # what was the lower triangle of columns is the upper one of rows
     for start in range(0, len(rows), TILE):
         for left in range(0, start, TILE):
             rows[start : start + TILE, left : left + TILE] = rows[left : left + TILE, start : start + TILE].T
@@ -212,7 +213,7 @@ def invert(system: Floats) -> Floats:
     return rows
 
 
-def _multiply_in_place(inverse: Floats, follows: Sparse) -> Floats:
+def _multiply_in_place(inverse: Singles, follows: Sparse) -> Singles:
     """Their product [rows, columns of ``follows``]: a row of it needs, and replaces, the same row of the inverse."""
     wide = follows.shape[1]
     for start in range(0, len(inverse), BLOCK):
@@ -220,7 +221,7 @@ def _multiply_in_place(inverse: Floats, follows: Sparse) -> Floats:
     return inverse if wide == len(inverse) else inverse[:, :wide].copy()
 
 
-def score_regression(model: Regression, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
+def score_regression(model: Regression, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Singles:
     """Scores of the ads in these rows of the catalogue, float32 [queries, columns].
 
     An ad that is no target has what its attributes give it, and 0 where scores do not spread. ``shared``:

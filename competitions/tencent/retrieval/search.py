@@ -7,12 +7,12 @@ times its fusion weight, and the best are kept. The forecast speaks for what wil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from common.arrays import Singles
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Floats, Int64s
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.features.forecast import CLICKS
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
@@ -21,7 +21,7 @@ from competitions.tencent.retrieval.fusion import CLICK_RATE, FORECAST
 from competitions.tencent.retrieval.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
-from competitions.tencent.top_k import SeenPairs
+from competitions.tencent.top_k import SeenPairs, find_seen, number_columns
 
 FLOOR = 1e-3  # of a rate, before its logarithm is taken
 
@@ -55,8 +55,8 @@ class Candidates:
     action: Int64s
     candidate: CandidateIndices
     item: CatalogueRows
-    scores: Floats
-    columns: dict[str, Floats]
+    scores: Singles
+    columns: dict[str, Singles]
 
 
 class Search:
@@ -74,8 +74,7 @@ class Search:
         if CLICKS in statistics.names:
             clicks = statistics.own[pool.rows, statistics.names.index(CLICKS)]
             self.always[CLICK_RATE] = torch.from_numpy(clicks)
-        self.position_of_row = np.full(len(pool.rate), -1)
-        self.position_of_row[pool.rows] = np.arange(len(pool.rows))
+        self.position_of_row = number_columns(pool.rows, len(pool.rate))
 
     @property
     def rows(self) -> CatalogueRows:
@@ -89,9 +88,7 @@ class Search:
 
     def find_seen(self, histories: Histories) -> SeenPairs:
         """What each query has seen of the pool, as pairs: index of the query, position in the pool."""
-        query = np.repeat(np.arange(len(histories)), histories.lengths)
-        position = self.position_of_row[histories.sequences.item[histories.events()]]
-        return query[position >= 0], position[position >= 0]
+        return find_seen(histories, self.position_of_row)
 
     def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, Scores]]:
         """The scores of each channel by part, float32 [queries, pool]; 0 for seen ads where the ranker gets them."""
@@ -143,6 +140,6 @@ class Search:
         )
 
 
-def scale_part(channel: Channel, name: str, scores: Floats) -> Tensor:
+def scale_part(channel: Channel, name: str, scores: Singles) -> Tensor:
     """The scores of a channel's part as logarithms, which can be added up."""
     return torch.from_numpy(channel.parts[name](scores))

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from competitions.tencent.corpus import Catalogue, Floats, Halves, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import LOGITS, Channel, LogSize, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
@@ -45,7 +46,7 @@ class SequenceTable:
     """
 
     vectors: Halves
-    weights: dict[str, Floats]
+    weights: dict[str, Singles]
     losses: tuple[float, ...]
     settings: SequenceSettings
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from competitions.tencent.corpus import Bools, Floats, Int8s, Int32s, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
@@ -41,7 +42,7 @@ class Log:
     offsets: Int64s
     owner: Int32s
     item: Int32s
-    weight: Floats
+    weight: Singles
 
     def neighbours(self, events: Int64s, gap: int) -> tuple[Int64s, Int64s]:
         """Of these events those that have another ``gap`` events later (earlier, where negative), and that one."""
@@ -51,7 +52,7 @@ class Log:
         return events[inside], others[inside]
 
 
-def weight_actions(action: Int8s, weights: ActionWeights) -> Floats:
+def weight_actions(action: Int8s, weights: ActionWeights) -> Singles:
     """The weight of each event, float32."""
     table = np.zeros(4, np.float32)
     table[schema.NULL_ACTION] = weights.null  # -1: the last entry

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from competitions.tencent.corpus import Catalogue, Floats, Int64s
+from common.arrays import Singles
+from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
@@ -51,7 +52,7 @@ class ValueCounts:
     [rows of the catalogue, values] as in ``attribute_matrix``.
     """
 
-    table: Floats
+    table: Singles
     attributes: Sparse
     settings: ValueSettings
 
@@ -86,7 +87,7 @@ def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSe
     return ValueCounts(table, attributes, settings)
 
 
-def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSettings) -> Floats:
+def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSettings) -> Singles:
     """The table of consecutive events, whole histories, float32 [values, values]."""
     if not len(events):
         return np.zeros((attributes.shape[1],) * 2, np.float32)
@@ -102,11 +103,13 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
     cells = (np.concatenate(sources) - events[0], np.concatenate(targets) - events[0])
     pairs = sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
     values = attributes[log.item[events]]
-    counted: Floats = (values.T @ (pairs @ values)).toarray()
+    counted: Singles = (values.T @ (pairs @ values)).toarray()
     return counted
 
 
-def score_value_counts(model: ValueCounts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Floats:
+def score_value_counts(
+    model: ValueCounts, queries: Histories, columns: Int64s, shared: Sparse | None = None
+) -> Singles:
     """What the values of each history's ads give to those of the ads in these rows of the catalogue, float32 [queries,
     columns]. ``shared``: ``model.attributes[columns]`` of a caller that has it.
     """

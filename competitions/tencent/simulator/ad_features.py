@@ -7,11 +7,16 @@ uninformative. Categories are wrong now and then. The embedding is a linear imag
 space, with noise, at a length of its own.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
+from common.arrays import Bools, Ints, Singles
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, STYLES, Ads
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Bools, Codes, Ints, Singles, Topics
+from competitions.tencent.simulator.id_assignment import Numbers
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
 
 # Values that a feature may take in the world; 102, 121 and 122 have as many as there are.
 SIZES = {"100": 6, "101": 51, "112": 30, "114": 20, "115": 691, "116": STYLES, "117": 500, "118": 1400, "119": 4200}
@@ -40,6 +45,7 @@ EMBEDDED = 32
 NOISE = 0.12  # deviation by dimension, of an image whose length is about 1.6
 LENGTH, LENGTH_SIGMA = 6.0, 0.25
 LACKING_UNSEEN, LACKING_ONCE, LACKING_SLOPE, LACKING_MOST = 0.0277, 0.029, 0.009, 0.0625
+BLOCK = 100_000  # ads embedded at once
 NULL_SHARE = 0.05  # of the ads without an embedding that stand in the file nevertheless
 
 
@@ -76,27 +82,35 @@ def draw_ad_features(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     return table
 
 
-def ad_vectors(topics: Topics, ads: Ads, which: Ints) -> Singles:
-    """Where some ads lie in interest space (ads, dimensions)."""
-    return np.asarray(topics.center[ads.topic[which]] + ads.delta[which])
+@dataclass(frozen=True)
+class EmbeddingBlock:
+    """The entries of some numbered ads in the files of embeddings: rows, vectors, which are null."""
+
+    rows: Ints
+    vectors: Singles
+    null: Bools
 
 
-def draw_image(seed: int) -> Singles:
-    """The linear map from interest space to embeddings (dimensions, 32)."""
+def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int) -> Iterator[EmbeddingBlock]:
+    """Embeddings of the numbered ads in their order, block by block; ``shown`` by ad: events before the reference time.
+    An ad that lacks its embedding is left out, or stands there with null.
+    """
     mixed = np.random.default_rng([42, seed]).standard_normal((EMBEDDED, DIMENSIONS))
-    return np.asarray(np.linalg.qr(mixed)[0].T.astype(np.float32))
+    image = np.linalg.qr(mixed)[0].T.astype(np.float32)  # the linear map from interest space
+    for start in range(0, len(numbers.ads), BLOCK):
+        which = numbers.ads[start : start + BLOCK]
+        rng = np.random.default_rng([63, seed, start])
+        vectors = np.asarray((topics.center[ads.topic[which]] + ads.delta[which]) @ image, np.float32)
+        vectors += np.float32(NOISE) * rng.standard_normal(vectors.shape, dtype=np.float32)
+        vectors *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(which), 1), dtype=np.float32))
+        missing = _lack_embedding(shown[which], rng)
+        null = missing & (rng.random(len(which)) < NULL_SHARE)
+        kept = np.flatnonzero(~missing | null)
+        yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 
 
-def embed(latent: Singles, image: Singles, rng: np.random.Generator) -> Singles:
-    """Embeddings (ads, 32) of latent vectors (ads, dimensions), with noise and a length of their own."""
-    drawn = latent @ image
-    drawn += np.float32(NOISE) * rng.standard_normal(drawn.shape, dtype=np.float32)
-    drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(latent), 1), dtype=np.float32))
-    return np.asarray(drawn)
-
-
-def lack_embedding(shown: Ints, rng: np.random.Generator) -> Bools:
-    """Which ads have no embedding; those shown most lack it most often. ``shown``: events before the reference time."""
+def _lack_embedding(shown: Ints, rng: np.random.Generator) -> Bools:
+    """Which ads have no embedding; those shown most lack it most often."""
     chance = LACKING_ONCE + LACKING_SLOPE * np.log(np.maximum(shown, 1))
     chance = np.where(shown > 0, np.minimum(chance, LACKING_MOST), LACKING_UNSEEN)
     return np.asarray(rng.random(len(shown)) < chance)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.simulator.ads import CAMPAIGNS, Ads
-from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Bools, Codes, Floats, Ints
+from common.arrays import Bools, Floats, Ints
+from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, RUNS, Ads
+from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Codes
 
 # (campaign, slots back to which births count, factor): every ad that runs, then fresh ones once more.
 RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAIGNS)) + tuple(
@@ -29,21 +30,51 @@ COMPANION_PART = 1 << 20  # companions that are drawn at once
 
 
 @dataclass(frozen=True)
-class AdInventory:
-    """What drawing needs. ``mass`` (slots, topics, ranges) are cumulative along the ranges.
+class BirthIndex:
+    """Ads by a group (topic and campaign, advertiser, or campaign) and birth: what runs in a slot is a range of it.
 
-    ``start`` (slots, topics, ranges): the first ad of a range; ``steps`` [ads + 1] cumulative weights.
-    ``by_advertiser``: ads by advertiser and birth, with ``keys`` (advertiser * SLOTS + birth) and cumulative
-    weights ``owned``, evergreens without weight.
+    ``order``: the ads; ``keys``: group * SLOTS + birth of each, ascending; ``steps`` [ads + 1]: cumulative weights.
+    """
+
+    order: Codes
+    keys: Ints
+    steps: Floats
+
+    @classmethod
+    def build(cls, group: Codes, birth: Codes, weight: Floats) -> "BirthIndex":
+        """Index ads, one entry each."""
+        order = np.lexsort((birth, group))
+        keys = group[order].astype(np.int64) * SLOTS + birth[order]
+        return cls(order.astype(np.int32), keys, np.append(0.0, np.cumsum(weight[order])))
+
+    def find(self, group: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+        """Where the ads of each group born from one slot to another begin and end; shapes broadcast."""
+        low = np.searchsorted(self.keys, group * SLOTS + np.maximum(first, 0))
+        return low, np.searchsorted(self.keys, group * SLOTS + np.minimum(last, SLOTS - 1), side="right")
+
+    def weigh(self, group: Ints, first: Ints, last: Ints) -> tuple[Floats, Floats]:
+        """Cumulative weight before these ads, and their weight."""
+        low, high = self.find(group, first, last)
+        return self.steps[low], self.steps[high] - self.steps[low]
+
+    def draw(self, at: Floats) -> Ints:
+        """The ads whose steps hold these cumulative weights."""
+        return self.order[find_step(self.steps, at)].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class AdInventory:
+    """What drawing needs.
+
+    ``start`` (slots, topics, ranges): the first ad of a range; ``mass``, of the same shape: weights, cumulative along
+    the ranges; ``steps`` [ads + 1]: cumulative weights. In ``by_advertiser`` evergreens have no weight.
     """
 
     ads: Ads
     start: Codes
     mass: Floats
     steps: Floats
-    by_advertiser: Codes
-    keys: Ints
-    owned: Floats
+    by_advertiser: BirthIndex
 
 
 @dataclass(frozen=True)
@@ -63,97 +94,70 @@ class People:
         return len(self.favourites[0])
 
 
-@dataclass(frozen=True)
-class _Births:
-    """Ads by campaign and birth, evergreens left out: ``keys`` (campaign * SLOTS + birth), cumulative weights."""
-
-    order: Ints
-    keys: Ints
-    steps: Floats
-
-    def weigh(self, campaign: Ints, first: Ints, last: Ints) -> tuple[Floats, Floats]:
-        """Cumulative weight before the ads of each campaign born from one slot to another, and their weight."""
-        low = np.searchsorted(self.keys, campaign * SLOTS + np.maximum(first, 0))
-        high = np.searchsorted(self.keys, campaign * SLOTS + np.minimum(last, SLOTS - 1), side="right")
-        return self.steps[low], self.steps[high] - self.steps[low]
-
-    def at(self, weights: Floats) -> Ints:
-        """The ads whose steps hold these cumulative weights."""
-        return self.order[_search(self.steps, weights)]
-
-
 def make_people(ads: Ads, groups: int, share: float, seed: int) -> People:
     """Draw the favourites of every group and day, and every ad's companion."""
     rng = np.random.default_rng([23, seed])
-    order = np.lexsort((ads.birth, ads.campaign))
-    order = order[ads.campaign[order] < len(CAMPAIGNS) - 1]
-    keys = ads.campaign[order].astype(np.int64) * SLOTS + ads.birth[order]
-    births = _Births(order, keys, np.append(0.0, np.cumsum(ads.weight[order] ** PEOPLE_POWER)))
+    births = BirthIndex.build(ads.campaign, ads.birth, ads.weight**PEOPLE_POWER)
     return People(share, _draw_favourites(ads, births, groups, rng), _draw_companions(ads, births, rng))
 
 
-def _draw_favourites(ads: Ads, births: _Births, groups: int, rng: np.random.Generator) -> Codes:
-    kinds = np.arange(len(CAMPAIGNS) - 1)
-    runs = np.array([campaign.runs for campaign in CAMPAIGNS])
+def _draw_favourites(ads: Ads, births: BirthIndex, groups: int, rng: np.random.Generator) -> Codes:
+    kinds = np.arange(EVERGREEN)
     favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
     today = np.full((groups, FAVOURITES), -1)
     for day in range(len(favourites)):
         first, last = day * BANDS, day * BANDS + BANDS - 1
-        stays = (today >= 0) & (ads.birth[today] + runs[ads.campaign[today]] > last)
+        stays = (today >= 0) & (ads.birth[today] + RUNS[ads.campaign[today]] > last)
         free = ~stays | (rng.random(today.shape) >= FAVOURITE_KEPT)
         # Those that run in the day's first slot and in its last one.
-        before, weight = births.weigh(kinds, last - runs[kinds] + 1, np.full(len(kinds), first))
+        before, weight = births.weigh(kinds, last - RUNS[kinds] + 1, np.full(len(kinds), first))
         mass = np.cumsum(weight)
         at = rng.random(int(free.sum())) * mass[-1]
         kind = np.minimum(np.searchsorted(mass, at, side="right"), len(kinds) - 1)
-        today[free] = births.at(before[kind] + at - (mass - weight)[kind])
+        today[free] = births.draw(before[kind] + at - (mass - weight)[kind])
         favourites[day] = today
     return favourites
 
 
-def _draw_companions(ads: Ads, births: _Births, rng: np.random.Generator) -> Codes:
+def _draw_companions(ads: Ads, births: BirthIndex, rng: np.random.Generator) -> Codes:
     companion = np.empty(len(ads), np.int32)
-    half = np.array([campaign.runs // 2 for campaign in CAMPAIGNS])
     for start in range(0, len(ads), COMPANION_PART):
         part = slice(start, start + COMPANION_PART)
         # An evergreen's companion is of the longest campaign that stops.
-        kind = np.minimum(ads.campaign[part].astype(np.int64), len(CAMPAIGNS) - 2)
+        kind = np.minimum(ads.campaign[part].astype(np.int64), EVERGREEN - 1)
         birth = ads.birth[part].astype(np.int64)
-        before, weight = births.weigh(kind, birth, birth + half[kind])
-        companion[part] = births.at(before + rng.random(len(kind)) * weight)
+        before, weight = births.weigh(kind, birth, birth + RUNS[kind] // 2)
+        companion[part] = births.draw(before + rng.random(len(kind)) * weight)
     return companion
+
+
+def find_step(steps: Floats, targets: Floats) -> Ints:
+    """The entry whose step holds each target weight. Sorted targets go through cached memory."""
+    order = np.argsort(targets)
+    found = np.empty(len(targets), np.int64)
+    found[order] = np.searchsorted(steps, targets[order], side="right") - 1
+    return np.clip(found, 0, len(steps) - 2)
 
 
 def is_running(ads: Ads, which: Ints, slot: Ints | int) -> Bools:
     """Whether each ad runs in a slot."""
     age = slot - ads.birth[which]
-    return np.asarray((age >= 0) & (age < np.array([campaign.runs for campaign in CAMPAIGNS])[ads.campaign[which]]))
+    return np.asarray((age >= 0) & (age < RUNS[ads.campaign[which]]))
 
 
 def build_inventory(ads: Ads) -> AdInventory:
     """Find the ranges of every slot, topic and campaign."""
-    steps = np.append(0.0, np.cumsum(ads.weight))
-    key = (ads.topic.astype(np.int64) * len(CAMPAIGNS) + ads.campaign) * SLOTS + ads.birth
+    by_topic = BirthIndex.build(ads.topic * len(CAMPAIGNS) + ads.campaign, ads.birth, ads.weight)
     slot, topic = np.arange(SLOTS)[:, None], np.arange(TOPICS)[None, :]
     start = np.empty((SLOTS, TOPICS, len(RANGES)), np.int32)
     mass = np.empty(start.shape)
     for at, (kind, reach, factor) in enumerate(RANGES):
-        base = (topic * len(CAMPAIGNS) + kind) * SLOTS
-        low = np.searchsorted(key, base + np.maximum(slot - reach + 1, 0))
-        high = np.searchsorted(key, base + slot, side="right")
+        low, high = by_topic.find(topic * len(CAMPAIGNS) + kind, slot - reach + 1, slot)
         start[:, :, at] = low
-        mass[:, :, at] = factor * (steps[high] - steps[low])
-    order = np.lexsort((ads.birth, ads.advertiser))
-    own = np.where(ads.campaign == len(CAMPAIGNS) - 1, 0.0, ads.weight)[order]
-    return AdInventory(
-        ads=ads,
-        start=start,
-        mass=np.cumsum(mass, axis=2),
-        steps=steps,
-        by_advertiser=order.astype(np.int32),
-        keys=ads.advertiser[order].astype(np.int64) * SLOTS + ads.birth[order],
-        owned=np.append(0.0, np.cumsum(own)),
-    )
+        mass[:, :, at] = factor * (by_topic.steps[high] - by_topic.steps[low])
+    owned = np.where(ads.campaign == EVERGREEN, 0.0, ads.weight)
+    by_advertiser = BirthIndex.build(ads.advertiser, ads.birth, owned)
+    return AdInventory(ads, start, np.cumsum(mass, axis=2), by_topic.steps, by_advertiser)
 
 
 def draw_by_topic(inventory: AdInventory, slot: Ints, topic: Ints, at: Floats) -> Ints:
@@ -165,37 +169,22 @@ def draw_by_topic(inventory: AdInventory, slot: Ints, topic: Ints, at: Floats) -
     before = np.where(chosen > 0, mass[row, chosen - 1], 0.0)
     factor = np.array([factor for _, _, factor in RANGES])[chosen]
     first = inventory.start[slot, topic, chosen]
-    ads_at = _search(inventory.steps, inventory.steps[first] + (mass_at - before) / factor)
-    return np.asarray(np.maximum(ads_at, first))
+    drawn = find_step(inventory.steps, inventory.steps[first] + (mass_at - before) / factor)
+    return np.asarray(np.maximum(drawn, first))
 
 
 def advertiser_weights(inventory: AdInventory, slot: Ints, advertiser: Ints) -> tuple[Floats, Floats]:
     """Cumulative weight before the ads of each advertiser that run in each slot, and their weight; 0 for none."""
     known = np.maximum(advertiser, 0)
-    reach = np.array([campaign.runs for campaign in CAMPAIGNS])[inventory.ads.advertiser_campaign[known]]
-    low = inventory.owned[np.searchsorted(inventory.keys, known * SLOTS + np.maximum(slot - reach + 1, 0))]
-    high = inventory.owned[np.searchsorted(inventory.keys, known * SLOTS + slot, side="right")]
-    return low, np.where(advertiser >= 0, high - low, 0.0)
-
-
-def draw_by_advertiser(inventory: AdInventory, before: Floats, weight: Floats, at: Floats) -> Ints:
-    """An ad of a range that ``advertiser_weights`` gives, its ``weight`` above 0."""
-    return np.asarray(inventory.by_advertiser[_search(inventory.owned, before + at * weight)], np.int64)
+    reach = RUNS[inventory.ads.advertiser_campaign[known]]
+    before, weight = inventory.by_advertiser.weigh(known, slot - reach + 1, slot)
+    return before, np.where(advertiser >= 0, weight, 0.0)
 
 
 def ad_weights(inventory: AdInventory, ads: Ints, slot: int) -> tuple[Floats, Floats]:
     """Weight of each ad in a slot as its topic shows it, and as its advertiser does; 0 where it does not run."""
-    age = slot - inventory.ads.birth[ads]
-    kind, weight = inventory.ads.campaign[ads], inventory.ads.weight[ads]
-    runs = (age >= 0) & (age < np.array([campaign.runs for campaign in CAMPAIGNS])[kind])
+    kind, age = inventory.ads.campaign[ads], slot - inventory.ads.birth[ads]
     fresh = age < np.array([campaign.fresh for campaign in CAMPAIGNS])[kind]
     boost = np.where(fresh, np.array([campaign.boost for campaign in CAMPAIGNS])[kind], 0.0)
-    return weight * runs * (1.0 + boost), weight * runs * (kind < len(CAMPAIGNS) - 1)
-
-
-def _search(steps: Floats, targets: Floats) -> Ints:
-    """The entry whose step holds each target weight. Sorted targets go through cached memory."""
-    order = np.argsort(targets)
-    steps_at = np.empty(len(targets), np.int64)
-    steps_at[order] = np.searchsorted(steps, targets[order], side="right") - 1
-    return np.clip(steps_at, 0, len(steps) - 2)
+    weight = inventory.ads.weight[ads] * is_running(inventory.ads, ads, slot)
+    return weight * (1.0 + boost), weight * (kind != EVERGREEN)

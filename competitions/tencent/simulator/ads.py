@@ -16,18 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from competitions.tencent.simulator.topics import (
-    BANDS,
-    DIMENSIONS,
-    NOW,
-    SLOTS,
-    TOPICS,
-    Codes,
-    Floats,
-    Singles,
-    Sizes,
-    Topics,
-)
+from common.arrays import Floats, Singles
+from competitions.tencent.simulator.topics import BANDS, DIMENSIONS, NOW, SLOTS, TOPICS, Codes, Sizes, Topics
 
 LEAVES = 42  # a topic's
 OWN_LEAF = 0.6  # chance that a product is of its advertiser's own leaf
@@ -64,6 +54,7 @@ CAMPAIGNS = (
     Campaign(0.00, SLOTS, 0, 0.0, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
+RUNS = np.array([campaign.runs for campaign in CAMPAIGNS])
 EVERGREEN_WEIGHT = 0.02
 # Times shown, in expectation: ``TAIL`` for this share of the ads, exp(normal) for the others.
 TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 2.7
@@ -120,17 +111,17 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     campaign, birth = np.append(campaign, np.full(TOPICS, EVERGREEN)), np.append(birth, np.zeros(TOPICS, np.int64))
     topic = np.append(topic, each)
     order = np.lexsort((birth, campaign, topic))
-    owner, born = advertiser[order].astype(np.int32), birth[order].astype(np.int32)
+    of_topic, kind, born, owner = (column[order].astype(np.int32) for column in (topic, campaign, birth, advertiser))
     product = _make_products(owner, born, rng)
-    style, channel = (rng.integers(many, size=len(owner), dtype=np.int32) for many in (STYLES, CHANNELS))
+    style, channel = (rng.integers(many, size=len(order), dtype=np.int32) for many in (STYLES, CHANNELS))
     traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
-    shown = _share_out(_draw_shown(traits, rng), campaign[order], MOST_SHOWN * scale**MOST_SLOPE)
-    weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign[order]]
-    weight[campaign[order] == EVERGREEN] = EVERGREEN_WEIGHT
+    shown = _share_out(_draw_shown(traits, rng), kind, MOST_SHOWN * scale**MOST_SLOPE)
+    weight = shown / np.array([campaign.exposure for campaign in CAMPAIGNS])[kind]
+    weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
     leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
     return Ads(
-        topic=topic[order].astype(np.int32),
-        campaign=campaign[order].astype(np.int32),
+        topic=of_topic,
+        campaign=kind,
         birth=born,
         advertiser=owner,
         product=product,

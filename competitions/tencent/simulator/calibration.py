@@ -1,220 +1,196 @@
 """What a simulation looks like beside what it imitates: ``python -m competitions simulate tencent --describe``.
 
-The documented figures were measured on the public release TencentGR-1M; those of round 2's actions on TencentGR-10M.
-Counts are compared at the simulation's scale; features of many values (102, 121, 122) by values per item, since their
-number grows with the items.
+The published values are those of the public releases, by source: "1M" (TencentGR-1M), "1M actions" (the same, but it
+holds for round 1 alone), "10M actions" (TencentGR-10M, of which only the shares of round 2's actions are known).
+Features of many values (102, 121, 122) are compared by values an item, since their number grows with the items.
 """
 
-import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from common.day.hosts.simulated import REPORT
-from common.engine.errors import UserError
 from common.io.tables import read_csv
-from competitions.tencent.corpus import Bools, Corpus, Int64s, Sequences, Users
+from common.simulation.calibration import Measure, calibrate, quantiles
+from common.simulation.writer import read_report
+from competitions.tencent.corpus import Corpus, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES
 from competitions.tencent.simulator import ad_features, conversions, user_features
 from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, UNSEEN_CANDIDATES, USERS
 from competitions.tencent.simulator.users import LONGEST
 
+Part = tuple[pl.LazyFrame, Sequence[Measure]]
+RELEASE, ROUND1, ROUND2 = "1M", "1M actions", "10M actions"
 EVENTS, UNSEEN = 90_223_574, 148_971
-# Quantiles by what is measured: {percent: value}.
-QUANTILES = {
-    "length": {25: 87.0, 50: 95.0, 75: 98.0, 90: 100.0},
-    "clicks of a user": {25: 4.0, 50: 8.0, 75: 12.0, 90: 17.0, 95: 20.0, 99: 29.0},
-    "click share": {25: 0.0510, 50: 0.0833, 75: 0.1279, 90: 0.1809, 95: 0.22, 99: 0.3229},
-    "span in days": {25: 18.25, 50: 26.72, 75: 41.56, 90: 74.57, 95: 113.39, 99: 206.98},
-    "gap in seconds": {25: 732.0, 50: 6449.0, 75: 42078.0, 90: 86267.0, 95: 140454.0, 99: 366449.0},
-    "clicks of an item": {50: 0.0, 75: 1.0, 90: 2.0, 95: 5.0, 99: 27.0},
-}
-# Shares by the lowest value of the band and the first beyond it.
-GAP_BANDS = {
-    "0 s": (0, 1, 0.00301),
-    "below 1 min": (1, 60, 0.02343),
-    "1-59 min": (60, 3600, 0.41005),
-    "1-23 h": (3600, DAY, 0.46398),
-    "1-6 d": (DAY, 7 * DAY, 0.09547),
-    "7-29 d": (7 * DAY, 30 * DAY, 0.0037),
-    "30 d or more": (30 * DAY, 1 << 40, 0.00035),
-}
-ITEM_BANDS = {
-    "1 events": (1, 2, 0.430665),
-    "2-5 events": (2, 6, 0.301823),
-    "6-10 events": (6, 11, 0.092875),
-    "11-100 events": (11, 101, 0.145835),
-    "over 100 events": (101, 1 << 40, 0.028801),
-}
-TOP_SHARES = {1: 0.493266, 5: 0.740114, 10: 0.831947, 20: 0.905522}
-COLD = {"102": 2278, "121": 53_156, "122": 2281}  # values among the unseen candidates
-GROWING = {"102": 90_709, "121": 2_135_891, "122": 90_919}
-ROUND1 = {
-    "exposures": 80_656_635 / EVENTS,
-    "clicks": 8_776_358 / EVENTS,
-    "null actions": 790_581 / EVENTS,
-    "users with a null action": 344_817 / USERS,
-    "users without a click": 0.0171,
-    "clicks of a user, mean": 8.760,
-}
-DOCUMENTED = {
-    "length, mean": 90.0574,
-    "users of the full length": 0.132568,
-    "span in days, mean": 38.24,
-    "events of an item, mean": 18.863,
-    "unseen candidates": UNSEEN_CANDIDATES,
-    "items with embedding 81": 0.959291,
-    "items of one event with embedding 81": 0.970965,
-    "items of 23 events or more with embedding 81": 0.937512,
-    "unseen candidates with embedding 81": 144_845 / UNSEEN,
-    "unseen among the truths": 0.274,  # of the click targets of the first day after a cut
-}
-DOCUMENTED |= {f"{name}, {level} %": value for name, at in QUANTILES.items() for level, value in at.items()}
-DOCUMENTED |= {f"gaps of {name}": share for name, (_, _, share) in GAP_BANDS.items()}
-DOCUMENTED |= {f"items of {name}": share for name, (_, _, share) in ITEM_BANDS.items()}
-DOCUMENTED |= {f"events of the top {level} %": share for level, share in TOP_SHARES.items()}
-DOCUMENTED |= {f"cold among unseen candidates, {name}": count / UNSEEN for name, count in COLD.items()}
-DOCUMENTED |= {f"values of {name} an item": count / ITEMS for name, count in GROWING.items()}
-DOCUMENTED |= {f"items with {name}": share for name, share in ad_features.FILLED.items()}
-DOCUMENTED |= {f"users with {name}": share for name, share in user_features.FILLED.items()}
-ROUND2 = {
-    "exposures, of known actions": conversions.EXPOSURES,
-    "clicks, of known actions": conversions.CLICKS,
-    "conversions, of known actions": conversions.CONVERSIONS,
-}
+MANY_VALUED = ("102", "121", "122")
+LENGTH, CLICKS, NULLS, SPAN, SHOWN, GAP = (
+    pl.col(name) for name in ("length", "clicks", "nulls", "span", "shown", "gap")
+)
+ACTION, EMBEDDED, IS_UNSEEN = (pl.col(name) for name in ("action", "embedded", "unseen"))
+KNOWN = ACTION.filter(ACTION != NULL_ACTION)
+
+
+def share_between(value: pl.Expr, low: int, high: int) -> pl.Expr:
+    """The share of the rows with ``low <= value < high``."""
+    return value.is_between(low, high, "left").mean()
+
+
+def top_items(percent: int) -> pl.Expr:
+    """The share of the events that the most shown ``percent`` of the items have, one item at least."""
+    return SHOWN.top_k((pl.len() * percent // 100).clip(1)).sum() / SHOWN.sum()
+
+
+USER_MEASURES = (
+    Measure("users", pl.len(), USERS, RELEASE, "with scale"),
+    Measure("events", LENGTH.sum(), EVENTS, RELEASE, "with scale"),
+    Measure("length, mean", LENGTH.mean(), 90.0574, RELEASE),
+    *quantiles("length", LENGTH, {25: 87.0, 50: 95.0, 75: 98.0, 90: 100.0}, RELEASE),
+    Measure("users of the full length", (LENGTH == LONGEST).mean(), 0.132568, RELEASE),
+    Measure("users with a null action", (NULLS > 0).mean(), 344_817 / USERS, ROUND1),
+    Measure("users without a click", (CLICKS == 0).mean(), 0.0171, ROUND1),
+    Measure("clicks of a user, mean", CLICKS.mean(), 8.760, ROUND1),
+    *quantiles("clicks of a user", CLICKS, {25: 4.0, 50: 8.0, 75: 12.0, 90: 17.0, 95: 20.0, 99: 29.0}, ROUND1),
+    *quantiles(
+        "click share",
+        CLICKS / LENGTH,
+        {25: 0.0510, 50: 0.0833, 75: 0.1279, 90: 0.1809, 95: 0.22, 99: 0.3229},
+        ROUND1,
+    ),
+    Measure("span in days, mean", SPAN.mean(), 38.24, RELEASE),
+    *quantiles("span in days", SPAN, {25: 18.25, 50: 26.72, 75: 41.56, 90: 74.57, 95: 113.39, 99: 206.98}, RELEASE),
+)
+ACTION_MEASURES = (
+    Measure("null actions", (ACTION == NULL_ACTION).mean(), 790_581 / EVENTS, ROUND1),
+    Measure("exposures", (ACTION == EXPOSURE).mean(), 80_656_635 / EVENTS, ROUND1),
+    Measure("clicks", (ACTION == CLICK).mean(), 8_776_358 / EVENTS, ROUND1),
+    Measure("conversions", (ACTION == CONVERSION).mean()),
+    Measure("exposures, of known actions", (KNOWN == EXPOSURE).mean(), conversions.EXPOSURES, ROUND2),
+    Measure("clicks, of known actions", (KNOWN == CLICK).mean(), conversions.CLICKS, ROUND2),
+    Measure("conversions, of known actions", (KNOWN == CONVERSION).mean(), conversions.CONVERSIONS, ROUND2),
+)
+GAP_MEASURES = (
+    *quantiles(
+        "gap in seconds",
+        GAP,
+        {25: 732.0, 50: 6449.0, 75: 42078.0, 90: 86267.0, 95: 140454.0, 99: 366449.0},
+        RELEASE,
+    ),
+    Measure("gaps of 0 s", (GAP == 0).mean(), 0.00301, RELEASE),
+    Measure("gaps of below 1 min", share_between(GAP, 1, 60), 0.02343, RELEASE),
+    Measure("gaps of 1-59 min", share_between(GAP, 60, 3600), 0.41005, RELEASE),
+    Measure("gaps of 1-23 h", share_between(GAP, 3600, DAY), 0.46398, RELEASE),
+    Measure("gaps of 1-6 d", share_between(GAP, DAY, 7 * DAY), 0.09547, RELEASE),
+    Measure("gaps of 7-29 d", share_between(GAP, 7 * DAY, 30 * DAY), 0.0037, RELEASE),
+    Measure("gaps of 30 d or more", (GAP >= 30 * DAY).mean(), 0.00035, RELEASE),
+)
+ITEM_MEASURES = (
+    Measure("items", pl.len(), ITEMS, RELEASE, "with scale"),
+    Measure("events of an item, mean", SHOWN.mean(), 18.863, RELEASE),
+    Measure("items of 1 events", (SHOWN == 1).mean(), 0.430665, RELEASE),
+    Measure("items of 2-5 events", share_between(SHOWN, 2, 6), 0.301823, RELEASE),
+    Measure("items of 6-10 events", share_between(SHOWN, 6, 11), 0.092875, RELEASE),
+    Measure("items of 11-100 events", share_between(SHOWN, 11, 101), 0.145835, RELEASE),
+    Measure("items of over 100 events", (SHOWN > 100).mean(), 0.028801, RELEASE),
+    Measure("events of the top 1 %", top_items(1), 0.493266, RELEASE),
+    Measure("events of the top 5 %", top_items(5), 0.740114, RELEASE),
+    Measure("events of the top 10 %", top_items(10), 0.831947, RELEASE),
+    Measure("events of the top 20 %", top_items(20), 0.905522, RELEASE),
+    *quantiles("clicks of an item", CLICKS, {50: 0.0, 75: 1.0, 90: 2.0, 95: 5.0, 99: 27.0}, ROUND1),
+    *(
+        Measure(f"items with {name}", (pl.col(name) > 0).mean(), filled, RELEASE)
+        for name, filled in ad_features.FILLED.items()
+    ),
+    *(
+        Measure(f"values of {name} an item", pl.col(f"values of {name}").first() / pl.len(), count / ITEMS, RELEASE)
+        for name, count in zip(MANY_VALUED, (90_709, 2_135_891, 90_919), strict=True)
+    ),
+    Measure("items with embedding 81", EMBEDDED.mean(), 0.959291, RELEASE),
+    Measure("items of one event with embedding 81", EMBEDDED.filter(SHOWN == 1).mean(), 0.970965, RELEASE),
+    Measure("items of 23 events or more with embedding 81", EMBEDDED.filter(SHOWN >= 23).mean(), 0.937512, RELEASE),
+)
+CANDIDATE_MEASURES = (
+    Measure("candidates", pl.len(), CANDIDATES, RELEASE, "with scale"),
+    Measure("unseen candidates", IS_UNSEEN.mean(), UNSEEN_CANDIDATES, RELEASE),
+    *(
+        Measure(
+            f"cold among unseen candidates, {name}",
+            pl.col(name).filter(IS_UNSEEN).mean(),
+            count / UNSEEN,
+            RELEASE,
+        )
+        for name, count in zip(MANY_VALUED, (2278, 53_156, 2281), strict=True)
+    ),
+    Measure("unseen candidates with embedding 81", EMBEDDED.filter(IS_UNSEEN).mean(), 144_845 / UNSEEN, RELEASE),
+)
+PROFILE_MEASURES = tuple(
+    Measure(f"users with {name}", (pl.col(name) > 0).mean(), filled, RELEASE)
+    for name, filled in user_features.FILLED.items()
+)
+TRUTH_MEASURES = (
+    Measure(
+        "users with a truth", pl.len() / pl.col("users").first()
+    ),  # nothing is known of how many click within a day
+    Measure("unseen among the truths", IS_UNSEEN.mean(), 0.274, RELEASE),  # of the first day after another cut
+)
 
 
 def describe(folder: Path) -> pl.DataFrame:
-    """Measure the simulation in ``folder``: one row a measure (marginal, simulated, documented; null: not known).
+    """The calibration table of the simulation in ``folder``, see ``calibrate``."""
+    other = ROUND1 if "law" in read_report(folder) else ROUND2  # a value of the other round's actions is none here
 
-    Raises ``UserError`` where ``folder`` holds no finished simulation.
-    """
-    try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
+    def keep(measures: Sequence[Measure]) -> list[Measure]:
+        return [replace(row, published=None) if row.source == other else row for row in measures]
+
+    return calibrate(folder, ((frame, keep(measures)) for frame, measures in _list_parts(folder)))
+
+
+def _list_parts(folder: Path) -> Iterator[Part]:
     files = reader.locate(folder)
     corpus = reader.read_corpus(files)
     paths = files.embeddings[ad_features.EMBEDDING]
     vectors = reader.read_embedding(paths, corpus.catalogue, ad_features.EMBEDDING).vectors
-    measures: dict[str, float] = {
-        "users": len(corpus.train),
-        "events": len(corpus.train.item),
-        "items": corpus.catalogue.known,
-        "candidates": len(corpus.candidates),
-    }
-    sizes = (USERS, EVENTS, ITEMS, CANDIDATES)
-    documented: dict[str, float | None] = {**DOCUMENTED}
-    documented |= {name: float(report["scale"]) * size for name, size in zip(measures, sizes, strict=True)}
-    # Of round 2 only the shares of the actions are documented.
-    unknown: dict[str, float | None] = dict.fromkeys(key for key in documented if "click" in key)
-    documented |= {**unknown, **ROUND2} if "law" in report else ROUND1
-    measures |= measure_users(corpus.train) | measure_actions(corpus.train) | measure_times(corpus.train)
-    measures |= measure_items(corpus, np.asarray((vectors != 0).any(axis=1))) | measure_profiles(corpus.users)
-    measures |= measure_truth(corpus, folder)
-    rows = [(marginal, value, documented.get(marginal)) for marginal, value in measures.items()]
-    schema = {"marginal": pl.String, "simulated": pl.Float64, "documented": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    yield from _list_event_parts(corpus.train)
+    yield from _list_item_parts(corpus, pl.Series((vectors != 0).any(axis=1)))
+    yield _frame_profiles(corpus.users), PROFILE_MEASURES
+    truth = read_csv(folder / TRUTH)["creative_id"]
+    known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
+    yield pl.LazyFrame({"unseen": ~truth.is_in(known.implode())}).with_columns(users=len(corpus.test)), TRUTH_MEASURES
 
 
-def quantiles(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
-    """The quantiles of ``QUANTILES``."""
-    levels = list(QUANTILES[name])
-    return {f"{name}, {level} %": float(at) for level, at in zip(levels, np.percentile(values, levels), strict=True)}
-
-
-def share(mask: Bools) -> float:
-    """The mean; 0 of nothing."""
-    return float(mask.mean()) if len(mask) else 0.0
-
-
-def measure_users(events: Sequences) -> dict[str, float]:
-    """Lengths of the histories, clicks and unknown actions of a user."""
-    length = np.diff(events.offsets)
-    clicks, nulls = (np.add.reduceat(events.action == kind, events.offsets[:-1]) for kind in (CLICK, NULL_ACTION))
-    return {
-        "length, mean": float(length.mean()),
-        "users of the full length": share(length == LONGEST),
-        "users with a null action": share(nulls > 0),
-        "users without a click": share(clicks == 0),
-        "clicks of a user, mean": float(clicks.mean()),
-        **quantiles("length", length),
-        **quantiles("clicks of a user", clicks),
-        **quantiles("click share", clicks / length),
-    }
-
-
-def measure_actions(events: Sequences) -> dict[str, float]:
-    """Shares of the actions, and of those that are known."""
-    kinds = {"exposures": EXPOSURE, "clicks": CLICK, "conversions": CONVERSION}
-    known = events.action[events.action != NULL_ACTION]
-    return {
-        "null actions": share(events.action == NULL_ACTION),
-        **{name: share(events.action == kind) for name, kind in kinds.items()},
-        **{f"{name}, of known actions": share(known == kind) for name, kind in kinds.items()},
-    }
-
-
-def measure_times(events: Sequences) -> dict[str, float]:
-    """How long histories last, and the time between two events of a user."""
-    span = (events.time[events.offsets[1:] - 1] - events.time[events.offsets[:-1]]) / DAY
+def _list_event_parts(events: Sequences) -> Iterator[Part]:
+    """A row a user, a row an event, a row for each two events of a user that follow each other."""
+    first = events.offsets[:-1]
+    clicks, nulls = (np.add.reduceat(events.action == kind, first) for kind in (CLICK, NULL_ACTION))
+    span = (events.time[events.offsets[1:] - 1] - events.time[first]) / DAY
+    users = {"length": np.diff(events.offsets), "clicks": clicks, "nulls": nulls, "span": span}
+    yield pl.LazyFrame(users), USER_MEASURES
+    yield pl.LazyFrame({"action": events.action}), ACTION_MEASURES
     inside = np.ones(len(events.time), bool)
-    inside[events.offsets[:-1]] = False
-    gap = np.diff(events.time, prepend=0)[inside]
-    bands = {f"gaps of {name}": share((gap >= low) & (gap < high)) for name, (low, high, _) in GAP_BANDS.items()}
-    return {
-        "span in days, mean": float(span.mean()),
-        **quantiles("span in days", span),
-        **quantiles("gap in seconds", gap),
-        **bands,
-    }
+    inside[first] = False
+    yield pl.LazyFrame({"gap": np.diff(events.time, prepend=0)[inside]}), GAP_MEASURES
 
 
-def measure_items(corpus: Corpus, embedded: Bools) -> dict[str, float]:
-    """Popularity, features and embeddings of known items and of unseen candidates; ``embedded`` by catalogue row."""
+def _list_item_parts(corpus: Corpus, embedded: pl.Series) -> Iterator[Part]:
+    """A row a known item, a row a candidate; ``embedded`` by row of the catalogue."""
     catalogue, train = corpus.catalogue, corpus.train
-    known, features = slice(1, catalogue.known + 1), dict(zip(ITEM_FEATURES, catalogue.features.T, strict=True))
-    shown, clicked = (
-        count_items(items, known.stop)[known] for items in (train.item, train.item[train.action == CLICK])
-    )
-    ranked, rows = np.sort(shown)[::-1], corpus.candidates
-    unseen = rows[rows > catalogue.known]
+    features = pl.DataFrame(catalogue.features, schema=list(ITEM_FEATURES)).with_columns(embedded=embedded)
     sizes = dict(zip(ITEM_FEATURES, catalogue.sizes, strict=True))
-    top = {level: ranked[: max(len(ranked) * level // 100, 1)].sum() / shown.sum() for level in TOP_SHARES}
-    return {
-        "events of an item, mean": float(shown.mean()),
-        **{f"items of {name}": share((shown >= low) & (shown < high)) for name, (low, high, _) in ITEM_BANDS.items()},
-        **{f"events of the top {level} %": float(value) for level, value in top.items()},
-        **quantiles("clicks of an item", clicked),
-        "unseen candidates": len(unseen) / len(rows),
-        **{f"cold among unseen candidates, {name}": share(features[name][unseen] > sizes[name]) for name in COLD},
-        **{f"items with {name}": share(values[known] > 0) for name, values in features.items()},
-        **{f"values of {name} an item": sizes[name] / catalogue.known for name in GROWING},
-        "items with embedding 81": share(embedded[known]),
-        "items of one event with embedding 81": share(embedded[known][shown == 1]),
-        "items of 23 events or more with embedding 81": share(embedded[known][shown >= 23]),
-        "unseen candidates with embedding 81": share(embedded[unseen]),
-    }
+    shown, clicked = (
+        pl.Series(np.bincount(items, minlength=catalogue.known + 1)[1:])
+        for items in (train.item, train.item[train.action == CLICK])
+    )
+    values = {f"values of {name}": sizes[name] for name in MANY_VALUED}
+    known = features[1 : catalogue.known + 1].with_columns(shown=shown, clicks=clicked, **values)
+    yield known.lazy(), ITEM_MEASURES
+    cold = [pl.col(name) > sizes[name] for name in MANY_VALUED]
+    unseen = pl.Series(corpus.candidates > catalogue.known)
+    yield features[corpus.candidates].select(*cold, "embedded", unseen=unseen).lazy(), CANDIDATE_MEASURES
 
 
-def count_items(items: np.ndarray[Any, Any], rows: int) -> Int64s:
-    """Events of each row of the catalogue, up to ``rows``."""
-    return np.bincount(items, minlength=rows)
-
-
-def measure_profiles(users: Users) -> dict[str, float]:
-    """Users with a value of each feature."""
-    first = np.cumsum([0, *USER_FEATURES.values()])  # a feature's values stand from its first column on
-    return {
-        f"users with {name}": share(users.features[:, at] > 0) for name, at in zip(USER_FEATURES, first, strict=False)
-    }
-
-
-def measure_truth(corpus: Corpus, folder: Path) -> dict[str, float]:
-    """Nothing is documented of how many users click within a day; the share of unseen targets is of another cut."""
-    truth = read_csv(folder / TRUTH)["creative_id"].to_numpy()
-    unseen = ~np.isin(truth, corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
-    return {"users with a truth": len(truth) / len(corpus.test), "unseen among the truths": share(unseen)}
+def _frame_profiles(users: Users) -> pl.LazyFrame:
+    """A row a user, of each feature its first value."""
+    first = np.cumsum([0, *USER_FEATURES.values()])[:-1]
+    return pl.LazyFrame(users.features[:, first], schema=list(USER_FEATURES))

@@ -23,36 +23,23 @@ reasons times exp(slope * x): logistic in the affinity.
 """
 
 import math
-from dataclasses import dataclass, fields
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Ints, Singles, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import (
     FAVOURITES,
     AdInventory,
     People,
     advertiser_weights,
-    draw_by_advertiser,
     draw_by_topic,
     is_running,
 )
 from competitions.tencent.simulator.conversions import ConversionModel
-from competitions.tencent.simulator.topics import (
-    BANDS,
-    TOPICS,
-    Bools,
-    Codes,
-    Floats,
-    Ints,
-    Singles,
-    Topics,
-    draw_background,
-    pick,
-    slot_of,
-)
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, VISIT, Users, segment_topic_shares
+from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_topics, pick, slot_of
+from competitions.tencent.simulator.users import INTERESTS, LONGEST, VISIT, Users
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
@@ -68,8 +55,6 @@ ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much 
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
 
-Kind = TypeVar("Kind")
-
 
 @dataclass
 class UserState:
@@ -84,22 +69,32 @@ class UserState:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: that
-    of the acceptance; ``people``: None in a world where content explains every click.
+    """What the choice model depends on beside the state; ``slope``: that of the acceptance; ``conversions``: of round
+    2, None in round 1.
     """
 
     topics: Topics
     inventory: AdInventory
+    people: People
     seed: int
-    conversions: ConversionModel | None = None
     slope: float = ACCEPTANCE_SLOPE
-    people: People | None = None
+    conversions: ConversionModel | None = None
 
 
-def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
-    """Some entries of a dataclass of arrays."""
-    columns = {field.name: getattr(rows, field.name)[at] for field in fields(rows)}  # type: ignore[arg-type]
-    return type(rows)(**columns)
+@dataclass(frozen=True)
+class UserBatch:
+    """Some users after their histories. ``start``: the first one's number; ``past`` (users, LONGEST): the ads of every
+    event, -1 before the first recorded one; ``state``: what they lead to.
+    """
+
+    start: int
+    users: Users
+    past: Codes
+    state: UserState
+
+    def take(self, rows: Ints | slice) -> "UserBatch":
+        """Some of them, any of them several times; ``start`` is the whole batch's."""
+        return UserBatch(self.start, take(self.users, rows), self.past[rows], take(self.state, rows))
 
 
 def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, UserState]:
@@ -112,12 +107,11 @@ def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Co
         advertiser=np.full(count, -1),
         last=np.full(count, -1),
     )
-    topic_shares = segment_topic_shares(env.topics, env.seed)
     past = np.full((count, LONGEST), -1, np.int32)
     for at in range(LONGEST):
         slot = slot_of(users.time[:, at])
         before = users.time[:, at - 1] if at else users.time[:, 0] - 2 * VISIT
-        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, topic_shares, rng)
+        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, rng)
         clicked = users.action[:, at] == CLICK
         ad = np.empty(count, np.int64)
         for is_click in (False, True):
@@ -136,7 +130,6 @@ def begin_visits(
     state: UserState,
     rows: Ints,
     slot: Ints,
-    topic_shares: Floats,
     rng: np.random.Generator,
 ) -> None:
     """A visit begins for some users: interests drift, and its topic is drawn."""
@@ -147,10 +140,7 @@ def begin_visits(
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
     who, segment = rows[lost], users.segment[rows[lost]]
-    # One search for all segments: the cumulative shares of segment s lie between s and s + 1.
-    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
-    drawn = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
-    state.interest[who, interest_index[lost]] = np.clip(drawn, 0, TOPICS - 1)
+    state.interest[who, interest_index[lost]] = draw_topics(env.topics.segment_steps, segment, rng.random(len(who)))
     state.visit_topic[rows] = draw_visit_topic(env, take(state, rows), slot[rows], rng)
 
 
@@ -184,14 +174,14 @@ def propose_ads(
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero(reason == BACKGROUND)
-    topic[rows] = draw_background(env.topics, slot[rows], rng.random(len(rows)))
+    topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
     at = rng.random(count)
     ad = np.empty(count, np.int64)
     rows = np.flatnonzero(reason == ADVERTISER)
     before, weight = advertiser_weights(inventory, slot[rows], state.advertiser[rows])
     available = weight > 0
     owned = rows[available]
-    ad[owned] = draw_by_advertiser(inventory, before[available], weight[available], at[owned])
+    ad[owned] = inventory.by_advertiser.draw(before[available] + at[owned] * weight[available])
     other = np.ones(count, bool)
     other[owned] = False
     ad[other] = draw_by_topic(inventory, slot[other], topic[other], at[other])
@@ -200,10 +190,7 @@ def propose_ads(
 
 def draw_people(env: Environment, users: Users, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
     """The ad that each user clicks because of other people, -1 for none."""
-    count = len(slot)
-    if env.people is None:
-        return np.full(count, -1)
-    at, seat = rng.random(count), rng.integers(FAVOURITES, size=count)
+    at, seat = rng.random(len(slot)), rng.integers(FAVOURITES, size=len(slot))
     favourite = env.people.favourites[slot // BANDS, users.group, seat].astype(np.int64)
     companion = np.where(state.last >= 0, env.people.companion[state.last], -1)
     share = env.people.share

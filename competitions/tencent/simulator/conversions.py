@@ -20,12 +20,11 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import expit
 
+from common.arrays import Bools, Floats, Ints
 from competitions.tencent.io.schema import CONVERSION
 from competitions.tencent.simulator.ads import Ads
-from competitions.tencent.simulator.topics import Bools, Floats, Ints
 
 # The 10M release: shares of the events with a known action.
 EXPOSURES, CLICKS, CONVERSIONS = 0.9463, 0.0285, 0.0252
@@ -77,6 +76,8 @@ def make_conversions(ads: Ads, seed: int) -> ConversionModel:
 
 def fit_level(log_odds: Floats, share: float = CONVERTED) -> float:
     """What to add to these log odds so that their mean probability is ``share``; 0 where there are none."""
+    from scipy.optimize import brentq  # here: it takes long to import
+
     if not len(log_odds):
         return 0.0
     return float(brentq(lambda level: float(expit(log_odds + level).mean()) - share, LOWEST, HIGHEST))

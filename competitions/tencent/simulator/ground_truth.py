@@ -16,22 +16,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from common.arrays import Bools, Ints, take
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
 from competitions.tencent.simulator.ad_inventory import AdInventory, ad_weights
 from competitions.tencent.simulator.click_model import (
     CLICKED,
     Environment,
-    UserState,
+    UserBatch,
     acceptance_probability,
     draw_people,
     draw_visit_topic,
     preference_direction,
     propose_ads,
-    take,
 )
 from competitions.tencent.simulator.conversions import draw_conversions
-from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, UNSEEN_CANDIDATES, Bools, Codes, Ints
-from competitions.tencent.simulator.users import Users
+from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, UNSEEN_CANDIDATES
 
 TRIES = 200  # a user who has accepted no candidate after so many has no truth
 
@@ -61,18 +60,17 @@ def choose_candidates(inventory: AdInventory, seen: Bools, count: int, rng: np.r
     return np.sort(np.concatenate(chosen))
 
 
-def draw_targets(
-    env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
-) -> Targets:
+def draw_targets(env: Environment, batch: UserBatch, allowed: Bools, rng: np.random.Generator) -> Targets:
     """What each user does within the horizon, by the rule of the round of ``env``; ``allowed`` by ad: a candidate."""
+    users = batch.users
     expected = users.pace * users.clicks
     if env.conversions is None:
         ad = np.full(len(users), -1)
         rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-expected))
-        ad[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
+        ad[rows] = _draw_clicked(env, batch, rows, allowed, rng)
         return Targets(ad, np.where(ad >= 0, CLICK, EXPOSURE).astype(np.int8))
     user = np.repeat(np.arange(len(users)), rng.poisson(expected))
-    ad = _draw_clicked(env, users, state, past, user, allowed, rng)
+    ad = _draw_clicked(env, batch, user, allowed, rng)
     user, ad = user[ad >= 0], ad[ad >= 0]
     return choose_targets(user, ad, draw_conversions(env.conversions, users.willing[user], ad, rng), len(users))
 
@@ -92,16 +90,9 @@ def choose_targets(user: Ints, ad: Ints, converted: Bools, users: int) -> Target
     return targets
 
 
-def _draw_clicked(
-    env: Environment,
-    users: Users,
-    state: UserState,
-    past: Codes,
-    rows: Ints,
-    allowed: Bools,
-    rng: np.random.Generator,
-) -> Ints:
+def _draw_clicked(env: Environment, batch: UserBatch, rows: Ints, allowed: Bools, rng: np.random.Generator) -> Ints:
     """An ad that each of ``rows`` (users, any of them several times) accepts within the horizon, -1 for none."""
+    users, state, past = batch.users, batch.state, batch.past
     clicked = draw_people(env, take(users, rows), take(state, rows), _draw_slots(len(rows), rng), rng)
     clicked[(clicked >= 0) & (~allowed[clicked] | (past[rows] == clicked[:, None]).any(axis=1))] = -1
     preference = preference_direction(env, users.taste, state.last)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.arrays import Ints
 from competitions.tencent.io.schema import ITEM_FEATURES
-from competitions.tencent.simulator.topics import Codes, Ints
+from competitions.tencent.simulator.topics import Codes
 
 FIRST_OID = 20_000_000_000
 FIRST_VALUE = 1_000_000_000
@@ -49,18 +50,9 @@ class UserNames:
     names: list[str]
     known: int
 
-    @property
-    def indexed(self) -> list[str]:
-        """The names that the indexer has, by re-id."""
-        return self.names[: self.known]
-
-    def count_known(self, start: int, count: int) -> int:
-        """How many of the ``count`` users from ``start`` on are in the log; they are the first ones."""
-        return min(max(self.known - start, 0), count)
-
-    def labels(self, users: Ints) -> list[str]:
-        """How the predict file names each of these users, as JSON: by re-id, or by name."""
-        return [str(user + 1) if user < self.known else f'"{self.names[user]}"' for user in users.tolist()]
+    def label(self, users: Ints) -> list[int | str]:
+        """How the predict file names each of these users: by re-id, or by name."""
+        return [user + 1 if user < self.known else self.names[user] for user in users.tolist()]
 
 
 def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:

@@ -6,146 +6,128 @@ whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-import polars as pl
 
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
-from competitions.tencent.simulator.ad_features import EMBEDDING
-from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.topics import Codes, Ints
-from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
-from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch, dump
+from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
+from competitions.tencent.simulator.click_model import UserBatch
+from competitions.tencent.simulator.id_assignment import Numbers, UserNames
+from competitions.tencent.simulator.user_features import COLD_VALUE, Profile, draw_profiles, hide_values
+from competitions.tencent.simulator.writer import ROWS, draw_user_values, dump, write_indexer
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
+Encoded = msgspec.Raw  # JSON that becomes part of other JSON as it is
 
 
 def write_competition(
-    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock], seed: int
+    folder: Path,
+    numbers: Numbers,
+    names: UserNames,
+    batches: Sequence[UserBatch],
+    blocks: Iterable[EmbeddingBlock],
+    seed: int,
 ) -> None:
-    """Write the competition layout, but for the indexers."""
+    """Write the competition layout."""
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
-    features = render_items(numbers)
-    in_log = (render_batch(batch, numbers, features, seed).head(batch.known) for batch in batches if batch.known)
+        write_indexer(side / schema.INDEXER, numbers, names, draw_user_values(seed))
+    items = list(encode_items(numbers))
+    in_log = (
+        encode_batch(batch, numbers, names, items, seed)[: names.known - batch.start]
+        for batch in batches
+        if batch.start < names.known
+    )
     _write_lines(train / schema.SEQUENCES, train / schema.OFFSETS, in_log)
-    shuffled = (_shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(batches))
+    shuffled = (_shuffle(encode_batch(batch, numbers, names, items, seed), batch, seed) for batch in reversed(batches))
     _write_lines(test / schema.PREDICT_SEQUENCES, test / schema.PREDICT_OFFSETS, shuffled)
-    rid = pl.Series(np.arange(1, numbers.known + 1))
-    entries = pl.select(pl.format('"{}":{}', rid, features.head(numbers.known))).to_series()
-    (train / schema.ITEM_TABLE).write_text("{" + ",".join(entries) + "}", encoding="utf-8")
+    table = {str(number): item for number, item in enumerate(items[: numbers.known], 1)}
+    (train / schema.ITEM_TABLE).write_bytes(msgspec.json.encode(table))
     shutil.copy(train / schema.ITEM_TABLE, test / schema.ITEM_TABLE)
-    _write_candidates(test / schema.CANDIDATES, numbers, features)
+    at = numbers.candidates.tolist()
+    candidates = [
+        {"creative_id": oid, "retrieval_id": number, "features": items[row]}
+        for number, (row, oid) in enumerate(zip(at, numbers.oid[at].tolist(), strict=True))
+    ]
+    (test / schema.CANDIDATES).write_bytes(msgspec.json.Encoder().encode_lines(candidates))
     _write_embeddings(train, test, numbers, blocks)
 
 
-def render_items(numbers: Numbers) -> pl.Series:
+def encode_items(numbers: Numbers) -> Iterator[Encoded]:
     """The features of every numbered ad as a JSON object; values without a code are texts."""
-    number = np.arange(1, len(numbers.ads) + 1)
-    own = np.where(number <= numbers.known, number, -1)  # as a creative an unseen ad is cold
-    values = {CREATIVE: render_codes(own, numbers.oid)}
-    for at, name in enumerate(ITEM_FEATURES):
-        values[name] = render_codes(numbers.code[:, at], numbers.original[:, at])
-    return join_objects(values)
+    fields = (CREATIVE, *ITEM_FEATURES)
+    for start in range(0, len(numbers.ads), ROWS):
+        part = slice(start, start + ROWS)
+        number = 1 + start + np.arange(len(numbers.ads[part]))
+        own = np.where(number <= numbers.known, number, -1)  # as a creative an unseen ad is cold
+        codes = np.column_stack([own, numbers.code[part]]).tolist()
+        originals = np.column_stack([numbers.oid[part], numbers.original[part]]).tolist()
+        for row in zip(codes, originals, strict=True):
+            values = {name: name_value(*value) for name, *value in zip(fields, *row, strict=True) if value[0]}
+            yield Encoded(msgspec.json.encode(values))
 
 
-def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
+def name_value(code: int, original: int) -> int | str:
+    """How a value stands in JSON: by its code, or where it is cold, that is negative, as a text."""
+    return code if code > 0 else str(original)
+
+
+def encode_batch(batch: UserBatch, numbers: Numbers, names: UserNames, items: list[Encoded], seed: int) -> list[bytes]:
     """A line for each user of the batch, as the predict file has it: those of users in the log are the log's."""
-    users, recorded = batch.users, batch.users.recorded
-    user = pl.Series(batch.labels)
+    users, recorded, number = batch.users, batch.users.recorded, batch.start + np.arange(len(batch.users))
+    labels = names.label(number)
     row = numbers.row[batch.past[recorded]]
-    action = users.action[recorded]
-    events = pl.DataFrame(
-        {
-            "user": user.gather(np.repeat(np.arange(len(users)), users.length)),
-            "item": np.where(row < numbers.known, row + 1, numbers.oid[row]),
-            "features": features.gather(row),
-            "action": pl.Series(action).cast(pl.String).set(pl.Series(action == NULL_ACTION), "null"),
-            "time": users.time[recorded],
-        }
-    ).select(pl.format("[{},{},null,{},{},{}]", "user", "item", "features", "action", "time"))
-    last = users.time[:, -1]
-    profiles = pl.select(pl.format("[{},null,{},null,null,{}]", user, render_profiles(batch.profile), pl.Series(last)))
-    rows = pl.concat([events.to_series(), profiles.to_series()])
-    order = _weave(users.length, np.random.default_rng([66, seed, batch.start]))
-    frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), users.length + 1), "row": rows.gather(order)})
-    joined = frame.group_by("user", maintain_order=True).agg(pl.col("row").str.join(","))
-    return joined.select(pl.concat_str(pl.lit("["), "row", pl.lit("]"))).to_series()
+    item, features = np.where(row < numbers.known, row + 1, numbers.oid[row]), [items[at] for at in row.tolist()]
+    action = [None if one == NULL_ACTION else one for one in users.action[recorded].tolist()]
+    user = np.repeat(np.arange(len(users)), users.length).tolist()
+    events = zip(
+        (labels[at] for at in user), item.tolist(), repeat(None), features, action, users.time[recorded].tolist()
+    )
+    profile = draw_profiles(users, seed, batch.start)
+    profiles = list_values(hide_values(profile, np.flatnonzero(number >= names.known), seed, batch.start))
+    rng = np.random.default_rng([66, seed, batch.start])
+    moved = rng.random(len(users)) < MISPLACED
+    place = np.where(moved, np.floor(rng.random(len(users)) * (users.length + 1)).astype(np.int64), users.length)
+    lines = []
+    for at, length, label, values, last in zip(
+        place.tolist(), users.length.tolist(), labels, profiles, users.time[:, -1].tolist(), strict=True
+    ):
+        line: list[tuple[Any, ...]] = list(islice(events, length))
+        line.insert(at, (label, None, values, None, None, last))
+        lines.append(msgspec.json.encode(line))
+    return lines
 
 
-def render_profiles(profile: dict[str, Profile]) -> pl.Series:
-    """The features of users as JSON objects."""
-    values = {}
+def list_values(profile: dict[str, Profile]) -> list[dict[str, Any]]:
+    """The features of each user by name, a list where the feature is one; left out where it has no value."""
+    users: list[dict[str, Any]] = [{} for _ in next(iter(profile.values())).length]
     for name, feature in profile.items():
-        texts = [render_codes(column, COLD_VALUE - column.astype(np.int64)) for column in feature.value.T]
-        value = pl.concat_str([text.alias(str(at)) for at, text in enumerate(texts)], separator=",", ignore_nulls=True)
-        filled = pl.Series(feature.length > 0)
-        brackets = "[]" if name in USER_LISTS else ("", "")
-        values[name] = pl.select(
-            pl.when(filled).then(pl.format("{}{}{}", pl.lit(brackets[0]), value, pl.lit(brackets[1])))
-        ).to_series()
-    return join_objects(values)
+        for user, values, length in zip(users, feature.value.tolist(), feature.length.tolist(), strict=True):
+            named = [name_value(value, COLD_VALUE - value) for value in values[:length]]
+            if named:
+                user[name] = named if name in USER_LISTS else named[0]
+    return users
 
 
-def render_codes(codes: Codes, original: Ints) -> pl.Series:
-    """Codes as JSON: null where there is none, the original value as a text where one is cold, that is negative.
-
-    >>> render_codes(np.array([3, 0, -1]), np.array([70, 71, 72])).to_list()
-    ['3', None, '"72"']
-    """
-    cold, filled = pl.Series(codes < 0), pl.Series(codes != 0)
-    texts = pl.format('"{}"', pl.Series(original)), pl.Series(codes).cast(pl.String)
-    return pl.select(pl.when(cold).then(texts[0]).when(filled).then(texts[1])).to_series()
+def _shuffle(lines: list[bytes], batch: UserBatch, seed: int) -> list[bytes]:
+    return [lines[at] for at in np.random.default_rng([67, seed, batch.start]).permutation(len(lines)).tolist()]
 
 
-def join_objects(values: dict[str, pl.Series]) -> pl.Series:
-    """JSON objects from the JSON of their values by key; a key is left out where its value is null."""
-    pairs = [pl.format('"{}":{}', pl.lit(name), value).alias(name) for name, value in values.items()]
-    return pl.select(
-        pl.concat_str(pl.lit("{"), pl.concat_str(pairs, separator=",", ignore_nulls=True), pl.lit("}"))
-    ).to_series()
-
-
-def _weave(length: Ints, rng: np.random.Generator) -> Ints:
-    """The order that puts each user's profile row, which stand behind all events, among its events."""
-    users, events = len(length), int(length.sum())
-    at = np.where(rng.random(users) < MISPLACED, np.floor(rng.random(users) * (length + 1)).astype(np.int64), length)
-    # A user's rows begin behind those of the users before, which have one row more than events.
-    profile = np.zeros(events + users, bool)
-    profile[np.cumsum(length + 1) - (length + 1) + at] = True
-    order = np.empty(events + users, np.int64)
-    order[profile], order[~profile] = events + np.arange(users), np.arange(events)
-    return order
-
-
-def _shuffle(batch: UserBatch, lines: pl.Series, seed: int) -> pl.Series:
-    return lines.gather(np.random.default_rng([67, seed, batch.start]).permutation(len(lines)))
-
-
-def _write_lines(path: Path, offsets: Path, batches: Iterable[pl.Series]) -> None:
+def _write_lines(path: Path, offsets: Path, batches: Iterable[list[bytes]]) -> None:
     """Write lines and the byte offset of each."""
     starts: list[int] = []
-    end = 0
     with path.open("wb") as file:
-        for lines in batches:
-            ends = end + np.cumsum(lines.str.len_bytes().to_numpy().astype(np.int64) + 1)
-            starts += [end, *ends[:-1].tolist()]
-            end = int(ends[-1])
-            file.write(("\n".join(lines) + "\n").encode())
+        for line in chain.from_iterable(batches):
+            starts.append(file.tell())
+            file.write(line + b"\n")
     dump(offsets, starts)
-
-
-def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None:
-    at = numbers.candidates
-    frame = pl.DataFrame({"oid": numbers.oid[at], "number": np.arange(len(at)), "features": features.gather(at)})
-    head, middle, tail = '{"creative_id":', ',"retrieval_id":', ',"features":'
-    parts = (pl.lit(head), "oid", pl.lit(middle), "number", pl.lit(tail), "features", pl.lit("}"))
-    path.write_text("\n".join(frame.select(pl.concat_str(*parts)).to_series()) + "\n", encoding="utf-8")
 
 
 def _write_embeddings(train: Path, test: Path, numbers: Numbers, blocks: Iterable[EmbeddingBlock]) -> None:

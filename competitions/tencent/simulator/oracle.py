@@ -20,23 +20,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from common.arrays import Bools, Floats, Ints, Singles, join, take
+from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
-from competitions.tencent.simulator import click_model
-from competitions.tencent.simulator.ad_inventory import FAVOURITES, People, ad_weights, advertiser_weights, is_running
+from competitions.tencent.simulator.ad_inventory import FAVOURITES, ad_weights, advertiser_weights, is_running
 from competitions.tencent.simulator.click_model import (
+    ADVERTISER,
+    BACKGROUND,
     CLICKED,
+    INTEREST,
+    LAST,
+    NEXT,
     OF_GROUP,
+    VISIT_TOPIC,
     VISIT_TOPIC_FROM,
     Environment,
+    UserBatch,
     UserState,
     acceptance_probability,
     interest_weights,
     preference_direction,
 )
 from competitions.tencent.simulator.ground_truth import Targets
-from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Bools, Codes, Floats, Ints, Singles
-from competitions.tencent.simulator.users import Users
+from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Codes
 
 TINY = 1e-30
 CELLS = 4_000_000  # users times candidates that are weighed at once
@@ -47,15 +54,14 @@ class CandidateWeights:
     """The candidates, ascending ads, and what each band makes of them.
 
     ``share`` (bands * topics, candidates): w / W of the topic; ``owned`` (candidates, bands): weight of its
-    advertiser's; ``column``: an ad's candidate, -1 for none; ``by_advertiser``: candidates by advertiser.
+    advertiser's; ``column``: an ad's candidate, -1 for none.
     """
 
     ads: Ints
+    advertiser: Codes
     share: sparse.csr_array
     owned: Floats
     column: Codes
-    by_advertiser: Ints
-    advertiser: Ints  # of by_advertiser, ascending
 
 
 @dataclass(frozen=True)
@@ -71,24 +77,6 @@ class OracleRanks:
     expected_ndcg: Floats
 
 
-NO_RANKS = OracleRanks(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, bool), np.empty(0), np.empty(0))
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """Scores over the users judged: realised, as the model expects, seen and unseen targets apart; weighted means."""
-
-    users: int
-    score: float
-    standard_error: float
-    expected: float
-    hit_rate: float
-    ndcg: float
-    unseen_share: float
-    score_seen: float
-    score_unseen: float
-
-
 def weigh_candidates(env: Environment, candidates: Ints) -> CandidateWeights:
     """Weigh the candidates in every band."""
     inventory, topic = env.inventory, env.inventory.ads.topic[candidates].astype(np.int64)
@@ -102,50 +90,40 @@ def weigh_candidates(env: Environment, candidates: Ints) -> CandidateWeights:
     cells = (np.concatenate(values).astype(np.float32), (np.concatenate(rows), columns))
     column = np.full(len(inventory.ads), -1, np.int32)
     column[candidates] = np.arange(len(candidates))
-    order = np.argsort(inventory.ads.advertiser[candidates], kind="stable")
     return CandidateWeights(
         ads=candidates,
+        advertiser=inventory.ads.advertiser[candidates],
         share=sparse.csr_array(cells, shape=(BANDS * TOPICS, len(candidates))),
         owned=np.stack(owned, axis=1),
         column=column,
-        by_advertiser=order,
-        advertiser=inventory.ads.advertiser[candidates][order].astype(np.int64),
     )
 
 
-def click_probabilities(
-    env: Environment, weights: CandidateWeights, users: Users, state: UserState, past: Codes
-) -> Singles:
+def click_probabilities(env: Environment, weights: CandidateWeights, batch: UserBatch) -> Singles:
     """The chance of each candidate to be clicked first, up to a factor a user (users, candidates)."""
+    state = batch.state
     topic, by_owner = topic_probabilities(env, state)
     chance = np.ascontiguousarray((weights.share.T @ topic.reshape(len(topic), -1).T.astype(np.float32)).T)
-    # Each user's candidates of its advertiser, of any number, end to end: row is the user, column the candidate.
-    low = np.searchsorted(weights.advertiser, state.advertiser)
-    size = np.searchsorted(weights.advertiser, state.advertiser, side="right") - low
-    row = np.repeat(np.arange(len(low)), size)
-    index = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size) + low[row]
-    column = weights.by_advertiser[index]
-    chance[row, column] += (by_owner[row] * weights.owned[column]).sum(axis=1)
-    preference = preference_direction(env, users.taste, state.last)
+    user, own = np.nonzero(state.advertiser[:, None] == weights.advertiser)
+    chance[user, own] += (by_owner[user] * weights.owned[own]).sum(axis=1)
+    preference = preference_direction(env, batch.users.taste, state.last)
     chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T, env.slope)
-    row, at = np.nonzero(past >= 0)  # what was shown is never the target
-    column = weights.column[past[row, at]]
+    row, at = np.nonzero(batch.past >= 0)  # what was shown is never the target
+    column = weights.column[batch.past[row, at]]
     row, column = row[column >= 0], column[column >= 0]
     chance[row, column] = 0.0
-    if env.people is not None:
-        liked = people_probabilities(env, env.people, weights, users, state)
-        liked[row, column] = 0.0
-        chance *= ((1.0 - liked.sum(axis=1)) / np.maximum(chance.sum(axis=1), TINY))[:, None]
-        chance += liked
+    liked = people_probabilities(env, weights, batch)
+    liked[row, column] = 0.0
+    chance *= ((1.0 - liked.sum(axis=1)) / np.maximum(chance.sum(axis=1), TINY))[:, None]
+    chance += liked
     return np.asarray(chance)
 
 
-def people_probabilities(
-    env: Environment, people: People, weights: CandidateWeights, users: Users, state: UserState
-) -> Singles:
-    """P(clicked first because of other people), of each candidate that the user was not shown (users, candidates)."""
+def people_probabilities(env: Environment, weights: CandidateWeights, batch: UserBatch) -> Singles:
+    """P(clicked first because of other people), of each candidate, shown before or not (users, candidates)."""
+    people, state = env.people, batch.state
     chance = np.zeros((len(state.last), len(weights.ads)), np.float32)
-    ad = np.column_stack([people.favourites[NOW // BANDS, users.group], people.companion[state.last]])
+    ad = np.column_stack([people.favourites[NOW // BANDS, batch.users.group], people.companion[state.last]])
     share = np.full(ad.shape, people.share * OF_GROUP / FAVOURITES)
     share[:, -1] = np.where(state.last >= 0, people.share * (1.0 - OF_GROUP), 0.0)
     share *= sum(BAND_SHARE[band] * is_running(env.inventory.ads, ad, NOW + band) for band in range(BANDS))
@@ -165,75 +143,60 @@ def topic_probabilities(env: Environment, state: UserState) -> tuple[Floats, Flo
         liked = interest_weights(env, state.interest, slot).astype(float)
         liked /= liked.sum(axis=1, keepdims=True)
         weight = advertiser_weights(env.inventory, slot, state.advertiser)[1]
-        chance = np.tile(CLICKED[click_model.BACKGROUND] * env.topics.background[NOW + band], (count, 1))
-        visit_topic = CLICKED[click_model.VISIT_TOPIC]
+        chance = np.tile(CLICKED[BACKGROUND] * env.topics.background[NOW + band], (count, 1))
+        visit_topic = CLICKED[VISIT_TOPIC]
         np.add.at(
             chance,
             (row[:, None], state.interest),
-            (CLICKED[click_model.INTEREST] + visit_topic * VISIT_TOPIC_FROM[0]) * liked,
+            (CLICKED[INTEREST] + visit_topic * VISIT_TOPIC_FROM[0]) * liked,
         )
-        idle = np.where(weight > 0, 0.0, CLICKED[click_model.ADVERTISER])
-        np.add.at(chance, (row, state.topic), CLICKED[click_model.LAST] + visit_topic * VISIT_TOPIC_FROM[1] + idle)
-        np.add.at(chance, (row, following), CLICKED[click_model.NEXT] + visit_topic * VISIT_TOPIC_FROM[2])
+        idle = np.where(weight > 0, 0.0, CLICKED[ADVERTISER])
+        np.add.at(chance, (row, state.topic), CLICKED[LAST] + visit_topic * VISIT_TOPIC_FROM[1] + idle)
+        np.add.at(chance, (row, following), CLICKED[NEXT] + visit_topic * VISIT_TOPIC_FROM[2])
         topic[:, band] = BAND_SHARE[band] * chance
         available = weight > 0
-        by_owner[available, band] = BAND_SHARE[band] * CLICKED[click_model.ADVERTISER] / weight[available]
+        by_owner[available, band] = BAND_SHARE[band] * CLICKED[ADVERTISER] / weight[available]
     return topic, by_owner
 
 
 def rank_truths(
-    env: Environment,
-    weights: CandidateWeights,
-    users: Users,
-    state: UserState,
-    past: Codes,
-    targets: Targets,
-    seen: Bools,
+    env: Environment, weights: CandidateWeights, batch: UserBatch, targets: Targets, seen: Bools
 ) -> OracleRanks:
     """Rank the candidates for users who all have a target; blocks of users bound the memory."""
     step = max(CELLS // len(weights.ads), 1)
-    ranks, hits, gains = [], [], []
-    discount = 1.0 / np.log2(np.arange(TOP) + 2.0)
-    for start in range(0, len(users), step):
-        block = slice(start, start + step)
-        asked = click_model.take(users, block)
-        chance = click_probabilities(env, weights, asked, click_model.take(state, block), past[block])
-        if env.conversions is not None:
-            chance *= env.conversions.action_probability(users.willing[block], weights.ads, targets.action[block])
-        column = weights.column[targets.ad[block]]
-        own = chance[np.arange(len(column)), column]
-        ranks.append((chance >= own[:, None]).sum(axis=1))
-        best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
-        best = best / chance.sum(axis=1, keepdims=True, dtype=np.float64)
-        hits.append(best.sum(axis=1))
-        gains.append(best @ discount)
-    unseen = ~seen[targets.ad]
-    return OracleRanks(np.concatenate(ranks), targets.action, unseen, np.concatenate(hits), np.concatenate(gains))
+    blocks = [slice(start, start + step) for start in range(0, max(len(targets.ad), 1), step)]
+    return join([_rank_block(env, weights, batch.take(at), take(targets, at), seen) for at in blocks])
 
 
-def summarise(ranks: OracleRanks) -> Oracle:
-    """Means over the users, weighted by the action of the target; 0 where there is none."""
-    weight = np.array(ACTION_WEIGHTS)[ranks.action]
+def _rank_block(
+    env: Environment, weights: CandidateWeights, batch: UserBatch, targets: Targets, seen: Bools
+) -> OracleRanks:
+    chance = click_probabilities(env, weights, batch)
+    if env.conversions is not None:
+        chance *= env.conversions.action_probability(batch.users.willing, weights.ads, targets.action)
+    column = weights.column[targets.ad]
+    own = chance[np.arange(len(column)), column]
+    best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
+    best = best / chance.sum(axis=1, keepdims=True, dtype=np.float64)
+    return OracleRanks(
+        rank=(chance >= own[:, None]).sum(axis=1),
+        action=targets.action,
+        unseen=~seen[targets.ad],
+        expected_hit=best.sum(axis=1),
+        expected_ndcg=best @ (1.0 / np.log2(np.arange(TOP) + 2.0)),
+    )
+
+
+def summarise_ranks(ranks: OracleRanks) -> Oracle:
+    """The score, weighted by the action of the target; beside it its two parts, and seen and unseen targets apart."""
     top = np.where(ranks.rank <= TOP, ranks.rank, 0)
     (hit, ndcg), score = hit_and_ndcg(top), score_answers(top)
+    details = {
+        "hit_rate": hit,
+        "ndcg": ndcg,
+        "unseen_share": ranks.unseen.astype(np.float64),
+        "score_seen": np.where(ranks.unseen, np.nan, score),
+        "score_unseen": np.where(ranks.unseen, score, np.nan),
+    }
     expected = HIT_WEIGHT * ranks.expected_hit + NDCG_WEIGHT * ranks.expected_ndcg
-
-    def mean(values: Floats | Bools, of: Bools | slice = slice(None)) -> float:
-        return float((weight[of] * values[of]).sum() / weight[of].sum()) if len(weight[of]) else 0.0
-
-    # Of a weighted mean: the deviations are weighted as the scores are.
-    deviation = weight / max(weight.mean(), 1e-12) * (score - mean(score)) if len(score) else score
-
-    return Oracle(
-        users=len(score),
-        score=mean(score),
-        standard_error=float(((deviation**2).sum() / (len(score) - 1)) ** 0.5) / len(score) ** 0.5
-        if len(score) > 1
-        else 0.0,
-        expected=mean(expected),
-        hit_rate=mean(hit),
-        ndcg=mean(ndcg),
-        unseen_share=mean(ranks.unseen),
-        score_seen=mean(score, ~ranks.unseen),
-        score_unseen=mean(score, ranks.unseen),
-    )
+    return summarise(score, expected, details, np.array(ACTION_WEIGHTS)[ranks.action])

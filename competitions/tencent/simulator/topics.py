@@ -8,20 +8,14 @@ rhythm (by band, workdays and weekends apart), a trend (by day) and a successor,
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.engine.errors import UserError
+from common.arrays import Floats, Ints, Singles
 
-Floats: TypeAlias = NDArray[np.float64]
-Singles: TypeAlias = NDArray[np.float32]
-Ints: TypeAlias = NDArray[np.int64]
-Codes: TypeAlias = NDArray[np.int32]
-Bools: TypeAlias = NDArray[np.bool_]
+Codes = NDArray[np.int32]
 
-SCALE_MIN, SCALE_MAX = 0.0005, 2.0
 # The public release TencentGR-1M.
 USERS, ITEMS, CANDIDATES, ADVERTISERS = 1_001_845, 4_783_154, 660_000, 100_000
 LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
@@ -43,6 +37,7 @@ TOPICS, DIMENSIONS = 100, 16
 SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
 APART = 1.25  # length of the centers; ads lie about 0.95 around them
 RHYTHM, TREND, TREND_KEPT = 0.45, 0.35, 0.9
+SEGMENTS, SEGMENT_LIKING = 12, 1.0  # of the users, see ``users``
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,8 @@ class Topics:
 
     ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (slots, topics):
     the factor on interest in a slot; ``background`` (slots, topics): P(topic) among ads shown for no reason but
-    popularity; ``steps``: its cumulative sums along the topics with the slot's number added, flat and ascending.
+    popularity; ``steps``: what ``draw_topics`` draws from it by; ``segment_steps``: what it draws the interests of each
+    segment of the users by.
     """
 
     share: Floats
@@ -71,14 +67,11 @@ class Topics:
     rhythm: Singles
     background: Floats
     steps: Floats
+    segment_steps: Floats
 
 
 def sizes_at_scale(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the release's. Raises ``UserError`` for a scale out of range."""
-    if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the size of the release)."
-        )
+    """Sizes at a scale; 1.0 gives the release's."""
     return Sizes(
         users=round(USERS * scale),
         groups=max(1, round(USERS * scale / GROUP_USERS)),
@@ -96,8 +89,8 @@ def slot_of(time: Ints) -> Ints:
 def make_topics(seed: int) -> Topics:
     """Draw the topics."""
     rng = np.random.default_rng([11, seed])
-    share = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
-    share = rng.permutation(share / share.sum())
+    popular = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
+    share: Floats = rng.permutation(np.asarray(popular / popular.sum(), np.float64))
     center = rng.standard_normal((TOPICS, DIMENSIONS), dtype=np.float32)
     center *= np.float32(APART) / np.linalg.norm(center, axis=1, keepdims=True)
     ring = rng.permutation(TOPICS)
@@ -107,24 +100,33 @@ def make_topics(seed: int) -> Topics:
     weekend = ((slot // BANDS + FIRST_WEEKDAY) % 7 >= 5).astype(np.int64)
     beats = np.exp(RHYTHM * rng.standard_normal((2, BANDS, TOPICS)))
     rhythm = beats[weekend, slot % BANDS]
-    background = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
+    background: Floats = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
     background /= background.sum(axis=1, keepdims=True)
-    steps = np.cumsum(background, axis=1)
-    steps /= steps[:, -1:]
+    liking = np.random.default_rng([32, seed]).standard_normal((SEGMENTS, TOPICS))
     return Topics(
-        share=np.asarray(share, float),
+        share=share,
         center=center,
         successor=successor,
         rhythm=rhythm.astype(np.float32),
-        background=np.asarray(background, float),
-        steps=np.asarray(steps + slot[:, None], float).ravel(),
+        background=background,
+        steps=stack_steps(background),
+        segment_steps=stack_steps(share * np.exp(SEGMENT_LIKING * liking)),
     )
 
 
-def draw_background(topics: Topics, slot: Ints, at: Floats) -> Ints:
-    """The topic drawn from the background of each slot at ``at``, uniform numbers below 1."""
-    index = np.searchsorted(topics.steps, slot + at, side="right")
-    return np.asarray(np.minimum(index - slot * TOPICS, TOPICS - 1))
+def stack_steps(shares: Floats) -> Floats:
+    """Cumulative shares of the topics in each row (rows, topics), those of row r between r and r + 1, end to end: one
+    ascending array, in which a single search draws for all rows.
+    """
+    steps = np.cumsum(shares, axis=1)
+    steps /= steps[:, -1:]
+    return np.asarray((steps + np.arange(len(shares))[:, None]).ravel())
+
+
+def draw_topics(steps: Floats, row: Ints, at: Floats) -> Ints:
+    """The topic drawn by the shares of each row at ``at``, uniform numbers below 1; ``steps`` of ``stack_steps``."""
+    index = np.searchsorted(steps, row + at, side="right")
+    return np.asarray(np.minimum(index - row * TOPICS, TOPICS - 1))
 
 
 def _walk(rng: np.random.Generator) -> Floats:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.arrays import Ints
 from competitions.tencent.io.schema import USER_FEATURES, USER_LISTS
-from competitions.tencent.simulator.topics import TOPICS, Codes, Ints
-from competitions.tencent.simulator.users import INTERESTS, SEGMENTS, Users
+from competitions.tencent.simulator.topics import SEGMENTS, TOPICS, Codes
+from competitions.tencent.simulator.users import INTERESTS, Users
 
 SIZES = {"103": 86, "104": 2, "105": 7, "106": 14, "107": 19, "108": 4, "109": 3, "110": 2}
 FILLED = {

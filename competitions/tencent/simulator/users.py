@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from common.arrays import Floats, Ints, Singles
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
 from competitions.tencent.simulator.topics import (
     BAND_SHARE,
@@ -24,12 +25,10 @@ from competitions.tencent.simulator.topics import (
     DIMENSIONS,
     FIRST,
     REFERENCE,
+    SEGMENTS,
     SLOT,
-    TOPICS,
-    Floats,
-    Ints,
-    Singles,
     Topics,
+    draw_topics,
     pick,
 )
 
@@ -46,7 +45,6 @@ CLICKS, OTHERS = 2.8, 25.9  # Beta distribution of a user's share of clicks
 ROUND2_OTHERS = 49.8  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
-SEGMENTS, SEGMENT_LIKING = 12, 1.0
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
 
@@ -86,10 +84,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
-    topic_shares = segment_topic_shares(topics, seed)
-    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
-    draw = segment[:, None] + rng.random((count, INTERESTS))
-    interest = np.searchsorted(steps.ravel(), draw) - segment[:, None] * TOPICS
+    interest = draw_topics(topics.segment_steps, segment[:, None], rng.random((count, INTERESTS)))
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     gaps = _draw_gaps(count, rng)
@@ -100,19 +95,12 @@ def make_users(topics: Topics, count: int, seed: int, number: int, others: float
         action=_draw_actions(clicks, np.minimum(length, LONGEST), rng),
         segment=segment,
         group=np.random.default_rng([35, seed, number]).integers(groups, size=count),
-        interest=np.clip(interest, 0, TOPICS - 1),
+        interest=interest,
         taste=taste,
         pace=DAY / gaps.mean(axis=1),
         clicks=clicks,
         willing=_draw_willing(segment, seed, number),
     )
-
-
-def segment_topic_shares(topics: Topics, seed: int) -> Floats:
-    """P(topic) among the interests of each segment (segments, topics)."""
-    rng = np.random.default_rng([32, seed])
-    topic_shares = topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS)))
-    return np.asarray(topic_shares / topic_shares.sum(axis=1, keepdims=True))
 
 
 def _draw_willing(segment: Ints, seed: int, number: int) -> Floats:

@@ -5,7 +5,6 @@ Users are numbered in the order they were drawn, which says nothing of them.
 
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +14,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from common.arrays import Ints
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
-from competitions.tencent.simulator.ad_features import (
-    EMBEDDING,
-    NULL_SHARE,
-    ad_vectors,
-    draw_image,
-    embed,
-    lack_embedding,
-)
-from competitions.tencent.simulator.ads import Ads
-from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
-from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles, Topics
-from competitions.tencent.simulator.user_features import SIZES, Profile
-from competitions.tencent.simulator.users import Users
+from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
+from competitions.tencent.simulator.click_model import UserBatch
+from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, UserNames, draw_distinct
+from competitions.tencent.simulator.topics import Codes
+from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
 
 PART = "train-00000-of-00001.parquet"
 EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 ROWS = 100_000  # of a table written at once
 
 
-@dataclass(frozen=True)
-class UserBatch:
-    """Some users as they are written: the first one's number, themselves, their ads (users, events), their features,
-    how the predict file names them as JSON, how many of them, the first ones, are in the log.
-    """
-
-    start: int
-    users: Users
-    past: Codes
-    profile: dict[str, Profile]
-    labels: list[str]
-    known: int
-
-
-@dataclass(frozen=True)
-class EmbeddingBlock:
-    """The entries of some numbered ads in the files of embeddings: rows, vectors, which are null."""
-
-    rows: Ints
-    vectors: Singles
-    null: Bools
-
-
-def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int) -> Iterable[EmbeddingBlock]:
-    """Embeddings of the numbered ads in their order, block by block; ``shown`` by ad: how often it was. An ad that
-    lacks its embedding is left out, or stands there with null.
-    """
-    image = draw_image(seed)
-    for start in range(0, len(numbers.ads), ROWS):
-        which = numbers.ads[start : start + ROWS]
-        rng = np.random.default_rng([63, seed, start])
-        vectors, missing = embed(ad_vectors(topics, ads, which), image, rng), lack_embedding(shown[which], rng)
-        null = missing & (rng.random(len(which)) < NULL_SHARE)
-        kept = np.flatnonzero(~missing | null)
-        yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
-
-
-def name_users(count: int, seed: int) -> list[str]:
-    """The host's names of the users by re-id."""
-    return [f"user_{number:08d}" for number in (1 + draw_distinct(count, np.random.default_rng([64, seed]))).tolist()]
+def name_users(count: int, seed: int, strangers: int = 0) -> UserNames:
+    """The host's names of the users; the last ones are the ``strangers``."""
+    numbers = 1 + draw_distinct(count, np.random.default_rng([64, seed]))
+    return UserNames([f"user_{number:08d}" for number in numbers.tolist()], count - strangers)
 
 
 def draw_user_values(seed: int) -> dict[str, Ints]:
@@ -84,9 +40,9 @@ def draw_user_values(seed: int) -> dict[str, Ints]:
     return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
 
 
-def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:
+def write_indexer(path: Path, numbers: Numbers, names: UserNames, user_values: dict[str, Ints]) -> None:
     """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
-    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
+    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names.names[: names.known])
     values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
     values[CREATIVE] = dict(items)
     dump(path, {"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}})
@@ -104,21 +60,16 @@ def dump(path: Path, value: object) -> None:
 
 
 def write_truth(
-    path: Path,
-    numbers: Numbers,
-    names: list[str],
-    truth: Ints,
-    actions: NDArray[np.int8] | None = None,
-    strangers: int = 0,
+    path: Path, numbers: Numbers, names: UserNames, truth: Ints, actions: NDArray[np.int8] | None = None
 ) -> int:
     """Write truth.csv: a row for each user with a ``truth``, an ad by user, and its action (round 2); the number of
-    rows. ``user_id`` is the re-id, nothing for the last users, who are ``strangers``.
+    rows. ``user_id`` is the re-id, nothing for a stranger.
     """
     users = np.flatnonzero(truth >= 0)
     frame = pl.DataFrame(
         {
-            "user_id": pl.Series(users + 1).set(pl.Series(users >= len(names) - strangers), None),
-            "user": [names[user] for user in users.tolist()],
+            "user_id": pl.Series(users + 1).set(pl.Series(users >= names.known), None),
+            "user": [names.names[user] for user in users.tolist()],
             "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
@@ -141,14 +92,22 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 
 
 def write_release(
-    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock]
+    folder: Path,
+    numbers: Numbers,
+    names: UserNames,
+    batches: Sequence[UserBatch],
+    blocks: Iterable[EmbeddingBlock],
+    seed: int,
 ) -> None:
-    """Write the release layout, but for the indexer."""
+    """Write the release layout."""
+    write_indexer(folder / schema.INDEXER, numbers, names, draw_user_values(seed))
     write_tables(
         folder,
         {
             schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches),
-            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches),
+            schema.RELEASE_USERS: (
+                user_table(batch.start, draw_profiles(batch.users, seed, batch.start)) for batch in batches
+            ),
             schema.RELEASE_ITEMS: item_tables(numbers),
             schema.RELEASE_CANDIDATES: [candidate_table(numbers)],
             EMBEDDING_FOLDER: (_embedding_table(block, numbers) for block in blocks),

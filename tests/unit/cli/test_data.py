@@ -8,8 +8,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
@@ -138,11 +136,6 @@ def test_a_host_with_a_login_gets_a_page_of_steps(
     with pytest.raises(UserError):
         data_verbs.data(name, check=True)
     assert source.steps[0] not in capsys.readouterr().out
-
-
-def test_another_name_is_refused() -> None:
-    with pytest.raises(UserError, match="There is no competition chess; say news or flight or mgtv or tencent"):
-        data_verbs.data("chess")
 
 
 # --- submit ---
@@ -297,14 +290,3 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
 def test_a_run_of_another_competition_is_refused(kaggle: Kaggle, runs: Path) -> None:
     with pytest.raises(UserError, match="is a run of flight, not of news"):
         data_verbs.submit("news", str(runs / "20260101-000000-000"))
-
-
-def test_the_verbs_take_their_words(kaggle: Kaggle, runs: Path) -> None:
-    app = typer.Typer()
-    app.command()(data_verbs.data)
-    app.command()(data_verbs.submit)
-    done = CliRunner().invoke(app, ["submit", "flight", "--dry-run", "--message", "m"])
-    assert done.exit_code == 0
-    assert "-m m" in done.output
-    refused = CliRunner().invoke(app, ["data", "flight", "--check", "--raw", "nowhere"])
-    assert isinstance(refused.exception, UserError)

@@ -1,14 +1,11 @@
 """What is known of each host's files fits what the readers look for; simulated sets have the names and columns."""
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from common.day.hosts.download import Source
 from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
-from competitions import NAMES
 from competitions.cli.data import fetched_paths, find_source
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
@@ -25,20 +22,6 @@ def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
     actual = [row.actual for row in check_files(folder, find_source(name).layouts)]
     return [text for text in actual if "lacks the column" in text or "cannot be read" in text]
-
-
-@pytest.mark.parametrize("source", [find_source(name) for name in NAMES], ids=NAMES)
-def test_a_source_says_what_to_do(source: Source) -> None:
-    assert bool(source.steps) == (source.host == "login")
-    assert source.upload
-    assert source.host in {"kaggle", "hub", "login"}
-    assert bool(source.dataset) == (source.host != "login")
-    assert any(file in source.upload for file in source.submission_files) or "nothing is uploaded" in source.upload
-    for layout in source.layouts:
-        paths = [spec.path for spec in layout.files]
-        assert len(paths) == len(set(paths))
-        for spec in layout.files:
-            assert spec.sha256 is None or re.fullmatch("[0-9a-f]{64}", spec.sha256)
 
 
 def test_only_what_is_read_is_fetched() -> None:

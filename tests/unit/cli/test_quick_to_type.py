@@ -19,6 +19,34 @@ print("imported:", *sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
 """
 
 
+FITTING = {"catboost", "lightgbm", "matplotlib", "optuna", "sklearn", "torch", "xgboost"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pipeline_imports_no_library_that_only_a_fit_needs(name: str) -> None:
+    """Tencent's features and channels are written with torch."""
+    unwanted = FITTING - ({"torch"} if name == "tencent" else set())
+    script = f"import sys, competitions.{name}.pipeline, competitions.{name}.competition; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not unwanted & set(shown.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_setting_is_told_before_the_pipeline_is_imported(name: str) -> None:
+    script = f"""
+import sys
+from competitions.__main__ import main
+sys.argv = ["competitions", "run", "{name}", "nonsense.setting=1"]
+try:
+    main()
+finally:
+    print(*sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert told.stderr.startswith("error: There is no key nonsense.setting")
+    assert not {*HEAVY, "polars", f"competitions.{name}.pipeline"} & set(told.stdout.split())
+
+
 @pytest.mark.parametrize("words", ["--help", "run --help", "runs", "compare last~1 last"])
 def test_no_heavy_library_is_imported(tmp_path: Path, words: str) -> None:
     for run in ("20260101-000000-000", "20260102-000000-000"):

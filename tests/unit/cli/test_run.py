@@ -15,11 +15,10 @@ import pytest
 
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
-from common.engine.run import Run
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
-from tests.conftest import Call, replace_part
+from tests.conftest import SIMULATED_REPORT, Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
@@ -64,18 +63,9 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
     assert {path.name for path in Path("build", name).iterdir()} <= {"cache", living.name}
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("verb", ["run", "ladder", "check", "score"])
-def test_a_missing_folder_is_named(name: str, verb: str, call: Call) -> None:
-    words = {"check": ["mine.csv"], "score": ["mine.csv", "--truth", "truth.csv"]}.get(verb, [])
-    code, out, err = call(verb, name, *words, "--raw", "nowhere")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "nowhere" in err
-
-
 def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
     """The last lines of a run, without the table of models."""
-    closing.show_end(closing.Closing(record, Path("/build/news/r"), "sessions", **more))
+    closing.show_end(record, Path("/build/news/r"), "sessions", **more)
     return capsys.readouterr().out.strip().splitlines()
 
 
@@ -100,15 +90,9 @@ def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.Captur
     assert not any(line.startswith("Submission") for line in lines)
 
 
-def test_an_unchanged_run_names_the_one_before_and_no_change(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = show(capsys, RECORD, change="Against news/q: +0.0", unchanged="news/q")
-    assert any(line.startswith("Unchanged: ") and "news/q" in line for line in lines)
-    assert "Against news/q: +0.0" not in lines
-
-
 def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("/") / ("folder " * 30).strip() / "run [a]"
-    closing.show_end(closing.Closing(RECORD, folder, "sessions"))
+    closing.show_end(RECORD, folder, "sessions")
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"Report: {(folder / 'report.html').as_uri()}"
     assert " [" not in last
@@ -122,7 +106,7 @@ def test_tables_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulation = SimpleNamespace(rows={"train_rows": 9})
+    simulation = SimpleNamespace(rows={"train_rows": 9}, oracle="0.5")
     seen: list[Any] = []
     host = find_competition("flight").host
     replace_part(
@@ -130,11 +114,10 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
         "flight",
         host=dataclasses.replace(host, write=lambda *words: seen.append(words) or simulation),
         describe=lambda folder: pl.DataFrame({"what": ["size"], "host": [0.5]}),
-        describe_oracle=lambda made: f"oracle of {made.rows}",
     )
     code, out, _ = call("simulate", "flight", "--scale", 0.25, "--seed", 3)
     folder = Path("build/flight/simulated/scale0.25-seed3")
-    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle of {'train_rows': 9}"])
+    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle HitRate@3 0.5"])
     _, out, _ = call("simulate", "flight", "--out", "here", "--seed", 3, "--describe")
     assert "size" in out
     assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
@@ -158,7 +141,7 @@ def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch:
     def write(folder: Path, scale: float, seed: int) -> None:
         written.append(folder)
         folder.mkdir(parents=True)
-        (folder / REPORT).write_text("{}")
+        (folder / REPORT).write_text(SIMULATED_REPORT)
 
     seen: list[Path] = []
     written: list[Path] = []
@@ -199,7 +182,7 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     seen: list[Any] = []
     before: float | None = None
 
-    def climb(files: Path, config: Any, run: Any) -> list[dict[str, Any]]:
+    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
         seen.append((files, config.seed, run.folder))
         return [{"rung": "first", "score": 0.5, "error": 0.01, "before": before}]
 
@@ -213,6 +196,32 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
     assert out.splitlines()[-4:-2] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
     assert seen[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
+
+
+def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_most(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
+        asked.append(only)
+        folder = run.folder / "rungs"
+        folder.mkdir(parents=True)
+        queries = {"query": ["u1", "u1", "u2"], "rank": [1, 2, 1], "item": ["x", "y", "z"]}
+        for name, right in (("als", [False, True, True]), ("popular", [True, False, False])):
+            pl.DataFrame(queries | {"answer": right}).write_parquet(folder / f"{name}.parquet")
+        costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
+        scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
+        return [{"rung": "als", "title": "factors", "family": "f", **scores, **costs}]
+
+    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
+    Path("mine").mkdir()
+    code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
+    assert (code, asked) == (0, ["als"])
+    words = out.split()
+    assert {"als:", ".5000", ".4000", "popular:", ".1000", "common/day/ladder.py:1"} <= set(words)
+    assert "u2: the first answers" in out  # the one that popularity does not find
+    assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
 
 
 def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:
@@ -229,15 +238,6 @@ def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path)
 def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
     typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
     assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
-
-
-def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:
-    work = Run(tmp_path / "build" / "a run", tmp_path / "build" / "cache", quiet=True)
-    assert not work.folder.exists()
-    work.write_json("run.json", {})
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
-    Run(work.folder, work.cache, quiet=True)
-    assert (tmp_path / "build" / "a run" / "run.json").exists()
 
 
 def test_the_newest_run_like_this_one_says_what_each_step_will_take(tmp_path: Path) -> None:

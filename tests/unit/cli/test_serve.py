@@ -8,20 +8,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import Export, Variant
+from common.day.serving.http import listen
+from common.day.serving.service import Export
 from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
+from tests.unit.common.day.serving.serving_echo import Echo
 
 
 def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
     folder = build / name / run
     folder.mkdir(parents=True)
-    record = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
-    (folder / "run.json").write_text(json.dumps(record))
+    write_record(folder, name, run)
     queries = [f"q{number}" for number in range(len(scores))]
     pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
     return folder
+
+
+def write_record(folder: Path, name: str, run: str = "r") -> None:
+    record = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
+    (folder / "run.json").write_text(json.dumps(record))
 
 
 def test_a_run_is_the_latest_unless_it_is_named(tmp_path: Path) -> None:
@@ -72,16 +78,18 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "No difference on the same queries" in capsys.readouterr().out
 
 
-def test_the_figures_are_printed_with_what_was_computed_when(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    row = dict.fromkeys(serve.COLUMNS.values(), 2.5) | {"variant": "whole", "requests": 7, "same_answers": 0.5}
-    row |= {"stages": {"models": 1.5}}
-    export = Export("m", tmp_path, tmp_path, [Variant("whole", "whole", 0.25, 0.01)], [], {"request": "a to b"})
-    record = {"name": "news", "run": "r", "metric": "MRR@5"}
-    serve.show_figures(record, export, [row], ["fit.logit"], tmp_path / "serving.json")
-    printed = capsys.readouterr()
-    assert "MRR@5 on validation" in printed.out
-    assert "request: a to b" in printed.out
-    assert "7 requests; 50.0% of the answers are those of the run's submission" in printed.out
-    assert "1 steps were computed again" in printed.err
+def test_the_figures_are_printed_with_what_a_request_is(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = {**serve.COLUMNS, **serve.CLIENT_COLUMNS, **serve.VECTOR_COLUMNS}.values()
+    row = dict.fromkeys(columns, 2.5) | {"stages": {"models": 1.5}}
+    export = Export({"float32": Echo(), "int8": Echo()}, [], [], (0.25, 0.01))
+    serve.show_figures({"name": "news", "run": "r", "metric": "MRR@5"}, export, [row, row], [row])
+    printed = capsys.readouterr().out
+    assert "MRR@5 of news/r on validation: 0.2500 +- 0.0100" in printed
+    assert "A service for the tests: it answers a number with its double" in printed
+    for title in ("one by one", "Milliseconds of a request", "clients that ask at the same time", "fewer bits"):
+        assert title in printed
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_exported(tmp_path: Path) -> None:
+    with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):
+        serve.serve("news", http=True, port=server.getsockname()[1], build=tmp_path)

@@ -44,15 +44,18 @@ def test_every_list_can_be_given_without_quotes(name: str) -> None:
             assert competition.load_config([text]) == quoted, text
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "word"),
-    [
-        ("news", "rank.models", "xgboost"),
-        ("flight", "rank.models", "catboost_softmax"),
-        ("mgtv", "watch.blocks", "pair"),
-        ("tencent", "ranker.features.blocks", "search"),
-    ],
-)
+LISTS = [
+    ("news", "rank.models", "xgboost"),
+    ("news", "rank.blocks", "pair"),
+    ("news", "recall.channels", "content"),
+    ("flight", "rank.models", "catboost_softmax"),
+    ("mgtv", "watch.blocks", "pair"),
+    ("tencent", "ranker.channels", "content"),
+    ("tencent", "ranker.features.blocks", "search"),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "word"), LISTS)
 def test_one_bare_word_is_a_list_of_one(name: str, key: str, word: str) -> None:
     config = msgspec.to_builtins(find_competition(name).load_config([f"{key}={word}"]))
     for part in key.split("."):
@@ -117,18 +120,7 @@ def test_every_number_has_two_bounds(name: str) -> None:
             assert not [item for item in items if isinstance(item, int | float)], (key, wrong)
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "word"),
-    [
-        ("news", "rank.models", "xgboost"),
-        ("news", "rank.blocks", "pair"),
-        ("news", "recall.channels", "content"),
-        ("flight", "rank.models", "catboost_softmax"),
-        ("mgtv", "watch.blocks", "pair"),
-        ("tencent", "ranker.channels", "content"),
-        ("tencent", "ranker.features.blocks", "search"),
-    ],
-)
+@pytest.mark.parametrize(("name", "key", "word"), LISTS)
 def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:
     for text in (f"[{word}, {word}]", "[]"):
         assert key in (refuse(name, f"{key}={text}") or ""), text

@@ -1,9 +1,11 @@
-"""What ``tune`` says of its studies: what was searched, what it cost and would need; the minutes bound all of it."""
+"""What ``tune`` does with its studies: the minutes bound them, processes share them, what it says of them."""
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +13,18 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 
 from common.competition import Competition
-from common.day.tuning import study as studies
-from common.day.tuning.search_space import Floats, Settings
-from common.day.tuning.task import Scores, Task, Verdict
+from common.day.tuning.search_space import Settings
+from common.day.tuning.study import open_storage, open_study
+from common.day.tuning.task import Scores, Task, Verdict, run_trial
+from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.cli import tuning
 from competitions.cli.options import TuneOptions
+from competitions.cli.settings import Inputs
+from competitions.news.competition import COMPETITION
 from tests.conftest import Call, CommandResult
 
 VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, 0.01, 0.02, 0.01, 0.005, 5, 30.0)
@@ -42,84 +48,108 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def pick(number: int) -> int:
-    return number
-
-
 @pytest.fixture
 def tune(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
     """``tune news`` on two tasks whose features, trials and judging take as long as a test says."""
     storage = optuna.storages.InMemoryStorage()  # a journal waits for the disk
-    monkeypatch.setattr(studies, "open_storage", lambda url, folder: storage)
 
     def run(*words: object, features: float = 0, trial: float = 0, judging: float = 0) -> CommandResult:
-        def load(options: TuneOptions) -> tuning.TuningInputs:
-            work = Run(tmp_path / "tuning", tmp_path / "cache")
-            return tuning.TuningInputs(SimpleNamespace(keep_gib=1.0), tmp_path, None, work, "files")
-
         def make_task(name: str, files: object, config: object, run: Run) -> Task:
-            for number in range(2):
-                run.step(pick, number)
-                clock.take(features / 2 if name == "one" else 0)
+            clock.take(features if name == "one" else 0)
 
             def score(settings: Settings, fold: int) -> Scores:
                 clock.take(trial)
                 return np.full(3, 1 - (settings["x"] - 0.7) ** 2)
 
             def judge(settings: Settings, fit: int) -> Scores:
-                clock.take(judging / 3)  # it is asked for three fits
+                clock.take(judging / 6)  # it is asked for three fits of today's settings, and of the best
                 return np.array([settings["x"], 1.0, 0.0])
 
-            return Task(
-                name, "gain", {"x": Floats(0, 1)}, {"x": 0.25}, 1, score, judge, np.array([2.0, 1, 1]), "5 rows"
-            )
+            space = {"x": FloatDistribution(0, 1)}
+            return Task(name, "gain", space, {"x": 0.25}, 1, score, judge, np.array([2.0, 1, 1]), "5 rows")
+
+        def fill(study: optuna.Study, task: Task, trials: int | None, seconds: float | None) -> None:
+            """As Optuna does, whose own clock no test turns."""
+            end = None if seconds is None else clock.now + seconds
+            while (end is None or clock.now < end) and (trials is None or len(study.trials) < trials):
+                study.optimize(partial(run_trial, task), n_trials=1)
 
         space = SimpleNamespace(list_tasks=lambda config: ["one", "two"], make_task=make_task)
-        monkeypatch.setattr(tuning, "_load_inputs", load)
-        monkeypatch.setattr(tuning, "_space", lambda name: space)
+        inputs = Inputs(COMPETITION, SimpleNamespace(keep_gib=1.0), tmp_path, [], False)
+        monkeypatch.setattr(tuning, "open_storage", lambda url, folder: storage)
+        monkeypatch.setattr(tuning, "load_inputs", lambda options: inputs)
+        monkeypatch.setattr(tuning, "find_room", lambda name, room: space)
+        monkeypatch.setattr(tuning, "fill", fill)
         monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
-        monkeypatch.setattr(studies, "mean_seconds", lambda trials: trial if trials else 0.0)
         return call("tune", "news", "--build", tmp_path, *words)
 
     return run
 
 
 def count_trials(printed: str) -> list[int]:
-    return [int(count) for count in re.findall(r"^\w+: (\d+) trial", printed, re.MULTILINE)]
+    return [int(count) for count in re.findall(r"^ *(?:one|two) +(\d+) ", printed, re.MULTILINE)]
 
 
-def test_no_trial_ends_behind_the_minutes_and_studies_share_them(tune: Tune, clock: Clock) -> None:
+def test_no_trial_begins_behind_the_minutes_and_studies_share_them(tune: Tune, clock: Clock) -> None:
     code, out, err = tune("--minutes", 10, features=120, trial=10, judging=20)
     assert code == 0, err
-    assert clock.now <= 600 + 30  # the last study's judging comes behind them
+    assert clock.now <= 600 + 10 + 20 + 0.1  # the last trial ends, and the last study's judging comes, behind them
     assert all(20 <= count <= 24 for count in count_trials(out)), out
     assert "one: a trial learns from 5 rows; the best settings are judged on all" in err
-    assert "trial   0, as today: 0.7975" in err
     assert f"{clock.now:.0f} s; studies in" in out
 
 
-def test_the_score_of_today_is_the_weighted_mean(tune: Tune) -> None:
-    _, out, _ = tune("--trials", 2)
-    assert re.search(r"^ *one +2 .* 0\.3750 ", out, re.MULTILINE), out  # (2 * 0.25 + 1 + 0) / 4
-
-
-def test_a_study_without_time_says_that_nothing_was_searched(tune: Tune) -> None:
-    code, out, err = tune("--minutes", 1, features=60, trial=100)
-    assert code == 0, err
-    assert "nothing was searched" in out
-    assert "No gain" not in out
-    assert "no gain" not in out
+def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune) -> None:
+    assert tune("--task", "three")[::2] == (1, "error: There is nothing called three to tune in news: say one, two.\n")
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({}, "12 trials (30 s each), 5 of them ended early: no gain beyond the noise. MRR@5 0.2500 -> 0.2600, +0.0100"),
-        ({"trials": 9}, "9 trials (30 s each), 5 of them ended early: too few to tell. "),
-        ({"error": 0.005}, "12 trials (30 s each), 5 of them ended early: kept. "),
-        ({"trials": 1, "pruned": 0}, "1 trial (30 s each): nothing was searched, today's settings alone were tried"),
-        ({"trials": 0, "pruned": 0}, "0 trials (no time for one): nothing was searched"),
+        ({}, "no gain beyond the noise"),
+        ({"trials": 9}, "too few to tell"),
+        ({"error": 0.005}, "kept"),
+        ({"trials": 1, "pruned": 0}, "nothing was searched"),
     ],
 )
-def test_a_study_says_what_it_searched(changed: dict[str, Any], words: str) -> None:
-    assert tuning.describe_verdict(replace(VERDICT, **changed)).startswith(words)
+def test_a_study_says_what_it_found(changed: dict[str, Any], words: str) -> None:
+    (row,) = tuning.list_verdicts([replace(VERDICT, **changed)])
+    assert row["verdict"] == words
+
+
+def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    address = "postgresql+psycopg://me:hidden-word@127.0.0.1:1/none"
+    monkeypatch.setenv("RECSYS_STORAGE", address)
+
+    def stop(options: TuneOptions) -> None:
+        raise UserError("stopped here" if options.storage == address else "another address")
+
+    monkeypatch.setattr(tuning, "load_inputs", stop)
+    assert call("tune", "news") == (1, "", "error: stopped here\n")
+
+
+# --- the dashboard ---
+
+
+def test_the_dashboard_opens_the_journal_that_was_written_last_or_says_how_to_get_it(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task("x", "gain", {"x": FloatDistribution(0, 1)}, {"x": 0.25}, 1, np.zeros, np.zeros)
+    open_study(open_storage(None, tmp_path / "flight" / "tuning"), "toy:s", task, 0)
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    code, out, err = call("dashboard", "--build", tmp_path)
+    assert (code, out) == (1, "")
+    assert "pip install optuna-dashboard" in err
+    served: list[tuple[list[str], int]] = []
+
+    def run_server(storage: optuna.storages.BaseStorage, host: str, port: int) -> None:
+        served.append(([study.study_name for study in storage.get_all_studies()], port))
+
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", SimpleNamespace(run_server=run_server))
+    code, out, err = call("dashboard", "--port", "8181", "--build", tmp_path)
+    assert code == 0, err
+    assert served == [(["toy:s"], 8181)]
+    assert re.search(r"http://localhost:8181 .*flight/tuning/journal\.log", out)
+    code, _, err = call("dashboard", "news", "--build", tmp_path)
+    assert code == 1
+    assert "make tune-news" in err

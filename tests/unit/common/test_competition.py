@@ -13,6 +13,7 @@ from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
 from competitions.news.io import reader as news_reader
 from competitions.tencent.io import schema as tencent_schema
+from tests.conftest import SIMULATED_REPORT
 
 FILES = {
     "news": [news_reader.TRAIN, news_reader.ARTICLES],
@@ -37,7 +38,7 @@ def declare(name: str, written: Written) -> Competition:
     def write(folder: Path, scale: float, seed: int) -> None:
         written.append((folder, scale, seed))
         folder.mkdir(parents=True)
-        (folder / REPORT).write_text("{}")
+        (folder / REPORT).write_text(SIMULATED_REPORT)
 
     competition = find_competition(name)
     return dataclasses.replace(competition, host=dataclasses.replace(competition.host, write=write))

@@ -11,7 +11,7 @@ from competitions.flight.features.build import BLOCKS
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     plain = COMPETITION.load_config([])
     assert (plain.rank.models, plain.rank.blocks) == (MODELS, ("auto",))
-    assert (plain.rank.seeds, plain.rank.patience, plain.baseline.fit) == ("auto", "auto", False)
+    assert (plain.rank.seeds, plain.rank.patience) == ("auto", "auto")
     config = COMPETITION.load_config(
         ["seed=4", "rank.sample.negatives=80", "rank.seeds=2", "rank.patience=0", "rank.sample.missing_share=0.0",
          "rank.models=['catboost_softmax']", "rank.catboost_softmax.own=3", f"rank.blocks={list(BLOCKS)}"]
@@ -36,7 +36,6 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("rank.blocks=+history", ["rank.blocks", "no history", "tariff"]),
         ("rank.models=auto", ["rank.models", "no auto"]),
         ("rank.models=-catboost_softmax", ["rank.models", "no -catboost_softmax"]),
-        ("baseline.fit=1", ["baseline.fit"]),
         ("split.validation=last", ["split.validation", "last"]),
         ("rank.seeds=0", ["rank.seeds", ">= 1"]),
         ("rank.patience=-1", ["rank.patience", ">= 0"]),

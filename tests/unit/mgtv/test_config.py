@@ -32,7 +32,6 @@ from competitions.mgtv.competition import COMPETITION
         ("split.train_days=0", ["split.train_days", ">= 1"]),
         ("split.valid_queries=0", ["split.valid_queries", ">= 1"]),
         ("watch.rounds=0", ["watch.rounds", ">= 1"]),
-        ("decide.power=-1", ["decide.power", ">= 0"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
@@ -49,7 +48,7 @@ def test_models_on_blocks_that_are_not_built_are_refused() -> None:
 
 
 def test_models_on_fewer_blocks_than_are_built_are_settings_too() -> None:
-    config = COMPETITION.load_config(["watch.blocks=['list']", "completion.blocks=['video']", "decide.power=0"])
-    assert (config.watch.blocks, config.completion.blocks, config.decide.power) == (("list",), ("video",), 0)
+    config = COMPETITION.load_config(["watch.blocks=['list']", "completion.blocks=['video']"])
+    assert (config.watch.blocks, config.completion.blocks) == (("list",), ("video",))
     few = COMPETITION.load_config(["features.blocks=['pair']", "watch.blocks=['pair']", "completion.blocks=['pair']"])
     assert few.features.blocks == ("pair",)

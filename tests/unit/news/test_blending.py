@@ -1,11 +1,11 @@
-"""Standardised scores by hand, and a weight search that must find the planted model."""
+"""Standardised scores by hand, and weights that must find the planted model."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from common.learning.metrics import reciprocal_ranks
-from competitions.news.blending import Blend, search_weights, standardise
+from competitions.news.blending import Blend, fit_blend, standardise
 
 Planted = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]
 
@@ -33,7 +33,7 @@ def test_one_row_and_none_are_zero_and_scale_and_shift_do_not_matter() -> None:
     np.testing.assert_allclose(standardise(moved, split), standardise(scores, split), atol=1e-9)
 
 
-# --- search ---
+# --- weights ---
 
 
 def plant(queries: int, models: list[float], seed: int) -> Planted:
@@ -45,15 +45,14 @@ def plant(queries: int, models: list[float], seed: int) -> Planted:
     return scores, marks.ravel(), np.full(queries, 10, np.int32)
 
 
-def search(data: Planted, answers: int, trials: int = 40) -> Blend:
+def blend_of(data: Planted, answers: int) -> Blend:
     scores, marks, split = data
-    return search_weights(scores, marks, split, answers=answers, trials=trials, seed=0, k=5)
+    return fit_blend(scores, marks, split, answers=answers, k=5)
 
 
-def test_the_informative_model_gets_the_weight_and_a_seed_gives_the_same() -> None:
+def test_the_informative_model_gets_the_weight() -> None:
     data = plant(300, [0.0, 2.5, 0.0], 1)
-    blend = search(data, 300)
-    assert blend == search(data, 300)
+    blend = blend_of(data, 300)
     assert sum(blend.weights) == pytest.approx(1)
     assert min(blend.weights) >= 0
     assert blend.weights[1] > 0.75
@@ -63,7 +62,7 @@ def test_the_informative_model_gets_the_weight_and_a_seed_gives_the_same() -> No
 def test_two_models_that_know_different_things_are_better_together() -> None:
     data = plant(400, [1.5, 1.5], 2)
     scores, marks, split = data
-    blend = search(data, 400)
+    blend = blend_of(data, 400)
     alone = max(reciprocal_ranks(scores[:, model].copy(), marks, split, 5).mean() for model in (0, 1))
     assert blend.mrr > alone + 0.05
     assert min(blend.weights) > 0.2
@@ -71,7 +70,7 @@ def test_two_models_that_know_different_things_are_better_together() -> None:
 
 def test_queries_that_recall_missed_stay_in_the_mean() -> None:
     data = plant(200, [2.0, 0.0], 4)
-    full, half = search(data, 200), search(data, 400)
+    full, half = blend_of(data, 200), blend_of(data, 400)
     assert half.mrr == pytest.approx(full.mrr / 2)
     assert half.weights == full.weights
     assert full.mrr > 0.4
@@ -79,18 +78,18 @@ def test_queries_that_recall_missed_stay_in_the_mean() -> None:
 
 def test_one_model_is_taken_as_it_is() -> None:
     scores, marks, split = plant(50, [1.0], 4)
-    blend, ranks = search((scores, marks, split), 60), reciprocal_ranks(scores[:, 0], marks, split, 5)
+    blend, ranks = blend_of((scores, marks, split), 60), reciprocal_ranks(scores[:, 0], marks, split, 5)
     assert blend.weights == (1.0,)
     np.testing.assert_array_equal(blend.reciprocal, ranks)
     assert blend.mrr == pytest.approx(ranks.sum() / 60)
 
 
-def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
-    """On pure noise the searched weights look better than chance where they were found, not where they are judged."""
+def test_the_score_is_free_of_the_fits_own_optimism() -> None:
+    """On pure noise the fitted weights look better than chance where they were found, not where they are judged."""
     scored, looked = [], []
     for seed in range(4):
         scores, marks, split = plant(60, [0.0] * 4, 10 + seed)
-        blend = search((scores, marks, split), 60, trials=30)
+        blend = blend_of((scores, marks, split), 60)
         scored.append(blend.mrr)
         looked.append(reciprocal_ranks(standardise(scores, split) @ np.array(blend.weights), marks, split, 5).mean())
     chance = sum(1 / rank for rank in range(1, 6)) / 10
@@ -99,8 +98,8 @@ def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
 
 
 def test_one_query_and_hopeless_scores_still_give_weights() -> None:
-    assert search(plant(1, [1.0, 1.0], 6), 1, trials=5).weights == pytest.approx((0.5, 0.5), abs=0.5)
+    assert blend_of(plant(1, [1.0, 1.0], 6), 1).weights == pytest.approx((0.5, 0.5), abs=0.5)
     scores, _, split = plant(20, [0.0, 0.0], 7)
-    blend = search((scores, np.zeros(len(scores), np.float32), split), 20, trials=8)
+    blend = blend_of((scores, np.zeros(len(scores), np.float32), split), 20)
     assert blend.mrr == 0
-    assert blend.weights == (0.5, 0.5)  # the first that is tried
+    assert blend.weights == (0.5, 0.5)

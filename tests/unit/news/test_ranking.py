@@ -193,8 +193,8 @@ def test_scores_and_blend_are_of_validation_rows(prepared: Rows, monkeypatch: py
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))
     scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])
-    blend = ranking.find_blend(labelled, scores, 0)
+    blend = ranking.find_blend(labelled, scores)
     assert blend.weights[1] > 0.5
     hits = float(labelled.valid.labels.sum())
     assert 0.9 * hits / 14 < blend.mrr <= hits / 14
-    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores, 0).mrr == pytest.approx(blend.mrr / 2)
+    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores).mrr == pytest.approx(blend.mrr / 2)

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from common.engine.errors import UserError
+from common.time_units import DAY_S
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings
 from competitions.tencent.corpus import Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import DAY_S, whole
+from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_sequences
 

@@ -1,8 +1,5 @@
-"""Histories to vectors: a causal encoder over the vectors of ads.
-
-Two encoders are here: ``hstu``, gated attention without softmax and with a bias by distance in steps (Zhai et al. 2024,
-"Actions speak louder than words"), and ``transformer``, the causal Transformer of SASRec (Kang and McAuley 2018) with
-learned positions.
+"""Histories to vectors: the causal Transformer of SASRec (Kang and McAuley 2018), with learned positions, over the
+vectors of ads.
 """
 
 import torch
@@ -29,57 +26,21 @@ class CausalEncoder(HistoryEncoder):
     """Each position sees a start token, which stands for what is known of nobody, and the events before it."""
 
     def __init__(self, settings: SequenceSettings) -> None:
-        """The blocks of ``settings.encoder``."""
+        """Transformer blocks, and a vector for each position."""
         super().__init__()
-        width, tokens = settings.width, settings.length + 1
+        width = settings.width
         self.start = nn.Parameter(torch.randn(width) * 0.1 * width**-0.5)
-        self.gated = settings.encoder == "hstu"
-        if self.gated:
-            self.steps = nn.Parameter(torch.zeros(settings.blocks, settings.heads, tokens))
-            self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
-        else:
-            self.positions = small_embedding(tokens, width)
-            self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
+        self.positions = small_embedding(settings.length + 1, width)
+        self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
         self.dropout, self.norm = nn.Dropout(settings.dropout), nn.LayerNorm(width)
 
     def forward(self, events: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """See ``HistoryEncoder``."""
         tokens = torch.cat([self.start.expand(len(events), 1, -1), events], 1)
-        if self.gated:
-            position = torch.arange(tokens.shape[1], device=tokens.device)
-            bias = self.steps[:, :, (position[:, None] - position).clamp(min=0)]
-            tokens = self.dropout(tokens)
-            for block, own in zip(self.blocks, bias, strict=True):
-                tokens = block(tokens, own)
-        else:
-            tokens = self.dropout(tokens + self.positions.weight[: tokens.shape[1]])
-            for block in self.blocks:
-                tokens = block(tokens)
+        tokens = self.dropout(tokens + self.positions.weight[: tokens.shape[1]])
+        for block in self.blocks:
+            tokens = block(tokens)
         return self.norm(tokens), mask
-
-
-class GatedAttention(nn.Module):
-    """A block of HSTU: SiLU instead of softmax, so that the strength of a preference counts, and a gate behind."""
-
-    def __init__(self, settings: SequenceSettings) -> None:
-        """Four projections of one normalised input."""
-        super().__init__()
-        width = settings.width
-        self.heads, self.scale = settings.heads, (width // settings.heads) ** -0.5
-        self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.into, self.out = nn.Linear(width, 4 * width), nn.Linear(width, width)
-        self.dropout = nn.Dropout(settings.dropout)
-
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """[histories, tokens, width] -> the same; ``bias`` [heads, tokens, tokens]."""
-        gate, value, query, key = functional.silu(self.into(self.norm(tokens))).chunk(4, -1)
-        shape = *tokens.shape[:2], self.heads, -1
-        query, key, value = (part.view(shape).transpose(1, 2) for part in (query, key, value))
-        weights = functional.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
-        weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
-        attended = (weights @ value).transpose(1, 2).flatten(2)
-        added: Tensor = self.dropout(self.out(self.norm_out(attended) * gate))
-        return tokens + added
 
 
 class TransformerBlock(nn.Module):

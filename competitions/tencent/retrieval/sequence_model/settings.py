@@ -1,7 +1,6 @@
 """The settings of the sequence model: the defaults are those of the channel, the ladder's rungs change some."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +16,6 @@ class SequenceSettings:
     evenly, the others from the batch.
     """
 
-    encoder: Literal["hstu", "transformer"] = "transformer"
     width: int = 64
     blocks: int = 1
     heads: int = 2

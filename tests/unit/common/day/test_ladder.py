@@ -1,13 +1,16 @@
 """What a ladder writes and shows, and what its rungs are said to cost."""
 
+import inspect
 import json
 import time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, add_up
+from common.day.ladder import BASE, BEFORE, CODE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, Rung, Scored, add_up
+from common.engine.errors import UserError
 from common.engine.run import Run, StepRecord
 
 
@@ -30,54 +33,89 @@ def make_run(folder: Path) -> Run:
     return Run(folder / "run", folder / "cache", quiet=True)
 
 
-def climb(run: Run) -> Ladder:
+def wait_and_score(run: Run, steps: dict[str, float], *each: float, **more: float) -> Scored:
+    """Steps of these names and seconds, then a score a query."""
+    for name, seconds in steps.items():
+        run.step(wait, seconds, name, name=name)
+    return Scored(np.array(each), None, more)
+
+
+def climb(run: Run) -> list[Row]:
     """Two rungs, of which the second needs what was prepared and does a step that is no cost of it."""
-    ladder = Ladder(run, "Two <methods>", "MRR@5")
     run.step(wait, 0.02, "features", name="features")
     run.step(wait, 0.01, "other", name="other")
-    with ladder.rung("popularity", "popularity") as rung:
-        run.step(wait, 0.03, "count", name="count")
-        rung.record(np.array([0.2, 0.0]), recall=0.5)
-    with ladder.rung("boosting", "gradient-boosted ranker", ["features"], ("test.",)) as rung:
+
+    def boost() -> Scored:
         run.step(wait, 0.04, "fit", name="fit")
-        run.step(wait, 0.04, "fit", name="fit")
-        run.step(wait, 0.05, "test", name="test.score")
-        rung.record(np.array([0.3, 0.1]), rounds=7)
-    return ladder
+        return wait_and_score(run, {"fit": 0.04, "test.score": 0.05}, 0.3, 0.1, rounds=7)
+
+    rungs = [
+        Rung(
+            "popular",
+            "popularity",
+            "popularity",
+            lambda: wait_and_score(run, {"count": 0.03}, 0.2, 0, recall=0.5),
+            wait,
+        ),
+        Rung("boosted", "boosting", "gradient-boosted ranker", boost, fill, ["features"], ("test.",)),
+    ]
+    return Ladder(run, "Two <methods>", "MRR@5").climb(rungs)
 
 
 def test_a_rung_costs_its_own_steps_and_those_it_needs_each_once(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    rows = climb(run).rows
+    rows = climb(run)
     cost = {step.name: step.seconds for step in run.timings if not step.kept}
     assert rows[0]["seconds"] == cost["count"] >= 0.03
     assert rows[1]["seconds"] == cost["features"] + cost["fit"]
 
 
 def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path) -> None:
-    ladder = climb(make_run(tmp_path))
-    rows = ladder.write()
+    rows = climb(make_run(tmp_path))
     run = make_run(tmp_path)
-    again = climb(run).write()  # which shows what the first one cost
+    again = climb(run)  # which shows what the first one cost
     assert again == [row | {BEFORE: row["score"]} for row in rows]
     assert all(step.kept for step in run.timings)
     written = json.loads((tmp_path / "run" / "ladder.json").read_text())
     assert (written["title"], written["metric"], written["rows"]) == ("Two <methods>", "MRR@5", again)
     paired = [BASE, GAIN, GAIN_ERROR, BEFORE]
     assert [list(row) for row in rows] == [
-        ["rung", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY]
+        ["rung", "title", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY, CODE]
     ] * 2
     error = pytest.approx(0.1 / 2**0.5)
-    assert list(rows[0].values())[:-6] == ["popularity", "popularity", 0.1, error, 0.5, None]
-    assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosting", 7)
+    assert list(rows[0].values())[:-7] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
+    assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosted", 7)
 
 
-def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
-    ladder = Ladder(make_run(tmp_path), "t", "m")
-    with pytest.raises(ValueError, match="'silent' recorded no score"), ladder.rung("silent", "rule"):
-        pass
-    assert ladder.rows == []
-    # Steps of one name that were computed apart are added.
+def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    called: list[str] = []
+
+    def rung(key: str, each: float, below: str | None = None) -> Rung:
+        def score() -> Scored:
+            called.append(key)
+            return Scored(np.array([each, 0.0]), lists=pl.DataFrame({"query": [key]}))
+
+        return Rung(key, key, "rule", score, wait, builds_on=below)
+
+    rungs = [rung("a", 0.2), rung("b", 0.4), rung("c", 0.8, "a"), rung("d", 1.0)]
+    ladder = Ladder(run, "t", "m")
+    (row,) = ladder.climb(rungs, "c")
+    assert called == ["a", "c"]
+    assert (row["rung"], row[BASE], row[GAIN]) == ("c", "a", pytest.approx(0.3))
+    assert row[CODE] == f"tests/unit/common/day/test_ladder.py:{inspect.getsourcelines(wait)[1]} wait"
+    assert sorted(path.stem for path in (run.folder / "rungs").iterdir()) == ["a", "c"]
+    rows = ladder.climb(rungs)
+    called.clear()
+    ladder.climb(rungs, "d")
+    assert called == ["c", "d"]
+    written = json.loads((run.folder / "ladder.json").read_text())["rows"]
+    assert [row[GAIN] for row in written] == [row[GAIN] for row in rows]  # c keeps what it gains on a
+    with pytest.raises(UserError, match=r"no rung 'e' on this ladder\. Its rungs, from the first up: a, b, c, d"):
+        ladder.climb(rungs, "e")
+
+
+def test_steps_of_one_name_that_were_computed_apart_are_added() -> None:
     records = [record("score", 1.0, 50, 10), record("score", 2.0, 70, 60), record("score", 1.0, 50, 10)]
     assert add_up(records) == (3.0, 40)
     assert add_up([*records, record("older", 1.0, 90)]) == (4.0, 40)  # an entry that does not tell where it began
@@ -85,23 +123,32 @@ def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_rungs_memory_is_not_that_of_the_process_before_it(tmp_path: Path) -> None:
-    ladder, held = Ladder(make_run(tmp_path), "t", "m"), np.ones(200 << 17)
-    for mib in (100, 1):
-        with ladder.rung(f"{mib} MiB", "rule") as rung:
-            ladder.run.step(fill, mib)
-            rung.record(held[:1])
-    large, small = (row[MEMORY] for row in ladder.rows)
+    run, held = make_run(tmp_path), np.ones(200 << 17)
+
+    def score(mib: int) -> Scored:
+        run.step(fill, mib)
+        return Scored(held[:1])
+
+    rungs = [Rung(f"{mib}", f"{mib} MiB", "rule", lambda mib=mib: score(mib), fill) for mib in (100, 1)]  # type: ignore[misc]
+    large, small = (row[MEMORY] for row in Ladder(run, "t", "m").climb(rungs))
     assert 90 < large < 190
     assert small < 50
 
 
 def climb_pairs(run: Run, scores: dict[str, list[float]], metric: str = "m", files: object = ()) -> list[Row]:
     """Rungs of four queries each, of which the last counts twice; a name "b on a" says what b builds on."""
-    ladder = Ladder(run, "t", metric, files)
-    for name, each in scores.items():
-        with ladder.rung(name, "rule", builds_on=name.partition(" on ")[2] or None) as rung:
-            rung.record(np.array(each), np.array([1.0, 1, 1, 2]))
-    return ladder.write()
+    rungs = [
+        Rung(
+            name,
+            name,
+            "rule",
+            lambda each=each: Scored(np.array(each), np.array([1.0, 1, 1, 2])),  # type: ignore[misc]
+            wait,
+            builds_on=name.partition(" on ")[2] or None,
+        )
+        for name, each in scores.items()
+    ]
+    return Ladder(run, "t", metric, files).climb(rungs)
 
 
 def test_a_rung_is_paired_with_the_one_that_it_builds_on(tmp_path: Path) -> None:

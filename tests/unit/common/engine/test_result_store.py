@@ -19,10 +19,10 @@ import pytest
 import scipy.sparse
 from polars.testing import assert_frame_equal
 
-from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune, read_value, write_value
 from common.engine.stored_entry import DamagedEntryError, StepRecord
+from common.simulation.writer import written_at_once
 
 KEY = "0123456789abcdef" * 4
 

@@ -16,6 +16,7 @@ import pytest
 
 from common.engine.errors import UserError
 from common.engine.step_key import Digests, Keys
+from common.learning import gbdt
 
 
 class Colour(enum.Enum):
@@ -157,7 +158,29 @@ def test_a_missing_file_and_a_folder_are_user_errors(tmp_path: Path) -> None:
             Digests(tmp_path / "digests.json").digest(path)
 
 
-def test_a_package_version_changes_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = parameter_key(tmp_path, 1)
-    monkeypatch.setattr("common.engine.step_key._version", lambda package: "99" if package == "polars" else "1")
-    assert parameter_key(tmp_path, 1) != before
+def import_inside(value: float) -> float:
+    import lightgbm as trees
+    from scipy.special import expit
+
+    return float(expit(value)) if trees else 0.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "function", "changes"),
+    [
+        ("polars", identity, True),  # which frames are of
+        ("lightgbm", identity, False),
+        ("lightgbm", import_inside, True),
+        ("scipy", import_inside, True),
+        ("lightgbm", gbdt.fit, True),  # whose families import their library where they fit
+        ("xgboost", gbdt.fit, True),
+        ("catboost", gbdt.fit, True),
+    ],
+)
+def test_the_version_of_a_package_that_is_reached_changes_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, function: Callable[..., Any], changes: bool
+) -> None:
+    monkeypatch.setattr("common.engine.step_key._version", lambda package: "1")
+    before = Keys(tmp_path).key(function, (1,))
+    monkeypatch.setattr("common.engine.step_key._version", lambda package: "99" if package == changed else "1")
+    assert (Keys(tmp_path).key(function, (1,)) != before) is changes

@@ -1,7 +1,11 @@
 """What each ranker must do with a planted signal."""
 
+import os
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -117,6 +121,26 @@ def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
 @pytest.mark.parametrize("kind", BOOSTED)
 def test_patience_looks_beyond_a_dip(kind: str) -> None:
     assert fitted(kind, VALID, 300, patience=1).rounds < fitted(kind, VALID, 300, patience=60).rounds
+
+
+def test_a_kept_ranker_imports_its_library_when_it_first_predicts(tmp_path: Path) -> None:
+    ranker = fitted("lightgbm_binary", VALID, 5)
+    (tmp_path / "ranker.pkl").write_bytes(pickle.dumps(ranker))
+    np.save(tmp_path / "features.npy", VALID.features)
+    script = """
+import pickle, sys
+import numpy as np
+from common.learning.gbdt import predict
+ranker = pickle.load(open("ranker.pkl", "rb"))
+print(ranker.rounds, len(ranker.gain), "lightgbm" in sys.modules)
+np.save("scores.npy", predict(ranker, np.load("features.npy")))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.getcwd()}, check=True,
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert told.split() == [str(ranker.rounds), str(len(ranker.gain)), "False"]
+    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), predict(ranker, VALID.features))
 
 
 def count_trees(ranker: Ranker) -> int:

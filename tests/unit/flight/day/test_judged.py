@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
+from common.day.hosts import REPORT, TRUTH
 from common.engine.decisions import Decision
 from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
+from common.simulation.oracle import Oracle
 from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
@@ -37,16 +38,12 @@ from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Choice
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Split, split_by_time, split_folds, take_test_snapshot
 from tests.unit.flight.flight_world import START, Search, make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
-ORACLE = {
-    "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
-    "hit_rate_3_by_size": {"161+": 0.2},
-    "standard_error": {"3": 0.02},
-}
+RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
+ORACLE = Oracle(9, 0.6, 0.02, 0.61, RATES)
 BLEND = Blend((1.0, 2.0), (0.25, 0.75), {"equal": -2.0, "fitted": -1.5})
 PLAIN, PAST = Features("no bookings", ("core",)), Features("past bookings", ("core", "lift"), "taste_total")
 DECIDED = (Decision("split.validation", "3 folds", "few sessions"), Decision("trees", "12 leaves", "5 sessions"))
@@ -91,7 +88,7 @@ def judge(*sessions: list[int]) -> TrainingData:
 
 def stand(folder: Path, **values: Any) -> Outcome:
     """The parts of an outcome that the truth is measured with."""
-    parts = {"files": RawFiles(folder / schema.TRAIN, folder / schema.TEST), "names": ["logit", "baseline"]}
+    parts = {"files": RawFiles(folder / schema.TRAIN, folder / schema.TEST), "names": ["logit", "other"]}
     fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts | values
     return Outcome(**fields)
 
@@ -99,10 +96,10 @@ def stand(folder: Path, **values: Any) -> Outcome:
 @pytest.fixture
 def outcome(train: Searches, test: Searches) -> Outcome:
     split: Split = split_by_time(train.sessions, [START + 5 * DAY_MS], 7, "x")
-    gains = ({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0}, {"a": 100.0})
-    rankers = [Ranker("logit", None, rounds, gain) for rounds, gain in zip((6, 7, 5), gains, strict=True)]
+    gains = ({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0})
+    rankers = [Ranker("logit", None, rounds, gain) for rounds, gain in zip((6, 7), gains, strict=True)]
     crosses = [kept(CrossFit((ranker,), ranker.rounds, (), (), "")) for ranker in rankers]
-    measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.5)]
+    measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.5)]
     checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
     return stand(
         Path(),
@@ -112,7 +109,7 @@ def outcome(train: Searches, test: Searches) -> Outcome:
         choice=Choice(PLAIN, {}),
         split=kept(split),
         data=kept(judge([3, 4, 5])),
-        names=["one", "two", "baseline"],
+        names=["one", "two"],
         crosses=crosses,
         final_rankers=[kept(ranker) for ranker in rankers],
         blend=kept(BLEND),
@@ -151,18 +148,6 @@ def test_every_decision_is_a_row(outcome: Outcome) -> None:
 # --- the whole ---
 
 
-def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(outcome: Outcome) -> None:
-    assert outcome.rungs == ["one", "two", "baseline", "blend"]
-    measured = outcome.measured.value
-    alone = replace(
-        outcome, names=["one", "two"], crosses=outcome.crosses[:2], measured=kept([*measured[:2], *measured[3:]])
-    )
-    assert list(summarise(alone)["models"]) == ["one", "two", "blend"]
-    for each in (outcome, alone):
-        assert summarise(each)["blend"]["models"] == ["one", "two"]
-        assert summarise(each)["gains"] == {"b": 0.75, "a": 0.25}
-
-
 def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
     summary = summarise(outcome)
     assert json.loads(json.dumps(summary)) == summary
@@ -171,12 +156,12 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert apart.what == "sessions that look back on 5 bookings where validation looks back on 2"
     assert (summary["bookings"]["validation"], summary["bookings"]["test"]) == (2, 5)
     assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
-    assert list(summary["models"]) == ["one", "two", "baseline", "blend"]
+    assert list(summary["models"]) == ["one", "two", "blend"]
     assert summary["models"]["blend"]["hit_rate@3"] == 0.5
-    assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
+    assert summary["rounds"] == {"one": 6, "two": 7}
     likelihoods = {"equal": -2.0, "fitted": -1.5}
     assert list(summary["blend"].values()) == [["one", "two"], "fitted", [[0.25, 0.75]], likelihoods, [1.0, 2.0]]
-    assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it
+    assert summary["gains"] == {"b": 0.75, "a": 0.25}
     assert summary["submission"] == {"path": str(Path("x/submission.parquet")), "rows": 21}
     assert summary["submissions"] == [str(Path("x") / name) for name in ("submission.parquet", "submission.csv")]
 
@@ -198,7 +183,7 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     pl.DataFrame({"Id": ids}).write_parquet(tmp_path / schema.TEST)
     pl.DataFrame({"Id": ids, "ranker_id": ["a"] * 11, "selected": range(1, 12)}).write_csv(tmp_path / "mine.csv")
     (tmp_path / TRUTH).write_text("Id,ranker_id\n102,a\n")
-    (tmp_path / REPORT).write_text(json.dumps({"oracle": ORACLE}))
+    (tmp_path / REPORT).write_text(json.dumps({"oracle": vars(ORACLE)}))
     answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
@@ -207,7 +192,7 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
     ((_, rows),) = truth.tables
     hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
-    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1)}
+    models = {"logit": (0, 1), "other": (0, 0), "blend": (0, 1)}
     assert hits == models | {"oracle": (0.3, 0.6)}
     best = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8}  # no session is of more than 160 options
     assert rows[-1] == {"model": "oracle", **best, "error": 0.02}
@@ -268,13 +253,8 @@ def rates(rate: float) -> dict[str, float]:
     return {**hits, "error": 0.01, "sessions": 900}
 
 
-def test_models_stand_beside_their_gain_over_the_baseline_where_it_was_fitted() -> None:
-    rows = list_models({"baseline": rates(0.4), "blend": rates(0.5)})
-    assert rows == [
-        {"model": "baseline", "@1": 0.2, "@3": 0.4, "@3[161+]": 0.1, "error": 0.01, "over baseline": "+0.0%"},
-        {"model": "blend", "@1": 0.25, "@3": 0.5, "@3[161+]": 0.125, "error": 0.01, "over baseline": "+25.0%"},
+def test_models_stand_beside_each_other_with_their_hit_rates() -> None:
+    assert list_models({"one": rates(0.4), "blend": rates(0.5)}) == [
+        {"model": "one", "@1": 0.2, "@3": 0.4, "@3[161+]": 0.1, "error": 0.01},
+        {"model": "blend", "@1": 0.25, "@3": 0.5, "@3[161+]": 0.125, "error": 0.01},
     ]
-    worse = list_models({"blend": rates(0.3), "baseline": rates(0.4)})
-    assert worse[0]["over baseline"] == "-25.0%"
-    for models in ({"baseline": rates(0.0)}, {"logit": rates(0.4), "blend": rates(0.5)}):
-        assert all("over baseline" not in row for row in list_models(models))

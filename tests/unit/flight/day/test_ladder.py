@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.ladder import BASE, GAIN, GAIN_ERROR, MEMORY
+from common.day.ladder import BASE, CODE, GAIN, GAIN_ERROR, MEMORY, Scored
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
@@ -17,7 +17,7 @@ from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
-from competitions.flight.day.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
+from competitions.flight.day.ladder import PRICE, RULES, record, score_by_rule
 from competitions.flight.features.booking_history import build_history, collect_bookings
 from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io.reader import RawFiles, Searches
@@ -66,10 +66,10 @@ class Runner:
 
 
 class Climbed(NamedTuple):
-    """The rows of a climb, what each rung's scores came to (the whole pipeline's first), its steps, its sessions."""
+    """The rows of a climb, what each rung's scores came to, its steps, its sessions."""
 
     rows: list[dict[str, Any]]
-    measured: list[Measured]
+    measured: list[Scored]
     run: Runner
     train: Searches
 
@@ -91,8 +91,8 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
     train, test, measured = draw_searches(5, count=60, longest=14), draw_searches(6, count=5), []
     run = Runner(tmp_path_factory.mktemp("ladder"))
 
-    def measure(data: TrainingData, scores: NDArray[np.float64]) -> Measured:
-        measured.append(measure_scores(data, scores))
+    def measure(data: TrainingData, scores: NDArray[np.float64]) -> Scored:
+        measured.append(record(data, scores))
         return measured[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -100,32 +100,26 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         patch.setattr(pipeline, "learn_codes", lambda _: None)
         patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
         patch.setattr(pipeline, "refuse_shared", lambda *_: None)
-        patch.setattr(ladder, "PEERS", (Peer("cheapest XGBoost", score_price, ("core", "lift")),))
-        patch.setattr(ladder, "measure_scores", measure)
+        patch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
+        patch.setattr(ladder, "record", measure)
         rows = ladder.climb(FILES, load(), cast(Run, run))
         yield Climbed(rows, measured, run, train)
 
 
-def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
+def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
         "random",
-        *(name for name, _, _ in RULES),
-        "peer: cheapest XGBoost",
-        "baseline: catboost_yetirank on public",
-        "lightgbm_softmax on core",
-        "+ pair features",
-        "+ lift features",
-        "+ taste features",
-        "+ tariff features",
-        "from the score taste_total",
+        *(key for key, _, _, _ in RULES),
+        "peer",
+        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste", "tariff", "margin")),
         "lightgbm_softmax",
         "catboost_softmax",
-        "the models, blended",
+        "blend",
     ]
-    columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
+    columns = ["rung", "title", "family", "score", "error", "HitRate@1", "HitRate@10"]
     assert all(list(row)[: len(columns)] == columns for row in climbed.rows)
     based = {row["rung"]: row["builds on"] for row in climbed.rows}
-    alone = dict.fromkeys(list(based)[1:8], "random") | {"the models, blended": "lightgbm_softmax"}
+    alone = dict.fromkeys(list(based)[1:7], "random") | {"blend": "lightgbm_softmax"}
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
 
 
@@ -133,28 +127,15 @@ def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
     sessions = climbed.train.sessions
     scored = sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
     assert scored > 10
-    assert {len(each.hits) for each in climbed.measured} == {scored}
+    assert {len(each.each) for each in climbed.measured} == {scored}
 
 
 def test_a_peer_is_measured_on_the_rows_of_the_rules(climbed: Climbed) -> None:
-    costs = {"rung", "family", "seconds", MEMORY, BASE, GAIN, GAIN_ERROR}
+    costs = {"rung", "title", "family", "seconds", MEMORY, BASE, GAIN, GAIN_ERROR, CODE}
     rule, peer = (
-        {name: value for name, value in climbed.row(rung).items() if name not in costs}
-        for rung in ("cheapest", "peer: cheapest XGBoost")
+        {name: value for name, value in climbed.row(rung).items() if name not in costs} for rung in ("cheapest", "peer")
     )
     assert peer == rule
-
-
-def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) -> None:
-    final, *measured = climbed.measured
-    for row, own in zip(climbed.rows, measured, strict=True):
-        gain = final.hits - own.hits
-        assert row["blend gains"] == pytest.approx(gain.mean())
-        assert row["its error"] == pytest.approx(gain.std() / len(gain) ** 0.5)
-    last = climbed.rows[-1]
-    assert (last["blend gains"], last["its error"]) == (0, 0)
-    for row in climbed.rows:
-        assert row["blend gains"] == pytest.approx(last["score"] - row["score"])
 
 
 def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
@@ -165,7 +146,6 @@ def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     assert {name: recipe.blocks for name, recipe in fits.items()} == {
         "fit.lightgbm_softmax": chosen,
         "fit.catboost_softmax": chosen,
-        "fit.baseline": ("public",),
         **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
     assert {name for name, recipe in fits.items() if recipe.base_margin} == {
@@ -189,9 +169,11 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
     data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
-    measured = measure_scores(data, np.concatenate([first, first, last, first]))
-    assert measured.hits.tolist() == [0.5, 1.0]
-    assert measured.rates["hit_rate@3"] == 0.75
+    scored = record(data, np.concatenate([first, first, last, first]))
+    assert scored.each.tolist() == [0.5, 1.0]
+    assert scored.lists is not None
+    shown = [("3", 1, "option 0, 0", True), ("3", 2, "option 1, 0", False), ("3", 3, "option 2, 0", False)]
+    assert scored.lists.filter(query="3").rows() == shown
 
 
 def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:
@@ -211,5 +193,5 @@ def test_rules_and_peers_name_features_and_blocks_that_there_are() -> None:
     split = split_by_time(train.sessions, [find_cut(train.sessions, 0.3)], 7.0, "last")
     history = build_history(collect_bookings(train), split.final)
     names = build_features(train, 0, 5, split.final.assigned, history, BLOCKS).columns
-    assert {PRICE, *(name for _, _, weights in RULES for name in weights)} <= set(names)
+    assert {PRICE, *(name for _, _, _, weights in RULES for name in weights)} <= set(names)
     assert {block for peer in PEERS for block in peer.blocks} <= set(BLOCKS)

@@ -1,5 +1,6 @@
 """Searches answered from an export, one at a time: the pipeline's own order, from tables cut down to each search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import answer_all, ignore
-from common.engine.result_store import write_value
+from common.day.serving.service import ignore
+from common.engine.result_store import read_value, write_value
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import split
@@ -19,7 +20,7 @@ from competitions.flight.day.service import FlightService
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
-from competitions.flight.io.reader import Searches
+from competitions.flight.io.reader import Codes, Searches
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
 from competitions.flight.ranking.blending import Blend
@@ -65,35 +66,47 @@ def example() -> Example:
     )
 
 
-def write(example: Example, folder: Path) -> list[Searches]:
-    """Export, and the test's searches as requests."""
+def serve(example: Example, folder: Path) -> FlightService:
+    """The service as it comes back from its export."""
+    codes = Codes(*(pl.Series(name, ["a"]) for name in ("carriers", "airports", "aircraft", "routes")))
     history = export.take_snapshot(example.history, 0)
-    write_value(folder / "export", FlightService(history, 0, example.rankers, BLEND, BLOCKS))
-    sessions = np.arange(example.test.sessions.height)
-    write_value(folder / "requests", export.take_searches(example.test, sessions))
-    return serving.read_requests(folder / "requests")
+    write_value(folder, FlightService(history, 0, example.rankers, BLEND, BLOCKS, codes))
+    service: FlightService = read_value(folder)
+    return service
 
 
-def order_of_pipeline(example: Example) -> list[list[float]]:
+def take(searches: Searches, rows: Sequence[int]) -> Searches:
+    """Some searches as the reader would number them."""
+    parts = [searches.options.filter(pl.col("session") == searches.sessions["session"][row]) for row in rows]
+    number = pl.int_range(len(parts), dtype=searches.sessions.schema["session"])
+    sessions = searches.sessions[list(rows)].with_columns(
+        session=number, first=pl.col("size").cum_sum().cast(pl.Int64) - pl.col("size")
+    )
+    options = [part.with_columns(session=pl.lit(at, pl.Int32)) for at, part in enumerate(parts)]
+    return Searches(sessions, pl.concat(options))
+
+
+def order_of_pipeline(example: Example) -> list[list[int]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
-    ranks = blending.rank_test(example.test, scores, BLEND)
-    return export.list_expected(example.test, ranks)
+    ranks = blending.rank_test(example.test, scores, BLEND).gather(example.test.options["row"])
+    first, size = (example.test.sessions[name] for name in ("first", "size"))
+    return [ranks.slice(start, length).arg_sort().to_list() for start, length in zip(first, size, strict=True)]
 
 
 def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path)
-    service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(example)
-    assert [service.answer([request], ignore)[0] for request in requests] == expected
-    assert answer_all(service, requests[::-1], batch=7)[::-1] == expected
+    service, expected, rows = serve(example, tmp_path), order_of_pipeline(example), range(example.test.sessions.height)
+    alone = [service.rank(take(example.test, [row]), ignore)[0].tolist() for row in rows]
+    assert alone == expected
+    backwards = service.rank(take(example.test, rows[::-1]), ignore)
+    assert [order.tolist() for order in backwards[::-1]] == expected
     assert any(order != sorted(order) for order in expected)
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
-    requests, run = write(example, tmp_path), serving.load(tmp_path / "export", "whole")
+    run = serve(example, tmp_path)
     made, snapshot = [], pl.lit(0, pl.Int32).alias("snapshot")
-    for request in requests:
-        one = serving.join_searches([request])
+    for row in range(example.test.sessions.height):
+        one = take(example.test, [row])
         history = serving.cut_history(run.history, one)
         made.append(build_features(one, 0, 1, one.sessions.select("session", snapshot), history, BLOCKS))
     test, assigned = example.test, example.snapshots.assigned
@@ -109,13 +122,13 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
 
 
 def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
-    (request, *_) = write(example, tmp_path)
+    request = take(example.test, [0])
     unknown = request.sessions.with_columns(
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
     )  # fmt: skip
-    (answer,) = serving.load(tmp_path / "export", "whole").answer([Searches(unknown, request.options)], ignore)
-    assert sorted(answer) == list(range(request.options.height))
+    (order,) = serve(example, tmp_path).rank(Searches(unknown, request.options), ignore)
+    assert sorted(order) == list(range(request.options.height))
 
 
 def test_only_the_snapshots_own_bookings_are_exported(example: Example) -> None:

@@ -1,4 +1,4 @@
-"""From scores to ranks: the blend leaves the baseline out, and every list is a permutation."""
+"""From scores to ranks: every model has its say, and every list is a permutation."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,8 @@ Floats = NDArray[np.float64]
 
 
 def columns(*own: Sequence[float]) -> NDArray[np.float32]:
-    """The scores of the models, and those of the baseline, which mislead."""
-    matrix = np.array(own, np.float32).T
-    return np.column_stack([matrix, -matrix[:, :1]]).astype(np.float32)
+    """The scores of the models."""
+    return np.array(own, np.float32).T
 
 
 def shop(*sizes: int, rows: list[int] | None = None) -> Searches:
@@ -49,7 +48,7 @@ def test_the_best_score_of_a_session_gets_rank_one_in_the_order_of_the_files_row
     assert rank_options(shop(3, rows=[2, 1, 0]), [1.0, 1.0, 1.0]) == [3, 2, 1]  # ties by the position on the page
 
 
-def test_every_model_but_the_baseline_has_its_say() -> None:
+def test_every_model_has_its_say() -> None:
     assert rank_options(shop(3), [2.0, 1.0, 0.0], [2.0, 1.0, 0.0]) == [1, 2, 3]
     assert rank_options(shop(3), [1.0, 0.0, 0.5], [0.0, 0.0, 3.0]) == [2, 3, 1]
 
@@ -92,35 +91,35 @@ def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten
     starts = np.cumsum(sizes) - sizes
     booked = [int(noisy[start : start + size].argmax()) for start, size in zip(starts, sizes, strict=True)]
     scores = np.where(np.repeat(np.array(sizes) > 10, sizes), utility / 3, 50 * utility)
-    blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores, scores]), 2)
+    blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores]))
     assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
 
     assert blend.method == "equal"  # the models say the same
 
 
 def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[TrainingData, Floats]:
-    """Sessions of twelve whose bookings follow two models by so much each, and the models' scores; a third misleads."""
+    """Sessions of twelve whose bookings follow two models by so much each, and the models' scores."""
     rng = np.random.default_rng(count)
     utility = rng.normal(size=(12 * count, 2))
     noisy = (utility @ strength + rng.gumbel(size=12 * count)).reshape(count, 12)
     booked, sessions = noisy.argmax(axis=1).tolist(), list(range(count))
     data = label([12] * count * repeats, booked * repeats, sessions * repeats)
-    return data, np.vstack([np.column_stack([utility, -utility[:, :1]])] * repeats)
+    return data, np.vstack([utility] * repeats)
 
 
 def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
-    one_sided = blending.find_blend(*draw(301, (2.0, 0.0)), 2)  # one half is larger than the other
+    one_sided = blending.find_blend(*draw(301, (2.0, 0.0)))  # one half is larger than the other
     assert one_sided.method == "fitted"
     assert one_sided.weights[0] > 0.9
     assert sum(one_sided.weights) == pytest.approx(1)
     assert one_sided.likelihoods["fitted"] > one_sided.likelihoods["equal"]
-    assert blending.find_blend(*draw(300, (1.0, 1.0)), 2).weights == (0.5, 0.5)
-    assert blending.find_blend(*draw(4, (2.0, 0.0)), 2).weights == (0.5, 0.5)  # too few to tell
+    assert blending.find_blend(*draw(300, (1.0, 1.0))).weights == (0.5, 0.5)
+    assert blending.find_blend(*draw(4, (2.0, 0.0))).weights == (0.5, 0.5)  # too few to tell
 
 
 def test_a_session_that_is_judged_again_is_no_further_evidence() -> None:
-    count = next(n for n in range(6, 60) if (blending.find_blend(*draw(n, (1.0, 0.3)), 2).method == "equal"))
-    once, thrice = (blending.find_blend(*draw(count, (1.0, 0.3), repeats), 2) for repeats in (1, 3))
+    count = next(n for n in range(6, 60) if (blending.find_blend(*draw(n, (1.0, 0.3))).method == "equal"))
+    once, thrice = (blending.find_blend(*draw(count, (1.0, 0.3), repeats)) for repeats in (1, 3))
     assert thrice.weights == once.weights
     assert thrice.likelihoods == pytest.approx(once.likelihoods, abs=1e-5)
 
@@ -146,12 +145,12 @@ def test_models_have_their_weights_of_the_probability() -> None:
 # --- what is measured ---
 
 
-def test_all_is_measured_in_order_the_models_the_baseline_the_blend() -> None:
+def test_all_is_measured_in_order_the_models_the_blend() -> None:
     scores = columns(np.arange(12.0, 0, -1))
     data = label([12], [1])
     measured = blending.measure_all(data, scores.astype(float), ONE, 1)
-    assert measured[0] == measured[2] == measure(scores[:, 0].astype(float), data.valid.labels, data.valid.group_sizes)
-    assert [rung["hit_rate@3"] for rung in measured] == [1, 0, 1]
+    assert measured[0] == measured[1] == measure(scores[:, 0].astype(float), data.valid.labels, data.valid.group_sizes)
+    assert [rung["hit_rate@3"] for rung in measured] == [1, 1]
     twice = label([12, 12], [1, 1], [4, 4])
     assert blending.measure_all(twice, np.vstack([scores, scores]).astype(float), ONE, 2) == measured
 
@@ -160,5 +159,5 @@ def test_the_test_is_measured_by_the_rows_that_were_booked() -> None:
     test = shop(11, 2, rows=[*range(12, 1, -1), 0, 1])
     scores = columns([*np.arange(11.0, 0, -1), 0.0, 0.0])
     measured = blending.measure_test(test, scores, pl.Series([11, 1]), ONE)  # the second option of the first session
-    assert [rung["hit_rate@3"] for rung in measured] == [1, 0, 1]
-    assert [rung["sessions"] for rung in measured] == [1] * 3
+    assert [rung["hit_rate@3"] for rung in measured] == [1, 1]
+    assert [rung["sessions"] for rung in measured] == [1] * 2

@@ -68,18 +68,12 @@ def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
     assert given == replace(expected, parameters={"num_leaves": 2}, blocks=("pair",), base_margin=None)
 
 
-def test_the_models_come_first_then_the_baseline_a_plain_fit_on_its_own_block() -> None:
-    fits = ("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
+def test_a_run_builds_each_block_once_and_fits_every_model_on_the_chosen_features() -> None:
+    config, plan = plan_for("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
+    recipes = list_recipes(config, plan, Choice(CHOSEN, {}))
+    assert recipes == {kind: make_recipe(config, plan, kind, CHOSEN) for kind in config.rank.models}
     sets = (Features("a", ("core", "pair")), Features("b", ("pair", "lift")))
-    for asked in (False, True):
-        config, plan = plan_for(f"baseline.fit={str(asked).lower()}", *fits)
-        recipes = list_recipes(config, plan, Choice(CHOSEN, {}))
-        assert list(recipes) == [*config.rank.models, *(["baseline"] if asked else [])]
-        assert all(recipes[kind] == make_recipe(config, plan, kind, CHOSEN) for kind in config.rank.models)
-        blocks = list_blocks(config, replace(plan, features=sets))
-        assert blocks == ["core", "pair", "lift", *(["public"] if asked else [])]  # each once
-    parameters = {"loss_function": "YetiRank", "learning_rate": 0.1, "depth": 6}
-    assert recipes["baseline"] == Recipe("catboost_yetirank", parameters, 9, 4, 2, cutoff=3, blocks=("public",))
+    assert list_blocks(replace(plan, features=sets)) == ["core", "pair", "lift"]
 
 
 # --- features are chosen on validation ---

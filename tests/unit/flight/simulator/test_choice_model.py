@@ -10,10 +10,10 @@ from typing import cast
 import numpy as np
 import pytest
 
-from common.arrays import Floats
+from common.arrays import Floats, join
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed, hashed_normal, sizes_at
 from competitions.flight.simulator.offers import Options
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names
@@ -67,7 +67,7 @@ def value_of(state: SimulationState, chunk: Chunk, session: int, row: int, rows:
     if carrier == firms.carrier[firm]:
         value += WEIGHTS["company carrier"] * firms.carrier_weight[firm]
     club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and carrier < len(CARRIERS) and CARRIERS["code"][carrier] in club.split("/"):
+    if club in CLEAN and carrier < FERRY and CARRIERS["code"][carrier] in club.split("/"):
         value += WEIGHTS["club"]
     ways = ((options.out, people.out_hour, 9.0), (options.back, people.back_hour, 18.0))
     for way, (leg_of, own, centre) in enumerate(ways):
@@ -142,37 +142,34 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
-    searches = [state.sessions.search[chunk.part] for chunk in chunks]
-    ranks = [oracle.rank_sessions(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]
-    made = oracle.summarise(ranks)
-    for cut in ("1", "3", "5", "10"):
-        assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
-    assert 0.58 < made.expected["3"] < 0.68
-    by_size = made.hit_rate_3_by_size
-    assert by_size["11-27"] > by_size["28-160"] + 0.1 > by_size["161+"] + 0.3
+    ranks = [oracle.rank_sessions(chunk.bookings, state.sessions.search[chunk.part]) for chunk in chunks]
+    made = oracle.summarise_ranks(join(ranks))
+    assert abs(made.score - made.expected) < 4 * made.error
+    assert 0.58 < made.expected < 0.68
+    small, middle, large = (made.details[f"hit_rate@3[{size}]"] for size in ("11-27", "28-160", "161+"))
+    assert small > middle + 0.1 > large + 0.3
 
 
 def test_ranks_and_hit_rates_by_hand() -> None:
     probability = np.concatenate(
         [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
     )
-    bookings = Bookings(np.array([0, 10, 21, 49]), np.arange(49), probability, np.array([2, 3, 0]))
+    session = np.repeat([0, 1, 2], [10, 11, 28])
+    bookings = Bookings(np.array([0, 10, 21, 49]), session, np.arange(49), probability, np.array([2, 3, 0]))
     ranks = oracle.rank_sessions(bookings, np.array([0, 1, 2]))
     assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
-    np.testing.assert_allclose(ranks.probability[0], [0.3, 0.8, 1.0, 1.0])
-    np.testing.assert_allclose(ranks.probability[1], [1 / 11, 3 / 11, 5 / 11, 10 / 11])
-    made = oracle.summarise([ranks])
-    assert made.sessions == 2  # the first has too few options
-    assert made.hit_rate == {"1": 0.5, "3": 0.5, "5": 1.0, "10": 1.0}
-    assert made.hit_rate_3_by_size == {"11-27": 0.0, "28-160": 1.0, "161+": 0.0}
-    assert made.sessions_by_size == {"11-27": 1, "28-160": 1, "161+": 0}
-    assert made.standard_error["1"] == pytest.approx(0.5 / 2**0.5)
-
-
-def test_twins_widen_the_standard_error() -> None:
-    hits = np.array([1.0, 1.0, 0.0, 0.0])
-    assert oracle.standard_error(hits, np.array([0, 1, 2, 3])) == pytest.approx(0.25)
-    assert oracle.standard_error(hits, np.array([0, 0, 1, 1])) == pytest.approx(0.5 / 2**0.5)
+    np.testing.assert_allclose(ranks.expected, [0.8, 3 / 11, (28 + 27 + 26) / 406])
+    made = oracle.summarise_ranks(ranks)
+    assert made.queries == 2  # the first has too few options
+    assert made.details == {
+        **{"hit_rate@1": 0.5, "hit_rate@3": 0.5, "hit_rate@5": 1.0, "hit_rate@10": 1.0},
+        **{"hit_rate@3[11-27]": 0.0, "hit_rate@3[28-160]": 1.0, "hit_rate@3[161+]": 0.0},
+    }
+    assert made.score == 0.5
+    assert made.error == pytest.approx(0.5 / 2**0.5)
+    assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
+    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, np.array([0, 1, 1])))
+    assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
 
 
 def test_fares_have_the_published_steps() -> None:

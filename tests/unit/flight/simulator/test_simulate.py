@@ -1,16 +1,15 @@
 """The flight simulator: the host's layout, the same bytes again, drift, twins, published statistics, refusals."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from common.engine.errors import UserError
+from common.simulation.writer import Simulation
 from competitions.flight.io.schema import LAYOUT, SELECTED
-from competitions.flight.simulator import geography, simulate
+from competitions.flight.simulator import calibration, geography, simulate
 from competitions.flight.simulator.population import draw_state
 from tests.unit.flight.flight_rows import HOST_DTYPES
 
@@ -22,19 +21,19 @@ TRIP = ["legs0_departureAt", "legs0_arrivalAt", "legs1_departureAt", "legs1_arri
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     """One simulation, shared by the tests that only read."""
     return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
 
 
 @pytest.fixture(scope="module")
-def train(made: simulate.Simulation) -> pl.DataFrame:
-    return pl.read_parquet(made.train)
+def train(made: Simulation) -> pl.DataFrame:
+    return pl.read_parquet(made.folder / simulate.TRAIN)
 
 
 @pytest.fixture(scope="module")
-def test(made: simulate.Simulation) -> pl.DataFrame:
-    return pl.read_parquet(made.test)
+def test(made: Simulation) -> pl.DataFrame:
+    return pl.read_parquet(made.folder / simulate.TEST)
 
 
 def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
@@ -139,8 +138,8 @@ def test_legs_last_as_long_as_their_segments_and_waits(train: pl.DataFrame) -> N
     assert (shift.abs() <= 12 * 60).all()
 
 
-def test_truth_and_sample_match_test(made: simulate.Simulation, test: pl.DataFrame) -> None:
-    truth, sample = pl.read_csv(made.truth), pl.read_parquet(made.sample)
+def test_truth_and_sample_match_test(made: Simulation, test: pl.DataFrame) -> None:
+    truth, sample = pl.read_csv(made.truth), pl.read_parquet(made.folder / simulate.SAMPLE)
     assert truth.columns == ["Id", "ranker_id"]
     assert truth["ranker_id"].to_list() == test["ranker_id"].unique(maintain_order=True).to_list()
     assert truth.join(test, on=["Id", "ranker_id"], how="inner").height == truth.height
@@ -203,40 +202,26 @@ def test_travellers_and_companies_have_habits(train: pl.DataFrame) -> None:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     return simulate.simulate(tmp_path_factory.mktemp("small") / "raw", 0.001, 1)
 
 
-def read_files(made: simulate.Simulation) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in made.train.parent.iterdir()}
-
-
-def test_same_arguments_give_the_same_bytes(small: simulate.Simulation, tmp_path: Path) -> None:
-    first, other = read_files(small), read_files(simulate.simulate(tmp_path / "other", 0.001, 2))
-    files = {"train.parquet", "test.parquet", "sample_submission.parquet", "truth.csv", "simulation.json"}
-    assert first.keys() == files
-    assert first == read_files(simulate.simulate(tmp_path / "again", 0.001, 1))
-    assert all(first[name] != other[name] for name in first)
-
-
-def test_the_default_law_books_as_it_always_did(tmp_path: Path) -> None:
+def test_travellers_book_as_they_always_did(tmp_path: Path) -> None:
     made = simulate.simulate(tmp_path / "raw", 0.0005, 1)
-    booked = pl.read_parquet(made.train).filter(pl.col("selected") == 1)["Id"].to_list()
+    booked = pl.read_parquet(made.folder / simulate.TRAIN).filter(pl.col("selected") == 1)["Id"].to_list()
     booked += pl.read_csv(made.truth)["Id"].to_list()
     assert hashlib.sha256(str(booked).encode()).hexdigest()[:16] == "73a6630def7b889e"
 
 
-def test_chunks_do_not_change_the_rows(
-    small: simulate.Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_do_not_change_the_rows(small: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulate, "CHUNK", 7)
     parts = simulate.simulate(tmp_path / "parts", 0.001, 1)
-    for a, b in ((small.train, parts.train), (small.test, parts.test), (small.sample, parts.sample)):
-        assert pl.read_parquet(a).equals(pl.read_parquet(b))
+    for file in (simulate.TRAIN, simulate.TEST, simulate.SAMPLE):
+        assert pl.read_parquet(small.folder / file).equals(pl.read_parquet(parts.folder / file))
     assert small.truth.read_bytes() == parts.truth.read_bytes()
 
 
-def test_truth_is_what_was_booked(small: simulate.Simulation) -> None:
+def test_truth_is_what_was_booked(small: Simulation) -> None:
     state = draw_state(geography.sizes_at(0.001), 1)
     (part,) = simulate.list_parts(state, test=True)
     bookings = simulate.make_chunk(state, part).bookings
@@ -244,34 +229,17 @@ def test_truth_is_what_was_booked(small: simulate.Simulation) -> None:
     assert pl.read_csv(small.truth)["Id"].to_list() == expected.tolist()
 
 
-def test_report_tells_what_was_made(made: simulate.Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:
-    report = json.loads((made.train.parent / simulate.REPORT).read_text())
-    assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
-    assert report["rows"] == {
+def test_the_sessions_are_the_hosts_at_the_scale(made: Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:
+    assert made.rows == {
         "train_sessions": train["ranker_id"].n_unique(),
         "train_rows": train.height,
         "test_sessions": test["ranker_id"].n_unique(),
         "test_rows": test.height,
     }
-    assert (report["rows"]["train_sessions"], report["rows"]["test_sessions"]) == (2111, 905)
-    assert report["oracle"]["hit_rate"]["3"] == made.oracle.hit_rate["3"]
-
-
-def test_full_scale_has_the_sessions_of_the_host() -> None:
+    assert (made.rows["train_sessions"], made.rows["test_sessions"]) == (2111, 905)
     sizes = geography.sizes_at(1.0)
     assert (sizes.train_sessions, sizes.train_users, sizes.train_companies) == (105_539, 32_922, 641)
     assert (sizes.test_sessions, sizes.test_users, sizes.unseen_companies) == (45_231, 18_981, 41)
-
-
-@pytest.mark.parametrize(
-    ("scale", "seed", "said"),
-    [(0.0001, 1, "scale is"), (4.5, 1, "scale is"), (float("nan"), 1, "scale is"), (0.001, -1, "seed is -1")],
-)
-def test_a_scale_or_seed_out_of_range_is_refused(tmp_path: Path, scale: float, seed: int, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        simulate.simulate(tmp_path / "raw", scale, seed)
-    with pytest.raises(UserError, match="no finished simulation"):
-        simulate.describe(tmp_path)
 
 
 # How far a measure may be from the host's at this scale, relative; the rest by LEAST below, absolute.
@@ -294,18 +262,24 @@ def tolerance(what: str, value: float) -> float:
     return next((width for known, width in (LOOSE | TIGHT).items() if name.startswith(known)), 0.08)
 
 
-def test_statistics_are_near_the_published_ones(made: simulate.Simulation) -> None:
-    table = simulate.describe(made.train.parent)
-    assert table.columns == ["what", "simulated", "host's"]
-    known = table.filter(pl.col("host's").is_not_null())
+@pytest.fixture(scope="module")
+def table(made: Simulation) -> pl.DataFrame:
+    return calibration.describe(made.folder)
+
+
+@pytest.fixture(scope="module")
+def measured(table: pl.DataFrame) -> dict[str, float]:
+    return dict(table.select("measure", "simulated").iter_rows())
+
+
+def test_statistics_are_near_the_published_ones(table: pl.DataFrame) -> None:
+    known = table.filter(pl.col("published").is_not_null())
     assert known.height > 80
     off = [row for row in known.iter_rows() if abs(row[1] - row[2]) > tolerance(row[0], row[2]) + 1e-9]
     assert off == []
 
 
-def test_test_drifts_as_the_hosts_does(made: simulate.Simulation) -> None:
-    measured = dict(simulate.describe(made.train.parent).select("what", "simulated").iter_rows())
-
+def test_test_drifts_as_the_hosts_does(measured: dict[str, float]) -> None:
     def drift(what: str) -> float:
         return float(measured[f"test {what}"] - measured[f"train {what}"])
 
@@ -318,8 +292,7 @@ def test_test_drifts_as_the_hosts_does(made: simulate.Simulation) -> None:
     assert drift("price, 75%") < -8000
 
 
-def test_describe_measures_what_is_in_the_files(made: simulate.Simulation, train: pl.DataFrame) -> None:
-    measured = dict(simulate.describe(made.train.parent).select("what", "simulated").iter_rows())
+def test_describe_measures_what_is_in_the_files(measured: dict[str, float], train: pl.DataFrame) -> None:
     sizes = train["ranker_id"].value_counts()["count"].to_numpy()
     first = train.unique("ranker_id", keep="first", maintain_order=True)["selected"]
     assert measured["train options a session, mean"] == pytest.approx(sizes.mean())

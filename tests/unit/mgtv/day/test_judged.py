@@ -63,21 +63,19 @@ def test_the_ladder_pools_devices_not_days() -> None:
     assert cells == pytest.approx([mean / 2**back for back in range(len(cells))][::-1])
 
 
-def test_the_decision_weighs_what_is_expected_by_the_power_and_days_by_their_devices() -> None:
+def test_the_decision_weighs_what_is_expected_and_days_by_their_devices() -> None:
     day = make_day([2, 2], [0, 1], rates=[0.5, np.nan, np.nan, 0.2])
     probabilities = np.array([0.4, 0.6, 0.5, 0.5])
     predictions = [predict(day, [0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])]
-    scores = judge(predictions, [probabilities], 1.0)
+    scores = judge(predictions, [probabilities])
     assert scores["hit_rate"] == 1
     assert scores["score"] == pytest.approx(0.75)
-    plain = judge(predictions, [probabilities], 0.0)
-    assert (plain["hit_rate"], plain["score"]) == (0, 0)
-    assert plain["log_likelihood"] == scores["log_likelihood"] == pytest.approx(np.log([0.4, 0.5]).mean())
+    assert scores["log_likelihood"] == pytest.approx(np.log([0.4, 0.5]).mean())
     # Days count by their devices.
     few, many = make_day([2], [0]), make_day([2, 2, 2], [0, 0, 1])
     one, other = np.array([0.9, 0.1]), np.array([0.2, 0.8] * 3)
     predictions = [predict(few, [1.0] * 2, [1.0] * 2), predict(many, [1.0] * 6, [1.0] * 6)]
-    scores = judge(predictions, [one, other], 1.0)
+    scores = judge(predictions, [one, other])
     assert scores["hit_rate"] == scores["score"] == 0.5
     assert scores["log_likelihood"] == pytest.approx(np.log([0.9, 0.2, 0.2, 0.8]).mean())
 
@@ -89,14 +87,14 @@ def test_each_model_the_blend_and_each_day_are_measured() -> None:
     draw, pairs = rng.random, zip(days, scores, strict=True)
     predictions = [predict(day, draw(120).tolist(), (draw(120) / 2 + 0.5).tolist(), own) for day, own in pairs]
     mixed = click_ranker.mix_across(days, scores, ["one", "two"], 0.01)
-    measured = measure(predictions, mixed, ["one", "two"], 0.5, 3)
+    measured = measure(predictions, mixed, ["one", "two"], 3)
     assert list(measured.models) == ["one", "two", "blend"]
     second = click_ranker.mix_across(days, [score[:, 1:] for score in scores], ["two"], 0.0)
-    assert measured.models["two"] == judge(predictions, second, 0.5)
-    assert measured.models["blend"] == measured.final == judge(predictions, mixed, 0.5)
+    assert measured.models["two"] == judge(predictions, second)
+    assert measured.models["blend"] == measured.final == judge(predictions, mixed)
     assert measured.models["one"]["hit_rate"] > measured.models["two"]["hit_rate"] + 0.2
     paired = list(zip(predictions, mixed, strict=True))
-    assert measured.days == {part.day.day: judge([part], [own], 0.5) for part, own in paired}
+    assert measured.days == {part.day.day: judge([part], [own]) for part, own in paired}
     assert measured.days[7] != measured.days[8]
     climbed = [decision.climb(part.day, own, part.rewards, 3) for part, own in paired]
     assert measured.ladder == pool_ladder(climbed)

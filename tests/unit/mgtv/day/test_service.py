@@ -1,5 +1,6 @@
 """Devices answered from an export, one at a time: the features, the pick and the rate of the pipeline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all, ignore
-from common.engine.result_store import write_value
+from common.day.serving.benchmark import answer_all
+from common.day.serving.service import ignore
+from common.engine.errors import UserError
+from common.engine.result_store import read_value, write_value
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
@@ -20,13 +24,16 @@ from competitions.mgtv.day import service as serving
 from competitions.mgtv.day.service import MgtvService, Request
 from competitions.mgtv.features.build import EXTRA_BLOCKS, Sources, join_blocks
 from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.io.reader import Codes
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates
-from tests.unit.mgtv.mgtv_world import SETTINGS, SLATES, build, build_day, draw_sources
+from tests.unit.mgtv.mgtv_world import SETTINGS, SLATES, build, build_day, draw_sources, make_slates
 from tests.unit.rankers import fit_rows
 
+DIDS = [f"d{number}" for number in range(100)]
+VIDS = [1_000 + 7 * number for number in range(15)]
 CONFIG: MgtvConfig = msgspec.structs.replace(COMPETITION.load_config([]), features=SETTINGS)
 
 
@@ -63,19 +70,25 @@ def tried() -> Tried:
     return Tried(sources, day, rankers, fitted, fit_logit(scored, None, 0.1))
 
 
-def write(tried: Tried, folder: Path, config: MgtvConfig = CONFIG) -> list[Request]:
-    """The requests of the export."""
-    tables = export.tabulate(SLATES, tried.sources, config.features)
-    write_value(folder / "export", MgtvService(tables, tried.rankers, tried.completion, tried.blend, config))
-    write_value(folder / "requests", export.list_requests(SLATES, SLATES.rows["query"].unique()))
-    return serving.read_requests(folder / "requests")
+def serve(tried: Tried, folder: Path, config: MgtvConfig = CONFIG) -> MgtvService:
+    """The service as it comes back from its export."""
+    codes = Codes(pl.DataFrame({"did": DIDS}), pl.DataFrame({"vid": VIDS}))
+    tables = export.tabulate(SLATES, tried.sources, codes, config.features)
+    write_value(folder, MgtvService(tables, tried.rankers, tried.completion, tried.blend, config))
+    service: MgtvService = read_value(folder)
+    return service
 
 
-def describe(folder: Path, requests: list[Request]) -> pl.DataFrame:
+def list_requests() -> list[Request]:
+    """The slates as requests."""
+    lists = SLATES.rows.group_by("query", maintain_order=True).agg(pl.col("device").first(), "video")
+    return [Request(device, np.array(own)) for _, device, own in lists.iter_rows()]
+
+
+def describe(service: MgtvService, requests: Sequence[Request]) -> pl.DataFrame:
     """The features of the requests, one at a time."""
-    served = serving.load(folder / "export", "whole")
-    slates = [serving.join_requests([request], served.tables.day) for request in requests]
-    blocks = [serving.describe_blocks(served.tables, one, served.config.features, ignore) for one in slates]
+    slates = [serving.join_requests([request], service.tables.day) for request in requests]
+    blocks = [serving.describe_blocks(service.tables, one, service.config.features, ignore) for one in slates]
     return pl.concat([join_blocks(own, one.rows) for own, one in zip(blocks, slates, strict=True)])
 
 
@@ -86,8 +99,8 @@ def describe_own(history: DeviceHistory, slates: Slates, videos: pl.DataFrame) -
 
 
 def test_one_device_at_a_time_is_described_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
-    described = describe(tmp_path, write(tried, tmp_path))
-    whole = build(tried.sources, SLATES)
+    service = serve(tried, tmp_path)
+    described, whole = describe(service, list_requests()), build(tried.sources, SLATES)
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
     np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
@@ -98,34 +111,58 @@ def test_a_block_of_ones_own_is_described_as_by_the_pipeline(
 ) -> None:
     monkeypatch.setitem(EXTRA_BLOCKS, "own", describe_own)
     features = msgspec.structs.replace(SETTINGS, blocks=(*BLOCKS, "own"))
-    described = describe(tmp_path, write(tried, tmp_path, msgspec.structs.replace(CONFIG, features=features)))
+    service = serve(tried, tmp_path, msgspec.structs.replace(CONFIG, features=features))
+    described = describe(service, list_requests())
     assert described.columns[-1] == "own_usual"
     np.testing.assert_array_equal(to_matrix(described), to_matrix(build(tried.sources, SLATES, features)))
 
 
 def test_one_device_at_a_time_is_answered_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
-    requests = write(tried, tmp_path)
-    service, day = serving.load(tmp_path / "export", "whole"), tried.day
+    service, day = serve(tried, tmp_path), tried.day
     probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.rankers), day)
     rewards = decision.expect_rewards(day, tried.completion, CONFIG.truth.no_duration)
-    rows = decision.decide(day, probabilities, rewards, CONFIG.decide.power)
-    expected = np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
-    np.testing.assert_allclose([service.answer([request], ignore)[0] for request in requests], expected)
-    np.testing.assert_allclose(answer_all(service, requests, batch=5), expected)
+    rows = decision.decide(day, probabilities, rewards)
+    expected = [
+        {"vid": VIDS[SLATES.rows["video"][row]], "completion_rate": pytest.approx(rewards.rate[row], abs=1e-6)}
+        for row in rows.tolist()
+    ]
+    requests = list_requests()
+    assert [service.answer([request], ignore)[0] for request in requests] == expected
+    assert answer_all(service, requests, batch=5) == expected
+
+
+def test_a_device_that_is_not_known_is_described_as_one_without_a_past(tried: Tried, tmp_path: Path) -> None:
+    service = serve(tried, tmp_path)
+    stranger = service.parse(msgspec.json.encode({"did": "nobody", "vids": VIDS[:5]}))
+    described = describe(service, [stranger])
+    lists = {device: own["video"].to_list() for (device,), own in SLATES.rows.group_by("device")}
+    slates = make_slates(SLATES.day, lists | {500: range(5)})  # a device that no log has
+    # The share of all that is shown is that of the export, which does not have this list.
+    whole = build(tried.sources, slates).filter(slates.rows["device"] == 500).drop("list_share_today")
+    assert_frame_equal(described.select(whole.columns), whole, check_exact=True)
+    assert service.answer([stranger], ignore)[0]["vid"] in VIDS[:5]
+
+
+def test_a_video_that_is_not_known_is_named_and_one_that_is_there_twice_counts_once(
+    tried: Tried, tmp_path: Path
+) -> None:
+    service = serve(tried, tmp_path)
+    with pytest.raises(UserError, match=r"^vids\[1\]: the run has no video 5$"):
+        service.parse(b'{"did": "d3", "vids": [%d, 5, 5]}' % VIDS[0])
+    twice = service.parse(msgspec.json.encode({"did": "d3", "vids": [VIDS[4], VIDS[2], VIDS[4]]}))
+    assert (twice.device, twice.video.tolist()) == (3, [4, 2])
 
 
 def test_a_video_without_a_duration_is_worth_nothing(tried: Tried, tmp_path: Path) -> None:
     lost = tried.sources.videos.with_columns(duration=pl.when(pl.col("video") != 3).then("duration"))
-    requests = write(replace(tried, sources=replace(tried.sources, videos=lost)), tmp_path)
-    answers = answer_all(serving.load(tmp_path / "export", "whole"), requests)
-    shown = [request.video.tolist() for request in requests]
-    assert any(3 in videos for videos in shown)
-    assert all(answer[0] != 3 for answer in answers)
+    service = serve(replace(tried, sources=replace(tried.sources, videos=lost)), tmp_path)
+    requests = list_requests()
+    assert any(3 in request.video for request in requests)
+    assert all(answer["vid"] != VIDS[3] for answer in answer_all(service, requests))
 
 
 def test_a_completion_that_fitted_nothing_has_one_answer(tried: Tried, tmp_path: Path) -> None:
     bins = completion.make_bins(np.ones(30), 4, 41)
     assert len(bins.table) == 1
-    requests = write(replace(tried, completion=Completion(bins, None, (), 0)), tmp_path)
-    answers = answer_all(serving.load(tmp_path / "export", "whole"), requests)
-    assert {rate for _, rate in answers} == {1.0}
+    service = serve(replace(tried, completion=Completion(bins, None, (), 0)), tmp_path)
+    assert {answer["completion_rate"] for answer in answer_all(service, list_requests())} == {1.0}

@@ -8,17 +8,20 @@ import polars as pl
 import pytest
 import torch
 
-from competitions.mgtv.lab.deep_inputs import (
+from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.lab.deep_training import (
     MOST,
+    DeepSettings,
     FieldTables,
     Inputs,
     NetworkDay,
+    choice_loss,
     code_devices,
     code_videos,
+    fit_network,
     look_up,
+    score_network,
 )
-from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
-from competitions.mgtv.lab.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
 from competitions.mgtv.models.dataset import DayFeatures
 from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_slates, make_videos
 
@@ -116,13 +119,6 @@ def test_ids_begin_at_one_and_many_share() -> None:
     assert fields.sizes[column("channel")] == 5
     devices = code_devices(pl.DataFrame({"device": [2, 0], "f0": [1.5, -3.0], "x": [1, 1]}), ["f0", "lacking"])
     assert (devices.names, devices.ids[:, 0].tolist()) == (("f0",), [0, 2, 0, 3])
-
-
-def test_missing_numbers_are_told_apart_from_the_mean() -> None:
-    features = np.array([[1.0, np.nan, 5.0], [3.0, 2.0, 5.0]], np.float32)
-    scale = measure_scale(features)
-    assert scale.apply(features).tolist() == [[-1, 0, 0, 1], [1, 0, 0, 0]]
-    assert scale.apply(np.array([[1e30, np.inf, np.nan]], np.float32)).tolist() == [[4, 0, 0, 1]]
 
 
 # --- loss and layers ---

@@ -1,16 +1,12 @@
-"""The MGTV simulator: the host's layout, the same bytes again, marginals, what the files let one learn, refusals."""
-
-import json
-from hashlib import sha256
-from pathlib import Path
+"""The MGTV simulator: the host's layout, marginals, what the files let one learn."""
 
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
-from common.engine.errors import UserError
+from common.day.hosts import REPORT
+from common.simulation.writer import Simulation
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator import comments, profiles, simulate
+from competitions.mgtv.simulator import calibration, comments, profiles, simulate
 from competitions.mgtv.simulator.catalogue import make_catalogue
 from competitions.mgtv.simulator.constants import measure_sizes
 
@@ -18,62 +14,39 @@ SCALE, SEED = 0.006, 3
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     """One simulation, shared by the tests that only read."""
     return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
 
 
 @pytest.fixture(scope="module")
-def videos(made: simulate.Simulation) -> pl.DataFrame:
+def videos(made: Simulation) -> pl.DataFrame:
     return pl.read_csv(made.folder / schema.VIDEOS)
 
 
 @pytest.fixture(scope="module")
-def measured(made: simulate.Simulation) -> dict[str, float]:
-    return dict(simulate.describe(made.folder).select("what", "simulated").iter_rows())
+def measured(made: Simulation) -> dict[str, float]:
+    return dict(calibration.describe(made.folder).select("measure", "simulated").iter_rows())
 
 
-def digest(folder: Path) -> dict[str, str]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
-    first, again, other = (
-        digest(simulate.simulate(tmp_path / name, 0.0005, seed).folder)
-        for name, seed in (("one", 1), ("two", 1), ("three", 2))
-    )
-    assert first == again
-    assert first.keys() == other.keys()
-    same = {name for name in first if first[name] == other[name]}
-    assert same == set()
-
-
-def test_the_layout_is_whole_and_nothing_else_is_there(made: simulate.Simulation) -> None:
+def test_the_layout_is_whole_and_nothing_else_is_there(made: Simulation) -> None:
     paths = {path(day) for day in range(1, 31) for path in (schema.show_path, schema.click_path, schema.play_path)}
     paths |= {schema.VIDEOS, schema.PROFILES, schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")}
     paths |= {f"{schema.COMMENTS}/{number}.xlsx" for number in (1, 2)} | {"truth.csv", REPORT}
-    assert digest(made.folder).keys() == paths
+    found = {str(path.relative_to(made.folder)) for path in made.folder.rglob("*") if path.is_file()}
+    assert found == paths
 
 
-def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, videos: pl.DataFrame) -> None:
-    report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
-    assert report["rows"] == made.rows
-    assert {name: report[name] for name in ("version", "scale", "seed")} == {
-        "version": simulate.VERSION,
-        "scale": SCALE,
-        "seed": SEED,
-    }
-    assert report["oracle"]["score"] == made.oracle["score"]
+def test_the_report_counts_what_is_in_the_files(made: Simulation, videos: pl.DataFrame) -> None:
     for name, path in (("impressions", schema.show_path), ("clicks", schema.click_path), ("plays", schema.play_path)):
         rows = sum(pl.read_csv(made.folder / path(day)).height for day in range(1, 31))
         assert made.rows[name] == rows, name
-    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle["truths"]
+    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.queries
     assert made.rows["videos"] == videos.height == videos["vid"].n_unique()
     assert measure_sizes(1.0).devices == 1_500_000
 
 
-def test_profiles_have_the_hosts_oddities(made: simulate.Simulation) -> None:
+def test_profiles_have_the_hosts_oddities(made: Simulation) -> None:
     rows = pl.read_csv(made.folder / schema.PROFILES, infer_schema_length=None)
     assert rows["did"].n_unique() == rows.height
     assert 0.98 < rows.height / made.rows["devices"] < 1
@@ -88,7 +61,7 @@ def test_profiles_have_the_hosts_oddities(made: simulate.Simulation) -> None:
     assert set(rows["f87"].drop_nulls()) == set(profiles.WORDS)
 
 
-def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.DataFrame) -> None:
+def test_comments_tell_of_the_quality(made: Simulation, videos: pl.DataFrame) -> None:
     books = [
         pl.read_excel(made.folder / schema.COMMENTS / f"{number}.xlsx", sheet_name=schema.COMMENT_SHEET)
         for number in (1, 2)
@@ -109,7 +82,7 @@ def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.Data
     assert means[comments.GOOD] > means[comments.PLAIN] + 0.2 > means[comments.BAD] + 0.4  # type: ignore[operator]
 
 
-def test_the_truth_is_the_first_click_of_the_test_devices(made: simulate.Simulation) -> None:
+def test_the_truth_is_the_first_click_of_the_test_devices(made: Simulation) -> None:
     truth = pl.read_csv(made.truth)
     devices = pl.read_csv(made.folder / schema.ASKED.format(board="A"))["did"]
     shown = pl.read_csv(made.folder / schema.SHOWN.format(board="A"))
@@ -124,12 +97,10 @@ def test_the_truth_is_the_first_click_of_the_test_devices(made: simulate.Simulat
     assert shown.height == made.rows["shown"]
 
 
-def test_marginals_are_near_what_is_known(made: simulate.Simulation) -> None:
-    table = simulate.describe(made.folder)
-    assert table.columns == ["what", "simulated", "target"]
-    assert table["what"].is_unique().all()
+def test_marginals_are_near_what_is_known(made: Simulation) -> None:
+    table = calibration.describe(made.folder)
     assert table["simulated"].is_not_null().all()
-    known = {what: (value, target) for what, value, target in table.iter_rows() if target is not None}
+    known = {what: (value, target) for what, value, target, _ in table.iter_rows() if target is not None}
     width = {"clickers a day": 0.08, "clicks a clicker": 0.03, "pairs clicked once": 0.05}
     for what, share in width.items():
         assert known[what][0] == pytest.approx(known[what][1], rel=share), what
@@ -156,15 +127,3 @@ def test_marginals_are_near_what_is_assumed(measured: dict[str, float]) -> None:
     assert measured["CTR at position 1"] > 1.3 * measured["CTR at position 5"] > 1.3 * measured["CTR at position 10"]
     off = {name: measured[name] for name, (low, high) in bands.items() if not low <= measured[name] <= high}
     assert off == {}
-
-
-@pytest.mark.parametrize("scale", [0.0, 0.0004, 4.1, -1.0, float("nan"), float("inf")])
-def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
-    with pytest.raises(UserError, match="scale is"):
-        simulate.simulate(tmp_path / "raw", scale, 1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no finished simulation"):
-        simulate.describe(tmp_path)

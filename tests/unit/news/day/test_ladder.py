@@ -40,22 +40,23 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
 def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() -> None:
     config = COMPETITION.load_config([])
     rungs = list(list_rungs(config))
-    counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, c in rungs]
+    counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, _, c in rungs]
     assert counts == sorted(counts)
-    assert counts[0] == (len(CHANNELS[0][1]), 1, 1)
+    assert counts[0] == (len(CHANNELS[0][2]), 1, 1)
     assert counts[-1] == (len(config.recall.channels), 4, 2)
-    assert {channel for _, _, channel in ladder.ALONE} <= set(config.recall.channels)
-    last = rungs[-1][2]
+    assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
+    last = rungs[-1][3]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(BLOCKS)
-    own = rungs[-2][2]  # further models are asked for by name
+    own = rungs[-2][3]  # further models are asked for by name
     assert own.rank.models == config.rank.models
     assert len(own.rank.blocks) == 4
-    assert [name for name, _, _ in rungs[:2]] == [
+    assert [title for _, title, _, _ in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
-    assert len({name for name, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
+    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
+    assert ladder.LAST in {key for key, _, _, _ in rungs}
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:
@@ -64,13 +65,29 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
         {"query": [0, 0, 1, 1, 2, 9], "item": [10, 5, 5, 11, 5, 10], "score": [2.0, 1.0, 2.0, 2.0, 1.0, 1.0]},
         schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64},
     )
-    rung = ladder.Rung("r")
-    score_lists(rung, Result("key", lambda: fold), lists)
+    articles = pl.DataFrame({"item": [5, 10, 11, 12], "category": [1, 2, 3, 4]}, schema_overrides={"item": pl.Int32})
+    way = ladder.Climb(
+        files=None,  # type: ignore[arg-type]
+        config=COMPETITION.load_config([]),
+        run=None,  # type: ignore[arg-type]
+        articles=Result("key", lambda: articles),
+        content=None,
+        fold=Result("key", lambda: fold),
+        judge=None,
+    )
+    scored = score_lists(way, lists)
     each, weights = np.array([1, 0.5, 0, 0]), np.array([1, 2, 3, 4])  # the tie counts against the answer
-    assert rung.scores["score"] == pytest.approx(2 / 10)
-    assert rung.scores["error"] == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
-    assert rung.scores["recall"] == 0.5
-    assert (rung.each.tolist(), rung.weights.tolist()) == (each.tolist(), weights.tolist())
+    score, error = scored.weigh(scored.each)
+    assert score == pytest.approx(2 / 10)
+    assert error == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
+    assert scored.more == {"recall": 0.5, "truth mrr@5": None, "coverage": 3 / 4}
+    assert scored.weights is not None
+    assert (scored.each.tolist(), scored.weights.tolist()) == (each.tolist(), weights.tolist())
+    assert scored.lists is not None
+    assert scored.lists.filter(query="900").rows() == [
+        ("900", 1, "10 (category 2)", True),
+        ("900", 2, "5 (category 1)", False),
+    ]
 
 
 # --- factors ---

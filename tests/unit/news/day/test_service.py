@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all, ignore
-from common.engine.result_store import write_value
+from common.day.serving.benchmark import answer_all
+from common.day.serving.service import ignore, share_items
+from common.engine.result_store import read_value, write_value
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
@@ -21,12 +23,13 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
 from competitions.news.day.service import NewsService
-from competitions.news.lookups import build_feature_tables, read_queries, take_query
+from competitions.news.lookups import Int64s, build_feature_tables, read_queries
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import list_channels
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
+from competitions.news.submission import LENGTH
 from tests.unit.news.news_world import World
 from tests.unit.news.test_features import build
 from tests.unit.rankers import fit_rows
@@ -68,11 +71,16 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     tables = build_feature_tables(fold.history, articles, world.content)
     served = NewsService(channels, tables, fusion, settings, list_blocks(), rankers, WEIGHTS)
     write_value(folder / "export", served)
+    write_value(folder / "bodies", list(export.list_bodies(fold, fold.queries)))
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
-    _, queries = read_queries(fold)
-    write_value(folder / "requests", [take_query(queries, row) for row in range(fold.queries.height)])
     return Tried(fold, candidates, blocks, rankers, folder)
+
+
+def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
+    """The service as it comes back from its export, and the requests that it reads of its bodies."""
+    served: NewsService = read_value(tried.folder / "export")
+    return served, [served.parse(body) for body in read_value(tried.folder / "bodies")]
 
 
 def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[Ranker]:
@@ -85,10 +93,6 @@ def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[R
     xgboost = {"objective": "rank:ndcg", "max_depth": 3, "nthread": 1}
     parameters = {"lightgbm_lambdarank": lightgbm, "xgboost": xgboost}
     return [fit_rows(kind, values, rows, None, 10, 0, 0) for kind, values in parameters.items()]
-
-
-def test_an_export_is_described_by_the_settings_of_its_run() -> None:
-    assert "15 channels from these, fusion, all features of 20 candidates" in " ".join(export.describe(CONFIG).values())
 
 
 @pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
@@ -105,10 +109,10 @@ def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: T
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
-    loaded = service.load(tried.folder / "export", "whole")
-    requests = service.read_requests(tried.folder / "requests")
-    retrieved = [loaded.retrieve(request.histories) for request in requests]
-    described = [loaded.describe(request, one) for request, one in zip(requests, retrieved, strict=True)]
+    loaded, requests = load(tried)
+    queries = [service.join_requests([request]) for request in requests]
+    retrieved = [loaded.retrieve(query.histories) for query in queries]
+    described = [loaded.describe(query, one) for query, one in zip(queries, retrieved, strict=True)]
     assert described[0][0] == features.feature_names(tried.blocks)
     whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
     np.testing.assert_array_equal(np.vstack([matrix for _, matrix in described]), whole)
@@ -119,13 +123,44 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
-    requests = service.read_requests(tried.folder / "requests")
-    loaded = service.load(tried.folder / "export", "whole")
+    loaded, requests = load(tried)
     predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, Blend(WEIGHTS, 0.0, np.empty(0)))
     rows = submission.recommend(tried.fold, predicted, world.articles)
-    expected = [[float(item) for item in row[1:]] for row in rows.sort("user_id").iter_rows()]
+    expected = [{"articles": list(row[1:])} for row in rows.sort("user_id").iter_rows()]
     answers = [loaded.answer([request], ignore)[0] for request in requests]
     assert answers == expected
     assert answer_all(loaded, requests, batch=7) == expected
     for request, answer in zip(requests, answers, strict=True):
-        assert not {*answer} & {float(item) for item in request.histories.items}
+        assert not {*answer["articles"]} & {*request[:, service.ITEM].tolist()}
+
+
+def test_the_order_of_clicks_and_a_repeated_one_make_no_difference(tried: Tried) -> None:
+    loaded, requests = load(tried)
+    _, queries = read_queries(tried.fold)
+    joined = service.join_requests(requests)
+    for one, other in ((joined.histories, queries.histories), (joined, queries)):
+        for name, values in vars(other).items():
+            if isinstance(values, np.ndarray):
+                np.testing.assert_array_equal(getattr(one, name), values)
+    for name, values in queries.context.items():
+        np.testing.assert_array_equal(joined.context[name], values)
+    body = max(read_value(tried.folder / "bodies"), key=len)
+    clicks = msgspec.json.decode(body)["clicks"]
+    mixed = msgspec.json.encode({"clicks": [*clicks[::-1], clicks[0]]})
+    np.testing.assert_array_equal(loaded.parse(mixed), loaded.parse(body))
+
+
+def test_an_article_that_nobody_knows_is_a_click_like_any_other(tried: Tried) -> None:
+    loaded, (request, *_) = load(tried)
+    unknown = request.copy()
+    unknown[:, service.ITEM] = 2**31 - 1
+    (answer,) = loaded.answer([unknown], ignore)
+    assert len({*answer["articles"]}) == LENGTH
+
+
+@pytest.mark.parametrize("kind", ["float16", "int8"])
+def test_vectors_in_fewer_bits_list_nearly_the_same_articles(tried: Tried, tmp_path: Path, kind: str) -> None:
+    loaded, requests = load(tried)
+    write_value(tmp_path, loaded.store_vectors(kind))
+    answers = answer_all(read_value(tmp_path), requests)
+    assert share_items(answers, answer_all(loaded, requests)) > 0.95

@@ -16,7 +16,7 @@ from common.engine.errors import UserError
 from competitions.news import split
 from competitions.news.lab import __main__ as command
 from competitions.news.lab import gap_pairs, marks, neighbours
-from competitions.news.lab.neighbours import SwingSettings, count_swings
+from competitions.news.lab.neighbours import count_swings
 from competitions.news.simulator.simulate import simulate
 from tests.unit.common.learning.test_cooccurrence import (
     CLICKS,
@@ -105,7 +105,7 @@ def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
 @pytest.mark.parametrize("alpha", [0.5, 3.0])
 def test_swings_follow_the_formula(alpha: float) -> None:
     rows = random_log(9, items=25)
-    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=alpha, users_per_item=60, top=1000), 0)
+    table = count_swings(frame(rows, CLICKS), 0, alpha)
     assert_ordered(table, "item", "neighbour", "weight")
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
@@ -113,9 +113,8 @@ def test_swings_follow_the_formula(alpha: float) -> None:
 def test_swings_compare_a_limited_number_of_users_who_have_the_same_chance_by_seed() -> None:
     """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
     log = frame([(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)], CLICKS)
-    settings = SwingSettings(alpha=0.0, users_per_item=12, top=99)
-    tables = [count_swings(log, settings, seed) for seed in range(60)]
-    assert_frame_equal(tables[0], count_swings(log.reverse(), settings, 0))
+    tables = [count_swings(log, seed, alpha=0.0, users_per_item=12) for seed in range(60)]
+    assert_frame_equal(tables[0], count_swings(log.reverse(), 0, alpha=0.0, users_per_item=12))
     assert len({tuple(table["weight"]) for table in tables}) > 5
     drawn = [weights_of(table) for table in tables]
     low, high = (np.array([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))

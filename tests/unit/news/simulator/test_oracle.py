@@ -151,13 +151,11 @@ def test_judge_by_hand() -> None:
     items = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [1, 2, 3, 4, -1]])
     chances = np.array([[0.5, 0.2, 0.1, 0.0, 0.0], [0.1, 0.1, 0.1, 0.1, 0.1], [0.6, 0.4, 0.0, 0.0, 0.0]])
     oracle = judge(Ranking(items, chances), np.array([1, 8, 11]))
-    assert oracle.mrr5 == pytest.approx((1 + 1 / 3 + 0) / 3)
-    assert oracle.hit5 == pytest.approx(2 / 3)
-    # variance of (1, 1, 0) with n - 1 is 1/3
-    assert oracle.hit5_se == pytest.approx(1 / 3)
+    assert oracle.score == pytest.approx((1 + 1 / 3 + 0) / 3)
+    assert oracle.details["hit@5"] == pytest.approx(2 / 3)
     first, second, third = 0.5 + 0.1 + 0.1 / 3, 0.1 * (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5), 0.6 + 0.2
-    assert oracle.mrr5_expected == pytest.approx((first + second + third) / 3)
-    assert oracle.hit5_expected == pytest.approx((0.8 + 0.5 + 1.0) / 3)
+    assert oracle.expected == pytest.approx((first + second + third) / 3)
+    assert oracle.details["expected_hit@5"] == pytest.approx((0.8 + 0.5 + 1.0) / 3)
 
 
 def test_an_article_is_read_around_its_height_and_as_much_at_any_height() -> None:

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from competitions.tencent.day.ladder import PLAIN_RUNGS, list_rules
-from competitions.tencent.lab.plain_rules import CONTENT_RULES, LANGUAGE
+from competitions.tencent.lab.plain_rules import CONTENT_RULES, KERNEL, NEAREST
 
 
 def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
@@ -16,6 +16,5 @@ def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
         return list(list_rules(ready))  # type: ignore[arg-type]
 
     assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == [*PLAIN_RUNGS, *CONTENT_RULES]
-    assert rules(20_000, 20_000_000, "emb_84_4096") == [*PLAIN_RUNGS, *CONTENT_RULES[1:]]  # not of texts alone
-    assert CONTENT_RULES[0] == LANGUAGE
+    assert rules(20_000, 20_000_000, "emb_84_4096") == [*PLAIN_RUNGS, NEAREST, KERNEL]  # no text, nothing to fuse
     assert rules(20_001, 20_000_001) == ["popularity", "transitions", "counts"]

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from common.day.serving.benchmark import answer_all, ignore
-from common.engine.result_store import write_value
+from common.day.serving.benchmark import answer_all
+from common.day.serving.service import Answer, ignore, share_items
+from common.engine.errors import UserError
+from common.engine.result_store import read_value, write_value
 from competitions.tencent import ranking, split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.day import export, service
-from competitions.tencent.day.service import RankerService, Request, ServedFold, read_requests
+from competitions.tencent.day.service import RankerService, Request
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import Ranker
@@ -76,35 +78,38 @@ def try_channels(folder: Path, channels: tuple[str, ...], *, said: bool) -> Trie
     features = CONFIG.ranker.features
     old, tables = (fit_fold(corpus, contents, each, features, channels, list_length=60) for each in (before, fold))
     ranker = ranking.fit([ranking.list_candidates(corpus, before, old, features)], CONFIG.ranker.fit, 0)
-    write_value(folder / "export", ServedFold(tables, ranker, features))
-    write_value(folder / "requests", export.list_requests(corpus, fold, np.arange(USERS)))
+    write_value(folder / "export", RankerService(tables, ranker, features, fold.candidates))
+    write_value(folder / "bodies", list(export.list_bodies(corpus, ranking.take_queries(corpus, fold))))
     return Tried(corpus, (before, fold), (old, tables), ranker, folder)
 
 
-def answer_of_pipeline(tried: Tried, tables: FoldTables | None = None) -> list[list[float]]:
+def answer_of_pipeline(tried: Tried, tables: FoldTables | None = None) -> list[Answer]:
     fold = tried.folds[1]
     parts = [
         ranking.answer(tried.corpus, fold, tables or tried.tables[1], tried.ranker, CONFIG.ranker.features, at)
         for at in range(ranking.count_parts(fold))
     ]
-    return ranking.join_answers(parts).best.columns.astype(float).tolist()
+    columns, oid = ranking.join_answers(parts).best.columns, tried.corpus.catalogue.oid
+    return [{"ads": oid[fold.candidates[own[own >= 0]]].tolist()} for own in columns]
 
 
-def load(tried: Tried, variant: str) -> RankerService:
-    return service.load(tried.folder / "export", variant)
+def load(tried: Tried) -> tuple[RankerService, list[Request]]:
+    """The service as it comes back from its export, and the requests that it reads of its bodies."""
+    served: RankerService = read_value(tried.folder / "export")
+    return served, [served.parse(body) for body in read_value(tried.folder / "bodies")]
 
 
 def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
-    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    served, requests = load(tried)
     expected = answer_of_pipeline(tried)
     assert [served.answer([request], ignore)[0] for request in requests] == expected
     assert answer_all(served, requests, batch=64) == expected  # two blocks
-    assert len({tuple(answer) for answer in expected}) > 5
+    assert len({tuple(answer["ads"]) for answer in expected}) > 5
 
 
 def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> None:
-    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
-    other = [replace(request, condition=3 - request.condition) for request in requests]
+    served, requests = load(tried)
+    other = [request._replace(condition=3 - request.condition) for request in requests]
     changed = answer_all(served, other) != answer_all(served, requests)
     assert changed == (tried.tables[1].action_rates is not None) == ("ends so" in tried.ranker.names)
 
@@ -140,29 +145,53 @@ def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
 
 
 def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
-    rows = tried.folds[1].candidates
-    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    served, requests = load(tried)
+    oid, rows = tried.corpus.catalogue.oid, tried.folds[1].candidates
     for request, answer in zip(requests, answer_all(served, requests), strict=True):
-        assert len({*answer}) == 10
-        assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
-    item = rows[4:].astype(np.int32)
-    first = requests[0]
-    many = Request(item, np.zeros(len(item), np.int8), np.arange(len(item)), first.condition)
-    assert sorted(served.answer([many], ignore)[0]) == [-1] * 6 + [0, 1, 2, 3]
+        assert len({*answer["ads"]}) == 10
+        assert not {*answer["ads"]} & {*oid[request.events[:, 0]].tolist()}
+    item = rows[4:]
+    many = Request(np.stack([item, 0 * item, np.arange(len(item))], 1), requests[0].condition)
+    assert sorted(served.answer([many], ignore)[0]["ads"]) == sorted(oid[rows[:4]].tolist())
 
 
 def test_who_did_nothing_is_answered(tried: Tried) -> None:
-    first = read_requests(tried.folder / "requests")[0]
-    nothing = Request(first.item[:0], first.action[:0], first.time[:0], first.condition)
-    assert len({*load(tried, "whole").answer([nothing], ignore)[0]} - {-1}) == 10
+    served, _ = load(tried)
+    assert len({*served.answer([served.parse(b'{"events": []}')], ignore)[0]["ads"]}) == 10
 
 
-def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
+def test_a_body_is_read_as_the_pipeline_reads_the_user(tried: Tried) -> None:
+    served, requests = load(tried)
+    queries = ranking.take_queries(tried.corpus, tried.folds[1])
+    joined = service.join_requests(requests)
+    for one, other in zip(joined.histories.events(), queries.histories.events(), strict=True):
+        for name in ("item", "action", "time"):
+            assert getattr(joined.histories.sequences, name)[one] == getattr(queries.histories.sequences, name)[other]
+    np.testing.assert_array_equal(joined.action, queries.action)
+    body = max(read_value(tried.folder / "bodies"), key=len)
+    user = msgspec.json.decode(body)
+    mixed = msgspec.json.encode(user | {"events": user["events"][::-1]})
+    np.testing.assert_array_equal(served.parse(mixed).events, served.parse(body).events)
+    user["events"][2]["creative_id"] = 17
+    with pytest.raises(UserError, match=r"^events\[2\]: the run has no ad 17$"):
+        served.parse(msgspec.json.encode(user))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_vectors_in_other_bits_list_nearly_the_same_ads(tried: Tried, tmp_path: Path, kind: str) -> None:
+    served, requests = load(tried)
+    write_value(tmp_path, served.store_vectors(kind))
+    same = share_items(answer_all(read_value(tmp_path), requests), answer_all(served, requests))
+    assert same == 1 if kind == "float32" else same > 0.9
+
+
+def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried) -> None:
     features, whole = msgspec.structs.replace(CONFIG.ranker.features, pool=100), tried.tables[1]
     tables = fit_fold(tried.corpus, [], tried.folds[1], features, (), list_length=60)
     pool = tables.pool
     part = replace(whole, pool=replace(pool, rate=whole.pool.rate))
-    write_value(tmp_path, ServedFold(part, tried.ranker, features))
-    answers = answer_all(service.load(tmp_path, "whole"), read_requests(tried.folder / "requests"))
+    fold, (_, requests) = tried.folds[1], load(tried)
+    answers = answer_all(RankerService(part, tried.ranker, features, fold.candidates), requests)
     assert answers == answer_of_pipeline(tried, part)
-    assert {column for answer in answers for column in answer} <= {-1, *pool.chosen.tolist()}
+    among = tried.corpus.catalogue.oid[fold.candidates[pool.chosen]]
+    assert {ad for answer in answers for ad in answer["ads"]} <= {*among.tolist()}

@@ -1,6 +1,5 @@
 """The lines of the competition layout: profile rows, actions, unseen items, order, users, and what is refused."""
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,25 +152,16 @@ def many(users: int) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("size", "processes"), [(1, False), (150, False), (1500, True)])
-def test_pieces_join_to_the_same(tmp_path: Path, size: int, processes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 150, 1500])
+def test_pieces_join_to_the_same(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    if processes:
-        monkeypatch.setattr(jsonl, "PARALLEL_BYTES", 1500)
-        monkeypatch.setattr(jsonl.os, "cpu_count", lambda: 2)
     result = read_test(tmp_path, *many(40), [row("bare", 1, 0, 1)])
     assert result.test_users.names.tolist() == [*(f"user_{user:08d}".encode() for user in range(40)), b"bare"]
     assert result.catalogue.oid[result.test.item[:40]].tolist() == [BASE + user % 7 for user in range(40)]
     assert result.test.time.tolist() == [*range(10, 50), 1]
     assert result.test_users.features[:, 0].tolist() == [*(1 + user % 9 for user in range(40)), 0]
     assert counts(result)["user without a profile row"] == (1, "line 41")
-    if not processes:
-        assert "line 31: " in refused(tmp_path, write_test, *many(30), "[[", *many(3))
-
-
-def test_a_fault_comes_back_from_another_process() -> None:
-    fault = pickle.loads(pickle.dumps(jsonl.LineError(3, "why")))
-    assert fault.args == (3, "why")
+    assert "line 31: " in refused(tmp_path, write_test, *many(30), "[[", *many(3))
 
 
 # --- refused ---

@@ -10,12 +10,12 @@ import torch
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.lab import generative
 from competitions.tencent.lab.beam_search import beam_search
+from competitions.tencent.lab.exhaustive import Seen
 from competitions.tencent.lab.generative import SemanticIdHead, train_head
 from competitions.tencent.lab.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
-from competitions.tencent.top_k import Seen
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
 from tests.unit.tencent.training_inputs import make_catalogue
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from competitions.tencent.corpus import Embedding
 from competitions.tencent.day.ladder import PLAIN_RUNGS
@@ -14,7 +15,9 @@ from competitions.tencent.lab.plain_rules import (
     KERNEL,
     LANGUAGE,
     LANGUAGE_BETA,
+    LATE,
     NEAREST,
+    ONE,
     POPULARITY,
     choose_embeddings,
     fit_content_rule,
@@ -40,7 +43,7 @@ ROWS = np.array([3, 1, 4])
 def score(name: str) -> np.ndarray:
     """Of the first user, who was shown ad 1 and then clicked ad 2, and the last, who knows an ad without content."""
     history = whole(LOG)
-    return fit_content_rule(CONTENT, history, ROWS, name)(history.take(np.array([0, 2]))).numpy()
+    return fit_content_rule([CONTENT], history, ROWS, name)(history.take(np.array([0, 2]))).numpy()
 
 
 def test_the_nearest_ad_lies_along_the_mean_of_the_history() -> None:
@@ -62,6 +65,23 @@ def test_the_kernel_adds_up_over_the_history_and_meets_faded_events() -> None:
     ]
     expected = np.log(interests) + np.log(np.array(faded) + 0.2)
     assert score(KERNEL)[0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_late_fusion_gives_each_embedding_one_vote_and_early_fusion_lets_the_larger_differences_decide() -> None:
+    history = whole(LOG)
+    first = history.take(np.array([0]))
+    clear = functional.normalize(torch.tensor([[0.0, 0], [1, 0], [0, 1], [0.1, 1], [1, 0]]), dim=1)
+    faint = functional.normalize(torch.tensor([[0.0, 0], [9, 1], [9, 1.5], [9, 0], [9, 1.5]]), dim=1)  # all alike
+    ad_1, ad_3, ad_4 = 1, 0, 2  # their columns
+    one = fit_content_rule([clear], history, ROWS, ONE)(first)[0]
+    assert one[ad_3] > one[ad_4]
+    early = fit_content_rule([clear, faint], history, ROWS, NEAREST)(first)[0]
+    assert early[ad_3] > early[ad_4]
+    late = fit_content_rule([clear, faint], history, ROWS, LATE)(first)[0]
+    votes = [fit_content_rule([each], history, ROWS, ONE)(first)[0] for each in (clear, faint)]
+    expected = sum((vote - vote.mean()) / vote.std() for vote in votes)
+    assert late.numpy() == pytest.approx(np.asarray(expected), abs=1e-4)
+    assert late[ad_1] != early[ad_1]
 
 
 def test_a_language_model_speaks_for_itself() -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from common.arrays import Singles
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.corpus import Bools, Catalogue, Corpus, Floats, Sequences
+from competitions.tencent.corpus import Bools, Catalogue, Corpus, Sequences
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
@@ -114,7 +115,7 @@ def search_by(channel: Channel, log: Sequences = LOG) -> tuple[Search, Queries]:
     return Search(own, SETTINGS), take_queries(corpus, fold)
 
 
-def score(channel: Channel, history: Histories, queries: Histories) -> dict[str, Floats]:
+def score(channel: Channel, history: Histories, queries: Histories) -> dict[str, Singles]:
     search, _ = search_by(channel)
     table = fit(channel, history)
     block = search.block(Queries(queries, np.ones(len(queries), np.int64)))
@@ -185,7 +186,7 @@ class Oracle:
     """A toy: the ads of the group of a user's last click."""
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        def score(block: QueryBlock) -> dict[str, Floats]:
+        def score(block: QueryBlock) -> dict[str, Singles]:
             inside = group_of(block.weighted.last_click)[:, None] == group_of(np.asarray(candidates))
             return {"toy": inside.astype(np.float32)}
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from common.engine.errors import UserError
+from competitions.tencent.corpus import Catalogue
 from competitions.tencent.retrieval import counts as cooccurrence
 from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.counts import (
@@ -16,12 +17,12 @@ from competitions.tencent.retrieval.counts import (
     CountSettings,
     choose_counts,
     fit_all_counts,
-    fit_counts,
     keep_top,
     score_counts,
 )
 from competitions.tencent.retrieval.sparse_history import (
     ActionWeights,
+    Sparse,
     count_neighbour_pairs,
     flatten_log,
     pick_columns,
@@ -32,6 +33,16 @@ from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
+
+
+def fit_counts(
+    histories: Histories,
+    catalogue: Catalogue,
+    attributes: Sparse,
+    settings: CountSettings,
+    targets: np.ndarray | None = None,
+) -> Counts:
+    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
 
 
 def fit(histories: Histories, settings: CountSettings, items: int = 6) -> Counts:

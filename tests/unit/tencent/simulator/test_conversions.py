@@ -1,49 +1,28 @@
 """Round 2's law: who converts on what, which target a user has, and an oracle that knows both."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
-from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
-from competitions.tencent.simulator.ads import make_ads
-from competitions.tencent.simulator.click_model import Environment
+from competitions.tencent.simulator import oracle, simulate
 from competitions.tencent.simulator.conversions import (
     AD_EFFECT,
     CONVERTED,
     USER_EFFECT,
     ConversionModel,
     fit_level,
-    make_conversions,
 )
-from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, choose_targets, draw_targets
-from competitions.tencent.simulator.simulate import SimulatedUsers
-from competitions.tencent.simulator.topics import Bools, Ints, make_topics, sizes_at_scale
-from tests.unit.tencent.simulator.test_choice_model import assert_near
+from competitions.tencent.simulator.ground_truth import choose_targets
+from tests.unit.tencent.simulator.worlds import World, assert_near, make_world
 
 SCALE, SEED = 0.002, 6
 
 
-@dataclass(frozen=True)
-class World:
-    """A small world of round 2 after its histories."""
-
-    env: Environment
-    group: SimulatedUsers
-    seen: Bools
-    candidates: Ints
-
-
 @pytest.fixture(scope="module")
 def world() -> World:
-    sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
-    inventory = ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED))
-    people = ad_inventory.make_people(inventory.ads, sizes.groups, 0.3, SEED)
-    env = Environment(topics, inventory, SEED, make_conversions(inventory.ads, SEED), people=people)
-    env, (group,) = simulate.convert(env, [simulate.simulate_users(env, 0, sizes.users)])
-    seen = np.bincount(group.past[group.past >= 0], minlength=len(inventory.ads)) > 0
-    return World(env, group, seen, choose_candidates(inventory, seen, sizes.candidates, np.random.default_rng(2)))
+    return make_world(SCALE, SEED, share=0.3, slope=2.5, round_two=True)
 
 
 def model_of(world: World) -> ConversionModel:
@@ -76,11 +55,11 @@ def test_ads_of_an_advertiser_and_a_product_convert_alike(world: World) -> None:
         order = np.lexsort((np.random.default_rng(1).random(len(willing)), trait))
         same = trait[order][1:] == trait[order][:-1]
         assert np.corrcoef(willing[order][1:][same], willing[order][:-1][same])[0, 1] > least
-    assert world.group.users.willing.std() == pytest.approx(1.0, abs=0.3)  # a dozen segments make half of it
+    assert world.batch.users.willing.std() == pytest.approx(1.0, abs=0.3)  # a dozen segments make half of it
 
 
 def test_the_log_has_the_shares_of_the_10m_release(world: World) -> None:
-    action = world.group.users.action[world.group.past >= 0]
+    action = world.batch.users.action[world.batch.past >= 0]
     known = action[action >= 0]
     share = np.bincount(known, minlength=3) / len(known)
     np.testing.assert_allclose(share, [0.9463, 0.0285, 0.0252], atol=0.003)
@@ -88,7 +67,7 @@ def test_the_log_has_the_shares_of_the_10m_release(world: World) -> None:
 
 
 def test_conversions_of_the_log_are_of_willing_ads_and_users(world: World) -> None:
-    users, past = world.group.users, world.group.past
+    users, past = world.batch.users, world.batch.past
     row, at = np.nonzero((users.action >= CLICK) & (past >= 0))
     converted = users.action[row, at] == CONVERSION
     ad, user = model_of(world).ads[past[row, at]], users.willing[row]
@@ -102,11 +81,11 @@ def test_conversions_of_the_log_are_of_willing_ads_and_users(world: World) -> No
 
 def test_round_one_is_left_as_it_is(world: World) -> None:
     env = replace(world.env, conversions=None)
-    group = simulate.simulate_users(env, 0, 40)
-    same, (unchanged,) = simulate.convert(env, [group])
+    batch = simulate.simulate_users(env, 0, 40)
+    same, (unchanged,) = simulate.convert(env, [batch])
     assert same is env
-    assert unchanged is group
-    assert group.users.action.max() == CLICK
+    assert unchanged is batch
+    assert batch.users.action.max() == CLICK
 
 
 def test_the_target_is_the_first_conversion_else_the_first_click_by_hand() -> None:
@@ -120,20 +99,14 @@ def test_the_target_is_the_first_conversion_else_the_first_click_by_hand() -> No
 
 def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
     """Many draws of one user's day: the targets of either action fall on ads as the oracle says."""
-    rows, env = np.full(12_000, 3), world.env
-    users = replace(
-        click_model.take(world.group.users, rows), pace=np.full(len(rows), 1.0), clicks=np.full(len(rows), 2.0)
-    )
-    state, past = click_model.take(world.group.state, rows), world.group.past[rows]
-    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
-    targets = draw_targets(env, users, state, past, allowed, np.random.default_rng(3))
-    weights = oracle.weigh_candidates(env, world.candidates)
-    first = slice(1)
-    asked = click_model.take(users, first), click_model.take(state, first), past[first]
-    clicked = oracle.click_probabilities(env, weights, *asked)
+    batch = world.batch.take(np.full(12_000, 3))
+    busy = replace(batch.users, pace=np.full(12_000, 1.0), clicks=np.full(12_000, 2.0))
+    targets = world.draw(3, replace(batch, users=busy))
+    weights = world.weigh()
+    clicked = oracle.click_probabilities(world.env, weights, batch.take(slice(1)))
     for action in (CLICK, CONVERSION):
         chance = clicked[0] * model_of(world).action_probability(
-            users.willing[first], world.candidates, np.array([action], np.int8)
+            batch.users.willing[:1], world.candidates, np.array([action], np.int8)
         )[0].astype(float)
         kept = targets.action == action
         observed = np.bincount(weights.column[targets.ad[kept]], minlength=len(chance)).astype(float)
@@ -141,31 +114,28 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
 
 
 def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World) -> None:
-    group, allowed = world.group, np.isin(np.arange(len(world.seen)), world.candidates)
-    targets = draw_targets(world.env, group.users, group.state, group.past, allowed, np.random.default_rng(4))
-    rows = np.flatnonzero(targets.ad >= 0)
-    asked = Targets(targets.ad[rows], targets.action[rows])
-    weights, state = oracle.weigh_candidates(world.env, world.candidates), click_model.take(group.state, rows)
-    scores = {}
-    for name, env in (("both", world.env), ("neither", replace(world.env, conversions=None))):
-        users = click_model.take(group.users, rows)
-        ranks = oracle.rank_truths(env, weights, users, state, group.past[rows], asked, world.seen)
-        scores[name] = oracle.summarise(ranks)
-    assert scores["both"].score > scores["neither"].score + 0.02
-    assert abs(scores["both"].score - scores["both"].expected) < 3.5 * scores["both"].standard_error
+    targets = world.draw(4)
+    both, neither = (
+        oracle.summarise_ranks(world.rank(targets, env=env))
+        for env in (world.env, replace(world.env, conversions=None))
+    )
+    assert both.score > neither.score + 0.02
+    assert abs(both.score - both.expected) < 3.5 * both.error
 
 
 def test_the_oracles_means_are_weighted_by_the_action() -> None:
     """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5. Of clicks alone, each counts the same."""
     nothing, clicks = np.zeros(4), np.full(4, CLICK, np.int8)
-    plain = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing))
-    assert plain.hit_rate == 0.75
-    assert plain.ndcg == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
+    plain = oracle.summarise_ranks(
+        oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing)
+    )
+    assert plain.details["hit_rate"] == 0.75
+    assert plain.details["ndcg"] == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
     ranks = oracle.OracleRanks(
         np.array([1, 11]), np.array([CONVERSION, CLICK], np.int8), np.array([True, False]), np.ones(2), np.zeros(2)
     )
-    scores = oracle.summarise(ranks)
+    scores = oracle.summarise_ranks(ranks)
     assert scores.score == pytest.approx(2.5 / 3.5)
-    assert scores.hit_rate == pytest.approx(2.5 / 3.5)
-    assert scores.unseen_share == pytest.approx(2.5 / 3.5)
-    assert (scores.score_unseen, scores.score_seen) == (1.0, 0.0)
+    assert scores.details["hit_rate"] == pytest.approx(2.5 / 3.5)
+    assert scores.details["unseen_share"] == pytest.approx(2.5 / 3.5)
+    assert (scores.details["score_unseen"], scores.details["score_seen"]) == (1.0, 0.0)

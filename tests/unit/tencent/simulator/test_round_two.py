@@ -9,40 +9,41 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
+from common.day.hosts import REPORT
+from common.simulation.writer import Simulation
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
-from competitions.tencent.simulator import simulate
+from competitions.tencent.simulator import calibration, simulate
 from competitions.tencent.simulator.conversions import Law
 
 SCALE, SEED = 0.0015, 2
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     folder = tmp_path_factory.mktemp("round2") / "raw"
     return simulate.simulate(folder, SCALE, SEED, "competition", Law.ROUND2)
 
 
 @pytest.fixture(scope="module")
-def corpus(made: simulate.Simulation) -> Corpus:
+def corpus(made: Simulation) -> Corpus:
     return reader.read_corpus(reader.locate(made.folder))
 
 
 @pytest.fixture(scope="module")
-def lines(made: simulate.Simulation) -> list[list[list[Any]]]:
+def lines(made: Simulation) -> list[list[list[Any]]]:
     """The lines of the predict file."""
     text = (made.folder / schema.EVAL / schema.PREDICT_SEQUENCES).read_text()
     return [json.loads(line) for line in text.splitlines()]
 
 
-def read_actions(made: simulate.Simulation) -> dict[str, int]:
+def read_actions(made: Simulation) -> dict[str, int]:
     actions: dict[str, int] = json.loads((made.folder / schema.EVAL / schema.USER_ACTIONS).read_text())
     return actions
 
 
-def test_the_host_says_of_every_asked_user_what_it_will_do(made: simulate.Simulation, corpus: Corpus) -> None:
+def test_the_host_says_of_every_asked_user_what_it_will_do(made: Simulation, corpus: Corpus) -> None:
     actions, truth = read_actions(made), pl.read_csv(made.truth)
     assert sorted(actions) == sorted(name.decode() for name in corpus.test_users.names)
     assert truth.columns == ["user_id", "user", "creative_id", "action"]
@@ -58,7 +59,7 @@ def test_the_host_says_of_every_asked_user_what_it_will_do(made: simulate.Simula
 
 
 def test_strangers_stand_in_the_predict_file_alone_by_their_names(
-    made: simulate.Simulation, corpus: Corpus, lines: list[list[list[Any]]]
+    made: Simulation, corpus: Corpus, lines: list[list[list[Any]]]
 ) -> None:
     indexer = pickle.loads((made.folder / schema.EVAL / schema.INDEXER).read_bytes())
     named = [line[0][0] for line in lines if isinstance(line[0][0], str)]
@@ -75,7 +76,7 @@ def test_strangers_stand_in_the_predict_file_alone_by_their_names(
 
 
 def test_what_only_strangers_show_keeps_its_original_id_and_its_texts(
-    made: simulate.Simulation, corpus: Corpus, lines: list[list[list[Any]]]
+    made: Simulation, corpus: Corpus, lines: list[list[list[Any]]]
 ) -> None:
     indexer = pickle.loads((made.folder / schema.EVAL / schema.INDEXER).read_bytes())
     unseen, texts = set(), 0
@@ -117,9 +118,9 @@ def test_the_release_layout_has_the_same_users_and_no_strangers(tmp_path: Path) 
     assert json.loads((other.folder / REPORT).read_text())["law"] == "round2"
 
 
-def test_the_marginals_stand_beside_those_of_the_10m_release(made: simulate.Simulation) -> None:
-    table = simulate.describe(made.folder)
-    rows = {name: (value, known) for name, value, known in table.iter_rows()}
+def test_the_marginals_stand_beside_those_of_the_10m_release(made: Simulation) -> None:
+    table = calibration.describe(made.folder)
+    rows = {name: (value, known) for name, value, known, _ in table.iter_rows()}
     for name, share in (("exposures", 0.9463), ("clicks", 0.0285), ("conversions", 0.0252)):
         value, known = rows[f"{name}, of known actions"]
         assert known == share

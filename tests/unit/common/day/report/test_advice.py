@@ -95,7 +95,7 @@ def test_what_moves_nothing_is_never_sure() -> None:
     drawn = features(fill_record(record))
     assert drawn is not None
     column = drawn["marks"].columns[1]
-    assert column.title == "nats lost"
+    assert column.title == "log likelihood lost"
     assert [mark.pale for mark in column.marks] == [False, True, True]
     assert not any(mark.beyond for mark in column.marks)
     record["insight"]["importance"][0]["permutation"] = 6.4  # of the score that the fits start from

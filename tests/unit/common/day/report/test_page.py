@@ -161,7 +161,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     (
         "head",
         report_record.complete(),  # .3681 of .4254
-        ["86.5 % of the oracle", "pair_collection_clicks_share (23.1 %)", "What to try next"],
+        ["86.5 % of the best possible score", "pair_collection_clicks_share (23.1 %)", "What to try next"],
         ["a936f49", "9f86d0"],  # what the run was made of stands at the foot
     ),
     (

@@ -1,11 +1,10 @@
-"""tuned.toml as a person may have left it, and an address whose password nobody can tell from the rest."""
+"""tuned.toml as a person may have left it."""
 
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from common.day.tuning.study import MASK, hide_secrets
 from common.day.tuning.tuned_config import holds_nothing_for, list_foreign, read_tuned
 from common.engine.config import load
 from common.engine.errors import UserError
@@ -45,11 +44,3 @@ def test_a_provenance_that_is_no_table_is_one_sentence(tuned: Path, provenance: 
 def test_the_tuned_settings_of_another_folder_are_taken_by_set(tuned: Path) -> None:
     tuned.write_text(TUNED)
     assert load(Config, [tuned.with_name("config.toml")], [f"@{tuned}"]).rank.rounds == 7
-
-
-@pytest.mark.parametrize("url", ["postgresql+psycopg://me:se@cret@host/db", "postgresql+psycopg://me:se@cr/et@host/db"])
-def test_of_an_address_with_a_second_at_nothing_is_shown(url: str) -> None:
-    shown, message = hide_secrets(url, "no host cret@host")
-    assert shown == MASK
-    assert "%40" in message
-    assert "cr" not in message

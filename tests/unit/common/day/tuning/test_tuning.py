@@ -1,37 +1,30 @@
 """Tuning: a study finds a planted optimum, keeps a gain only beyond the noise, and loses nothing when it is cut off."""
 
+import contextlib
 import datetime
 import json
-import sys
+import os
+import re
+import signal
 import tomllib
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
-from common.day.tuning.search_space import Choices, Floats, Settings
-from common.day.tuning.task import (
-    FOLDS,
-    WORKER,
-    Scores,
-    Task,
-    Verdict,
-    find_value,
-    judge_settings,
-    judge_study,
-    run_trial,
-)
+from common.day.tuning.search_space import Settings
+from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, find_value, judge_study
 from common.engine.errors import UserError
-from competitions.cli.options import TuneOptions
-from competitions.cli.tuning import _worker_arguments
-from tests.conftest import Call
 
 Storage = optuna.storages.BaseStorage
-RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
+SPACE = {"x": FloatDistribution(0.0, 1.0)}
 
 
 def make_task(
@@ -48,7 +41,7 @@ def make_task(
         noisy, x = 0.01 * np.random.default_rng(0).random(50), settings["x"]
         return np.asarray(1 - (x - (best if unseen is None else unseen)) ** 2 + noisy * x + spread * fit)
 
-    return Task("toy", "gain", {"x": Floats(0.0, 1.0)}, {"x": 0.2}, folds, score, judge)
+    return Task("toy", "gain", SPACE, {"x": 0.2}, folds, score, judge)
 
 
 @pytest.fixture
@@ -56,22 +49,18 @@ def storage(tmp_path: Path) -> Storage:
     return studies.open_storage(None, tmp_path / "tuning")
 
 
-def fill(study: optuna.Study, task: Task, trials: int) -> list[int]:
-    return list(studies.work(study, task, trials, studies.worker_name()))
-
-
 def begin(storage: Storage, trials: int, task: Task | None = None) -> tuple[Task, optuna.Study]:
     """A study of a task with so many trials."""
     task = task or make_task()
     study = studies.open_study(storage, "s", task, 0)
-    fill(study, task, trials)
+    studies.fill(study, task, trials)
     return task, study
 
 
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     task, study = begin(storage, 15)
     assert study.trials[0].params == {"x": 0.2}
-    verdict = judge_study(task, study, judge_settings(task, task.current))
+    verdict = judge_study(task, study)
     assert abs(verdict.settings["x"] - 0.7) < 0.1
     assert verdict.before == pytest.approx(0.75, abs=0.02)
     assert verdict.accepted
@@ -81,22 +70,32 @@ def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_
 def test_a_study_goes_on_where_it_was(storage: Storage) -> None:
     task, _ = begin(storage, 3)
     again = studies.open_study(storage, "s", task, 1)
-    assert fill(again, task, 5) == [4, 5]
+    studies.fill(again, task, 5)
+    assert len(again.trials) == 5
     assert [trial.params["x"] for trial in again.trials].count(0.2) == 1  # today's settings are not tried twice
-    assert fill(again, task, 5) == []
+    studies.fill(again, task, 5)
+    assert len(again.trials) == 5
 
 
 def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 8, make_task(unseen=0.2))
-    verdict = judge_study(task, study, judge_settings(task, task.current))
+    verdict = judge_study(task, study)
     assert verdict.fold_gain > verdict.fold_error
     assert verdict.gain < 0
     assert not verdict.accepted
 
 
+def test_todays_score_is_the_weighted_mean_of_the_queries(storage: Storage) -> None:
+    def judge(settings: Settings, fit: int) -> Scores:
+        return np.array([settings["x"], 1.0, 0.0])
+
+    task, study = begin(storage, 1, replace(make_task(), judge=judge, weights=np.array([2.0, 1, 1])))
+    assert judge_study(task, study).before == pytest.approx((2 * 0.2 + 1 + 0) / 4)
+
+
 def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 15, make_task(spread=0.5))  # three fits lie .5 apart, the gain is .24
-    verdict = judge_study(task, study, judge_settings(task, task.current))
+    verdict = judge_study(task, study)
     assert verdict.gain == pytest.approx(0.25, abs=0.02)
     assert verdict.error > 0.4
     assert not verdict.accepted
@@ -121,17 +120,17 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
         seen.append((settings["x"], fold))
         return np.asarray(settings["x"] + noise)
 
-    task = Task("toy", "gain", {"x": Choices((0.9, 0.1))}, {"x": 0.9}, 3, score, lambda settings, fit: np.zeros(1))
+    task = Task("toy", "gain", SPACE, {"x": 0.9}, 3, score, lambda settings, fit: np.zeros(1))
     study = studies.open_study(storage, "s", task, 0)
     for x in (0.9, 0.1, 0.9):
         study.enqueue_trial({"x": x})
-    fill(study, task, 4)
+    studies.fill(study, task, 4)
     assert [fold for x, fold in seen if x == 0.1] == [0]
     assert [fold for x, fold in seen if x == 0.9] == [0, 1, 2] * 3  # as good as the best: to the end
     (pruned,) = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
     assert pruned.user_attrs[FOLDS] == [pytest.approx(0.1 + noise.mean())]
     assert find_value(pruned) == pytest.approx(0.1 + noise.mean())
-    verdict = judge_study(task, study, np.zeros((3, 1)))
+    verdict = judge_study(task, study)
     assert (verdict.trials, verdict.pruned) == (4, 1)
 
 
@@ -140,84 +139,94 @@ def refuse(settings: Settings, fold: int) -> Scores:
 
 
 def test_trials_that_fail_are_counted_as_nothing_and_not_for_ever(storage: Storage) -> None:
-    task = Task("toy", "gain", {"x": Floats(0, 1)}, {"x": 0.5}, 1, refuse, lambda settings, fit: np.zeros(1))
+    task = Task("toy", "gain", SPACE, {"x": 0.5}, 1, refuse, lambda settings, fit: np.zeros(1))
     study = studies.open_study(storage, "s", task, 0)
-    with pytest.raises(UserError, match="5 trials of s failed one after the other"):
-        fill(study, task, 3)
+    with pytest.raises(UserError, match="5 trials of s failed in a row"):
+        studies.fill(study, task, 3)
+
+
+# --- the line a trial, the time ---
+
+
+def test_every_trial_has_its_line_with_the_best_and_the_time_left(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def score(settings: Settings, fold: int) -> Scores:
+        if settings["x"] > 0.9:
+            raise UserError("x is too large: take less")
+        return np.full(20, 1 - (settings["x"] - 0.7) ** 2 + fold / 100 - (5 if settings["x"] < 0.15 else 0))
+
+    task = replace(make_task(), score=score)
+    study = studies.open_study(storage, "s", task, 0)
+    for value in (0.5, 0.95, 0.6, 0.65, 0.1):
+        study.enqueue_trial({"x": value})
+    studies.fill(study, task, 5)
+    lines = capsys.readouterr().err.splitlines()
+    assert re.match(
+        r"  trial   0: 0\.7600 \(0\.7500 0\.7600 0\.7700\), 1 s; best 0\.7600 \(trial 0\), about .* left", lines[0]
+    )
+    assert re.match(r"  trial   1: 0\.9700 .* best 0\.9700 \(trial 1\)", lines[1])
+    assert lines[2].startswith("  trial   2: failed, x is too large: take less; best 0.9700 (trial 1)")
+    assert "best 1.0075 (trial 4)" in lines[4]
+    assert lines[5].startswith("  trial   5: -4")
+    assert lines[5].endswith("pruned after 1 fold; best 1.0075 (trial 4)")  # and nothing is left to do
+    assert len(lines) == 6
+
+
+def test_no_trial_begins_behind_the_time(storage: Storage) -> None:
+    task = make_task()
+    study = studies.open_study(storage, "s", task, 0)
+    studies.fill(study, task, None, 0)
+    assert studies.count_finished(study) == 0
+    studies.fill(study, task, 3, 3600)  # the trials are there before the hour is over
+    assert studies.count_finished(study) == 3
 
 
 # --- workers ---
 
 
-def test_what_a_dead_worker_was_at_is_marked_and_tried_again(storage: Storage) -> None:
-    task = make_task()
-    study = studies.open_study(storage, "s", task, 0)
-    trial = study.ask()
-    trial.set_user_attr(WORKER, studies.worker_name())
-    trial.suggest_float("x", 0.0, 1.0)
-    other = study.ask()
-    other.set_user_attr(WORKER, "elsewhere-1")
-    pid = int(studies.worker_name().rpartition("-")[2])
-    studies.rescue(study, [pid + 1])
-    assert [one.state for one in study.trials] == [RUNNING, RUNNING]
-    studies.rescue(study, [pid])
-    assert [one.state for one in study.trials[:2]] == [FAIL, RUNNING]
-    run_trial(task, "me", study.ask())
-    assert study.trials[2].params == study.trials[0].params == {"x": 0.2}
-    assert study.trials[2].user_attrs[studies.RETRIED] == 0
-    studies.rescue(study, [pid], again=False)
-    assert len(study.trials) == 3
+def work(folder: Path, mark: Path) -> None:
+    """Fill a study with eight trials; whoever first sees the ``mark`` is killed in the midst of one."""
 
-
-# The survivor waits for what the dead one left: else it might finish the study before anybody looks.
-WORK = """
-import contextlib, os, signal, sys, time
-from pathlib import Path
-from common.day.tuning import study as studies
-from tests.unit.common.day.tuning.test_tuning import make_task
-
-folder, trials, mark = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-task = make_task()
-score = task.score
-
-def once(settings, fold):
-    if fold == 1:
+    def score(settings: Settings, fold: int) -> Scores:
         with contextlib.suppress(FileNotFoundError):
             mark.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
-        while not any(studies.RETRIED in trial.user_attrs for trial in study.get_trials()):
-            time.sleep(0.05)
-    return score(settings, fold)
+        return make_task().score(settings, fold)
 
-object.__setattr__(task, "score", once)
-study = studies.open_study(studies.open_storage(None, folder), "s", task, os.getpid())
-for _ in studies.work(study, task, trials, studies.worker_name()):
-    pass
-"""
+    task = replace(make_task(), score=score)
+    study = studies.open_study(studies.open_storage(None, folder), "s", task, os.getpid())
+    studies.fill(study, task, 8)
 
 
-def test_two_workers_fill_a_study_though_one_is_killed_in_a_trial(tmp_path: Path) -> None:
-    folder, mark = tmp_path / "tuning", tmp_path / "kill-one"
-    mark.write_text("")
-    task = make_task()
-    study = studies.open_study(studies.open_storage(None, folder), "s", task, 0)
-    command = [sys.executable, "-c", WORK, str(folder), "8", str(mark)]
-    seen = list(studies.coordinate(study, 8, [command, command]))
-    assert seen == sorted(set(seen))
-    assert seen[-1] >= 8
+def refuse_to_work() -> None:
+    raise UserError("no files here")
+
+
+def test_workers_fill_a_study_though_one_is_killed(
+    storage: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mark := tmp_path / "kill-one").write_text("")
+    study = studies.open_study(storage, "s", make_task(), 0)
+    studies.fill_together(study, [partial(work, tmp_path / "tuning", mark)] * 2)
     assert studies.count_finished(study) >= 8
-    (dead,) = [trial for trial in study.trials if trial.state == FAIL and trial.user_attrs.get(FOLDS)]
-    (again,) = [trial for trial in study.trials if trial.user_attrs.get(studies.RETRIED) == dead.number]
-    assert again.params == dead.params
-    assert again.state.is_finished()
-    assert RUNNING not in [trial.state for trial in study.trials]
+    assert "a worker ended with -9" in capsys.readouterr().err
+    assert len({trial.user_attrs[WORKER] for trial in study.trials if WORKER in trial.user_attrs}) == 2
 
 
-def test_when_every_worker_has_ended_the_study_says_so_and_keeps_its_trials(tmp_path: Path) -> None:
-    _, study = begin(studies.open_storage(None, tmp_path), 2)
-    with pytest.raises(UserError, match="ended after 2 of 5 trials, which are kept"):
-        list(studies.coordinate(study, 5, [[sys.executable, "-c", "raise SystemExit(3)"]]))
+def test_when_every_worker_fails_the_study_says_so_and_keeps_its_trials(
+    storage: Storage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, study = begin(storage, 2)
+    with pytest.raises(UserError, match="ended after 2 trials, which are kept"):
+        studies.fill_together(study, [refuse_to_work])
     assert studies.count_finished(study) == 2
+    told = capfd.readouterr().err
+    assert "error: no files here" in told
+    assert "Traceback" not in told
+
+
+# --- the storage ---
 
 
 @pytest.mark.parametrize(
@@ -228,45 +237,22 @@ def test_when_every_worker_has_ended_the_study_says_so_and_keeps_its_trials(tmp_
         "postgresql+psycopg://127.0.0.1:1/none?sslpassword=hidden-word",
         "postgresql+psycopg://me:hidden-word@127.0.0.1:port/none",
         "postgresql+psycopg:/me:hidden-word@127.0.0.1/none",
+        "postgresql+psycopg://me:hidden@hidden-word@127.0.0.1/none",
         "me:hidden-word@127.0.0.1/none",
         "postgresql+nodriver://me:hidden-word@127.0.0.1/none",
         "postgresql+psycopg://me:hidden-word@[::1/none",
     ],
 )
-def test_no_address_shows_its_password_however_it_is_written(url: str) -> None:
-    with pytest.raises(UserError, match=r"cannot be used .*start the database") as caught:
+def test_a_storage_that_cannot_be_used_is_one_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(UserError, match=r"^The storage ") as caught:
         studies.open_storage(url, Path())
-    assert "hidden-word" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_message_is_shown_without_the_password_in_it() -> None:
-    url = "postgresql://me:p%40ss@db/x?sslpassword=other"
-    shown, message = studies.hide_secrets(url, f"failed for {url} with p@ss, p%40ss or other")
-    assert shown == "postgresql://me:***@db/x?sslpassword=%2A%2A%2A"
-    assert message == "failed for *** with ***, *** or ***"
-    assert studies.hide_secrets("sqlite:///x.db", "locked") == ("sqlite:///x.db", "locked")
-
-
-def test_workers_get_the_address_by_their_environment_alone(storage: Storage, tmp_path: Path) -> None:
-    options = TuneOptions(name="news", workers=2, storage="postgresql://me:hidden-word@db/x")
-    assert "hidden-word" not in " ".join(_worker_arguments(options, "task", 0))
-    study = studies.open_study(storage, "s", make_task(), 0)
-    code = f"import os, pathlib; pathlib.Path({str(tmp_path / 'seen')!r}).write_text(os.environ['RECSYS_STORAGE'])"
-    with pytest.raises(UserError, match="All workers"):
-        list(studies.coordinate(study, 5, [[sys.executable, "-c", code]], options.storage))
-    assert (tmp_path / "seen").read_text() == options.storage
-
-
-def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
-    address = "postgresql+psycopg://me:hidden-word@127.0.0.1:1/none"
-    monkeypatch.setenv(studies.STORAGE, address)
-
-    def stop(options: TuneOptions) -> None:
-        raise UserError("stopped here" if options.storage == address else "another address")
-
-    monkeypatch.setattr("competitions.cli.tuning._load_inputs", stop)
-    assert call("tune", "news") == (1, "", "error: stopped here\n")
+def test_a_storage_is_shown_without_password_and_options() -> None:
+    assert studies.show_storage("postgresql://me:p%40ss@db/x?sslpassword=other", Path()) == "postgresql://me:***@db/x"
+    assert studies.show_storage(None, Path("build")) == "build/journal.log"
 
 
 def test_a_study_is_written_for_the_report(storage: Storage, tmp_path: Path) -> None:

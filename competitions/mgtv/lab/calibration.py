@@ -1,0 +1,94 @@
+"""Calibration: of the shown videos with P(watch) = .2, one in five should be watched.
+
+A recommender needs the order of its scores alone. An advertiser pays by their size: the auction multiplies them with
+bids (``auction``), so that a probability twice too high sells the place to the wrong ad. Both methods learn a rising
+function of the probability, so that the order within a list stays (isotonic: but for ties):
+
+- Platt 1999, "Probabilistic outputs for support vector machines": a logistic regression on the logit, two numbers;
+- isotonic regression (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability
+  estimates"): the best rising step function, which needs more rows.
+
+Each is learned on one day and used on another: on its own rows every calibration looks perfect.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.arrays import Floats
+
+Calibrator = Callable[[Floats], Floats]
+LEAST = 1e-6  # a probability is at least, and at most 1 less it: the logit of 0 is no number
+
+
+def logit(probabilities: Floats) -> Floats:
+    """log(p / (1 - p)).
+
+    >>> logit(np.array([0.5, 0.8])).round(3).tolist()
+    [0.0, 1.386]
+    """
+    inside = np.clip(probabilities, LEAST, 1.0 - LEAST)
+    return np.asarray(np.log(inside / (1.0 - inside)))
+
+
+def fit_platt(probabilities: Floats, labels: Floats) -> Calibrator:
+    """1 / (1 + exp(-(a x logit + b))), with a and b of the largest likelihood."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=np.inf).fit(logit(probabilities)[:, None], labels > 0)
+    return lambda others: np.asarray(model.predict_proba(logit(others)[:, None])[:, 1])
+
+
+def fit_isotonic(probabilities: Floats, labels: Floats) -> Calibrator:
+    """The rising step function of the least squares; beyond the rows it was learned on, its first and last step."""
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=LEAST, y_max=1.0 - LEAST, out_of_bounds="clip").fit(probabilities, labels)
+    return lambda others: np.asarray(model.predict(others))
+
+
+CALIBRATIONS: dict[str, Callable[[Floats, Floats], Calibrator]] = {"platt": fit_platt, "isotonic": fit_isotonic}
+
+
+def calibrate_across(kind: str, probabilities: Sequence[Floats], labels: Sequence[Floats]) -> list[Floats]:
+    """Each day's probabilities (rows,), calibrated by the other days; a single day has to calibrate itself."""
+    calibrated = []
+    for day, own in enumerate(probabilities):
+        others = [other for other in range(len(probabilities)) if other != day] or [day]
+        known, right = ([part[other] for other in others] for part in (probabilities, labels))
+        calibrated.append(CALIBRATIONS[kind](np.concatenate(known), np.concatenate(right))(own))
+    return calibrated
+
+
+def calibration_error(probabilities: Floats, labels: Floats, bins: int = 10) -> float:
+    """The mean distance of what is predicted and what is observed, over ``bins`` of equally many rows.
+
+    Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning".
+
+    >>> calibration_error(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0.0, 1.0, 0.0]), bins=2)  # .1 and .4 off
+    0.25
+    """
+    order = np.argsort(probabilities, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    apart = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
+    return float(sum(apart) / max(len(order), 1))
+
+
+def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Who wins the place of each query, and what a click costs the winner. Arrays are [queries, ads], two ads at least.
+
+    An ad is worth bid x P(click) to the platform. The winner pays for a click what it takes to stay first: the worth of
+    the second by the winner's own P(click) (the generalised second price; Edelman, Ostrovsky and Schwarz 2007).
+
+    >>> bids, right = np.array([[1.0, 3.0]]), np.array([[0.5, 0.2]])
+    >>> auction(bids, right)  # worth .5 and .6: the second wins, and pays .5 / .2
+    (array([1]), array([2.5]))
+    >>> auction(bids, right**2)  # the same order of P(click), but the distances are wrong: .25 and .12
+    (array([0]), array([0.48]))
+    """
+    worth = bids * probabilities
+    order = np.argsort(-worth, axis=1, kind="stable")
+    first, second = order[:, :1], order[:, 1:2]
+    price = np.take_along_axis(worth, second, 1) / np.take_along_axis(probabilities, first, 1)
+    return first[:, 0], np.asarray(price[:, 0])

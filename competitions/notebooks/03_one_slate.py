@@ -1,0 +1,83 @@
+# %% [markdown]
+# # One list of the ranker, taken apart
+#
+# A ranker adds up trees, so that every score is a sum of what each feature gave it (SHAP values; LightGBM computes
+# them itself, `pred_contrib`). We take one reader whose article came second, and ask what it would have taken to
+# win.
+
+# %%
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.engine.run import Run
+from competitions import find_competition
+from competitions.news.day.rows import list_rows
+from competitions.news.io import reader
+from competitions.news.pipeline import validate
+
+news = find_competition("news")
+files = reader.locate(news.choose_raw(None, 0.01, 0, Path("build")))
+outcome = validate(files, news.load_config([]), Run(Path("build/news/notebook"), Path("build/news/cache")))
+rows = list_rows(outcome)
+data, ranker = rows.rows, outcome.early[0].value
+print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} readers, {len(data.names)} features")
+
+# %% [markdown]
+# ## A reader whose article came second
+# The right article is marked. **Predict** which features made the first one win.
+
+# %%
+frame = rows.candidates.with_columns(
+    score=rows.scores[rows.by], label=pl.Series(data.labels), row=pl.int_range(pl.len(), dtype=pl.Int64)
+).with_columns(rank=pl.col("score").rank("ordinal", descending=True).over("query"))
+seconds = frame.filter((pl.col("label") > 0) & (pl.col("rank") == 2))
+reader_ = seconds["query"][0]
+slate = frame.filter(query=reader_).sort("rank").head(5)
+print(slate.select("rank", "item", "score", "label"))
+
+# %% [markdown]
+# ## What each feature gave
+# The columns of `pred_contrib` are the features, and one for the mean of all rows; together they are the score of
+# the model.
+
+# %%
+picked = slate["row"].to_numpy()
+parts = ranker.model.predict(np.asarray(data.features)[picked], pred_contrib=True, num_iteration=ranker.rounds)
+own = ranker.model.predict(np.asarray(data.features)[picked], raw_score=True, num_iteration=ranker.rounds)
+assert np.allclose(parts.sum(1), own, atol=1e-6)
+right = int(np.flatnonzero(slate["label"].to_numpy() > 0)[0])
+apart = pl.DataFrame(
+    {
+        "feature": data.names,
+        "first": parts[0, :-1],
+        "right one": parts[right, :-1],
+        "value of first": np.asarray(data.features)[picked[0]],
+        "value of right one": np.asarray(data.features)[picked[right]],
+    }
+).with_columns(gap=pl.col("first") - pl.col("right one"))
+print(apart.sort("gap", descending=True).head(6))
+print(apart.sort("gap").head(4))
+
+# %% [markdown]
+# ## What it would take to win
+# One feature at a time, the right article gets the value of the first: does it pass?
+
+# %%
+asked = np.repeat(np.asarray(data.features)[picked[right]][None], len(data.names), 0)
+asked[np.arange(len(data.names)), np.arange(len(data.names))] = np.asarray(data.features)[picked[0]]
+changed = ranker.model.predict(asked, raw_score=True, num_iteration=ranker.rounds)
+wins = pl.DataFrame({"feature": data.names, "score": changed}).filter(pl.col("score") > own[0])
+print(
+    wins.sort("score", descending=True)
+    if wins.height
+    else "No single feature is enough: the first is ahead in several."
+)
+
+# %% [markdown]
+# **Explain.** A contribution is no cause: features that say the same share it, and the split between them is a
+# matter of which the trees met first. Which of the features above say nearly the same?
+#
+# **Exercise.** Do the same for a reader whose article came last (`rank` 100 and more): is it the ranker that is
+# wrong, or was the article hardly in any channel (features that begin with `channel_`)?

@@ -1,0 +1,150 @@
+"""Several objectives: P(click) x P(conversion | click), which is what an advertiser pays for.
+
+A model of conversions learned from clicked ads alone has few rows, and is then asked about ads that nobody clicked.
+ESMM (Ma et al. 2018, "Entire space multi-task model") learns two heads over one table of vectors from every impression:
+the click, and the product of both heads as the conversion. ``ONE`` is its rival: a single head for the conversion.
+
+    python -m competitions.tencent.lab --raw build/tencent/simulated/...    (LAW=round2, where conversions are)
+
+Impressions of the last tenth of the time are judged by models of the nine before it. ``sell`` holds auctions among the
+impressions of one user: bids are drawn, one an advertiser, and the largest bid x P(conversion) gets the place.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy as cross_entropy
+
+from common.arrays import Singles
+from common.engine.progress import track
+from common.learning.determinism import deterministic_torch
+from common.learning.metrics import weighted_error
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.io import schema
+
+ONE, ESMM = "one head", "ESMM"
+SIZE, HIDDEN = 8, 32  # of a value's vector; of the layer below the heads
+BATCH, RATE, EPOCHS, MOST_ROWS = 1_024, 0.003, 2, 400_000
+PRIOR = 20.0  # events with the mean rate that stand before a user's own
+JUDGED = 0.1  # of the time
+ADVERTISER, SLATE, SPREAD = "114", 4, 1.0  # whose bid it is; impressions an auction; deviation of the log of bids
+
+
+@dataclass(frozen=True)
+class Impressions:
+    """A row per event. ``codes`` int64 [rows, fields], each field's values apart from all others'; ``rates`` float32
+    [rows, 2]: how often the user clicked and converted before; ``user``, ``advertiser`` int64; ``clicked``,
+    ``converted`` float32, 0 or 1.
+    """
+
+    codes: Int64s
+    rates: Singles
+    user: Int64s
+    advertiser: Int64s
+    clicked: Singles
+    converted: Singles
+
+    def take(self, rows: Int64s | slice) -> "Impressions":
+        """These rows."""
+        return Impressions(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
+    """The earlier nine tenths of the time of train, at most ``MOST_ROWS`` of the latest, and the last tenth."""
+    train, catalogue, users = corpus.train, corpus.catalogue, corpus.users
+    user = np.repeat(np.arange(len(train)), np.diff(train.offsets))
+    fields = np.concatenate([catalogue.features[train.item], users.features[user]], 1).astype(np.int64)
+    fields += np.cumsum([0, *(fields.max(0) + 1)[:-1]])
+    clicked, converted = (train.action >= schema.CLICK), (train.action == schema.CONVERSION)
+    rates = np.stack([rate_before(each, train.offsets, user) for each in (clicked, converted)], 1)
+    advertiser = catalogue.features[train.item, schema.ITEM_FEATURES.index(ADVERTISER)].astype(np.int64)
+    labels = clicked.astype(np.float32), converted.astype(np.float32)
+    rows = Impressions(fields, rates.astype(np.float32), user, advertiser, *labels)
+    later = train.time >= np.quantile(train.time, 1.0 - JUDGED)
+    order = np.argsort(train.time[~later], kind="stable")[-MOST_ROWS:]
+    return rows.take(np.flatnonzero(~later)[order]), rows.take(np.flatnonzero(later))
+
+
+def rate_before(happened: NDArray[np.bool_], offsets: Int64s, user: Int64s) -> NDArray[np.float64]:
+    """The logit of each event's share of what ``happened`` to its user before it, drawn towards the mean of all.
+
+    >>> rate_before(np.array([True, True, False]), np.array([0, 2, 3]), np.array([0, 0, 1])).round(3).tolist()
+    [0.693, 0.765, 0.693]
+    """
+    total = np.concatenate([[0], np.cumsum(happened)])
+    starts = offsets[user]
+    mean = np.clip(happened.mean(), 1e-6, 1 - 1e-6)
+    events = np.arange(len(happened))
+    share = (total[events] - total[starts] + PRIOR * mean) / (events - starts + PRIOR)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+class Heads(nn.Module):
+    """Vectors of all values, one layer, and two heads: P(click), P(conversion | click)."""
+
+    def __init__(self, values: int, fields: int) -> None:
+        """``values``: codes of all ``fields`` together."""
+        super().__init__()
+        self.vectors = nn.Embedding(values, SIZE)
+        nn.init.normal_(self.vectors.weight, std=0.05)
+        self.layer = nn.Sequential(nn.Linear(fields * SIZE + 2, HIDDEN), nn.ReLU())
+        self.heads = nn.Linear(HIDDEN, 2)
+
+    def forward(self, codes: Tensor, rates: Tensor) -> Tensor:
+        """[rows, 2] probabilities."""
+        hidden = self.layer(torch.cat([self.vectors(codes).flatten(1), rates], 1))
+        return torch.sigmoid(self.heads(hidden))
+
+
+def find_loss(kind: str, chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
+    """ESMM: of the click, and of the product as the conversion, over all rows. One head: of the conversion."""
+    if kind == ONE:
+        return cross_entropy(chances[:, 1], converted)
+    return cross_entropy(chances[:, 0], clicked) + cross_entropy(chances.prod(1), converted)
+
+
+def predict_conversions(train: Impressions, judged: Impressions, kind: str, seed: int) -> NDArray[np.float64]:
+    """P(click and conversion) of the judged rows by a model of the others."""
+    values = int(max(train.codes.max(), judged.codes.max())) + 1
+    rng = np.random.default_rng(seed)
+    with deterministic_torch(seed, 1):
+        model = Heads(values, train.codes.shape[1])
+        optimizer = torch.optim.Adam(model.parameters(), RATE)
+        order = np.concatenate([rng.permutation(len(train.user)) for _ in range(EPOCHS)])
+        for start in track(range(0, len(order), BATCH), f"fit.{kind}"):
+            part = train.take(order[start : start + BATCH])
+            codes, rates, clicked, converted = (
+                torch.from_numpy(np.ascontiguousarray(each))
+                for each in (part.codes, part.rates, part.clicked, part.converted)
+            )
+            optimizer.zero_grad()
+            find_loss(kind, model(codes, rates), clicked, converted).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        with torch.inference_mode():
+            chances = model(torch.from_numpy(judged.codes), torch.from_numpy(judged.rates))
+            found = chances[:, 1] if kind == ONE else chances.prod(1)
+    return np.asarray(found.numpy(), np.float64)
+
+
+def draw_auctions(judged: Impressions, seed: int) -> tuple[Int64s, NDArray[np.float64]]:
+    """Auctions, rows [auctions, SLATE] of one user each, with and without a conversion; and a bid for every row."""
+    rng = np.random.default_rng(seed)
+    bids = np.exp(SPREAD * rng.normal(size=int(judged.advertiser.max()) + 1))[judged.advertiser]
+    place = np.arange(len(judged.user)) - np.searchsorted(judged.user, judged.user)
+    counts = np.bincount(judged.user)[judged.user]
+    starts = np.flatnonzero((place % SLATE == 0) & (place + SLATE <= counts))
+    return starts[:, None] + np.arange(SLATE), bids
+
+
+def sell(judged: Impressions, chances: NDArray[np.float64], seed: int) -> dict[str, float]:
+    """What the platform earns an auction where a conversion pays its bid, with its error, and the winners' share that
+    converts. Only the label of the winner is looked at.
+    """
+    auctions, bids = draw_auctions(judged, seed)
+    winner = np.take_along_axis(auctions, (bids * chances)[auctions].argmax(1)[:, None], 1)[:, 0]
+    revenue = bids[winner] * judged.converted[winner]
+    error = weighted_error(revenue, np.ones(len(revenue)))
+    return {"revenue": float(revenue.mean()), "error": error, "converts": float(judged.converted[winner].mean())}

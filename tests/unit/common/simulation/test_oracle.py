@@ -1,0 +1,42 @@
+"""The oracle's means and errors by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.day.hosts import REPORT
+from common.engine.errors import UserError
+from common.simulation.oracle import Oracle, read_oracle, summarise
+
+GAIN, EXPECTED = np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.25, 0.25])
+
+
+def test_means_over_independent_queries() -> None:
+    oracle = summarise(GAIN, EXPECTED, {"new": np.array([1.0, np.nan, np.nan, 0.0]), "old": np.full(4, np.nan)})
+    # Deviations of 1/2 each: sqrt(4 * 1/4) / 4.
+    assert oracle == Oracle(4, 0.5, 0.25, 0.375, {"new": 0.5, "old": 0.0})
+
+
+def test_queries_of_one_cluster_are_one_draw() -> None:
+    assert summarise(GAIN, EXPECTED, cluster=np.array([7, 7, 9, 9])).error == pytest.approx(0.5 / 2**0.5)
+    assert summarise(GAIN, EXPECTED, cluster=np.array([7, 9, 7, 9])).error == pytest.approx(0.0)
+
+
+def test_weights_weigh_means_and_errors() -> None:
+    oracle = summarise(GAIN[1:3], EXPECTED[1:3], {"hit": GAIN[1:3]}, weight=np.array([3.0, 1.0]))
+    assert (oracle.score, oracle.details["hit"]) == (0.75, 0.75)
+    assert oracle.expected == pytest.approx((3 * 0.5 + 0.25) / 4)
+    assert oracle.error == pytest.approx(((3 * 0.25) ** 2 + 0.75**2) ** 0.5 / 4)
+
+
+def test_no_query_scores_nothing() -> None:
+    none = np.empty(0)
+    assert summarise(none, none, {"hit": none}) == Oracle(0, 0.0, 0.0, 0.0, {"hit": 0.0})
+
+
+def test_a_report_of_an_earlier_form_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / REPORT).write_text(json.dumps({"oracle": {"mrr5": 0.3}}))
+    with pytest.raises(UserError, match="simulated by an earlier version; remove it"):
+        read_oracle(tmp_path)

@@ -1,0 +1,113 @@
+"""What every simulator must do alike; a new competition's is one more name."""
+
+import importlib
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.competition import Competition, say_unsimulated
+from common.day.hosts import REPORT, TRUTH
+from common.engine.errors import UserError
+from common.simulation.oracle import read_oracle
+from common.simulation.writer import Simulation
+from competitions import NAMES
+
+SCALE, SEED = 0.001, 3
+
+
+@pytest.fixture(scope="module", params=[*NAMES, "template"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def competition(name: str) -> Competition:
+    declared: Competition = importlib.import_module(f"competitions.{name}.competition").COMPETITION
+    return declared
+
+
+@pytest.fixture(scope="module")
+def made(competition: Competition, tmp_path_factory: pytest.TempPathFactory) -> Simulation:
+    """One simulation, shared by the tests that only read."""
+    return write(competition, tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
+
+
+def write(competition: Competition, folder: Path, scale: float, seed: int) -> Simulation:
+    _, made = competition.simulate(folder, scale, seed, folder.parent / "build")
+    assert isinstance(made, Simulation)
+    return made
+
+
+def digest(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_the_same_arguments_give_the_same_bytes(competition: Competition, made: Simulation, tmp_path: Path) -> None:
+    first, again = digest(made.folder), digest(write(competition, tmp_path / "again", SCALE, SEED).folder)
+    assert {REPORT, TRUTH} < first.keys()
+    assert first == again
+    other = digest(write(competition, tmp_path / "other", SCALE, SEED + 1).folder)
+    # A list of the users' numbers alone, as the template's, says nothing that chance could change.
+    assert {file for file in first.keys() & other.keys() if first[file] == other[file]} <= {"users.csv"}
+
+
+def test_the_rows_grow_with_the_scale(competition: Competition, made: Simulation, tmp_path: Path) -> None:
+    larger = write(competition, tmp_path / "larger", 2 * SCALE, SEED)
+    assert larger.rows.keys() == made.rows.keys()
+    assert all(larger.rows[rows] >= count for rows, count in made.rows.items())
+    grown = sum(larger.rows.values()) / sum(made.rows.values())
+    assert 1.5 < grown < 2.5
+
+
+def test_the_reader_takes_the_layout(competition: Competition, made: Simulation) -> None:
+    competition.locate(made.folder, competition.load_config())
+
+
+def test_the_report_says_how_the_files_were_made(made: Simulation) -> None:
+    report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
+    assert (report["scale"], report["seed"], report["rows"]) == (SCALE, SEED, made.rows)
+    assert read_oracle(made.folder) == made.oracle
+
+
+def test_the_oracle_scores_what_it_expects(made: Simulation) -> None:
+    oracle = made.oracle
+    assert 0 < oracle.queries <= pl.read_csv(made.truth).height
+    assert abs(oracle.score - oracle.expected) < 4 * oracle.error
+    assert 0 < oracle.error < oracle.score < 1
+
+
+def test_the_table_has_every_measure_once(competition: Competition, made: Simulation, tmp_path: Path) -> None:
+    if competition.describe is say_unsimulated:
+        pytest.skip("no table: nothing is published")
+    table = competition.describe(made.folder)
+    assert table.columns == ["measure", "simulated", "published", "source"]
+    assert table["measure"].is_unique().all()
+    assert table["simulated"].is_not_nan().all()
+    with pytest.raises(UserError, match="no finished simulation"):
+        competition.describe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scale", "seed", "sentence"),
+    [
+        *((scale, 1, "scale is") for scale in (0.0, 0.0004, 4.5, -1.0, float("nan"), float("inf"))),
+        (0.001, -1, "seed is -1"),
+    ],
+)
+def test_a_scale_or_seed_out_of_range_is_refused(
+    competition: Competition, tmp_path: Path, scale: float, seed: int, sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        write(competition, tmp_path / "raw", scale, seed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_files_is_left_alone(competition: Competition, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        write(competition, tmp_path, 0.0005, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -1,0 +1,53 @@
+"""Two heads find a planted pair of rates, and the auction sells by bid x probability."""
+
+import numpy as np
+import pytest
+
+from competitions.tencent.lab.esmm import ESMM, ONE, SLATE, Impressions, predict_conversions, rate_before, sell
+
+CLICKS, CONVERSIONS = np.array([0.0, 0.8, 0.2]), np.array([0.0, 0.1, 0.9])  # by code; of the clicked
+
+
+def draw(rows: int, seed: int) -> Impressions:
+    """Ads of two kinds: one is clicked, the other converts."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(1, 3, rows)
+    clicked = rng.random(rows) < CLICKS[code]
+    converted = clicked & (rng.random(rows) < CONVERSIONS[code])
+    user = np.arange(rows) // SLATE
+    labels = clicked.astype(np.float32), converted.astype(np.float32)
+    advertiser = rng.integers(50, size=rows)  # who bids, whatever the ad converts
+    return Impressions(code[:, None], np.zeros((rows, 2), np.float32), user, advertiser, *labels)
+
+
+@pytest.mark.parametrize("kind", [ONE, ESMM])
+def test_the_product_of_a_planted_pair_of_rates_is_found(kind: str) -> None:
+    judged = draw(400, 1)
+    found = predict_conversions(draw(60_000, 0), judged, kind, 0)
+    assert found == pytest.approx((CLICKS * CONVERSIONS)[judged.codes[:, 0]], abs=0.03)
+
+
+def test_labels_of_the_judged_rows_are_not_looked_at() -> None:
+    train, judged = draw(5_000, 0), draw(100, 1)
+    other = Impressions(*vars(judged).values())
+    other = Impressions(other.codes, other.rates, other.user, other.advertiser, 1 - other.clicked, 1 - other.converted)
+    assert (predict_conversions(train, judged, ESMM, 0) == predict_conversions(train, other, ESMM, 0)).all()
+
+
+def test_the_truth_earns_more_than_what_is_upside_down() -> None:
+    judged = draw(40_000, 2)
+    right = (CLICKS * CONVERSIONS)[judged.codes[:, 0]]
+    good, bad = sell(judged, right, 0), sell(judged, 1 - right, 0)
+    assert good["revenue"] > bad["revenue"] + 2 * good["error"]
+    assert good["converts"] > bad["converts"]
+
+
+def test_a_rate_knows_only_what_came_before() -> None:
+    happened = np.array([True, False, True, True])
+    offsets, user = np.array([0, 2, 4]), np.array([0, 0, 1, 1])
+    first = rate_before(happened, offsets, user)
+    assert first[0] == first[2]  # nothing before either
+    assert first[3] > first[2] > 0
+    changed = happened.copy()
+    changed[3], changed[1] = False, True  # as many in all
+    assert rate_before(changed, offsets, user)[[0, 1, 2, 3]].tolist() == first.tolist()

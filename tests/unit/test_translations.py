@@ -1,0 +1,51 @@
+"""A page in Chinese and the one in English have the same sections, commands and figures: neither goes stale alone."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TRANSLATED = [page for page in sorted(ROOT.glob("**/*.zh.md")) if ".venv" not in page.parts]
+NUMBER = re.compile(r"(?<![\w.])\.\d+|\d+(?:[.,]\d+)*")
+
+
+def read(page: Path) -> str:
+    """A page; of a competition's own what stands under "Tonight", which alone is translated."""
+    text = page.read_text(encoding="utf-8").replace(".zh.md", ".md")
+    if page.name.startswith("README") and page.parent != ROOT:
+        text = re.split(r"\n## (?:Tonight|今晚)\n", text)[1].partition("\n## ")[0]
+    return text
+
+
+def list_commands(text: str) -> Counter[str]:
+    """The code spans, and the commands of the blocks."""
+    blocks = "\n".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
+    lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
+    spans = re.findall("`([^`\n]+)`", re.sub("```.*?```", "", text, flags=re.DOTALL))
+    return Counter([" ".join(span.split()) for span in spans] + lines)
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_both_languages_say_the_same(page: Path) -> None:
+    chinese, english = read(page), read(page.with_name(page.name.replace(".zh.md", ".md")))
+    levels = [re.findall(r"^#+(?= )", text, re.MULTILINE) for text in (chinese, english)]
+    assert levels[0] == levels[1]
+    commands = [list_commands(text) for text in (chinese, english)]
+    assert commands[0] == commands[1]
+    links = [set(re.findall(r"\]\(([^)]+)", text)) for text in (chinese, english)]
+    assert links[0] == links[1]
+    figures = [
+        Counter(number for number in NUMBER.findall(re.sub("`[^`\n]+`", "", text)) if number.startswith("."))
+        for text in (chinese, english)
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_every_page_that_a_newcomer_opens_first_is_translated() -> None:
+    names = {str(page.relative_to(ROOT)) for page in TRANSLATED}
+    pages = {"README", "competitions/LEARNING"} | {
+        f"competitions/{name}/README" for name in ("news", "flight", "mgtv", "tencent")
+    }
+    assert names == {f"{page}.zh.md" for page in pages}
