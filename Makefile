@@ -41,7 +41,7 @@ help: ## This text
 	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's), and the seed"
 	@$(ROW) "LAW=round2" "tencent: users who also convert, as in the second round"
 	@$(ROW) "TRIALS= MINUTES=" "of tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
-	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that fits the boosted trees"
+	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster, whose workers compute steps"
 	@echo && echo "More: $(PY) -m competitions --help"
 
 # pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.

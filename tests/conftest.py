@@ -29,13 +29,14 @@ hypothesis.settings.load_profile("untimed")
 
 TESTS = Path(__file__).parent
 # Not in `make test`, which is to take five minutes: what `make test-all` and CI run as well.
-NIGHTLY_MODULES = {"unit/cli/test_new.py", "unit/common/day/cluster/test_cluster.py"}
+LOOPBACK = {"unit/common/engine/test_cluster_loopback.py", "contract/test_loopback.py"}  # a Dask cluster here
+NIGHTLY_MODULES = {"unit/cli/test_new.py", *LOOPBACK}
 NIGHTLY_ROOMS = {"lab"}  # networks and further methods, which only the ladder enters
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
-SLOW_ROOMS = {*NIGHTLY_ROOMS, "cluster", "serving", "simulator", "training"}
+SLOW_ROOMS = {*NIGHTLY_ROOMS, "serving", "simulator", "training"}
 SLOW_FILES = {
     "test_gbdt.py",
     "test_ladder.py",
@@ -53,6 +54,7 @@ SLOW_MODULES = {
     "unit/test_makefile.py",
     "unit/common/day/hosts/test_huggingface.py",
     "unit/common/day/hosts/test_kaggle.py",
+    "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
     "unit/common/day/tuning/test_study_postgres.py",
     "unit/common/day/tuning/test_tuning.py",

@@ -1,1 +1,1 @@
-"""What a person does with a run: records, comparison, report, look, serving, tuning, hosts, cluster."""
+"""What a person does with a run: records, comparison, report, look, serving, tuning, hosts."""

@@ -39,18 +39,6 @@ OTHER_HOST_AGE_S = 86_400
 SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
 TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{32}")
 
-__all__ = [
-    "Draft",
-    "StepRecord",
-    "Store",
-    "map_frame",
-    "prune",
-    "read_value",
-    "write_frame",
-    "write_value",
-    "writing",
-]
-
 
 class Store:
     """A folder of entries that several runs may share."""

@@ -14,109 +14,32 @@ it goes on where it was.
 import contextlib
 import functools
 import inspect
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
 import numpy as np
 
 from common.engine import progress
+from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
-from common.engine.meter import Meter
-from common.engine.result_store import StepRecord, Store, prune, writing
-from common.engine.step_key import Keyed, Keys, function_name
+from common.engine.result import Result, Step, bundle, collect, collect_named, derive
+from common.engine.result_store import Store, prune, writing
+from common.engine.step_key import Keys, function_name
+from common.engine.stored_entry import StepRecord
 from common.io.submission import write_bytes
 
 __all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 A1 = TypeVar("A1")
 A2 = TypeVar("A2")
 A3 = TypeVar("A3")
 A4 = TypeVar("A4")
 A5 = TypeVar("A5")
 A6 = TypeVar("A6")
-
-
-class Result(Keyed, Generic[T_co]):
-    """What a step returned, on disk. It never holds the value: that lives as long as somebody else uses it.
-
-    An attribute that this class does not have is that field of the value, to be read when a step needs it.
-    """
-
-    def __init__(
-        self,
-        key: str,
-        load: Callable[[], T_co],
-        fields: frozenset[str] | None = None,
-        kinds: tuple[Callable[..., Any], ...] = (),
-    ) -> None:
-        """``load`` reads the value from the store; ``fields``: the attributes that the value has, where known."""
-        self.key = key
-        self.kinds = kinds
-        self._load = load
-        self._fields = fields
-        self._memo: Callable[[], T_co | None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        """A field of the value, as a Result. Raises ``AttributeError`` for one that the value does not have."""
-        if name.startswith("_") or (self._fields is not None and name not in self._fields):
-            raise AttributeError(f"the result of this step has no field {name!r}")
-        return Result(f"{self.key}.{name}", lambda: getattr(self.value, name), kinds=self.kinds)
-
-    @property
-    def value(self) -> T_co:
-        """The value, read from the store unless in use. Frames and large arrays are mapped, the latter read-only."""
-        if (value := self._memo()) is None:
-            value = self._load()
-            with contextlib.suppress(TypeError):  # tuples, dicts and numbers allow no weak reference
-                self._memo = weakref.ref(value)
-        return value
-
-
-def _join_kinds(results: Iterable[Result[Any]]) -> tuple[Callable[..., Any], ...]:
-    """The classes of several results, each once."""
-    return tuple(dict.fromkeys(kind for result in results for kind in result.kinds))
-
-
-def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
-    """Several results as one, in their order: the argument of a step that takes a sequence."""
-    key = f"[{' '.join(result.key for result in results)}]"
-    return Result(key, lambda: [result.value for result in results], kinds=_join_kinds(results))
-
-
-def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
-    """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
-    key = " ".join(f"{name}={result.key}" for name, result in results.items())
-    kinds = _join_kinds(results.values())
-    return Result(f"{{{key}}}", lambda: {name: result.value for name, result in results.items()}, kinds=kinds)
-
-
-def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
-    """``kind`` of the fields' values, made when a step needs it; nothing is stored a second time.
-
-    A field of the bundle is the result given for it: a step that takes ``sources.log`` depends on the log alone.
-    Raises ``TypeError`` for fields that ``kind`` does not have, or lacks.
-    """
-    inspect.signature(kind).bind(**fields)
-    kinds = (kind, *_join_kinds(fields.values()))
-    key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
-    made = Result(
-        key, lambda: kind(**{name: result.value for name, result in fields.items()}), frozenset(fields), kinds
-    )
-    made.__dict__.update(fields)
-    return made
-
-
-def derive(make: Callable[..., T], **inputs: Result[Any]) -> Result[T]:
-    """``make`` of the inputs' values, made whenever a step needs it and never stored: for what is quicker to make than
-    to read. Unlike a ``bundle``'s, its fields are those of the value.
-    """
-    made = bundle(make, **inputs)
-    return Result(made.key, lambda: made.value, kinds=made.kinds)
+Given: TypeAlias = T | Result[T]  # what a step takes for a parameter of type T
 
 
 class Run:
@@ -129,6 +52,9 @@ class Run:
 
         Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them the time to
         go, where ``expected`` is given the seconds of each in a run like this one.
+
+        ``cluster``: whose workers compute the steps that read no raw file; what they compute is waited for when its
+        value is read.
         """
         self.folder = folder
         self.cache = cache
@@ -136,6 +62,8 @@ class Run:
         self._store = Store(cache)
         self._keys = Keys(cache, root)
         self.expected: Mapping[str, float] = {}
+        self.cluster: Cluster | None = None
+        self._began = False
         progress.set_quiet(quiet)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -146,30 +74,23 @@ class Run:
     @overload
     def step(self, f: Callable[[], T], /, *, name: str | None = None) -> Result[T]: ...
     @overload
-    def step(self, f: Callable[[A1], T], a1: A1 | Result[A1], /, *, name: str | None = None) -> Result[T]: ...
+    def step(self, f: Callable[[A1], T], a1: Given[A1], /, *, name: str | None = None) -> Result[T]: ...
     @overload
     def step(
-        self, f: Callable[[A1, A2], T], a1: A1 | Result[A1], a2: A2 | Result[A2], /, *, name: str | None = None
+        self, f: Callable[[A1, A2], T], a1: Given[A1], a2: Given[A2], /, *, name: str | None = None
     ) -> Result[T]: ...
     @overload
     def step(
-        self,
-        f: Callable[[A1, A2, A3], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        /,
-        *,
-        name: str | None = None,
+        self, f: Callable[[A1, A2, A3], T], a1: Given[A1], a2: Given[A2], a3: Given[A3], /, *, name: str | None = None
     ) -> Result[T]: ...
     @overload
     def step(
         self,
         f: Callable[[A1, A2, A3, A4], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
         /,
         *,
         name: str | None = None,
@@ -178,11 +99,11 @@ class Run:
     def step(
         self,
         f: Callable[[A1, A2, A3, A4, A5], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
-        a5: A5 | Result[A5],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
+        a5: Given[A5],
         /,
         *,
         name: str | None = None,
@@ -191,12 +112,12 @@ class Run:
     def step(
         self,
         f: Callable[[A1, A2, A3, A4, A5, A6], T],
-        a1: A1 | Result[A1],
-        a2: A2 | Result[A2],
-        a3: A3 | Result[A3],
-        a4: A4 | Result[A4],
-        a5: A5 | Result[A5],
-        a6: A6 | Result[A6],
+        a1: Given[A1],
+        a2: Given[A2],
+        a3: Given[A3],
+        a4: Given[A4],
+        a5: Given[A5],
+        a6: Given[A6],
         /,
         *,
         name: str | None = None,
@@ -214,48 +135,57 @@ class Run:
             signature.bind(*args)
         except TypeError as error:
             raise TypeError(f"step {name}: {error}; it is {function_name(f)}{signature}") from None
-        key = self._keys.key(f, args)
-        record = self._store.find(name, key)
-        if record is not None:
-            self._note(msgspec.structs.replace(record, kept=True))
-        else:
-            if all(record.kept for record in self.timings):
-                self._tell_start()
-            try:
-                self._compute(name, key, f, args)
-            except KeyboardInterrupt as stop:
-                stop.args = stop.args or (f"{_count_steps(len(self.timings))} kept",)
-                raise
-        load = functools.partial(self._load, name, key, f, args)
-        return Result(key, load, _list_fields(signature.return_annotation))
+        step = Step(name, self._keys.key(f, args), f, args)
+        if self.cluster is None or not self.cluster.is_pending(step):
+            record = self._store.find(name, step.key)
+            if record is not None:
+                self._note(msgspec.structs.replace(record, kept=True))
+            else:
+                self._begin(step)
+        return Result(
+            step.key, functools.partial(self._load, step), _list_fields(signature.return_annotation), step=step
+        )
 
     def hold(self, value: T) -> Result[T]:
         """A plain value as a result that is keyed by its content: for a bundle, whose fields are results."""
-        return Result(self._keys.key(Result, [value]), lambda: value)
+        load = functools.partial(_give, value)
+        key = self._keys.key(Result, [value])
+        return Result(key, load, step=Step("hold", key, load, ()))
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
         encoded = msgspec.json.format(msgspec.json.encode(data, enc_hook=_to_plain), indent=2)
         return write_bytes(self.folder / name, encoded + b"\n")
 
-    def _compute(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Keep the step's result with what it cost; nothing of it where the function or the disk fails."""
-        values = [_resolve(arg) for arg in args]
-        with self._store.draft() as draft:
-            with progress.running(name), Meter() as meter:
-                draft.write(f(*values))
-            record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
-            draft.publish(key, record)
-        self._note(record)
+    def _begin(self, step: Step) -> None:
+        """Compute a step, or have it computed."""
+        if not self._began:
+            self._began = True
+            self._tell_start()
+        with self._count_at_stop():
+            if self.cluster is None or not self.cluster.submit(step, self._note):
+                self._note(step.compute(self._store))
 
-    def _load(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def _load(self, step: Step) -> Any:
+        with self._count_at_stop():
+            if self.cluster is not None:
+                self.cluster.wait(step)
+            try:
+                return self._store.load(step.name, step.key)
+            except Exception:  # whatever a damaged file raises, the step can be done again
+                progress.say(f"  {step.name}: its kept result cannot be read and is computed again")
+                self._store.remove(step.name, step.key)
+                self._note(step.compute(self._store))
+                return self._store.load(step.name, step.key)
+
+    @contextlib.contextmanager
+    def _count_at_stop(self) -> Iterator[None]:
+        """Who stops a run is told how many steps are kept."""
         try:
-            return self._store.load(name, key)
-        except Exception:  # whatever a damaged file raises, the step can be done again
-            progress.say(f"  {name}: its kept result cannot be read and is computed again")
-            self._store.remove(name, key)
-            self._compute(name, key, f, args)
-            return self._store.load(name, key)
+            yield
+        except KeyboardInterrupt as stop:
+            stop.args = stop.args or (f"{_count_steps(len(self.timings))} kept",)
+            raise
 
     def _tell_start(self) -> None:
         """Before the first step that is computed: how many are kept, and how long the others took last time."""
@@ -266,10 +196,14 @@ class Run:
         if words:
             progress.say(f"  {'; '.join(words)}")
 
-    def _note(self, record: StepRecord) -> None:
+    def _note(self, record: StepRecord, where: str = "") -> None:
         self.timings.append(record)
         if not record.kept:
-            progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB")
+            progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB{where}")
+
+
+def _give(value: T) -> T:
+    return value
 
 
 def _count_steps(count: int) -> str:
@@ -282,18 +216,6 @@ def _list_fields(kind: Any) -> frozenset[str] | None:
         return None
     declared = getattr(kind, "__dataclass_fields__", getattr(kind, "__struct_fields__", ()))
     return frozenset((*dir(kind), *declared)) if kind.__module__ != "builtins" else None
-
-
-def _resolve(argument: Any) -> Any:
-    """The argument with every Result inside it replaced by its value."""
-    if isinstance(argument, Result):
-        return argument.value
-    if isinstance(argument, list | tuple):
-        items = [_resolve(item) for item in argument]
-        return type(argument)(*items) if hasattr(argument, "_fields") else type(argument)(items)
-    if isinstance(argument, dict):
-        return {_resolve(key): _resolve(item) for key, item in argument.items()}
-    return argument
 
 
 def _to_plain(value: Any) -> Any:

@@ -8,7 +8,6 @@ categories.
 
 import re
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +26,6 @@ LIBRARY_ERRORS = ("LightGBMError", "XGBoostError", "CatBoostError")  # by name: 
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
-
-
-# Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
-# Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
-remote_fitter: ContextVar[Callable[[str, FitTask], Fit | None] | None] = ContextVar("remote_fitter", default=None)
 
 
 @dataclass(frozen=True)
@@ -58,22 +52,21 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
     ``whole``: all rounds that were grown are kept, and count; see ``shorten``. Raises ``UserError`` for a kind of no
     family, for a base margin that is no feature of the rows, and where the library refuses a parameter or the rows.
     """
-    family, fitter = _find_family(recipe)
+    fitter = _find_fitter(recipe)
     data = _select(recipe, train, recipe.negatives)
     if recipe.base_margin is not None and recipe.base_margin not in data.names:
         raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
     held = _select(recipe, valid) if valid is not None and recipe.patience else None
     first, *others = [
-        _fit_one(family, fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
+        _fit_one(fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
         for number in range(recipe.seeds)
     ]
     return replace(first, others=tuple(others))
 
 
-def _fit_one(family: str, fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
-    remote = remote_fitter.get()
+def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
     try:
-        model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
+        model, used, gain, (curve, metric) = fitter(task)
     except Exception as error:
         if type(error).__name__ not in LIBRARY_ERRORS:
             raise
@@ -123,7 +116,7 @@ def _select(recipe: Recipe, datasets: Datasets, negatives: int | None = None) ->
     return gather(parts, recipe.blocks, recipe.min_group_size, negatives, recipe.seed)
 
 
-def _find_family(recipe: Recipe) -> tuple[str, Callable[[FitTask], Fit]]:
+def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
     families = {
         "lightgbm_softmax": fitters.fit_lightgbm_softmax,
         "lightgbm": fitters.fit_lightgbm,
@@ -140,7 +133,7 @@ def _find_family(recipe: Recipe) -> tuple[str, Callable[[FitTask], Fit]]:
         raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
     if str(recipe.parameters.get("metric", "")).lower() in NO_METRIC:
         raise UserError(f"{recipe.kind} is stopped by its metric: take `metric` out of its parameters.")
-    return family, families[family]
+    return families[family]
 
 
 def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.day.cluster import connect
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
@@ -24,6 +23,7 @@ from common.day.registry import find_runs
 from common.day.rerun import adds_nothing
 from common.day.run_record import Origin
 from common.day.tuning.tuned_config import list_foreign
+from common.engine.cluster import connect
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
@@ -62,12 +62,13 @@ def execute(options: RunOptions) -> None:
     atexit.register(remove_unrecorded, [work.folder], math.inf)
     work.expected = expect_steps(earlier[:RECENT], like)
     try:
-        with connect.use(options.cluster):
+        with connect(options.cluster, work.cache) as work.cluster:
             outcome = (competition.validate if until else competition.solve)(files, config, work)
             judged, fits = judge_fits(outcome, inputs, work)
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
+    work.cluster = None  # what follows is made here
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(inputs.folder)
     truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None

@@ -4,7 +4,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,13 +33,21 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
     competition, config = inputs.competition, inputs.config
     fits = [competition.judge(outcome, config)]
     scores = [_mean(fits[0])]
-    for number in range(1, config.fits):
-        another = config.of_fit(number)
-        again = Run(work.folder, work.cache)
-        fits.append(competition.judge(competition.validate(inputs.files, another, again), another))
+    others = [config.of_fit(number) for number in range(1, config.fits)]
+    validated: Iterable[Any] = (_validate(another, inputs, work) for another in others)
+    if work.cluster is not None:  # all are stated before the first is waited for
+        validated = list(validated)
+    for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
+        fits.append(competition.judge(own, another))
         scores.append(_mean(fits[-1]))
-        say(f"  fit {number + 1} of {config.fits}: {scores[-1]:.4f}")
+        say(f"  fit {number} of {config.fits}: {scores[-1]:.4f}")
     return average_fits(fits), scores if len(scores) > 1 else []
+
+
+def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
+    again = Run(work.folder, work.cache)
+    again.cluster = work.cluster
+    return inputs.competition.validate(inputs.files, config, again)
 
 
 def _mean(judged: Judged) -> float:

@@ -81,7 +81,7 @@ class RunOptions(InputOptions):
     tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
     cluster: Annotated[
         str | None,
-        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
+        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler, whose workers compute steps."),
     ] = None
     any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
         False

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -46,6 +46,27 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
     assert judged.ranking[0]["error"] == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
     assert judged.summary == {"seed": 7}  # all else is the first fit's, which is submitted
     assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
+
+
+def test_on_a_cluster_all_fits_are_stated_before_one_is_read(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    def note_validate(files: object, config: RunSettings, run: Run) -> int:
+        assert run.cluster is work.cluster
+        calls.append("validate")
+        return config.model_seed
+
+    def note_judge(outcome: int, config: RunSettings) -> Judged:
+        calls.append("judge")
+        return judge(outcome, config)
+
+    config = RunSettings(seed=7, fit_seed=0, fits=3, keep_gib=1.0)
+    work = Run(tmp_path / "run", tmp_path / "cache")
+    inputs = Inputs(cast(Any, SimpleNamespace(validate=note_validate, judge=note_judge)), config, tmp_path, None, False)
+    alone = judge_fits(7, inputs, work)[1]
+    work.cluster = cast(Any, object())
+    assert judge_fits(7, inputs, work)[1] == alone
+    assert calls == ["judge", *["validate", "judge"] * 2, "judge", *["validate"] * 2, *["judge"] * 2]
 
 
 def test_one_fit_has_no_spread(tmp_path: Path) -> None:

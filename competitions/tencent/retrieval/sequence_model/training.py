@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
+from common.learning.determinism import deterministic_torch
 from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor

@@ -20,8 +20,8 @@ import scipy.sparse
 from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
-from common.engine.result_store import StepRecord, Store, prune, read_value, write_value
-from common.engine.stored_entry import DamagedEntryError
+from common.engine.result_store import Store, prune, read_value, write_value
+from common.engine.stored_entry import DamagedEntryError, StepRecord
 from common.simulation.writer import written_at_once
 
 KEY = "0123456789abcdef" * 4

@@ -1,1 +1,0 @@
-"""Boosted trees fitted on a Dask cluster."""

@@ -1,0 +1,271 @@
+"""Steps computed by the workers of a Dask cluster that shares the build folder.
+
+    with connect("tcp://host:8786", run.cache) as run.cluster:
+        pipeline.solve(files, config, run)
+
+A step that reads no raw file becomes a task, which waits for the steps whose results it takes and for no other: folds,
+models, channels and the parts of an answer are computed side by side. A worker opens the same store, computes under the
+step's key and keeps the result there. Only arguments travel; a result among them is sent as its key. Where a step is
+computed is not what it computes: no address is in a key, and a run alone goes on from what workers have kept.
+How to start a cluster, and what fails how: competitions/BEYOND.md.
+"""
+
+import contextlib
+import functools
+import io
+import logging
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.engine import progress
+from common.engine.errors import UserError
+from common.engine.result import Result, Step
+from common.engine.result_store import Store
+from common.engine.step_key import Keys
+from common.engine.stored_entry import StepRecord
+
+CONNECT_S = 10.0
+IDLE_S = 30.0  # without any worker, before a run gives up: a nanny starts a killed one again in a few
+VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
+POLL_S, LOOK_S = 0.02, 1.0  # between two looks at the tasks, at the workers
+HELP = "see competitions/BEYOND.md for how to start one"
+KEPT = "Finished steps are kept: run again to go on, or without the cluster."
+Place = tuple[str, str]  # the name and the key of a step: its entry in the store
+
+
+class InputLostError(Exception):
+    """A worker cannot read a kept result that a step takes."""
+
+
+class Task(NamedTuple):
+    """A step under way, who is told its cost and where it was computed, and Dask's future of the latter."""
+
+    step: Step
+    note: Callable[[StepRecord, str], None]
+    future: Any
+
+
+@contextlib.contextmanager
+def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
+    """The cluster at ``address`` for the steps whose results are kept in ``cache``; None where there is no address.
+
+    At the end all steps are waited for. Raises ``UserError`` where nobody answers, and for what ``Cluster.wait`` does.
+    """
+    if address is None:
+        yield None
+        return
+    import distributed  # a run alone must not wait for it
+
+    for name in ("distributed", "distributed.client"):  # which print a stack for what is a sentence here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise UserError(f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s: {HELP}.") from error
+    store = Store(cache)
+    try:
+        _refresh_workers(client)
+        # The folder of a draft, which is there as long as this run, is the mark by which a worker knows the store.
+        with store.draft() as draft:
+            cluster = Cluster(client, store, draft.folder.name)
+            yield cluster
+            cluster.wait()
+    finally:
+        client.close(timeout=CONNECT_S)
+
+
+def _refresh_workers(client: Any) -> None:
+    """Start those workers again that have imported source which was edited since, so that an edit needs no hand."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_S)
+        current = client.run(is_current)
+    except TimeoutError as error:
+        raise UserError(f"The Dask scheduler has no workers, {CONNECT_S:.0f} s waited: {HELP}.") from error
+    except Exception as error:  # whatever a worker raises that finds other modules, or none
+        raise UserError(
+            f"A Dask worker cannot run this project ({error}): start all of them in the project's folder, with its"
+            " environment."
+        ) from error
+    if stale := [worker for worker, answer in current.items() if not answer]:
+        with contextlib.suppress(Exception):  # one without a nanny cannot be, and refuses what it would compute wrongly
+            client.restart_workers(stale, timeout=IDLE_S)
+    progress.say(f"Steps are computed by the workers of {client.scheduler.address}, now {len(current)}.")
+
+
+class Cluster:
+    """The steps that are under way on a cluster."""
+
+    def __init__(self, client: Any, store: Store, mark: str) -> None:
+        """``client`` is a ``distributed.Client``; ``mark``: a folder in the store that only this run has."""
+        self._client = client
+        self._store = store
+        self._mark = mark
+        self._tasks: dict[Place, Task] = {}
+        self._looked = self._alive = time.monotonic()
+
+    def is_pending(self, step: Step) -> bool:
+        """Whether the step is under way."""
+        return (step.name, step.key) in self._tasks
+
+    def submit(self, step: Step, note: Callable[[StepRecord, str], None]) -> bool:
+        """Have a step computed; False for one that reads raw files. ``note`` is told its cost and where, when done."""
+        stream = io.BytesIO()
+        sender = _Sender(stream)
+        sender.dump((step.function, step.args))
+        if sender.reads_raw:
+            return False
+        for need in sender.needs.values():
+            if not self.is_pending(need) and not self._store.path(need.name, need.key).exists():
+                need.compute(self._store)  # a value that is held, or what was pruned
+        before = [self._tasks[place].future for place in sender.needs if place in self._tasks]
+        place = self._store.folder, self._mark, step.name, step.key
+        dask_key = f"{step.name}-{step.key}{self._mark}"
+        future = self._client.submit(compute_sent, place, stream.getvalue(), *before, key=dask_key)
+        self._tasks[step.name, step.key] = Task(step, note, future)
+        return True
+
+    def wait(self, step: Step | None = None) -> None:
+        """Until a step is done, or all are; whatever is done meanwhile is noted.
+
+        Raises what a step raises; ``UserError`` where the scheduler or all workers are lost, where a step ended one
+        worker after the other, and where a worker would not compute the same.
+        """
+        while self._tasks if step is None else self.is_pending(step):
+            with progress.running(f"{len(self._tasks)} steps on the cluster"):
+                while not (done := [place for place, task in self._tasks.items() if task.future.done()]):
+                    self._look_at_workers()
+                    time.sleep(POLL_S)
+            for place in done:
+                self._finish(self._tasks.pop(place))
+
+    def _finish(self, task: Task) -> None:
+        error = task.future.exception() if task.future.status == "error" else None
+        if task.future.status == "finished" and (record := self._find(task.step)):
+            task.note(record, f"  on {task.future.result()}")
+        elif task.future.status == "finished" or isinstance(error, InputLostError):  # pruned or damaged meanwhile
+            task.note(task.step.compute(self._store), "")
+        elif error is None:
+            raise _describe_loss()
+        elif type(error).__name__ == "KilledWorker":
+            raise UserError(
+                f"Every worker that began {task.step.name} was lost in it (their logs say why; often it is memory):"
+                f" start fewer on a machine. {KEPT}"
+            ) from error
+        else:
+            task.future.result()  # raises it, with the stack of the worker
+
+    def _find(self, step: Step) -> StepRecord | None:
+        """The record of what a worker has kept, as soon as it can be seen here."""
+        until = time.monotonic() + VISIBLE_S
+        while not self._store.path(step.name, step.key).exists() and time.monotonic() < until:
+            os.listdir(self._store.folder)  # to open a folder asks its server anew
+            time.sleep(POLL_S)
+        return self._store.find(step.name, step.key)
+
+    def _look_at_workers(self) -> None:
+        now = time.monotonic()
+        if now < self._looked + LOOK_S:
+            return
+        self._looked = now
+        try:
+            self._alive = now if self._client.nthreads() else self._alive
+        except Exception as error:  # whatever a lost connection raises
+            raise _describe_loss() from error
+        if now > self._alive + IDLE_S:
+            raise UserError(f"No Dask worker is left, {IDLE_S:.0f} s waited: start one. {KEPT}")
+
+
+def _describe_loss() -> UserError:
+    return UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
+
+
+class _Sender(pickle.Pickler):
+    """Pickles what a step is given; ``needs``: the steps whose results are sent as their keys."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream, protocol=5)
+        self.needs: dict[Place, Step] = {}
+        self.reads_raw = False
+
+    def persistent_id(self, value: Any) -> Place | None:
+        """What stands for a step's result."""
+        self.reads_raw |= isinstance(value, Path)
+        step = value._step if isinstance(value, Result) else None
+        if step is None:
+            return None
+        self.needs[step.name, step.key] = step
+        return step.name, step.key
+
+
+class _Receiver(pickle.Unpickler):
+    """Reads what was sent; a result is read from the store when its value is used."""
+
+    def __init__(self, stream: io.BytesIO, store: Store) -> None:
+        super().__init__(stream)
+        self._store = store
+
+    def persistent_load(self, place: Place) -> Result[Any]:
+        """The result of a step."""
+        return Result(place[1], functools.partial(_load_input, self._store, *place))
+
+
+def _load_input(store: Store, name: str, key: str) -> Any:
+    try:
+        return store.load(name, key)
+    except Exception as error:  # whatever a damaged file raises
+        raise InputLostError(name) from error
+
+
+# --- On a worker ---
+
+_open_store = functools.cache(Store)
+
+
+@functools.cache
+def _open_keys() -> Keys:
+    """One for the life of a process, in which a module stays what it was when it was imported. It meets no raw file."""
+    return Keys(Path())
+
+
+def is_current() -> bool:
+    """Whether the source that this process has imported is what its files say."""
+    return _open_keys().code.is_current()
+
+
+def compute_sent(place: tuple[Path, str, str, str], sent: bytes, *_: object) -> str:
+    """Compute a step unless its result is kept: the store's folder, its mark, the name and the key of the step; what
+    its function is given; the tasks before it. Returns the name of this worker.
+
+    Raises ``UserError`` where this worker would compute several steps at once, in another store or by other code.
+    """
+    import distributed
+
+    folder, mark, name, key = place
+    worker, keys = distributed.get_worker(), _open_keys()
+    if worker.state.nthreads != 1:
+        raise UserError(f"The Dask worker {worker.name} computes several steps at once: start it with --nthreads 1.")
+    if not (folder / mark).is_dir():
+        raise UserError(
+            f"The Dask worker {worker.name} does not share {folder} with the machine that runs the pipeline: start it"
+            " in the project's folder, the build folder on a disk that all machines share."
+        )
+    store = _open_store(folder)
+    try:
+        function, args = _Receiver(io.BytesIO(sent), store).load()
+        keys.code.note_imported()
+        same = keys.key(function, args) == key
+    except (ImportError, AttributeError):  # a module or a function that is not there
+        same = False
+    if not same:
+        raise UserError(
+            f"The Dask worker {worker.name} would compute another {name}: it has another revision of the project or"
+            f" other versions of its libraries. Bring it to those of this machine and start it again. {KEPT}"
+        )
+    if store.find(name, key) is None:
+        Step(name, key, function, args).compute(store)
+        keys.code.note_imported()
+    return str(worker.name)

@@ -1,0 +1,255 @@
+"""What is sent of a step, what a worker refuses, and what is done here instead; Dask itself in tests/contract."""
+
+import pickle
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.engine import cluster as clusters
+from common.engine.cluster import Cluster, connect
+from common.engine.errors import UserError
+from common.engine.result_store import Store, prune
+from common.engine.run import Run, bundle, collect, collect_named, derive
+
+LARGE = 300_000  # numbers of 8 bytes: kept as a file of their own
+
+
+@dataclass(frozen=True)
+class Pair:
+    left: Any
+    right: Any
+
+    @property
+    def total(self) -> float:
+        return float(np.sum(self.left) + np.sum(self.right))
+
+
+def count_to(number: int) -> np.ndarray:
+    return np.arange(number)
+
+
+def make_pair(number: int) -> Pair:
+    return Pair(np.arange(number), number)
+
+
+def add_all(values: Any, more: Any = 0) -> float:
+    values = values.values() if isinstance(values, dict) else values
+    return float(sum(np.sum(value) for value in values) + np.sum(more))
+
+
+def total(pair: Pair) -> float:
+    return pair.total
+
+
+def read(path: Path) -> str:
+    return path.read_text()
+
+
+def refuse(word: str) -> None:
+    raise UserError(f"{word} is refused.")
+
+
+class Future:
+    """What Dask gives for a task, done at once."""
+
+    def __init__(self, compute: Callable[[], str]) -> None:
+        try:
+            self._result, self._error, self.status = compute(), None, "finished"
+        except Exception as error:
+            self._result, self._error, self.status = "", pickle.loads(pickle.dumps(error)), "error"
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> str:
+        if self._error:
+            raise self._error
+        return self._result
+
+    def exception(self) -> Exception | None:
+        return self._error
+
+
+class Client:
+    """One worker, in this process."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, int] = {}  # the bytes of each task
+        self.before: dict[str, int] = {}  # how many tasks it waits for
+
+    def submit(self, compute: Callable[..., str], place: Any, sent: bytes, *before: Future, key: str) -> Future:
+        self.sent[place[2]], self.before[place[2]] = len(sent), len(before)
+        return Future(lambda: compute(place, sent, *before))
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What Dask says of the worker."""
+    one = SimpleNamespace(name="one", state=SimpleNamespace(nthreads=1))
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=lambda: one))
+    clusters._open_store.cache_clear()
+    clusters._open_keys.cache_clear()
+    return one
+
+
+@pytest.fixture
+def run(tmp_path: Path, worker: SimpleNamespace) -> Run:
+    return start(tmp_path)
+
+
+def start(folder: Path) -> Run:
+    made = Run(folder / "run", folder / "cache")
+    (folder / "cache" / "mark").mkdir(exist_ok=True)
+    made.cluster = Cluster(Client(), Store(folder / "cache"), "mark")
+    return made
+
+
+def client_of(run: Run) -> Client:
+    client: Client = run.cluster._client  # type: ignore[union-attr]
+    return client
+
+
+def test_results_go_as_keys_and_come_back_from_the_store(run: Run, tmp_path: Path) -> None:
+    """Whole, a field, several in a list or by name, as a struct, made anew, and values that no step has made."""
+    large, pair, held = run.step(count_to, LARGE), run.step(make_pair, LARGE), run.hold(np.ones(LARGE))
+    one = float(np.arange(LARGE).sum())
+    results = {
+        "whole": run.step(add_all, [large, large], name="whole"),
+        "field": run.step(add_all, collect([pair.left, large]), name="field"),
+        "named": run.step(add_all, collect_named({"a": large, "b": pair.left}), name="named"),
+        "struct": run.step(total, bundle(Pair, left=large, right=pair.left), name="struct"),
+        "derived": run.step(total, derive(Pair, left=large, right=large), name="derived"),
+        "held": run.step(add_all, [held, held, large, large], held, name="held"),
+    }
+    expected = dict.fromkeys(results, 2 * one) | {"held": 2 * one + 3 * LARGE}
+    assert {name: result.value for name, result in results.items()} == expected
+    client = client_of(run)
+    assert max(client.sent.values()) < 5_000 < large.value.nbytes
+    assert client.before["struct"] == 2  # both were under way
+    alone = Run(tmp_path / "run", tmp_path / "cache")
+    again = alone.step(add_all, collect([alone.step(make_pair, LARGE).left, alone.step(count_to, LARGE)]), name="field")
+    assert again.key == results["field"].key
+    assert all(record.kept for record in alone.timings)
+
+
+def test_each_step_is_computed_once_and_noted_with_its_worker(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert run.step(count_to, 3).value.tolist() == [0, 1, 2]
+    assert [(record.name, record.kept) for record in run.timings] == [("count_to", False), ("count_to", True)]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  count_to")]
+    assert line.endswith(" MiB  on one")
+    assert run.step(count_to, 4, name="twice").key == run.step(count_to, 4, name="twice").key
+    run.cluster.wait()  # type: ignore[union-attr]
+    assert [record.name for record in run.timings] == ["count_to", "count_to", "twice"]
+
+
+def test_a_step_that_reads_a_raw_file_stays_here(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "raw.csv").write_text("a")
+    assert run.step(read, tmp_path / "raw.csv").value == "a"
+    assert client_of(run).sent == {}
+
+
+def test_what_a_step_refuses_is_raised_as_it_is(run: Run) -> None:
+    refused = run.step(refuse, "a")
+    with pytest.raises(UserError, match=r"^a is refused\.$"):
+        _ = refused.value
+    run.step(refuse, "b")
+    with pytest.raises(UserError, match=r"^b is refused\.$"):
+        run.cluster.wait()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("loss", ["damaged", "pruned"])
+def test_an_input_that_a_worker_cannot_read_is_made_here_again(run: Run, tmp_path: Path, loss: str) -> None:
+    large = run.step(count_to, LARGE)
+    assert large.value.size == LARGE
+    if loss == "pruned":
+        prune(tmp_path / "cache", 0)
+    else:
+        (file,) = (tmp_path / "cache").glob("count_to-*/0.npy")
+        file.write_bytes(b"?" * file.stat().st_size)
+    assert run.step(add_all, [large]).value == np.arange(LARGE).sum()
+    assert [record.name for record in run.timings if not record.kept].count("add_all") == 1
+
+
+# --- what a worker refuses ---
+
+
+def test_a_worker_that_computes_several_steps_at_once(run: Run, worker: SimpleNamespace) -> None:
+    worker.state.nthreads = 4
+    with pytest.raises(UserError, match="worker one computes several steps at once: start it with --nthreads 1"):
+        _ = run.step(count_to, 3).value
+
+
+def test_a_worker_that_does_not_see_the_build_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "mark").rmdir()
+    with pytest.raises(UserError, match=r"worker one does not share .*cache with the machine"):
+        _ = run.step(count_to, 3).value
+
+
+@pytest.mark.parametrize("edit", [("np.sum(more)", "np.max(more)"), ("np.sum(self.right)", "np.max(self.right)")])
+def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path: Path) -> None:
+    """Of the function, or of a class that its argument is made of."""
+    sources = clusters._open_keys().code._sources
+    sources[__name__] = Path(__file__).read_text().replace(f"{edit[0]})", f"{edit[1]})", 1)
+    result = run.step(add_all, [1.0]) if "more" in edit[0] else run.step(total, Pair(1, 2))
+    with pytest.raises(UserError, match=r"worker one would compute another (add_all|total): it has another revision"):
+        _ = result.value
+    assert list((tmp_path / "cache").glob("*-*")) == []
+
+
+def test_a_worker_without_the_function(run: Run) -> None:
+    with pytest.raises(UserError, match="would compute another gone"):
+        clusters.compute_sent((run.cache, "mark", "gone", "key"), b"cnowhere\ngone\n.")
+
+
+def test_source_that_was_edited_since_its_import_is_seen(worker: SimpleNamespace) -> None:
+    assert clusters.is_current()
+    clusters._open_keys().code._sources[__name__] = "an older text"
+    assert not clusters.is_current()
+
+
+# --- what is lost ---
+
+
+def test_a_step_that_ends_every_worker_and_a_lost_scheduler(run: Run) -> None:
+    class KilledWorker(Exception):  # noqa: N818 - Dask's name
+        pass
+
+    first = run.step(count_to, 3)
+    (task,) = run.cluster._tasks.values()  # type: ignore[union-attr]
+    task.future.status, task.future._error = "error", KilledWorker()
+    with pytest.raises(UserError, match="Every worker that began count_to was lost in it"):
+        _ = first.value
+    second = run.step(count_to, 4)
+    (task,) = run.cluster._tasks.values()  # type: ignore[union-attr]
+    task.future.status = "cancelled"
+    with pytest.raises(UserError, match=r"The Dask scheduler was lost: .* Finished steps are kept"):
+        _ = second.value
+
+
+def test_without_any_worker_a_run_gives_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [{"one": 1}, {}, {}]
+    monkeypatch.setattr(clusters, "IDLE_S", -1.0)
+    monkeypatch.setattr(clusters, "LOOK_S", 0.0)
+    monkeypatch.setattr(Client, "nthreads", lambda _: answers.pop(0), raising=False)
+    monkeypatch.setattr(Future, "done", lambda _: False)
+    monkeypatch.setattr(clusters, "POLL_S", 0.0)
+    result = run.step(count_to, 3)
+    with pytest.raises(UserError, match="No Dask worker is left"):
+        _ = result.value
+    assert len(answers) < 3
+    answers.clear()
+    with pytest.raises(UserError, match="The Dask scheduler was lost"):
+        _ = result.value
+
+
+def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with connect(None, tmp_path) as none:
+        assert none is None
