@@ -11,7 +11,6 @@ import msgspec
 import typer
 
 from common.day import registry
-from common.day.hosts.simulated import require_folder
 from common.day.record_schema import RECORD, read_record
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.console import print_table, wide_console
@@ -101,6 +100,7 @@ def export_run(
     name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
 ) -> tuple["Export", list[str]]:
     """The export of a run, and the steps that had to be computed again because code or files have changed since."""
+    from common.day.hosts.simulated import require_folder
     from common.day.serving.benchmark import EXPORT, REQUESTS, write_export
     from common.engine.run import Run
 

@@ -128,7 +128,7 @@ def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) ->
     code, out, err = call(verb, "tencent", "--law", "lottery")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no law lottery" in err
-    assert "round1 or round2 or content" in err
+    assert "say round1 or round2." in err
     code, out, err = call(verb, "news", "--law", "round2")
     assert (code, out, err.count("\n")) == (1, "", 1)
 

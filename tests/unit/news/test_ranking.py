@@ -168,7 +168,6 @@ def test_the_measure_counts_queries_without_candidates() -> None:
 
 def test_scores_and_blend_are_of_validation_rows(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "predict", pick_column)
-    monkeypatch.setattr(ranking, "BLEND_TRIALS", 20)
     labelled = gather(prepared, 4)
     picked = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
     np.testing.assert_array_equal(picked, labelled.valid.features[:, [3, 0]])
