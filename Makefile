@@ -134,7 +134,7 @@ new: $(VENV)/installed ## A further competition that runs, yours to change (NAME
 	@$(if $(NAMED),,echo "error: Say its name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
 
 # In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
-test: $(VENV)/installed ## The tests (five minutes)
+test: $(VENV)/installed ## The tests (seven minutes)
 	@$(PYTEST) -m "not nightly" $(ARGS)
 
 test-nightly: $(VENV)/installed ## The longer tests
