@@ -13,6 +13,7 @@ second climb shows the same numbers as the first.
 """
 
 import inspect
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,8 @@ class Ladder:
         """
         digest = digest_files(self.files, self.run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
+        if not known:  # lists of other files would stand beside these
+            shutil.rmtree(self.run.folder / LISTS, ignore_errors=True)
         rows = {rung.key: self._measure(rung, base, known) for rung, base in choose_rungs(rungs, only)}
         every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
         ordered = [every[rung.key] for rung in rungs if rung.key in every]

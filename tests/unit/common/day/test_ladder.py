@@ -111,6 +111,8 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     assert called == ["c", "d"]
     written = json.loads((run.folder / "ladder.json").read_text())["rows"]
     assert [row[GAIN] for row in written] == [row[GAIN] for row in rows]  # c keeps what it gains on a
+    Ladder(run, "t", "another metric").climb(rungs, "a")
+    assert [path.stem for path in (run.folder / "rungs").iterdir()] == ["a"]  # none of what was measured otherwise
     with pytest.raises(UserError, match=r"no rung 'e' on this ladder\. Its rungs, from the first up: a, b, c, d"):
         ladder.climb(rungs, "e")
 
