@@ -23,7 +23,7 @@ STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --wor
 
 .DEFAULT_GOAL := help
 .PHONY: help install all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
 ROW = printf '  %-20s %s\n'
@@ -119,6 +119,10 @@ $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 # report-NAME: ## Write the last run's report anew
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
+
+# figures-NAME: ## Write FIGURES.md anew from what runs and ladders left
+$(NAMES:%=figures-%): figures-%: $(VENV)/installed
+	@$(RUN) figures $* $(ARGS)
 
 # serve-NAME: ## What an answer costs; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed

@@ -123,6 +123,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "run": run.folder.name,
         "note": origin.note,
         "started": origin.started.isoformat(timespec="seconds"),
+        "stamp": msgspec.to_builtins(origin.stamp),
         "data": describe_data(origin, run.cache),
         "code": find_revision(),
         "threads": count_threads(),

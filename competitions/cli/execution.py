@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from common.day.figures.stamp import make_stamp
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
@@ -42,7 +43,7 @@ STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 def execute(options: RunOptions) -> None:
     """Run the pipeline, whole or up to the score on validation, and say what came of it."""
-    began, started = time.perf_counter(), datetime.datetime.now()
+    began, started, stamp_of_run = time.perf_counter(), datetime.datetime.now(), make_stamp()
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
     if not options.any_memory:
@@ -75,7 +76,7 @@ def execute(options: RunOptions) -> None:
     differs = None if simulated else name_difference(inputs.folder, find_source(options.name).layouts)
     origin = Origin(
         options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
-        differs, options.note,
+        differs, options.note, stamp_of_run,
     )  # fmt: skip
     record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):

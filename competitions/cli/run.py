@@ -2,6 +2,7 @@
 and score a submission.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,16 +80,21 @@ def look(options: InputOptions) -> None:
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one rung alone."""
     from common.day import ladder as ladders
+    from common.day.figures.records import stamp_ladder
+    from common.day.figures.stamp import make_stamp
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
     inputs = load_inputs(options)
     build, metric = options.build / options.name, inputs.competition.metric
     run = Run(build / "ladder", build / "cache")
+    stamp = make_stamp()
     rows = inputs.competition.climb(inputs.files, inputs.config, run, options.only)
     if options.only is not None:
         show_rung(rows[-1], metric, run.folder)
         return
+    if not options.overrides:
+        stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
     title = f"Ladder, {metric} on validation. {ladders.CAPTION}"
     hidden = ("title", ladders.BEFORE, ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
@@ -135,7 +141,13 @@ def check(name: Name, submission: Submission, raw: Raw = None) -> None:
 
 def score(name: Name, submission: Submission, truth: Truth, raw: Raw = None) -> None:
     """Score a submission file against a truth file: every metric."""
+    from common.day.figures.records import SCORES
+    from common.day.record_schema import RECORD
+
     competition = find_competition(name)
     files = competition.locate_known(raw) if raw is not None else None
-    for metric, value in competition.score(submission, truth, files).items():
+    scores = competition.score(submission, truth, files)
+    for metric, value in scores.items():
         print(f"{metric:24s} {value:.4f}")
+    if (submission.parent / RECORD).exists():  # of a run: its page of figures shows them
+        (submission.parent / SCORES).write_text(json.dumps(dict(scores)), encoding="utf-8")

@@ -12,7 +12,6 @@ is paired; ``CV`` is what the pipeline's own validation promised, on average ove
 """
 
 import argparse
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.day.figures.records import keep_bench
+from common.day.figures.stamp import make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.progress import track
 from common.engine.run import Run
@@ -33,7 +34,6 @@ from competitions.flight.lab.peers import COMPARISONS as PEER_BLOCKS
 from competitions.flight.lab.peers import PEERS, Scores
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, solve
-from tests.benches.side_by_side import print_machine
 
 PIPELINE, PROMISED = "pipeline", "cv"
 KEY, REQUESTED = "ranker_id", "requestDate"
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="a setting, KEY=VALUE")
     options = parser.parse_args()
-    load_average = os.getloadavg()[0]
+    stamp = make_stamp()
     config = COMPETITION.load_config(options.overrides, tuned=False)
     rows = pl.read_parquet(options.raw / TRAIN)
     parts = []
@@ -62,8 +62,9 @@ def main() -> None:
                 run_fold(rows, held, config, folder)
             parts.append(pl.read_parquet(folder / HITS))
             print(f"repeat {repeat + 1} fold {fold + 1}: {parts[-1][PIPELINE].mean():.3f}", flush=True)
-    print_machine(load_average)
-    print_table(wide_console(), "Held-out sessions", compare(pl.concat(parts)))
+    table = compare(pl.concat(parts))
+    keep_bench("flight", "folds", f"python -m tests.benches.flight_folds --raw {options.raw.name}", stamp, None, table)
+    print_table(wide_console(), "Held-out sessions", table)
 
 
 def deal(rows: pl.DataFrame, folds: int, repeat: int) -> list[list[str]]:

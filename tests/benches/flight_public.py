@@ -8,7 +8,6 @@ the public XGBoost, and what it gains, paired over the sessions.
 """
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.day.figures.records import keep_bench
+from common.day.figures.stamp import make_stamp
 from common.engine.console import print_table, wide_console
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
@@ -27,9 +28,8 @@ from competitions.flight.io.reader import Searches, learn_codes, read_searches
 from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
-from competitions.flight.simulator.simulate import TEST, TRAIN, simulate
+from competitions.flight.simulator.simulate import TEST, TRAIN, VERSION, simulate
 from competitions.flight.split import Snapshots, Split
-from tests.benches.side_by_side import print_machine
 
 # HitRate@3 on the private board; the notebook that reranks also learns from the last tenth of train, deeper.
 BOARD = {"public LightGBM": 0.4216, "public XGBoost": 0.4839, "public CatBoost YetiRank": 0.4392}
@@ -45,15 +45,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", default=",".join(BOARD), help="of: " + ", ".join(BOARD))
     options = parser.parse_args()
-    load_average = os.getloadavg()[0]
+    stamp = make_stamp()
     with tempfile.TemporaryDirectory() as folder:
         made = simulate(Path(folder) / "raw", options.scale, options.seed)
         codes = learn_codes(made.folder / TRAIN)
         train, test = read_searches(made.folder / TRAIN, codes, True), read_searches(made.folder / TEST, codes, False)
         booked = find_booked(made.folder / TEST, made.truth)
     names = options.models.split(",")
-    print_machine(load_average)
-    print_table(wide_console(), f"HitRate@3, oracle {made.oracle.score:.3f}", rank(train, test, booked, names))
+    table = rank(train, test, booked, names)
+    command = f"python -m tests.benches.flight_public --scale {options.scale:g}"
+    keep_bench("flight", "public", command, stamp, VERSION, table)
+    print_table(wide_console(), f"HitRate@3, oracle {made.oracle.score:.3f}", table)
 
 
 def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -> list[dict[str, Any]]:

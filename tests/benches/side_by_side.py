@@ -6,8 +6,6 @@ of no argument, which alone is timed, and whose result (a frame, a number) goes 
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from common.day.figures.stamp import make_stamp
 
 Ready = Callable[[], Any]
 Way = Callable[[Path], Ready]
@@ -47,9 +47,8 @@ def main(
         print(json.dumps(measure(ways[options.way], options.folder, describe)))
         return
     with tempfile.TemporaryDirectory() as name:
-        load = os.getloadavg()[0]
-        print(f"\n{about}\n{prepare(Path(name), options.scale)}")
-        print_machine(load)
+        stamp = make_stamp()
+        print(f"\n{about}\n{prepare(Path(name), options.scale)}\n{stamp.machine}, load {stamp.load} before\n")
         rows = [{"way": way, **start(module, way, Path(name))} for way in ways]
         (compare or compare_last)(rows)
         show(rows)
@@ -85,15 +84,6 @@ def start(module: str, way: str, folder: Path) -> Row:
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     measured: Row = json.loads(ended.stdout.splitlines()[-1])
     return measured
-
-
-def print_machine(load: float) -> None:
-    """The size of the machine, and how busy it was before the bench began."""
-    memory = psutil.virtual_memory().total / 2**30
-    print(
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}, ", end=""
-    )
-    print(f"load {load:.1f} before\n")
 
 
 def compare_last(rows: list[Row]) -> None:

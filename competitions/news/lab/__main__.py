@@ -6,11 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.figures.records import keep_bench
+from common.day.figures.stamp import make_stamp
 from common.day.hosts import TRUTH
 from common.engine.errors import UserError
 from common.io.tables import read_csv
 from competitions.news.io import reader
 from competitions.news.lab.marks import METHODS, Row, board_fold, compare, offline_fold
+from competitions.news.simulator.simulate import VERSION
 
 
 def main() -> None:
@@ -20,10 +23,13 @@ def main() -> None:
     parser.add_argument("--only", default="", help="methods whose title contains this")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    stamp = make_stamp()
     try:
         rows = measure_folder(options.raw, options.only, options.seed)
     except UserError as error:
         sys.exit(str(error))
+    if not options.only:
+        keep_bench("news", "public", "python -m competitions.news.lab --raw DIR", stamp, VERSION, rows)
     for row in rows:
         print(
             f"{row['method']:<52}{row['fold']:<9}{row['metric']:<8}"

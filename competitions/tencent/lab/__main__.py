@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
+from common.day.figures.records import keep_bench
+from common.day.figures.stamp import make_stamp
 from common.engine.errors import UserError
 from competitions.tencent.io import reader
 from competitions.tencent.lab.esmm import ESMM, ONE, list_impressions, predict_conversions, sell
+from competitions.tencent.simulator.simulate import VERSION
 
 
 def main() -> None:
@@ -18,10 +21,13 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, required=True, help="a folder with conversions (LAW=round2)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    stamp = make_stamp()
     try:
         rows = measure_folder(options.raw, options.seed)
     except UserError as error:
         sys.exit(str(error))
+    table = [{"model": name, **row} for name, row in rows.items()]
+    keep_bench("tencent", "objectives", "python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table)
     print(f"{'':12}{'log loss':>10}{'AUC':>8}{'revenue an auction':>22}{'winners that convert':>24}")
     for name, row in rows.items():
         earned = f"{row['revenue']:.4f} ± {row['error']:.4f}"

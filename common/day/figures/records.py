@@ -1,0 +1,207 @@
+"""Tables for a page, from what runs, ladders and benches left below build/, each with its stamp.
+
+A page names a table by its key: what was made, of which data, which table of it.
+
+    run simulated/0.04             the scores of a whole run at default settings, one row
+    run simulated/0.04: steps      where its time went; likewise models, truth, or the title of a table of its record
+    ladder globo-tenth             every rung, on the files of the folder globo-tenth
+    bench folds                    what a bench kept under this name
+
+Simulated data are named by law (where it is another than the default) and scale, of seed 0; other data by their folder.
+The newest record of a key counts.
+"""
+
+import itertools
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from common.day.figures.stamp import Stamp
+from common.day.hosts import REPORT
+from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
+from common.day.report.formatting import is_number, score, share, with_error
+from common.engine.errors import UserError
+
+BUILD = Path("build")
+FILE, BENCHES, SCORES = "figures.json", "figures", "scores.json"
+STAMP, FOLDER = "stamp", "folder"
+LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
+
+
+class Figure(msgspec.Struct):
+    """A table as a page prints it: the cells of each row by column, the command that makes it, when it was made.
+
+    ``simulator``: the version of the simulator whose files it is of; None: of other files.
+    """
+
+    command: str
+    stamp: Stamp
+    simulator: int | None
+    rows: list[dict[str, str]]
+
+
+class Source(msgspec.Struct):
+    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
+
+    name: str
+    words: list[str]
+    simulator: int | None
+
+
+def find_source(folder: Path, default_scale: float) -> Source | None:
+    """The files in a folder; None for simulated ones of another seed than 0."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except OSError:
+        return Source(folder.name, [f"RAW={folder.name}"], None)
+    if report["seed"] != 0:
+        return None
+    law = next((part for part in folder.parts if part.startswith("round")), None)
+    size = f"{report['scale']:g}"
+    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={size}"] if report["scale"] != default_scale else [])]
+    return Source("/".join(["simulated", *([law] if law else []), size]), words, report["version"])
+
+
+def collect(build: Path, default_scale: float) -> dict[str, Figure]:
+    """All tables that the records in ``build``, the folder of one competition, hold, by their keys."""
+    figures: dict[str, Figure] = {}
+    for path in sorted(build.glob(f"*/{RECORD}")):
+        figures |= dict(list_run(path.parent, default_scale))
+    for path in sorted(build.glob("*/ladder.json")):
+        figures |= dict(list_ladder(path, build.name, default_scale))
+    for path in sorted((build / BENCHES).glob("*.json")):
+        figures[f"bench {path.stem}"] = msgspec.json.decode(path.read_bytes(), type=Figure)
+    return figures
+
+
+def list_run(folder: Path, default_scale: float) -> Iterator[tuple[str, Figure]]:
+    """The tables of a whole run at default settings; nothing of another, or of one without a stamp."""
+    record = read_record(folder / RECORD)
+    if record["until"] or record["overrides"] or not record.get(STAMP):
+        return
+    source = find_source(Path(record["data"]["folder"]), default_scale)
+    if source is None:
+        return
+    scores = folder / SCORES
+    truth: Row = json.loads(scores.read_text()) if scores.exists() else (record["truth"] or {}).get("scores") or {}
+    tables: dict[str, Sequence[Row]] = {
+        "": [summarise_run(record, truth)],
+        "steps": group_steps(record["steps"]),
+        "models": record["ranking"],
+        "truth": [truth] if truth else [],
+        **{table["title"]: table["rows"] for table in record["tables"]},
+    }
+    command = shlex.join(["make", record["name"], *source.words])
+    for title, rows in tables.items():
+        figure = Figure(command, msgspec.convert(record[STAMP], Stamp), source.simulator, write_cells(rows))
+        yield f"run {source.name}{f': {title}' if title else ''}", figure
+
+
+def summarise_run(record: Row, truth: Row) -> Row:
+    """One row: validation, truth, the best possible, seconds, memory. ``truth``: metrics, NAME_error beside NAME."""
+    name = next((name for name in truth if f"{name}_error" in truth), "")
+    oracle = (record["truth"] or {}).get("oracle")
+    row = {"validation": with_error(record["cv"]["score"], record["cv"]["error"])}
+    if name:
+        row["test truth"] = with_error(truth[name], truth[f"{name}_error"])
+    if oracle:
+        row |= {"best possible": score(oracle), "share of it": share(truth[name] / oracle)}
+    return row | {"seconds": round(record["wall_seconds"]), "GiB": f"{record['peak_mib'] / 1024:.1f}"}
+
+
+def group_steps(steps: Sequence[Row]) -> list[Row]:
+    """The steps that take most of the time, by the first word of their names, in the order of the run; then the others.
+
+    >>> group_steps([{"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0}, {"name": "fit.b", "seconds": 1.0,
+    ...     "peak_mib": 1024.0}])
+    [{'step': 'fit', 'seconds': 10, 'peak GiB': '2.0'}]
+    """
+    groups: dict[str, list[Row]] = {}
+    for step in steps:
+        groups.setdefault(step["name"].partition(".")[0], []).append(step)
+    least = LEAST_SHARE * sum(step["seconds"] for step in steps)
+    long = {name: group for name, group in groups.items() if sum(step["seconds"] for step in group) >= least}
+    if rest := [step for name, group in groups.items() if name not in long for step in group]:
+        long["all other steps"] = rest
+    return [
+        {
+            "step": name,
+            "seconds": round(sum(step["seconds"] for step in group)),
+            "peak GiB": f"{max(step['peak_mib'] for step in group) / 1024:.1f}",
+        }
+        for name, group in long.items()
+    ]
+
+
+def list_ladder(path: Path, name: str, default_scale: float) -> Iterator[tuple[str, Figure]]:
+    """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
+    ladder: Row = decode_file(path.read_bytes(), FiguresFile)
+    source = find_source(Path(ladder[FOLDER]), default_scale) if ladder.get(STAMP) else None
+    if source is None:
+        return
+    left = ("family", "builds on", "before", "MiB beyond the start", "code")
+    rows = [{column: value for column, value in row.items() if column not in left} for row in ladder["rows"]]
+    for row in rows:
+        row["seconds"] = round(row["seconds"])
+    command = shlex.join(["make", f"ladder-{name}", *source.words])
+    yield (
+        f"ladder {source.name}",
+        Figure(command, msgspec.convert(ladder[STAMP], Stamp), source.simulator, write_cells(rows)),
+    )
+
+
+def stamp_ladder(path: Path, folder: Path, stamp: Stamp) -> None:
+    """Note in a ladder's JSON that it was climbed whole, of which files and when."""
+    ladder: Row = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, FOLDER: str(folder)}))
+
+
+def keep_bench(name: str, key: str, command: str, stamp: Stamp, simulator: int | None, rows: Sequence[Row]) -> None:
+    """Keep the table that a command made of the competition ``name``, where ``collect`` looks for it."""
+    path = BUILD / name / BENCHES / f"{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(Figure(command, stamp, simulator, write_cells(rows))))
+
+
+def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The rows as text; the error of a figure stands behind it, and a column that no row fills is left out.
+
+    >>> write_cells([{"rung": "als", "score": 0.1036, "error": 0.0086, "gain": None, "gain error": None}])
+    [{'rung': 'als', 'score': '.1036 ± .0086'}]
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    errors = {
+        before: name
+        for before, name in itertools.pairwise(names)
+        if name in ("error", "its error", f"{before} error", f"{before}_error")
+    }
+    shown = [name for name in names if name not in errors.values()]
+    cells = [{name: write_cell(row.get(name), row.get(errors.get(name, ""))) for name in shown} for row in rows]
+    filled = [name for name in shown if any(row[name] for row in cells)]
+    return [{name: row[name] for name in filled} for row in cells]
+
+
+def write_cell(value: object, error: object = None) -> str:
+    """One cell; ``error``: its standard error, None where it has none."""
+    if isinstance(value, float) and is_number(value):
+        return with_error(value, error) if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None or isinstance(value, float) else str(value)
+
+
+def read_figures(path: Path) -> dict[str, Figure]:
+    """The tables that a page was last written from; none where there is no such file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Figure]) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): take it from git again.") from error
+
+
+def encode_figures(figures: Mapping[str, Figure]) -> bytes:
+    """As ``read_figures`` reads them: a line a row, so that a change shows which rows moved."""
+    return msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n"

@@ -1,0 +1,47 @@
+"""The stamp of a figure: by which version, on which machine, beside what load, on which day it was measured."""
+
+import datetime
+import os
+import platform
+import tomllib
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from common.engine.code_fingerprint import PROJECT_ROOT
+from common.engine.meter import count_threads
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """``load``: programs that wanted a core in the minute before; ``date``: as 2026-11-29."""
+
+    version: str
+    machine: str
+    load: float
+    date: str
+
+
+def make_stamp() -> Stamp:
+    """Of now: call it before the work begins, which is a load itself."""
+    gibibytes = round(psutil.virtual_memory().total / 2**30)
+    threads = count_threads()["openmp"]
+    machine = f"{threads} {'thread' if threads == 1 else 'threads'} of {os.cpu_count()} x {name_processor()}"
+    today = datetime.datetime.now().date().isoformat()
+    return Stamp(read_version(), f"{machine}, {gibibytes} GiB", round(psutil.getloadavg()[0], 1), today)
+
+
+def read_version() -> str:
+    """The version of this workspace."""
+    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
+        version: str = tomllib.load(file)["project"]["version"]
+    return version
+
+
+def name_processor() -> str:
+    """The processor's name where Linux tells it, else its kind."""
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine()).replace("(R)", "").replace("(TM)", "")
