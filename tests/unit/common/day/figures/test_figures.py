@@ -1,0 +1,165 @@
+"""Tables for a page: which records count, what a cell says, what stands between the marks, what is stale."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.day.figures import page, records
+from common.day.figures.records import Figure
+from common.day.figures.stamp import Stamp, make_stamp
+from common.engine.errors import UserError
+
+STAMP = Stamp("0.16.0", "1 thread of 2 x Xeon, 24 GiB", 0.2, "2026-11-29")
+SCALE = 0.04
+
+
+def write_simulated(folder: Path, seed: int = 0, scale: float = SCALE, version: int = 2) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "simulation.json").write_text(json.dumps({"version": version, "scale": scale, "seed": seed}))
+    return folder
+
+
+def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
+    folder = build / name
+    folder.mkdir(parents=True)
+    record: dict[str, Any] = {
+        "name": "news",
+        "run": name,
+        "stamp": {"version": "0.16.0", "machine": STAMP.machine, "load": 0.2, "date": "2026-11-29"},
+        "config": {},
+        "cv": {"score": 0.25, "error": 0.01, "queries": 100},
+        "metric": "MRR@5",
+        "data": {"folder": str(raw)},
+        "steps": [{"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0}, {"name": "read", "seconds": 0.1, "peak_mib": 1}],
+        "overrides": [],
+        "until": None,
+        "ranking": [{"model": "lightgbm", "score": 0.25, "error": 0.01}],
+        "truth": {"score": 0.3, "error": 0.01, "oracle": 0.4, "scores": {"mrr@5": 0.3, "mrr@5_error": 0.01}},
+        "tables": [{"title": "Models on validation", "rows": [{"model": "a", "rounds": 1200}]}],
+        "wall_seconds": 61.4,
+        "peak_mib": 2355.2,
+    }
+    (folder / "run.json").write_text(json.dumps(record | changed))
+    return folder
+
+
+def test_a_whole_run_gives_its_scores_its_steps_and_every_table_of_its_record(tmp_path: Path) -> None:
+    raw = write_simulated(tmp_path / "raw")
+    write_run(tmp_path / "news", "20261129-000000-000", raw)
+    figures = records.collect(tmp_path / "news", SCALE)
+    assert set(figures) == {
+        f"run simulated/0.04{part}" for part in ("", ": steps", ": models", ": truth", ": Models on validation")
+    }
+    whole = figures["run simulated/0.04"]
+    assert (whole.command, whole.simulator, whole.stamp) == ("make news", 2, STAMP)
+    assert whole.rows == [
+        {
+            "validation": ".2500 ± .0100",
+            "test truth": ".3000 ± .0100",
+            "best possible": ".4000",
+            "share of it": "75.0 %",
+            "seconds": "61",
+            "GiB": "2.3",
+        }
+    ]
+    assert figures["run simulated/0.04: steps"].rows == [
+        {"step": "fit", "seconds": "9", "peak GiB": "2.0"},
+        {"step": "all other steps", "seconds": "0", "peak GiB": "0.0"},
+    ]
+
+
+@pytest.mark.parametrize("changed", [{"until": "cv"}, {"overrides": ["rank.seeds=5"]}, {"stamp": None}])
+def test_a_run_that_stopped_early_or_had_other_settings_or_no_stamp_is_no_figure(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    write_run(tmp_path / "news", "20261129-000000-000", write_simulated(tmp_path / "raw"), **changed)
+    assert records.collect(tmp_path / "news", SCALE) == {}
+
+
+def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_path: Path) -> None:
+    raw, other = write_simulated(tmp_path / "raw"), write_simulated(tmp_path / "seed1", seed=1)
+    for number, cv in enumerate((0.1, 0.2)):
+        write_run(tmp_path / "news", f"20261129-00000{number}-000", raw, cv={"score": cv, "error": None, "queries": 1})
+    write_run(tmp_path / "news", "20261129-000009-000", other)
+    figures = records.collect(tmp_path / "news", SCALE)
+    assert figures["run simulated/0.04"].rows[0]["validation"] == ".2000"
+    assert {key.partition(":")[0] for key in figures} == {"run simulated/0.04"}
+
+
+def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "news", "20261129-000000-000", tmp_path / "globo-tenth", truth=None)
+    (folder / "scores.json").write_text(json.dumps({"mrr@5": 0.11, "mrr@5_error": 0.004, "ndcg@5": 0.13}))
+    whole = records.collect(tmp_path / "news", SCALE)["run globo-tenth"]
+    assert (whole.command, whole.simulator) == ("make news RAW=globo-tenth", None)
+    assert whole.rows[0]["test truth"] == ".1100 ± .0040"
+    assert "best possible" not in whole.rows[0]
+
+
+def test_scale_and_law_stand_in_the_key_and_in_the_command(tmp_path: Path) -> None:
+    raw = write_simulated(tmp_path / "round2" / "1", scale=1.0)
+    source = records.find_source(raw, SCALE)
+    assert source == records.Source("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
+
+
+def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
+    raw, build = write_simulated(tmp_path / "raw"), tmp_path / "news"
+    path = build / "ladder" / "ladder.json"
+    path.parent.mkdir(parents=True)
+    row = {"rung": "als", "title": "ALS", "family": "x", "score": 0.1, "error": 0.01, "builds on": None, "seconds": 5.6}
+    path.write_text(json.dumps({"rows": [row]}))
+    assert records.collect(build, SCALE) == {}
+    records.stamp_ladder(path, raw, STAMP)
+    figure = records.collect(build, SCALE)["ladder simulated/0.04"]
+    assert figure.command == "make ladder-news"
+    assert figure.rows == [{"rung": "als", "title": "ALS", "score": ".1000 ± .0100", "seconds": "6"}]
+
+
+def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "BUILD", tmp_path)
+    records.keep_bench("news", "folds", "python -m x", STAMP, 2, [{"method": "a", "score": 0.5, "its error": 0.1}])
+    figure = Figure("python -m x", STAMP, 2, [{"method": "a", "score": ".5000 ± .1000"}])
+    assert records.collect(tmp_path / "news", SCALE) == {"bench folds": figure}
+
+
+def test_figures_come_back_as_they_were_kept_and_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
+    path, figures = tmp_path / "figures.json", {"bench a": Figure("make news", STAMP, None, [{"a": "1"}])}
+    assert records.read_figures(path) == {}
+    path.write_bytes(records.encode_figures(figures))
+    assert records.read_figures(path) == figures
+    path.write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        records.read_figures(path)
+
+
+PAGE = "# News\nWords.\n<!-- figures: bench a -->\nold\n<!-- end -->\nMore.\n<!-- figures: bench b -->\n<!-- end -->\n"
+
+
+def test_only_what_stands_between_the_marks_is_written() -> None:
+    figures = {"bench a": Figure("make news", STAMP, 2, [{"name": "a", "score": ".5 ± .1"}, {"name": "b"}])}
+    filled = page.fill(PAGE, figures, 2)
+    assert page.list_keys(PAGE) == ["bench a", "bench b"]
+    assert filled == (
+        "# News\nWords.\n<!-- figures: bench a -->\n| name | score |\n| --- | ---: |\n| a | .5 ± .1 |\n| b |  |\n"
+        "\n<sub>`make news`: version 0.16.0, simulator 2, 2026-11-29, 1 thread of 2 x Xeon, 24 GiB</sub>\n"
+        "<!-- end -->\nMore.\n<!-- figures: bench b -->\nNot measured yet.\n<!-- end -->\n"
+    )
+    assert page.fill(filled, figures, 2) == filled
+
+
+@pytest.mark.parametrize(("of", "today", "stale"), [(2, 2, False), (1, 2, True), (None, 2, False)])
+def test_a_table_of_another_simulator_is_marked(of: int | None, today: int, stale: bool) -> None:
+    text = page.write_table(Figure("make news", STAMP, of, [{"a": "1"}]), today)
+    assert ("Stale" in text) is stale
+
+
+def test_a_busy_machine_is_said() -> None:
+    busy = Stamp("0.16.0", "x", 2.5, "2026-11-29")
+    assert "beside other programs (load 2.5)" in page.describe_stamp(Figure("make news", busy, None, []))
+
+
+def test_the_stamp_of_now_has_the_version_of_the_workspace() -> None:
+    stamp = make_stamp()
+    assert f'version = "{stamp.version}"' in (Path(__file__).resolve().parents[5] / "pyproject.toml").read_text()
+    assert stamp.machine.endswith("GiB")
