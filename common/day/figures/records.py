@@ -13,6 +13,7 @@ The newest record of a key counts.
 
 import itertools
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def find_source(folder: Path, default_scale: float) -> Source | None:
         return Source(folder.name, [f"RAW={folder.name}"], None)
     if report["seed"] != 0:
         return None
-    law = next((part for part in folder.parts if part.startswith("round")), None)
+    law = folder.name.partition(f"-seed{report['seed']}-")[2]  # as HostFiles.simulated_folder names it
     size = f"{report['scale']:g}"
     words = [*([f"LAW={law}"] if law else []), *([f"SCALE={size}"] if report["scale"] != default_scale else [])]
     return Source("/".join(["simulated", *([law] if law else []), size]), words, report["version"])
@@ -92,7 +93,7 @@ def list_run(folder: Path, default_scale: float) -> Iterator[tuple[str, Figure]]
         "": [summarise_run(record, truth)],
         "steps": group_steps(record["steps"]),
         "models": record["ranking"],
-        "truth": [truth] if truth else [],
+        "truth": [choose_metrics(truth)] if truth else [],
         **{table["title"]: table["rows"] for table in record["tables"]},
     }
     command = shlex.join(["make", record["name"], *source.words])
@@ -103,7 +104,7 @@ def list_run(folder: Path, default_scale: float) -> Iterator[tuple[str, Figure]]
 
 def summarise_run(record: Row, truth: Row) -> Row:
     """One row: validation, truth, the best possible, seconds, memory. ``truth``: metrics, NAME_error beside NAME."""
-    name = next((name for name in truth if f"{name}_error" in truth), "")
+    name = find_main(truth)
     oracle = (record["truth"] or {}).get("oracle")
     row = {"validation": with_error(record["cv"]["score"], record["cv"]["error"])}
     if name:
@@ -113,8 +114,24 @@ def summarise_run(record: Row, truth: Row) -> Row:
     return row | {"seconds": round(record["wall_seconds"]), "GiB": f"{record['peak_mib'] / 1024:.1f}"}
 
 
+def find_main(scores: Row) -> str:
+    """The metric that has an error, the competition's own; "" without one."""
+    return next((name for name in scores if f"{name}_error" in scores), "")
+
+
+def choose_metrics(scores: Row) -> Row:
+    """The metrics of the same cutoff as the main one, and those without a cutoff.
+
+    >>> choose_metrics({"ndcg@1": 0.1, "ndcg@5": 0.2, "mrr@5": 0.3, "mrr@5_error": 0.01, "users": 9})
+    {'ndcg@5': 0.2, 'mrr@5': 0.3, 'mrr@5_error': 0.01, 'users': 9}
+    """
+    cutoff = find_main(scores).partition("@")[2]
+    return {name: value for name, value in scores.items() if re.fullmatch(rf"[^@]+(@{cutoff or '.+'}(_error)?)?", name)}
+
+
 def group_steps(steps: Sequence[Row]) -> list[Row]:
-    """The steps that take most of the time, by the first word of their names, in the order of the run; then the others.
+    """The steps that take most of the time, by the first word of their names without numbers (all days are "day"), in
+    the order of the run; then the others.
 
     >>> group_steps([{"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0}, {"name": "fit.b", "seconds": 1.0,
     ...     "peak_mib": 1024.0}])
@@ -122,7 +139,7 @@ def group_steps(steps: Sequence[Row]) -> list[Row]:
     """
     groups: dict[str, list[Row]] = {}
     for step in steps:
-        groups.setdefault(step["name"].partition(".")[0], []).append(step)
+        groups.setdefault(re.split(r"[\d.]", step["name"])[0], []).append(step)
     least = LEAST_SHARE * sum(step["seconds"] for step in steps)
     long = {name: group for name, group in groups.items() if sum(step["seconds"] for step in group) >= least}
     if rest := [step for name, group in groups.items() if name not in long for step in group]:

@@ -32,7 +32,10 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
         "cv": {"score": 0.25, "error": 0.01, "queries": 100},
         "metric": "MRR@5",
         "data": {"folder": str(raw)},
-        "steps": [{"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0}, {"name": "read", "seconds": 0.1, "peak_mib": 1}],
+        "steps": [
+            {"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0},
+            {"name": "read", "seconds": 0.1, "peak_mib": 1},
+        ],
         "overrides": [],
         "until": None,
         "ranking": [{"model": "lightgbm", "score": 0.25, "error": 0.01}],
@@ -98,7 +101,7 @@ def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_
 
 
 def test_scale_and_law_stand_in_the_key_and_in_the_command(tmp_path: Path) -> None:
-    raw = write_simulated(tmp_path / "round2" / "1", scale=1.0)
+    raw = write_simulated(tmp_path / "scale1-seed0-round2", scale=1.0)
     source = records.find_source(raw, SCALE)
     assert source == records.Source("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
 
