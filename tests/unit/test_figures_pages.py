@@ -1,7 +1,6 @@
 """FIGURES.md says what its records say, and the pages that quote a figure quote today's."""
 
 import re
-from pathlib import Path
 
 import pytest
 
