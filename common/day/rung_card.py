@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, SECONDS, Row
-from common.day.report.formatting import score, with_error
+from common.day.report.formatting import is_number, score, with_error
+from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.io.tables import read_parquet
 
 NO_ANSWER = 1_000  # the rank of an answer that a list does not show, when two lists are compared
@@ -20,6 +21,9 @@ def describe_rung(row: Row, metric: str) -> list[str]:
     if row[BASE]:
         gain = with_error(row[GAIN], row[GAIN_ERROR])
         lines.append(f"  against {row[BASE]}: {gain}, on the same queries (the noise of the fits is not counted)")
+    further = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
+    if further:
+        lines.append("  " + ", ".join(f"{name} {each:.4g}" for name, each in further.items()))
     memory = f", {row[MEMORY]:,.0f} MiB" if row[MEMORY] is not None else ""
     lines.append(f"  {row[SECONDS]:.1f} s{memory}")
     return [*lines, f"  code: {row['code']}"]

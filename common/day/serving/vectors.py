@@ -36,11 +36,21 @@ def pack(vectors: NDArray[np.floating], kind: str) -> PackedVectors:
     >>> pack(np.float32([[0.1]]), "float16").values.dtype
     dtype('float16')
     """
-    wide = vectors.astype(np.float32)
-    scale = np.ones((len(vectors), 1), np.float32)
     if kind == "int8":
-        scale = np.maximum(np.abs(wide).max(1, keepdims=True), np.float32(1e-12)) / np.float32(LARGEST)
-    return PackedVectors((wide / scale).round().astype(kind) if kind == "int8" else wide.astype(kind), scale)
+        return round_off(vectors, LARGEST)
+    return PackedVectors(vectors.astype(np.float32).astype(kind), np.ones((len(vectors), 1), np.float32))
+
+
+def round_off(vectors: NDArray[np.floating], largest: int) -> PackedVectors:
+    """Vectors [vectors, dimensions] as whole numbers from -``largest`` to ``largest``, at most 127: the largest part
+    of each vector is that, and no part is off by more than half of the vector's scale.
+
+    >>> round_off(np.float32([[0.6, -1.0]]), 7).values.tolist()
+    [[4, -7]]
+    """
+    wide = vectors.astype(np.float32)
+    scale = np.maximum(np.abs(wide).max(1, keepdims=True), np.float32(1e-12)) / np.float32(largest)
+    return PackedVectors((wide / scale).round().astype(np.int8), scale)
 
 
 def unpack(values: NDArray[Any], scale: NDArray[np.float32]) -> NDArray[np.float32]:

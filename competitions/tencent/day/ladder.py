@@ -4,7 +4,7 @@ make ladder-tencent    make rung-tencent RUNG=als    or    python -m competition
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from competitions.tencent.lab.plain_rules import (
     score_interests,
     score_mean,
 )
+from competitions.tencent.lab.quantisation import BITS, answer_in_bits
 from competitions.tencent.lab.rungs import (
     GENERATIVE,
     SEQUENCE_RUNGS,
@@ -120,7 +121,7 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run, only: str | N
     ``only``: the key of one rung.
     """
     way = Climb(prepare(files, config, run), config, run)
-    rungs = [*list_plain(way), *list_networks(way), *list_ranked(way)]
+    rungs = [*list_plain(way), *list_quantised(way), *list_networks(way), *list_ranked(way)]
     return Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files).climb(rungs, only)
 
 
@@ -136,6 +137,21 @@ def list_plain(way: Climb) -> Iterator[Rung]:
         key, code = PLAIN_CODE[name]
         needs = list_content_steps(way.run) if name in CONTENT_RULES else set()
         yield Rung(key, name, family, score, code, needs, builds_on=POPULARITY)
+
+
+def list_quantised(way: Climb) -> Iterator[Rung]:
+    """The kernel's vectors in fewer bits, where there are embeddings."""
+    ready = way.ready
+    for key, bits in BITS.items() if ready.embeddings.value else ():
+
+        def score(key: str = key, bits: int = bits) -> Scored:
+            inputs = (ready.corpus, ready.embeddings, ready.valid, bits)
+            top, costs = way.run.step(answer_in_bits, *inputs, name=f"ladder.{key}").value
+            scored = way.record(top)
+            return replace(scored, more={**scored.more, **costs})
+
+        needs, title = list_content_steps(way.run), f"kernel, vectors of {bits} bits a number"
+        yield Rung(key, title, families.RULE, score, answer_in_bits, needs, builds_on=PLAIN_CODE[KERNEL][0])
 
 
 def list_content_steps(run: Run) -> set[str]:

@@ -114,9 +114,14 @@ def fit_content_rule(contents: Sequence[Tensor], history: Histories, rows: Int64
         return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda queries: score_mean(content, queries, rows)
-    faded = count_events(history, len(content), lambda age: np.exp(-age / FADE_H))[rows]
-    promising = torch.from_numpy(np.log(faded + FADE_FLOOR))
+    promising = fade_popularity(history, len(content), rows)
     return lambda queries: score_interests(content, queries, rows) + promising
+
+
+def fade_popularity(history: Histories, ads: int, rows: Int64s) -> Tensor:
+    """log of the candidates' events, each counting the less the older it is, of a catalogue of so many ``ads``."""
+    faded = count_events(history, ads, lambda age: np.exp(-age / FADE_H))[rows]
+    return torch.from_numpy(np.log(faded + FADE_FLOOR))
 
 
 def fuse_late(scores: Sequence[Tensor]) -> Tensor:
