@@ -42,14 +42,37 @@ POPULARITY = "popularity"
 RULE = "rule"
 NEIGHBOURS = "collaborative filtering"
 FACTORS = "matrix factorisation"
+RETRIEVAL = "retrieval from several channels"
 LOGIT = "conditional logit"
 BOOSTING = "gradient-boosted ranker"
 DEEP = "deep ranker"
-SEQUENCE = "sequence model"
-GENERATIVE = "generative retrieval"
-RERANKING = "re-ranking"
 CALIBRATION = "calibration"
+SEQUENCE = "sequence model"
+CONTENT = "content"
+LANGUAGE = "language model"
+GENERATIVE = "generative retrieval"
 BLEND = "blend"
+RERANKING = "re-ranking"
+QUANTISATION = "quantisation"
+# The rung of LEARNING.md that explains a family: rows stand in its order.
+PATH = {
+    POPULARITY: 1,
+    RULE: 1,
+    NEIGHBOURS: 2,
+    FACTORS: 3,
+    RETRIEVAL: 4,
+    LOGIT: 5,
+    BOOSTING: 6,
+    DEEP: 7,
+    CALIBRATION: 8,
+    SEQUENCE: 10,
+    CONTENT: 11,
+    LANGUAGE: 12,
+    GENERATIVE: 13,
+    BLEND: 14,
+    RERANKING: 15,
+    QUANTISATION: 16,
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -116,11 +139,12 @@ class Ladder:
     def climb(self, rungs: Sequence[Rung], only: str | None = None) -> list[Row]:
         """Measure every rung, or the one of the key ``only`` and that which it builds on; the rows asked for.
 
-        Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, with the same
-        columns. A row: rung (its key), title, family, score, error, whatever else was recorded (None where a rung has
-        no such number), the rung that it builds on, the gain over that with its standard error, the score in the last
-        ladder of the same files, seconds, memory (what a step took beyond what the process held as it began, at most;
-        None: not known), the place of its code. ``UserError`` for a rung that there is not.
+        Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
+        LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
+        recorded (None where a rung has no such number), the rung that it builds on, the gain over that with its
+        standard error, the score in the last ladder of the same files, seconds, memory (what a step took beyond what
+        the process held as it began, at most; None: not known), the place of its code. ``UserError`` for a rung that
+        there is not.
         """
         digest = digest_files(self.files, self.run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
@@ -128,7 +152,7 @@ class Ladder:
             shutil.rmtree(self.run.folder / LISTS, ignore_errors=True)
         rows = {rung.key: self._measure(rung, base, known) for rung, base in choose_rungs(rungs, only)}
         every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
-        ordered = [every[rung.key] for rung in rungs if rung.key in every]
+        ordered = [every[rung.key] for rung in sorted(rungs, key=find_step) if rung.key in every]
         last = (BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE)
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
         table = [{name: row.get(name) for name in names} for row in ordered]
@@ -170,6 +194,11 @@ class Ladder:
         return list(last.get("rows") or []) if same else []
 
 
+def find_step(rung: Rung) -> int:
+    """The rung of LEARNING.md that a method belongs to; a family that is not on the path comes last."""
+    return PATH.get(rung.family, len(PATH))
+
+
 def choose_rungs(rungs: Sequence[Rung], only: str | None) -> Iterator[tuple[Rung, str | None]]:
     """The rungs to measure, in order, each with the key of the one that it is compared with.
 
@@ -180,7 +209,8 @@ def choose_rungs(rungs: Sequence[Rung], only: str | None) -> Iterator[tuple[Rung
         rung.key: (rung.builds_on or before) if before else None for rung, before in zip(rungs, above, strict=False)
     }
     if only is not None and only not in bases:
-        raise UserError(f"There is no rung {only!r} on this ladder. Its rungs, from the first up: {', '.join(bases)}.")
+        known = [rung.key for rung in sorted(rungs, key=find_step)]
+        raise UserError(f"There is no rung {only!r} on this ladder. Its rungs, from the first up: {', '.join(known)}.")
     wanted = bases if only is None else {only, bases[only]}
     for rung in rungs:
         if rung.key in wanted:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, SECONDS, Row
+from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, PATH, SECONDS, Row
 from common.day.report.formatting import is_number, score, with_error
 from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.io.tables import read_parquet
@@ -15,7 +15,8 @@ NO_ANSWER = 1_000  # the rank of an answer that a list does not show, when two l
 
 def describe_rung(row: Row, metric: str) -> list[str]:
     """The lines above the lists; ``row``: of ``Ladder.climb``."""
-    lines = [f"{row[KEY]}: {row['title']} ({row['family']})"]
+    path = f", rung {PATH[row['family']]} of LEARNING.md" if row["family"] in PATH else ""
+    lines = [f"{row[KEY]}: {row['title']} ({row['family']}{path})"]
     before = score(row.get(BEFORE))
     lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; last time {before}" if before else ""))
     if row[BASE]:

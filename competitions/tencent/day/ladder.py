@@ -151,7 +151,7 @@ def list_quantised(way: Climb) -> Iterator[Rung]:
             return replace(scored, more={**scored.more, **costs})
 
         needs, title = list_content_steps(way.run), f"kernel, vectors of {bits} bits a number"
-        yield Rung(key, title, families.RULE, score, answer_in_bits, needs, builds_on=PLAIN_CODE[KERNEL][0])
+        yield Rung(key, title, families.QUANTISATION, score, answer_in_bits, needs, builds_on=PLAIN_CODE[KERNEL][0])
 
 
 def list_content_steps(run: Run) -> set[str]:
@@ -168,7 +168,7 @@ def list_rules(ready: Prepared) -> dict[str, str]:
         del rules[ALS]  # hours on a laptop
     found = {name: len(choose_embeddings(ready.embeddings.value, name)) for name in CONTENT_RULES}
     content = [name for name, count in found.items() if count > (name in FUSED)]
-    return rules | dict.fromkeys(content, families.RULE)
+    return rules | {name: families.LANGUAGE if name == LANGUAGE else families.CONTENT for name in content}
 
 
 def list_networks(way: Climb) -> Iterator[Rung]:
@@ -206,5 +206,5 @@ def list_ranked(way: Climb) -> Iterator[Rung]:
 
     title, needs = "first search: all channels, weighed", {"valid.", *TABLE_STEPS}
     first, ranker = "first search", "ranker"
-    yield Rung("retrieval", title, families.NEIGHBOURS, lambda: score(first), Search, builds_on=POPULARITY)
+    yield Rung("retrieval", title, families.RETRIEVAL, lambda: score(first), Search, builds_on=POPULARITY)
     yield Rung("ranker", "+ ranker", families.DEEP, lambda: score(ranker), fit_ranker, needs)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import time
 from pathlib import Path
 
@@ -9,7 +10,33 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.ladder import BASE, BEFORE, CODE, GAIN, GAIN_ERROR, MEMORY, Ladder, Row, Rung, Scored, add_up
+from common.day.ladder import (
+    BASE,
+    BEFORE,
+    BLEND,
+    BOOSTING,
+    CODE,
+    CONTENT,
+    DEEP,
+    GAIN,
+    GAIN_ERROR,
+    GENERATIVE,
+    LANGUAGE,
+    LOGIT,
+    MEMORY,
+    NEIGHBOURS,
+    PATH,
+    POPULARITY,
+    QUANTISATION,
+    ROOT,
+    RULE,
+    SEQUENCE,
+    Ladder,
+    Row,
+    Rung,
+    Scored,
+    add_up,
+)  # fmt: skip
 from common.engine.errors import UserError
 from common.engine.run import Run, StepRecord
 
@@ -175,3 +202,26 @@ def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:
     assert list_before(more, "other metric") == [None, None]
     (run.folder / "ladder.json").write_text('{"metric": "m", "rows": 1')
     assert list_before(more) == [None, None]
+
+
+def test_rows_stand_in_the_order_of_the_learning_path_whatever_was_measured_first(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    families = {"net": "deep ranker", "trees": "gradient-boosted ranker", "own": "a family of mine", "cf": NEIGHBOURS}
+    rungs = [Rung(key, key, family, lambda: wait_and_score(run, {}, 0.5), wait) for key, family in families.items()]
+    rows = Ladder(run, "title", "MRR@5").climb(rungs)
+    assert [row["rung"] for row in rows] == ["cf", "trees", "net", "own"]
+    assert [row[BASE] for row in rows] == ["own", "net", None, "trees"]  # "above" is as declared
+    with pytest.raises(UserError, match="from the first up: cf, trees, net, own"):
+        Ladder(run, "title", "MRR@5").climb(rungs, only="als")
+
+
+def test_each_family_has_the_number_of_its_rung_in_the_learning_path() -> None:
+    page = (ROOT / "competitions" / "LEARNING.md").read_text()
+    titles = {int(number): title for number, title in re.findall(r"^### Rung (\d+): (.+)$", page, re.MULTILINE)}
+    words = {
+        POPULARITY: "popularity", RULE: "popularity", LOGIT: "choice models", BOOSTING: "gradient-boosted rankers",
+        DEEP: "deep rankers", BLEND: "blends", GENERATIVE: "generative", QUANTISATION: "serve", CONTENT: "content",
+        SEQUENCE: "sequence", LANGUAGE: "language",
+    }  # fmt: skip
+    for family, number in PATH.items():
+        assert words.get(family, family) in titles[number].lower()
