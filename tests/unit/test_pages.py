@@ -18,6 +18,7 @@ PAGES = [ROOT / name for name in sorted(TREE) if name.endswith(".md")]
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells of what went
 MADE = {"tuned.toml", "FILE.toml", "host_files.py"}
 PLACEHOLDER = re.compile("NAME|<name>|<each>")
+LONGEST_CELL = 200
 of_today = pytest.mark.parametrize("page", TODAY, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -56,3 +57,12 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
         for verb, words in re.findall(r"-m competitions (\w+)(.*)", code):
             known = {option for parameter in verbs[verb].params for option in parameter.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+", words)) <= known, code
+
+
+@of_today
+def test_no_table_cell_of_a_page_is_a_paragraph(page: Path) -> None:
+    if page.name in {"FIGURES.md", "LOG.md"}:
+        return
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    cells = [cell.strip() for row in rows for cell in re.split(r"(?<!\\)\|", row)]
+    assert [cell for cell in cells if len(cell) > LONGEST_CELL] == []
