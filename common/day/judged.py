@@ -124,6 +124,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "note": origin.note,
         "started": origin.started.isoformat(timespec="seconds"),
         "stamp": msgspec.to_builtins(origin.stamp),
+        "label": msgspec.to_builtins(origin.label),
         "data": describe_data(origin, run.cache),
         "code": find_revision(),
         "threads": count_threads(),

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from common.day.figures.stamp import Stamp
+from common.day.figures.stamp import DataLabel, Stamp
 from common.day.hosts import STANDIN_SIGNS
 from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
@@ -47,7 +47,8 @@ class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
     the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do;
     ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known;
-    ``note``: what a person calls the run; ``stamp``: version, machine and load as it began.
+    ``note``: what a person calls the run; ``stamp``: version, machine and load as it began; ``label``: how
+    a page of figures names the files.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Origin:
     differs: str | None = None
     note: str | None = None
     stamp: Stamp | None = None
+    label: DataLabel | None = None
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:

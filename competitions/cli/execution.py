@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.day.figures.stamp import make_stamp
+from common.day.figures.stamp import label_data, make_stamp
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
@@ -76,7 +76,7 @@ def execute(options: RunOptions) -> None:
     differs = None if simulated else name_difference(inputs.folder, find_source(options.name).layouts)
     origin = Origin(
         options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only),
-        differs, options.note, stamp_of_run,
+        differs, options.note, stamp_of_run, label_data(inputs.folder, competition.host.scale),
     )  # fmt: skip
     record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):

@@ -2,19 +2,19 @@
 
 from common.day.figures import page, records
 from common.engine.errors import UserError
-from competitions import ROOM, find_competition, find_room
+from competitions import ROOM, find_room
 from competitions.cli.options import BUILD, Build, Name
 
 
 def figures(name: Name, build: Build = BUILD) -> None:
     """Write FIGURES.md anew: the newest record of each of its tables, with version, machine, day and command."""
-    competition, simulator = find_competition(name), find_room(name, "simulator.simulate").VERSION
+    simulator = find_room(name, "simulator.simulate").VERSION
     file, store = ROOM / name / "FIGURES.md", ROOM / name / records.FILE
     if not file.exists():
         raise UserError(f"There is no {file}: write one with the marks that common/day/figures/page.py explains.")
     text = file.read_text(encoding="utf-8")
     keys, known = page.list_keys(text), records.read_figures(store)
-    made = records.collect(build / name, competition.host.scale)
+    made = records.collect(build / name)
     kept = {key: made.get(key) or known[key] for key in keys if key in made or key in known}
     for key in keys:
         figure = kept.get(key)

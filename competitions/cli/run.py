@@ -81,7 +81,7 @@ def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one rung alone."""
     from common.day import ladder as ladders
     from common.day.figures.records import stamp_ladder
-    from common.day.figures.stamp import make_stamp
+    from common.day.figures.stamp import label_data, make_stamp
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
@@ -94,7 +94,7 @@ def ladder(options: LadderOptions) -> None:
         show_rung(rows[-1], metric, run.folder)
         return
     if not options.overrides:
-        stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
+        stamp_ladder(run.folder / ladders.TABLE, label_data(inputs.folder, inputs.competition.host.scale), stamp)
     title = f"Ladder, {metric} on validation. {ladders.CAPTION}"
     hidden = ("title", ladders.BEFORE, ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])

@@ -21,15 +21,14 @@ from typing import Any
 
 import msgspec
 
-from common.day.figures.stamp import Stamp
-from common.day.hosts import REPORT
+from common.day.figures.stamp import DataLabel, Stamp
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.report.formatting import is_number, score, share, with_error
 from common.engine.errors import UserError
 
 BUILD = Path("build")
 FILE, BENCHES, SCORES = "figures.json", "figures", "scores.json"
-STAMP, FOLDER = "stamp", "folder"
+STAMP, LABEL = "stamp", "label"
 LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
 
 
@@ -45,48 +44,24 @@ class Figure(msgspec.Struct):
     rows: list[dict[str, str]]
 
 
-class Source(msgspec.Struct):
-    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
-
-    name: str
-    words: list[str]
-    simulator: int | None
-
-
-def find_source(folder: Path, default_scale: float) -> Source | None:
-    """The files in a folder; None for simulated ones of another seed than 0."""
-    try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except OSError:
-        return Source(folder.name, [f"RAW={folder.name}"], None)
-    if report["seed"] != 0:
-        return None
-    law = folder.name.partition(f"-seed{report['seed']}-")[2]  # as HostFiles.simulated_folder names it
-    size = f"{report['scale']:g}"
-    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={size}"] if report["scale"] != default_scale else [])]
-    return Source("/".join(["simulated", *([law] if law else []), size]), words, report["version"])
-
-
-def collect(build: Path, default_scale: float) -> dict[str, Figure]:
+def collect(build: Path) -> dict[str, Figure]:
     """All tables that the records in ``build``, the folder of one competition, hold, by their keys."""
     figures: dict[str, Figure] = {}
     for path in sorted(build.glob(f"*/{RECORD}")):
-        figures |= dict(list_run(path.parent, default_scale))
+        figures |= dict(list_run(path.parent))
     for path in sorted(build.glob("*/ladder.json")):
-        figures |= dict(list_ladder(path, build.name, default_scale))
+        figures |= dict(list_ladder(path, build.name))
     for path in sorted((build / BENCHES).glob("*.json")):
         figures[f"bench {path.stem}"] = msgspec.json.decode(path.read_bytes(), type=Figure)
     return figures
 
 
-def list_run(folder: Path, default_scale: float) -> Iterator[tuple[str, Figure]]:
+def list_run(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The tables of a whole run at default settings; nothing of another, or of one without a stamp."""
     record = read_record(folder / RECORD)
-    if record["until"] or record["overrides"] or not record.get(STAMP):
+    if record["until"] or record["overrides"] or not (record.get(STAMP) and record.get(LABEL)):
         return
-    source = find_source(Path(record["data"]["folder"]), default_scale)
-    if source is None:
-        return
+    label = msgspec.convert(record[LABEL], DataLabel)
     scores = folder / SCORES
     truth: Row = json.loads(scores.read_text()) if scores.exists() else (record["truth"] or {}).get("scores") or {}
     tables: dict[str, Sequence[Row]] = {
@@ -96,10 +71,10 @@ def list_run(folder: Path, default_scale: float) -> Iterator[tuple[str, Figure]]
         "truth": [choose_metrics(truth)] if truth else [],
         **{table["title"]: table["rows"] for table in record["tables"]},
     }
-    command = shlex.join(["make", record["name"], *source.words])
+    command = shlex.join(["make", record["name"], *label.words])
     for title, rows in tables.items():
-        figure = Figure(command, msgspec.convert(record[STAMP], Stamp), source.simulator, write_cells(rows))
-        yield f"run {source.name}{f': {title}' if title else ''}", figure
+        figure = Figure(command, msgspec.convert(record[STAMP], Stamp), label.simulator, write_cells(rows))
+        yield f"run {label.name}{f': {title}' if title else ''}", figure
 
 
 def summarise_run(record: Row, truth: Row) -> Row:
@@ -154,27 +129,27 @@ def group_steps(steps: Sequence[Row]) -> list[Row]:
     ]
 
 
-def list_ladder(path: Path, name: str, default_scale: float) -> Iterator[tuple[str, Figure]]:
+def list_ladder(path: Path, name: str) -> Iterator[tuple[str, Figure]]:
     """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
     ladder: Row = decode_file(path.read_bytes(), FiguresFile)
-    source = find_source(Path(ladder[FOLDER]), default_scale) if ladder.get(STAMP) else None
-    if source is None:
+    if not (ladder.get(STAMP) and ladder.get(LABEL)):
         return
+    label = msgspec.convert(ladder[LABEL], DataLabel)
     left = ("family", "builds on", "before", "MiB beyond the start", "code")
     rows = [{column: value for column, value in row.items() if column not in left} for row in ladder["rows"]]
     for row in rows:
         row["seconds"] = round(row["seconds"])
-    command = shlex.join(["make", f"ladder-{name}", *source.words])
+    command = shlex.join(["make", f"ladder-{name}", *label.words])
     yield (
-        f"ladder {source.name}",
-        Figure(command, msgspec.convert(ladder[STAMP], Stamp), source.simulator, write_cells(rows)),
+        f"ladder {label.name}",
+        Figure(command, msgspec.convert(ladder[STAMP], Stamp), label.simulator, write_cells(rows)),
     )
 
 
-def stamp_ladder(path: Path, folder: Path, stamp: Stamp) -> None:
+def stamp_ladder(path: Path, label: DataLabel | None, stamp: Stamp) -> None:
     """Note in a ladder's JSON that it was climbed whole, of which files and when."""
     ladder: Row = msgspec.json.decode(path.read_bytes())
-    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, FOLDER: str(folder)}))
+    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))
 
 
 def keep_bench(name: str, key: str, command: str, stamp: Stamp, simulator: int | None, rows: Sequence[Row]) -> None:

@@ -1,6 +1,7 @@
-"""The stamp of a figure: by which version, on which machine, beside what load, on which day it was measured."""
+"""The stamp of a figure: by which version, on which machine, beside what load, on which day, of which files."""
 
 import datetime
+import json
 import os
 import platform
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from common.day.hosts import REPORT
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.meter import count_threads
 
@@ -45,3 +47,25 @@ def name_processor() -> str:
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine()).replace("(R)", "").replace("(TM)", "")
+
+
+class DataLabel(msgspec.Struct, frozen=True):
+    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
+
+    name: str
+    words: list[str]
+    simulator: int | None
+
+
+def label_data(folder: Path, default_scale: float) -> DataLabel | None:
+    """The files in a folder; None for simulated ones of another seed than 0."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except OSError:
+        return DataLabel(folder.name, [f"RAW={folder.name}"], None)
+    if report["seed"] != 0:
+        return None
+    law = folder.name.partition(f"-seed{report['seed']}-")[2]  # as HostFiles.simulated_folder names it
+    size = f"{report['scale']:g}"
+    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={size}"] if report["scale"] != default_scale else [])]
+    return DataLabel("/".join(["simulated", *([law] if law else []), size]), words, report["version"])

@@ -197,7 +197,7 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
     assert out.splitlines()[-4:-2] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
     assert seen[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
-    assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["folder"] == "mine"
+    assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["label"]["name"] == "mine"
 
 
 def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_most(

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.day.figures import page, records
 from common.day.figures.records import Figure
-from common.day.figures.stamp import Stamp, make_stamp
+from common.day.figures.stamp import DataLabel, Stamp, label_data, make_stamp
 from common.engine.errors import UserError
 
 STAMP = Stamp("0.16.0", "1 thread of 2 x Xeon, 24 GiB", 0.2, "2026-11-29")
@@ -31,7 +32,8 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
         "config": {},
         "cv": {"score": 0.25, "error": 0.01, "queries": 100},
         "metric": "MRR@5",
-        "data": {"folder": str(raw)},
+        "data": None,
+        "label": msgspec.to_builtins(label_data(raw, SCALE)),
         "steps": [
             {"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0},
             {"name": "read", "seconds": 0.1, "peak_mib": 1},
@@ -51,7 +53,7 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
 def test_a_whole_run_gives_its_scores_its_steps_and_every_table_of_its_record(tmp_path: Path) -> None:
     raw = write_simulated(tmp_path / "raw")
     write_run(tmp_path / "news", "20261129-000000-000", raw)
-    figures = records.collect(tmp_path / "news", SCALE)
+    figures = records.collect(tmp_path / "news")
     assert set(figures) == {
         f"run simulated/0.04{part}" for part in ("", ": steps", ": models", ": truth", ": Models on validation")
     }
@@ -78,7 +80,7 @@ def test_a_run_that_stopped_early_or_had_other_settings_or_no_stamp_is_no_figure
     tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     write_run(tmp_path / "news", "20261129-000000-000", write_simulated(tmp_path / "raw"), **changed)
-    assert records.collect(tmp_path / "news", SCALE) == {}
+    assert records.collect(tmp_path / "news") == {}
 
 
 def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_pat
     for number, cv in enumerate((0.1, 0.2)):
         write_run(tmp_path / "news", f"20261129-00000{number}-000", raw, cv={"score": cv, "error": None, "queries": 1})
     write_run(tmp_path / "news", "20261129-000009-000", other)
-    figures = records.collect(tmp_path / "news", SCALE)
+    figures = records.collect(tmp_path / "news")
     assert figures["run simulated/0.04"].rows[0]["validation"] == ".2000"
     assert {key.partition(":")[0] for key in figures} == {"run simulated/0.04"}
 
@@ -94,7 +96,7 @@ def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_pat
 def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "news", "20261129-000000-000", tmp_path / "globo-tenth", truth=None)
     (folder / "scores.json").write_text(json.dumps({"mrr@5": 0.11, "mrr@5_error": 0.004, "ndcg@5": 0.13}))
-    whole = records.collect(tmp_path / "news", SCALE)["run globo-tenth"]
+    whole = records.collect(tmp_path / "news")["run globo-tenth"]
     assert (whole.command, whole.simulator) == ("make news RAW=globo-tenth", None)
     assert whole.rows[0]["test truth"] == ".1100 ± .0040"
     assert "best possible" not in whole.rows[0]
@@ -102,8 +104,8 @@ def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_
 
 def test_scale_and_law_stand_in_the_key_and_in_the_command(tmp_path: Path) -> None:
     raw = write_simulated(tmp_path / "scale1-seed0-round2", scale=1.0)
-    source = records.find_source(raw, SCALE)
-    assert source == records.Source("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
+    label = label_data(raw, SCALE)
+    assert label == DataLabel("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
 
 
 def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
@@ -112,9 +114,9 @@ def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     row = {"rung": "als", "title": "ALS", "family": "x", "score": 0.1, "error": 0.01, "builds on": None, "seconds": 5.6}
     path.write_text(json.dumps({"rows": [row]}))
-    assert records.collect(build, SCALE) == {}
-    records.stamp_ladder(path, raw, STAMP)
-    figure = records.collect(build, SCALE)["ladder simulated/0.04"]
+    assert records.collect(build) == {}
+    records.stamp_ladder(path, label_data(raw, SCALE), STAMP)
+    figure = records.collect(build)["ladder simulated/0.04"]
     assert figure.command == "make ladder-news"
     assert figure.rows == [{"rung": "als", "title": "ALS", "score": ".1000 ± .0100", "seconds": "6"}]
 
@@ -123,7 +125,7 @@ def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(records, "BUILD", tmp_path)
     records.keep_bench("news", "folds", "python -m x", STAMP, 2, [{"method": "a", "score": 0.5, "its error": 0.1}])
     figure = Figure("python -m x", STAMP, 2, [{"method": "a", "score": ".5000 ± .1000"}])
-    assert records.collect(tmp_path / "news", SCALE) == {"bench folds": figure}
+    assert records.collect(tmp_path / "news") == {"bench folds": figure}
 
 
 def test_figures_come_back_as_they_were_kept_and_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
