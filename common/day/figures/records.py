@@ -162,8 +162,8 @@ def keep_bench(name: str, key: str, command: str, stamp: Stamp, simulator: int |
 def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The rows as text; the error of a figure stands behind it, and a column that no row fills is left out.
 
-    >>> write_cells([{"rung": "als", "score": 0.1036, "error": 0.0086, "gain": None, "gain error": None}])
-    [{'rung': 'als', 'score': '.1036 ± .0086'}]
+    >>> write_cells([{"rung": "als", "score": 0.1036, "error": 0.0086, "more": None, "gain": 0.02, "gain error": 0.01}])
+    [{'rung': 'als', 'score': '.1036 ± .0086', 'gain': '+.0200 ± .0100'}]
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
     errors = {
@@ -173,6 +173,8 @@ def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     }
     shown = [name for name in names if name not in errors.values()]
     cells = [{name: write_cell(row.get(name), row.get(errors.get(name, ""))) for name in shown} for row in rows]
+    for row, plain in zip(cells, rows, strict=True):
+        row.update({name: f"+{row[name]}" for name in shown if "gain" in name and (plain.get(name) or 0) > 0})
     filled = [name for name in shown if any(row[name] for row in cells)]
     return [{name: row[name] for name in filled} for row in cells]
 
