@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from common.day.serving.benchmark import answer_all
 from common.day.serving.service import Answer, ignore, share_items
@@ -119,29 +118,6 @@ def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytes
     monkeypatch.setattr(ranking, "PART", 25)  # the last part is shorter
     assert ranking.count_parts(tried.folds[1]) > 2
     assert answer_of_pipeline(tried) == whole
-
-
-def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
-    features, threads = CONFIG.ranker.features, torch.get_num_threads()
-
-    def work() -> tuple[ranking.LabelledLists | None, ranking.FoldAnswers]:
-        (before, fold), (old, tables) = tried.folds, tried.tables
-        lists = ranking.list_candidates(tried.corpus, before, old, features)
-        return lists, ranking.answer(tried.corpus, fold, tables, tried.ranker, features, 0)
-
-    one, alone = work()
-    torch.set_num_threads(3 - min(threads, 2))
-    try:
-        two, both = work()
-    finally:
-        torch.set_num_threads(threads)
-    assert one is not None
-    assert two is not None
-    assert one.features.tobytes() == two.features.tobytes()
-    assert one.target.tolist() == two.target.tolist()
-    for way, top in alone.ways.items():
-        assert top.columns.tobytes() == both.ways[way].columns.tobytes()
-        assert top.scores.tobytes() == both.ways[way].scores.tobytes()
 
 
 def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
