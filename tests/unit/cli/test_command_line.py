@@ -68,26 +68,9 @@ def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: 
     assert_refused(call(verb, "chess", *rest), "chess", "news")
 
 
-def test_a_wrong_setting_is_told_before_anything_is_made(call: Call, tmp_path: Path) -> None:
-    assert_refused(call("run", "news", "--scale", 0.0005, "--set", "recall.nope=1"), "recall.nope")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_raw_and_scale_exclude_each_other(call: Call, simulated: Path, tmp_path: Path) -> None:
     assert_refused(call("run", "news", "--raw", simulated, "--scale", 0.01), "RAW", "SCALE")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unknown_board_is_refused(call: Call, simulated: Path) -> None:
-    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=C"), "board", "'C'")
-    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=B"), reader.TEST_B[0])
-
-
-@pytest.mark.parametrize("scale", ["0", "-1", "9", "nan", "0.0001"])
-@pytest.mark.parametrize("verb", ["run", "simulate"])
-def test_a_scale_out_of_range_is_refused(call: Call, verb: str, scale: str) -> None:
-    code, out, err = call(verb, "news", "--scale", scale)
-    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "scale", "0.0005")
 
 
 def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path, tmp_path: Path) -> None:
