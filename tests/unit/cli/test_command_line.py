@@ -1,7 +1,6 @@
 """The command line: bad input ends in one sentence on stderr and exit code 1, and never in a traceback."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,11 +65,6 @@ def assert_refused(result: CommandResult, *words: str) -> None:
 def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: tuple[str, ...]) -> None:
     verb, *rest = words
     assert_refused(call(verb, "chess", *rest), "chess", "news")
-
-
-def test_raw_and_scale_exclude_each_other(call: Call, simulated: Path, tmp_path: Path) -> None:
-    assert_refused(call("run", "news", "--raw", simulated, "--scale", 0.01), "RAW", "SCALE")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path, tmp_path: Path) -> None:
@@ -206,17 +200,6 @@ def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
     stamps = made.stat().st_mtime_ns
     call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
     assert made.stat().st_mtime_ns == stamps
-
-
-def test_the_hosts_files_are_used_where_they_are(
-    call: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(files: reader.RawFiles, *_: object) -> None:
-        raise UserError(f"asked for {files.train}")
-
-    replace_part(monkeypatch, "news", solve=stop)
-    shutil.copytree(simulated, tmp_path / "data" / "news" / "raw")
-    assert_refused(call("run", "news"), f"asked for data/news/raw/{reader.TRAIN}")
 
 
 @pytest.mark.parametrize(

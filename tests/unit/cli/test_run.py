@@ -13,12 +13,11 @@ from typing import Any, NoReturn
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
-from tests.conftest import SIMULATED_REPORT, Call, replace_part
+from tests.conftest import Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
@@ -131,31 +130,6 @@ def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) ->
     assert "say round1 or round2." in err
     code, out, err = call(verb, "news", "--law", "round2")
     assert (code, out, err.count("\n")) == (1, "", 1)
-
-
-def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(files: Path, *_: object) -> NoReturn:
-        seen.append(files)
-        raise UserError("stopped here")
-
-    def write(folder: Path, scale: float, seed: int) -> None:
-        written.append(folder)
-        folder.mkdir(parents=True)
-        (folder / REPORT).write_text(SIMULATED_REPORT)
-
-    seen: list[Path] = []
-    written: list[Path] = []
-    host = dataclasses.replace(find_competition("flight").host, write=write, laws={"logit": write, "rules": write})
-    replace_part(monkeypatch, "flight", host=host, solve=stop, climb=stop, locate=lambda raw, config: raw)
-    for words in (["run", "flight"], ["run", "flight", "--law", "logit"]):
-        assert call(*words)[0] == 1
-    for verb in ("run", "ladder", "run"):
-        _, _, err = call(verb, "flight", "--law", "rules")
-        assert "SIMULATED data, scale 0.05, seed 0, law rules" in err
-    usual = Path("build/flight/simulated/scale0.05-seed0")
-    own = usual.with_name("scale0.05-seed0-rules")
-    assert seen == [usual, usual, own, own, own]
-    assert written == [usual, own]
 
 
 def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_metric(
