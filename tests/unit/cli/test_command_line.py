@@ -16,7 +16,7 @@ from competitions.cli.options import RunOptions
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import simulate
-from tests.conftest import Call, CommandResult, replace_part
+from tests.conftest import Call, CommandResult
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -176,30 +176,6 @@ def test_score_names_what_it_cannot_use(call: Call, simulated: Path, submission:
 
 
 # --- the frame ---
-
-
-def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[reader.RawFiles] = []
-
-    def stop(files: reader.RawFiles, *_: object) -> None:
-        calls.append(files)
-        raise UserError("stopped here")
-
-    replace_part(monkeypatch, "news", solve=stop)
-    for _ in range(2):
-        code, _, err = call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
-        assert code == 1
-        assert err.splitlines()[-1] == "error: stopped here"
-        assert "SIMULATED data, scale 0.0005, seed 2" in err
-        assert "data/news/raw" in err
-    made = calls[0].train
-    assert calls[1].train == made
-    assert made.is_relative_to(tmp_path / "build")
-    stamps = made.stat().st_mtime_ns
-    call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
-    assert made.stat().st_mtime_ns == stamps
 
 
 @pytest.mark.parametrize(

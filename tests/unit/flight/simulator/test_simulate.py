@@ -3,7 +3,6 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -274,14 +273,3 @@ def test_test_drifts_as_the_hosts_does(measured: dict[str, float]) -> None:
     assert drift("rows: isAccessTP, of known") > 0.05
     assert drift("price, median") < -3000
     assert drift("price, 75%") < -8000
-
-
-def test_describe_measures_what_is_in_the_files(measured: dict[str, float], train: pl.DataFrame) -> None:
-    sizes = train["ranker_id"].value_counts()["count"].to_numpy()
-    first = train.unique("ranker_id", keep="first", maintain_order=True)["selected"]
-    assert measured["train options a session, mean"] == pytest.approx(sizes.mean())
-    assert measured["train options a session, median"] == np.median(sizes)
-    assert measured["train sessions: fewer than 10 options"] == pytest.approx((sizes < 10).mean())
-    assert measured["train booked: position 0"] == pytest.approx(first.mean())
-    assert measured["train rows: one way"] == pytest.approx(train["legs1_duration"].null_count() / train.height)
-    assert measured["train companies"] == train["companyID"].n_unique()

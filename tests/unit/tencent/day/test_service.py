@@ -131,11 +131,6 @@ def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_r
     assert sorted(served.answer([many], ignore)[0]["ads"]) == sorted(oid[rows[:4]].tolist())
 
 
-def test_who_did_nothing_is_answered(tried: Tried) -> None:
-    served, _ = load(tried)
-    assert len({*served.answer([served.parse(b'{"events": []}')], ignore)[0]["ads"]}) == 10
-
-
 def test_a_body_is_read_as_the_pipeline_reads_the_user(tried: Tried) -> None:
     served, requests = load(tried)
     queries = ranking.take_queries(tried.corpus, tried.folds[1])
