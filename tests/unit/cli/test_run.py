@@ -186,6 +186,7 @@ def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_mo
             pl.DataFrame(queries | {"answer": right}).write_parquet(folder / f"{name}.parquet")
         costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
         scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
+        scores |= {"MiB": 1.75, "unknown": None}
         return [{"rung": "als", "title": "factors", "family": "f", **scores, **costs}]
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
@@ -194,6 +195,7 @@ def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_mo
     assert (code, asked) == (0, ["als"])
     words = out.split()
     assert {"als:", ".5000", ".4000", "popular:", ".1000", "common/day/ladder.py:1"} <= set(words)
+    assert "\n  MiB 1.75\n" in out
     assert "u2: the first answers" in out  # the one that popularity does not find
     assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
 
