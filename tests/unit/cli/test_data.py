@@ -256,14 +256,9 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
     submission = folder / source.submission_files[0]
     submission.write_text("")
     record = dict.fromkeys(("run", "config", "cv", "metric", "steps")) | {"name": name}
-    for simulated in (False, True):
-        (folder / "run.json").write_text(json.dumps(record | {"data": {"folder": "x", "simulated": simulated}}))
-        if simulated:
-            with pytest.raises(UserError, match="simulated"):
-                data_verbs.submit(name, build=tmp_path)
-        else:
-            data_verbs.submit(name, build=tmp_path)
-            assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
+    (folder / "run.json").write_text(json.dumps(record | {"data": {"folder": "x", "simulated": False}}))
+    data_verbs.submit(name, build=tmp_path)
+    assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
 
 
 @pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])
