@@ -66,20 +66,3 @@ def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     assert "steps that are finished are kept" in sentence
     assert list((tmp_path / "build" / contract.name / "cache").glob("*/entry.json"))
     assert_nothing_half_written(tmp_path / "build")
-
-
-@pytest.mark.each_nightly
-def test_a_build_folder_on_a_disk_that_is_read_only_is_named(
-    contract: Contract, finished: Finished, tmp_path: Path
-) -> None:
-    """Every call that makes a folder answers as such a disk does: who may do anything writes into any folder."""
-    code = (
-        "import os, runpy, errno\n"
-        "def mkdir(*given, **more): raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(given[0]))\n"
-        "os.mkdir = mkdir\n"
-        "runpy.run_module('competitions', run_name='__main__')"
-    )
-    command = [sys.executable, "-c", code, *words(contract, finished.raw, tmp_path / "build")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    sentence = refusal((ended.returncode, ended.stdout, ended.stderr))
-    assert f"Cannot write to {tmp_path / 'build' / contract.name / 'cache'}: Read-only file system." in sentence

@@ -1,7 +1,6 @@
-"""A competitor's day on every competition: tune, climb, look again, check the files."""
+"""A competitor's day on every competition: tune and climb."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,7 +127,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     assert all(name in text for name in last)
 
 
-# --- the ladder, the ledger, the hosts ---
+# --- the ladder ---
 
 
 @pytest.mark.nightly
@@ -146,17 +145,3 @@ def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     scores = {row["rung"]: row["score"] for row in rows}
     assert all(row[GAIN] == pytest.approx(row["score"] - scores[row[BASE]]) for row in rows[1:])
     assert all(row["rung"] in out for row in rows)
-
-
-def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
-    contract: Contract, finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    raw = tmp_path / "raw"
-    shutil.copytree(finished.raw, raw)
-    largest = max((path for path in raw.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
-    largest.unlink()
-    code, out, err = call("data", contract.name, "--raw", raw, "--check")
-    assert code == 1
-    assert largest.name in out
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1

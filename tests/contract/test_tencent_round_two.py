@@ -57,9 +57,3 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     assert expected > TENCENT.ceiling / 2
     decided = {row["setting"]: row["value"] for row in record["summary"]["plan"]}
     assert (decided["host.target"], decided["host.actions"]) == ("conversion_or_click", "true")
-
-
-def test_a_law_that_there_is_not_is_refused(call: Call) -> None:
-    code, out, err = call("simulate", "tencent", "--law", "round3", "--scale", "0.001")
-    assert (code, out) == (1, "")
-    assert "There is no law round3 to simulate by; say round1 or round2." in err

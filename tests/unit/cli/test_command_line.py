@@ -1,7 +1,6 @@
 """The command line: bad input ends in one sentence on stderr and exit code 1, and never in a traceback."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from competitions.cli.options import RunOptions
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import simulate
-from tests.conftest import Call, CommandResult, replace_part
+from tests.conftest import Call, CommandResult
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -66,28 +65,6 @@ def assert_refused(result: CommandResult, *words: str) -> None:
 def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: tuple[str, ...]) -> None:
     verb, *rest = words
     assert_refused(call(verb, "chess", *rest), "chess", "news")
-
-
-def test_a_wrong_setting_is_told_before_anything_is_made(call: Call, tmp_path: Path) -> None:
-    assert_refused(call("run", "news", "--scale", 0.0005, "--set", "recall.nope=1"), "recall.nope")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_raw_and_scale_exclude_each_other(call: Call, simulated: Path, tmp_path: Path) -> None:
-    assert_refused(call("run", "news", "--raw", simulated, "--scale", 0.01), "RAW", "SCALE")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unknown_board_is_refused(call: Call, simulated: Path) -> None:
-    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=C"), "board", "'C'")
-    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=B"), reader.TEST_B[0])
-
-
-@pytest.mark.parametrize("scale", ["0", "-1", "9", "nan", "0.0001"])
-@pytest.mark.parametrize("verb", ["run", "simulate"])
-def test_a_scale_out_of_range_is_refused(call: Call, verb: str, scale: str) -> None:
-    code, out, err = call(verb, "news", "--scale", scale)
-    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "scale", "0.0005")
 
 
 def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path, tmp_path: Path) -> None:
@@ -199,41 +176,6 @@ def test_score_names_what_it_cannot_use(call: Call, simulated: Path, submission:
 
 
 # --- the frame ---
-
-
-def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
-    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[reader.RawFiles] = []
-
-    def stop(files: reader.RawFiles, *_: object) -> None:
-        calls.append(files)
-        raise UserError("stopped here")
-
-    replace_part(monkeypatch, "news", solve=stop)
-    for _ in range(2):
-        code, _, err = call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
-        assert code == 1
-        assert err.splitlines()[-1] == "error: stopped here"
-        assert "SIMULATED data, scale 0.0005, seed 2" in err
-        assert "data/news/raw" in err
-    made = calls[0].train
-    assert calls[1].train == made
-    assert made.is_relative_to(tmp_path / "build")
-    stamps = made.stat().st_mtime_ns
-    call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
-    assert made.stat().st_mtime_ns == stamps
-
-
-def test_the_hosts_files_are_used_where_they_are(
-    call: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(files: reader.RawFiles, *_: object) -> None:
-        raise UserError(f"asked for {files.train}")
-
-    replace_part(monkeypatch, "news", solve=stop)
-    shutil.copytree(simulated, tmp_path / "data" / "news" / "raw")
-    assert_refused(call("run", "news"), f"asked for data/news/raw/{reader.TRAIN}")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,11 @@ from typing import Any, NoReturn
 import polars as pl
 import pytest
 
-from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing, execution
-from tests.conftest import SIMULATED_REPORT, Call, replace_part
+from tests.conftest import Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
@@ -133,31 +132,6 @@ def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) ->
     assert (code, out, err.count("\n")) == (1, "", 1)
 
 
-def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(files: Path, *_: object) -> NoReturn:
-        seen.append(files)
-        raise UserError("stopped here")
-
-    def write(folder: Path, scale: float, seed: int) -> None:
-        written.append(folder)
-        folder.mkdir(parents=True)
-        (folder / REPORT).write_text(SIMULATED_REPORT)
-
-    seen: list[Path] = []
-    written: list[Path] = []
-    host = dataclasses.replace(find_competition("flight").host, write=write, laws={"logit": write, "rules": write})
-    replace_part(monkeypatch, "flight", host=host, solve=stop, climb=stop, locate=lambda raw, config: raw)
-    for words in (["run", "flight"], ["run", "flight", "--law", "logit"]):
-        assert call(*words)[0] == 1
-    for verb in ("run", "ladder", "run"):
-        _, _, err = call(verb, "flight", "--law", "rules")
-        assert "SIMULATED data, scale 0.05, seed 0, law rules" in err
-    usual = Path("build/flight/simulated/scale0.05-seed0")
-    own = usual.with_name("scale0.05-seed0-rules")
-    assert seen == [usual, usual, own, own, own]
-    assert written == [usual, own]
-
-
 def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_metric(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +188,7 @@ def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_mo
             pl.DataFrame(queries | {"answer": right}).write_parquet(folder / f"{name}.parquet")
         costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
         scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
+        scores |= {"MiB": 1.75, "unknown": None}
         return [{"rung": "als", "title": "factors", "family": "f", **scores, **costs}]
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
@@ -222,6 +197,7 @@ def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_mo
     assert (code, asked) == (0, ["als"])
     words = out.split()
     assert {"als:", ".5000", ".4000", "popular:", ".1000", "common/day/ladder.py:1"} <= set(words)
+    assert "\n  MiB 1.75\n" in out
     assert "u2: the first answers" in out  # the one that popularity does not find
     assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
 

@@ -45,16 +45,6 @@ def declare(name: str, written: Written) -> Competition:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_folder_that_is_named_is_taken(name: str, written: Written, tmp_path: Path) -> None:
-    competition = declare(name, written)
-    (tmp_path / "mine").mkdir()
-    assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"
-    with pytest.raises(UserError, match="RAW and SCALE exclude each other"):
-        competition.choose_raw(tmp_path / "mine", 0.1, 0, BUILD)
-    assert written == []
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_without_files_a_set_is_simulated_once_and_said_so(
     name: str, written: Written, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,15 +75,6 @@ def test_without_a_simulator_the_files_are_asked_for(written: Written, tmp_path:
     assert not BUILD.exists()
 
 
-def test_a_simulation_that_was_not_finished_is_made_again(written: Written) -> None:
-    competition = declare("flight", written)
-    folder = competition.choose_raw(None, 0.5, 0, BUILD)
-    (folder / REPORT).unlink()
-    folder.rmdir()
-    competition.choose_raw(None, 0.5, 0, BUILD)
-    assert len(written) == 2
-
-
 @pytest.mark.parametrize(("name", "file"), [(name, file) for name, files in FILES.items() for file in files])
 def test_the_hosts_files_go_before_a_simulation_unless_a_scale_is_named(name: str, file: str, written: Written) -> None:
     competition = declare(name, written)
@@ -116,8 +97,3 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert competition.load_config(["seed=7"]).seed == 7
     for room in ("day.tune", "day.export", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="no competition chess; say news or flight or mgtv or tencent"):
-        find_competition("chess")

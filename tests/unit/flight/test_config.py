@@ -1,33 +1,14 @@
-"""The settings: what the files say, what a --set changes, and what cannot be."""
+"""The settings that cannot be."""
 
 import pytest
 
 from common.engine.errors import UserError
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import MODELS
-from competitions.flight.features.build import BLOCKS
-
-
-def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    plain = COMPETITION.load_config([])
-    assert (plain.rank.models, plain.rank.blocks) == (MODELS, ("auto",))
-    assert (plain.rank.seeds, plain.rank.patience) == ("auto", "auto")
-    config = COMPETITION.load_config(
-        ["seed=4", "rank.sample.negatives=80", "rank.seeds=2", "rank.patience=0", "rank.sample.missing_share=0.0",
-         "rank.models=['catboost_softmax']", "rank.catboost_softmax.own=3", f"rank.blocks={list(BLOCKS)}"]
-    )  # fmt: skip
-    assert (config.seed, config.rank.sample.negatives, config.rank.sample.missing_share) == (4, 80, 0)
-    assert (config.rank.models, config.rank.blocks) == (("catboost_softmax",), tuple(BLOCKS))
-    assert (config.rank.seeds, config.rank.patience) == (2, 0)
-    assert config.rank.parameters_of("catboost_softmax")["own"] == 3
-    assert config.rank.parameters_of("lightgbm_softmax") == plain.rank.lightgbm_softmax
-    assert config.split == plain.split
 
 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("rank.models=['magic']", ["rank.models", "magic", "lightgbm_softmax"]),
         ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "tariff"]),
         ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
         ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone

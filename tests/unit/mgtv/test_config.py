@@ -1,4 +1,4 @@
-"""The settings: what the files say, what a --set changes, and what cannot be."""
+"""The settings that cannot be."""
 
 import pytest
 

@@ -186,12 +186,6 @@ def test_a_worker_that_computes_several_steps_at_once(run: Run, worker: SimpleNa
         _ = run.step(count_to, 3).value
 
 
-def test_a_worker_that_does_not_see_the_build_folder(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "cache" / "mark").rmdir()
-    with pytest.raises(UserError, match=r"worker one does not share .*cache with the machine"):
-        _ = run.step(count_to, 3).value
-
-
 @pytest.mark.parametrize("edit", [("np.sum(more)", "np.max(more)"), ("np.sum(self.right)", "np.max(self.right)")])
 def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path: Path) -> None:
     """Of the function, or of a class that its argument is made of."""
@@ -212,41 +206,6 @@ def test_source_that_was_edited_since_its_import_is_seen(worker: SimpleNamespace
     assert clusters.is_current()
     clusters._open_keys().code._sources[__name__] = "an older text"
     assert not clusters.is_current()
-
-
-# --- what is lost ---
-
-
-def test_a_step_that_ends_every_worker_and_a_lost_scheduler(run: Run) -> None:
-    class KilledWorker(Exception):  # noqa: N818 - Dask's name
-        pass
-
-    first = run.step(count_to, 3)
-    (task,) = run.cluster._tasks.values()  # type: ignore[union-attr]
-    task.future.status, task.future._error = "error", KilledWorker()
-    with pytest.raises(UserError, match="Every worker that began count_to was lost in it"):
-        _ = first.value
-    second = run.step(count_to, 4)
-    (task,) = run.cluster._tasks.values()  # type: ignore[union-attr]
-    task.future.status = "cancelled"
-    with pytest.raises(UserError, match=r"The Dask scheduler was lost: .* Finished steps are kept"):
-        _ = second.value
-
-
-def test_without_any_worker_a_run_gives_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[Any] = [{"one": 1}, {}, {}]
-    monkeypatch.setattr(clusters, "IDLE_S", -1.0)
-    monkeypatch.setattr(clusters, "LOOK_S", 0.0)
-    monkeypatch.setattr(Client, "nthreads", lambda _: answers.pop(0), raising=False)
-    monkeypatch.setattr(Future, "done", lambda _: False)
-    monkeypatch.setattr(clusters, "POLL_S", 0.0)
-    result = run.step(count_to, 3)
-    with pytest.raises(UserError, match="No Dask worker is left"):
-        _ = result.value
-    assert len(answers) < 3
-    answers.clear()
-    with pytest.raises(UserError, match="The Dask scheduler was lost"):
-        _ = result.value
 
 
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

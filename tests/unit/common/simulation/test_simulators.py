@@ -104,10 +104,3 @@ def test_a_scale_or_seed_out_of_range_is_refused(
     with pytest.raises(UserError, match=sentence):
         write(competition, tmp_path / "raw", scale, seed)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_of_other_files_is_left_alone(competition: Competition, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="no simulation"):
-        write(competition, tmp_path, 0.0005, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -121,16 +121,6 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
     assert frame["taste_company"].std() > 0  # type: ignore[operator]
 
 
-def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
-    request = take(example.test, [0])
-    unknown = request.sessions.with_columns(
-        *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
-          {"profile": 999, "company": None, "route": 77}.items())
-    )  # fmt: skip
-    (order,) = serve(example, tmp_path).rank(Searches(unknown, request.options), ignore)
-    assert sorted(order) == list(range(request.options.height))
-
-
 def test_only_the_snapshots_own_bookings_are_exported(example: Example) -> None:
     lifts = example.history.lifts
     both = {name: pl.concat([table, table.with_columns(snapshot=pl.lit(1, pl.Int32))]) for name, table in lifts.items()}

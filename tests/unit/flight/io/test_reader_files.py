@@ -1,7 +1,6 @@
 """The flight reader: which segments count, the codes learned on the train file, what it refuses and how it says so."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,30 +123,7 @@ def refuse_frame(folder: Path, frame: pl.DataFrame) -> str:
 # --- files ---
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda _: b"",
-        lambda data: data[: len(data) // 2],
-        lambda data: data[:4] + bytes(len(data) // 2) + data[4 + len(data) // 2 :],
-    ],
-)
-def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    path = write_train(tmp_path, two_sessions())
-    path.write_bytes(damage(path.read_bytes()))
-    assert "cannot be read as a parquet file" in refusal(path)
-    with pytest.raises(UserError, match=r"cannot be read as a parquet file.*download it again"):
-        reader.learn_codes(path)
-
-
 # --- columns ---
-
-
-@pytest.mark.parametrize("name", ["ranker_id", "legs1_segments3_cabinClass", SELECTED])
-def test_a_missing_column(tmp_path: Path, name: str) -> None:
-    table(two_sessions()).drop(name).write_parquet(tmp_path / TRAIN)
-    with pytest.raises(UserError, match=f"lacks the column '{name}'; "):
-        reader.learn_codes(tmp_path / TRAIN)
 
 
 def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:

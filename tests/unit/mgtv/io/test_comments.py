@@ -12,6 +12,7 @@ from common.engine.errors import UserError
 from competitions.mgtv.io import nulls, reader, schema, xlsx
 from competitions.mgtv.io.sentiment import score_sentiment
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_book, write_text
+from tests.unit.mgtv.mgtv_world import COMMENTS
 
 FIRST = datetime.date(2025, 4, 20)
 COLUMNS = schema.COMMENT_COLUMNS
@@ -43,16 +44,7 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
         (0, datetime.date(2025, 4, 21), 1, 0.0, 0.0, 1),
         (1, FIRST, 1, 0.0, 0.25, 3),
     ]
-    assert table.frame.schema == pl.Schema(
-        {
-            "video": pl.Int32,
-            "date": pl.Date,
-            "comments": pl.Int32,
-            "sentiment": pl.Float32,
-            "offset_s": pl.Float32,
-            "length": pl.Int32,
-        }
-    )
+    assert table.frame.schema == pl.Schema(COMMENTS)
     assert table.notes == ()
 
 

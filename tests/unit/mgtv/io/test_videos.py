@@ -10,21 +10,7 @@ from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.videos import encode_words
 from tests.unit.mgtv.mgtv_raw_files import HOST, counted, locate, shows, videos
-
-SCHEMA = {
-    "video": pl.Int32,
-    "vid": pl.Int64,
-    "collection": pl.Int32,
-    "type": pl.Int32,
-    "duration": pl.Float32,
-    "source": pl.Int32,
-    "channel": pl.Int32,
-    "intact": pl.Int32,
-    "stype": pl.Int32,
-    "serial": pl.Int32,
-    "series": pl.Int32,
-    "known": pl.Boolean,
-}
+from tests.unit.mgtv.mgtv_world import VIDEOS
 
 
 def read(folder: Path, *lines: str, host: HostSettings = HOST, shown: str = "a,10") -> reader.Videos:
@@ -40,7 +26,7 @@ def test_a_table(tmp_path: Path) -> None:
         "10,9,film,1,y,30,1,2,s,10",
         "11,100,tv,,x,7,,3,r,9",
     )
-    assert table.frame.schema == pl.Schema(SCHEMA)
+    assert table.frame.schema == pl.Schema({"video": pl.Int32, "vid": pl.Int64} | VIDEOS)
     assert table.frame.rows() == [
         (0, 10, 0, 0, 1.0, 1, 1, 0, 2, 2, 1, True),
         (1, 11, 2, 1, None, 0, 0, None, 1, 3, 0, True),

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.day.serving.benchmark import answer_all
-from common.day.serving.service import ignore, share_items
+from common.day.serving.service import ignore
 from common.engine.result_store import read_value, write_value
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
@@ -29,7 +29,6 @@ from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import list_channels
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
-from competitions.news.submission import LENGTH
 from tests.unit.news.news_world import World
 from tests.unit.news.test_features import build
 from tests.unit.rankers import fit_rows
@@ -148,19 +147,3 @@ def test_the_order_of_clicks_and_a_repeated_one_make_no_difference(tried: Tried)
     clicks = msgspec.json.decode(body)["clicks"]
     mixed = msgspec.json.encode({"clicks": [*clicks[::-1], clicks[0]]})
     np.testing.assert_array_equal(loaded.parse(mixed), loaded.parse(body))
-
-
-def test_an_article_that_nobody_knows_is_a_click_like_any_other(tried: Tried) -> None:
-    loaded, (request, *_) = load(tried)
-    unknown = request.copy()
-    unknown[:, service.ITEM] = 2**31 - 1
-    (answer,) = loaded.answer([unknown], ignore)
-    assert len({*answer["articles"]}) == LENGTH
-
-
-@pytest.mark.parametrize("kind", ["float16", "int8"])
-def test_vectors_in_fewer_bits_list_nearly_the_same_articles(tried: Tried, tmp_path: Path, kind: str) -> None:
-    loaded, requests = load(tried)
-    write_value(tmp_path, loaded.store_vectors(kind))
-    answers = answer_all(read_value(tmp_path), requests)
-    assert share_items(answers, answer_all(loaded, requests)) > 0.95

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from common.day.serving.benchmark import answer_all
 from common.day.serving.service import Answer, ignore, share_items
@@ -121,29 +120,6 @@ def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytes
     assert answer_of_pipeline(tried) == whole
 
 
-def test_two_threads_give_the_bytes_of_one(tried: Tried) -> None:
-    features, threads = CONFIG.ranker.features, torch.get_num_threads()
-
-    def work() -> tuple[ranking.LabelledLists | None, ranking.FoldAnswers]:
-        (before, fold), (old, tables) = tried.folds, tried.tables
-        lists = ranking.list_candidates(tried.corpus, before, old, features)
-        return lists, ranking.answer(tried.corpus, fold, tables, tried.ranker, features, 0)
-
-    one, alone = work()
-    torch.set_num_threads(3 - min(threads, 2))
-    try:
-        two, both = work()
-    finally:
-        torch.set_num_threads(threads)
-    assert one is not None
-    assert two is not None
-    assert one.features.tobytes() == two.features.tobytes()
-    assert one.target.tolist() == two.target.tolist()
-    for way, top in alone.ways.items():
-        assert top.columns.tobytes() == both.ways[way].columns.tobytes()
-        assert top.scores.tobytes() == both.ways[way].scores.tobytes()
-
-
 def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
     served, requests = load(tried)
     oid, rows = tried.corpus.catalogue.oid, tried.folds[1].candidates
@@ -153,11 +129,6 @@ def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_r
     item = rows[4:]
     many = Request(np.stack([item, 0 * item, np.arange(len(item))], 1), requests[0].condition)
     assert sorted(served.answer([many], ignore)[0]["ads"]) == sorted(oid[rows[:4]].tolist())
-
-
-def test_who_did_nothing_is_answered(tried: Tried) -> None:
-    served, _ = load(tried)
-    assert len({*served.answer([served.parse(b'{"events": []}')], ignore)[0]["ads"]}) == 10
 
 
 def test_a_body_is_read_as_the_pipeline_reads_the_user(tried: Tried) -> None:
