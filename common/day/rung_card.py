@@ -16,10 +16,10 @@ def describe_rung(row: Row, metric: str) -> list[str]:
     """The lines above the lists; ``row``: of ``Ladder.climb``."""
     lines = [f"{row[KEY]}: {row['title']} ({row['family']})"]
     before = score(row.get(BEFORE))
-    lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; last time {before}" if before else ""))
+    lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; before {before}" if before else ""))
     if row[BASE]:
         gain = with_error(row[GAIN], row[GAIN_ERROR])
-        lines.append(f"  against {row[BASE]}: {gain}, on the same queries (the noise of the fits is not counted)")
+        lines.append(f"  against {row[BASE]}: {gain}, on the same queries (without the noise between fits)")
     memory = f", {row[MEMORY]:,.0f} MiB" if row[MEMORY] is not None else ""
     lines.append(f"  {row[SECONDS]:.1f} s{memory}")
     return [*lines, f"  code: {row['code']}"]

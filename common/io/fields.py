@@ -57,7 +57,7 @@ def read_fields(
     """
     source = read_bytes(path, hint, member)
     if b"\x00" in source[:4096]:
-        raise UserError(f"{path} is no text but a binary or compressed file; unpack it first")
+        raise UserError(f"{path} is a binary or compressed file, not text; unpack it first")
     read = partial(read_csv, infer_schema=False, separator=separator, quote_char='"' if separator == "," else None)
     names = [field.name for field in fields]
     try:
@@ -73,7 +73,7 @@ def read_fields(
     frame = text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
     repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line") if key else frame.clear()
     if repeated.height:
-        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {hint}")
+        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} is there twice; {hint}")
     return frame
 
 

@@ -68,7 +68,7 @@ def read_report(folder: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
+        raise UserError(f"There is no finished simulation in {folder}; run simulate first.") from error
     return report
 
 
@@ -102,6 +102,6 @@ def written_at_once(
         partial.rename(out)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"The {kind} cannot be written to {out}: {reason}; name a folder with space.") from error
+        raise UserError(f"The {kind} cannot be written to {out}: {reason}; choose a folder with free space.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

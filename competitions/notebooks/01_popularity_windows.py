@@ -23,7 +23,7 @@ raw = news.choose_raw(None, 0.01, 0, Path("build"))
 files = reader.locate(raw)
 articles = reader.read_articles(files.articles).frame
 clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame
-print(f"{clicks.height:,} clicks of {clicks['user'].n_unique():,} readers on {clicks['item'].n_unique():,} articles")
+print(f"{clicks.height:,} clicks of {clicks['user'].n_unique():,} users on {clicks['item'].n_unique():,} articles")
 
 # %% [markdown]
 # ## How old is an article when it is clicked?
@@ -47,7 +47,7 @@ valid = fold.queries.filter(role="valid")
 assert fold.answers is not None
 answers = fold.answers.join(valid, on="query", how="semi")
 seen = fold.seen.join(valid, on="query", how="semi")
-print(f"{valid.height} readers are asked for; the history has {fold.history.height:,} clicks")
+print(f"{valid.height} validation users; the history has {fold.history.height:,} clicks")
 
 # %% [markdown]
 # ## Windows

@@ -72,7 +72,7 @@ wins = pl.DataFrame({"feature": data.names, "score": changed}).filter(pl.col("sc
 print(
     wins.sort("score", descending=True)
     if wins.height
-    else "No single feature is enough: the first is ahead in several."
+    else "No single feature is enough: the first answer leads in several."
 )
 
 # %% [markdown]

@@ -82,4 +82,4 @@ def test_fits_by_further_seeds_are_recorded_beside_the_score(
     assert len(record["fits"]) == 2
     assert record["cv"]["score"] == pytest.approx(sum(record["fits"]) / 2)
     assert record["config"]["fits"] == 2
-    assert "That is the mean of 2 fits by other seeds: " in out
+    assert "This is the mean of 2 fits with different seeds: " in out

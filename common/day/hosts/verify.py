@@ -15,7 +15,7 @@ from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
-OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
+OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "missing, not needed", "not read"
 FAR = 0.1  # of a known size: published ones are rounded
 
 
@@ -98,13 +98,13 @@ def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -
     except UserError as error:
         return [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
     read = (FileCheck(what, "read by a run", f"{len(paths)} files", OK) for what, paths in files.read.items())
-    left = (FileCheck(str(path.relative_to(folder)), "", "a run leaves it unread", UNREAD) for path in files.unread)
+    left = (FileCheck(str(path.relative_to(folder)), "", "not read by a run", UNREAD) for path in files.unread)
     return [*read, *left]
 
 
 def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:
     """Refuse a table with a file that differs or is missing; ``advice`` says what to do."""
-    for state, fault in ((DIFFERS, "are not what is known of them"), (MISSING, "are missing")):
+    for state, fault in ((DIFFERS, "differ from the known ones"), (MISSING, "are missing")):
         files = [check.file for check in checks if check.state == state]
         if files:
             raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")

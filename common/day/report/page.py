@@ -66,7 +66,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("slices", "Slices", score_sections.slices(record)),
         Section("answers", "Where right answers are lost", answers(record)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("board", "Where would that rank?", score_sections.board(record)),
+        Section("board", "Rank on the leaderboard", score_sections.board(record)),
         Section("tables", "Tables", score_sections.tables(record)),
         Section("ladder", "Ladder", score_sections.ladder(ladder)),
         Section("features", "Features", model_sections.features(record)),

@@ -92,7 +92,7 @@ class Verdict:
             return "nothing was searched"
         if self.accepted:
             return "kept"
-        return "too few to tell" if self.trials <= FEW else "no gain beyond the noise"
+        return "too few trials" if self.trials <= FEW else "no clear gain"
 
 
 def run_trial(task: Task, trial: Trial) -> float:

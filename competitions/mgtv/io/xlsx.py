@@ -56,7 +56,7 @@ def _find_damage(path: Path) -> str | None:
                         return f"is damaged ({damaged!r} in it is not what its checksum says)"
                     sheets = (archive.read(name) for name in archive.namelist() if name.startswith(SHEETS))
                     if (cells := max(map(count_cells, sheets), default=0)) > MOST_CELLS:
-                        return f"has a cell far from all others: {cells:,} up to it, more than the {MOST_CELLS:,} read"
+                        return f"has a cell far from all others: {cells:,} up to it, the limit is {MOST_CELLS:,}"
     except BROKEN as error:
         return f"is not a workbook ({error})"
     if size > MOST_MIB * MIB:

@@ -123,7 +123,7 @@ def _find_cell_fault(cell: str, column: Column) -> str | None:
     if column.low <= value <= column.high:
         return None
     if column.low == TIME_MIN_MS and TIME_MIN_MS <= value * 1000 <= TIME_MAX_MS:
-        return f"{column.header} is {cell}, which reads as seconds where milliseconds are expected (multiply by 1000)"
+        return f"{column.header} is {cell}, which looks like seconds; milliseconds are expected (multiply by 1000)"
     return f"{column.header} is {cell[:40]}, outside {column.low} to {column.high}"
 
 

@@ -27,7 +27,7 @@ from competitions.tencent.io.indexer import Indexer, Names
 from competitions.tencent.sequences import whole
 
 NO_PROFILE = "user without a profile row"
-SEVERAL_PROFILES = "user with several profile rows: the first is taken"
+SEVERAL_PROFILES = "user with several profile rows: the first is used"
 CUT = "user with a list that is longer than what is kept: cut"
 NO_EVENT = "user without an event"
 UNSORTED = "user with events out of time order: sorted"
@@ -109,7 +109,7 @@ class Source:
     def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
         """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
         again = int(np.maximum(rows - 1, 0).sum())
-        return (Note(self.path.name, f"row of {what} had one before", again, "the last counts"),) if again else ()
+        return (Note(self.path.name, f"row of {what} had one before", again, "the last is used"),) if again else ()
 
 
 def _to_text(value: object) -> str:
@@ -141,8 +141,8 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     for wrong, values, reason in (
         (outside, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates"),
         (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
-        (raw.oid < 1, raw.oid, "{} is no original id of a candidate"),
-        (_repeats(raw.oid), raw.oid, "candidate {} stands there a second time"),
+        (raw.oid < 1, raw.oid, "{} is not an original id of a candidate"),
+        (_repeats(raw.oid), raw.oid, "candidate {} is repeated"),
         (differs, raw.oid, "candidate {} has another re-id than the indexer gives it"),
     ):
         source.refuse(wrong, f"{reason}; download the file again", values)

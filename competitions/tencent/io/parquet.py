@@ -88,7 +88,7 @@ def _open(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is no parquet file: {str(error).splitlines()[0]}; download it again") from error
+        raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
 
 
 def read_batches(

@@ -55,7 +55,7 @@ def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     assert "clicks.parquet" in printed
     assert "3 rows" in printed
-    assert "not there, not needed" in printed
+    assert "missing, not needed" in printed
 
 
 def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,9 +64,7 @@ def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.Captur
     assert kaggle.calls == []
     assert capsys.readouterr().out.endswith(".: the host's files\n")
     Path("truth.csv").touch()
-    with pytest.raises(
-        UserError, match=r"holds a stand-in, not the host's files \(truth\.csv lies among them\); remove"
-    ):
+    with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); remove"):
         data_verbs.data("flight", raw=Path())
 
 
@@ -105,7 +103,7 @@ def test_what_a_run_would_leave_unread_is_told(
     data_verbs.data("flight", check=True)
     printed = " ".join(capsys.readouterr().out.split())
     assert "clicks read by a run 1 files ok" in printed
-    assert "more.json a run leaves it unread not read" in printed
+    assert "more.json not read by a run not read" in printed
 
 
 def test_the_hub_sends_the_files_of_the_patterns(
@@ -196,7 +194,7 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
 
 
 SIMULATED, STANDIN = (
-    r"20260102.*made from simulated data, which no host scores",
+    r"20260102.*made from simulated data: to submit, run",
     r"from a stand-in, not the host's files \(standin\.json says so\)",
 )
 NO_RECORD = r"run\.json is no record of a run"
@@ -216,7 +214,7 @@ NOT_SAID = r"run\.json (does not say what the run was made from|is no record of 
         # A folder that is not the host's is seen whatever the record says.
         ("simulation.json", "{}", SIMULATED),
         ("standin.json", "{}", STANDIN),
-        ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv lies among them"),
+        ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv is among them"),
     ],
 )
 def test_only_a_run_on_the_hosts_files_is_handed_in(
@@ -283,7 +281,7 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
         assert data_verbs.describe_boards(record) is None
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    assert data_verbs.describe_boards(record) == f"It is for board B; ARGS={setting}=A makes that for board A"
+    assert data_verbs.describe_boards(record) == f"It is for board B; use ARGS={setting}=A for board A"
     assert data_verbs.describe_boards(record | {"name": "flight", "summary": None}) is None
 
 

@@ -78,7 +78,7 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
         "Report: file:///build/news/r/report.html",
     ]
     truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
-    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share reached 75.0%"
+    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share of the best possible 75.0%"
     assert line in show(capsys, RECORD | {"truth": truth})
     assert len(show(capsys, RECORD | {"truth": truth})) < 12
 
@@ -275,4 +275,4 @@ def test_ctrl_c_ends_in_one_line_that_says_what_is_kept(
     code, out, err = call("run", "news")
     assert (code, out, err.count("\n")) == (130, "", 2)  # ^C stands on the line before
     assert err.strip().startswith(f"Stopped; {kept}")
-    assert err.rstrip().endswith("the same command goes on.")
+    assert err.rstrip().endswith("The same command continues.")

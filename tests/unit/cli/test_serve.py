@@ -57,10 +57,10 @@ def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = msgspec.to_builtins(COMPETITION.load_config([]))
     assert COMPETITION.read_config({"config": whole, "run": "a"}) == COMPETITION.load_config([])
     whole["rank"]["blocks"] = ["gone"]
-    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*no gone; choose among core"):
+    with pytest.raises(UserError, match=r"settings of run a are do not fit this code .*no gone; choose among core"):
         COMPETITION.read_config({"config": whole, "run": "a"})
     whole["rank"]["trees"] = 5
-    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*trees.*run again"):
+    with pytest.raises(UserError, match=r"settings of run a are do not fit this code .*trees.*run again"):
         COMPETITION.read_config({"config": whole, "run": "a"})
 
 

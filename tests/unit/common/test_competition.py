@@ -119,5 +119,5 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="no competition chess; say news or flight or mgtv or tencent"):
+    with pytest.raises(UserError, match="no competition chess; choose news or flight or mgtv or tencent"):
         find_competition("chess")

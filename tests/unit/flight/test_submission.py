@@ -69,7 +69,7 @@ def reorder(*rows: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda frame: frame[list(rows)]
 
 
-MOVED = "the rows are all there, only their order is wrong"
+MOVED = "all rows are there, but in the wrong order"
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

@@ -153,14 +153,14 @@ def test_the_verdict_weighs_the_difference_by_its_error() -> None:
     unknown = compare.Difference(-0.05, 0.02, 10, 5)
     assert unknown.verdict == "perhaps worse (2.5 errors)"  # where the fits' noise is not known nothing is clear
     assert "by how much is not known (--seeds 3 measures it)" in unknown.sentence
-    assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is answered differently"
+    assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is scored differently"
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
     importance = {"importance": [{"feature": "g", "gain": 0.25}]}
     other = {"config": {"seed": 1, "rank": {"rounds": 5, "new": True}}, "features": ["g"], "insight": importance}
     comparison = compare.compare(make("a-1", [0.5]), make("a-2", [0.5], **other))
-    settings = [("seed", "0", "1"), ("rank.new", "(not there)", "True")]
+    settings = [("seed", "0", "1"), ("rank.new", "(not set)", "True")]
     assert [tuple(row.values()) for row in comparison.settings] == settings
     assert [tuple(row.values()) for row in comparison.features] == [("f", "A", None), ("g", "B", 0.25)]
     assert [row["score"] for row in comparison.scores] == ["CV", "m"]
@@ -186,7 +186,7 @@ def test_runs_that_cannot_be_compared_are_refused_in_one_sentence(make: Make) ->
     (damaged / "queries.parquet").write_bytes(b"PAR1")
     for other, words in (
         (make("a-4", [0.5], "flight"), r"a run of news and .* one of flight"),
-        (make("a-5", [0.5], data=simulated), r"are of other files .*seed1"),
+        (make("a-5", [0.5], data=simulated), r"are of different files .*seed1"),
         (nobody, "have no validation query in common"),
         (damaged, r"queries\.parquet cannot be read"),
     ):

@@ -213,5 +213,5 @@ def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pyt
 
     path = write_train(tmp_path, two_sessions())
     monkeypatch.setattr(pl.LazyFrame, "collect", panic)
-    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(its bytes are damaged"):
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(polars cannot read its bytes"):
         reader.read_searches(path, CODES, labelled=True)

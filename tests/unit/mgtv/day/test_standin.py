@@ -82,7 +82,7 @@ def write(folder: Path, log: tuple[str, ...] = LOG) -> Path:
 @pytest.fixture
 def converted(tmp_path: Path) -> Path:
     dataset = convert(write(tmp_path / "KuaiRand-Pure"), tmp_path / "out")
-    assert dataset.rows == {"impressions": 11, "videos": 4, "devices": 3, "asked devices": 3, "truth": 2}
+    assert dataset.rows == {"impressions": 11, "videos": 4, "devices": 3, "test devices": 3, "truth": 2}
     assert dataset.submission == "result.csv"
     return tmp_path / "out"
 

@@ -63,7 +63,7 @@ def test_several_profile_rows_and_none(tmp_path: Path) -> None:
     assert result.users.features[0].tolist() == [0, 2] + [0] * 15
     assert result.users.features[1].tolist() == [0] * 17
     notes = counts(result)
-    assert notes["user with several profile rows: the first is taken"] == (1, "line 1")
+    assert notes["user with several profile rows: the first is used"] == (1, "line 1")
     assert notes["user without a profile row"] == (1, "line 2")
 
 
@@ -147,7 +147,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "negative time": ([row(1, 2, 0, -1)], "Expected `int` >= 0"),
     "no user": ([row(None, 2, 0, 100)], "Expected `int | str`, got `null`"),  # type: ignore[arg-type]
     "two users": ([A, row(2, 1, 0, 200)], "rows of different users in one line"),
-    "odd name": ([row("ü", 2, 0, 100)], "'ü' is no user name"),
+    "odd name": ([row("ü", 2, 0, 100)], "'ü' is not a user name"),
     "list for a value": ([A, profile(1, {"103": [1]})], "Expected `int | str | null`, got `array`"),
     "object for a list": ([A, profile(1, {"106": {}})], "got `object`"),
     "negative value": ([A, profile(1, {"103": -1})], "Expected `int` >= 0"),

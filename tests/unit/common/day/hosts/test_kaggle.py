@@ -112,12 +112,12 @@ def test_no_network_no_room_no_credentials_and_no_client_are_one_sentence(
     assert refused(raw) == kaggle_client.UNAUTHORIZED
     assert kaggle.calls == []
     monkeypatch.setitem(sys.modules, "kaggle", None)
-    assert refused(raw) == "Kaggle's client is not in this environment: run make install."
+    assert refused(raw) == "Kaggle's client is not installed: run make install."
 
 
 def test_a_listing_that_does_not_fit_is_one_sentence(kaggle: Kaggle, raw: Path) -> None:
     kaggle.sizes = {"train.parquet": len(TRAIN) + 1}
-    assert f"train.parquet did not arrive as the host lists it ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
+    assert f"train.parquet is not complete ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
     assert not (raw.parent / "raw.partial" / "train.parquet").exists()
     kaggle.sizes, kaggle.files = {}, {"train.parquet": TRAIN}
     assert "lacks test.parquet" in refused(raw)

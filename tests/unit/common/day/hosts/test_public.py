@@ -40,7 +40,7 @@ def test_columns_are_read_by_name_and_cast_where_nothing_is_lost(tmp_path: Path)
         ("a,b,c\n1,2,x,4\n", "cannot be read as CSV"),
         ("", "the header lacks a, b, c"),
         ("x,y\n1,2\n", "the header lacks a, b, c"),
-        ("PK\x03\x04\x00\x00", "is no text but a binary or compressed file; unpack it first"),
+        ("PK\x03\x04\x00\x00", "is a binary or compressed file, not text; unpack it first"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:

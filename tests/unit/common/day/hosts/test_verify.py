@@ -128,7 +128,7 @@ def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
     require_valid(sound, raw, "do this")
     with pytest.raises(UserError, match=r"^1 of the files in .* are missing \(first: c\); do this$"):
         require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
-    with pytest.raises(UserError, match=r"^2 of the files in .* are not what is known of them \(first: d\); do this$"):
+    with pytest.raises(UserError, match=r"^2 of the files in .* differ from the known ones \(first: d\); do this$"):
         require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
 
 
@@ -139,7 +139,7 @@ def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: P
     rows = check_reading(raw, list_read)
     assert [(row.file, row.actual, row.state) for row in rows] == [
         ("sequences", "2 files", OK),
-        ("clicks.csv", "a run leaves it unread", UNREAD),
+        ("clicks.csv", "not read by a run", UNREAD),
     ]
     require_valid(rows, raw, "do nothing")
     assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []

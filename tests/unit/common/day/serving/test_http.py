@@ -132,7 +132,7 @@ def test_the_command_that_is_shown_works_and_ctrl_c_ends_the_service(tmp_path: P
         connection.request("POST", "/recommend", body.encode())
         assert connection.getresponse().read() == b'{"doubles":[200]}'
         server.send_signal(signal.SIGINT)  # while a client still holds its connection
-        assert server.stdout.read() == "Ended after 1 requests were answered.\n"
+        assert server.stdout.read() == "Ended after 1 requests.\n"
         assert server.wait() == 0
         connection.close()
 
