@@ -108,7 +108,7 @@ notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
 
-# compare-NAME: ## The last two runs (ARGS="last~3 last": others)
+# compare-NAME: ## Compare the last two runs (ARGS="last~3 last")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
 	@$(RUN) compare $(or $(foreach run,$(ARGS),$(if $(findstring /,$(run)),,$*/)$(run)),$*)
 
@@ -142,7 +142,7 @@ test-nightly: $(VENV)/installed ## The longer tests
 
 test-all: test test-nightly ## Both, as CI does
 
-test-fast: $(VENV)/installed ## Unit tests that train nothing (a minute)
+test-fast: $(VENV)/installed ## Fast unit tests (a minute)
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
 # test-NAME: ## All tests of one competition

@@ -19,7 +19,7 @@ from common.io.submission import Checked
 
 def say_unsimulated(*_: Any) -> Any:
     """What stands for the parts that only simulated data need, where no simulator was written."""
-    raise UserError("Nothing simulates the data of this competition.")
+    raise UserError("This competition has no simulator.")
 
 
 def say_unclimbed(*_: Any) -> Any:

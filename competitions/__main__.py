@@ -1,4 +1,4 @@
-"""The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
+"""The command line: python -m competitions VERB NAME. Wrong input gives one error message and exit code 1."""
 
 import functools
 import sys

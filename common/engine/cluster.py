@@ -262,7 +262,7 @@ def compute_sent(place: tuple[Path, str, str, str], sent: bytes, *_: object) -> 
         same = False
     if not same:
         raise UserError(
-            f"The Dask worker {worker.name} would compute another {name}: its revision of the project or its"
+            f"The Dask worker {worker.name} has a different {name}: its revision of the project or its"
             f" libraries differ. Update it to those of this machine and start it again. {KEPT}"
         )
     if store.find(name, key) is None:

@@ -165,7 +165,7 @@ def _describe(error: ValueError, schema: type[msgspec.Struct], merged: Table, or
         key = f"{key}.{field['name']}" if key else field["name"]
         if field["fault"] == "missing required":
             missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
-            return f"The configuration lacks {', '.join(missing)}: add it to the first configuration file."
+            return f"The configuration has no {', '.join(missing)}: add it to the first configuration file."
         value = _value_at(merged, key)
         while isinstance(value, dict) and len(value) == 1:  # recal.candidates: the table is as unknown as its only key
             inner, value = next(iter(value.items()))

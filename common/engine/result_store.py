@@ -88,7 +88,7 @@ class Store:
         """Compare the digest of every file of an entry that was not compared in its present state before."""
         entry = read_entry(path)
         if entry is None:
-            raise DamagedEntryError(f"{path} lacks a file")
+            raise DamagedEntryError(f"{path} has a missing file")
         if not _is_private(path, entry):
             raise DamagedEntryError(f"{path} belongs to another user, or others may write it")
         for name, expected in entry.files.items():

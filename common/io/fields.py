@@ -41,7 +41,7 @@ def read_bytes(path: Path, hint: str, member: str = "") -> bytes:
                 content = archive.read(member)
         return gzip.decompress(content) if content.startswith(GZIP) else content
     except KeyError as error:
-        raise UserError(f"{path} does not hold {member}; {hint}") from error
+        raise UserError(f"{path} does not contain {member}; {hint}") from error
     except UNREADABLE_ARCHIVE as error:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}); {hint}") from error
 
@@ -65,7 +65,7 @@ def read_fields(
         missing = [name for name in names if name not in first]
         headed = separator == "," or missing != names or len(first) != len(names)
         if missing and headed:
-            raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
+            raise UserError(f"{path}, line 1: the header has no {', '.join(missing)}; {hint}")
         text = read(source, columns=names) if headed else read(source, has_header=False, new_columns=names)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error

@@ -92,7 +92,7 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         start = first[:120].decode(errors="replace").rstrip("\r")
         raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
     if not body.strip():
-        raise UserError(f"{path} holds a header and no rows")
+        raise UserError(f"{path} has a header but no rows")
     if not body.endswith(b"\n"):
         raise UserError(f"{path}: the last line has no line end, so the file may be incomplete; write it again")
     if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it

@@ -92,7 +92,7 @@ def written_at_once(
         present = {path.name for path in out.iterdir()} if out.exists() else set()
         # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
         if present and (marker not in present or present - set(names) - {marker}):
-            raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
+            raise UserError(f"The folder {out} has other files than {kind}; choose another folder.")
         shutil.rmtree(partial, ignore_errors=True)
         make_private(partial.parent)  # which may be the first thing below build/
         partial.mkdir()

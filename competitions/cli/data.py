@@ -95,7 +95,7 @@ def print_steps(source: Source, folder: Path) -> None:
         print(f"  {number}. {step}")
     for spec in source.layouts[0].files:
         print(f"       {spec.path}{'' if spec.needed else '  (not needed)'}")
-    print(f"  {len(source.steps) + 2}. make data-{source.name} checks them.")
+    print(f"  {len(source.steps) + 2}. Run make data-{source.name} to check them.")
 
 
 def find_submission(build: Path, source: Source, run: str | None) -> Path:

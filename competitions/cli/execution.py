@@ -123,7 +123,7 @@ def close(record: dict[str, Any], folder: Path, before: Path | None, options: Ru
         shutil.rmtree(folder)
         folder, kept = before, f"{before.parent.name}/{before.name}"
         record = read_record(before / RECORD) | {key: record[key] for key in ("wall_seconds", "peak_mib")}
-        change = f"Unchanged: nothing was computed. Every score is from {kept}, which remains the last run."
+        change = f"Unchanged: nothing was computed. Every score is from {kept}, which stays the last run."
     elif before is not None:
         change = describe_change(before, folder)
     write_page(folder)

@@ -17,7 +17,7 @@ from competitions import NAMES, ROOM, find_room
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
-Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
+Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
 Law = Annotated[
     str | None,
     typer.Option(help="The choice model of simulated users; tencent: round1, round2."),
@@ -29,7 +29,7 @@ Set = Annotated[
 ]
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c is one, @FILE.toml has several."),
+    typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several."),
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
@@ -82,7 +82,7 @@ class RunOptions(InputOptions):
     tables: Annotated[bool, typer.Option("--tables", help="Also print the report's tables.")] = False
     cluster: Annotated[
         str | None,
-        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler, whose workers compute steps."),
+        typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
     ] = None
     any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even if memory seems too small.")] = False
 
@@ -105,7 +105,7 @@ class TuneOptions(InputOptions):
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or until MINUTES."),
+        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or as time allows."),
     ] = None
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="No trial starts after this time; the studies share it.")

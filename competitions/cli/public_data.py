@@ -27,7 +27,8 @@ def standin(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
     text: Annotated[
-        Path | None, typer.Option(help="tencent: a table of item<TAB>text, of which an encoder computes an embedding.")
+        Path | None,
+        typer.Option(help="tencent: a table of item<TAB>text, from which an encoder computes an embedding."),
     ] = None,
     build: Build = BUILD,
 ) -> None:

@@ -32,8 +32,8 @@ from competitions.cli.options import (
 def run(options: RunOptions) -> None:
     """Raw files to a checked submission, with a closing summary.
 
-    The submission is written and checked before anything is reported, and the record before it is shown. A run that
-    adds nothing to the one before it says so, and is not kept.
+    The submission and the record are written and checked before results are shown. A run that changes nothing is not
+    kept.
     """
     from competitions.cli.execution import execute
 
@@ -106,7 +106,7 @@ def show_rung(row: dict[str, Any], metric: str, folder: Path) -> None:
     lists = rung_card.read_lists(folder, [key, *rung_card.choose_others(folder, key, base)])
     query = rung_card.choose_query(lists, key, base)
     if query is not None:
-        title = f"{query}: the first answers of each rung; * marks the right one"
+        title = f"Query {query}: the first answers of each rung; * marks the right one"
         print_table(wide_console(), title, rung_card.lay_out_lists(lists, query))
 
 

@@ -57,7 +57,7 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     inputs, run, task, study = prepare_study(options, name)
     say(f"  study {study.study_name} in {show_storage(options.storage, run.folder)}")
     if task.rows:
-        say(f"  {name}: a trial trains on {task.rows}; the best settings are tested on all")
+        say(f"  {name}: a trial trains on {task.rows}; the best settings are tested on all rows")
     if done := count_finished(study):
         say(f"  {study.study_name}: continues after {done} finished trials")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left

@@ -74,7 +74,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     if tuple(frame.columns) != COLUMNS:
         raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
     if not frame.height:
-        raise UserError(f"{path} has columns and no rows")
+        raise UserError(f"{path} has columns but no rows")
     types = {name: str(dtype) for name, dtype in frame.schema.items()}
     if not (frame.schema["Id"].is_integer() and frame.schema["selected"].is_integer()):
         raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {types}")

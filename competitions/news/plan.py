@@ -51,7 +51,7 @@ def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
     if given != AUTO:
         return int(given), "set"
     negatives = max(min(candidates - 1, MOST_ROWS // max(queries, 1)), LEAST_NEGATIVES)
-    left = "use all candidates" if negatives == candidates - 1 else f"too many for all {candidates} candidates"
+    left = "all candidates are used" if negatives == candidates - 1 else f"not all {candidates} candidates are used"
     return negatives, f"{queries:,} training queries: {left}"
 
 

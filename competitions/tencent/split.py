@@ -76,8 +76,8 @@ def build_test_fold(
     """
     if len(candidates) < schema.TOP:
         raise UserError(
-            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates where each"
-            f" user is to get {schema.TOP}; download it again."
+            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates but each"
+            f" user needs {schema.TOP}; download it again."
         )
     condition = _condition(len(test), actions, host)
     return Fold(train.offsets[1:], np.arange(len(test)), test.offsets[1:], candidates, condition, None, None, None)

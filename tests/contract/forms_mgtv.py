@@ -200,6 +200,6 @@ FORMS = (
     Form(BOOKS, "videoid as text, a double", PANDAS, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
     Form(BOOKS, "a sheet of another name", LAYOUT, on_books(sheet="弹幕")),
     Form(BOOKS, "a further first column", PANDAS, on_books(more="id")),
-    Form(BOOKS, "an .xls and a .csv beside", EXCEL, add_books, "other than a workbook that is named by a number"),
-    Form(BOOKS, "all under other names", EXCEL, move_books, f"no comment in {BOOKS} is read"),
+    Form(BOOKS, "an .xls and a .csv beside", EXCEL, add_books, "files that are not workbooks named by a number"),
+    Form(BOOKS, "all under other names", EXCEL, move_books, f"no comment in {BOOKS} can be used"),
 )

@@ -77,8 +77,8 @@ def _list_files(api: Any, competition: str, names: Sequence[str]) -> list[Remote
     for name in names:
         if name not in sizes:
             raise UserError(
-                f"Kaggle's list of files of {competition} lacks {name}; see "
-                f"https://www.kaggle.com/competitions/{competition}/data for what became of it."
+                f"Kaggle's list of files of {competition} has no {name}; see "
+                f"https://www.kaggle.com/competitions/{competition}/data for the reason."
             )
     return [RemoteFile(name, sizes[name]) for name in names]
 

@@ -91,9 +91,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
 def require_simulator(host: HostFiles) -> Writer:
     """What simulates the host's files. ``UserError`` where nothing does."""
     if host.write is None:
-        raise UserError(
-            f"Nothing simulates these data: put {host.files} into {host.folder}, or name them with RAW=DIR."
-        )
+        raise UserError(f"There is no simulator here: put {host.files} into {host.folder}, or name them with RAW=DIR.")
     return host.write
 
 

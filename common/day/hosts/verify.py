@@ -160,10 +160,10 @@ def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
             faults.append(f"{rows - (spec.rows or 0):+,} rows")
     facts.append(f"{size / 1e6:,.1f} MB")
     if spec.megabytes is not None and not _is_about(size, spec.megabytes):
-        faults.append("another size")
+        faults.append("different size")
     faults += _lacking_columns(spec.columns, paths)
     if spec.sha256 is not None:
-        faults += [f"{path.name} has another sha256" for path in paths if digest(path) != spec.sha256]
+        faults += [f"{path.name} has a different sha256" for path in paths if digest(path) != spec.sha256]
     return facts, faults
 
 
@@ -191,5 +191,5 @@ def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]
         lacking = [name for name in columns if name not in there]
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            yield f"{path.name} lacks the column {lacking[0]}{more}"
+            yield f"{path.name} has no column {lacking[0]}{more}"
             return

@@ -17,13 +17,11 @@ def answers(record: Row) -> dict[str, Any] | None:
     missed = str(known.get("missed") or "not among the candidates")
     return {
         "funnel": _funnel(known["funnel"]),
-        "ranks": MarkTable("rank of the right answer", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
-        if ranks
-        else None,
+        "ranks": MarkTable("rank", [str(row.get("rank")) for row in ranks], [_counted(ranks)]) if ranks else None,
         "lost": known.get("lost"),
         "examples": [
             {"title": title, "rows": rows}
-            for kind, title in (("right", "Answered correctly"), ("wrong", "Answered wrongly"))
+            for kind, title in (("right", "Answered correctly"), ("wrong", "Answered incorrectly"))
             if (
                 rows := [_example(row, missed) for row in examples if (row.get("kind") == "right") == (kind == "right")]
             )

@@ -73,7 +73,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("calibration", "Calibration", model_sections.calibration(record)),
         Section("curves", "Learning curves", model_sections.curves(record)),
         Section("drift", "Drift from train to test", model_sections.drift(record)),
-        Section("tuning", "Search for settings", tuning(studies)),
+        Section("tuning", "Tuning", tuning(studies)),
         Section("steps", "Time and memory", cost_sections.steps(record)),
         Section("notes", "Notes from reading", make_table(record["notes"])),
         Section("settings", "Settings", cost_sections.settings(record)),

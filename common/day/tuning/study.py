@@ -135,7 +135,7 @@ def fill_together(study: Study, workers: Sequence[Callable[[], None]]) -> None:
     if all(process.exitcode for process in processes):
         raise UserError(
             f"All workers of the study {study.study_name} ended after {count_finished(study)} trials, which are kept:"
-            " run the same command again to go on."
+            " run the same command again to continue."
         )
 
 

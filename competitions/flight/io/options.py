@@ -228,7 +228,7 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
 
     return [
         *(_fault(lost(f"{name}_text", name), f"{leg_column(leg, field)} unreadable") for name, field in TIMES.items()),
-        _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days behind it"),
+        _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days after it"),
         _fault(
             pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
             f"legs{leg} segment duration unreadable",

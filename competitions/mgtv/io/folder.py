@@ -68,7 +68,7 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     if others:
         names = ", ".join(path.name for path in others[:5]) + ", …" * (len(others) > 5)
         what = f"files that are not workbooks named by a number ({names})"
-        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it holds comments"))
+        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it has comments"))
     if not unpacked(folder, COMMENTS).exists() and (where := hint_where(folder / COMMENTS)):
         notes.append(Note(COMMENTS, f"no such folder{where}", 1, "no video has comments"))
     return RawFiles(

@@ -198,7 +198,7 @@ def list_answers(outcome: Outcome) -> Answers:
         own = fold.seen.filter(query=query["query"]).sort("back").head(RECENT)
         top = scored.filter(query=query["query"]).sort("score", "item", descending=[True, False]).head(CUTOFF)
         hour = f"{(query['time'] % DAY_MS) // HOUR_MS:02d} h"
-        context = f"{query['clicks']} earlier clicks, the last at {hour} on: {'; '.join(name(own['item']))}"
+        context = f"{query['clicks']} earlier clicks, the last at {hour}: {'; '.join(name(own['item']))}"
         (right,) = name(answers.filter(query=query["query"])["item"], query["time"])
         return Example(f"User {query['user']},", context, name(top["item"], query["time"]), right)
 

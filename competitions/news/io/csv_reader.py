@@ -38,7 +38,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tup
     frame = pl.concat(list(read_blocks(path, columns)))
     blank = count_rows(path) - frame.height
     if not frame.height:
-        raise UserError(f"{path} holds a header and no rows; download it again")
+        raise UserError(f"{path} has a header but no rows; download it again")
     return frame, notes + ((Note(path.name, "blank line", blank, "skipped"),) if blank else ())
 
 

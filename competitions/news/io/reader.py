@@ -226,7 +226,7 @@ def read_embeddings(path: Path) -> Embeddings:
         items[start:end], lines[start:end] = block["item"].to_numpy(), block["line"].to_numpy()
         vectors[start:end] = block.select(names).to_numpy()
     if not end:
-        raise UserError(f"{path} holds a header and no rows; download it again")
+        raise UserError(f"{path} has a header but no rows; download it again")
     order = np.argsort(items[:end], kind="stable")
     _refuse_repeated_articles(path, items[order], lines[order])
     return Embeddings(items[order], _reorder(vectors[:end], order), notes)

@@ -147,7 +147,7 @@ def read_sequences(path: Path) -> pl.DataFrame:
             raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {HINT}")
         sequences += [[int(item) for item in items]] if user else []
     if not sequences:
-        raise UserError(f"{path} holds no sequence; {HINT}")
+        raise UserError(f"{path} has no sequence; {HINT}")
     frame = pl.DataFrame({"item": sequences}).with_row_index("user")
     position = pl.int_ranges(0, pl.col("item").list.len(), dtype=pl.Int64)
     return frame.select(pl.col("user").cast(pl.Int64), position=position, item="item").explode("position", "item")

@@ -26,7 +26,7 @@ Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a b
 LARGEST = float(np.finfo(np.float16).max)
 EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
-WRONG_WIDTH = "a vector of width {} where the first has {}"
+WRONG_WIDTH = "a vector with {} dimensions; the first has {}"
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
 
 

@@ -133,7 +133,7 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     """
     count = len(raw.oid)
     if not count:
-        raise UserError(f"{source.path} holds no candidate; download it again")
+        raise UserError(f"{source.path} has no candidate; download it again")
     retrieval = np.arange(count) if (raw.retrieval < 0).all() else raw.retrieval
     rid = find_rows(raw.oid, indexer.oid)
     outside = (retrieval < 0) | (retrieval >= count)
@@ -143,7 +143,7 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
         (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
         (raw.oid < 1, raw.oid, "{} is not an original id of a candidate"),
         (_repeats(raw.oid), raw.oid, "candidate {} is repeated"),
-        (differs, raw.oid, "candidate {} has another re-id than the indexer gives it"),
+        (differs, raw.oid, "candidate {} has a re-id that differs from the indexer"),
     ):
         source.refuse(wrong, f"{reason}; download the file again", values)
     order = np.argsort(retrieval)
@@ -218,7 +218,7 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
         index = repeated[np.argmin(order[repeated + 1])]
         first, second = positions[order[index : index + 2]]
         raise UserError(
-            f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} stands there and in "
+            f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} is there and in "
             f"{source.word} {first}; remove one of the two"
         )
     return names

@@ -73,6 +73,4 @@ def test_without_a_simulator_it_runs_on_the_files_of_the_host(checkout: Path, tm
     assert ", checked" in out
     ended = subprocess.run((*run, "run", "podcasts2027"), cwd=root, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(
-        "error: Nothing simulates these data: put the host's files into data/podcasts2027/raw"
-    )
+    assert ended.stderr.startswith("error: There is no simulator here: put the host's files into data/podcasts2027/raw")

@@ -86,7 +86,7 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
 def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     lines = show(capsys, RECORD | {"submission": {"paths": [], "rows": 0}}, on="python -m competitions run news")
     assert lines[-3].startswith("Stopped after validation")
-    assert lines[-2] == "Go on: python -m competitions run news"
+    assert lines[-2] == "To continue: python -m competitions run news"
     assert not any(line.startswith("Submission") for line in lines)
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) ->
     code, out, err = call(verb, "tencent", "--law", "lottery")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no law lottery" in err
-    assert "say round1 or round2." in err
+    assert "choose round1 or round2." in err
     code, out, err = call(verb, "news", "--law", "round2")
     assert (code, out, err.count("\n")) == (1, "", 1)
 

@@ -105,7 +105,7 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
     ("files", "sentence"),
     [
         ({}, r"config\.toml cannot be read"),
-        ({"config": "[recall]\ndecay = 1.0"}, "lacks seed"),
+        ({"config": "[recall]\ndecay = 1.0"}, "has no seed"),
         ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
         (
             {"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"},

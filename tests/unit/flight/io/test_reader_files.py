@@ -146,13 +146,13 @@ def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> Non
 @pytest.mark.parametrize("name", ["ranker_id", "legs1_segments3_cabinClass", SELECTED])
 def test_a_missing_column(tmp_path: Path, name: str) -> None:
     table(two_sessions()).drop(name).write_parquet(tmp_path / TRAIN)
-    with pytest.raises(UserError, match=f"lacks the column '{name}'; "):
+    with pytest.raises(UserError, match=f"has no column '{name}'; "):
         reader.learn_codes(tmp_path / TRAIN)
 
 
 def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
     sentence = refuse_frame(tmp_path, table(two_sessions()).rename({"ranker_id": "rankerId"}).drop("taxes"))
-    assert "lacks the column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in sentence
+    assert "has no column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in sentence
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.unit.flight.flight_rows import (
 UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
-MISFIT = "_arrivalAt over a day before the departure or over 30 days behind it"
+MISFIT = "_arrivalAt over a day before the departure or over 30 days after it"
 YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 

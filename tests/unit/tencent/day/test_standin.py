@@ -97,7 +97,7 @@ def test_a_folder_with_no_set_or_both_says_what_to_name(tmp_path: Path) -> None:
         (("1 2 3", "2 5"), "line 2: a user and at least two items"),
         (("1 2 x3",), "line 1: the item 'x3' is not a whole number"),
         (("1 2 -3",), "line 1: the item '-3' is not a whole number"),
-        ((" ",), "holds no sequence"),
+        ((" ",), "has no sequence"),
     ],
 )
 def test_odd_lines_are_refused(tmp_path: Path, lines: tuple[str, ...], fault: str) -> None:

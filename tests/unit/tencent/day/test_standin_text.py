@@ -80,9 +80,9 @@ def test_quotes_and_odd_breaks_belong_to_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "the header lacks item, text"),
-        ("3\tred\t1\n", "line 1: the header lacks item, text"),
-        ("3 red\n", "line 1: the header lacks item, text"),
+        ("", "the header has no item, text"),
+        ("3\tred\t1\n", "line 1: the header has no item, text"),
+        ("3 red\n", "line 1: the header has no item, text"),
         ("id\ttitle\n3\tred\n", "line 1: item is 'id', not a whole number"),
         ("3\tred\n4\tblue\tnail\n", "cannot be read as CSV (found more fields than defined"),
         ("3\tred\n\n3\tblue\n", "line 3: item 3 is there twice"),

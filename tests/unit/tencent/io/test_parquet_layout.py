@@ -66,9 +66,9 @@ def test_a_row_that_is_refused(tmp_path: Path, name: str, row: dict[str, Any], r
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([one(1)], "holds no event"),
-        ([], "holds no event"),
-        ([one(2, EVENT), GOOD, one(2, EVENT)], "row 3: user 'user_00000002' stands there and in row 1"),
+        ([one(1)], "has no event"),
+        ([], "has no event"),
+        ([one(2, EVENT), GOOD, one(2, EVENT)], "row 3: user 'user_00000002' is there and in row 1"),
     ],
 )
 def test_rows_that_are_refused_together(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:

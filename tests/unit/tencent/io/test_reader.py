@@ -102,8 +102,11 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     assert files["user without an event"] == (1, f"{subfolder} 2" if layout_name == "release" else "line 1")
     assert files["user with events out of time order: sorted"][0] == 1
     assert files["user with a list that is longer than what is kept: cut"][0] == 1
-    assert files["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
-    assert files["test user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    assert files["item whose feature 100 has a value that is not in the indexer: cold"] == (2, f"item {BASE + 9}")
+    assert files["test user whose feature 104 has a value that is not in the indexer: cold"] == (
+        1,
+        "user user_00000005",
+    )
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2

@@ -25,7 +25,7 @@ def advises(record: dict[str, Any]) -> list[str]:
             "Rank: 800 of 2,000 right answers are found but not among the first 5; 300 are not",
         ),
         (5, (2000, 900, 700, 500), "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more."),
-        (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found but not first. Features"),
+        (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found but not first. Better"),
     ],
 )
 def test_what_loses_most_comes_first(cutoff: int, stages: tuple[int, ...], said: str) -> None:
