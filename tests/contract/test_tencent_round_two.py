@@ -62,4 +62,4 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
 def test_a_law_that_there_is_not_is_refused(call: Call) -> None:
     code, out, err = call("simulate", "tencent", "--law", "round3", "--scale", "0.001")
     assert (code, out) == (1, "")
-    assert "There is no law round3 to simulate by; choose round1 or round2." in err
+    assert "There is no law round3; choose round1 or round2." in err

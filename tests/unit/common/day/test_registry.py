@@ -152,7 +152,7 @@ def test_the_verdict_weighs_the_difference_by_its_error() -> None:
     assert verdicts == ["within the noise", "perhaps better (1.5 errors)", "clearly worse (2.5 errors)"]
     unknown = compare.Difference(-0.05, 0.02, 10, 5)
     assert unknown.verdict == "perhaps worse (2.5 errors)"  # where the fits' noise is not known nothing is clear
-    assert "by how much is not known (--seeds 3 measures it)" in unknown.sentence
+    assert "the noise between fits is not included (--seeds 3 measures it)" in unknown.sentence
     assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is scored differently"
 
 

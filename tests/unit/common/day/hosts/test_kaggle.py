@@ -102,7 +102,7 @@ def test_no_network_no_room_no_credentials_and_no_client_are_one_sentence(
 
     with monkeypatch.context() as patch:
         patch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
-        assert "Kaggle cannot be reached or the line broke: check the network" in refused(raw)
+        assert "Kaggle cannot be reached: check the network" in refused(raw)
     with monkeypatch.context() as patch:
         patch.setattr("kaggle.api.download_file", fill)
         assert "cannot be read or written: No space left on device; free space there" in refused(raw)

@@ -94,7 +94,7 @@ def test_a_failure_is_told_and_ends_neither_the_service_nor_the_requests_beside_
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
-    with listen(0) as server, pytest.raises(UserError, match=r"^127.0.0.1:\d+ cannot be served on \(Address already"):
+    with listen(0) as server, pytest.raises(UserError, match=r"^127.0.0.1:\d+ cannot be used \(Address already"):
         listen(server.getsockname()[1])
 
 
