@@ -132,7 +132,7 @@ def main(run: Path, kind: str, port: int) -> None:
     with listen(port) as server:
         url = "http://{}:{}".format(*server.getsockname())
         app = make_app(read_value(run / EXPORT / kind), about)
-        print(f"{record['name']}/{record['run']} answers at {url}. GET {HEALTH} shows its state; Ctrl-C ends it. Try")
+        print(f"{record['name']}/{record['run']} answers at {url}, GET {HEALTH} shows its state; Ctrl-C ends it. Try")
         print(f"  {example(run, url)}", flush=True)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
         with contextlib.suppress(KeyboardInterrupt):

@@ -241,7 +241,7 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
     ("run", "sentence"),
     [
         ("20260103-000000-000", "has no submission.parquet: name a run that ended"),
-        ("no-such", "no-such names no run"),
+        ("no-such", "no-such is not a run"),
         ("../flight", "no finished run"),
     ],
 )

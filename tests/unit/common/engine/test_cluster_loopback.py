@@ -117,7 +117,7 @@ def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Pa
         )
         edit(here)
         sentence = refused(start(tmp_path, 1, started.address, here))
-        assert "worker 0 has a different begin: its revision of the project of the project" in sentence
+        assert "worker 0 has a different begin: its revision of the project" in sentence
     assert end(start(tmp_path, 1, "", here))[1] == ["first: 101", "sum: 203", "computed: add begin long0 long1"]
 
 

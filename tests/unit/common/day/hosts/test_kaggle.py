@@ -81,11 +81,11 @@ def test_what_the_client_left_unfinished_is_sent_anew(kaggle: Kaggle, raw: Path)
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (401, "make a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN"),
+        (401, "create a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN"),
         (403, "accept the rules at https://www.kaggle.com/competitions/a-contest/rules"),
-        (404, "see whether https://www.kaggle.com/competitions/a-contest is still open"),
-        (429, "wait some minutes"),
-        (503, "Kaggle answers 503, a fault of its own"),
+        (404, "check whether https://www.kaggle.com/competitions/a-contest is still open"),
+        (429, "wait a few minutes"),
+        (503, "Kaggle answers 503, an error on its side"),
         (400, "Kaggle's client failed: the server's words"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_listing_that_does_not_fit_is_one_sentence(kaggle: Kaggle, raw: Path) 
     assert f"train.parquet is not complete ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
     assert not (raw.parent / "raw.partial" / "train.parquet").exists()
     kaggle.sizes, kaggle.files = {}, {"train.parquet": TRAIN}
-    assert "lacks test.parquet" in refused(raw)
+    assert "has no test.parquet" in refused(raw)
 
 
 # --- zip ---
@@ -170,7 +170,7 @@ def test_the_command_is_quoted_for_a_shell(submission: Path) -> None:
     ("fault", "sentence"),
     [
         ({"status": 403}, "accept the rules"),
-        ({"upload_status": 400}, r"did not take the upload of .*submission\.parquet"),
+        ({"upload_status": 400}, r"did not accept the upload of .*submission\.parquet"),
     ],
 )
 def test_an_upload_that_is_refused_is_one_sentence(
