@@ -124,8 +124,8 @@ def test_what_is_no_request_is_refused_and_named(contract: Contract, served: Ser
 UNKNOWN = {
     "news": ({"clicks": {"click_article_id": 2_000_000_000}}, None),
     "flight": ({"options": {"profileId": 999_999, "companyID": 888_888, "searchRoute": "XXXYYY"}}, None),
-    "mgtv": ({"did": "nobody", "vids": -5}, "vids[0]: the run does not know the video -5"),
-    "tencent": ({"events": {"creative_id": 3}}, "events[0]: the run does not know the ad 3"),
+    "mgtv": ({"did": "nobody", "vids": -5}, "vids[0]: the run has no video -5"),
+    "tencent": ({"events": {"creative_id": 3}}, "events[0]: the run has no ad 3"),
 }
 
 

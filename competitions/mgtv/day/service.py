@@ -91,7 +91,7 @@ class MgtvService:
         codes = tables.vid.search_sorted(vids)
         unknown = vids.filter(~vids.is_in(tables.vid.implode()))
         if len(unknown):
-            raise UserError(f"vids[{slate.vids.index(unknown[0])}]: the run does not know the video {unknown[0]}")
+            raise UserError(f"vids[{slate.vids.index(unknown[0])}]: the run has no video {unknown[0]}")
         device = tables.did.filter(pl.col("did") == slate.did)["device"]
         return Request(device[0] if len(device) else NEW, codes.to_numpy())
 

@@ -78,7 +78,7 @@ class RankerService:
         ids = np.array([event.creative_id for event in user.events], np.int64)
         rows = self.order[np.minimum(np.searchsorted(oid, ids, sorter=self.order), len(oid) - 1)]
         for at in np.flatnonzero(oid[rows] != ids)[:1]:
-            raise UserError(f"events[{at}]: the run does not know the ad {ids[at]}")
+            raise UserError(f"events[{at}]: the run has no ad {ids[at]}")
         actions = [NULL_ACTION if event.action is None else event.action for event in user.events]
         events = np.stack(
             [rows, np.array(actions, np.int64), np.array([event.time for event in user.events], np.int64)], 1

@@ -74,7 +74,7 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     folder = Path("mine")
     folder.mkdir()
     write_clicks(folder / "clicks.parquet", 2)
-    with pytest.raises(UserError, match=r"1 of the files in mine are not.*clicks\.parquet.*make data-flight again"):
+    with pytest.raises(UserError, match=r"1 of the files in mine differ.*clicks\.parquet.*make data-flight again"):
         data_verbs.data("flight", raw=folder)
     printed = capsys.readouterr().out
     assert "-1 rows" in printed
@@ -197,8 +197,8 @@ SIMULATED, STANDIN = (
     r"20260102.*made from simulated data: to submit, run",
     r"from a stand-in, not the host's files \(standin\.json says so\)",
 )
-NO_RECORD = r"run\.json is no record of a run"
-NOT_SAID = r"run\.json (does not say what the run was made from|is no record of a run)"
+NO_RECORD = r"run\.json is not a record of a run"
+NOT_SAID = r"run\.json (does not name the run's files|is not a record of a run)"
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        ("20260103-000000-000", "has no submission.parquet: name a run that ended"),
-        ("no-such", "no-such is not a run"),
+        ("20260103-000000-000", "has no submission.parquet: name a finished run"),
+        ("no-such", "no-such matches no run"),
         ("../flight", "no finished run"),
     ],
 )

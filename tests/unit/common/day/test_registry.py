@@ -43,10 +43,10 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
     assert find("111") == find("20260101-111") == find(str(first)) == find("news/last~1") == first
     assert (find("last"), find("news/last"), find("last~1")) == (other, second, second)
     for run, words in (
-        ("0102-", "not a run"),
+        ("0102-", "no run"),
         ("last~3", "there are 3"),
         ("last~x", "not a run"),
-        ("news/333", "not a run"),
+        ("news/333", "no run"),
     ):
         with pytest.raises(UserError, match=words):
             find(run)
