@@ -35,22 +35,22 @@ help: ## This text
 	@for name in $(NAMES); do $(ROW) "make $$name" "$$(sed -n '1s/^\# [^:]*: //p' competitions/$$name/README.md)"; done
 	@echo && echo "Verbs of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
 	@echo && echo "The workspace" && $(LISTED) | grep -v 'NAME:' $(VERBS)
-	@echo && echo "Given to them"
-	@$(ROW) "ARGS=a.b=c" "a setting of the run, or several; its other options"
-	@$(ROW) "RAW=DIR" "the host's files; else data/NAME/raw; else simulated ones"
-	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's), and the seed"
-	@$(ROW) "LAW=round2" "tencent: users who also convert, as in the second round"
-	@$(ROW) "TRIALS= MINUTES=" "of tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
-	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster, whose workers compute steps"
+	@echo && echo "Variables"
+	@$(ROW) "ARGS=a.b=c" "one or more settings of the run, and other options"
+	@$(ROW) "RAW=DIR" "the host's files; default data/NAME/raw, else simulated"
+	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's size), seed"
+	@$(ROW) "LAW=round2" "tencent: with conversions, as in the second round"
+	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
+	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that computes the steps"
 	@echo && echo "More: $(PY) -m competitions --help"
 
 # pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.
 PROBE = $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-cache-dir --retries 0 --timeout 15 --dest $(VENV)/probe pip
-NO_INDEX = error: No package index can be reached, so nothing was installed: check the network and the proxy, or name an \
+NO_INDEX = error: No package index can be reached. Nothing was installed: check the network and the proxy, or name an \
 index with PIP_INDEX_URL, then run make install again. (What pip said: $(VENV)/pip.log)
 EXPLAIN = if $(PROBE) > /dev/null 2>&1; then cat $(VENV)/pip.log; else echo "$(NO_INDEX)"; fi >&2
 
-install: $(VENV)/installed ## The environment, from requirements.lock
+install: $(VENV)/installed ## Install everything from requirements.lock
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, {v.major}.{v.minor} found: make PYTHON=python3.12")'
@@ -64,7 +64,7 @@ $(NAMES): $(VENV)/installed
 all: $(VENV)/installed ## The four pipelines, one after the other
 	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
 
-# data-NAME: ## Fetch the host's files, or say how (ARGS=--check)
+# data-NAME: ## Download the host's files, or say how (ARGS=--check)
 $(NAMES:%=data-%): data-%: $(VENV)/installed
 	@$(RUN) data $* $(RAW_OPTION) $(ARGS)
 
@@ -72,22 +72,22 @@ $(NAMES:%=data-%): data-%: $(VENV)/installed
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
 	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
-# look-NAME: ## A page on the raw files, before any model
+# look-NAME: ## A page on the raw files
 $(NAMES:%=look-%): look-%: $(VENV)/installed
 	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# simulate-NAME: ## Simulated raw files beside the host's (SCALE= SEED=)
+# simulate-NAME: ## Simulate raw files, compare with the host's (SCALE=)
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
-# tune-NAME: ## Search parameters; gains go to tuned.toml (TRIALS=)
+# tune-NAME: ## Tune parameters; gains go to tuned.toml (TRIALS=)
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
 
 dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
-# ladder-NAME: ## Popularity to the full pipeline, rung by rung (minutes)
+# ladder-NAME: ## From popularity to the full pipeline (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
@@ -108,34 +108,34 @@ notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
 
-# compare-NAME: ## What the last run changed (ARGS="last~3 last": others)
+# compare-NAME: ## Compare the last two runs (ARGS="last~3 last")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
 	@$(RUN) compare $(or $(foreach run,$(ARGS),$(if $(findstring /,$(run)),,$*/)$(run)),$*)
 
-# replay-NAME: ## The same as a simulated A/B test (ARGS: as there)
+# replay-NAME: ## The same as a simulated A/B test (same ARGS)
 $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 	@$(RUN) replay $* $(ARGS)
 
-# report-NAME: ## Write the last run's report anew
+# report-NAME: ## Rewrite the last run's report
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-# figures-NAME: ## Write FIGURES.md anew from what runs and ladders left
+# figures-NAME: ## Update FIGURES.md from the records of runs and ladders
 $(NAMES:%=figures-%): figures-%: $(VENV)/installed
 	@$(RUN) figures $* $(ARGS)
 
-# serve-NAME: ## What an answer costs; ARGS=--http: serve the last run
+# serve-NAME: ## Latency of a request; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 
-# submit-NAME: ## Check the last submission; hand it in, or say where
+# submit-NAME: ## Check the last submission and upload it, or say how
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 
-new: $(VENV)/installed ## A further competition that runs, yours to change (NAME=x)
-	@$(if $(NAMED),,echo "error: Say its name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
+new: $(VENV)/installed ## Add a new competition that runs (NAME=x)
+	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
 
 # In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
 test: $(VENV)/installed ## The tests (seven minutes)
@@ -146,7 +146,7 @@ test-nightly: $(VENV)/installed ## The longer tests
 
 test-all: test test-nightly ## Both, as CI does
 
-test-fast: $(VENV)/installed ## Unit tests that train nothing (a minute)
+test-fast: $(VENV)/installed ## Fast unit tests (a minute)
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
 # test-NAME: ## All tests of one competition
@@ -158,11 +158,11 @@ lint: $(VENV)/installed ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 
-format: $(VENV)/installed ## Let ruff rewrite the source
+format: $(VENV)/installed ## Format the source with ruff
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-bench: $(VENV)/installed ## Timings side by side (minutes)
+bench: $(VENV)/installed ## Benchmarks (minutes)
 	@$(PY) -m tests.benches $(ARGS)
 
 clean: ## Remove build/ (raw data stays)

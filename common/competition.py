@@ -19,12 +19,12 @@ from common.io.submission import Checked
 
 def say_unsimulated(*_: Any) -> Any:
     """What stands for the parts that only simulated data need, where no simulator was written."""
-    raise UserError("Nothing simulates the data of this competition.")
+    raise UserError("This competition has no simulator.")
 
 
 def say_unclimbed(*_: Any) -> Any:
     """What stands for the ladder of a competition that is being made."""
-    raise UserError("This competition has no ladder yet: write its day/ladder.py as competitions/news has it.")
+    raise UserError("This competition has no ladder yet: write day/ladder.py, as in competitions/news.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Competition:
             self.check_names(config)
         except ValueError as error:  # msgspec's own among them
             raise UserError(
-                f"The settings of run {record['run']} are not those of this code ({error}); run again."
+                f"The settings of run {record['run']} do not fit this code ({error}): run again."
             ) from error
         return config
 

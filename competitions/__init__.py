@@ -61,5 +61,5 @@ def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "Loade
 def check_name(name: str) -> str:
     """The name, where there is a competition of that name."""
     if name not in NAMES:
-        raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
+        raise UserError(f"There is no competition {name}; choose {' or '.join(NAMES)}.")
     return name

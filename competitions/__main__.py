@@ -1,4 +1,4 @@
-"""The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
+"""The command line: python -m competitions VERB NAME. Wrong input gives one error message and exit code 1."""
 
 import functools
 import sys
@@ -12,7 +12,7 @@ try:
     from common.engine.errors import UserError
     from competitions.cli import dashboard, data, figures, new, public_data, run, runs, serve
 except KeyboardInterrupt:
-    print("\nStopped; nothing was begun.", file=sys.stderr)
+    print("\nStopped before anything began.", file=sys.stderr)
     sys.exit(STOPPED)
 
 
@@ -27,7 +27,7 @@ def stoppable(verb: Callable[..., None]) -> Callable[..., None]:
             if (stop := find_stop(error)) is None:
                 raise
             kept = stop.args[0] if stop.args else "finished steps are kept"
-            print(f"\nStopped; {kept}, the same command goes on.", file=sys.stderr)
+            print(f"\nStopped; {kept}. The same command continues.", file=sys.stderr)
             sys.exit(STOPPED)
 
     return call
@@ -74,7 +74,7 @@ def main() -> None:
     except UserError as error:
         _refuse(str(error))
     except PermissionError as error:  # of a folder that somebody named
-        _refuse(f"{error.filename} may not be read or written by this user: change its permissions, or name another.")
+        _refuse(f"{error.filename} cannot be read or written by this user: change its permissions, or name another.")
 
 
 def _refuse(sentence: str) -> NoReturn:

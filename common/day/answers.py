@@ -213,9 +213,9 @@ def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Row]:
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
 
-    >>> rows = build_funnel([("asked", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
+    >>> rows = build_funnel([("all queries", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
     >>> [(row["stage"], row["lost"]) for row in rows]
-    [('asked', 0), ('in the log', 0), ('retrieved', 1), ('first', 7)]
+    [('all queries', 0), ('in the log', 0), ('retrieved', 1), ('first', 7)]
     """
     counts, whole = [count for _, count in stages], max(stages[0][1], 1)
     left, rows = counts[0], []
@@ -238,7 +238,7 @@ def count_ranks(ranks: Ranks, missed: str, repeats: int = 1) -> list[Row]:
     rows.append((f"over {last}", int((ranks > last).sum())))
     while rows and not rows[-1][1]:  # classes that no list is long enough for
         rows.pop()
-    rest = ((name, int((ranks == code).sum())) for name, code in (("further behind", BEYOND), (missed, MISSED)))
+    rest = ((name, int((ranks == code).sum())) for name, code in (("further down", BEYOND), (missed, MISSED)))
     rows += [(name, count) for name, count in rest if count]
     return [{"rank": name, "queries": count / repeats, "share": count / max(len(ranks), 1)} for name, count in rows]
 

@@ -46,7 +46,7 @@ def read_board(folder: Path) -> Board | None:
     try:
         return msgspec.toml.decode(path.read_bytes(), type=Board)
     except (OSError, msgspec.MsgspecError) as error:
-        raise UserError(f"{path} is no list of marks ({error}): correct it, or take it from the repository.") from error
+        raise UserError(f"{path} is not a list of known scores ({error}): correct it or restore it.") from error
 
 
 def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
@@ -60,9 +60,9 @@ def position(score: float, board: Board) -> str:
     above = [mark for mark in board.marks if mark.score > score]
     below = [mark for mark in board.marks if mark.score <= score]
     if not above:
-        return f"at or above {name_mark(below[0])}, the best mark known"
+        return f"at or above {name_mark(below[0])}, the best known score"
     if not below:
-        return f"below {name_mark(above[-1])}, the lowest mark known"
+        return f"below {name_mark(above[-1])}, the lowest known score"
     return f"between {name_mark(below[0])} and {name_mark(above[-1])}"
 
 
@@ -84,7 +84,7 @@ def describe_standing(record: Mapping[str, Any], folder: Path) -> str | None:
     """The closing line of a run: where its score lies on the board, or of whose files that is not said."""
     basis, board = find_basis(record.get("data")), find_board(record, folder)
     if not basis.scored and basis.kind != UNSAID:
-        return f"Made from {basis}, which no host scores"
+        return f"Made from {basis}: do not compare it with a leaderboard"
     return None if board is None else describe_position(record, board)
 
 
@@ -93,9 +93,9 @@ def describe_position(record: Mapping[str, Any], board: Board) -> str | None:
     score, error = record["cv"].get("score"), record["cv"].get("error")
     if not isinstance(score, float):
         return None
-    said = f"On the board ({board.title}) a {board.metric} of {score:.4f}"
+    said = f"On the board ({board.title}), a {board.metric} of {score:.4f}"
     if not isinstance(error, float) or not error:
         return f"{said} lies {position(score, board)}"
     inside = [name_mark(mark) for mark in board.marks if abs(mark.score - score) <= NORMAL_95 * error]
-    held = f"; its 95 % interval holds {', '.join(inside)}" if inside else ""
+    held = f"; its 95 % interval includes {', '.join(inside)}" if inside else ""
     return f"{said} +- {error:.4f} lies {position(score, board)}{held}"

@@ -65,25 +65,25 @@ class Difference(NamedTuple):
     def verdict(self) -> str:
         """In words. Never "clearly" where it is not known how far another fit moves the score."""
         if not self.changed:
-            return "no query is answered differently"
+            return "no query is scored differently"
         size = abs(self.mean) / self.error if self.error else float("inf")
         sign = "better" if self.mean > 0 else "worse"
         if size < 1:
             return "within the noise"
-        return f"clearly {sign} ({size:.1f} errors)" if self.clear else f"perhaps {sign} ({size:.1f} errors)"
+        return f"{'clearly' if self.clear else 'perhaps'} {sign} ({size:.1f} standard errors)"
 
     @property
     def sentence(self) -> str:
         """The difference, its error and what is counted in it, the same words on every page."""
         what = (
-            f"{self.mean:+.4f} +- {self.error:.4f} on {self.queries:,} queries of both, {self.changed:,} of them scored"
+            f"{self.mean:+.4f} +- {self.error:.4f} on {self.queries:,} common queries, {self.changed:,} of them scored"
         )
         what = f"{what} differently: {self.verdict}"
         if not self.changed:
             return what
         if self.fits:
-            return f"{what}, the noise of {self.fits} fits counted"
-        return f"{what}; another fit moves the score too, by how much is not known (--seeds 3 measures it)"
+            return f"{what}, with the noise of {self.fits} fits included"
+        return f"{what}; the noise between fits is not included (--seeds 3 measures it)"
 
 
 class Comparison(NamedTuple):
@@ -123,13 +123,13 @@ def read_records(first: Path, second: Path) -> tuple[Row, Row]:
     """The records of two runs. ``UserError`` where they are not of one competition, or of other simulated files."""
     one, other = read_record(first / RECORD), read_record(second / RECORD)
     if one["name"] != other["name"]:
-        raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+        raise UserError(f"{first} is a run of {one['name']}, {second} of {other['name']}: they cannot be compared.")
     data = [record["data"] or {} for record in (one, other)]
     if data[0].get("digest") != data[1].get("digest") and any(each.get("simulated") for each in data):
         folders = " and ".join(str(each.get("folder") or "other files") for each in data)
         raise UserError(
-            f"{first} and {second} are of other files ({folders}), whose queries share no more than their names:"
-            " compare two runs on the same."
+            f"{first} and {second} are of different files ({folders}), so their queries are not the same:"
+            " compare two runs on the same files."
         )
     return one, other
 
@@ -241,7 +241,7 @@ def _score_row(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> R
 def list_changed_settings(one: Row, other: Row) -> list[Row]:
     """Every setting with another value, by its dotted key."""
     before, after = dict(flatten(one)), dict(flatten(other))
-    absent = "(not there)"
+    absent = "(not set)"
     rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
     return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
 
@@ -263,15 +263,13 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
     """What makes the two scores hard to compare."""
     warnings = []
     if (one["data"] or {}).get("digest") != (other["data"] or {}).get("digest"):
-        warnings.append("the raw files differ: the scores are of different data")
+        warnings.append("the raw files differ: the scores come from different data")
     if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
-        warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
+        warnings.append(f"only {shared} of the validation queries are common to both runs; only these are used")
     if difference := describe_code(one["code"], other["code"]):
         warnings.append(difference)
     before, after = (record.get("threads") for record in (one, other))
     if before and after and before != after:
         names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]
-        warnings.append(
-            f"A was computed with threads {names[0]}, B with {names[1]}: sums in another order may round otherwise"
-        )
+        warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings

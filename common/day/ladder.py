@@ -36,7 +36,7 @@ Row = dict[str, Any]
 TABLE, LISTS = "ladder.json", "rungs"
 KEY, BASE, GAIN, GAIN_ERROR, BEFORE = "rung", "builds on", "gain", "gain error", "before"
 SECONDS, MEMORY, CODE = "seconds", "MiB beyond the start", "code"
-CAPTION = "Gain: over the rung that it builds on, query by query; another fit moves a score too, which no error counts"
+CAPTION = "Gain: over the rung it builds on, query by query; the errors do not include the noise between fits"
 
 POPULARITY = "popularity"
 RULE = "rule"

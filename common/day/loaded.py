@@ -79,6 +79,6 @@ def _check_same(now: pl.DataFrame, then: pl.DataFrame, folder: Path, record: Row
     if not now.equals(then):
         scores = [describe_queries(queries)["score"] for queries in (then, now)]
         raise UserError(
-            f"{folder} scored {scores[0]:.4f}, and {scores[1]:.4f} with today's code and files: run it again, or go"
+            f"{folder} scored {scores[0]:.4f}, and {scores[1]:.4f} with the current code and files: run it again, or go"
             f" back to revision {record['code']['revision'] or 'unknown'}."
         )

@@ -87,6 +87,6 @@ def read_record(path: Path) -> Row:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UserError(f"{path} is no record of a run ({error}); run again.") from error
+        raise UserError(f"{path} is not a record of a run ({error}); run again.") from error
     parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
     return record | parts | {name: record.get(name) or [] for name in LISTS}

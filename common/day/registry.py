@@ -39,12 +39,12 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     if tail.startswith("last"):
         back = tail.removeprefix("last").removeprefix("~") or "0"
         if not back.isdecimal() or len(back) > 9 or int(back) >= len(runs):  # "²" is a digit, and no number
-            raise UserError(f"{run} names no run: there are {len(runs)}; last is the newest, last~1 the one before.")
+            raise UserError(f"{run} is not a run: there are {len(runs)}; last is the newest, last~1 the one before.")
         return runs[int(back)]
     matches = [path for path in runs if path.name == tail] or [path for path in runs if path.name.endswith(tail)]
     if len(matches) != 1:
         count = f"{len(matches)} runs" if matches else "no run"
-        raise UserError(f"{run} names {count}: `make runs` lists them; give the whole name, or last, last~1, ...")
+        raise UserError(f"{run} matches {count}: `make runs` lists them. Give the full name, or last, last~1, ...")
     return matches[0]
 
 
@@ -130,7 +130,7 @@ def _shorten(text: str) -> str:
 def note_leaderboard(folder: Path, score: float) -> Row:
     """Note a leaderboard score of a run's submission; earlier ones are kept."""
     if not abs(score) < LARGEST_SCORE:
-        raise UserError(f"{score} is no score: give the number that the leaderboard shows.")
+        raise UserError(f"{score} is not a score: give the number that the leaderboard shows.")
     from common.io.submission import write_text
 
     record = read_record(folder / RECORD)
@@ -146,7 +146,7 @@ def require_submission(folder: Path) -> None:
     except UserError:
         stopped = False
     if stopped:
-        raise UserError(f"{folder} stopped after validation and has no submission: run the same without --until first.")
+        raise UserError(f"{folder} stopped after validation and has no submission: run it without --until first.")
 
 
 def read_leaderboard(folder: Path) -> list[Row]:
@@ -158,7 +158,7 @@ def read_leaderboard(folder: Path) -> list[Row]:
         noted: list[Row] = json.loads(path.read_text())
         return [{"score": float(row["score"]), "when": str(row["when"])} for row in noted]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error!r}): remove it and note the score again.") from error
+        raise UserError(f"{path} is damaged ({error!r}): remove it and record the score again.") from error
 
 
 def judge_agreement(rows: Sequence[Row]) -> list[Row]:

@@ -98,7 +98,7 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
     units = code_units(traffic["query"])
     to_b = assign(units, seed)
     if min(int(to_b.sum()), int((~to_b).sum())) < LEAST:
-        raise UserError(f"{len(a)} request(s) are too few to split: each arm needs {LEAST}.")
+        raise UserError(f"{len(a)} request(s) are too few to split: each arm needs at least {LEAST}.")
     paired, variance = t_interval(a, b, paired=True), float(a.var(ddof=1) + b.var(ddof=1))
     smallest, largest = sorted((abs(paired.low), abs(paired.high)))
     means, p_values = split_tests(a, b, splits(units, seed))

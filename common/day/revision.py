@@ -46,7 +46,7 @@ def describe_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str
         return None
     named = f"the code differs: {_name(one)} and {_name(other)}"
     if differing is None:
-        return f"{named}; an earlier record does not say which files were changed"
+        return f"{named}; one record does not list its changed files"
     shown = ", ".join(differing[:SHOWN]) + (f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else "")
     return f"{named}, in {shown}" if shown else named
 

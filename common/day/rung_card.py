@@ -18,10 +18,10 @@ def describe_rung(row: Row, metric: str) -> list[str]:
     path = f", rung {PATH[row['family']]} of LEARNING.md" if row["family"] in PATH else ""
     lines = [f"{row[KEY]}: {row['title']} ({row['family']}{path})"]
     before = score(row.get(BEFORE))
-    lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; last time {before}" if before else ""))
+    lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; before {before}" if before else ""))
     if row[BASE]:
         gain = with_error(row[GAIN], row[GAIN_ERROR])
-        lines.append(f"  against {row[BASE]}: {gain}, on the same queries (the noise of the fits is not counted)")
+        lines.append(f"  against {row[BASE]}: {gain}, on the same queries (without the noise between fits)")
     further = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
     if further:
         lines.append("  " + ", ".join(f"{name} {each:.4g}" for name, each in further.items()))

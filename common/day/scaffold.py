@@ -30,9 +30,7 @@ def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
     lists = [root / "competitions" / "__init__.py", root / "Makefile"]
     for path in (entry, *lists):
         if not path.is_file():
-            raise UserError(
-                f"{path} is missing: a competition is added to a checkout of the repository, from its root."
-            )
+            raise UserError(f"{path} is missing: run this in the root of a checkout of the repository.")
     taken = {
         *TARGET.findall(lists[1].read_text(encoding="utf-8")),
         *MARKS,
@@ -42,7 +40,7 @@ def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
     }
     if name in taken:
         raise UserError(
-            f"{name} cannot be a competition: make {name}, make test-{name} or a module is something else already."
+            f"{name} cannot be the name of a competition: make {name}, make test-{name} or a module exists already."
         )
     edited = {path: _add_name(path, name, known) for path in lists}
     shutil.copytree(folder.with_name(TEMPLATE), folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -67,10 +65,10 @@ def rename(text: str, name: str) -> str:
 def _refuse_name(name: str, known: Sequence[str], folder: Path) -> None:
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or name == TEMPLATE:
         raise UserError(
-            f"{name!r} is no name for a competition: take 2 to 20 small letters and digits, such as music25."
+            f"{name!r} cannot be the name of a competition: use 2 to 20 small letters and digits, such as music25."
         )
     if name in known or folder.exists():
-        raise UserError(f"There is a competition {name} already, in {folder}: take another name, or remove it first.")
+        raise UserError(f"There is already a competition {name} in {folder}: choose another name, or remove it first.")
 
 
 def _add_name(path: Path, name: str, known: Sequence[str]) -> str:

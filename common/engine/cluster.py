@@ -33,7 +33,7 @@ IDLE_S = 30.0  # without any worker, before a run gives up: a nanny starts a kil
 VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
 POLL_S, LOOK_S = 0.02, 1.0  # between two looks at the tasks, at the workers
 HELP = "see competitions/BEYOND.md for how to start one"
-KEPT = "Finished steps are kept: run again to go on, or without the cluster."
+KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
 Place = tuple[str, str]  # the name and the key of a step: its entry in the store
 
 
@@ -84,7 +84,7 @@ def _refresh_workers(client: Any) -> None:
         client.wait_for_workers(1, timeout=CONNECT_S)
         current = client.run(is_current)
     except TimeoutError as error:
-        raise UserError(f"The Dask scheduler has no workers, {CONNECT_S:.0f} s waited: {HELP}.") from error
+        raise UserError(f"The Dask scheduler has had no workers for {CONNECT_S:.0f} s: {HELP}.") from error
     except Exception as error:  # whatever a worker raises that finds other modules, or none
         raise UserError(
             f"A Dask worker cannot run this project ({error}): start all of them in the project's folder, with its"
@@ -152,7 +152,7 @@ class Cluster:
             raise _describe_loss()
         elif type(error).__name__ == "KilledWorker":
             raise UserError(
-                f"Every worker that began {task.step.name} was lost in it (their logs say why; often it is memory):"
+                f"Every worker that began {task.step.name} was lost (see their logs; the cause is often memory):"
                 f" start fewer on a machine. {KEPT}"
             ) from error
         else:
@@ -176,7 +176,7 @@ class Cluster:
         except Exception as error:  # whatever a lost connection raises
             raise _describe_loss() from error
         if now > self._alive + IDLE_S:
-            raise UserError(f"No Dask worker is left, {IDLE_S:.0f} s waited: start one. {KEPT}")
+            raise UserError(f"There has been no Dask worker for {IDLE_S:.0f} s: start one. {KEPT}")
 
 
 def _describe_loss() -> UserError:
@@ -262,8 +262,8 @@ def compute_sent(place: tuple[Path, str, str, str], sent: bytes, *_: object) -> 
         same = False
     if not same:
         raise UserError(
-            f"The Dask worker {worker.name} would compute another {name}: it has another revision of the project or"
-            f" other versions of its libraries. Bring it to those of this machine and start it again. {KEPT}"
+            f"The Dask worker {worker.name} has a different {name}: its revision of the project or its"
+            f" libraries differ. Update it to those of this machine and start it again. {KEPT}"
         )
     if store.find(name, key) is None:
         Step(name, key, function, args).compute(store)

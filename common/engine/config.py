@@ -76,7 +76,7 @@ def load(
     try:
         return _load(schema, files, overrides, check)
     except RecursionError as error:
-        raise UserError("The settings are tables within tables, too many to read: take them out.") from error
+        raise UserError("The settings have too many nested tables: remove some.") from error
 
 
 def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], check: Callable[[T], None]) -> T:
@@ -109,7 +109,7 @@ def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -
     for name, value in table.items():
         where = f"{key}.{name} in {_origin(origins, f'{key}.{name}', value)}"
         if SEED_NAME.fullmatch(name):
-            raise UserError(f"{where} is refused: the seed of the fits is the setting `seed`.")
+            raise UserError(f"{where} is refused: use the setting `seed` for the seed of the fits.")
         is_number = isinstance(given.get(name), int | float)
         if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
             shown = show_setting(f"{key}.{name}", given.get(name))
@@ -133,7 +133,7 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
-        raise UserError(f"--set {_shorten(override)} has no key and value: write it as --set a.b=c.")
+        raise UserError(f"--set {_shorten(override)} is not of the form key=value: write it as --set a.b=c.")
     value: Any = parse_value(text.strip(), _type_at(schema, parts))
     for part in reversed(parts):
         value = {part: value}
@@ -165,7 +165,7 @@ def _describe(error: ValueError, schema: type[msgspec.Struct], merged: Table, or
         key = f"{key}.{field['name']}" if key else field["name"]
         if field["fault"] == "missing required":
             missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
-            return f"The configuration lacks {', '.join(missing)}: add it to the first configuration file."
+            return f"The configuration has no {', '.join(missing)}: add it to the first configuration file."
         value = _value_at(merged, key)
         while isinstance(value, dict) and len(value) == 1:  # recal.candidates: the table is as unknown as its only key
             inner, value = next(iter(value.items()))

@@ -66,7 +66,7 @@ def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> No
         if name not in known:
             raise ValueError(f"{where}: there is no {name[:80]}; {choose}")
         if name in names[:index]:
-            raise ValueError(f"{where}: {name} stands there twice")
+            raise ValueError(f"{where}: {name} is listed twice")
 
 
 def _is_change(asked: Sequence[str]) -> bool:

@@ -58,7 +58,7 @@ def find_room() -> tuple[float, str]:
 
 def _list_room() -> Iterator[tuple[float, str]]:
     memory, system = psutil.Process().memory_info(), psutil.virtual_memory()
-    yield (system.available + psutil.swap_memory().free + memory.rss) / GIB, "the memory that is free"
+    yield (system.available + psutil.swap_memory().free + memory.rss) / GIB, "the free memory"
     for path in CONTROL_GROUPS:
         text = path.read_text().strip() if path.is_file() else "max"
         if text.isdigit():
@@ -79,5 +79,5 @@ def refuse_too_large(need: MemoryNeed, raw: Path | None, scale: float) -> None:
     what = "these files" if raw else f"simulated data of scale {scale:g}"
     raise UserError(
         f"A run on {what} takes about {gib:.1f} GiB of memory, and {limit} is {room:.1f} GiB: give it more memory or"
-        f' {less}, or go on all the same with --any-memory (make: ARGS="--any-memory").'
+        f' {less}, or start anyway with --any-memory (make: ARGS="--any-memory").'
     )

@@ -51,8 +51,8 @@ class Store:
             make_private(folder)
         if not is_private(folder):
             raise UserError(
-                f"{folder} belongs to another user or may be written by others, whose kept results could run anything"
-                " here: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
+                f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
+                " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
         _remove_abandoned(folder)
 
@@ -66,7 +66,7 @@ class Store:
         entry = read_entry(path)
         if entry is None or entry.key != key or not _is_private(path, entry):
             if path.exists():
-                progress.say(f"  {name}: its kept result is damaged, of another version or user, and is computed again")
+                progress.say(f"  {name}: its kept result is damaged or of another version or user: computing it again")
             self.remove(name, key)
             return None
         with contextlib.suppress(OSError):  # a store that cannot be written can still be read
@@ -88,7 +88,7 @@ class Store:
         """Compare the digest of every file of an entry that was not compared in its present state before."""
         entry = read_entry(path)
         if entry is None:
-            raise DamagedEntryError(f"{path} lacks a file")
+            raise DamagedEntryError(f"{path} has a missing file")
         if not _is_private(path, entry):
             raise DamagedEntryError(f"{path} belongs to another user, or others may write it")
         for name, expected in entry.files.items():
@@ -97,7 +97,7 @@ class Store:
             stamp = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
             if self._sound.get(file) != stamp:
                 if find_digest(file) != expected.digest:
-                    raise DamagedEntryError(f"{file} holds other bytes than were written")
+                    raise DamagedEntryError(f"{file} was changed after it was written")
                 self._sound[file] = stamp
 
     @contextlib.contextmanager

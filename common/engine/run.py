@@ -191,8 +191,8 @@ class Run:
         """Before the first step that is computed: how many are kept, and how long the others took last time."""
         done = {record.name for record in self.timings}
         left = sum(seconds for name, seconds in self.expected.items() if name not in done)
-        words = [f"{_count_steps(len(self.timings))} kept from before"] if self.timings else []
-        words += [f"about {progress.describe_seconds(left)} to go, as last time"] if left >= 1 else []
+        words = [f"{_count_steps(len(self.timings))} kept from an earlier run"] if self.timings else []
+        words += [f"about {progress.describe_seconds(left)} left, as in the last run"] if left >= 1 else []
         if words:
             progress.say(f"  {'; '.join(words)}")
 

@@ -38,7 +38,7 @@ def read_header(path: Path) -> tuple[list[str], bool]:
     if line.startswith(COMPRESSED):
         raise UserError(f"{path} is a compressed archive, not a CSV; unpack it first")
     if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
-        raise UserError(f"{path}: its lines end in carriage returns alone; save the file as CSV with line feeds")
+        raise UserError(f"{path}: its lines end in carriage returns only; save the file as CSV with line feeds")
     try:
         names = next(csv.reader([line.removeprefix(BYTE_ORDER_MARK).decode()], strict=True), [])
     except UnicodeDecodeError as error:

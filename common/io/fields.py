@@ -41,7 +41,7 @@ def read_bytes(path: Path, hint: str, member: str = "") -> bytes:
                 content = archive.read(member)
         return gzip.decompress(content) if content.startswith(GZIP) else content
     except KeyError as error:
-        raise UserError(f"{path} does not hold {member}; {hint}") from error
+        raise UserError(f"{path} does not contain {member}; {hint}") from error
     except UNREADABLE_ARCHIVE as error:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}); {hint}") from error
 
@@ -57,7 +57,7 @@ def read_fields(
     """
     source = read_bytes(path, hint, member)
     if b"\x00" in source[:4096]:
-        raise UserError(f"{path} is no text but a binary or compressed file; unpack it first")
+        raise UserError(f"{path} is a binary or compressed file, not text; unpack it first")
     read = partial(read_csv, infer_schema=False, separator=separator, quote_char='"' if separator == "," else None)
     names = [field.name for field in fields]
     try:
@@ -65,7 +65,7 @@ def read_fields(
         missing = [name for name in names if name not in first]
         headed = separator == "," or missing != names or len(first) != len(names)
         if missing and headed:
-            raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
+            raise UserError(f"{path}, line 1: the header has no {', '.join(missing)}; {hint}")
         text = read(source, columns=names) if headed else read(source, has_header=False, new_columns=names)
     except UNREADABLE as error:
         raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
@@ -73,7 +73,7 @@ def read_fields(
     frame = text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
     repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line") if key else frame.clear()
     if repeated.height:
-        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {hint}")
+        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} is there twice; {hint}")
     return frame
 
 

@@ -31,7 +31,7 @@ def require_file(path: Path, advice: str) -> None:
 def describe_failure(error: BaseException) -> str:
     """Why a file could not be read, in one line."""
     if isinstance(error, pl.exceptions.PanicException):
-        return "its bytes are damaged, polars gave up on them"
+        return "polars cannot read its bytes, which may be damaged"
     return getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0][:200]
 
 
@@ -48,10 +48,10 @@ def hint_where(path: Path) -> str:
     within = [child for child in entries if child.is_dir()]
     for deeper in (*within, *(child for one in within for child in _list(one))):
         if os.path.exists(deeper / rest):
-            return f", but it lies in {deeper}: name that folder, or move up what is in it"
+            return f", but it is in {deeper}: name that folder, or move its files up"
     archives = [child for child in entries if child.suffix.lower() in PACKED and child.is_file()]
     packed = next((child for child in archives if child.name.startswith(path.name)), next(iter(archives), None))
-    return f", but {packed} lies there packed: unpack it" if packed else ""
+    return f", but {packed} is there: unpack it" if packed else ""
 
 
 def _list(folder: Path) -> list[Path]:

@@ -92,9 +92,9 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         start = first[:120].decode(errors="replace").rstrip("\r")
         raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
     if not body.strip():
-        raise UserError(f"{path} holds a header and no rows")
+        raise UserError(f"{path} has a header but no rows")
     if not body.endswith(b"\n"):
-        raise UserError(f"{path}: the last line does not end, so that the file may be cut there; write it again")
+        raise UserError(f"{path}: the last line has no line end, so the file may be incomplete; write it again")
     if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it
         line = body.count(b"\n", 0, bare.start()) + 2
         raise UserError(f"{path}, line {line}: a carriage return inside the line; save the file as plain CSV")
@@ -119,7 +119,7 @@ def _read_utf8(path: Path) -> bytes:
     if not text:
         raise UserError(f"{path} is empty (0 bytes)")
     if text.startswith(BYTE_ORDER_MARK):
-        raise UserError(f"{path}, line 1: a byte-order mark stands before the header; save the file as plain UTF-8")
+        raise UserError(f"{path}, line 1: there is a byte-order mark before the header; save the file as plain UTF-8")
     if invalid := find_invalid_utf8(text):
         raise UserError(f"{path}, line {invalid[0] + 1}: bytes that are not UTF-8; save the file as plain UTF-8")
     return text
@@ -177,7 +177,7 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
         return []
     row = moved[0]
     first_moved = f"{label} {numbers[row]}: {ids[row]} where {expected[row]} is expected"
-    return [Violation(rule, len(moved), (first_moved, "all are there, only their order is wrong"))]
+    return [Violation(rule, len(moved), (first_moved, "all are there, but in the wrong order"))]
 
 
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:

@@ -74,9 +74,7 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
             not len(task.train.features)
             or not (np.fmax.reduce(task.train.features) > np.fmin.reduce(task.train.features)).any()
         ):
-            raise UserError(
-                f"{task.recipe.kind} has nothing to learn from: no feature varies over its rows."
-            ) from error
+            raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
     return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
@@ -85,7 +83,7 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
 def explain_refusal(kind: str, error: Exception) -> UserError:
     """What a library says of the parameters of a fit, as a sentence."""
     return UserError(
-        f"{kind} cannot be fitted, its library says: {_first_line(error)}. Correct its parameters: the section of"
+        f"{kind} cannot be fitted: {_first_line(error)}. Correct its parameters: the section of"
         f" {kind} in config.toml, or --set."
     )
 
@@ -130,9 +128,9 @@ def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
         names = ", ".join(families)
         raise UserError(f"There is no ranker {recipe.kind!r}: the name of a kind begins with one of {names}.")
     if family.endswith("_softmax") and "objective" in recipe.parameters:
-        raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
+        raise UserError(f"{family} sets its own objective: remove `objective` from its parameters.")
     if str(recipe.parameters.get("metric", "")).lower() in NO_METRIC:
-        raise UserError(f"{recipe.kind} is stopped by its metric: take `metric` out of its parameters.")
+        raise UserError(f"{recipe.kind} sets its own metric: remove `metric` from its parameters.")
     return families[family]
 
 

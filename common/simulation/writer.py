@@ -68,7 +68,7 @@ def read_report(folder: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
+        raise UserError(f"There is no finished simulation in {folder}; run simulate first.") from error
     return report
 
 
@@ -92,7 +92,7 @@ def written_at_once(
         present = {path.name for path in out.iterdir()} if out.exists() else set()
         # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
         if present and (marker not in present or present - set(names) - {marker}):
-            raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
+            raise UserError(f"The folder {out} has other files than {kind}; choose another folder.")
         shutil.rmtree(partial, ignore_errors=True)
         make_private(partial.parent)  # which may be the first thing below build/
         partial.mkdir()
@@ -102,6 +102,6 @@ def written_at_once(
         partial.rename(out)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"The {kind} cannot be written to {out}: {reason}; name a folder with space.") from error
+        raise UserError(f"The {kind} cannot be written to {out}: {reason}; choose a folder with free space.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

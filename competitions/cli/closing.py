@@ -49,11 +49,11 @@ def show_end(record: Record, folder: Path, queries: str, change: str | None = No
         share = truth["score"] / truth["oracle"]
         print(
             f"Simulated truth: {metric} {truth['score']:.4f} +- {truth['error']:.4f}, oracle {truth['oracle']:.4f},"
-            f" share reached {share:.1%}"
+            f" share of the best possible {share:.1%}"
         )
     print(f"Wall time {record['wall_seconds']:.0f} s, peak memory {record['peak_mib'] / 1024:.2f} GiB")
     if on:
-        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nGo on: {on}")
+        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nTo continue: {on}")
     submission = record["submission"]
     if submission["paths"]:
         print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']:,} rows, checked")
@@ -65,7 +65,7 @@ def show_end(record: Record, folder: Path, queries: str, change: str | None = No
 def _say_fits(record: Record) -> None:
     if fits := record.get("fits"):
         single = ", ".join(f"{score:.4f}" for score in fits)
-        print(f"That is the mean of {len(fits)} fits by other seeds: {single}")
+        print(f"This is the mean of {len(fits)} fits with different seeds: {single}")
 
 
 class Change(NamedTuple):
@@ -82,13 +82,13 @@ def describe_change(before: Path, after: Path) -> str:
     """
     change = find_change(after)
     if change is None:
-        return f"{before.parent.name}/{before.name}, the run before, has no query of the same files: no change to tell."
+        return f"{before.parent.name}/{before.name}, the run before, used different files or queries: no comparison."
     like, changed, gain = change
-    which = "the run before" if like == before else "the last run of these settings"
+    which = "the run before" if like == before else "the last run with these settings"
     if changed:
         shown = [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in changed[:SETTINGS_SHOWN]]
         more = f" and {len(changed) - SETTINGS_SHOWN} more" if len(changed) > SETTINGS_SHOWN else ""
-        which = f"whose settings differ ({', '.join(shown)}{more})"
+        which = f"with other settings ({', '.join(shown)}{more})"
     return f"Against {like.parent.name}/{like.name}, {which}: {gain.sentence}"
 
 

@@ -11,24 +11,24 @@ from competitions.cli.options import BUILD, Build, Storage
 
 
 def dashboard(
-    name: Annotated[str | None, typer.Argument(help="The competition; default: what was tuned last.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The competition; default: the one tuned last.")] = None,
     storage: Storage = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8080,
     build: Build = BUILD,
 ) -> None:
-    """Open optuna-dashboard on the studies: every trial, what each parameter is worth, while they run."""
+    """Open optuna-dashboard on the studies: every trial and the importance of each parameter, also while they run."""
     from common.day.tuning.study import JOURNAL, open_storage, show_storage
 
     names = [check_name(name)] if name else list(NAMES)
     journals = [path for each in names if (path := build / each / "tuning" / JOURNAL).is_file()]
     if storage is None and not journals:
-        raise UserError(f"No study of {' or '.join(names)} in {build} yet: make tune-{names[0]} makes one.")
+        raise UserError(f"No study of {' or '.join(names)} in {build} yet: run make tune-{names[0]}.")
     try:
         server = importlib.import_module("optuna_dashboard")
     except ImportError as error:
         raise UserError(
-            "optuna-dashboard is not in this environment, where it is optional: "
-            ".venv/bin/python -m pip install optuna-dashboard, then make dashboard again."
+            "optuna-dashboard is optional and not installed: run "
+            ".venv/bin/python -m pip install optuna-dashboard, then make dashboard."
         ) from error
     newest = max(journals, key=lambda path: path.stat().st_mtime, default=build)
     opened = open_storage(storage, newest.parent)

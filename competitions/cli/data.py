@@ -20,9 +20,9 @@ from competitions.cli.options import BUILD, Name
 def data(
     name: Name,
     raw: Annotated[Path | None, typer.Option(help="Folder for the host's files; default data/NAME/raw.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Fetch nothing, only check what is there.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Download nothing, only check the files.")] = False,
 ) -> None:
-    """Fetch the host's files where that can be done, say how where not, and check what is there."""
+    """Download the host's files, or say how to get them, and check them."""
     from common.day.hosts.verify import DIFFERS, MISSING, OK, check_files, check_reading, require_valid
 
     source = find_source(name)
@@ -36,8 +36,8 @@ def data(
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
         listed = {row.file for row in checks}
         checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]
-    print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
-    again = f"remove what differs and run make data-{name} again"
+    print_table(wide_console(), f"{folder}: the known files and the files found", [vars(row) for row in checks])
+    again = f"remove the files that differ and run make data-{name} again"
     advice = f"follow the steps of make data-{name}" if source.host == "login" else again
     basis = identify_files(name, folder)
     if any(row.state in (OK, DIFFERS) for row in checks):
@@ -50,12 +50,12 @@ def data(
 def submit(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="The run, a folder of build/NAME; default the newest.")] = None,
-    message: Annotated[str | None, typer.Option(help="What the host shows beside it; default run and score.")] = None,
+    message: Annotated[str | None, typer.Option(help="The message shown with it; default run and score.")] = None,
     raw: Annotated[Path | None, typer.Option(help="Folder with the host's files; default the run's.")] = None,
     build: Annotated[Path, typer.Option(help="Where runs are.")] = BUILD,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, hand in nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, upload nothing.")] = False,
 ) -> None:
-    """Check a run's submission once more and hand it in, or say where to."""
+    """Check a run's submission again and upload it, or say where to upload it."""
     source = find_source(name)
     submission = find_submission(build, source, run)
     record = read_record(submission.parent / RECORD)
@@ -90,12 +90,12 @@ def fetch(source: Source, folder: Path) -> None:
 
 def print_steps(source: Source, folder: Path) -> None:
     """Print what a person does where the host lets nobody else in."""
-    print(f"The host of {source.name} gives its files only to a person who logs in:\n")
+    print(f"The files of {source.name} need a login at the host:\n")
     for number, step in enumerate((*source.steps, f"Put them into {folder}:"), 1):
         print(f"  {number}. {step}")
     for spec in source.layouts[0].files:
         print(f"       {spec.path}{'' if spec.needed else '  (not needed)'}")
-    print(f"  {len(source.steps) + 2}. make data-{source.name} checks them.")
+    print(f"  {len(source.steps) + 2}. Run make data-{source.name} to check them.")
 
 
 def find_submission(build: Path, source: Source, run: str | None) -> Path:
@@ -105,13 +105,13 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     submission = next((path for path in paths if path.is_file()), None)
     if submission is not None:
         if submission.parent != folders[0]:
-            say(f"{folders[0]} has no submission: this is that of {submission.parent}.")
+            say(f"{folders[0]} has no submission: using that of {submission.parent}.")
         return submission
     if run is not None:
         require_submission(folders[0])
     if run is None:
         raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
-    raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a run that ended, or make a new one.")
+    raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a finished run, or start a new one.")
 
 
 def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
@@ -120,9 +120,9 @@ def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
     basis = find_basis(record["data"])
     if basis.kind == UNSAID:
-        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.")
+        raise UserError(f"{folder / RECORD} does not name the run's files: run it again.")
     if not basis.scored:
-        raise UserError(f"{folder} was made from {basis}, which no host scores: run on the host's files (RAW=DIR).")
+        raise UserError(f"{folder} was made from {basis}: to submit, run on the host's files (RAW=DIR).")
 
 
 def identify_files(name: str, folder: Path) -> Basis:
@@ -146,7 +146,7 @@ def describe_boards(record: dict[str, Any]) -> str | None:
         return None
     source, raw = find_source(record["name"]), Path(record["data"]["folder"])
     other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
-    return other and f"It is for board {made}; ARGS={source.board_setting}={other} makes that for board {other}"
+    return other and f"It is for board {made}; use ARGS={source.board_setting}={other} for board {other}"
 
 
 def describe(record: dict[str, Any], run: str) -> str:

@@ -45,7 +45,7 @@ def execute(options: RunOptions) -> None:
     """Run the pipeline, whole or up to the score on validation, and say what came of it."""
     began, started, stamp_of_run = time.perf_counter(), datetime.datetime.now(), make_stamp()
     if options.until not in (None, CV):
-        raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
+        raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
     if not options.any_memory:
         check_memory(find_competition(options.name).host, options.raw, options.scale)
     if options.seeds is not None:
@@ -86,8 +86,8 @@ def execute(options: RunOptions) -> None:
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
     if foreign:
         print(
-            f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
-            f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
+            f"tuned.toml has settings from other files ({', '.join(foreign)}): "
+            f"`make tune-{options.name}` tunes on these, --untuned ignores it."
         )
 
 
@@ -124,7 +124,7 @@ def close(record: dict[str, Any], folder: Path, before: Path | None, options: Ru
         shutil.rmtree(folder)
         folder, kept = before, f"{before.parent.name}/{before.name}"
         record = read_record(before / RECORD) | {key: record[key] for key in ("wall_seconds", "peak_mib")}
-        change = f"Unchanged: nothing was computed, and every score is that of {kept}, which stays the last."
+        change = f"Unchanged: nothing was computed. Every score is from {kept}, which stays the last run."
     elif before is not None:
         change = describe_change(before, folder)
     write_page(folder)

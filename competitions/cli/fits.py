@@ -79,7 +79,7 @@ def ablate(options: InputOptions) -> None:
     inputs = load_inputs(options)
     competition = inputs.competition
     if competition.blocks is None:
-        raise UserError(f"{competition.name} has no blocks of features that a setting takes out.")
+        raise UserError(f"{competition.name} has no setting that removes a block of features.")
     setting, list_blocks = competition.blocks
     scored: dict[str, Scored] = {}
     for name in (ALL, *list_blocks()):
@@ -87,11 +87,11 @@ def ablate(options: InputOptions) -> None:
         say(f"{name}:" if name == ALL else f"without {name}:")
         scored[name] = _score(inputs, [*options.settings, *left], options)
     fits = len(scored[ALL][1])
-    title = f"{competition.metric} without each block of features, the mean of {fits} fits each; {ALL}: " + (
+    title = f"{competition.metric} without each block of features, mean of {fits} fits; {ALL}: " + (
         f"{sum(scored[ALL][1]) / fits:.4f}"
     )
     print_table(wide_console(), title, list_differences(scored))
-    print(f"\nWithout one from here on: make {options.name} ARGS={setting}=-NAME, or in config.toml")
+    print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
 
 
 def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Scored:
@@ -126,7 +126,7 @@ def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
                 "score": sum(fits) / len(fits),
                 "it adds": difference.mean,
                 "error": difference.error,
-                "verdict": difference.verdict if difference.changed else "not in use",
+                "verdict": difference.verdict if difference.changed else "not used",
                 "seconds": round(seconds),
             }
         )

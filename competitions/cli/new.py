@@ -15,7 +15,7 @@ def new(
     name: Annotated[str, typer.Argument(help="The new competition: small letters and digits, such as music25.")],
     root: Annotated[Path, typer.Option(help="The checkout to write into.", show_default="this one")] = PROJECT_ROOT,
 ) -> None:
-    """Write a competition that runs: simulator, reader, split, ranker, submission, contract; yours to change."""
+    """Write a new competition that runs: simulator, reader, split, ranker, submission, contract. Then change it."""
     from common.day.scaffold import make_competition
 
     made = make_competition(root, name, NAMES)
@@ -24,4 +24,4 @@ def new(
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *source], cwd=root, check=False)
     for path in made:
         print(path)
-    print(f"\nmake {name}; make test-{name}; then competitions/{name}/README.md says what to change, in which order.")
+    print(f"\nNext: make {name}; make test-{name}; competitions/{name}/README.md lists what to change, in order.")

@@ -17,22 +17,23 @@ from competitions import NAMES, ROOM, find_room
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
-Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
+Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
 Law = Annotated[
     str | None,
-    typer.Option(help="By which law simulated people act; tencent: round1, round2."),
+    typer.Option(help="The choice model of simulated users; tencent: round1, round2."),
 ]
-Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
-Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
+Build = Annotated[Path, typer.Option(help="Folder for all results.")]
+Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, with the host's ids.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
+    list[str] | None, typer.Option("--set", help="Change a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
 Words = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c changes one, @FILE.toml several.")
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several."),
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
-    str | None, typer.Argument(help="Run A; default the last but one. A competition alone: its last two runs.")
+    str | None, typer.Argument(help="Run A; default the one before the last. A competition's name: its last two runs.")
 ]
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Storage = Annotated[  # by the environment, since the URL may hold a password
@@ -56,7 +57,7 @@ class InputOptions:
     build: Build = BUILD
     words: Words = None
     set_options: Set = None
-    untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+    untuned: Annotated[bool, typer.Option("--untuned", help="Ignore tuned.toml.")] = False
 
     @property
     def overrides(self) -> list[str]:
@@ -75,26 +76,24 @@ class RunOptions(InputOptions):
 
     until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
     seeds: Annotated[
-        int | None, typer.Option(min=1, max=100, help="The setting fits: the score is the mean over so many fits.")
+        int | None, typer.Option(min=1, max=100, help="The setting `fits`: the score is the mean of this many fits.")
     ] = None
-    note: Annotated[str | None, typer.Option(help="What you call this run, shown wherever it is named.")] = None
-    tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
+    note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
+    tables: Annotated[bool, typer.Option("--tables", help="Also print the report's tables.")] = False
     cluster: Annotated[
         str | None,
-        typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler, whose workers compute steps."),
+        typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
     ] = None
-    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
-        False
-    )
+    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even if memory seems too small.")] = False
 
 
 @dataclass(frozen=True)
 class LadderOptions(InputOptions):
     """The options of ``ladder``."""
 
-    only: Annotated[
-        str | None, typer.Option(help="One rung, beside the one that it builds on; a wrong name lists all.")
-    ] = None
+    only: Annotated[str | None, typer.Option(help="One rung, with the one it builds on; a wrong name lists all.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,14 @@ class TuneOptions(InputOptions):
     """The options of ``tune``."""
 
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: each.")
+        list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: all.")
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or what MINUTES allow."),
+        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or as time allows."),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="No trial begins behind them; studies share them.")
+        float | None, typer.Option(min=0.01, help="No trial starts after this time; the studies share it.")
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
     storage: Storage = None

@@ -27,18 +27,19 @@ def standin(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
     text: Annotated[
-        Path | None, typer.Option(help="tencent: a table of item<TAB>text, of which an encoder makes an embedding.")
+        Path | None,
+        typer.Option(help="tencent: a table of item<TAB>text, from which an encoder computes an embedding."),
     ] = None,
     build: Build = BUILD,
 ) -> None:
-    """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
+    """Convert a public data set to the host's layout, with its truth: real behaviour without a login."""
     from common.day.hosts.public import TRUTH
 
     public = find_room(name, "day.standin")
     if source is None:
-        raise UserError(f"Say where the public data set lies, make standin-{name} FROM=DIR: {public.HINT}.")
+        raise UserError(f"Name the folder of the public data set, make standin-{name} FROM=DIR: {public.HINT}.")
     if text is not None and "text" not in inspect.signature(public.convert).parameters:
-        raise UserError(f"The items of {name}'s public set take no texts: leave --text out.")
+        raise UserError(f"The items of {name}'s public set have no texts: leave --text out.")
     folder = out or build / name / "standin"
     dataset = public.convert(source, folder, **({} if text is None else {"text": text}))
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())

@@ -33,8 +33,8 @@ from competitions.cli.options import (
 def run(options: RunOptions) -> None:
     """Raw files to a checked submission, with a closing summary.
 
-    The submission is written and checked before anything is reported, and the record before it is shown. A run that
-    adds nothing to the one before it says so, and is not kept.
+    The submission and the record are written and checked before results are shown. A run that changes nothing is not
+    kept.
     """
     from competitions.cli.execution import execute
 
@@ -48,7 +48,7 @@ def simulate(
     seed: Seed = 0,
     law: Law = None,
     build: Build = BUILD,
-    describe: Annotated[bool, typer.Option(help="Print the marginals beside the host's.")] = False,
+    describe: Annotated[bool, typer.Option(help="Compare the marginals with the host's.")] = False,
 ) -> None:
     """Write raw files of any size in the host's layout, with the truth and the oracle's score."""
     competition = find_competition(name).under_law(law)
@@ -57,12 +57,12 @@ def simulate(
     print(f"{folder}: {simulation.rows}")
     print(f"oracle {competition.metric} {simulation.oracle}")
     if describe:
-        print_table(wide_console(), "Simulated beside the documented", competition.describe(folder).to_dicts())
+        print_table(wide_console(), "Simulated against documented", competition.describe(folder).to_dicts())
 
 
 @takes(InputOptions)
 def look(options: InputOptions) -> None:
-    """Rows, missing values and distributions of the raw files, train beside test, with pictures."""
+    """A page on the raw files: rows, missing values, distributions, train against test."""
     from common.day.look.page import write_look
     from common.engine.run import Run
     from competitions.cli.data import identify_files
@@ -78,7 +78,7 @@ def look(options: InputOptions) -> None:
 
 @takes(LadderOptions)
 def ladder(options: LadderOptions) -> None:
-    """What each channel, feature block and model adds, on the same split (minutes); or one rung alone."""
+    """What each channel, feature block and model adds, on the same split (minutes); or one rung only."""
     from common.day import ladder as ladders
     from common.day.figures.records import stamp_ladder
     from common.day.figures.stamp import label_data, make_stamp
@@ -100,7 +100,7 @@ def ladder(options: LadderOptions) -> None:
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
     if moved := ladders.list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")
-    print(f"\nDrawn in the report of the last run: make report-{options.name}")
+    print(f"\nTo add it to the report of the last run: make report-{options.name}")
 
 
 def show_rung(row: dict[str, Any], metric: str, folder: Path) -> None:
@@ -112,13 +112,13 @@ def show_rung(row: dict[str, Any], metric: str, folder: Path) -> None:
     lists = rung_card.read_lists(folder, [key, *rung_card.choose_others(folder, key, base)])
     query = rung_card.choose_query(lists, key, base)
     if query is not None:
-        title = f"{query}: the first answers of each rung; * is the right one"
+        title = f"Query {query}: the first answers of each rung; * marks the right one"
         print_table(wide_console(), title, rung_card.lay_out_lists(lists, query))
 
 
 @takes(InputOptions)
 def ablate(options: InputOptions) -> None:
-    """What each block of features adds: the score without it, paired, the noise of the fits counted (minutes)."""
+    """What each block of features adds: the score without it, paired, with the noise between fits (minutes)."""
     from competitions.cli import fits
 
     fits.ablate(options)
@@ -126,7 +126,7 @@ def ablate(options: InputOptions) -> None:
 
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> None:
-    """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
+    """Search each ranker's parameters; a gain beyond the noise is written to tuned.toml."""
     from competitions.cli.tuning import tune_all
 
     tune_all(options)

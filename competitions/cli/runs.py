@@ -15,14 +15,16 @@ from competitions.cli.options import BUILD, Build, FirstRun, RunName, SecondRun
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
-    wide: Annotated[bool, typer.Option(help="Oracle, rank on the board, data, code, memory and settings too.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="Show at most this many, newest first.")] = 20,
+    wide: Annotated[
+        bool, typer.Option(help="Also oracle, rank on the board, data, code, memory and settings.")
+    ] = False,
     build: Build = BUILD,
 ) -> None:
-    """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
+    """Every finished run, newest first, and how CV and leaderboard agree."""
     rows = registry.list_runs(registry.find_runs(build, [check_name(name)] if name else NAMES), ROOM)
     if not rows:
-        print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
+        print(f"No run in {build} yet: run `make {name or NAMES[0]}`.")
         return
     console = wide_console()
     tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows[:most]]
@@ -57,7 +59,7 @@ def _shorten(row: Row) -> Row:
 
 
 def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
-    """What changed from run A to run B: settings, features, scores with the noise of their difference."""
+    """What changed from run A to run B: settings, features, and scores with the error of the difference."""
     from common.day import compare as comparing
 
     one, other = registry.find_pair(build, NAMES, first, second)
@@ -66,13 +68,13 @@ def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUI
     for letter, run, note in zip("AB", (one, other), comparison.notes, strict=True):
         print(f"{letter} = {run}{f' ({note})' if note else ''}")
     for warning in comparison.warnings:
-        print(f"Mind: {warning}.")
+        print(f"Note: {warning}.")
     print_table(console, "Settings that differ", comparison.settings)
-    print_table(console, "Features that only one of them has", comparison.features)
+    print_table(console, "Features in only one run", comparison.features)
     print_table(console, "Scores", comparison.scores)
-    title = "The same queries, by fold and slice; the errors do not count the noise of the fits"
+    title = "Common queries, by fold and slice; the errors do not include the noise between fits"
     print_table(console, title, comparison.slices)
-    print_table(console, "Queries that B answers better (won), worse (lost) and alike", comparison.outcomes)
+    print_table(console, "Queries that B answers better (won), worse (lost) or the same (equal)", comparison.outcomes)
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
@@ -83,7 +85,7 @@ def lb(
     score: Annotated[float, typer.Argument(help="The score that the leaderboard shows.")],
     build: Build = BUILD,
 ) -> None:
-    """Note the leaderboard score of a run's submission beside its CV, and say between which known marks it lies."""
+    """Record the leaderboard score of a run's submission, and show the known scores around it."""
     from competitions.cli.report import write_page
 
     folder = registry.find_run(build, NAMES, run)
@@ -95,7 +97,7 @@ def lb(
     cv = record["cv"]
     print(
         f"{record['name']}/{record['run']}: CV {cv['score'] or 0.0:.4f} +- {cv['error'] or 0.0:.4f},"
-        f" leaderboard {score:.4f}, noted"
+        f" leaderboard {score:.4f}, recorded"
     )
     board = find_board(record, ROOM / record["name"])
     if board is not None:
@@ -103,7 +105,7 @@ def lb(
 
 
 def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:
-    """Write the report of a run anew, with what was tuned and climbed since."""
+    """Rewrite the report of a run, with newer studies and ladders."""
     from competitions.cli.report import write_page
 
     print(f"Report: {write_page(registry.find_run(build, NAMES, run)).resolve().as_uri()}")

@@ -48,13 +48,13 @@ VECTOR_COLUMNS |= {"same answers": "same_answers", "same items": "same_items"}
 def serve(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
-    raw: Annotated[Path | None, typer.Option(help="The run's raw files, where they have moved.")] = None,
-    requests: Annotated[int, typer.Option(min=1, max=MOST, help="Requests that are timed.")] = 500,
-    http: Annotated[bool, typer.Option("--http", help="Stay up as an HTTP service instead, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Of --http, on 127.0.0.1; 0: any free one.")] = 8000,
+    raw: Annotated[Path | None, typer.Option(help="The run's raw files, if they have moved.")] = None,
+    requests: Annotated[int, typer.Option(min=1, max=MOST, help="Number of timed requests.")] = 500,
+    http: Annotated[bool, typer.Option("--http", help="Run as an HTTP service instead, until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of --http on 127.0.0.1; 0: any free one.")] = 8000,
     build: Build = BUILD,
 ) -> None:
-    """Export a run's models, answer requests from the export, and print what one costs; or serve them over HTTP."""
+    """Export a run's models and measure the latency of requests; or serve them over HTTP."""
     from common.day.serving import benchmark, clients
     from common.day.serving.http import listen
     from common.io.submission import write_text
@@ -136,11 +136,11 @@ def show_figures(
     score, error = exported.score
     print(inspect.getdoc(inspect.getmodule(next(iter(exported.services.values())))))
     print(f"{record['metric']} of {record['name']}/{record['run']} on validation: {score:.4f} +- {error:.4f}")
-    show("A process of one thread, requests one by one, then in batches", rows[:1], COLUMNS)
+    show("One process, one thread: single requests, then batches", rows[:1], COLUMNS)
     print_table(console, "Milliseconds of a request", [{"requests": whole["requests"], **whole["stages"]}])
-    show("Over HTTP, clients that ask at the same time", asked, CLIENT_COLUMNS)
+    show("Over HTTP, with concurrent clients", asked, CLIENT_COLUMNS)
     if len(rows) > 1:
-        show("Vectors of content in fewer bits, beside the run's own (first)", rows, VECTOR_COLUMNS)
+        show("Content vectors in fewer bits, against the run's own (first)", rows, VECTOR_COLUMNS)
     print()
 
 
@@ -149,9 +149,9 @@ def replay(
     first: FirstRun = None,
     second: SecondRun = None,
     requests: Annotated[
-        int | None, typer.Option(min=4, max=MOST, help="At most so many requests; default all.")
+        int | None, typer.Option(min=4, max=MOST, help="At most this many requests; default all.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Salt of the split, and seed of the bootstrap.")] = 0,
     build: Build = BUILD,
 ) -> None:
     """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
@@ -169,7 +169,7 @@ def show_replay(folders: list[Path], result: "Replay") -> None:
     print(f"{result.metric} on {result.requests} requests: A {result.means[0]:.4f}, B {result.means[1]:.4f}")
     print_table(
         console,
-        "The split: each request goes to one arm by a hash, only that arm's answer counts",
+        "Split traffic: a hash sends each request to one run, and only that answer counts",
         [
             {"requests": look.requests, "to A": look.a, "to B": look.b, **interval_columns(look.split)}
             for look in result.looks
@@ -183,7 +183,7 @@ def show_replay(folders: list[Path], result: "Replay") -> None:
     }
     print_table(
         console,
-        f"All {result.requests} requests, {result.changed} of them scored differently by the two",
+        f"All {result.requests} requests, {result.changed} of them scored differently by A and B",
         [{"way": way, **interval_columns(interval)} for way, interval in ways.items()],
     )
     for line in describe_needed(result):
@@ -192,7 +192,7 @@ def show_replay(folders: list[Path], result: "Replay") -> None:
 
 def interval_columns(interval: "Interval") -> dict[str, Any]:
     """A difference as columns."""
-    verdict = "clear" if interval.excludes_zero else "not told apart"
+    verdict = "clear" if interval.excludes_zero else "no clear difference"
     return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
 
 
@@ -202,13 +202,13 @@ def describe_needed(result: "Replay") -> list[str]:
 
     lines = []
     if result.needed is None:
-        lines.append("No difference on the same queries: no number of requests would show one.")
+        lines.append("A and B score the same on the same queries: more requests would not show a difference.")
     else:
-        high = "no end" if result.needed_high is None else f"{result.needed_high:,.0f}"
+        high = "no limit" if result.needed_high is None else f"{result.needed_high:,.0f}"
         lines.append(
-            f"A live test needs about {result.needed:,.0f} requests to see {result.paired.mean:+.4f} with a chance of"
-            f" 80 % ({result.needed_low:,.0f} to {high} over the interval of the same queries)."
+            f"A live test needs about {result.needed:,.0f} requests to detect {result.paired.mean:+.4f} with a power of"
+            f" 80 % ({result.needed_low:,.0f} to {high} over the interval on the same queries)."
         )
-        lines.append(f"With these {result.requests} requests, {result.power:.1%} of {SALTS} splits see it.")
+        lines.append(f"With these {result.requests} requests, {result.power:.1%} of {SALTS} splits detect it.")
     alarms = f"{result.false_alarms:.1%} of {SALTS} splits"
-    return [*lines, f"Run A against itself: {alarms} seem to differ, 5 % would by chance."]
+    return [*lines, f"Run A against itself: {alarms} show a difference; 5 % are expected by chance."]

@@ -36,6 +36,6 @@ def load_inputs(options: InputOptions) -> Inputs:
     if tuned and not is_simulated(folder):
         digest = digest_files(files, options.build / options.name / "cache")
         if holds_nothing_for(competition.tuned, digest):
-            say(f"  tuned.toml was found on other files: left aside; `make tune-{options.name}` searches on these")
+            say(f"  tuned.toml is from other files and is ignored; `make tune-{options.name}` tunes on these")
             config, tuned = competition.load_config(options.settings, tuned=False), False
     return Inputs(competition, config, folder, files, tuned)

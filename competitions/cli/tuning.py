@@ -39,13 +39,13 @@ def tune_all(options: TuneOptions) -> None:
     """
     began = time.monotonic()
     if options.minutes is not None and not options.minutes <= MOST_MINUTES:  # nan too
-        raise UserError(f"--minutes is {options.minutes}: say a number of at most {MOST_MINUTES}, or leave it out.")
+        raise UserError(f"--minutes is {options.minutes}: give at most {MOST_MINUTES}, or leave it out.")
     inputs = load_inputs(options)
     options = replace(options, raw=inputs.folder, scale=None, law=None)  # the files are chosen, and printed, once
     known: list[str] = find_room(options.name, "day.tune").list_tasks(inputs.config)
     for one in options.tasks or []:
         if one not in known:
-            raise UserError(f"There is nothing called {one} to tune in {options.name}: say {', '.join(known)}.")
+            raise UserError(f"There is no {one} to tune in {options.name}: choose {', '.join(known)}.")
     names, verdicts = options.tasks or known, list[Verdict]()
     for number, name in enumerate(names):
         verdicts.append(tune_one(options, name, began, len(names) - number))
@@ -57,9 +57,9 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     inputs, run, task, study = prepare_study(options, name)
     say(f"  study {study.study_name} in {show_storage(options.storage, run.folder)}")
     if task.rows:
-        say(f"  {name}: a trial learns from {task.rows}; the best settings are judged on all")
+        say(f"  {name}: a trial trains on {task.rows}; the best settings are tested on all rows")
     if done := count_finished(study):
-        say(f"  {study.study_name}: goes on after {done} finished trials")
+        say(f"  {study.study_name}: continues after {done} finished trials")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
     if options.workers == 1:
         fill(study, task, options.most_trials, seconds)
@@ -101,13 +101,13 @@ def work(options: TuneOptions, name: str, number: int, end: float | None) -> Non
 
 def show_studies(options: TuneOptions, verdicts: Sequence[Verdict], elapsed: float) -> None:
     """Print what the studies found, what they cost, and how to look at them."""
-    print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
+    print_table(wide_console(), "Studies: best against current settings, on an unseen split", list_verdicts(verdicts))
     storage = show_storage(options.storage, options.build / options.name / "tuning")
     print(f"\n{elapsed:.0f} s; studies in {storage} (make dashboard shows them):")
     for verdict in verdicts:
         print(f"  {verdict.study}")
     kept = any(verdict.accepted for verdict in verdicts)
-    print(f"Settings: {find_competition(options.name).tuned}" if kept else "The settings stay as they are")
+    print(f"Settings: {find_competition(options.name).tuned}" if kept else "The settings are unchanged")
 
 
 def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

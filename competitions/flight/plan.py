@@ -123,7 +123,7 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
     elif way == AUTO:
         way = "blocks" if survey.has_memory and survey.sessions >= LEAST_SESSIONS else "folds"
         people = (
-            f"{survey.returning:.0%} of the sessions, {survey.known:.0%} of the test's, are by travellers seen before"
+            f"known travellers: {survey.returning:.0%} of the train sessions, {survey.known:.0%} of the test sessions"
         )
         reason = f"{enough}, fewer than {ENOUGH_SESSIONS:,}; {people}"
     if way == "time":
@@ -132,7 +132,7 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
         count = min(max(-(-ENOUGH_SESSIONS // max(validating, 1)), 2), MOST_BLOCKS)
         return way, count, 1, (f"{count} successive blocks of time", reason)
     repeats = next((times for most, times in REPEATS if survey.sessions <= most), 1)
-    return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, {repeats} times", reason)
+    return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, repeated {repeats} times", reason)
 
 
 def decide_features(
@@ -156,14 +156,14 @@ def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
     """The sets that validation is to choose from on such a log."""
     if survey.has_memory:
         past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
-        return offer_tariffs((past,), survey, "people come back")
+        return offer_tariffs((past,), survey, "travellers return")
     plain, encoded = ("core", "pair"), ("core", "pair", "lift")
     offered = (
         Features("no bookings", plain),
         Features("encodings", encoded),
         Features("encodings, from a logit", (*encoded, "taste"), MARGIN),
     )
-    why = "nobody comes back: encodings of carriers and routes where validation says so"
+    why = "travellers do not return; validation decides on encodings of carriers and routes"
     return offer_tariffs(offered, survey, why)
 
 
@@ -172,9 +172,7 @@ def offer_tariffs(sets: tuple[Features, ...], survey: Survey, why: str) -> tuple
     if not survey.coded:
         return sets, why
     extended = [Features(f"{each.name}, tariffs", (*each.blocks, "tariff"), each.base_margin) for each in sets]
-    reason = (
-        f"{why}; {survey.coded:.0%} of the sessions offer corporate fares: with their block where validation says so"
-    )
+    reason = f"{why}; {survey.coded:.0%} of the sessions offer corporate fares; validation decides on their block"
     return (*extended, *sets), reason
 
 
@@ -185,7 +183,7 @@ def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, d
     for model, own in given.items():
         if unknown := [key for key, value in own.items() if value == AUTO and key not in auto]:
             known = ", ".join(SMALL_TREES)
-            raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (auto may stand for {known}).")
+            raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (only {known} can be auto).")
     parameters = {
         model: {key: auto[key] if value == AUTO else value for key, value in own.items()}
         for model, own in given.items()

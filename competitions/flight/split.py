@@ -167,7 +167,7 @@ def split_folds(sessions: pl.DataFrame, folds: int, repeats: int, seed: int) -> 
     booked = sessions["booked"].is_not_null().to_numpy()
     folds = min(folds, int(booked.sum()))
     if folds < 2:
-        raise UserError("The train file has a single session with a booking: there is nothing to validate on.")
+        raise UserError("The train file has a single session with a booking: validation needs a second one.")
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(repeats):

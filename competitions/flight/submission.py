@@ -59,7 +59,7 @@ def _read_submission(path: Path) -> pl.DataFrame:
     if path.suffix == ".parquet":
         return _read_parquet(path)
     if path.suffix != ".csv":
-        raise UserError(f"{path} is neither .parquet nor .csv by its name; a submission is '{FORMAT}'")
+        raise UserError(f"{path} must end in .parquet or .csv; a submission is '{FORMAT}'")
     text = read_back(path, COLUMNS)
     refuse(path, find_rows(text, INTEGERS, ~are_whole("Id", "selected")))
     return text.with_columns(pl.col("Id", "selected").cast(pl.Int64))
@@ -74,7 +74,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     if tuple(frame.columns) != COLUMNS:
         raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
     if not frame.height:
-        raise UserError(f"{path} has columns and no rows")
+        raise UserError(f"{path} has columns but no rows")
     types = {name: str(dtype) for name, dtype in frame.schema.items()}
     if not (frame.schema["Id"].is_integer() and frame.schema["selected"].is_integer()):
         raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {types}")
@@ -111,7 +111,7 @@ def _find_moved(submission: pl.DataFrame, expected: pl.DataFrame) -> list[Violat
     number, row = submission.columns[0], moved[0]
     first = [f"{number} {submission[number][row]}: {submission.row(row)[1:3]} where {expected.row(row)} is expected"]
     if submission.select(keys).sort(keys).equals(expected.sort(keys)):
-        first.append("the rows are all there, only their order is wrong")
+        first.append("all rows are there, but in the wrong order")
     return [Violation(SAME_ORDER, len(moved), tuple(first))]
 
 
@@ -168,7 +168,7 @@ def _rank_booked(path: Path, truth: Path, files: RawFiles | None) -> pl.DataFram
         lost = answers.join(ranks, left_on="Id", right_on="item", how="anti", maintain_order="left")
         raise UserError(
             f"{truth}: {lost.height} booked option(s) are not rows of {path} (first: Id {lost['Id'][0]}, session "
-            f"{lost['ranker_id'][0]}): the two belong to different files"
+            f"{lost['ranker_id'][0]}): they belong to different files"
         )
     return ranks
 

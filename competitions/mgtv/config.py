@@ -36,7 +36,7 @@ class HostSettings(Settings, frozen=True):
         """Refuse braces around anything but board."""
         for key, path in {"host.asked": self.asked, "host.shown": self.shown}.items():
             if re.search("[{}]", path.replace("{board}", "")):
-                raise ValueError(f"{key} is {path[:80]!r}; of braces it takes {{board}} alone")
+                raise ValueError(f"{key} is {path[:80]!r}; only {{board}} may be in braces")
 
 
 class TruthSettings(Settings, frozen=True):
@@ -75,7 +75,7 @@ class FeatureSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse half-lives out of order."""
         if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
-            raise ValueError("features.half_lives must ascend: the longest stands last")
+            raise ValueError("features.half_lives must be in ascending order")
 
 
 class WatchSettings(Settings, frozen=True):
@@ -107,9 +107,7 @@ class CompletionSettings(Settings, frozen=True):
         """Refuse parameters that the fit has from elsewhere."""
         for name in ("objective", "metric", "num_class", "num_classes"):
             if name in self.parameters:
-                raise ValueError(
-                    f"completion.parameters: the fit has a {name} of its own, by completion.bins; take it out"
-                )
+                raise ValueError(f"completion.parameters: completion.bins sets {name}; remove it")
 
 
 class MgtvConfig(RunSettings, frozen=True):

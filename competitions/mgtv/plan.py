@@ -111,7 +111,7 @@ def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists
         return given, "set"
     lists = count_lists(days, most_lists)
     count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
-    return count, f"about {lists:,.0f} lists with an answer a day"
+    return count, f"about {lists:,.0f} lists with a click per day"
 
 
 def count_lists(days: Sequence[pl.DataFrame], most: int) -> float:
@@ -127,7 +127,7 @@ def decide_steps(days: Sequence[pl.DataFrame], train_days: int, given: OpenSetti
     learned = min(train_days, max(len(days) - 1 - given.valid_days, 0))  # the first day has no past
     lists = count_lists(days, given.most_lists) * learned
     steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
-    return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} lists to learn from"
+    return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} training lists"
 
 
 def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
@@ -136,7 +136,7 @@ def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[
     chosen = choose_names(given.blocks, [block for block in given.known if block not in empty])
     if not isinstance(given.blocks, str):
         return chosen, "set"
-    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "there are data for each"
+    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"
 
 
 def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
@@ -148,7 +148,7 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
     )
     for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
         if not left:
-            raise UserError(f"{setting}.blocks names no block that is built and that these files have data for.")
+            raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
     boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
     return replace(
         config,

@@ -32,9 +32,9 @@ TRUTH_COLUMNS = dict(zip(SUBMISSION_COLUMNS, (pl.String, pl.Int64, pl.Float64), 
 FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
 INTEGERS = "vid is a whole number, without a leading + or 0"
 RATES = "completion_rate is a decimal number from 0 to below a billion"
-ONCE = "one row per device: no did stands twice"
-SAME_ORDER = "the dids that are asked about, all of them, in their order"
-SHOWN = "vid is one of the videos that the did was shown"
+ONCE = "one row per device: no did is repeated"
+SAME_ORDER = "exactly the test's dids, in their order"
+SHOWN = "vid is one of the videos shown to the did"
 RULES = (FORMAT, INTEGERS, RATES, ONCE, SAME_ORDER, SHOWN)
 # What Python, polars and pandas write of such a number. A sign, a blank or thirty digits may be read as a text.
 RATE = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,20})?([eE]-[0-9]{1,3})?$"

@@ -51,15 +51,15 @@ def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
     if given != AUTO:
         return int(given), "set"
     negatives = max(min(candidates - 1, MOST_ROWS // max(queries, 1)), LEAST_NEGATIVES)
-    left = "all candidates" if negatives == candidates - 1 else f"of {candidates} candidates"
+    left = "all candidates are used" if negatives == candidates - 1 else f"not all {candidates} candidates are used"
     return negatives, f"{queries:,} training queries: {left}"
 
 
 def explain_targets(clicks: pl.DataFrame) -> Decision:
     """Which clicks are targets, as ``find_targets`` takes them."""
-    value = f"steps of {GAP_MS / 1000:g} s" if ends_on_gap(clicks) else "last clicks"
+    value = f"clicks after a gap of {GAP_MS / 1000:g} s" if ends_on_gap(clicks) else "last clicks"
     share = terminal_share(clicks)
-    return Decision("targets", value, f"{share:.0%} of the train users end on a step of {GAP_MS / 1000:g} s")
+    return Decision("targets", value, f"{share:.0%} of the train users end with a gap of {GAP_MS / 1000:g} s")
 
 
 def explain_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
@@ -67,5 +67,5 @@ def explain_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
     valid, test = fold.queries.filter(role="valid"), stratify_test(clicks)
     own = valid["user"].is_in(test["user"].implode()).sum()
     value = f"{valid.height:,} users"
-    why = f"a quarter of the train users at most; {own:,} test users stand in where no train user ends"
+    why = f"at most a quarter of the train users; {own:,} test users fill groups without train users"
     return Decision("validation", value, why)

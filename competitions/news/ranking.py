@@ -56,8 +56,8 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     train, stop, valid = thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid")
     if not train.height or not stop.height:
         raise UserError(
-            "Retrieval listed no answer of the training or of the validation queries: the log is too small to learn "
-            "from, or recall.channels names too few channels."
+            "Retrieval listed no answer of the training or of the validation queries: the log is too small for "
+            "training, or recall.channels has too few channels."
         )
     return Labelled(
         train=_take(train, candidates, blocks),

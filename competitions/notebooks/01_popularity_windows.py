@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Windows of popularity: why an hour beats a week
 #
-# The strongest thing to say without knowing anybody is what others click *now*. How long is now? We hide the last
-# click of some readers and ask, for windows of growing length, whether the five most clicked articles hold it.
+# Without any knowledge of the user, the best recommendation is what others click *now*. How long is "now"? We hide the
+# last click of some users. For windows of growing length, we check if it is among the five most clicked articles.
 #
-# Before you run a cell, write down what you expect. The data is simulated, small, and made in a few seconds.
+# Before you run a cell, write down what you expect. The data is simulated and small; it takes a few seconds.
 
 # %%
 from pathlib import Path
@@ -23,11 +23,11 @@ raw = news.choose_raw(None, 0.01, 0, Path("build"))
 files = reader.locate(raw)
 articles = reader.read_articles(files.articles).frame
 clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame
-print(f"{clicks.height:,} clicks of {clicks['user'].n_unique():,} readers on {clicks['item'].n_unique():,} articles")
+print(f"{clicks.height:,} clicks of {clicks['user'].n_unique():,} users on {clicks['item'].n_unique():,} articles")
 
 # %% [markdown]
 # ## How old is an article when it is clicked?
-# The quarter, half and three quarters of all clicks, in hours since the article was published.
+# The quartiles over all clicks, in hours since the article was published.
 
 # %%
 ages = clicks.join(articles.select("item", "created"), on="item").select(
@@ -37,8 +37,8 @@ print(ages.select(pl.col("hours").quantile(q).round(1).alias(f"{q:.0%}") for q i
 
 # %% [markdown]
 # ## Hide the last click
-# `label_fold` takes the last click of some readers out of the log. What is left is the *history*; the hidden clicks
-# are the *answers*. Nothing below sees an answer before it is scored.
+# `label_fold` removes the last click of some users from the log. The rest is the *history*; the hidden clicks
+# are the *answers*. No code below uses an answer before the score is computed.
 
 # %%
 config = news.load_config([])
@@ -47,11 +47,11 @@ valid = fold.queries.filter(role="valid")
 assert fold.answers is not None
 answers = fold.answers.join(valid, on="query", how="semi")
 seen = fold.seen.join(valid, on="query", how="semi")
-print(f"{valid.height} readers are asked for; the history has {fold.history.height:,} clicks")
+print(f"{valid.height} validation users; the history has {fold.history.height:,} clicks")
 
 # %% [markdown]
 # ## Windows
-# Hours before the question only: what a live site could know. **Predict**: which of these is best?
+# Only hours before the query: what a live site could know. **Predict**: which window is best?
 
 # %%
 
@@ -71,16 +71,16 @@ for before, score in zip(hours, scores, strict=True):
     print(f"{before:6.1f} h  {score:.4f}  {'#' * round(200 * score)}")
 
 # %% [markdown]
-# **Explain.** A week counts the hits of last Monday, whose readers have gone. Half an hour sees few clicks: its
-# counts are noise. The best window is where the two errors meet, and it depends on the size of the log: with ten
-# times the readers it is shorter.
+# **Explain.** A week counts the popular articles of last Monday, which are old now. Half an hour has few clicks: its
+# counts are noisy. The best window balances both errors. It depends on the size of the log: with ten times the
+# users, it is shorter.
 
 # %%
 best = hours[int(np.argmax(scores))]
 print(f"best: {best} h before. The same, and as long after: {score_window(best, best):.4f}")
 
 # %% [markdown]
-# Looking *after* the question is legal in the competition (the log is given whole) and impossible for a live site.
+# Data *after* the query is allowed in the competition (the whole log is given), but a live site does not have it.
 #
-# **Exercise.** Weigh a click by `0.5 ** (age in hours / half_life)` over a whole day instead of a window. Which
+# **Exercise.** Weight a click by `0.5 ** (age in hours / half_life)` over a whole day instead of a window. Which
 # half-life is best, and is it better than the best window? (`fold.history` has user, item, time in ms.)

@@ -1,8 +1,8 @@
 # %% [markdown]
-# # Neighbours and ALS, looked at
+# # Item-to-item neighbours and ALS
 #
-# Two ways to say which articles belong together: they are clicked one after the other (item-to-item), or the same
-# people click them (factors). Here are the neighbours of one article by both, and what each is right about.
+# Two ways to find related articles: they are clicked one after the other (item-to-item), or the same users click
+# them (factors). This notebook shows the neighbours of one article by both, and the score of each.
 
 # %%
 from pathlib import Path
@@ -26,8 +26,8 @@ fold = split.label_fold(clicks, news.load_config([]).split, seed=0)
 
 # %% [markdown]
 # ## Item-to-item
-# A pair of clicks of one reader counts the more the nearer they stand, in order and in time, and the less the
-# reader clicks at all (`power`). **Predict**: are the neighbours of the most clicked article of the same category?
+# A pair of clicks of one user counts more if the two are close, in order and in time, and less if the user
+# clicks a lot (`power`). **Predict**: do the neighbours of the most clicked article have the same category?
 
 # %%
 settings = CovisitSettings(reach=5, forward=1.0, reverse=0.7, decay=0.7, half_life_hours=24.0, power=0.5, top=20)
@@ -40,7 +40,7 @@ print(shown.join(category, left_on="neighbour", right_on="item", how="left"))
 
 # %% [markdown]
 # ## Factors
-# ALS compresses readers x articles to a vector each. Neighbours are the articles with the largest cosine.
+# ALS learns a vector for each user and each article. Neighbours are the articles with the largest cosine.
 
 # %%
 items, users = fold.history["item"].unique().sort(), fold.history["user"].unique().sort()
@@ -53,8 +53,8 @@ near = pl.DataFrame({"neighbour": items, "cosine": cosines}).sort("cosine", desc
 print(near.join(category, left_on="neighbour", right_on="item", how="left"))
 
 # %% [markdown]
-# ## Which one answers?
-# Each reader's last clicks, their neighbours added up; and ALS's own lists.
+# ## Which one is better?
+# First: the sum over the neighbours of each user's last clicks. Second: the lists of ALS.
 
 # %%
 valid = fold.queries.filter(role="valid")
@@ -79,9 +79,9 @@ print("pairs  ", score(by_pairs))
 print("factors", score(by_factors))
 
 # %% [markdown]
-# **Explain.** Most articles live for a day. Pairs of the last two clicks follow the reader to what is read *now*; a
-# factor is an average over everything that the reader ever clicked. On a log of goods that repeat for months it is
-# the other way round: `make rung-tencent RUNG=als` beside `RUNG=transitions`.
+# **Explain.** Most articles are read for one day. Pairs of the last two clicks lead to what is read *now*; a
+# factor is an average over all clicks of the user. For products that are bought again for months, the opposite
+# holds: compare `make rung-tencent RUNG=als` with `RUNG=transitions`.
 #
-# **Exercise.** Predict, then run: `half_life_hours=1.0` in the settings; `power=0.0`; the last click alone (`back <
+# **Exercise.** Predict, then run: `half_life_hours=1.0` in the settings; `power=0.0`; only the last click (`back <
 # 1`).

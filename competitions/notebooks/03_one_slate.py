@@ -1,9 +1,9 @@
 # %% [markdown]
-# # One list of the ranker, taken apart
+# # The features behind one ranked list
 #
-# A ranker adds up trees, so that every score is a sum of what each feature gave it (SHAP values; LightGBM computes
-# them itself, `pred_contrib`). We take one reader whose article came second, and ask what it would have taken to
-# win.
+# A ranker sums trees, so every score is a sum of contributions of the features (SHAP values; LightGBM computes
+# them with `pred_contrib`). We take one user whose article has rank 2, and see which features would move it to
+# rank 1.
 
 # %%
 from pathlib import Path
@@ -25,8 +25,8 @@ data, ranker = rows.rows, outcome.early[0].value
 print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} readers, {len(data.names)} features")
 
 # %% [markdown]
-# ## A reader whose article came second
-# The right article is marked. **Predict** which features made the first one win.
+# ## A user whose article has rank 2
+# The right article is marked. **Predict**: which features put the first one ahead?
 
 # %%
 frame = rows.candidates.with_columns(
@@ -38,8 +38,8 @@ slate = frame.filter(query=reader_).sort("rank").head(5)
 print(slate.select("rank", "item", "score", "label"))
 
 # %% [markdown]
-# ## What each feature gave
-# The columns of `pred_contrib` are the features, and one for the mean of all rows; together they are the score of
+# ## Contribution of each feature
+# The columns of `pred_contrib` are the features, and one column for the mean of all rows. Their sum is the score of
 # the model.
 
 # %%
@@ -61,8 +61,8 @@ print(apart.sort("gap", descending=True).head(6))
 print(apart.sort("gap").head(4))
 
 # %% [markdown]
-# ## What it would take to win
-# One feature at a time, the right article gets the value of the first: does it pass?
+# ## What would put it first?
+# One feature at a time, the right article gets the value of the first article. Does it become first?
 
 # %%
 asked = np.repeat(np.asarray(data.features)[picked[right]][None], len(data.names), 0)
@@ -72,12 +72,12 @@ wins = pl.DataFrame({"feature": data.names, "score": changed}).filter(pl.col("sc
 print(
     wins.sort("score", descending=True)
     if wins.height
-    else "No single feature is enough: the first is ahead in several."
+    else "No single feature is enough: the first answer leads in several."
 )
 
 # %% [markdown]
-# **Explain.** A contribution is no cause: features that say the same share it, and the split between them is a
-# matter of which the trees met first. Which of the features above say nearly the same?
+# **Explain.** A contribution is not a cause. Correlated features share it, and the share of each depends on which of
+# them the trees used first. Which of the features above are correlated?
 #
-# **Exercise.** Do the same for a reader whose article came last (`rank` 100 and more): is it the ranker that is
-# wrong, or was the article hardly in any channel (features that begin with `channel_`)?
+# **Exercise.** Do the same for a user whose article has a low rank (`rank` 100 and more): is the ranker
+# wrong, or was the article in few channels (features that begin with `channel_`)?

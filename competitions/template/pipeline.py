@@ -108,7 +108,7 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) ->
         labels = chosen["label"].fill_null(0.0).to_numpy()
         parts[role] = make_rows(chosen, features.filter(rows["role"] == role), labels)
         if not labels.any():
-            raise UserError("No right answer is among the candidates: the log is too small, or candidates.popular is.")
+            raise UserError("No right answer is among the candidates: the log or candidates.popular is too small.")
     return Labelled(**parts)
 
 

@@ -39,7 +39,7 @@ def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
 def write_submission(lists: pl.DataFrame, path: Path) -> Path:
     """Write the lists."""
     if lists.null_count().sum_horizontal().item():
-        raise UserError(f"The log has fewer than {LENGTH} items; a submission needs as many.")
+        raise UserError(f"The log has fewer than {LENGTH} items; a submission needs {LENGTH}.")
     return write_csv(lists, path)
 
 

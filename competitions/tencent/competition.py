@@ -30,7 +30,7 @@ def explain_cv_only(files: reader.RawFiles) -> str | None:
     """Without predict files there are no queries."""
     if files.has_queries:
         return None
-    return f"{PREDICT_SEQUENCES} and {CANDIDATES} are not among the files: there are no queries to answer."
+    return f"{PREDICT_SEQUENCES} and {CANDIDATES} are not in the files: there are no queries to answer."
 
 
 def check(path: Path, files: reader.RawFiles) -> Checked:

@@ -30,7 +30,7 @@ class HostSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse weights by which nothing counts (``ValueError``)."""
         if not any(self.weights):
-            raise ValueError("host.weights are all 0: no hit would count")
+            raise ValueError("host.weights are all 0: every score would be 0")
 
 
 class SplitSettings(Settings, frozen=True):

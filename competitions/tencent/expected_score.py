@@ -46,4 +46,4 @@ def expect_score(fold: Fold, top: TopK, host: HostSettings, kind: str) -> dict[s
 def say_expected(expected: dict[str, float]) -> None:
     """One line for the console."""
     by_ad = expected["error by ad"]
-    say(f"  expected Score of the truth: {expected['score']:.4f} ± {expected['error']:.4f} (by ad ± {by_ad:.4f})")
+    say(f"  expected Score on the truth: {expected['score']:.4f} ± {expected['error']:.4f} (by ad ± {by_ad:.4f})")

@@ -145,10 +145,10 @@ def read_embeddings(
     else:
         found = {name: files.find_embedding(name) for name in wanted}
         for name in (name for name, there in found.items() if there is None):
-            say(f"  {name} is not among the files: an ad's content is what is there without it")
+            say(f"  {name} is not in the files; the content of an ad comes from the others")
         names = [there for there in found.values() if there is not None]
         for other in sorted(set(files.embeddings) - set(names)):
-            say(f"  {other} is among the files and not read: host.embeddings does not name it")
+            say(f"  {other} is not read: host.embeddings does not name it")
     return {
         name: run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
         for name in names

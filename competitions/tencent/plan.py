@@ -89,7 +89,7 @@ def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[
     conversions = int((train.action == schema.CONVERSION).sum())
     share = f"{conversions / max(len(train.action), 1):.2%} of the events are conversions"
     if actions is not None:
-        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} says what each test user will do, {share}"
+        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} gives the action of each test user, {share}"
     if conversions:
         return "conversion_or_click", f"round 2: {share}"
     return "click", "round 1: no event is a conversion"
@@ -101,7 +101,7 @@ def decide_actions(actions: Int8s | None, given: str | bool) -> tuple[bool, str]
         return given, "set"
     if actions is None:
         return False, f"there is no {schema.USER_ACTIONS}"
-    return True, f"{schema.USER_ACTIONS} says them of the host's queries"
+    return True, f"{schema.USER_ACTIONS} gives them for the host's queries"
 
 
 def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
@@ -110,8 +110,8 @@ def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
         return given, "set"
     share = steady_share(train)
     if share >= ORDER_ONLY:
-        return "last", f"{share:.0%} of the steps between events take the same time: times give the order only"
-    return "time", f"times differ: the commonest step between events is {share:.0%} of them"
+        return "last", f"{share:.0%} of the gaps between events are equal: times only give the order"
+    return "time", f"times differ: the most common gap between events is {share:.0%} of all gaps"
 
 
 def count_targetless(train: Sequences, kind: str, target: str) -> str:
@@ -139,7 +139,7 @@ def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
     """
     if not isinstance(given, str):
         return given, "set"
-    return (DAYS, "days before") if kind == "time" else (STEPS, "events before the last")
+    return (DAYS, "cuts one day apart") if kind == "time" else (STEPS, "cuts one event apart")
 
 
 def decide_channels(
@@ -153,9 +153,9 @@ def decide_channels(
     some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {size.ads:,} ads"
     allowed = {name: each for name, each in CHANNELS.items() if embeddings or name != content.CHANNEL.name}
     seconds = {name: folds * channel.seconds(size) for name, channel in allowed.items()}
-    slow = [f"{name} would take about {one / 60:,.0f} minutes" for name, one in seconds.items() if one > MOST_SECONDS]
+    slow = [f"{name} would need about {one / 60:,.0f} minutes" for name, one in seconds.items() if one > MOST_SECONDS]
     chosen = tuple(name for name, one in seconds.items() if one <= MOST_SECONDS)
-    return chosen, "; ".join([f"{some}: all that they allow, to be weighed", *slow])
+    return chosen, "; ".join([f"{some}: all channels they allow, with learned weights", *slow])
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:

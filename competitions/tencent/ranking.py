@@ -191,8 +191,8 @@ def join_lists(lists: Sequence[LabelledLists | None]) -> LabelledLists:
     parts = [each for each in lists if each is not None]
     if not parts:
         raise UserError(
-            "No earlier fold has a query, or none whose target is retrieved: the log is too short for a ranker to"
-            " learn from. Set split.earlier or split.earlier_queries higher, or take a longer log."
+            "No earlier fold has a query, or none whose target is retrieved: the log is too short to train a"
+            " ranker. Set split.earlier or split.earlier_queries higher, or take a longer log."
         )
     # A fold of fewer candidates than the length of a list has shorter lists: all are cut to the shortest.
     width = min(part.features.shape[1] for part in parts)

@@ -76,8 +76,8 @@ def build_test_fold(
     """
     if len(candidates) < schema.TOP:
         raise UserError(
-            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates where each"
-            f" user is to get {schema.TOP}; download it again."
+            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates but each"
+            f" user needs {schema.TOP}; download it again."
         )
     condition = _condition(len(test), actions, host)
     return Fold(train.offsets[1:], np.arange(len(test)), test.offsets[1:], candidates, condition, None, None, None)
@@ -207,14 +207,14 @@ def _last_event_fold(
     if not len(users):
         raise EmptyFoldError(
             f"No user has a {_target_name(host)} and an event before it: nothing can be held out for validation."
-            " Are the sequences complete, and is host.target what they hold?"
+            " Check that the sequences are complete and that host.target fits them."
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates)  # an ad that is no candidate can never be right
     if not keep.any():
         raise EmptyFoldError(
             "No user ends on a candidate that is new to the user: nothing can be held out for"
-            " validation. Are sequences and candidates of one download?"
+            " validation. Check that sequences and candidates are from one download."
         )
     queries = history.take(_sample(user[keep], settings.queries, rng))
     return _build_fold(history, queries, candidates, queries.ends, host)

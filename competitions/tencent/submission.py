@@ -39,8 +39,8 @@ from competitions.tencent.top_k import FoldAnswers
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
 FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"
-SAME_ORDER = "the test users, all of them, in their order"
-ONCE = "one row per user: no user stands twice"
+SAME_ORDER = "exactly the test users, in their order"
+ONCE = "one row per user: no user is repeated"
 TEN = "ten different ads per user"
 KNOWN = "every ad is a candidate, by its original id"
 RULES = (FORMAT, ONCE, SAME_ORDER, TEN, KNOWN)
@@ -130,7 +130,7 @@ def _read_csv(path: Path) -> Answers:
     broken = text.filter(~are_whole(*COLUMNS[1:]))
     if broken.height:
         raise UserError(
-            f"{path}, line {broken['line'][0]}: an ad is no whole number without a leading + or 0; {FORMAT}"
+            f"{path}, line {broken['line'][0]}: an ad is not a whole number without a leading + or 0; {FORMAT}"
         )
     return Answers(text["user"].to_list(), text.select(pl.col(COLUMNS[1:]).cast(pl.Int64)).to_numpy())
 
@@ -141,7 +141,9 @@ def _read_json(path: Path) -> Answers:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
-        raise UserError(f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; one list a user")
+        raise UserError(
+            f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; each user needs one list"
+        )
     for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
             raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
@@ -178,7 +180,7 @@ def check_submission(path: Path, expected: Expected) -> Checked:
     answers = read_back(path)
     required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
     if answers.users is None and len(answers.ads) != len(required):
-        example = f"{len(answers.ads)} rows where {len(required)} users are asked"
+        example = f"{len(answers.ads)} rows where {len(required)} users are in the test"
         refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(required)), (example,))])
     users = required if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
     violations = find_ids(users.filter(users.is_duplicated()), ONCE)
@@ -239,9 +241,7 @@ def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFra
     """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
     if answers.users is None:
-        raise UserError(
-            f"{path}: the binary form names no users, so that it cannot be scored; give the CSV or the JSON"
-        )
+        raise UserError(f"{path}: the binary form has no user names and cannot be scored; give the CSV or the JSON")
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
     refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
     joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")

@@ -67,7 +67,7 @@ MUTATIONS = {
     "rows swapped": Mutation(
         submission.SAME_ORDER,
         edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
-        (submission.SAME_ORDER, "only their order is wrong", "line "),
+        (submission.SAME_ORDER, "in the wrong order", "line "),
     ),
     "a rank twice": Mutation(
         submission.PERMUTATION,

@@ -159,6 +159,10 @@ FORMS = (
     Form(BOTH, "a further column", "notebooks that add features", edit(add_rank), "column 'price_rank' unknown"),
     Form(TEST, "with the column selected", STACKED, edit(add_zeros, TEST), "column 'selected' in a test file"),
     Form(
-        BOTH, "frequentFlyer as whole numbers", ENCODED, edit(encode_labels), "frequentFlyer that is no known carrier"
+        BOTH,
+        "frequentFlyer as whole numbers",
+        ENCODED,
+        edit(encode_labels),
+        "frequentFlyer that is not a known carrier",
     ),
 )

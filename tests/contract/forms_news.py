@@ -96,5 +96,5 @@ FORMS = (
     Form("every CSV", "lines end in CRLF", SPREADSHEET, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
     Form("every CSV", "no line end at the end", PANDAS, on_bytes(lambda text: text.rstrip(b"\n"))),
     Form(reader.EMBEDDINGS, "not downloaded (973 MB)", "public code", remove_embeddings, "no such file"),
-    Form(reader.EMBEDDINGS, "left packed", "archives", pack_embeddings, "packed: unpack it"),
+    Form(reader.EMBEDDINGS, "left packed", "archives", pack_embeddings, "is there: unpack it"),
 )

@@ -48,7 +48,7 @@ def answer_rate(text: str) -> Mutation:
 
 
 def answer_video(text: str) -> Mutation:
-    """The third line's video as this text, which is no whole number."""
+    """The third line's video as this text, which is not a whole number."""
     return Mutation(submission.INTEGERS, edit_row(lambda row: [row[0], text, row[2]]), (submission.INTEGERS, "line 3"))
 
 

@@ -46,7 +46,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     assert code == 0, err
     assert any(path.name in out for path in finished.submissions)
     page = (tmp_path / run / "report.html").read_text()
-    assert "Where would that rank?" in page
+    assert "Rank on the leaderboard" in page
     assert all(mark.name in page for mark in marks)
     record = finished.record
     known = record | {"data": record["data"] | {"differs": ""}}
@@ -78,7 +78,7 @@ def test_no_other_score_does(
     assert not (tmp_path / run / "lb.json").exists()
     assert call("report", run, "--build", tmp_path)[0] == 0
     page = html.unescape((tmp_path / run / "report.html").read_text())
-    assert "Where would that rank?" not in page
+    assert "Rank on the leaderboard" not in page
     assert basis in page
     assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
     record = finished.record

@@ -44,7 +44,7 @@ def test_compare_counts_every_query_once_in_every_slice(
     assert before.startswith(f"{contract.name}/")
     code, out, err = call("compare", before, after.folder.name, "--build", finished.build)
     assert code == 0, err
-    assert "Queries that B answers better (won), worse (lost) and alike" in out
+    assert "Queries that B answers better (won), worse (lost) or the same (equal)" in out
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
     assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
     assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]

@@ -119,7 +119,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     kept = err.count(", kept")  # what was kept is searched anew, from the settings that it has now
     code, _, err = call(*line)
     assert code == 0, err
-    assert err.count("goes on after 2 finished trials") == len(studies) - kept, err
+    assert err.count("continues after 2 finished trials") == len(studies) - kept, err
     code, page, err = call("report", f"{contract.name}/last", "--build", finished.build)
     assert code == 0, err
     text = Path(page.strip().removeprefix("Report: file://")).read_text()

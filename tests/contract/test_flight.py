@@ -95,7 +95,7 @@ def test_every_way_of_validation_ends_in_a_submission_as_good(
 ) -> None:
     made = solve(call, finished.raw, tmp_path / "build", f"split.validation={way}", "rank.seeds=1")
     said = made.summary["plan"][0]["value"]
-    assert said == {"auto": "3 successive blocks of time", "folds": "5 folds of whole sessions, 2 times"}[way]
+    assert said == {"auto": "3 successive blocks of time", "folds": "5 folds of whole sessions, repeated 2 times"}[way]
     queries = pl.read_parquet(made.folder / "queries.parquet")
     counts = made.summary["cv"]["queries"]
     assert queries["query"].is_unique().all()

@@ -56,7 +56,7 @@ def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_
     assert code == 0, out + err
     # Nobody comes back: folds of whole sessions validate, and say whether what others booked helps.
     (said,) = [line for line in err.splitlines() if line.startswith("  split.validation = ")]
-    assert "5 folds of whole sessions, 2 times" in said
+    assert "5 folds of whole sessions, repeated 2 times" in said
     (record,) = (tmp_path / "build" / "flight").glob("*/run.json")
     plan = json.loads(record.read_text())["summary"]["plan"]
     assert plan[0]["value"] in said

@@ -69,7 +69,7 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
     assert {answers[did][0] for did in alone} == {counts["vid"][0]}
     (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
-    assert count(finished, "testA_pred_did.csv", "device asked for and shown nothing") == ALONE
+    assert count(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
 
 
 @pytest.mark.nightly
@@ -89,6 +89,6 @@ def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call:
     code, out, err = call(*words(MGTV, folder, tmp_path / "build", *MGTV.quick), "--until", "cv")
     assert code == 0, out + err
     (line,) = [line for line in out.splitlines() if line.startswith("WARNING")]
-    assert line.startswith(f"WARNING: no comment in {schema.COMMENTS} is read, features of comments know nothing")
-    assert "comment with a ctime that is blank or no date: 6" in line
+    assert line.startswith(f"WARNING: no comment in {schema.COMMENTS} can be used, so features of comments are empty")
+    assert "comment with a ctime that is blank or not a date: 6" in line
     assert "ctime 'the first day'" in line

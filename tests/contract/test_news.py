@@ -64,7 +64,7 @@ def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call
     finished = solve(call, folder)
     notes = [note for note in finished.record["notes"] if note["where"] == reader.EMBEDDINGS]
     assert len(notes) == 1
-    assert "without content embeddings" in notes[0]["done"]
+    assert "no content embeddings" in notes[0]["done"]
     code, out, _ = call("score", "news", finished.submission, "--truth", finished.truth)
     assert code == 0
     scores = dict(line.split() for line in out.splitlines())

@@ -11,11 +11,13 @@ def test_the_funnel_ends_where_the_scores_say(contract: Contract, finished: Fini
     queries = pl.read_parquet(finished.folder / "queries.parquet")
     counted = next((stage for stage in reversed(funnel) if stage != "first"), "first")
     earned = queries.filter(pl.col("score") > 0).height
-    assert funnel["asked"]["queries"] >= earned
+    assert funnel["all queries"]["queries"] >= earned
     # Where only the first counts, that is the last stage; repeated folds judge a session several times.
     assert earned in (funnel[counted]["queries"], funnel["first"]["queries"])
-    assert sum(row["queries"] for row in answers["ranks"]) <= funnel["asked"]["queries"]
-    assert sum(row["lost"] for row in answers["funnel"]) == funnel["asked"]["queries"] - funnel["first"]["queries"]
+    assert sum(row["queries"] for row in answers["ranks"]) <= funnel["all queries"]["queries"]
+    assert (
+        sum(row["lost"] for row in answers["funnel"]) == funnel["all queries"]["queries"] - funnel["first"]["queries"]
+    )
 
 
 def test_some_queries_can_be_read(contract: Contract, finished: Finished) -> None:
@@ -37,4 +39,4 @@ def test_plain_orders_stand_beside_the_run(contract: Contract, finished: Finishe
     assert rivals["Random order"] < finished.record["cv"]["score"]
     page = (finished.folder / "report.html").read_text()
     assert all(name in page for name in rivals)
-    assert (finished.folder / "lost.csv").exists() == ("lost.csv beside" in page)
+    assert (finished.folder / "lost.csv").exists() == ("lost.csv next to" in page)

@@ -98,7 +98,7 @@ def test_an_unchanged_rerun_says_so_and_does_not_become_the_last(
     for options in ([], ["--until", "cv"]):
         code, out, err = call(*words(contract, finished.raw, finished.build), *options)
         assert code == 0, err
-        assert f"Unchanged: nothing was computed, and every score is that of {contract.name}/{last.folder.name}" in out
+        assert f"Unchanged: nothing was computed. Every score is from {contract.name}/{last.folder.name}" in out
         assert set((finished.build / contract.name).iterdir()) == runs
         assert out.splitlines()[-1] == f"Report: {(last.folder / 'report.html').as_uri()}"
         assert len(out.splitlines()) < 20

@@ -94,7 +94,7 @@ def test_clients_at_once_get_the_answers_of_the_run(contract: Contract, served: 
 # Of flight, whose rows have the most rules: what a first option is given, and what is said.
 NO_OPTIONS: list[tuple[Body, str]] = [
     ({"ranker_id": "another"}, "more than one ranker_id"),
-    ({"Id": 77}, "the Id 77 is there twice"),
+    ({"Id": 77}, "the Id 77 is repeated"),
     ({"companyID": None}, "Expected `int`, got `null` - at `$.options[0].companyID`"),
     ({"requestDate": "yesterday"}, "`$.options[0].requestDate`"),
     ({"totalPrice": "cheap"}, "Expected `float | null`, got `str` - at `$.options[0].totalPrice`"),
@@ -161,4 +161,4 @@ def test_the_verb_serves_until_ctrl_c(contract: Contract, finished: Finished) ->
         out, err = process.communicate()
     assert said is not None
     assert health["run"] == said[1]  # the newest run, which another test may have made
-    assert (process.returncode, out) == (0, "Ended after 0 requests were answered.\n"), err
+    assert (process.returncode, out) == (0, "Ended after 0 requests.\n"), err

@@ -36,7 +36,7 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     assert len(record["rivals"]) == 3
     assert [path for path in made.parent.iterdir() if path.stem in SUBMISSIONS] == []
     assert "Stopped after validation" in out
-    (again,) = [text.removeprefix("Go on: ") for text in out.splitlines() if text.startswith("Go on: ")]
+    (again,) = [text.removeprefix("To continue: ") for text in out.splitlines() if text.startswith("To continue: ")]
     assert "--until" not in again
     assert all(setting in again for setting in contract.quick if '"' not in setting)
 
@@ -82,4 +82,4 @@ def test_fits_by_further_seeds_are_recorded_beside_the_score(
     assert len(record["fits"]) == 2
     assert record["cv"]["score"] == pytest.approx(sum(record["fits"]) / 2)
     assert record["config"]["fits"] == 2
-    assert "That is the mean of 2 fits by other seeds: " in out
+    assert "This is the mean of 2 fits with different seeds: " in out

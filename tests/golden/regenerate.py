@@ -16,7 +16,7 @@ def main() -> None:
     names = parser.parse_args().names or list(MEASURES)
     for name in names:
         if name not in MEASURES:
-            parser.error(f"there is no {name}; say {' or '.join(MEASURES)}")
+            parser.error(f"there is no {name}; choose {' or '.join(MEASURES)}")
     for name in names:
         regenerate(name)
 

@@ -11,7 +11,7 @@ TRUTH = "truth.csv"
 SIMULATED, STANDIN, SAMPLE = "simulated data", "a stand-in, not the host's files", "a sample of the host's files"
 HOSTS, UNKNOWN = "the host's files", "files in the host's layout"  # unknown: nothing is known to compare them with
 UNSAID = "files that the record does not name"
-STANDIN_SIGNS = {MARKER: f"{MARKER} says so", TRUTH: f"{TRUTH} lies among them"}
+STANDIN_SIGNS = {MARKER: f"{MARKER} says so", TRUTH: f"{TRUTH} is among them"}
 
 
 @dataclass(frozen=True)

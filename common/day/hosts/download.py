@@ -120,7 +120,7 @@ def _check_download(path: Path, file: RemoteFile) -> None:
     if size == file.size and file.sha256 in (None, digest(path)):
         return
     path.unlink(missing_ok=True)
-    raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
+    raise UserError(f"{file.path} is not complete ({size} of {file.size} bytes); run this again.")
 
 
 def move_in(raw: Path, files: Sequence[RemoteFile]) -> None:
@@ -158,7 +158,7 @@ def explained(host: str, explain: Callable[[Exception, int | None], str | None])
     except UserError:
         raise
     except ImportError as error:
-        raise UserError(f"{host}'s client is not in this environment: run make install.") from error
+        raise UserError(f"{host}'s client is not installed: run make install.") from error
     except Exception as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         raise UserError(explain(error, status) or _explain(host, error, status)) from error
@@ -166,20 +166,20 @@ def explained(host: str, explain: Callable[[Exception, int | None], str | None])
 
 def unreachable(host: str) -> str:
     """The sentence for a host that does not answer."""
-    return f"{host} cannot be reached or the line broke: check the network and run this again; whole files are kept."
+    return f"{host} cannot be reached: check the network and run this again. Complete files are kept."
 
 
 def _explain(host: str, error: Exception, status: int | None) -> str:
     if status == 429:
-        return f"{host} answers that this was too often: wait some minutes and run this again."
+        return f"{host} reports too many requests: wait a few minutes and run this again."
     if status is not None and status >= 500:
-        return f"{host} answers {status}, a fault of its own: run this again later; whole files are kept."
+        return f"{host} answers {status}, an error on its side: run this again later. Complete files are kept."
     if status is None and isinstance(error, OSError):
         if error.errno is None or isinstance(error, ConnectionError | TimeoutError):
             return unreachable(host)  # the clients' own errors of the network are an OSError without a number
         return (
             f"{error.filename or 'A download'} cannot be read or written: {error.strerror}; free space there, make it "
-            "writable or name another RAW=DIR, and run this again: nothing is fetched twice."
+            "writable or name another RAW=DIR, and run this again. Complete files are kept."
         )
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return f"{host}'s client failed: {reason[:200]}"

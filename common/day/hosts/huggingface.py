@@ -35,7 +35,7 @@ def _list_files(repository: str, patterns: Sequence[str]) -> tuple[str | None, l
     for pattern in patterns:
         fitting = [one for one in listing.siblings or [] if fnmatch.fnmatchcase(one.rfilename, pattern)]
         if not fitting:
-            raise UserError(f"{repository} on the hub has no file {pattern}; see its page for what became of it.")
+            raise UserError(f"{repository} on the hub has no file {pattern}: its page may say why.")
         for one in fitting:
             files[one.rfilename] = RemoteFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None)
     return listing.sha, [files[path] for path in sorted(files)]

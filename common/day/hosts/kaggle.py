@@ -21,13 +21,13 @@ from common.engine.progress import running
 
 PAGE_SIZE = 200  # more files than any competition here has
 UNAUTHORIZED = (
-    "Kaggle does not know who asks: make a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN "
+    "Kaggle needs a login: create a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN "
     "(or use KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), and run this again."
 )
 REFUSALS = {  # by HTTP status; {page} is the competition's
     401: UNAUTHORIZED,
     403: "Kaggle refuses access: log in, accept the rules at {page}/rules, and run this again.",
-    404: "Kaggle does not find the competition or file: see whether {page} is still open.",
+    404: "Kaggle cannot find the competition or the file: check whether {page} is still open.",
 }
 
 
@@ -43,7 +43,7 @@ def submit(competition: str, path: Path, message: str) -> str:
     with connect(competition) as api, running(f"upload {path.name}"):
         response = api.competition_submit(str(path), message, competition, quiet=True)
         if response.message == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE:
-            raise UserError(f"Kaggle did not take the upload of {path}: check the network and run this again.")
+            raise UserError(f"Kaggle did not accept the upload of {path}: check the network and run this again.")
     return f"Submission ref: {response.ref}\n{response.message}"
 
 
@@ -77,8 +77,8 @@ def _list_files(api: Any, competition: str, names: Sequence[str]) -> list[Remote
     for name in names:
         if name not in sizes:
             raise UserError(
-                f"Kaggle's list of files of {competition} lacks {name}; see "
-                f"https://www.kaggle.com/competitions/{competition}/data for what became of it."
+                f"Kaggle's list of files of {competition} has no {name}; see "
+                f"https://www.kaggle.com/competitions/{competition}/data for the reason."
             )
     return [RemoteFile(name, sizes[name]) for name in names]
 

@@ -38,9 +38,9 @@ class HostFiles:
         if law is None:
             return self
         if not self.laws:
-            raise UserError(f"There is no law {law}: these data are simulated by one alone; leave LAW out.")
+            raise UserError(f"There is no law {law}: this simulator has only one. Leave LAW out.")
         if law not in self.laws:
-            raise UserError(f"There is no law {law} to simulate by; say {' or '.join(self.laws)}.")
+            raise UserError(f"There is no law {law}; choose {' or '.join(self.laws)}.")
         return replace(self, write=self.laws[law], law=law)
 
     def simulated_folder(self, build: Path, scale: float, seed: int) -> Path:
@@ -69,9 +69,9 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     """The folder named; else the host's files where any is there; else a simulated set, made once."""
     if folder is not None:
         if scale is not None:
-            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
+            raise UserError("RAW and SCALE exclude each other: SCALE is for simulated data only.")
         if host.law:
-            raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
+            raise UserError("RAW and LAW exclude each other: LAW is for simulated data only.")
         return require_folder(folder)
     if scale is None and not host.law and has_files(host):
         return host.folder
@@ -80,7 +80,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     simulated = host.simulated_folder(build, size, seed)
     law = f", law {host.law}" if host.law else ""
     say(
-        f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition put {host.files} into "
+        f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition, put {host.files} into "
         f"{host.folder}, see data/README.md."
     )
     if find_oracle(simulated) is None:
@@ -91,9 +91,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
 def require_simulator(host: HostFiles) -> Writer:
     """What simulates the host's files. ``UserError`` where nothing does."""
     if host.write is None:
-        raise UserError(
-            f"Nothing simulates these data: put {host.files} into {host.folder}, or name them with RAW=DIR."
-        )
+        raise UserError(f"There is no simulator here: put {host.files} into {host.folder}, or name them with RAW=DIR.")
     return host.write
 
 

@@ -15,7 +15,7 @@ from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
-OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
+OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "missing, not needed", "not read"
 FAR = 0.1  # of a known size: published ones are rounded
 
 
@@ -98,13 +98,13 @@ def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -
     except UserError as error:
         return [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
     read = (FileCheck(what, "read by a run", f"{len(paths)} files", OK) for what, paths in files.read.items())
-    left = (FileCheck(str(path.relative_to(folder)), "", "a run leaves it unread", UNREAD) for path in files.unread)
+    left = (FileCheck(str(path.relative_to(folder)), "", "not read by a run", UNREAD) for path in files.unread)
     return [*read, *left]
 
 
 def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:
     """Refuse a table with a file that differs or is missing; ``advice`` says what to do."""
-    for state, fault in ((DIFFERS, "are not what is known of them"), (MISSING, "are missing")):
+    for state, fault in ((DIFFERS, "differ from the known ones"), (MISSING, "are missing")):
         files = [check.file for check in checks if check.state == state]
         if files:
             raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
@@ -160,10 +160,10 @@ def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
             faults.append(f"{rows - (spec.rows or 0):+,} rows")
     facts.append(f"{size / 1e6:,.1f} MB")
     if spec.megabytes is not None and not _is_about(size, spec.megabytes):
-        faults.append("another size")
+        faults.append("different size")
     faults += _lacking_columns(spec.columns, paths)
     if spec.sha256 is not None:
-        faults += [f"{path.name} has another sha256" for path in paths if digest(path) != spec.sha256]
+        faults += [f"{path.name} has a different sha256" for path in paths if digest(path) != spec.sha256]
     return facts, faults
 
 
@@ -191,5 +191,5 @@ def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]
         lacking = [name for name in columns if name not in there]
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            yield f"{path.name} lacks the column {lacking[0]}{more}"
+            yield f"{path.name} has no column {lacking[0]}{more}"
             return

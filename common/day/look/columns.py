@@ -154,5 +154,5 @@ def collect(frame: pl.LazyFrame) -> pl.DataFrame:
         return frame.collect(engine="streaming")
     except UNREADABLE as error:
         raise UserError(
-            f"A raw file cannot be read as a table ({describe_failure(error)}): check it with the verb data."
+            f"A raw file cannot be read as a table ({describe_failure(error)}): check it with make data-NAME."
         ) from error

@@ -49,7 +49,7 @@ def list_drifting(title: str, rows: Sequence[Mapping[str, Any]], part: str) -> l
         return []
     named = ", ".join(f"{row['column']} ({describe_drift(row['drift'])})" for row in drifting[:MOST_COLUMNS])
     more = f" and {len(drifting) - MOST_COLUMNS} more" if len(drifting) > MOST_COLUMNS else ""
-    return [Sentence(f"Columns of {title}", part, f"{len(drifting)} of {len(rows)} drift: {named}{more}.")]
+    return [Sentence(f"Columns of {title}", part, f"{len(drifting)} of {len(rows)} columns drift: {named}{more}.")]
 
 
 def describe_drift(drift: float) -> str:
@@ -79,9 +79,9 @@ def describe_medians(picture: Histogram) -> str:
     (one, before), (other, after) = list(picture.medians.items())[:2]
     if picture.unit.startswith(TIMELINE):
         order = "earlier" if after < before else "later"
-        return f"{other} lies {order} than {one}, median day {after:.1f} beside {before:.1f}."
+        return f"{other} is {order} than {one}: median day {after:.1f} against {before:.1f}."
     if math.isclose(before, after, rel_tol=0.02):
-        return f"{one} and {other} have one median, {numbers.significant(after)}, and other shapes."
+        return f"{one} and {other} have the same median, {numbers.significant(after)}, but different shapes."
     return f"median {numbers.significant(after)} in {other}, {numbers.significant(before)} in {one}."
 
 
@@ -103,7 +103,7 @@ def describe_few(picture: Curves) -> list[str]:
     held = {side: _read_line(points, math.log10(few)) for side, points in picture.lines.items()}
     first, *others = (f"{numbers.share(share)}{{}} in {side}" for side, share in held.items())
     told = ", ".join([first.format(" of the events"), *(other.format("") for other in others)])
-    return [f"the most frequent {100 * few:.0f} % of the {what} hold {told}."]
+    return [f"the most frequent {100 * few:.0f} % of the {what} have {told}."]
 
 
 def _read_line(points: Sequence[tuple[float, float]], x: float) -> float:

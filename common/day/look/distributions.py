@@ -81,7 +81,7 @@ def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
     edges = np.linspace(0, last - first, min(int(last - first), DAYS) + 1)
     day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
     days = {side: values / DAY_MS - first for side, values in known.items()}
-    return _bin(title, f"{TIMELINE} {day} on", days, edges, False, note)
+    return _bin(title, f"{TIMELINE} {day}", days, edges, False, note)
 
 
 def _find_known(sides: Columns, positive: bool = False) -> dict[str, Values]:

@@ -12,7 +12,7 @@ SURE = 3.0  # standard errors: a page has some thirty slices, of which one or tw
 def advise(record: Row) -> list[Note]:
     """What is likely to pay, the likeliest first."""
     found = [*_where_answers_are_lost(record), *_weakest_slice(record), *_unfinished(record)]
-    ablate = f"Leave out each block of features in turn: make ablate-{record['name']} says what each is worth."
+    ablate = f"Measure each block of features: make ablate-{record['name']} shows the score without it."
     return [*found, Note(ablate, "features")] if record["features"] else found
 
 
@@ -30,14 +30,14 @@ def _where_answers_are_lost(record: Row) -> Iterator[Note]:
     if behind >= missed:
         rest = f"; {numbers.count(missed)} are not {lists[-1]}" if missed else ""
         yield Note(
-            f"Rank: {numbers.count(behind)} of {numbers.count(asked)} right answers are {lists[-1]} and not {place}"
-            f"{rest}. Features that tell them apart pay most.",
+            f"Rank: {numbers.count(behind)} of {numbers.count(asked)} right answers are {lists[-1]} but not {place}"
+            f"{rest}. Better features or models help most.",
             "answers",
         )
     else:
         yield Note(
             f"Retrieve: {numbers.count(missed)} of {numbers.count(asked)} right answers are not {lists[-1]}; ranking"
-            f" loses {numbers.count(behind)} more. Another channel or longer lists pay most.",
+            f" loses {numbers.count(behind)} more. Another retrieval channel or longer lists help most.",
             "answers",
         )
 
@@ -61,15 +61,15 @@ def _weakest_slice(record: Row) -> Iterator[Note]:
         queries = f"{numbers.count(worst['queries'])} queries ({numbers.share(worst['queries'] / cv['queries'])})"
         if behind:
             part, whole = numbers.share(worst["score"]), numbers.share(cv["score"])
-            said = f"there the right one is ahead of {part} of the others, in all queries of {whole}; {queries}."
+            said = f"the right answer is ahead of {part} of the others there, and of {whole} in all queries; {queries}."
         else:
             score = numbers.with_error(worst["score"], worst["error"])
-            said = f"{score} on {queries}, where all have {numbers.score(cv['score'])}."
-        yield Note(f"Look into the slice {worst['slice']}: {said}", "slices")
+            said = f"{score} on {queries}; all queries have {numbers.score(cv['score'])}."
+        yield Note(f"Study the slice {worst['slice']}: {said}", "slices")
 
 
 def _unfinished(record: Row) -> Iterator[Note]:
     curves = [one for one in record["insight"]["curves"] if one.get("values") and not one.get("falls")]
     last = [str(one.get("name")) for one in curves if one.get("best") == len(one["values"])]
     if last:
-        yield Note(f"Give more rounds: the last one allowed was the best ({', '.join(last)}).", "curves")
+        yield Note(f"Allow more rounds: the last one was the best ({', '.join(last)}).", "curves")

@@ -17,13 +17,11 @@ def answers(record: Row) -> dict[str, Any] | None:
     missed = str(known.get("missed") or "not among the candidates")
     return {
         "funnel": _funnel(known["funnel"]),
-        "ranks": MarkTable("rank of the right one", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
-        if ranks
-        else None,
+        "ranks": MarkTable("rank", [str(row.get("rank")) for row in ranks], [_counted(ranks)]) if ranks else None,
         "lost": known.get("lost"),
         "examples": [
             {"title": title, "rows": rows}
-            for kind, title in (("right", "Answered right"), ("wrong", "Answered wrong"))
+            for kind, title in (("right", "Answered correctly"), ("wrong", "Answered incorrectly"))
             if (
                 rows := [_example(row, missed) for row in examples if (row.get("kind") == "right") == (kind == "right")]
             )
@@ -55,7 +53,7 @@ def _example(row: Row, missed: str) -> dict[str, Any]:
     rank = row.get("rank")
     listed = list(row.get("listed") or [])
     right = listed.index(row.get("answer")) if row.get("answer") in listed else None  # texts may repeat: the first
-    outside = "further behind" if row.get("candidate") else missed
+    outside = "further down" if row.get("candidate") else missed
     return {
         "query": row.get("query"),
         "context": row.get("context"),

@@ -81,8 +81,8 @@ def _drifting(record: Row) -> Iterator[Note]:
     drift = record["insight"]["drift"]
     if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not is_calm(drift):
         worst = next((row for row in drift.get("features") or [] if not follows_from_calendar(row)), None)
-        led = f", by {worst.get('feature')} before all" if worst else ""
-        yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
+        led = f", most by {worst.get('feature')}" if worst else ""
+        yield Note(f"Train and test rows differ clearly (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
 
 
 def follows_from_calendar(row: Row) -> bool:
@@ -123,7 +123,7 @@ def _dominant(record: Row) -> Iterator[Note]:
     for row in record["insight"]["importance"]:
         if numbers.is_number(row.get("gain")) and row["gain"] > DOMINANT and row.get("feature") not in known:
             yield Note(
-                f"{row.get('feature')} alone has {numbers.share(row['gain'])} of the gain: a leak looks like that.",
+                f"{row.get('feature')} alone has {numbers.share(row['gain'])} of the gain: check it for a leak.",
                 "features",
             )
 
@@ -132,7 +132,7 @@ def _harmful(record: Row) -> Iterator[Note]:
     harmful = [str(row.get("feature")) for row in record["insight"]["importance"] if _does_harm(row)]
     if harmful:
         lost = record["insight"]["features"]["lost"]
-        yield Note(f"The {lost} rises when {', '.join(harmful)} is shuffled: it may do harm.", "features")
+        yield Note(f"The {lost} rises when {', '.join(harmful)} is shuffled: these features may hurt.", "features")
 
 
 def _does_harm(row: Row) -> bool:

@@ -67,7 +67,7 @@ def run(record: Row) -> dict[str, Any] | None:
         ("data digest", str(data.get("digest") or "")[:12]),
         (
             "code",
-            f"{revision}{', with changes that no revision records' if code.get('changed') else ''}" if revision else "",
+            f"{revision}{', with uncommitted changes' if code.get('changed') else ''}" if revision else "",
         ),
         ("started", str(record["started"]).replace("T", " ")[:16]),
         ("wall time", numbers.duration(record.get("wall_seconds"))),

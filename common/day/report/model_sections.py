@@ -41,7 +41,7 @@ def features(record: Row) -> dict[str, Any] | None:
     columns = [shares("gain", [row.get("gain") for row in shown])] if by_gain else []
     permuted = any(numbers.is_number(row.get("permutation")) for row in shown)
     if permuted:
-        columns.append(Column(f"{lost} lost", _losses(shown), reference=0.0))
+        columns.append(Column(f"drop in {lost}", _losses(shown), reference=0.0))
     return {
         "marks": MarkTable("feature", [str(row.get("feature", "")) for row in shown], columns) if rows else None,
         "by_gain": by_gain,
@@ -94,7 +94,7 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
     points = [(float(one["predicted"]), float(one["observed"])) for one in bins]
     counts = [int(one.get("count") or 0) for one in bins]
     dots = [
-        Dot(x, y, f"predicted {numbers.score(x)}, came {numbers.score(y)}, {numbers.count(one.get('count'))} rows")
+        Dot(x, y, f"predicted {numbers.score(x)}, observed {numbers.score(y)}, {numbers.count(one.get('count'))} rows")
         for (x, y), one in zip(points, bins, strict=True)
     ]
     low, high = min(map(min, points)), max(map(max, points))

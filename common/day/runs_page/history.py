@@ -71,12 +71,12 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
 def describe_best(scored: Sequence[Entry]) -> str:
     """The best run, and how the last one differs from it, query by query."""
     best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
-    head = f"The best is that of {best.title} with {best.score}"
+    head = f"The best run is {best.title} with {best.score}"
     if best is last:
-        return f"{head}, the last one." if len(scored) > 1 else f"{head}, the only one."
+        return f"{head}. It is also the last run." if len(scored) > 1 else f"{head}. It is the only run."
     gain = find_gain(best, last)
     how = f": {gain.sentence.replace('+-', '±')}" if gain else ""
-    return f"{head}; the last one has {last.score}{how}."
+    return f"{head}. The last run has {last.score}{how}."
 
 
 def find_gain(before: Entry, after: Entry) -> compare.Difference | None:
@@ -128,7 +128,7 @@ def list_marks(runs: Sequence[Entry], gains: Sequence[compare.Difference | None]
     columns = [
         Column(metric, [Mark(run.row["CV"], run.row["error"], run.score) for run in runs]),
         *(
-            [Column("beside the run before", [mark_gain(gain) for gain in gains], reference=0.0)]
+            [Column("against the run before", [mark_gain(gain) for gain in gains], reference=0.0)]
             if len(runs) > 1
             else []
         ),
@@ -172,7 +172,7 @@ def describe_change(before: Entry, after: Entry) -> str:
     if describe_code(one["code"], other["code"]):
         parts.append("other code")
     if other.get("until"):
-        parts.append("up to the score on validation")
+        parts.append("validation only")
     return "; ".join(parts) or "nothing changed"
 
 

@@ -56,7 +56,7 @@ def measure(service: Service, bodies: Sequence[bytes], batch: int = BATCH) -> Fi
     ``resident_mib`` and ``load_seconds`` are left at 0: only the process knows them.
     """
     if not bodies:
-        raise UserError("There is no request to measure with.")
+        raise UserError("There is no request to measure.")
     begun = time.perf_counter()
     requests = [service.parse(body) for body in bodies]
     stages = {"JSON": time.perf_counter() - begun}

@@ -112,7 +112,7 @@ def listen(port: int) -> socket.socket:
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return server
     except OSError as error:
-        raise UserError(f"{HOST}:{port} cannot be served on ({error.strerror}): choose another with --port.") from error
+        raise UserError(f"{HOST}:{port} cannot be used ({error.strerror}): choose another with --port.") from error
 
 
 def example(run: Path, url: str) -> str:
@@ -132,12 +132,12 @@ def main(run: Path, kind: str, port: int) -> None:
     with listen(port) as server:
         url = "http://{}:{}".format(*server.getsockname())
         app = make_app(read_value(run / EXPORT / kind), about)
-        print(f"{record['name']}/{record['run']} answers at {url}, GET {HEALTH} says how it is; Ctrl-C ends it. Try")
+        print(f"{record['name']}/{record['run']} answers at {url}, GET {HEALTH} shows its state; Ctrl-C ends it. Try")
         print(f"  {example(run, url)}", flush=True)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[server])
-    print(f"Ended after {app.state.batches.answered} requests were answered.")
+    print(f"Ended after {app.state.batches.answered} requests.")
 
 
 if __name__ == "__main__":

@@ -67,12 +67,14 @@ def show_storage(url: str | None, folder: Path) -> str:
     if url is None:
         return str(folder / JOURNAL)
     if url.count("@") > 1:
-        raise UserError("The storage cannot be used: of its address all @ but the one before the host are written %40.")
+        raise UserError(
+            "The storage cannot be used: write every @ of its address as %40, but not the one before the host."
+        )
     try:
         return make_url(url).set(query={}).render_as_string(hide_password=True)
     except Exception as error:  # an ArgumentError, or a ValueError of the port
         raise UserError(
-            "The storage is no address of a database: give STORAGE as postgresql+psycopg://user:password@host/database."
+            "The storage is not a database address: give STORAGE as postgresql+psycopg://user:password@host/database."
         ) from error
 
 
@@ -129,11 +131,11 @@ def fill_together(study: Study, workers: Sequence[Callable[[], None]]) -> None:
     for process in processes:
         process.join()
         if process.exitcode:
-            say(f"  a worker ended with {process.exitcode}; what the others tried is kept")
+            say(f"  a worker ended with {process.exitcode}; the trials of the others are kept")
     if all(process.exitcode for process in processes):
         raise UserError(
             f"All workers of the study {study.study_name} ended after {count_finished(study)} trials, which are kept:"
-            " run the same command again to go on."
+            " run the same command again to continue."
         )
 
 
@@ -163,7 +165,7 @@ def follow(study: Study, trials: int | None, seconds: float | None) -> Callable[
         say(f"  {describe_trial(trial, ended)}{going}")
         last = ended[-FAILURES:]
         if len(last) == FAILURES and all(one.state == TrialState.FAIL for one in last):
-            raise UserError(f"{FAILURES} trials of {study.study_name} failed in a row: is the space too wide?")
+            raise UserError(f"{FAILURES} trials of {study.study_name} failed in a row: is the search space too wide?")
 
     return tell
 
@@ -172,7 +174,7 @@ def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial]) -> str:
     """A trial that has ended: number, value with its folds, time, why it was pruned or failed; the best so far."""
     whole = [one for one in ended if one.state == TrialState.COMPLETE and one.value is not None]
     best = max(whole, key=lambda one: (one.value, -one.number), default=None)
-    known = "none is whole yet" if best is None else f"best {best.value:.4f} (trial {best.number})"
+    known = "none is finished yet" if best is None else f"best {best.value:.4f} (trial {best.number})"
     if trial.state == TrialState.FAIL:
         return f"trial {trial.number:3d}: failed, {trial.user_attrs.get(FAILURE, 'it was ended')}; {known}"
     folds: Sequence[float] = trial.user_attrs.get(FOLDS, [])

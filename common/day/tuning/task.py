@@ -89,10 +89,10 @@ class Verdict:
     def conclusion(self) -> str:
         """What the study says, in words: a search of a few trials says nothing of what it did not find."""
         if self.trials < 2:
-            return "nothing was searched"
+            return "no search done"
         if self.accepted:
             return "kept"
-        return "too few to tell" if self.trials <= FEW else "no gain beyond the noise"
+        return "too few trials" if self.trials <= FEW else "no clear gain"
 
 
 def run_trial(task: Task, trial: Trial) -> float:

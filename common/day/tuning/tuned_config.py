@@ -14,7 +14,7 @@ from common.io.submission import write_text
 if TYPE_CHECKING:  # a run reads tuned.toml, and needs no Optuna
     from common.day.tuning.task import Verdict
 
-HEAD = "# Written by `make tune-{name}`. Settings here go over config.toml; --untuned leaves them aside.\n\n"
+HEAD = "# Written by `make tune-{name}`. Settings here override config.toml; --untuned ignores them.\n\n"
 
 
 def read_tuned(path: Path) -> dict[str, Any]:

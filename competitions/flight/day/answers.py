@@ -41,7 +41,7 @@ def list_answers(outcome: Outcome) -> Answers:
         return Example(f"Session {session['ranker_id'][:8]},", context, listed, booked)
 
     before = [
-        ("asked", len(counted)),
+        ("all queries", len(counted)),
         ("among the options", int((ranks > 0).sum())),
         (f"in the first {FIRST_PAGE}", count_within(ranks, FIRST_PAGE)),
     ]

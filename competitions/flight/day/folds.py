@@ -44,10 +44,10 @@ def note_look_back(train: pl.DataFrame, test: pl.DataFrame, split: Split, bookin
     """Test sessions from before the end of the train file, and bookings that the test sees far fewer or more of."""
     notes = []
     if not split.cross_fitted and (early := int((test["time"] < find_test_start(train, test)).sum())):
-        done = "they see the bookings up to the start of their own period"
+        done = "use bookings up to the start of their own period"
         notes.append(Note(TEST, "sessions with a requestDate before the end of the train file", early, done))
     valid, test_mean = bookings["validation"], bookings["test"]
     if max(valid, test_mean) > APART * min(valid, test_mean):
-        what = f"sessions that look back on {test_mean:,.0f} bookings where validation looks back on {valid:,.0f}"
-        notes.append(Note(TEST, what, test.height, "the score on validation will not be the test's: check the dates"))
+        what = f"sessions with {test_mean:,.0f} earlier bookings on average; validation has {valid:,.0f}"
+        notes.append(Note(TEST, what, test.height, "the test score will differ from validation: check the dates"))
     return notes

@@ -39,7 +39,7 @@ from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
 
 METRIC = f"HitRate@{CUTOFF}"
-MEANING = f"the share of searches with more than {LARGE} options whose booked one is among the first {CUTOFF}"
+MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
 SAMPLE = Sample(queries=200, rows=12_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 GAINS_SHOWN = 40
@@ -58,7 +58,7 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
         behind=queries["behind"],
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
         tables=[
-            ("Decided from the log", summary["plan"]),
+            ("Settings decided from the data", summary["plan"]),
             (
                 f"HitRate@3 on validation ({outcome.split.value.name}), by group size",
                 list_models(models),
@@ -197,7 +197,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
         oracle.score,
         scores,
         submission.score_queries(path, truth),
-        [("HitRate@3 on the simulated truth, refitted on everything", rows)],
+        [("HitRate@3 on the simulated truth, after the refit on all data", rows)],
     )
 
 

@@ -25,9 +25,9 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
     booked = every.filter("booked")
     direct = {"all options": every["out_segments"], "booked": booked["out_segments"]}
     ratio = {"all options": every["ratio"], "booked": booked["ratio"]}
-    unknown = "Missing: a route that the train file lacks."
-    wins = "The labels of the train file: how often the cheapest wins."
-    again = "Where everybody stands at 1, nobody comes back and history is worth nothing."
+    unknown = "Missing: a route that is not in the train file."
+    wins = "From the train file: how often the cheapest option is booked."
+    again = "If all values are 1, travellers do not return and history has no value."
     return Look(
         tables=[RawTable("options", {"train": [files.train], "test": [files.test]})],
         pictures={
@@ -35,31 +35,31 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
                 sessions.histogram("size", "Options of a session", "options", logarithmic=True),
                 sessions.timeline("time", "Searches by day"),
                 sessions.shares("route", "Route, by its rank in the train file", missing=True, note=unknown),
-                sessions.shares("by_self", "Booked by oneself", missing=True, names=YES_NO),
+                sessions.shares("by_self", "Booked by the traveller", missing=True, names=YES_NO),
             ],
             "Prices": [
                 options.histogram("price", "Price", "price", logarithmic=True),
                 options.histogram(
-                    "ratio", "Price beside the cheapest of the session", "times the cheapest", logarithmic=True
+                    "ratio", "Price relative to the cheapest of the session", "times the cheapest", logarithmic=True
                 ),
                 histogram(
-                    "Price rank of what is booked",
+                    "Price rank of booked options",
                     "rank, 1 the cheapest",
                     {"train": booked["price_rank"]},
                     logarithmic=True,
                     note=wins,
                 ),
-                histogram("Price of what is booked", "times the cheapest", ratio, logarithmic=True),
+                histogram("Price of booked options", "times the cheapest", ratio, logarithmic=True),
             ],
             "Trips": [
                 options.histogram("days_ahead", "Days from search to departure", "days", logarithmic=True),
                 options.histogram("hour", "Hour of departure", "hour"),
-                options.histogram("out_duration", "Duration of the way out", "minutes"),
-                share_values("Flights on the way out", direct, note="Train: all options beside what is booked."),
+                options.histogram("out_duration", "Duration of the outbound leg", "minutes"),
+                share_values("Flights of the outbound leg", direct, note="Train: all options against booked ones."),
             ],
             "Travellers and carriers": [
                 sessions.counts("profile", "Searches of a traveller", "searches", note=again),
-                options.concentration("out_carrier", "How few carriers hold how many options", "carriers"),
+                options.concentration("out_carrier", "Share of options by the largest carriers", "carriers"),
                 options.shares("out_cabin", "Cabin of the first flight"),
                 options.shares("access_tp", "Within the company's travel policy", names=YES_NO),
             ],

@@ -78,7 +78,7 @@ class FlightService:
         options = decode(body, Search).options
         rows = pl.DataFrame([msgspec.structs.astuple(option) for option in options], SCHEMA, orient="row").sort("Id")
         if rows["Id"].is_duplicated().any():
-            raise UserError(f"options: the Id {rows.filter(pl.col('Id').is_duplicated())['Id'][0]} is there twice")
+            raise UserError(f"options: the Id {rows.filter(pl.col('Id').is_duplicated())['Id'][0]} is repeated")
         if rows["ranker_id"].n_unique() > 1:
             raise UserError("options: they have more than one ranker_id; a request is one search")
         return rows

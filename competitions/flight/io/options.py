@@ -20,7 +20,7 @@ NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
 INFINITY = float("inf")
 DAY_MINUTES = 24 * 60  # of local times the arrival may stand before the departure, by a day at the most
 LONGEST_MINUTES = 30 * DAY_MINUTES
-DISAGREEING = "isAccess3D and corporateTariffCode of which one says no"
+DISAGREEING = "isAccess3D and corporateTariffCode that disagree"
 RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
 # Our name of a leg's field, and the organiser's.
 TIMES = {"departure": "departureAt", "arrival": "arrivalAt", "duration": "duration"}
@@ -72,7 +72,7 @@ def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
         exprs += _read_amount(f"{rule}_percentage", f"{name}_percent", 100)
         exprs += _read_status(f"{rule}_statusInfos", f"{name}_allowed")
     frame = source.collect(*exprs)
-    disagreeing = source.note(DISAGREEING, int(frame[DISAGREEING].sum()), "taken for a corporate fare")
+    disagreeing = source.note(DISAGREEING, int(frame[DISAGREEING].sum()), "treated as a corporate fare")
     values, faults = _split_faults(source, frame.drop(DISAGREEING))
     return values, [disagreeing, *faults]
 
@@ -228,7 +228,7 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
 
     return [
         *(_fault(lost(f"{name}_text", name), f"{leg_column(leg, field)} unreadable") for name, field in TIMES.items()),
-        _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days behind it"),
+        _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days after it"),
         _fault(
             pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
             f"legs{leg} segment duration unreadable",

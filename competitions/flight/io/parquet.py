@@ -70,7 +70,7 @@ def open_source(path: Path, labelled: bool) -> Source:
     _refuse_types(path, schema, [name for name in names if name not in _find_numbered(path, scan, schema, names)])
     rows = int(collect(path, scan.select(pl.len())).item())
     if not rows:
-        raise UserError(f"{path} has columns and no rows; download it again")
+        raise UserError(f"{path} has columns but no rows; download it again")
     whole = [name for name in names if LAYOUT[name] is Kind.INTEGER or name in NUMBERED]
     _refuse_fractions(path, scan, [name for name in whole if schema[name].is_float()])
     frame = scan.select(_in_common_type(name, schema[name]) for name in names)
@@ -89,7 +89,7 @@ def _refuse_missing(path: Path, schema: pl.Schema, names: Iterable[str]) -> None
     nearest = get_close_matches(missing[0], [name for name in schema if name not in LAYOUT], 1)
     hint = f" (the nearest other name is {nearest[0]!r})" if nearest else ""
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    raise UserError(f"{path} lacks the column {missing[0]!r}{hint}{more}; rename it, or download the file again")
+    raise UserError(f"{path} has no column {missing[0]!r}{hint}{more}; rename it, or download the file again")
 
 
 def _refuse_types(path: Path, schema: pl.Schema, names: Iterable[str]) -> None:

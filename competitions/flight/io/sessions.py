@@ -93,8 +93,8 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
         first=sizes.cum_sum() - sizes,
     )
     notes = [
-        source.note("rows whose Id is smaller than that of the row before", late, "rows put in the order of Ids"),
-        source.note("sessions whose rows do not stand together", scattered, "rows brought together"),
+        source.note("rows whose Id is smaller than that of the row before", late, "rows sorted by Id"),
+        source.note("sessions whose rows are not contiguous", scattered, "rows grouped"),
         source.note("sessions with one option", int((sizes == 1).sum()), "kept"),
     ]
     column = pl.Series("session", session)
@@ -176,7 +176,7 @@ def _clean_loyalty(source: Source, taken: pl.DataFrame, codes: Codes) -> tuple[p
     unknown = parts.filter(pl.col("carrier").is_null())["session"].n_unique()
     repeated = parts.filter(pl.struct("session", "part").is_duplicated())["session"].n_unique()
     return loyalty, [
-        source.note("sessions with a frequentFlyer that is no known carrier", unknown, "that part is left out"),
+        source.note("sessions with a frequentFlyer that is not a known carrier", unknown, "that part is left out"),
         source.note("sessions with a repeated frequentFlyer", repeated, "taken once"),
     ]
 
@@ -211,8 +211,8 @@ def mark_booked(
     marked = sessions.join(counts, on="session", how="left", maintain_order="left")
     several, none = marked.filter(pl.col("times") > 1).height, marked["times"].null_count()
     if several + none == marked.height:
-        raise UserError(f"{source.path}: no session has exactly one booked option; nothing can be learned from it")
+        raise UserError(f"{source.path}: no session has exactly one booked option; it cannot be used for training")
     counted = {"sessions with no booked option": none, "sessions with several booked options": several}
-    notes = [source.note(what, rows, "kept, not learned from") for what, rows in counted.items()]
+    notes = [source.note(what, rows, "kept, not used in training") for what, rows in counted.items()]
     position = pl.when(pl.col("times") == 1).then(pl.col("row") - pl.col("first")).cast(pl.Int32)
     return marked.select(*sessions.columns, position.alias("booked")), notes

@@ -43,15 +43,14 @@ SOURCE = Source(
     layouts=(Layout("the host's folders", (schema.VIDEOS, f"{schema.SHOWS}/*/*.csv"), FILES),),
     steps=(
         f"Open {PAGE}, log in and find the Malanshan Cup 2025 (马栏山杯), the video recommendation task; the address "
-        "of its own page and the names of its buttons are not known here.",
+        "of its page and the names of its buttons are not known here.",
         "Register for it and accept its terms.",
-        "Open its data section and download all archives but the video clips.",
-        "Unpack them in UTF-8, so that the Chinese folder names stay: unzip -O GBK ARCHIVE.zip where they come out "
-        "garbled.",
+        "Open its data section and download all archives except the video clips.",
+        "Unpack them in UTF-8 to keep the Chinese folder names: use unzip -O GBK ARCHIVE.zip if the names are garbled.",
     ),
     submission_files=("result.csv",),
     list_read=list_read,
     boards={"A": ASKED_A, "B": ASKED_B},
     board_setting="host.board",
-    upload=f"log in at {PAGE}, open the task's page and upload result.csv where it takes results",
+    upload=f"log in at {PAGE}, open the task's page and upload result.csv there",
 )

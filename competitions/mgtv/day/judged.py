@@ -37,8 +37,8 @@ from competitions.mgtv.pipeline import Outcome, Validated
 
 METRIC = "score"
 MEANING = (
-    "1 / (1 + sqrt(|t - p| / t)) where the video is the one that was watched, t the share of it that was played and p"
-    " the share that was answered; else 0; the mean over devices"
+    "1 / (1 + sqrt(|t - p| / t)) if the video is the one that was watched (t: the share of it that was played, p: the"
+    " predicted share), else 0; the mean over devices"
 )
 SAMPLE = Sample(queries=4_000, rows=40_000)
 DRIFT_ROWS = 5_000
@@ -61,8 +61,8 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
         behind=queries["behind"],
         ranking=[{key: row[key] for key in ("model", "score", "error")} for row in models],
         tables=[
-            ("Models on the validation days, pick P(watch) x E[s], answer max E[s]", [*models, *by_day]),
-            ("The decision ladder: rows pick the video, columns the rate", summary["ladder"][1:]),  # random is a rival
+            ("Models on the validation days: video by P(watch) x E[s], share by max E[s]", [*models, *by_day]),
+            ("Decision rules: rows choose the video, columns the share", summary["ladder"][1:]),  # random is a rival
         ],
         notes=pool_notes(outcome),
         features=outcome.valid[-1].day.value.rows.names,
@@ -200,7 +200,7 @@ def list_answers(outcome: Outcome) -> Answers:
     ranks = np.concatenate(answered)
     owners = [(number, query) for number, day in enumerate(rows) for query in range(len(day.group_sizes))]
     before = [
-        ("asked", sum(part.day.queries for part in parts)),
+        ("all queries", sum(part.day.queries for part in parts)),
         ("among the videos shown", int((ranks > 0).sum())),
         (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
     ]
@@ -217,8 +217,8 @@ def describe_slate(outcome: Outcome, number: int, query: int, values: list[Float
     order = np.argsort(-values[number][rows], kind="stable")
     names = [name_video(codes.videos["vid"][code], videos.row(code, named=True)) for code in slate["video"].to_list()]
     device, watched = codes.devices["did"][int(slate["device"][0])], float(day.rates[rows][right])
-    context = f"{len(names)} videos shown; the answer says that {rates[order[0]]:.0%} will be watched"
-    context += "" if np.isnan(watched) else f", {watched:.0%} of the right one was watched"
+    context = f"{len(names)} videos shown; predicted share {rates[order[0]]:.0%}"
+    context += "" if np.isnan(watched) else f", true share {watched:.0%}"
     return Example(
         f"Device {str(device)[:8]}, day {day.day}:", context, [names[row] for row in order[:LISTED]], names[right]
     )

@@ -51,7 +51,7 @@ def draw_slates(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame]) -> Picture
     return [
         histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
         histogram("Days on which a device is seen", "days", {"log": days}),
-        Sides(shown).concentration("video", "How few videos hold how many impressions", "videos"),
+        Sides(shown).concentration("video", "Share of impressions of the most shown videos", "videos"),
     ]
 
 
@@ -64,10 +64,10 @@ def draw_days(log: pl.DataFrame) -> Picture | None:
 
 def draw_completion(log: pl.DataFrame) -> Pictures:
     """How much of a video is played, and where in its slate a clicked video stands."""
-    note = "t of the score. What is played to the end stands at 1, what is left at once near 0."
+    note = "t of the score. 1: played to the end; near 0: left at once."
     return [
         histogram("Share of a video that was played", "share", {"log": log["t"].drop_nulls()}, note=note),
-        histogram("Position of what was clicked", "position", {"log": log.filter("clicked")["position"]}),
+        histogram("Position of clicked videos", "position", {"log": log.filter("clicked")["position"]}),
     ]
 
 
@@ -80,7 +80,7 @@ def draw_videos(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame], videos: pl
         histogram("Length", "seconds", lengths, logarithmic=True),
         known.shares("channel", "Channel", missing=True),
         known.shares("type", "Type", missing=True),
-        known.shares("known", "In the table of videos", missing=True, names={True: "yes", False: "no"}),
+        known.shares("known", "Is in the table of videos", missing=True, names={True: "yes", False: "no"}),
     ]
 
 
@@ -91,7 +91,7 @@ def list_tables(files: reader.RawFiles) -> list[RawTable]:
         "clicks": {"log": [day.click for day in files.days if day.click is not None]},
         "plays": {"log": [day.play for day in files.days if day.play is not None]},
         "videos": {"all": [files.videos]},
-        "devices to answer for": {"test": [files.test_devices]},
+        "test devices": {"test": [files.test_devices]},
         "profiles": {"all": [files.profiles] if files.profiles is not None else []},
     }
     return [

@@ -53,7 +53,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "impressions": days.filter(pl.col("day") <= DAYS).height,
         "videos": videos.height,
         "devices": profiles.height,
-        "asked devices": devices.height,
+        "test devices": devices.height,
         "truth": truth.height,
     }
     tables = daily_logs(days) | {

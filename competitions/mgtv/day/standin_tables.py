@@ -104,9 +104,7 @@ def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
     source = read_fields(path, USER_FIELDS, HINT, key="user_id")
     unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
     if unknown.height:
-        raise UserError(
-            f"{path} lacks the user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}"
-        )
+        raise UserError(f"{path} has no user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}")
     values = [
         *(pl.col(name) for name in RANGES),
         *(pl.when(pl.col(name) != HIDDEN).then(name) for name in FLAGS),

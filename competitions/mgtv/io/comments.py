@@ -26,11 +26,11 @@ SUMS: dict[str, type[pl.DataType]] = {
     "length": pl.Int32,
 }
 DONE = {
-    "comment with a videoid that is no whole number": "left out",
-    "comment of a video that no log, no table and no test has": "left out",
-    "comment with a ctime that is blank or no date": "left out, as nobody could say when it was known",
+    "comment with a videoid that is not a whole number": "left out",
+    "comment of an unknown video": "left out",
+    "comment with a ctime that is blank or not a date": "left out: its time is unknown",
     "comment without a text": "kept, of length 0",
-    "comment with an etime that is no number": "kept, at an unknown offset",
+    "comment with an etime that is not a number": "kept, at an unknown offset",
     "comment with an etime below 0": "kept, at an unknown offset",
     "comment with an etime beyond the end of the video": "kept, at an unknown offset",
     nulls.WHAT: nulls.DONE,
@@ -77,7 +77,7 @@ def _warn(notes: list[Note], sample: dict[str, str | None]) -> str:
     first = (
         f"; the first has {', '.join(f'{name} {sample[name]!r}' for name in ('videoid', 'ctime'))}" if sample else ""
     )
-    return f"no comment in {COMMENTS} is read, features of comments know nothing: {faults}{first}"
+    return f"no comment in {COMMENTS} can be used, so features of comments are empty: {faults}{first}"
 
 
 def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -87,7 +87,7 @@ def read_header(path: Path, columns: Mapping[str, Kind]) -> list[str]:
         if name not in names:
             nearest = get_close_matches(name, [other for other in names if other not in columns], 1)
             hint = f" (the nearest other name is {nearest[0]!r})" if nearest else ""
-            raise UserError(f"{path}, line 1: the header lacks {name!r}{hint}; rename it, or download the file again")
+            raise UserError(f"{path}, line 1: the header has no {name!r}{hint}; rename it, or download the file again")
         if names.count(name) > 1:
             raise UserError(f"{path}, line 1: the header has {name!r} twice; remove one of the two columns")
     return names

@@ -67,8 +67,8 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     comments, others = find_workbooks(unpacked(folder, COMMENTS))
     if others:
         names = ", ".join(path.name for path in others[:5]) + ", …" * (len(others) > 5)
-        what = f"other than a workbook that is named by a number ({names})"
-        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it holds comments"))
+        what = f"files that are not workbooks named by a number ({names})"
+        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it has comments"))
     if not unpacked(folder, COMMENTS).exists() and (where := hint_where(folder / COMMENTS)):
         notes.append(Note(COMMENTS, f"no such folder{where}", 1, "no video has comments"))
     return RawFiles(
@@ -100,7 +100,7 @@ def _find_days(folder: Path) -> tuple[DayFiles, ...]:
     for day in sorted(shows.keys() ^ clicks.keys()):
         there, lacks = (shows[day], CLICKS) if day in shows else (clicks[day], SHOWS)
         raise UserError(
-            f"day {day} has {there} and no file in {folder / lacks}: it would read as if nobody had "
+            f"day {day} has {there} and no file in {folder / lacks}: nobody would seem to have "
             f"{'clicked' if lacks == CLICKS else 'been shown anything'}; add the file or remove the day"
         )
     return tuple(DayFiles(day, shows[day], clicks[day], plays.get(day)) for day in sorted(shows))
@@ -127,7 +127,7 @@ def _find_logs(folder: Path, file: str) -> dict[int, Path]:
 def _note_gaps(days: tuple[DayFiles, ...]) -> Iterator[Note]:
     missing = days[-1].day - days[0].day + 1 - len(days)
     if missing:
-        yield Note(SHOWS, f"day missing between day {days[0].day} and day {days[-1].day}", missing, "goes on without")
+        yield Note(SHOWS, f"day missing between day {days[0].day} and day {days[-1].day}", missing, "left out")
     for day in days:
         if day.play is None:
             name = short_name(Path(click_path(day.day))).replace(CLICKS, PLAYS)

@@ -168,15 +168,17 @@ def read_test(files: RawFiles, codes: Codes) -> Test:
     test_rows = pairs.join(queries, on="device", how="semi", maintain_order="left")
     shown = _number(test_rows)
     if shown.is_empty():
-        raise UserError(f"{files.shown} shows nothing to any device of {files.test_devices}; download both files again")
+        raise UserError(
+            f"{files.shown} shows no video to any device of {files.test_devices}; download both files again"
+        )
     name = short_name(files.shown)
     unshown = queries.join(shown, on="device", how="anti").height
     notes = [
         *query_notes,
         *table.notes,
-        Note(name, "row of a device that is not asked for", pairs.height - test_rows.height, "left out"),
+        Note(name, "row of a device outside the test", pairs.height - test_rows.height, "left out"),
         Note(name, "impression repeated", test_rows.height - shown.height, "counted once"),
-        Note(short_name(files.test_devices), "device asked for and shown nothing", unshown, "kept"),
+        Note(short_name(files.test_devices), "test device without shown videos", unshown, "kept"),
     ]
     return Test(queries, shown, keep_notes(notes))
 
@@ -185,8 +187,8 @@ def _read_queries(path: Path, codes: Codes) -> Noted:
     table = read_table(path, DEVICE)
     devices = encode(table.frame, codes)
     if devices.is_empty():
-        raise UserError(f"{path} asks for no device; download it again")
+        raise UserError(f"{path} has no device; download it again")
     distinct = devices.unique("device", keep="first", maintain_order=True)
     queries = distinct.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
-    repeated = Note(short_name(path), "device asked for again", devices.height - distinct.height, "the first kept")
+    repeated = Note(short_name(path), "repeated test device", devices.height - distinct.height, "the first kept")
     return queries, [*table.notes, repeated]

@@ -7,7 +7,7 @@ NULLS = (
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 LONGEST = max(map(len, NULLS))
-WHAT, DONE = "cell that says NULL, nan or another of pandas' words for nothing", "read as blank"
+WHAT, DONE = "cell with NULL, nan or another missing value of pandas", "read as blank"
 
 
 def blank_nulls(text: pl.Series) -> tuple[pl.Series, int]:

@@ -40,9 +40,9 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
         frame = frame.with_columns(encode_words(pl.col(WORD)))
     name = short_name(files.profiles)
     notes += (
-        Note(name, "device of no log and not of the test", rows - known.height, "left out"),
+        Note(name, "device in neither a log nor the test", rows - known.height, "left out"),
         Note(name, "further row of a device", known.height - first.height, "the first kept"),
-        Note(name, "device of a log or the test that the table lacks", codes.devices.height - first.height, "kept"),
+        Note(name, "device of a log or the test that is not in the table", codes.devices.height - first.height, "kept"),
         Note(name, f"column without a value ({_shorten(empty)})", len(empty), "left out"),
     )
     return Profiles(frame, keep_notes(notes))

@@ -87,7 +87,7 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
         Note(name, "row repeated", table.frame.height - distinct.height, "counted once"),
         Note(name, "further row of a video, with other values", distinct.height - first.height, "the first kept"),
         *(Note(name, what, rows, "taken as unknown") for what, rows in counts.items()),
-        Note(name, "video of a log or the test that the table lacks", frame.height - first.height, "kept, unknown"),
+        Note(name, "video of a log or the test that is not in the table", frame.height - first.height, "kept, unknown"),
     )
     return Videos(frame, keep_notes(notes))
 

@@ -53,10 +53,10 @@ def _find_damage(path: Path) -> str | None:
                 size = sum(member.file_size for member in archive.infolist())
                 if size <= MOST_MIB * MIB:
                     if damaged := archive.testzip():
-                        return f"is damaged ({damaged!r} in it is not what its checksum says)"
+                        return f"is damaged ({damaged!r} in it does not match its checksum)"
                     sheets = (archive.read(name) for name in archive.namelist() if name.startswith(SHEETS))
                     if (cells := max(map(count_cells, sheets), default=0)) > MOST_CELLS:
-                        return f"has a cell far from all others: {cells:,} up to it, more than the {MOST_CELLS:,} read"
+                        return f"has a cell far from all others: {cells:,} up to it, the limit is {MOST_CELLS:,}"
     except BROKEN as error:
         return f"is not a workbook ({error})"
     if size > MOST_MIB * MIB:
@@ -79,5 +79,5 @@ def _read_sheet(path: Path, sheet: str, columns: Sequence[str]) -> pl.DataFrame:
         raise UserError(f"{path} cannot be read as a workbook ({reason}); save it again as .xlsx") from error
     for name in columns:
         if name not in frame.columns:
-            raise UserError(f"{path} lacks the column {name!r} on its first row; rename it, or download the file again")
+            raise UserError(f"{path} has no column {name!r} on its first row; rename it, or download the file again")
     return frame.select(pl.col(*columns).cast(pl.String))

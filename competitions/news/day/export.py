@@ -45,9 +45,7 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
     """What a service of the test's fold needs."""
     blocks = choose_names(config.rank.blocks, list_blocks())
     if own := sorted(EXTRA_BLOCKS.keys() & {*blocks}):
-        raise UserError(
-            f"No request is answered with the block {own[0]} yet: write it in service.py, as the others are."
-        )
+        raise UserError(f"The service does not support the block {own[0]}: add it in service.py, like the others.")
     inputs = outcome.test.inputs
     content = None if inputs.content is None else inputs.content.value
     return NewsService(

@@ -27,12 +27,12 @@ SOURCE = Source(
         f"Log in at https://tianchi.aliyun.com (an Alibaba Cloud account) and open {PAGE}/introduction.",
         "Press the registration button (报名参赛) and accept the rules.",
         f"Open the data page (赛题与数据), {PAGE}/information. It gives a .md file with a direct link to each of four "
-        "plain CSV files, train_click_log, testA_click_log, articles and articles_emb, and sample_submit.csv, which is "
-        "not needed; testB_click_log_Test_B where board B is offered. Download them.",
-        "Unpack what came as an archive; the files keep the names that the host gave them.",
+        "CSV files (train_click_log, testA_click_log, articles, articles_emb), and to sample_submit.csv, which is "
+        "not needed. Board B also needs testB_click_log_Test_B. Download them.",
+        "Unpack the archives, if any. Do not rename the files.",
     ),
     submission_files=("submission.csv",),
     boards={"A": reader.TEST_A, "B": BOARD_B},
     board_setting="board",
-    upload=f"log in, open {PAGE}, press the button for submitting a result (提交结果) and upload submission.csv",
+    upload=f"log in, open {PAGE}, press the submit button (提交结果) and upload submission.csv",
 )

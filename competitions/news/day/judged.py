@@ -29,7 +29,7 @@ from competitions.news.pipeline import Outcome, Validated
 from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
 
 METRIC = "MRR@5"
-MEANING = "1 / the rank of the article that was clicked, 0 behind the fifth; the mean over users"
+MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
 SAMPLE = Sample(queries=1_000, rows=40_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
 RECENT = 3  # clicks of a user that an example shows
@@ -50,10 +50,10 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
         queries=list_queries(outcome),
         ranking=[*scored, blend],
         tables=[
-            ("Decided from the log", summary["plan"]),
+            ("Settings decided from the data", summary["plan"]),
             # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
             (
-                "Recall of the validation answers, before any ranking",
+                "Recall of retrieval on validation, by channel",
                 [{name: value for name, value in row.items() if name != "mrr@5"} for row in summary["recall"]],
             ),
             ("Models on validation", models),
@@ -198,12 +198,12 @@ def list_answers(outcome: Outcome) -> Answers:
         own = fold.seen.filter(query=query["query"]).sort("back").head(RECENT)
         top = scored.filter(query=query["query"]).sort("score", "item", descending=[True, False]).head(CUTOFF)
         hour = f"{(query['time'] % DAY_MS) // HOUR_MS:02d} h"
-        context = f"{query['clicks']} clicks before, the last at {hour} on: {'; '.join(name(own['item']))}"
+        context = f"{query['clicks']} earlier clicks, the last at {hour}: {'; '.join(name(own['item']))}"
         (right,) = name(answers.filter(query=query["query"])["item"], query["time"])
         return Example(f"User {query['user']},", context, name(top["item"], query["time"]), right)
 
     before = [
-        ("asked", queries.height),
+        ("all queries", queries.height),
         ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
         ("among the candidates", int((ranks > 0).sum())),
     ]

@@ -155,7 +155,7 @@ def list_fused(way: Climb) -> Iterator[Rung]:
     yield Rung(
         "rrf", "all channels, fused by reciprocal ranks", steps.RETRIEVAL, score_ranks, fuse_channels, builds_on=POPULAR
     )
-    yield Rung("fusion", "all channels, their weights learned", steps.RETRIEVAL, score_fusion, learn_fusion)
+    yield Rung("fusion", "all channels, with learned weights", steps.RETRIEVAL, score_fusion, learn_fusion)
     yield Rung("gru4rec", "GRU over these candidates", steps.SEQUENCE, score_network, gru4rec.score_next)
 
 

@@ -21,7 +21,7 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
         hour=pl.col("time") % DAY_MS // HOUR_MS,
     )
     sides = Sides({"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")})
-    hidden, ends = "The test users' last click is hidden.", "A peak at half a minute is how the host's sessions end."
+    hidden, ends = "The test users' last click is hidden.", "In the host's log, many sessions end with a gap of 30 s."
     places = ("device_group", "os", "region", "referrer")
     embeddings = [RawTable("embeddings", {"all": [files.embeddings]})] if files.embeddings else []
     return Look(
@@ -40,13 +40,13 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
                 sides.histogram("hour", "Hour of the day", "hour (UTC)"),
             ],
             "Popularity": [
-                sides.concentration("item", "How few articles hold how many clicks", "articles"),
+                sides.concentration("item", "Share of clicks on the most clicked articles", "articles"),
                 sides.counts("item", "Clicks of an article", "clicks", logarithmic=True),
             ],
             "Articles": [
-                sides.histogram("age", "Age when clicked", "hours", logarithmic=True),
-                sides.histogram("words", "Words of what is clicked", "words"),
-                sides.shares("category", "Category of what is clicked"),
+                sides.histogram("age", "Age of clicked articles", "hours", logarithmic=True),
+                sides.histogram("words", "Length of clicked articles", "words"),
+                sides.shares("category", "Category of clicked articles"),
             ],
             "Devices and places": [sides.shares(name, name.replace("_", " ")) for name in places],
         },

@@ -87,7 +87,7 @@ def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:
     several = sample.filter(pl.len().over("user") > 1)
     if several["user"].n_unique() < TEST_SHARE:
         raise UserError(
-            f"the {len(files)} file(s) of {files[0].parent} hold fewer than {TEST_SHARE} users of the tenth with two "
+            f"the {len(files)} file(s) of {files[0].parent} have fewer than {TEST_SHARE} users of the tenth with two "
             f"clicks; {HINT}"
         )
     return several, pl.concat(clicked).unique().sort()
@@ -98,7 +98,7 @@ def convert_articles(path: Path, clicked: pl.Series) -> pl.DataFrame:
     articles = read_fields(path, ARTICLE_FIELDS, HINT)
     unknown = clicked.filter(~clicked.is_in(articles["article_id"].implode()))
     if len(unknown):
-        raise UserError(f"{path} lacks {len(unknown)} article(s) that the log clicks on (first: {unknown[0]}); {HINT}")
+        raise UserError(f"{path} has no row for {len(unknown)} article(s) of the log (first: {unknown[0]}); {HINT}")
     listed = articles.filter(pl.col("article_id").is_in(clicked.implode())).sort("article_id", "line")
     return listed.select(column.header for column in ARTICLE_COLUMNS).unique("article_id", maintain_order=True)
 

@@ -38,7 +38,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tup
     frame = pl.concat(list(read_blocks(path, columns)))
     blank = count_rows(path) - frame.height
     if not frame.height:
-        raise UserError(f"{path} holds a header and no rows; download it again")
+        raise UserError(f"{path} has a header but no rows; download it again")
     return frame, notes + ((Note(path.name, "blank line", blank, "skipped"),) if blank else ())
 
 
@@ -123,7 +123,7 @@ def _find_cell_fault(cell: str, column: Column) -> str | None:
     if column.low <= value <= column.high:
         return None
     if column.low == TIME_MIN_MS and TIME_MIN_MS <= value * 1000 <= TIME_MAX_MS:
-        return f"{column.header} is {cell}, which reads as seconds where milliseconds are expected (multiply by 1000)"
+        return f"{column.header} is {cell}, which looks like seconds; milliseconds are expected (multiply by 1000)"
     return f"{column.header} is {cell[:40]}, outside {column.low} to {column.high}"
 
 

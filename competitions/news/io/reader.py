@@ -106,7 +106,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
     """
     board = board.upper()
     if board not in {"AUTO", "A", "B"}:
-        raise UserError(f"board is {board!r}; say auto, A or B")
+        raise UserError(f"board is {board!r}; use auto, A or B")
     second = next((raw / name for name in TEST_B if (raw / name).exists()), None)
     if board == "AUTO":
         board = "A" if second is None else "B"
@@ -118,7 +118,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
     notes = []
     if embeddings is None:
         where = files.hint_where(raw / EMBEDDINGS)
-        notes.append(Note(EMBEDDINGS, f"no such file{where}", 0, "the run goes on without content embeddings"))
+        notes.append(Note(EMBEDDINGS, f"no such file{where}", 0, "the run uses no content embeddings"))
     if board == "B" and all((raw / name).exists() for name in TEST_B):
         notes.append(Note(TEST_B[1], f"not read, as {TEST_B[0]} is there", 1))
     return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, tuple(notes))
@@ -161,7 +161,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     born = articles.filter(pl.col("created") > late + FAR_MS).height
     notes.append(Note(ARTICLES, "created_at_ts more than a year after most of the logs", born, "kept"))
     if hours := find_shift(*(frame.filter(is_test=kind)["time"].to_numpy() for kind in (False, True))):
-        what = f"its busy hours come {hours:+} hours from those of the test logs, as if by another clock"
+        what = f"its busy hours are {hours:+} hours off those of the test logs: the clocks may differ"
         notes.append(Note(train.name, what, logs[0].height, "kept"))
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     notes.append(Note(target.name, "user with a single click", single.height, "kept"))
@@ -226,7 +226,7 @@ def read_embeddings(path: Path) -> Embeddings:
         items[start:end], lines[start:end] = block["item"].to_numpy(), block["line"].to_numpy()
         vectors[start:end] = block.select(names).to_numpy()
     if not end:
-        raise UserError(f"{path} holds a header and no rows; download it again")
+        raise UserError(f"{path} has a header but no rows; download it again")
     order = np.argsort(items[:end], kind="stable")
     _refuse_repeated_articles(path, items[order], lines[order])
     return Embeddings(items[order], _reorder(vectors[:end], order), notes)

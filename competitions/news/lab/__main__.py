@@ -43,7 +43,7 @@ def measure_folder(raw: Path, only: str, seed: int) -> list[Row]:
         raise UserError(f"{raw} has no {TRUTH}; name a folder that `python -m competitions simulate news` wrote.")
     methods = [method for method in METHODS if only in method.title]
     if not methods:
-        raise UserError(f"No method has {only!r} in its title; they are: {'; '.join(m.title for m in METHODS)}.")
+        raise UserError(f"No method has {only!r} in its title. The methods: {'; '.join(m.title for m in METHODS)}.")
     files = reader.locate(raw)
     articles = reader.read_articles(files.articles).frame
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame

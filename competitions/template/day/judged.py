@@ -35,7 +35,7 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     cv = describe_queries(queries)
     return Judged(
         metric=METRIC,
-        meaning="1 / the rank of the next item, 0 behind the fifth; the mean over users",
+        meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
         rivals=score_rivals(
             outcome.rows.value.valid,
             {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None},
@@ -87,10 +87,10 @@ def list_answers(outcome: Outcome) -> Answers:
     def describe(number: int) -> Example:
         query, rows = queries.row(number, named=True), rows_of(valid.group_sizes, number)
         items = listed[rows][np.argsort(-scores[rows], kind="stable")[:CUTOFF]]
-        context = f"{query['events']} events before"
+        context = f"{query['events']} earlier events"
         return Example(f"User {query['user']},", context, [f"item {item}" for item in items], f"item {query['item']}")
 
-    before = [("asked", queries.height), ("among the candidates", int((ranks > 0).sum()))]
+    before = [("all queries", queries.height), ("among the candidates", int((ranks > 0).sum()))]
     return Answers(ranks, before, describe)
 
 

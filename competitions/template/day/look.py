@@ -13,12 +13,12 @@ def look(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Look:
     events = run.step(reader.read_events, files.events)
     users = run.step(reader.read_users, files.users, events).value
     log = events.value
-    sides = Sides({"all": log, "to answer for": log.join(users, on="user", how="semi")})
+    sides = Sides({"all": log, "test": log.join(users, on="user", how="semi")})
     return Look(
-        tables=[RawTable("events", {"all": [files.events]}), RawTable("users", {"to answer for": [files.users]})],
+        tables=[RawTable("events", {"all": [files.events]}), RawTable("users", {"test": [files.users]})],
         pictures={
             "Histories": [sides.counts("user", "Events of a user", "events")],
             "Times": [sides.timeline("time", "Events by day")],
-            "Popularity": [sides.concentration("item", "How few items hold how many events", "items")],
+            "Popularity": [sides.concentration("item", "Share of events of the most frequent items", "items")],
         },
     )

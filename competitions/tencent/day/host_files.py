@@ -63,6 +63,6 @@ SOURCE = Source(
         Layout("the competition", (TRAIN_FILES["sequences"],), COMPETITION),
     ),
     submission_files=("result.json", "submission.csv"),
-    upload="nothing is uploaded, since the competition (algo.qq.com) is over: the hold-out by time is the score",
+    upload="there is no upload: the competition (algo.qq.com) is over; use the score on the hold-out",
     list_read=list_read,
 )

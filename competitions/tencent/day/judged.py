@@ -28,9 +28,9 @@ from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
 METRIC = "score"
-MEANING = ".31 x hit rate + .69 x NDCG of ten ads: how often, and how far up, the ad that was clicked is among them"
-WHY = "users who click the same ad are answered right or wrong together"
-FURTHER = ", and the truth is one event further on than what is held out"
+MEANING = ".31 x hit rate + .69 x NDCG of ten ads: how often, and how high, the clicked ad is in the list"
+WHY = "users who click the same ad are right or wrong together"
+FURTHER = ", and the truth is one event later than the hold-out"
 LOST_QUERIES = 300  # whose features are made to write those that are lost
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 DRIFT_QUERIES = 10_000
@@ -59,12 +59,12 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
-            ("Decided from the files", summary["plan"]),
+            ("Settings decided from the data", summary["plan"]),
             ("Channels of retrieval, by their fusion weights", summary["fusion"]["channels"]),
-            ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
+            ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", training),
-            ("Targets that the first search finds", [summary["recall"]]),
+            ("Recall of the first search", [summary["recall"]]),
         ],
         notes=outcome.ready.corpus.value.notes,
         features=outcome.early.ranker.value.names,
@@ -190,7 +190,7 @@ def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fol
         return drift
     before = measure_histories(earlier[0].queries(corpus.train))
     reference = find_drift(DRIFTING, before, held_out, most=DRIFT_QUERIES, top=len(DRIFTING))
-    return refer(drift, reference, "the hold-out and the same question asked earlier")
+    return refer(drift, reference, "the hold-out and an earlier hold-out")
 
 
 def measure_histories(histories: Histories) -> Matrix:
@@ -217,10 +217,10 @@ def list_answers(outcome: Outcome) -> Answers:
     assert fold.unseen is not None
     ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
     before = [
-        ("asked", len(fold.users)),
+        ("all queries", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
         ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
-        ("found by the first search", int(retrieved.sum())),
+        ("retrieved by the first search", int(retrieved.sum())),
     ]
     ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
     return Answers(ranks, before, lambda query: describe_user(outcome, query))
@@ -234,7 +234,7 @@ def describe_user(outcome: Outcome, query: int) -> Example:
     events = np.arange(histories.starts[query], histories.ends[query])
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
-    context = f"{len(events)} events before, the last clicks: {last or 'none'}"
+    context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
     columns = outcome.early.answers.value.best.columns[query]
     rows = fold.candidates[columns[columns >= 0]]
     listed = [name_ad(corpus.catalogue, int(row)) for row in rows]

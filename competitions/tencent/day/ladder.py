@@ -204,7 +204,7 @@ def list_ranked(way: Climb) -> Iterator[Rung]:
         ranked = rank(way.ready, way.ready.valid, way.config, way.run, "valid")
         return way.record(ranked.answers.value.ways[stage])
 
-    title, needs = "first search: all channels, weighed", {"valid.", *TABLE_STEPS}
+    title, needs = "first search: all channels, weighted", {"valid.", *TABLE_STEPS}
     first, ranker = "first search", "ranker"
     yield Rung("retrieval", title, families.RETRIEVAL, lambda: score(first), Search, builds_on=POPULARITY)
     yield Rung("ranker", "+ ranker", families.DEEP, lambda: score(ranker), fit_ranker, needs)

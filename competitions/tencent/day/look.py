@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Corpus, RawFiles, Sequences
 from competitions.tencent.io import reader, schema
 
 ACTIONS = {
-    schema.NULL_ACTION: "none given",
+    schema.NULL_ACTION: "missing",
     schema.EXPOSURE: "shown",
     schema.CLICK: "clicked",
     schema.CONVERSION: "converted",
@@ -77,7 +77,7 @@ def show_popularity(sides: Sides, corpus: Corpus) -> list[Picture | None]:
     offered = {"candidates": pl.Series(np.isin(corpus.candidates, seen))}
     items = {side: pl.Series(events.item) for side, events in sides.items()}
     return [
-        concentration("How few ads hold how many events", items, "ads"),
+        concentration("Share of events of the most frequent ads", items, "ads"),
         histogram("Events of an ad", "events", {"ads": counts}, logarithmic=True),
         share_values("Candidates", offered, names={True: "seen in a sequence", False: "never seen"}),
         show_new_ads(corpus.train),
@@ -95,7 +95,7 @@ def show_new_ads(events: Sequences) -> Curves | None:
     counts = np.bincount(day[clicked])
     fresh = np.bincount(day[clicked & (first[events.item] == day)], minlength=len(counts))
     line = [(float(at), fresh[at] / counts[at]) for at in np.flatnonzero(counts >= FEWEST_CLICKS)]
-    title = "Clicks on ads that no earlier day showed"
+    title = "Clicks on ads not seen on earlier days"
     return Curves(title, "day", "share of clicks", {"users": line}, linear=True) if len(line) > 1 else None
 
 

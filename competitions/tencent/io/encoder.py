@@ -27,7 +27,7 @@ from competitions.tencent.io.indexer import Indexer, Names
 from competitions.tencent.sequences import whole
 
 NO_PROFILE = "user without a profile row"
-SEVERAL_PROFILES = "user with several profile rows: the first is taken"
+SEVERAL_PROFILES = "user with several profile rows: the first is used"
 CUT = "user with a list that is longer than what is kept: cut"
 NO_EVENT = "user without an event"
 UNSORTED = "user with events out of time order: sorted"
@@ -109,7 +109,7 @@ class Source:
     def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
         """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
         again = int(np.maximum(rows - 1, 0).sum())
-        return (Note(self.path.name, f"row of {what} had one before", again, "the last counts"),) if again else ()
+        return (Note(self.path.name, f"row of {what} had one before", again, "the last is used"),) if again else ()
 
 
 def _to_text(value: object) -> str:
@@ -133,7 +133,7 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     """
     count = len(raw.oid)
     if not count:
-        raise UserError(f"{source.path} holds no candidate; download it again")
+        raise UserError(f"{source.path} has no candidate; download it again")
     retrieval = np.arange(count) if (raw.retrieval < 0).all() else raw.retrieval
     rid = find_rows(raw.oid, indexer.oid)
     outside = (retrieval < 0) | (retrieval >= count)
@@ -141,9 +141,9 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     for wrong, values, reason in (
         (outside, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates"),
         (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
-        (raw.oid < 1, raw.oid, "{} is no original id of a candidate"),
-        (_repeats(raw.oid), raw.oid, "candidate {} stands there a second time"),
-        (differs, raw.oid, "candidate {} has another re-id than the indexer gives it"),
+        (raw.oid < 1, raw.oid, "{} is not an original id of a candidate"),
+        (_repeats(raw.oid), raw.oid, "candidate {} is repeated"),
+        (differs, raw.oid, "candidate {} has a re-id that differs from the indexer"),
     ):
         source.refuse(wrong, f"{reason}; download the file again", values)
     order = np.argsort(retrieval)
@@ -218,7 +218,7 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
         index = repeated[np.argmin(order[repeated + 1])]
         first, second = positions[order[index : index + 2]]
         raise UserError(
-            f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} stands there and in "
+            f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} is there and in "
             f"{source.word} {first}; remove one of the two"
         )
     return names

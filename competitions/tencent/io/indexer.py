@@ -119,7 +119,7 @@ def _to_names(where: str, values: Collection[object]) -> Names:
             return np.array(list(values), np.bytes_) if values else np.empty(0, "S1")
         except UnicodeEncodeError as error:
             wrong = error.object
-    raise UserError(f"{where}: {brief(wrong)} is no user name; download it again")
+    raise UserError(f"{where}: {brief(wrong)} is not a user name; download it again")
 
 
 def _order_by_rid(where: str, numbering: dict[Any, Any]) -> Int64s:

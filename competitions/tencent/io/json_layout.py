@@ -169,7 +169,7 @@ def _parse_names(users: Sequence[int | str]) -> Names:
     try:
         return np.array([b"", *("" if type(user) is int else user for user in users)], np.bytes_)[1:]
     except UnicodeEncodeError as error:
-        raise LineError(users.index(error.object), f"{error.object!r} is no user name") from error
+        raise LineError(users.index(error.object), f"{error.object!r} is not a user name") from error
 
 
 def _parse_profiles(profiles: Sequence[Any], line: Int64s, lines: int) -> tuple[Int32s, Bools, Int64s]:

@@ -88,7 +88,7 @@ def _open(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is no parquet file: {str(error).splitlines()[0]}; download it again") from error
+        raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
 
 
 def read_batches(
@@ -117,7 +117,7 @@ def read_batches(
 def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
     types = [field.type for field in schema if field.name == name]
     if len(types) != 1:
-        fault = f"has the column {name!r} {len(types)} times" if types else f"lacks the column {name!r}"
+        fault = f"has the column {name!r} {len(types)} times" if types else f"has no column {name!r}"
         raise UserError(f"{path} {fault}; download it again")
     if _describe_form(types[0]) not in (VALUE, form):
         expected = VALUE if form == VALUE else f"{VALUE} or {form}"

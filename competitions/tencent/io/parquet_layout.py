@@ -50,7 +50,7 @@ def read_candidates(files: RawFiles) -> RawCandidates:
     batches = read_batches(paths, names, dict.fromkeys(ITEM_FEATURES, STRUCT))
     parts = [_parse_candidates(batch, oid_name) for batch in batches]
     if not parts:
-        raise UserError(f"{paths[0].parent} holds no candidate; download it again")
+        raise UserError(f"{paths[0].parent} has no candidate; download it again")
     return join(parts)
 
 
@@ -110,7 +110,7 @@ def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequenc
     batches = read_batches(files.files[role], ("user_id", "seq"), {"seq": EVENTS})
     parts = [_parse_users(batch, indexer, features, rows) for batch in batches]
     if not parts:
-        raise UserError(f"{files.files[role][0].parent} holds no event; download it again")
+        raise UserError(f"{files.files[role][0].parent} has no event; download it again")
     return join(parts), notes
 
 

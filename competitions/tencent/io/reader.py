@@ -38,7 +38,7 @@ class Layout(Protocol):
         """All users of ``sequences`` or ``test_sequences``, and notes of the files of their features."""
 
 
-UNSEEN_NOTE = "event of an item that the indexer lacks: kept by its original id"
+UNSEEN_NOTE = "event of an item that is not in the indexer: kept with its original id"
 LAYOUTS: dict[str, Layout] = {"competition": json_layout, "release": parquet_layout}
 
 
@@ -97,7 +97,7 @@ def read_asked(files: RawFiles) -> tuple[Names, Oids]:
 def _read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
     raw, notes = LAYOUTS[files.layout].read_users(files, role, indexer)
     if role == "sequences" and not len(raw.item):
-        raise UserError(f"{Source.of(files, role).path} holds no event; download it again")
+        raise UserError(f"{Source.of(files, role).path} has no event; download it again")
     return raw, notes
 
 
@@ -120,7 +120,7 @@ def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator
     if len(odd):
         time = train.time[histories.take(odd).events()]
         count = int(((time < first) | (time > last)).sum())
-        what = f"event dated before {first} or behind {last}, where all others lie: kept, the log's end stays {last}"
+        what = f"event dated before {first} or after {last}, unlike all others: kept; the log ends at {last}"
         yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
 
 
@@ -132,5 +132,5 @@ def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[
     for owner, ids, features in (("item", catalogue.oid, by_item_feature), ("test user", users.names, by_user_feature)):
         for name, values, size in features:
             rows = np.flatnonzero((values > size).any(axis=1))
-            what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
+            what = f"{owner} whose feature {name} has a value that is not in the indexer: cold"
             yield from Source(files.files["indexer"][0], owner.split()[-1]).note(what, ids[rows])

@@ -38,7 +38,7 @@ def measure_folder(raw: Path, seed: int) -> dict[str, dict[str, float]]:
     """By model the log loss and AUC of the conversion and what ``sell`` says; ``UserError`` without conversions."""
     train, judged = list_impressions(reader.read_corpus(reader.locate(raw)))
     if not train.converted.any() or not judged.converted.any():
-        raise UserError(f"{raw} has no conversions to learn from: make a set with LAW=round2 simulate-tencent first.")
+        raise UserError(f"{raw} has no conversions: run LAW=round2 make simulate-tencent first.")
     mean = np.full(len(judged.user), train.converted.mean(dtype=np.float64))
     chances = {"bids alone": mean} | {kind: predict_conversions(train, judged, kind, seed) for kind in (ONE, ESMM)}
     return {

@@ -56,6 +56,5 @@ def check_finite(*vectors: Tensor) -> None:
     """Refuse what is no number: a ranking of NaNs would look like a perfect one."""
     if not all(bool(torch.isfinite(part).all()) for part in vectors):
         raise UserError(
-            "The model gives vectors that are no numbers, so that nothing can be ranked: training diverged. Lower"
-            " its learning rate."
+            "The model's vectors are not finite, so nothing can be ranked: training diverged. Lower its learning rate."
         )

@@ -32,7 +32,7 @@ POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "cou
 ONE = "nearest by one embedding"
 NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
 KERNEL = "kernel x faded popularity"
-LANGUAGE = "language model: nearest by what the texts say"
+LANGUAGE = "language model: nearest by text"
 CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
 FUSED = (ONE, LATE)  # of two embeddings at least
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.

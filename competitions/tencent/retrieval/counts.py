@@ -167,8 +167,7 @@ def count_neighbours(histories: Histories, rows: int, settings: CountSettings, t
     log = flatten_log(histories, settings.weights)
     if (pairs := count_pairs(log.offsets, settings)) > MOST_PAIRS:
         raise UserError(
-            f"The counts would go through {pairs:,} pairs of events, more than {MOST_PAIRS:,}: leave them out of"
-            " ranker.channels."
+            f"The counts need {pairs:,} pairs of events, more than {MOST_PAIRS:,}: remove counts from ranker.channels."
         )
     order = np.argsort(log.item, kind="stable")
     count = np.bincount(log.item, minlength=rows)

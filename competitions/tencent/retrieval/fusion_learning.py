@@ -118,5 +118,5 @@ def say_fusion(fusion: Fusion) -> None:
     """A line a channel, on the console."""
     for row in fusion.rows:
         shares = ", ".join(f"{name} {value:.3f}" for name, value in row.items() if isinstance(value, float))
-        say(f"  {row['channel']}: {'stays' if row['kept'] == 'yes' else 'is left out'} ({shares})")
+        say(f"  {row['channel']}: {'used' if row['kept'] == 'yes' else 'not used'} ({shares})")
     say("  fusion weights: " + ", ".join(f"{name} {weight:.2f}" for name, weight in fusion.weights.items()))

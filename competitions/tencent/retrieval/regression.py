@@ -203,7 +203,7 @@ def invert(system: Singles) -> Singles:
     factor, failed = lapack.spotrf(system, lower=1, clean=0, overwrite_a=1)
     inverse, singular = (factor, 1) if failed else lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed or singular:
-        raise UserError("The regression has no solution in float32: leave linear out of ranker.channels.")
+        raise UserError("The regression has no solution in float32: remove linear from ranker.channels.")
     rows: Singles = inverse.T  # what was the lower triangle of columns is the upper one of rows
     for start in range(0, len(rows), TILE):
         for left in range(0, start, TILE):

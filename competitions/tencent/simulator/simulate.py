@@ -65,7 +65,7 @@ def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law
     """
     check_request(scale, seed, MOST_SCALE)
     if layout not in LAYOUTS:
-        raise UserError(f"There is no layout {layout!r}; say {' or '.join(LAYOUTS)}.")
+        raise UserError(f"There is no layout {layout!r}; choose {' or '.join(LAYOUTS)}.")
     arguments = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
     arguments["horizon_hours"] = DAY // 3600
     if law is not Law.ROUND1:  # a report that names no law is of the default one

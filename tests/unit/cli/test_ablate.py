@@ -28,4 +28,4 @@ def test_a_block_is_worth_what_the_score_loses_without_it() -> None:
     # Gains 1, 0, 0, 1; the fits of each of the four variants lie .05 (.1) apart.
     noise = FitNoise((3 * 0.05**2 / 2 + 0.1**2 / 2) / 4, 4)
     assert rows[0]["error"] == pytest.approx(widen_error(0.25, noise, (2, 2)))
-    assert [row["verdict"].split(" (")[0] for row in rows] == ["perhaps better", "not in use", "perhaps worse"]
+    assert [row["verdict"].split(" (")[0] for row in rows] == ["perhaps better", "not used", "perhaps worse"]

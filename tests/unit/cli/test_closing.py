@@ -29,7 +29,7 @@ def test_a_quick_run_is_compared_with_the_quick_run_before_it(tmp_path: Path) ->
     quick, whole = write_run(tmp_path, "2", QUICK, 0.2), write_run(tmp_path, "3", WHOLE, 0.9)
     after = write_run(tmp_path, "4", QUICK, 0.5)
     assert describe_change(whole, after).startswith(
-        f"Against news/{quick.name}, the last run of these settings: +0.1000 +- "
+        f"Against news/{quick.name}, the last run with these settings: +0.1000 +- "
     )
 
 
@@ -38,7 +38,7 @@ def test_the_first_quick_run_says_which_settings_differ(tmp_path: Path) -> None:
     after = write_run(tmp_path, "2", QUICK, 0.5)
     said = describe_change(whole, after)
     assert said.startswith(
-        "Against news/1, whose settings differ (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.1333"
+        "Against news/1, with other settings (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.1333"
     )
     assert said.endswith("within the noise, the noise of the fits not counted") or "worse" in said
 
@@ -46,8 +46,8 @@ def test_the_first_quick_run_says_which_settings_differ(tmp_path: Path) -> None:
 def test_after_a_change_of_the_code_it_is_the_run_before(tmp_path: Path) -> None:
     before, after = write_run(tmp_path, "1", WHOLE, 0.4), write_run(tmp_path, "2", WHOLE, 0.4)
     assert describe_change(before, after) == (
-        "Against news/1, the run before: +0.0000 +- 0.0000 on 3 queries of both, 0 of them scored differently:"
-        " no query is answered differently"
+        "Against news/1, the run before: +0.0000 +- 0.0000 on 3 common queries, 0 of them scored differently:"
+        " no query is scored differently"
     )
 
 
@@ -56,18 +56,18 @@ def test_runs_of_other_files_or_another_metric_are_passed_over(tmp_path: Path, m
     own, other = write_run(tmp_path, "1", WHOLE, 0.4), write_run(tmp_path, "2", WHOLE, 0.4, **more)
     (write_run(tmp_path, "3", WHOLE, 0.4) / "run.json").write_text("damaged")
     after = write_run(tmp_path, "4", WHOLE, 0.5)
-    assert f"Against news/{own.name}, the last run of these settings: " in describe_change(other, after)
+    assert f"Against news/{own.name}, the last run with these settings: " in describe_change(other, after)
 
 
 def test_many_settings_are_counted(tmp_path: Path) -> None:
     before = write_run(tmp_path, "1", {f"s{number}": number for number in range(5)}, 0.4)
     after = write_run(tmp_path, "2", {f"s{number}": "x: y" * 20 for number in range(5)}, 0.4)
     said = describe_change(before, after)
-    assert said.startswith("Against news/1, whose settings differ (s0 0 -> x:y")
+    assert said.startswith("Against news/1, with other settings (s0 0 -> x:y")
     assert " and 2 more): +0.0000" in said
 
 
 def test_the_noise_of_the_fits_is_counted_where_a_run_was_fitted_by_several_seeds(tmp_path: Path) -> None:
     before, after = write_run(tmp_path, "1", WHOLE, 0.4), write_run(tmp_path, "2", WHOLE, 0.5, fits=[0.3, 0.5, 0.4])
     said = describe_change(before, after)
-    assert said.endswith("within the noise, the noise of 3 fits counted")
+    assert said.endswith("within the noise, with the noise of 3 fits included")

@@ -41,7 +41,7 @@ def test_tuned_settings_count_where_they_were_found(
 ) -> None:  # fmt: skip
     inputs = load(tmp_path, monkeypatch, digest, simulated)
     assert (inputs.tuned, inputs.config.watch.rounds == 7, inputs.config.seed) == (taken, taken, 3)
-    assert ("left aside" in capsys.readouterr().err) is not taken
+    assert ("is ignored" in capsys.readouterr().err) is not taken
 
 
 def test_tuned_settings_are_left_aside_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

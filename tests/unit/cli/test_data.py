@@ -55,7 +55,7 @@ def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     assert "clicks.parquet" in printed
     assert "3 rows" in printed
-    assert "not there, not needed" in printed
+    assert "missing, not needed" in printed
 
 
 def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,9 +64,7 @@ def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.Captur
     assert kaggle.calls == []
     assert capsys.readouterr().out.endswith(".: the host's files\n")
     Path("truth.csv").touch()
-    with pytest.raises(
-        UserError, match=r"holds a stand-in, not the host's files \(truth\.csv lies among them\); remove"
-    ):
+    with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); remove"):
         data_verbs.data("flight", raw=Path())
 
 
@@ -76,7 +74,7 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     folder = Path("mine")
     folder.mkdir()
     write_clicks(folder / "clicks.parquet", 2)
-    with pytest.raises(UserError, match=r"1 of the files in mine are not.*clicks\.parquet.*make data-flight again"):
+    with pytest.raises(UserError, match=r"1 of the files in mine differ.*clicks\.parquet.*make data-flight again"):
         data_verbs.data("flight", raw=folder)
     printed = capsys.readouterr().out
     assert "-1 rows" in printed
@@ -105,7 +103,7 @@ def test_what_a_run_would_leave_unread_is_told(
     data_verbs.data("flight", check=True)
     printed = " ".join(capsys.readouterr().out.split())
     assert "clicks read by a run 1 files ok" in printed
-    assert "more.json a run leaves it unread not read" in printed
+    assert "more.json not read by a run not read" in printed
 
 
 def test_the_hub_sends_the_files_of_the_patterns(
@@ -195,9 +193,9 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
-SIMULATED = r"20260102.*made from simulated data, which no host scores"
-NO_RECORD = r"run\.json is no record of a run"
-NOT_SAID = r"run\.json (does not say what the run was made from|is no record of a run)"
+SIMULATED = r"20260102.*made from simulated data: to submit, run"
+NO_RECORD = r"run\.json is not a record of a run"
+NOT_SAID = r"run\.json (does not name the run's files|is not a record of a run)"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +205,7 @@ NOT_SAID = r"run\.json (does not say what the run was made from|is no record of 
         ("run.json", None, NOT_SAID),
         ("run.json", "{}", NO_RECORD),
         ("simulation.json", "{}", SIMULATED),
-        ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv lies among them"),
+        ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv is among them"),
     ],
 )
 def test_only_a_run_on_the_hosts_files_is_handed_in(
@@ -233,8 +231,8 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        ("20260103-000000-000", "has no submission.parquet: name a run that ended"),
-        ("no-such", "no-such names no run"),
+        ("20260103-000000-000", "has no submission.parquet: name a finished run"),
+        ("no-such", "no-such matches no run"),
         ("../flight", "no finished run"),
     ],
 )
@@ -269,7 +267,7 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
         assert data_verbs.describe_boards(record) is None
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    assert data_verbs.describe_boards(record) == f"It is for board B; ARGS={setting}=A makes that for board A"
+    assert data_verbs.describe_boards(record) == f"It is for board B; use ARGS={setting}=A for board A"
     assert data_verbs.describe_boards(record | {"name": "flight", "summary": None}) is None
 
 

@@ -77,7 +77,7 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
         "Report: file:///build/news/r/report.html",
     ]
     truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
-    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share reached 75.0%"
+    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share of the best possible 75.0%"
     assert line in show(capsys, RECORD | {"truth": truth})
     assert len(show(capsys, RECORD | {"truth": truth})) < 12
 
@@ -85,7 +85,7 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
 def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     lines = show(capsys, RECORD | {"submission": {"paths": [], "rows": 0}}, on="python -m competitions run news")
     assert lines[-3].startswith("Stopped after validation")
-    assert lines[-2] == "Go on: python -m competitions run news"
+    assert lines[-2] == "To continue: python -m competitions run news"
     assert not any(line.startswith("Submission") for line in lines)
 
 
@@ -127,7 +127,7 @@ def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) ->
     code, out, err = call(verb, "tencent", "--law", "lottery")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no law lottery" in err
-    assert "say round1 or round2." in err
+    assert "choose round1 or round2." in err
     code, out, err = call(verb, "news", "--law", "round2")
     assert (code, out, err.count("\n")) == (1, "", 1)
 
@@ -253,4 +253,4 @@ def test_ctrl_c_ends_in_one_line_that_says_what_is_kept(
     code, out, err = call("run", "news")
     assert (code, out, err.count("\n")) == (130, "", 2)  # ^C stands on the line before
     assert err.strip().startswith(f"Stopped; {kept}")
-    assert err.rstrip().endswith("the same command goes on.")
+    assert err.rstrip().endswith("The same command continues.")

@@ -57,10 +57,10 @@ def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = msgspec.to_builtins(COMPETITION.load_config([]))
     assert COMPETITION.read_config({"config": whole, "run": "a"}) == COMPETITION.load_config([])
     whole["rank"]["blocks"] = ["gone"]
-    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*no gone; choose among core"):
+    with pytest.raises(UserError, match=r"settings of run a do not fit this code .*no gone; choose among core"):
         COMPETITION.read_config({"config": whole, "run": "a"})
     whole["rank"]["trees"] = 5
-    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*trees.*run again"):
+    with pytest.raises(UserError, match=r"settings of run a do not fit this code .*trees.*run again"):
         COMPETITION.read_config({"config": whole, "run": "a"})
 
 
@@ -72,10 +72,10 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert "same queries, t" in printed
     assert "0.5000" in printed
-    assert "100.0% of 1000 splits see it" in printed
+    assert "100.0% of 1000 splits detect it" in printed
     assert "Run A against itself" in printed
     serve.replay("news", "last", "last", None, 0, tmp_path)
-    assert "No difference on the same queries" in capsys.readouterr().out
+    assert "the same on the same queries" in capsys.readouterr().out
 
 
 def test_the_figures_are_printed_with_what_a_request_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +86,7 @@ def test_the_figures_are_printed_with_what_a_request_is(capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert "MRR@5 of news/r on validation: 0.2500 +- 0.0100" in printed
     assert "A service for the tests: it answers a number with its double" in printed
-    for title in ("one by one", "Milliseconds of a request", "clients that ask at the same time", "fewer bits"):
+    for title in ("single requests", "Milliseconds of a request", "with concurrent clients", "fewer bits"):
         assert title in printed
 
 

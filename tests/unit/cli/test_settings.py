@@ -94,7 +94,7 @@ def test_every_refused_value_comes_with_one_that_works(name: str) -> None:
 )
 def test_a_librarys_own_seed_and_what_is_no_number_are_refused(name: str, section: str) -> None:
     for parameter in ("seed", "random_state", "random_seed", "bagging_seed"):
-        assert "the seed of the fits is the setting `seed`" in (refuse(name, f"{section}.{parameter}=3") or "")
+        assert "use the setting `seed` for the seed of the fits" in (refuse(name, f"{section}.{parameter}=3") or "")
     for parameter, value in list_values(name)[section].items():
         for wrong in ("{a=1}", *(("[3, 4]", "text") if isinstance(value, int | float) else ())):
             assert f"{section}.{parameter} in" in (refuse(name, f"{section}.{parameter}={wrong}") or ""), wrong

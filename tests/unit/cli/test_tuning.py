@@ -95,21 +95,21 @@ def test_no_trial_begins_behind_the_minutes_and_studies_share_them(tune: Tune, c
     assert code == 0, err
     assert clock.now <= 600 + 10 + 20 + 0.1  # the last trial ends, and the last study's judging comes, behind them
     assert all(20 <= count <= 24 for count in count_trials(out)), out
-    assert "one: a trial learns from 5 rows; the best settings are judged on all" in err
+    assert "one: a trial trains on 5 rows; the best settings are tested on all rows" in err
     assert f"{clock.now:.0f} s; studies in" in out
 
 
 def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune) -> None:
-    assert tune("--task", "three")[::2] == (1, "error: There is nothing called three to tune in news: say one, two.\n")
+    assert tune("--task", "three")[::2] == (1, "error: There is no three to tune in news: choose one, two.\n")
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({}, "no gain beyond the noise"),
-        ({"trials": 9}, "too few to tell"),
+        ({}, "no clear gain"),
+        ({"trials": 9}, "too few trials"),
         ({"error": 0.005}, "kept"),
-        ({"trials": 1, "pruned": 0}, "nothing was searched"),
+        ({"trials": 1, "pruned": 0}, "no search done"),
     ],
 )
 def test_a_study_says_what_it_found(changed: dict[str, Any], words: str) -> None:

@@ -68,7 +68,7 @@ def test_without_a_simulator_the_files_are_asked_for(written: Written, tmp_path:
         lambda: competition.choose_raw(None, None, 0, BUILD),
         lambda: competition.simulate(None, None, 0, BUILD),
     ):
-        with pytest.raises(UserError, match=r"Nothing simulates these data: put Tianchi's files .* into data/news/raw"):
+        with pytest.raises(UserError, match=r"There is no simulator here: put Tianchi's files .* into data/news/raw"):
             ask()
     (tmp_path / "mine").mkdir()
     assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"

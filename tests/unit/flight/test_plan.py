@@ -109,7 +109,7 @@ def test_a_way_that_is_set_is_kept(way: str, expected: tuple[int, int]) -> None:
 
 
 def test_where_people_come_back_their_past_is_learned_from() -> None:
-    assert decide_features(survey(returning=0.5), load()) == ((PAST,), "people come back")
+    assert decide_features(survey(returning=0.5), load()) == ((PAST,), "travellers return")
 
 
 def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
@@ -121,7 +121,7 @@ def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
     ]
     assert [each.base_margin for each in offered] == [None, None, "taste_total"]
     assert len({each.name for each in offered}) == 3
-    assert reason.startswith("nobody comes back")
+    assert reason.startswith("travellers do not return")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_withou
         assert with_codes.name == f"{without.name}, tariffs"
         assert with_codes.blocks == (*without.blocks, "tariff")
         assert with_codes.base_margin == without.base_margin
-    assert reason == f"{why}; 49% of the sessions offer corporate fares: with their block where validation says so"
+    assert reason == f"{why}; 49% of the sessions offer corporate fares; validation decides on their block"
 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
     assert (plan.patience, plan.seeds, plan.models) == (200, 3, load().rank.models)
     assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
     assert [(each.setting, each.value) for each in plan.decisions] == [
-        ("split.validation", "5 folds of whole sessions, 2 times"),
+        ("split.validation", "5 folds of whole sessions, repeated 2 times"),
         ("rank.blocks", "core pair or core pair lift or core pair lift taste"),
         ("trees", "12 leaves"),
         ("rank.seeds, rank.patience", "3, 200"),

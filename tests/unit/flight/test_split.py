@@ -261,5 +261,5 @@ def check_inner(snapshots: Snapshots, learned: set[int]) -> None:
 
 @pytest.mark.parametrize(("days", "unbooked"), [((0,), ()), ((0, 1), (1,)), ((0, 1), (0, 1))])
 def test_a_single_session_cannot_be_dealt(days: tuple[float, ...], unbooked: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match="nothing to validate on"):
+    with pytest.raises(UserError, match="validation needs a second one"):
         split_folds(sessions(*days, unbooked=unbooked), 5, 2, 0)

@@ -69,7 +69,7 @@ def reorder(*rows: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda frame: frame[list(rows)]
 
 
-MOVED = "the rows are all there, only their order is wrong"
+MOVED = "all rows are there, but in the wrong order"
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -156,7 +156,7 @@ def with_id(frame: pl.DataFrame, Id: int) -> pl.DataFrame:
         (lambda frame: with_id(frame, 2**63), f"broken 1 time(s), first: row 1: '{2**63},a,1'"),
         (lambda frame: frame.drop("Id"), submission.NAMES),
         (lambda frame: frame.select("ranker_id", "Id", "selected"), submission.NAMES),
-        (lambda frame: frame.clear(), "has columns and no rows"),
+        (lambda frame: frame.clear(), "has columns but no rows"),
     ],
 )
 def test_a_parquet_file_of_another_form_is_refused(

@@ -15,8 +15,8 @@ from competitions.mgtv.competition import COMPETITION
         ("features.half_lives=[0.0]", ["features.half_lives", "> 0"]),
         ("features.half_lives=[14.0, 2.0]", ["features.half_lives", "ascend"]),
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
-        ("host.asked={days}.csv", ["host.asked", "{board} alone"]),
-        ("host.shown={board.csv", ["host.shown", "{board} alone"]),
+        ("host.asked={days}.csv", ["host.asked", "only {board}"]),
+        ("host.shown={board.csv", ["host.shown", "only {board}"]),
         ("split.valid_days=0", ["split.valid_days", ">= 1"]),
     ],
 )

@@ -72,10 +72,10 @@ def test_a_registered_block_is_on_and_can_be_left_out(monkeypatch: pytest.Monkey
 
 
 def test_a_model_without_a_block_is_refused() -> None:
-    with pytest.raises(UserError, match=r"watch\.blocks names no block that is built"):
+    with pytest.raises(UserError, match=r"watch\.blocks has no block that is built"):
         settle("features.blocks=profile")
     config = COMPETITION.load_config(["features.blocks=-video,-device,-pair,-list"], tuned=False)
-    with pytest.raises(UserError, match=r"features\.blocks names no block .* these files have data for"):
+    with pytest.raises(UserError, match=r"features\.blocks has no block .* data in these files"):
         plan.settle(config, plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_open(config)))
 
 

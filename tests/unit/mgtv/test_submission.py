@@ -68,7 +68,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
             for rate in ("+0.25", "00.25", " 0.25", "-0.25", "0.25.", "nan", "inf", "1e999", "9" * 30, "0." + "3" * 30)
         ),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
-        (replace("c,20,0.25\na,30,1.123457", "a,30,1.123457\nc,20,0.25"), submissions.SAME_ORDER, "only their order"),
+        (replace("c,20,0.25\na,30,1.123457", "a,30,1.123457\nc,20,0.25"), submissions.SAME_ORDER, "in the wrong order"),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
     ],
@@ -85,7 +85,7 @@ def test_each_rule_is_verified(
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_a_file_that_is_cut_within_its_last_number_is_refused(files: reader.RawFiles, written: Path, lost: int) -> None:
     written.write_text(EXACT[:-lost])
-    assert "may be cut" in refusal(written, files)
+    assert "may be incomplete" in refusal(written, files)
 
 
 def test_rules_that_are_broken_together_are_named_together(files: reader.RawFiles, written: Path) -> None:

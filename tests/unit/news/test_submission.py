@@ -103,7 +103,7 @@ def replace(old: str, new: str) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("mutate", "said"),
     [  # the common ones are in tests/contract/news.py
-        (lambda text: text.split(b"\n", 1)[0], "a header and no rows"),
+        (lambda text: text.split(b"\n", 1)[0], "a header but no rows"),
         (lambda _: b"", "is empty"),
         (replace("6,8,7,6,1,2", '6,8,7,6,1,"2'), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (replace("6,8,7,6,1,2", "6,8,7,-6,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),

@@ -11,13 +11,13 @@ from competitions.tencent.competition import COMPETITION
     [
         ("host.target=exposure", ["host.target", "exposure", "conversion"]),
         ("host.weights=[0.0, 1.0, -1.0]", ["host.weights", ">= 0"]),
-        ("host.weights=[0, 0, 0]", ["host.weights", "no hit would count"]),
+        ("host.weights=[0, 0, 0]", ["host.weights", "every score would be 0"]),
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
         ("split.horizon_hours=0", ["split.horizon_hours", "> 0"]),
         ("ranker.features.blocks=-nope", ["ranker.features.blocks", "no nope", "popularity"]),
         ("open.enabled=true", ["open.enabled"]),
         ("network.model.blocks=4", ["network"]),
-        ('ranker.channels=["counts", "counts"]', ["ranker.channels", "counts stands there twice"]),
+        ('ranker.channels=["counts", "counts"]', ["ranker.channels", "counts is listed twice"]),
         ("ranker.features.counts.reach=5", ["ranker.features.counts"]),
     ],
 )

@@ -31,4 +31,4 @@ def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     further = expect_score(fold, top, HOST, "last")
     assert further == pytest.approx(expected | {"error": math.hypot(by_ad, 0.11 * 0.75)})
     say_expected(further)
-    assert capsys.readouterr().err == "  expected Score of the truth: 0.7500 ± 0.2777 (by ad ± 0.2652)\n"
+    assert capsys.readouterr().err == "  expected Score on the truth: 0.7500 ± 0.2777 (by ad ± 0.2652)\n"

@@ -131,5 +131,5 @@ def test_the_reader_counts_events_that_are_dated_apart(tmp_path: Path, write: ob
     folder = write(tmp_path / "odd", replace(world, events=events))
     ((what, (count, first)),) = [note for note in counts(read(folder)).items() if "dated" in note[0]]
     assert (count, first) == (1, "user user_00000007")
-    assert f"behind {NOW + 60 * 30 + 2}" in what
+    assert f"after {NOW + 60 * 30 + 2}" in what
     assert schema.SEQUENCES not in what

@@ -61,7 +61,7 @@ def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpu
 
 def test_fewer_than_ten_candidates_are_refused_before_anything_is_learned(corpus: Corpus) -> None:
     few = dataclasses.replace(corpus, candidates=CatalogueRows(ROWS[:9]))
-    with pytest.raises(UserError, match="has 9 candidates where each user is to get 10"):
+    with pytest.raises(UserError, match="has 9 candidates but each user needs 10"):
         fold_of_test(few)
 
 

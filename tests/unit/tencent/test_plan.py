@@ -82,7 +82,7 @@ def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch:
     assert "values" in decide_channels(SMALL, 0, 4, "auto")[0]
     chosen, why = decide_channels(LogSize(1_000, 10, False), 0, 4, "auto")
     assert "values" not in chosen
-    assert why.endswith("values would take about 7 minutes")  # 4 x 111 s
+    assert why.endswith("values would need about 7 minutes")  # 4 x 111 s
 
 
 def test_many_candidates_make_long_lists() -> None:

@@ -140,10 +140,10 @@ def test_rules_are_checked_before_scoring_where_the_raw_files_are_given(written:
 
 
 def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> None:
-    with pytest.raises(UserError, match="names no users"):
+    with pytest.raises(UserError, match="has no user names"):
         submission.score_submission(written[2], truth)
     written[0].write_text(CSV.replace("user_c", "user_a"))
-    with pytest.raises(UserError, match="no user stands twice"):
+    with pytest.raises(UserError, match="no user is repeated"):
         submission.score_submission(written[0], truth)
     written[0].write_text(CSV)
     truth.write_text("user,creative_id\nnobody,1\n")

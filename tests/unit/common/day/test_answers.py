@@ -38,7 +38,7 @@ def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:
     assert {row["rank"]: row["queries"] for row in rows} == expected
     assert sum(row["share"] for row in rows) == pytest.approx(1.0)
     beyond = answers.count_ranks(np.array([1, BEYOND, 150]), "missed")
-    assert [row["rank"] for row in beyond][-2:] == ["over 100", "further behind"]  # none is missed
+    assert [row["rank"] for row in beyond][-2:] == ["over 100", "further down"]  # none is missed
 
 
 def test_rivals_are_plain_orders_of_the_same_candidates() -> None:

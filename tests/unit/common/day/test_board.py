@@ -24,11 +24,11 @@ BOARD = Board(
 @pytest.mark.parametrize(
     ("score", "sentence", "brief"),
     [
-        (0.3, "at or above .2592 (3rd place), the best mark known", ">= 3rd place"),
-        (0.2592, "at or above .2592 (3rd place), the best mark known", ">= 3rd place"),
+        (0.3, "at or above .2592 (3rd place), the best known score", ">= 3rd place"),
+        (0.2592, "at or above .2592 (3rd place), the best known score", ">= 3rd place"),
         (0.2, "between .1 (baseline) and .2592 (3rd place)", "baseline < 3rd place"),
         (0.05, "between .0192 (popularity) and .1 (baseline)", "popularity < baseline"),
-        (0.01, "below .0192 (popularity), the lowest mark known", "< popularity"),
+        (0.01, "below .0192 (popularity), the lowest known score", "< popularity"),
     ],
 )
 def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief: str) -> None:
@@ -39,12 +39,12 @@ def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (None, "On the board (a board) a MRR@5 of 0.2000 lies between .1 (baseline) and .2592 (3rd place)"),
-        (0.01, "On the board (a board) a MRR@5 of 0.2000 +- 0.0100 lies between .1 (baseline) and .2592 (3rd place)"),
+        (None, "On the board (a board), a MRR@5 of 0.2000 lies between .1 (baseline) and .2592 (3rd place)"),
+        (0.01, "On the board (a board), a MRR@5 of 0.2000 +- 0.0100 lies between .1 (baseline) and .2592 (3rd place)"),
         (
             0.04,
-            "On the board (a board) a MRR@5 of 0.2000 +- 0.0400 lies between .1 (baseline) and .2592 (3rd place); its"
-            " 95 % interval holds .2592 (3rd place)",
+            "On the board (a board), a MRR@5 of 0.2000 +- 0.0400 lies between .1 (baseline) and .2592 (3rd place); its"
+            " 95 % interval includes .2592 (3rd place)",
         ),
     ],
 )
@@ -68,7 +68,7 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
         record = {"metric": metric, "cv": {"score": 0.2}, "data": {"folder": str(raw), "simulated": False} | data}
         line = boards.describe_standing(record, tmp_path)
         basis = find_basis(record["data"])
-        assert basis.scored == ("which no host scores" not in str(line))
+        assert basis.scored == ("do not compare it" not in str(line))
         return str(basis), basis.scored, boards.find_board(record, tmp_path) is not None
 
     assert answers() == ("files in the host's layout", True, True)
@@ -87,7 +87,7 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
     for data in (None, {}, {"folder": "x"}, {"simulated": False}):
         assert not find_basis(data).scored
     # A record of before the files were named by it.
-    for sign, words in (("truth.csv", "truth.csv lies among them"), ("standin.json", "standin.json says so")):
+    for sign, words in (("truth.csv", "truth.csv is among them"), ("standin.json", "standin.json says so")):
         (raw / sign).write_text("{}")
         assert answers(differs="") == (f"a stand-in, not the host's files ({words})", False, False)
     (raw / "simulation.json").write_text("{}")  # beside the truth, as a simulator leaves them
@@ -96,5 +96,5 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
 
 def test_a_damaged_board_is_named(tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_text('title = "t"\nmetric = "m"\nmark = [{ score = 7.0 }]\n')
-    with pytest.raises(UserError, match=r"board\.toml is no list of marks"):
+    with pytest.raises(UserError, match=r"board\.toml is not a list of known scores"):
         boards.read_board(tmp_path)

@@ -56,7 +56,7 @@ def competition() -> Any:
 
 def test_what_is_computed_again_must_score_as_the_record_has_it(make: Make, competition: Any) -> None:
     folder = make("20260101-1", [0.5, 0.25], config={"seed": 0})
-    with pytest.raises(UserError, match=r"scored 0\.3750, and 0\.3750 with today's code.*revision 1234"):
+    with pytest.raises(UserError, match=r"scored 0\.3750, and 0\.3750 with the current code.*revision 1234"):
         load_run(folder, competition, list_rows)  # the record's queries have other columns
     pl.DataFrame({"query": ["0", "1"], "fold": "all", "score": [0.5, 0.25]}).write_parquet(folder / "queries.parquet")
     run = load_run(folder, competition, list_rows)  # kept by now
@@ -70,5 +70,5 @@ def test_what_is_computed_again_must_score_as_the_record_has_it(make: Make, comp
 
 
 def test_settings_that_are_no_longer_known_are_one_sentence(make: Make, competition: Any) -> None:
-    with pytest.raises(UserError, match="not those of this code"):
+    with pytest.raises(UserError, match="do not fit this code"):
         load_run(make("20260101-1", [0.5]), competition, list_rows)

@@ -42,7 +42,12 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
 
     assert find("111") == find("20260101-111") == find(str(first)) == find("news/last~1") == first
     assert (find("last"), find("news/last"), find("last~1")) == (other, second, second)
-    for run, words in (("0102-", "no run"), ("last~3", "there are 3"), ("last~x", "no run"), ("news/333", "no run")):
+    for run, words in (
+        ("0102-", "no run"),
+        ("last~3", "there are 3"),
+        ("last~x", "not a run"),
+        ("news/333", "no run"),
+    ):
         with pytest.raises(UserError, match=words):
             find(run)
     make("20260105-111", [0.5])
@@ -65,13 +70,13 @@ def test_a_run_left_out_is_the_last_and_a_competition_its_last_two(make: Make, t
 @pytest.mark.parametrize("back", ["²", "٣", "9" * 20, "-1", "x", "1" * 5000])
 def test_a_place_that_is_no_number_is_refused(make: Make, tmp_path: Path, back: str) -> None:
     make("20260101-1", [0.5])
-    with pytest.raises(UserError, match="names no run"):
+    with pytest.raises(UserError, match="is not a run"):
         registry.find_run(tmp_path / "build", NAMES, f"news/last~{back}")
 
 
 @pytest.mark.parametrize("score", [1e308, -1e308, float("nan"), float("inf")])
 def test_what_is_no_score_of_a_board_is_refused(make: Make, score: float) -> None:
-    with pytest.raises(UserError, match="is no score"):
+    with pytest.raises(UserError, match="is not a score"):
         registry.note_leaderboard(make("20260101-1", [0.5]), score)
 
 
@@ -82,7 +87,7 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
     (row,) = registry.list_runs([folder])
     assert (row["CV"], row["leaderboard"]) == (0.5, 0.45)
     assert [noted["score"] for noted in registry.read_leaderboard(folder)] == [0.4, 0.45]
-    with pytest.raises(UserError, match="no score"):
+    with pytest.raises(UserError, match="not a score"):
         registry.note_leaderboard(folder, float("nan"))
     (folder / "lb.json").write_text('[{"score": "high"}]')
     with pytest.raises(UserError, match=r"lb\.json is damaged"):
@@ -149,18 +154,24 @@ def test_a_slice_that_divides_the_queries_as_the_folds_do_is_not_told_twice(make
 
 def test_the_verdict_weighs_the_difference_by_its_error() -> None:
     verdicts = [compare.Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.01, 0.03, -0.05)]
-    assert verdicts == ["within the noise", "perhaps better (1.5 errors)", "clearly worse (2.5 errors)"]
+    assert verdicts == [
+        "within the noise",
+        "perhaps better (1.5 standard errors)",
+        "clearly worse (2.5 standard errors)",
+    ]
     unknown = compare.Difference(-0.05, 0.02, 10, 5)
-    assert unknown.verdict == "perhaps worse (2.5 errors)"  # where the fits' noise is not known nothing is clear
-    assert "by how much is not known (--seeds 3 measures it)" in unknown.sentence
-    assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is answered differently"
+    assert (
+        unknown.verdict == "perhaps worse (2.5 standard errors)"
+    )  # where the fits' noise is not known nothing is clear
+    assert "the noise between fits is not included (--seeds 3 measures it)" in unknown.sentence
+    assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is scored differently"
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
     importance = {"importance": [{"feature": "g", "gain": 0.25}]}
     other = {"config": {"seed": 1, "rank": {"rounds": 5, "new": True}}, "features": ["g"], "insight": importance}
     comparison = compare.compare(make("a-1", [0.5]), make("a-2", [0.5], **other))
-    settings = [("seed", "0", "1"), ("rank.new", "(not there)", "True")]
+    settings = [("seed", "0", "1"), ("rank.new", "(not set)", "True")]
     assert [tuple(row.values()) for row in comparison.settings] == settings
     assert [tuple(row.values()) for row in comparison.features] == [("f", "A", None), ("g", "B", 0.25)]
     assert [row["score"] for row in comparison.scores] == ["CV", "m"]
@@ -185,8 +196,8 @@ def test_runs_that_cannot_be_compared_are_refused_in_one_sentence(make: Make) ->
     pl.read_parquet(path).with_columns(query=pl.lit("nobody")).write_parquet(path)
     (damaged / "queries.parquet").write_bytes(b"PAR1")
     for other, words in (
-        (make("a-4", [0.5], "flight"), r"a run of news and .* one of flight"),
-        (make("a-5", [0.5], data=simulated), r"are of other files .*seed1"),
+        (make("a-4", [0.5], "flight"), r"a run of news, .* of flight"),
+        (make("a-5", [0.5], data=simulated), r"are of different files .*seed1"),
         (nobody, "have no validation query in common"),
         (damaged, r"queries\.parquet cannot be read"),
     ):
@@ -200,7 +211,7 @@ def test_runs_that_cannot_be_compared_are_refused_in_one_sentence(make: Make) ->
         ({"a.py": "1"}, {"a.py": "1"}, None),
         ({"a.py": "1"}, {"a.py": "2", "b.py": "3"}, "1234 (changed) and 1234 (changed), in a.py, b.py"),
         ({}, {"b.py": "3"}, "1234 and 1234 (changed), in b.py"),
-        (None, {"b.py": "3"}, "an earlier record does not say which files"),
+        (None, {"b.py": "3"}, "one record does not list its changed files"),
         ({}, {f"{n}.py": "" for n in range(9)}, "4.py and 4 more"),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
         read_record(path)
-    for text, words in (("{", "is no record of a run"), ('{"name": "news", "run": "r"}', "required field `config`")):
+    for text, words in (("{", "is not a record of a run"), ('{"name": "news", "run": "r"}', "required field `config`")):
         path.write_text(text)
         with pytest.raises(UserError, match=words):
             read_record(path)

@@ -44,9 +44,9 @@ def test_nothing_of_the_template_is_left_in_the_copy(checkout: Path) -> None:
 def test_a_name_that_is_taken_or_none_is_refused(checkout: Path) -> None:
     before = sorted(checkout.rglob("*"))
     for name in ("News", "a b", "../x", "class", "template"):
-        with pytest.raises(UserError, match="no name for a competition"):
+        with pytest.raises(UserError, match="cannot be the name of a competition"):
             make_competition(checkout, name, NAMES)
-    with pytest.raises(UserError, match="There is a competition news already"):
+    with pytest.raises(UserError, match="There is already a competition news"):
         make_competition(checkout, "news", NAMES)
     assert sorted(checkout.rglob("*")) == before
 
@@ -58,7 +58,7 @@ def test_what_make_or_the_tests_call_something_else_is_no_name(checkout: Path, n
     (checkout / "common").mkdir()
     before = sorted(checkout.rglob("*"))
     with pytest.raises(
-        UserError, match=f"{name} cannot be a competition: make {name}, make test-{name} or a module is"
+        UserError, match=f"{name} cannot be the name of a competition: make {name}, make test-{name} or a module exists"
     ):
         make_competition(checkout, name, NAMES)
     assert sorted(checkout.rglob("*")) == before

@@ -192,13 +192,13 @@ def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path:
     sources = clusters._open_keys().code._sources
     sources[__name__] = Path(__file__).read_text().replace(f"{edit[0]})", f"{edit[1]})", 1)
     result = run.step(add_all, [1.0]) if "more" in edit[0] else run.step(total, Pair(1, 2))
-    with pytest.raises(UserError, match=r"worker one would compute another (add_all|total): it has another revision"):
+    with pytest.raises(UserError, match=r"worker one has a different (add_all|total): its revision of the project"):
         _ = result.value
     assert list((tmp_path / "cache").glob("*-*")) == []
 
 
 def test_a_worker_without_the_function(run: Run) -> None:
-    with pytest.raises(UserError, match="would compute another gone"):
+    with pytest.raises(UserError, match="has a different gone"):
         clusters.compute_sent((run.cache, "mark", "gone", "key"), b"cnowhere\ngone\n.")
 
 

@@ -98,7 +98,7 @@ def test_all_workers_are_killed(cluster: Loopback, tmp_path: Path) -> None:
     process = start(tmp_path, 60, cluster.address)
     for pid in wait_for_long(tmp_path, process):
         os.kill(pid, signal.SIGKILL)
-    assert "error: No Dask worker is left, 3 s waited: start one. Finished steps are kept" in refused(process)
+    assert "error: There has been no Dask worker for 3 s: start one. Finished steps are kept" in refused(process)
 
 
 def test_a_step_that_ends_its_workers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_a_step_that_ends_its_workers_is_named(tmp_path: Path, monkeypatch: pyte
     with start_cluster(tmp_path, 2) as started:
         process = start(tmp_path, 60, started.address)
         os.kill(wait_for_long(tmp_path, process)[1], signal.SIGKILL)
-        assert "Every worker that began long1 was lost in it" in refused(process)
+        assert "Every worker that began long1 was lost" in refused(process)
 
 
 def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Pa
         )
         edit(here)
         sentence = refused(start(tmp_path, 1, started.address, here))
-        assert "worker 0 would compute another begin: it has another revision of the project" in sentence
+        assert "worker 0 has a different begin: its revision of the project" in sentence
     assert end(start(tmp_path, 1, "", here))[1] == ["first: 101", "sum: 203", "computed: add begin long0 long1"]
 
 
@@ -135,7 +135,7 @@ def test_nobody_there_no_workers_and_a_worker_outside_the_project(tmp_path: Path
         start(tmp_path, 0, "tcp://127.0.0.1:1")
     )
     with start_cluster(tmp_path, 0) as started:
-        assert "The Dask scheduler has no workers, 2 s waited" in refused(start(tmp_path, 0, started.address))
+        assert "The Dask scheduler has had no workers for 2 s" in refused(start(tmp_path, 0, started.address))
     (tmp_path / "outside").mkdir()
     with start_cluster(tmp_path / "outside", 1, cwd=tmp_path / "outside") as started:
         assert "A Dask worker cannot run this project (" in refused(start(tmp_path, 0, started.address))

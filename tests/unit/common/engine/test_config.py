@@ -88,7 +88,7 @@ def test_override_values(base: Path, override: str, value: object) -> None:
         ("recall.channels=[1]", ["recall.channels", "expected str, got int at [0]"]),
         ("recall=3", ["recall in", "--set recall=3", "expected table, got int"]),
         ("board=C", ["board", "--set board=C", "one of 'A', 'B'"]),
-        ("seed", ["--set seed has no key and value"]),
+        ("seed", ["--set seed is not of the form key=value"]),
         ("recall" + ".x" * 3000 + "=1", ["too many"]),
         ("seed=" + "[" * 3000, ["too many"]),
         ("recall.dec ay=1", ["no key 'recall.dec ay'", "--set recall.dec ay=1"]),
@@ -105,7 +105,7 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
     ("files", "sentence"),
     [
         ({}, r"config\.toml cannot be read"),
-        ({"config": "[recall]\ndecay = 1.0"}, "lacks seed"),
+        ({"config": "[recall]\ndecay = 1.0"}, "has no seed"),
         ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
         (
             {"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"},

@@ -31,8 +31,8 @@ def test_names_stand_for_themselves_or_for_a_change(asked: str | list[str], name
         (["nope"], "there is no nope"),
         (["+nope"], "there is no nope"),
         (["video", "+list"], r"there is no \+list"),
-        (["list", "list"], "list stands there twice"),
-        (["+list", "-list"], "list stands there twice"),
+        (["list", "list"], "list is listed twice"),
+        (["+list", "-list"], "list is listed twice"),
     ],
 )
 def test_what_stands_for_nothing_is_refused(asked: list[str], sentence: str) -> None:

@@ -193,13 +193,13 @@ def test_before_the_first_computed_step_stands_what_is_kept_and_the_time_to_go(
 
     begin({"make_frame": 100.0, "second": 200.0, "(rest)": 30.0})
     first, *others = capsys.readouterr().err.splitlines()
-    assert (first, len(others)) == ("  about 6 min to go, as last time", 2)
+    assert (first, len(others)) == ("  about 6 min left, as in the last run", 2)
     run = begin({"make_frame": 100.0, "second": 2.0, "third": 30.0, "(rest)": 1.0})
     assert capsys.readouterr().err == ""
     run.step(make_frame, 5, name="third")
     run.step(make_frame, 6, name="fourth")
     first, *others = capsys.readouterr().err.splitlines()
-    assert (first, len(others)) == ("  2 steps are kept from before; about 31 s to go, as last time", 2)
+    assert (first, len(others)) == ("  2 steps are kept from an earlier run; about 31 s left, as in the last run", 2)
 
 
 def test_a_step_that_is_interrupted_says_what_is_kept_and_leaves_nothing(tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes
     [
         (b'"a,b\n', "x.csv, line 1: the header has a quote or a carriage return out of place"),
         (b"a\r,b\n", "x.csv, line 1: the header has a quote or a carriage return out of place"),
-        (b"a,b\r1,2\r", "x.csv: its lines end in carriage returns alone; save the file"),
-        (b"\xef\xbb\xbfa,b\r" + b"1,2\r" * 50_000, "x.csv: its lines end in carriage returns alone; save the file"),
-        (b"a\r\r1\r", "x.csv: its lines end in carriage returns alone; save the file"),
+        (b"a,b\r1,2\r", "x.csv: its lines end in carriage returns only; save the file"),
+        (b"\xef\xbb\xbfa,b\r" + b"1,2\r" * 50_000, "x.csv: its lines end in carriage returns only; save the file"),
+        (b"a\r\r1\r", "x.csv: its lines end in carriage returns only; save the file"),
     ],
 )
 def test_a_header_that_cannot_be_split_is_refused(tmp_path: Path, text: bytes, fault: str) -> None:

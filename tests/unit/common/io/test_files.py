@@ -46,7 +46,7 @@ def test_the_folder_in_a_folder_is_named_where_the_file_lies_in_it(tmp_path: Pat
     target.parent.mkdir(parents=True)
     target.write_text("")
     (tmp_path / "other.zip").write_text("")
-    with pytest.raises(UserError, match=rf"is missing from .*, but it lies in {tmp_path / deeper}: name that folder"):
+    with pytest.raises(UserError, match=rf"is missing from .*, but it is in {tmp_path / deeper}: name that folder"):
         require_file(tmp_path / missing, "get it")
 
 
@@ -54,7 +54,7 @@ def test_the_folder_in_a_folder_is_named_where_the_file_lies_in_it(tmp_path: Pat
 def test_an_archive_left_packed_is_named(tmp_path: Path, packed: str) -> None:
     (tmp_path / packed).write_text("")
     (tmp_path / "zzz.zip").write_text("")
-    assert hint_where(tmp_path / "x.csv") == f", but {tmp_path / packed} lies there packed: unpack it"
+    assert hint_where(tmp_path / "x.csv") == f", but {tmp_path / packed} is there: unpack it"
     assert hint_where(tmp_path / "train" / "x.csv").startswith(f", but {tmp_path}/")
     (tmp_path / packed).unlink()
     (tmp_path / "zzz.zip").rename(tmp_path / "notes.txt")

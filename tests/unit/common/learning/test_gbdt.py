@@ -156,9 +156,9 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     ("kind", "parameters", "sentence"),
     [
         ("boost", {}, r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"),
-        ("lightgbm_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
-        ("xgboost_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
-        ("lightgbm_lambdarank", {"metric": "none"}, "stopped by its metric"),
+        ("lightgbm_softmax", {"objective": "binary"}, "remove `objective` from its parameters"),
+        ("xgboost_softmax", {"objective": "binary"}, "remove `objective` from its parameters"),
+        ("lightgbm_lambdarank", {"metric": "none"}, "sets its own metric"),
         ("logit", {"l2": 0.1, "depth": 3}, "no parameter depth: it takes l2 and iterations"),
     ],
 )

@@ -41,7 +41,7 @@ def test_a_simulation_appears_whole_is_replaced_and_survives_a_failure(tmp_path:
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, present: list[str]) -> None:
     for name in present:
         (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="holds files that are no simulation"):
+    with pytest.raises(UserError, match="has other files than simulation"):
         write(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(present, "mine")
 

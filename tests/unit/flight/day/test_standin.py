@@ -154,7 +154,7 @@ def test_odd_archives_are_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "larch-6.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("larch/other.csv", "a")
-    with pytest.raises(UserError, match="does not hold larch/data_warehouse"):
+    with pytest.raises(UserError, match="does not contain larch/data_warehouse"):
         public.convert(wheel, tmp_path / "out")
     wheel.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(UserError, match="cannot be read"):

@@ -187,7 +187,7 @@ def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(t
     assert searches.sessions.select("ranker_id", "size", "first", "booked").rows() == [
         *(("a", 3, 0, 2), ("b", 2, 3, 0), ("c", 2, 5, 0)),
     ]
-    assert [(note.what, note.rows) for note in searches.notes] == [("sessions whose rows do not stand together", 3)]
+    assert [(note.what, note.rows) for note in searches.notes] == [("sessions whose rows are not contiguous", 3)]
 
 
 # --- parsing ---

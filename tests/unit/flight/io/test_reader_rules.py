@@ -21,7 +21,7 @@ from tests.unit.flight.flight_rows import (
 UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
-MISFIT = "_arrivalAt over a day before the departure or over 30 days behind it"
+MISFIT = "_arrivalAt over a day before the departure or over 30 days after it"
 YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
@@ -160,7 +160,7 @@ def test_a_code_or_the_flag_makes_a_corporate_fare_and_a_disagreement_is_counted
     searches = read(tmp_path, option(1, "a", **fields), option(2, "a"), option(3, "a", **fields))
     assert searches.options.select("tariff", "coded").rows()[::2] == [(code, coded)] * 2
     assert searches.sessions["coded"].to_list() == [1 + 2 * coded]
-    expected = ("isAccess3D and corporateTariffCode of which one says no", 2, "taken for a corporate fare")
+    expected = ("isAccess3D and corporateTariffCode that disagree", 2, "treated as a corporate fare")
     assert list_notes(searches) == [expected] * disagree
 
 
@@ -191,7 +191,7 @@ def test_frequent_flyer_strings_are_cleaned(
     searches = read(tmp_path, option(1, "a", frequentFlyer=text), option(2, "b", frequentFlyer="FV"))
     assert searches.sessions["loyalty"].to_list() == [carriers, [1]]
     expected = {
-        "sessions with a frequentFlyer that is no known carrier": (unknown, "that part is left out"),
+        "sessions with a frequentFlyer that is not a known carrier": (unknown, "that part is left out"),
         "sessions with a repeated frequentFlyer": (repeated, "taken once"),
     }
     assert list_notes(searches) == [(what, rows, done) for what, (rows, done) in expected.items() if rows]
@@ -207,6 +207,6 @@ def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(t
         *(("a", 2, None), ("b", 2, None), ("c", 2, 1), ("d", 2, None)),
     ]
     assert list_notes(searches) == [
-        ("sessions with no booked option", 2, "kept, not learned from"),
-        ("sessions with several booked options", 1, "kept, not learned from"),
+        ("sessions with no booked option", 2, "kept, not used in training"),
+        ("sessions with several booked options", 1, "kept, not used in training"),
     ]

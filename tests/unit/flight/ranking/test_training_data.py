@@ -92,7 +92,7 @@ def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     hidden = hide_values(rows, 0.3, np.random.default_rng(0))
     gone = np.isnan(hidden.features)
     assert np.abs(gone.mean(axis=0) - 0.3).max() < 0.03
-    assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # one by one, not whole rows
+    assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # single requests, not whole rows
     assert (hidden.features[~gone] == matrix[~gone]).all()
     assert hidden.labels.all()
     assert not np.isnan(hide_values(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()

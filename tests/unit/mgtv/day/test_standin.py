@@ -82,7 +82,7 @@ def write(folder: Path, log: tuple[str, ...] = LOG) -> Path:
 @pytest.fixture
 def converted(tmp_path: Path) -> Path:
     dataset = convert(write(tmp_path / "KuaiRand-Pure"), tmp_path / "out")
-    assert dataset.rows == {"impressions": 11, "videos": 4, "devices": 3, "asked devices": 3, "truth": 2}
+    assert dataset.rows == {"impressions": 11, "videos": 4, "devices": 3, "test devices": 3, "truth": 2}
     assert dataset.submission == "result.csv"
     return tmp_path / "out"
 
@@ -169,7 +169,7 @@ def test_profiles(tmp_path: Path) -> None:
     ("log", "fault"),
     [
         ((*LOG, event(5, 9, 3, 1)), "video_id 9 is not in video_features_basic_pure.csv"),
-        ((*LOG, event(9, 0, 3, 1)), "user_features_pure.csv lacks the user 9 and 0 more of the log"),
+        ((*LOG, event(9, 0, 3, 1)), "user_features_pure.csv has no user 9 and 0 more of the log"),
         (tuple(line for line in LOG if line != LOG[2]), "has no row of day 4"),
         ((*LOG, event(5, 0, 3, 1).replace(",0,0,", ",no,0,")), "is_click is 'no'"),
     ],

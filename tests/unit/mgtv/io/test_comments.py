@@ -52,11 +52,12 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
 def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: object) -> None:
     table = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
     assert table.frame.select("comments", "length").rows() == [(1, 2)]
-    assert counted(table)["comment with a ctime that is blank or no date"] == 1
+    assert counted(table)["comment with a ctime that is blank or not a date"] == 1
     assert table.warning == ""
 
 
-UNDATED, ODD_VIDEO = "comment with a ctime that is blank or no date", "comment with a videoid that is no whole number"
+UNDATED = "comment with a ctime that is blank or not a date"
+ODD_VIDEO = "comment with a videoid that is not a whole number"
 
 
 def at(*etimes: object) -> list[tuple[object, ...]]:
@@ -84,14 +85,14 @@ def at(*etimes: object) -> list[tuple[object, ...]]:
             [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)],
             ("video", "comments"),
             [(2, 3)],
-            {ODD_VIDEO: 3, "comment of a video that no log, no table and no test has": 2},
+            {ODD_VIDEO: 3, "comment of an unknown video": 2},
         ),
         (
             at(None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001),
             ("comments", "offset_s"),
             [(10, pytest.approx(62.501))],
             {
-                "comment with an etime that is no number": 2,
+                "comment with an etime that is not a number": 2,
                 "comment with an etime below 0": 1,
                 "comment with an etime beyond the end of the video": 1,
             },

@@ -64,8 +64,8 @@ def test_one_table_in_many_forms(tmp_path: Path, text: bytes) -> None:
 
 def test_a_header_that_lacks_a_name(tmp_path: Path) -> None:
     sentence = refusal(tmp_path, "did,video,vids\na,1,1\n")
-    assert sentence.startswith(", line 1: the header lacks 'vid' (the nearest other name is 'vids')")
-    assert "lacks 'did'" in refusal(tmp_path, "a,1\nb,2\n")
+    assert sentence.startswith(", line 1: the header has no 'vid' (the nearest other name is 'vids')")
+    assert "has no 'did'" in refusal(tmp_path, "a,1\nb,2\n")
 
 
 def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path) -> None:

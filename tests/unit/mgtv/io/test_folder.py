@@ -73,8 +73,8 @@ def read_all(files: reader.RawFiles) -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ({"queries": "did\n"}, "asks for no device"),
-        ({"shown": "did,vid\n"}, "shows nothing"),
+        ({"queries": "did\n"}, "has no device"),
+        ({"shown": "did,vid\n"}, "shows no video"),
         ({"click": "did,vid,click_time\nNULL,10,\n"}, "did or vid is blank in every row"),
         ({"profiles": FILES[schema.PROFILES].replace(",f3,", ",g3,")}, "'f3'"),
         ({"show": ""}, "0 bytes"),
@@ -117,7 +117,7 @@ def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named
     (tmp_path / schema.COMMENTS / "4.xlsx").mkdir()
     files = reader.locate(tmp_path, HOST)
     assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
-    named = "other than a workbook that is named by a number (3.xls, 4.xlsx, notes.xlsx)"
+    named = "files that are not workbooks named by a number (3.xls, 4.xlsx, notes.xlsx)"
     assert [(note.what, note.rows) for note in files.notes] == [(named, 3)]
 
 

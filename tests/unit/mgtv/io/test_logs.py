@@ -182,14 +182,14 @@ def test_a_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "lines", "queries", "shown", "note"),
     [
-        ("babb", ("a,10", "b,10"), [1, 0], [(0, 0, 0), (1, 0, 0)], (ASKED, "device asked for again", 2)),
-        ("ba", ("a,10",), [1, 0], [(0, 0, 0)], (ASKED, "device asked for and shown nothing", 1)),
+        ("babb", ("a,10", "b,10"), [1, 0], [(0, 0, 0), (1, 0, 0)], (ASKED, "repeated test device", 2)),
+        ("ba", ("a,10",), [1, 0], [(0, 0, 0)], (ASKED, "test device without shown videos", 1)),
         (
             "b",
             ("a,10", "b,10", "c,11", "c,10"),
             [1],
             [(1, 0, 0)],
-            (SHOWN, "row of a device that is not asked for", 3),
+            (SHOWN, "row of a device outside the test", 3),
         ),
     ],
 )

@@ -45,6 +45,6 @@ def test_only_devices_of_the_logs_and_the_test_are_read(tmp_path: Path) -> None:
     table = read(tmp_path, full("x", 7, "other"), full("b", 1, "same"), full("y", 8, "same"))
     assert table.frame.select("device", "f0", "f87").rows() == [(1, 1.0, 0)]
     assert counted(table.notes) == {
-        "device of no log and not of the test": 2,
-        "device of a log or the test that the table lacks": 2,
+        "device in neither a log nor the test": 2,
+        "device of a log or the test that is not in the table": 2,
     }

@@ -214,5 +214,5 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
 
 def test_what_the_library_refuses_is_a_user_error() -> None:
     settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
-    with pytest.raises(UserError, match="completion cannot be fitted, its library says: Unknown boosting type abc"):
+    with pytest.raises(UserError, match="completion cannot be fitted: Unknown boosting type abc"):
         fit_early([day(1, [0.5, 0.25, 0.1, 0.3])], [day(4, [0.7, 0.6, 0.4], answer=1)], settings, 8)

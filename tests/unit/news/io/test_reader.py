@@ -137,7 +137,7 @@ def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
         (click(-3, 10), "line 4: user_id is -3, outside 0 to"),
         (click(3, 2**31), "line 4: click_article_id is 2147483648, outside"),
         (click(3, 10)[:-1] + "40000", "line 4: click_referrer_type is 40000, outside"),
-        ("3,10,1507000000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000, which reads as seconds"),
+        ("3,10,1507000000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000, which looks like seconds"),
         (f"3,10,{START}000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000000000, outside"),
         (f'3,"10,{START},4,1,17,1,25,2', "line 4: a quote that does not close"),
     ],
@@ -184,7 +184,7 @@ def test_a_log_by_another_clock_is_noted_and_kept(folder: Path) -> None:
     write(folder / reader.TEST_A, CLICK_HEADER, *draw(10_000, 0))
     for shift, expected in ((0, []), (8, ["+8 hours"])):
         write(folder / reader.TRAIN, CLICK_HEADER, *draw(0, shift))
-        notes = [note for note in read(folder).notes if "another clock" in note.what]
+        notes = [note for note in read(folder).notes if "clocks may differ" in note.what]
         assert [hours for note in notes for hours in expected if hours in note.what] == expected
         assert len(notes) == len(expected)
 

@@ -86,7 +86,7 @@ def test_a_folder_with_no_set_or_both_says_what_to_name(tmp_path: Path) -> None:
         convert(tmp_path, tmp_path / "out")
     write_beauty(tmp_path)
     (tmp_path / "LastFM.txt").write_text("1 2 3\n")
-    with pytest.raises(UserError, match=r"holds Beauty\.txt and LastFM\.txt: name the one"):
+    with pytest.raises(UserError, match=r"holds Beauty\.txt and LastFM\.txt: name one with"):
         convert(tmp_path, tmp_path / "out")
     convert(tmp_path / "LastFM.txt", tmp_path / "out")
 
@@ -95,9 +95,9 @@ def test_a_folder_with_no_set_or_both_says_what_to_name(tmp_path: Path) -> None:
     ("lines", "fault"),
     [
         (("1 2 3", "2 5"), "line 2: a user and at least two items"),
-        (("1 2 x3",), "line 1: the item 'x3' is no whole number"),
-        (("1 2 -3",), "line 1: the item '-3' is no whole number"),
-        ((" ",), "holds no sequence"),
+        (("1 2 x3",), "line 1: the item 'x3' is not a whole number"),
+        (("1 2 -3",), "line 1: the item '-3' is not a whole number"),
+        ((" ",), "has no sequence"),
     ],
 )
 def test_odd_lines_are_refused(tmp_path: Path, lines: tuple[str, ...], fault: str) -> None:

@@ -37,8 +37,11 @@ def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
     [
         ([line(BASE, 0), line(BASE + 1, 2)], "line 2: retrieval id 2 is not one of 0..1"),
         ([line(BASE, 1), line(BASE + 1, None)], "line 2: retrieval id -1 is not one of 0..1"),
-        ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} stands there a second time"),
-        ([line(BASE + 7, 0), line(BASE + 3, 1, reid_creative_id=1)], f"line 2: candidate {BASE + 3} has another re-id"),
+        ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} is repeated"),
+        (
+            [line(BASE + 7, 0), line(BASE + 3, 1, reid_creative_id=1)],
+            f"line 2: candidate {BASE + 3} has a re-id that differs",
+        ),
         ([line(BASE, 0), line(0, 1)], "line 2: Expected `int` >= 1"),
         ([line(BASE, 0), {"retrieval_id": 1}], "line 2: Object missing required field `creative_id`"),
         ([line(BASE, 0), line(BASE + 1, 1, features={"100": [1]})], "line 2: Expected `int | str | null`, got `array`"),
@@ -76,13 +79,13 @@ def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
     [
         (changed(1, retrieval_id=0), "row 2: retrieval id 0 was given to another candidate before"),
         (changed(2, retrieval_id=5), "row 3: retrieval id 5 is not one of 0..2"),
-        (changed(2, item_id=BASE + 7), f"row 3: candidate {BASE + 7} stands there a second time"),
+        (changed(2, item_id=BASE + 7), f"row 3: candidate {BASE + 7} is repeated"),
         (
             changed(1, **{"101": {"cold_start": 0, "feature_value": "x"}}),
             "row 2: feature 101: 'x' is not marked as cold and no number of the indexer",
         ),
         (changed(1, **{"101": {"cold_start": 0, "feature_value": "-4"}}), "row 2: feature 101: '-4' is not marked"),
-        ([], "holds no candidate"),
+        ([], "has no candidate"),
     ],
 )
 def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:

@@ -71,7 +71,7 @@ def test_vectors_by_row(tmp_path: Path, form: str, capsys: pytest.CaptureFixture
 
 def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
     pair = pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 7: [7.0, 6.0, 5.0]})
-    with pytest.raises(UserError, match=r"a vector of width 3 where the first has 2"):
+    with pytest.raises(UserError, match=r"a vector with 3 dimensions; the first has 2"):
         read(*pair)
     assert read(pickled(tmp_path, {BASE + 9: None})).shape == (5, 2)  # as the name says
     named = reader.read_embedding((pickled(tmp_path, {BASE + 9: None}),), CATALOGUE, "emb_of_mine")
@@ -82,8 +82,8 @@ def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vector", "reason"),
     [
-        ([1.0, 2.0, 3.0], "a vector of width"),
-        ([], "a vector of width"),
+        ([1.0, 2.0, 3.0], "a vector with"),
+        ([], "a vector with"),
         ([1.0, 1e6], "a vector with a number that is not finite, or beyond 65504"),
     ],
 )

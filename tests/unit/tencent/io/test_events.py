@@ -63,7 +63,7 @@ def test_several_profile_rows_and_none(tmp_path: Path) -> None:
     assert result.users.features[0].tolist() == [0, 2] + [0] * 15
     assert result.users.features[1].tolist() == [0] * 17
     notes = counts(result)
-    assert notes["user with several profile rows: the first is taken"] == (1, "line 1")
+    assert notes["user with several profile rows: the first is used"] == (1, "line 1")
     assert notes["user without a profile row"] == (1, "line 2")
 
 
@@ -120,7 +120,7 @@ def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path:
     assert result.catalogue.features[6].tolist() == [0] * 13  # its first event has none
     assert result.catalogue.features[5, 0] == 2  # the candidate file goes first
     assert result.candidates.tolist() == [5, 1, 4]
-    what = "event of an item that the indexer lacks: kept by its original id"
+    what = "event of an item that is not in the indexer: kept with its original id"
     assert counts(result)[what] == (6, f"item {BASE + 30}")
 
 
@@ -147,7 +147,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "negative time": ([row(1, 2, 0, -1)], "Expected `int` >= 0"),
     "no user": ([row(None, 2, 0, 100)], "Expected `int | str`, got `null`"),  # type: ignore[arg-type]
     "two users": ([A, row(2, 1, 0, 200)], "rows of different users in one line"),
-    "odd name": ([row("ü", 2, 0, 100)], "'ü' is no user name"),
+    "odd name": ([row("ü", 2, 0, 100)], "'ü' is not a user name"),
     "list for a value": ([A, profile(1, {"103": [1]})], "Expected `int | str | null`, got `array`"),
     "object for a list": ([A, profile(1, {"106": {}})], "got `object`"),
     "negative value": ([A, profile(1, {"103": -1})], "Expected `int` >= 0"),
@@ -177,10 +177,10 @@ def test_a_line_that_is_refused(tmp_path: Path, name: str, write: Write) -> None
             ([OTHER], [A, row(1, BASE + 50, 0, 200, {"100": [1]})]),
             f"line 2: features of item {BASE + 50}: Expected `int | str | null`, got `array`",
         ),
-        (write_train, ([OTHER], [A], [B]), "line 3: user 'user_00000005' stands there and in line 2"),
-        (write_test, ([A], [row("user_00000005", 1, 0, 5)]), "line 2: user 'user_00000005' stands there and in line 1"),
+        (write_train, ([OTHER], [A], [B]), "line 3: user 'user_00000005' is there and in line 2"),
+        (write_test, ([A], [row("user_00000005", 1, 0, 5)]), "line 2: user 'user_00000005' is there and in line 1"),
         (write_train, (), "is empty (0 bytes)"),
-        (write_train, ([PROFILE],), "holds no event"),
+        (write_train, ([PROFILE],), "has no event"),
     ],
 )
 def test_lines_that_are_refused_together(tmp_path: Path, write: Write, lines: tuple[Any, ...], reason: str) -> None:

@@ -66,9 +66,9 @@ def test_a_row_that_is_refused(tmp_path: Path, name: str, row: dict[str, Any], r
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([one(1)], "holds no event"),
-        ([], "holds no event"),
-        ([one(2, EVENT), GOOD, one(2, EVENT)], "row 3: user 'user_00000002' stands there and in row 1"),
+        ([one(1)], "has no event"),
+        ([], "has no event"),
+        ([one(2, EVENT), GOOD, one(2, EVENT)], "row 3: user 'user_00000002' is there and in row 1"),
     ],
 )
 def test_rows_that_are_refused_together(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_table_and_a_damaged_one(tmp_path: Path) -> None:
     path.write_bytes(stream[:4] + b"\xff" * 60 + stream[64:])
     assert f"{path}, behind row 0: " in refusal(tmp_path)
     path.write_text("no parquet")
-    assert f"{path} is no parquet file" in refusal(tmp_path)
+    assert f"{path} is not a parquet file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1 << 16])
@@ -146,5 +146,5 @@ def test_rows_that_come_again_are_counted_and_the_last_counts(tmp_path: Path) ->
     corpus = read(tmp_path)
     assert corpus.catalogue.features[1:4, 0].tolist() == [4, 3, 0]
     assert corpus.users.features[:, 0].tolist() == [3, 0]
-    assert counts(corpus)["row of an item that had one before"] == (1, "the last counts")
-    assert counts(corpus)["row of a user who had one before"] == (1, "the last counts")
+    assert counts(corpus)["row of an item that had one before"] == (1, "the last is used")
+    assert counts(corpus)["row of a user who had one before"] == (1, "the last is used")

@@ -102,8 +102,11 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     assert files["user without an event"] == (1, f"{subfolder} 2" if layout_name == "release" else "line 1")
     assert files["user with events out of time order: sorted"][0] == 1
     assert files["user with a list that is longer than what is kept: cut"][0] == 1
-    assert files["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
-    assert files["test user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    assert files["item whose feature 100 has a value that is not in the indexer: cold"] == (2, f"item {BASE + 9}")
+    assert files["test user whose feature 104 has a value that is not in the indexer: cold"] == (
+        1,
+        "user user_00000005",
+    )
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2
@@ -139,7 +142,7 @@ def test_a_folder_of_neither_layout_and_one_of_two(tmp_path: Path) -> None:
     assert "holds neither" in message
     assert "data/README.md" in message
     (tmp_path / "TencentGR_1k.zip").write_bytes(b"PK")
-    assert f"{tmp_path / 'TencentGR_1k.zip'} lies there packed: unpack it" in refusal(tmp_path)
+    assert f"{tmp_path / 'TencentGR_1k.zip'} is there: unpack it" in refusal(tmp_path)
     for name in ("TencentGR_1k", "TencentGR_10k"):
         write_competition(tmp_path / "raw" / name)
     assert "holds TencentGR_10k and TencentGR_1k; name one of them with RAW=DIR" in refusal(tmp_path / "raw")
@@ -157,9 +160,9 @@ def change_indexer(folder: Path, **parts: Any) -> None:
         ({"i": {"x": 1}}, "'i': 'x' is not a whole number"),
         ({"i": {1 << 70: 1}}, "beyond 64 bits"),
         ({"i": 3}, "neither a dict nor a list of pairs"),
-        ({"u": {"": 1}}, "'' is no user name"),
-        ({"u": {"ü": 1}}, "is no user name"),
-        ({"u": {"x" * 65: 1}}, "is no user name"),
+        ({"u": {"": 1}}, "'' is not a user name"),
+        ({"u": {"ü": 1}}, "is not a user name"),
+        ({"u": {"x" * 65: 1}}, "is not a user name"),
         ({"u": [("a", 1), ("a", 2)]}, "'u': re-ids are not 1..1, 2 stands where 1"),
         ({"f": {name: {} for name in ("100", "101")}}, "lacks '102'"),
     ],

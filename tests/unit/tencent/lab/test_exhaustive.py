@@ -51,5 +51,5 @@ def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_no_numbers_are_refused(broken: float) -> None:
-    with pytest.raises(UserError, match="no numbers"):
+    with pytest.raises(UserError, match="not finite"):
         rank(torch.tensor([[1.0, broken]]), whole(make_sequences([])), np.array([1, 2]), 2)

@@ -122,7 +122,7 @@ def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch)
 
 def test_too_many_pairs_are_refused_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cooccurrence, "MOST_PAIRS", 5)
-    with pytest.raises(UserError, match=r"6 pairs of events, more than 5: leave them out of ranker\.channels"):
+    with pytest.raises(UserError, match=r"6 pairs of events, more than 5: remove counts from ranker\.channels"):
         fit(write_log([1, 2, 3, 4]), PLAIN_COUNTS)
 
 

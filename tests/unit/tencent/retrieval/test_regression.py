@@ -97,7 +97,7 @@ def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
 
 
 def test_a_matrix_without_an_inverse_is_refused_with_a_way_out() -> None:
-    with pytest.raises(UserError, match=r"no solution in float32: leave linear out of ranker\.channels"):
+    with pytest.raises(UserError, match=r"no solution in float32: remove linear from ranker\.channels"):
         invert(np.asfortranarray([[1, 2], [2, 1]], np.float32))
 
 

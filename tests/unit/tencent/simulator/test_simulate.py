@@ -212,7 +212,7 @@ def test_the_embedding_carries_the_content(made: Simulation, corpus: Corpus) -> 
     ("arguments", "sentence"),
     [
         ((2.1, 0), r"give a number from 0\.0005 to 2"),
-        ((0.0005, 0, "csv"), "say release or competition"),
+        ((0.0005, 0, "csv"), "choose release or competition"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(tmp_path: Path, arguments: tuple[Any, ...], sentence: str) -> None:

@@ -55,7 +55,7 @@ def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_that_cannot_be_written_is_named_and_keeps_what_waits(raw: Path) -> None:
     finish_download(raw)
     raw.write_text("a file where the folder should be")
-    sentence = r"raw.* cannot be .*, and run this again: nothing is fetched twice"
+    sentence = r"raw.* cannot be .*, and run this again. Complete files are kept"
     with pytest.raises(UserError, match=sentence), explained():
         download.move_in(raw, [REMOTE])
     assert (raw.parent / "raw.partial" / REMOTE.path).read_bytes() == b"data"

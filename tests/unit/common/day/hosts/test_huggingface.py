@@ -59,7 +59,7 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(hub: Hub, raw: Path, monk
 
 def test_a_second_call_fetches_only_what_the_first_did_not_finish(hub: Hub, raw: Path) -> None:
     hub.spoil = {"seq/b.parquet"}
-    assert "seq/b.parquet did not arrive as the host lists it" in refused(raw)
+    assert "seq/b.parquet is not complete" in refused(raw)
     hub.spoil, before = set(), len(hub.fetched())
     (raw / "seq").mkdir(parents=True)
     (raw / "seq" / "a.parquet").write_bytes(b"mine")

@@ -81,11 +81,11 @@ def test_what_the_client_left_unfinished_is_sent_anew(kaggle: Kaggle, raw: Path)
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (401, "make a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN"),
+        (401, "create a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN"),
         (403, "accept the rules at https://www.kaggle.com/competitions/a-contest/rules"),
-        (404, "see whether https://www.kaggle.com/competitions/a-contest is still open"),
-        (429, "wait some minutes"),
-        (503, "Kaggle answers 503, a fault of its own"),
+        (404, "check whether https://www.kaggle.com/competitions/a-contest is still open"),
+        (429, "wait a few minutes"),
+        (503, "Kaggle answers 503, an error on its side"),
         (400, "Kaggle's client failed: the server's words"),
     ],
 )
@@ -102,7 +102,7 @@ def test_no_network_no_room_no_credentials_and_no_client_are_one_sentence(
 
     with monkeypatch.context() as patch:
         patch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
-        assert "Kaggle cannot be reached or the line broke: check the network" in refused(raw)
+        assert "Kaggle cannot be reached: check the network" in refused(raw)
     with monkeypatch.context() as patch:
         patch.setattr("kaggle.api.download_file", fill)
         assert "cannot be read or written: No space left on device; free space there" in refused(raw)
@@ -112,15 +112,15 @@ def test_no_network_no_room_no_credentials_and_no_client_are_one_sentence(
     assert refused(raw) == kaggle_client.UNAUTHORIZED
     assert kaggle.calls == []
     monkeypatch.setitem(sys.modules, "kaggle", None)
-    assert refused(raw) == "Kaggle's client is not in this environment: run make install."
+    assert refused(raw) == "Kaggle's client is not installed: run make install."
 
 
 def test_a_listing_that_does_not_fit_is_one_sentence(kaggle: Kaggle, raw: Path) -> None:
     kaggle.sizes = {"train.parquet": len(TRAIN) + 1}
-    assert f"train.parquet did not arrive as the host lists it ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
+    assert f"train.parquet is not complete ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
     assert not (raw.parent / "raw.partial" / "train.parquet").exists()
     kaggle.sizes, kaggle.files = {}, {"train.parquet": TRAIN}
-    assert "lacks test.parquet" in refused(raw)
+    assert "has no test.parquet" in refused(raw)
 
 
 # --- zip ---
@@ -170,7 +170,7 @@ def test_the_command_is_quoted_for_a_shell(submission: Path) -> None:
     ("fault", "sentence"),
     [
         ({"status": 403}, "accept the rules"),
-        ({"upload_status": 400}, r"did not take the upload of .*submission\.parquet"),
+        ({"upload_status": 400}, r"did not accept the upload of .*submission\.parquet"),
     ],
 )
 def test_an_upload_that_is_refused_is_one_sentence(

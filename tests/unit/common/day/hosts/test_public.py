@@ -33,14 +33,14 @@ def test_columns_are_read_by_name_and_cast_where_nothing_is_lost(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("a,b\n1,2\n", "line 1: the header lacks c"),
+        ("a,b\n1,2\n", "line 1: the header has no c"),
         ("a,b,c\n1,2,x\n1.5,2,x\n", "line 3: a is '1.5', not a whole number"),
         ("a,b,c\n,2,x\n", "line 2: a is blank"),
         ("a,b,c\n1,nan,x\n", "line 2: b is 'nan', not a number"),
         ("a,b,c\n1,2,x,4\n", "cannot be read as CSV"),
-        ("", "the header lacks a, b, c"),
-        ("x,y\n1,2\n", "the header lacks a, b, c"),
-        ("PK\x03\x04\x00\x00", "is no text but a binary or compressed file; unpack it first"),
+        ("", "the header has no a, b, c"),
+        ("x,y\n1,2\n", "the header has no a, b, c"),
+        ("PK\x03\x04\x00\x00", "is a binary or compressed file, not text; unpack it first"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
@@ -77,7 +77,7 @@ def test_a_folder_appears_whole_or_not_at_all_and_only_a_stand_in_is_replaced(tm
         assert ({path.name for path in out.iterdir()}, (out / "a").read_text()) == ({"a", MARKER}, text)
     assert json.loads((out / MARKER).read_text())["rows"] == {"rows": 1}
     (out / MARKER).unlink()
-    with pytest.raises(UserError, match="holds files that are no stand-in"), dataset_folder(out, DATASET, {"a"}):
+    with pytest.raises(UserError, match="has other files than stand-in"), dataset_folder(out, DATASET, {"a"}):
         pytest.fail("the block must not run")
 
 

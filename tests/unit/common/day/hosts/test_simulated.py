@@ -59,7 +59,7 @@ def test_laws_have_folders_of_their_own_and_the_default_ones_is_the_usual(tmp_pa
     assert choose_files(host.under_law(None), None, None, 3, tmp_path) == host.folder
     with pytest.raises(UserError, match="no law strict"):
         HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write).under_law("strict")
-    with pytest.raises(UserError, match="no law lax to simulate by; say loose or strict"):
+    with pytest.raises(UserError, match="no law lax; choose loose or strict"):
         host.under_law("lax")
     with pytest.raises(UserError, match="RAW and LAW exclude each other"):
         choose_files(host.under_law("strict"), tmp_path / "mine", None, 0, tmp_path)

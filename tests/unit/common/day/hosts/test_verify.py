@@ -63,10 +63,10 @@ def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: s
         (FileSpec("clicks.csv", rows=5), "-2 rows"),
         (FileSpec("seq/*.parquet", rows=4), "+1 rows"),
         (FileSpec("seq/*.parquet", files=3), "3 files expected"),
-        (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv lacks the column when and 1 more"),
-        (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet lacks the column item"),
-        (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has another sha256"),
-        (FileSpec("clicks.csv", megabytes=43.5), "another size"),
+        (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv has no column when and 1 more"),
+        (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet has no column item"),
+        (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has a different sha256"),
+        (FileSpec("clicks.csv", megabytes=43.5), "different size"),
     ],
 )
 def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
@@ -87,7 +87,7 @@ def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: P
     ("spec", "name", "body", "words"),
     [
         (PARTS_KNOWN, "seq/1.parquet", b"PAR1 no parquet at all", "cannot be read: "),
-        (CLICKS_KNOWN, "clicks.csv", b"\xff\xfe\x00", "lacks the column"),
+        (CLICKS_KNOWN, "clicks.csv", b"\xff\xfe\x00", "has no column"),
     ],
 )
 def test_a_file_that_cannot_be_read_differs(raw: Path, spec: FileSpec, name: str, body: bytes, words: str) -> None:
@@ -128,7 +128,7 @@ def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
     require_valid(sound, raw, "do this")
     with pytest.raises(UserError, match=r"^1 of the files in .* are missing \(first: c\); do this$"):
         require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
-    with pytest.raises(UserError, match=r"^2 of the files in .* are not what is known of them \(first: d\); do this$"):
+    with pytest.raises(UserError, match=r"^2 of the files in .* differ from the known ones \(first: d\); do this$"):
         require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
 
 
@@ -139,7 +139,7 @@ def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: P
     rows = check_reading(raw, list_read)
     assert [(row.file, row.actual, row.state) for row in rows] == [
         ("sequences", "2 files", OK),
-        ("clicks.csv", "a run leaves it unread", UNREAD),
+        ("clicks.csv", "not read by a run", UNREAD),
     ]
     require_valid(rows, raw, "do nothing")
     assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []

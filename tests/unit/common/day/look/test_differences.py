@@ -27,13 +27,15 @@ def test_sides_that_differ_have_a_sentence_the_largest_difference_first() -> Non
     assert say(
         histogram("Alike", "x", alike),
         timeline("Clicks by day", days),
-        share_values("Booked by oneself", booked, names={1: "yes", 0: "no"}),
+        share_values("Booked by the traveller", booked, names={1: "yes", 0: "no"}),
         None,
-    ) == ["100.0 % of train, 48.0 % of test.", "test lies earlier than train, median day 2.0 beside 3.0."]
+    ) == ["100.0 % of train, 48.0 % of test.", "test is earlier than train: median day 2.0 against 3.0."]
     cabins = {"train": pl.Series(["economy"] * 300), "test": pl.Series(["economy", "first"] * 150)}
     assert say(share_values("Cabin", cabins)) == ["economy is 100.0 % of train, 50.0 % of test."]
     same = {"train": np.array([1, 2, 2, 3] * 100), "test": np.array([0, 2, 2, 9] * 100)}
-    assert say(histogram("Clicks", "clicks", same)) == ["train and test have one median, 2.00, and other shapes."]
+    assert say(histogram("Clicks", "clicks", same)) == [
+        "train and test have the same median, 2.00, but different shapes."
+    ]
     other = {"train": np.array([1, 2, 3] * 100), "test": np.array([1, 5, 9] * 100)}
     assert say(histogram("Clicks", "clicks", other)) == ["median 5.00 in test, 2.00 in train."]
 
@@ -59,10 +61,10 @@ def test_distances_are_those_of_the_textbook() -> None:
 def test_popularity_is_always_told() -> None:
     items = pl.Series(np.repeat(np.arange(100), [901, *[1] * 99]))
     assert say(concentration("Few", {"train": items, "test": pl.Series(np.arange(100))}, "items")) == [
-        "the most frequent 1 % of the items hold 90.1 % of the events in train, 1.0 % in test."
+        "the most frequent 1 % of the items have 90.1 % of the events in train, 1.0 % in test."
     ]
     twenty = {"train": pl.Series(np.repeat(np.arange(20), [62, *[2] * 19]))}
-    assert say(concentration("Few", twenty, "items"))[0].startswith("the most frequent 10 % of the items hold 64.0 %")
+    assert say(concentration("Few", twenty, "items"))[0].startswith("the most frequent 10 % of the items have 64.0 %")
     assert say(concentration("Few", {"train": pl.Series([1, 2, 3])}, "items")) == []
 
 
@@ -77,7 +79,7 @@ def test_columns_that_drift_are_flagged(tmp_path: Path) -> None:
     drift = {row["column"]: row["drift"] for row in described}
     assert drift == {"id": 1.0, "kind": 0.5, "x": pytest.approx(3 / 7, abs=0.01)}
     assert list_drifting("clicks", described, "columns") == [
-        Sentence("Columns of clicks", "columns", "3 of 3 drift: id (no overlap), kind (.50), x (.43).")
+        Sentence("Columns of clicks", "columns", "3 of 3 columns drift: id (no overlap), kind (.50), x (.43).")
     ]
     page = build_look("news", tmp_path, "simulated data", Look([table], {}))
     assert page.count('class="sketch"') == 2  # an id says nothing by its order, but by what both sides have

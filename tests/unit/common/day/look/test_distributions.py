@@ -40,7 +40,7 @@ def test_what_is_missing_infinite_or_not_positive_is_left_out() -> None:
 def test_a_timeline_has_a_bin_a_day() -> None:
     made = timeline("t", {"train": [0, DAY - 1, DAY], "test": [2 * DAY + 5]})
     assert made is not None
-    assert made.unit == "days from 1970-01-01 on"
+    assert made.unit == "days from 1970-01-01"
     assert made.edges == [0, 1, 2, 3]
     assert made.shares["train"] == pytest.approx([2 / 3, 1 / 3, 0])
     assert made.shares["test"] == [0, 0, 1]

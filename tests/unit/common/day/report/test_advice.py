@@ -22,10 +22,10 @@ def advises(record: dict[str, Any]) -> list[str]:
         (
             5,
             (2000, 1700, 900, 500),
-            "Rank: 800 of 2,000 right answers are found and not among the first 5; 300 are not",
+            "Rank: 800 of 2,000 right answers are found but not among the first 5; 300 are not",
         ),
         (5, (2000, 900, 700, 500), "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more."),
-        (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found and not first. Features"),
+        (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found but not first. Better"),
     ],
 )
 def test_what_loses_most_comes_first(cutoff: int, stages: tuple[int, ...], said: str) -> None:
@@ -51,15 +51,17 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         {"name": "late", "metric": "m", "values": [0.1, 0.2], "best": 2},
     ]
     assert advises(record) == [
-        "Look into the slice costs most: .2000 ± .0100 on 200 queries (20.0 %), where all have .3000.",
-        "Give more rounds: the last one allowed was the best (late).",
+        "Study the slice costs most: .2000 ± .0100 on 200 queries (20.0 %); all queries have .3000.",
+        "Allow more rounds: the last one was the best (late).",
     ]
     # Of lists of many lengths the one that is ranked worst for its length, not the longest.
     alike = [{"slice": "long", "score": 0.9, "error": 0.01, "queries": 200}]
     record["behind"] = {"score": 0.9, "error": 0.01, "queries": 1000, "slices": alike}
-    assert "Look into" not in advises(record)[0]
+    assert "Study" not in advises(record)[0]
     alike.append({"slice": "short", "score": 0.8, "error": 0.01, "queries": 100})
-    text = "Look into the slice short: there the right one is ahead of 80.0 % of the others, in all queries of 90.0 %"
+    text = (
+        "Study the slice short: the right answer is ahead of 80.0 % of the others there, and of 90.0 % in all queries"
+    )
     assert advises(record)[0] == f"{text}; 100 queries (10.0 %)."
 
 
@@ -95,7 +97,7 @@ def test_what_moves_nothing_is_never_sure() -> None:
     drawn = features(fill_record(record))
     assert drawn is not None
     column = drawn["marks"].columns[1]
-    assert column.title == "log likelihood lost"
+    assert column.title == "drop in log likelihood"
     assert [mark.pale for mark in column.marks] == [False, True, True]
     assert not any(mark.beyond for mark in column.marks)
     record["insight"]["importance"][0]["permutation"] = 6.4  # of the score that the fits start from

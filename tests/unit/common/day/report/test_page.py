@@ -105,9 +105,7 @@ def test_a_missing_part_leaves_no_heading_and_no_link(name: str, how: str) -> No
 
 def test_ladder_and_studies_are_there_when_given() -> None:
     climbed = whole().texts["ladder"]
-    assert all(
-        part in climbed for part in (".1660 ± .0021", "another fit moves a score too", "memory beyond the start")
-    )
+    assert all(part in climbed for part in (".1660 ± .0021", "the noise between fits", "memory beyond the start"))
     assert not {"ladder", "tuning"} & set(build().sections)
     empty = build(None, {"title": "t", "metric": "m", "rows": []}, [{"study": "s", "metric": "m", "trials": []}])
     assert not {"ladder", "tuning"} & set(empty.sections)
@@ -172,7 +170,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
             "copy",
             "result.csv, 1,310 rows",
             "9f86d081884c",
-            "a936f49, with changes that no revision records",
+            "a936f49, with uncommitted changes",
             "2 min 51 s",
             "1.9 GiB",
         ],
@@ -184,9 +182,9 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         [
             "Earlier run",
             ".3600",
-            "Against mgtv/1, the earlier run most like it",
+            "Against mgtv/1, the most similar earlier run",
             "+0.0019 +- 0.0010 on 6598 queries.",
-            "What differs: watch.rounds 100 to 200; code of a.py",
+            "Differences: watch.rounds 100 to 200; code of a.py",
         ],
         [],
     ),
@@ -195,7 +193,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         report_record.complete() | {"expected": {"score": 0.3619, "error": 0.0121, "why": "clicks are of one day"}},
         [
             "± .0121",  # the error that holds, in words
-            "95 % interval of what the truth is expected to score .3382 to .3856: clicks are of one day",
+            "95 % interval of the expected score on the truth: .3382 to .3856; clicks are of one day",
             "score: how near the answer is",
             "Random order",
             ".1811 ± .0030",
@@ -237,19 +235,19 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     ),
     ("features", report_record.complete() | {"insight": {}}, ["pair_next_episode"], []),
     ("features", ranked_features(), ["feature_00", "feature_01", "feature_29"], ["feature_30"]),
-    ("drift", drifting(0.52), ["can hardly be told apart"], []),
-    ("drift", drifting(0.97), ["two different worlds"], []),
-    ("drift", drifting(0.83, queries=106), ["Of 106 queries that may be chance."], ["video_age"]),
+    ("drift", drifting(0.52), ["no clear difference between train and test rows"], []),
+    ("drift", drifting(0.97), ["differ very much"], []),
+    ("drift", drifting(0.83, queries=106), ["With 106 queries, this may be chance."], ["video_age"]),
     (
         "drift",
         drifting(0.99, reference=0.98, between="the labelled days 28 and 30"),
-        ["Between the labelled days 28 and 30 it has .980."],
-        ["two different worlds", "video_age", "no alarm"],  # 20 rows that say nothing
+        ["Between the labelled days 28 and 30, the AUC is .980."],
+        ["differ very much", "video_age", "no alarm"],  # 20 rows that say nothing
     ),
     (
         "steps",
         report_record.complete() | {"steps": STEPS},
-        ["2 steps, 30.0 s in those computed; 1 kept from an earlier run, which saved 3 min 20 s", "read (kept)"],
+        ["2 steps; the computed ones took 30.0 s; 1 came from an earlier run and saved 3 min 20 s", "read (kept)"],
         ["fit (kept)"],
     ),
     (
@@ -258,7 +256,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         ["Tuned settings were used", 'features.blocks = ["video","device","pair","list"]', "softmax.num_leaves = 15"],
         [],
     ),
-    ("tuning", report_record.complete(), ["1 fail", "best score .3666", "1 far below the rest"], []),
+    ("tuning", report_record.complete(), ["1 fail", "best score .3666", "1 very low trials"], []),
 ]
 
 

@@ -203,7 +203,7 @@ def test_drift_that_any_two_days_have_is_no_alarm() -> None:
     record["insight"]["drift"] = {"auc": 0.99, "rows": 9, "features": rows, "reference": 0.97}
     assert says(record) == ""
     record["insight"]["drift"]["reference"] = 0.9
-    assert "AUC .990, by age before all" in says(record)  # what two days do not have led to it
+    assert "AUC .990, most by age" in says(record)  # what two days do not have led to it
 
 
 def test_a_blend_below_its_best_member_is_noted() -> None:
@@ -226,7 +226,7 @@ def test_what_happens_in_every_run_is_no_alarm() -> None:
 def test_drift_is_noted() -> None:
     record = calm()
     record["insight"]["drift"] = {"auc": 0.71, "rows": 9, "features": [{"feature": "age", "auc": 0.7}]}
-    assert "AUC .710, by age before all" in says(record)
+    assert "AUC .710, most by age" in says(record)
     record["insight"]["drift"]["queries"] = 299
     assert says(record) == ""  # of few queries that is chance
     record["insight"]["drift"] |= {"queries": 300, "auc": 0.69}

@@ -49,7 +49,7 @@ def test_each_run_stands_beside_the_one_before_query_by_query(three: list[Path])
     assert (gain.marks[0].value, gain.marks[2]) == (-0.5, Mark())
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
-    assert group["sentence"].startswith("The best is that of 02 Jan 12:00 with .7500 ± .1000; the last one has .2500")
+    assert group["sentence"].startswith("The best run is 02 Jan 12:00 with .7500 ± .1000. The last run has .2500")
     assert "of them scored differently: perhaps worse" in group["sentence"]
 
 
@@ -70,7 +70,7 @@ def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_pat
     make("20260103-120000-000", [0.1, 0.2], note="half the days")
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
-    assert page.count("the only one.") == 3  # of other files, of other queries
+    assert page.count("It is the only run.") == 3  # of other files, of other queries
     assert "scale 0.2, seed 3 (99), 1 queries" in page
     assert "? (abcd), 2 queries" in page
     assert "03 Jan 12:00, half the days" in page

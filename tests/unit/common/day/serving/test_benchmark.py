@@ -46,7 +46,7 @@ def test_a_process_of_its_own_measures_each_service(tmp_path: Path) -> None:
 
 def test_a_process_that_fails_says_why_in_a_sentence(tmp_path: Path) -> None:
     make_export(tmp_path, requests=0)
-    with pytest.raises(UserError, match=r"^The serving process failed: There is no request to measure with\.$"):
+    with pytest.raises(UserError, match=r"^The serving process failed: There is no request to measure\.$"):
         measure_apart(tmp_path, "own")
     write_value(tmp_path / EXPORT / "own", "no service")
     with pytest.raises(UserError, match=r"^The serving process failed: .*"):

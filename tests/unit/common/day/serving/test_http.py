@@ -94,7 +94,7 @@ def test_a_failure_is_told_and_ends_neither_the_service_nor_the_requests_beside_
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
-    with listen(0) as server, pytest.raises(UserError, match=r"^127.0.0.1:\d+ cannot be served on \(Address already"):
+    with listen(0) as server, pytest.raises(UserError, match=r"^127.0.0.1:\d+ cannot be used \(Address already"):
         listen(server.getsockname()[1])
 
 
@@ -132,7 +132,7 @@ def test_the_command_that_is_shown_works_and_ctrl_c_ends_the_service(tmp_path: P
         connection.request("POST", "/recommend", body.encode())
         assert connection.getresponse().read() == b'{"doubles":[200]}'
         server.send_signal(signal.SIGINT)  # while a client still holds its connection
-        assert server.stdout.read() == "Ended after 1 requests were answered.\n"
+        assert server.stdout.read() == "Ended after 1 requests.\n"
         assert server.wait() == 0
         connection.close()
 
