@@ -1,6 +1,5 @@
 """The verb that writes FIGURES.md of a competition from what runs, ladders and benches left."""
 
-from common.day.figures import page, records
 from common.engine.errors import UserError
 from competitions import ROOM, find_room
 from competitions.cli.options import BUILD, Build, Name
@@ -8,6 +7,8 @@ from competitions.cli.options import BUILD, Build, Name
 
 def figures(name: Name, build: Build = BUILD) -> None:
     """Write FIGURES.md anew: the newest record of each of its tables, with version, machine, day and command."""
+    from common.day.figures import page, records
+
     simulator = find_room(name, "simulator.simulate").VERSION
     file, store = ROOM / name / "FIGURES.md", ROOM / name / records.FILE
     if not file.exists():
