@@ -1,5 +1,7 @@
 """The verb that writes FIGURES.md of a competition from what runs, ladders and benches left."""
 
+import os
+
 from common.engine.errors import UserError
 from competitions import ROOM, find_room
 from competitions.cli.options import BUILD, Build, Name
@@ -30,5 +32,7 @@ def figures(name: Name, build: Build = BUILD) -> None:
     versions = sorted({figure.stamp.version for figure in kept.values()})
     if len(versions) > 1:
         print(f"These are figures of versions {', '.join(versions)}: measure the older again, or move them to LOG.md.")
-    others = sorted(made.keys() - set(keys))
-    print(f"{file}: {len(kept)} of {len(keys)} tables. Other tables with a record: {', '.join(others) or 'none'}.")
+    others = {key.partition(": ")[0] for key in made} - {key.partition(": ")[0] for key in keys}
+    if others:
+        print(f"Records that the page has no table for: {', '.join(sorted(others))}.")
+    print(f"Written: {os.path.relpath(file)}, {len(kept)} of {len(keys)} tables")
