@@ -11,7 +11,7 @@ def figures(name: Name, build: Build = BUILD) -> None:
     """Write FIGURES.md anew: the newest record of each of its tables, with version, machine, day and command."""
     from common.day.figures import page, records
 
-    simulator = find_room(name, "simulator.simulate").VERSION
+    simulator = getattr(find_room(name, "simulator.simulate"), "VERSION", None)
     file, store = ROOM / name / "FIGURES.md", ROOM / name / records.FILE
     if not file.exists():
         raise UserError(f"There is no {file}: write one with the marks that common/day/figures/page.py explains.")

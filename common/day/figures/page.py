@@ -20,7 +20,7 @@ def list_keys(page: str) -> list[str]:
     return [match["key"] for match in BLOCK.finditer(page)]
 
 
-def fill(page: str, figures: Mapping[str, Figure], simulator: int) -> str:
+def fill(page: str, figures: Mapping[str, Figure], simulator: int | None) -> str:
     """The page with every table written anew. ``simulator``: its version of today; a table of another is marked."""
 
     def write(match: re.Match[str]) -> str:
@@ -31,12 +31,12 @@ def fill(page: str, figures: Mapping[str, Figure], simulator: int) -> str:
     return BLOCK.sub(write, page)
 
 
-def is_stale(figure: Figure, simulator: int) -> bool:
+def is_stale(figure: Figure, simulator: int | None) -> bool:
     """Whether it is of files that the simulator of today would not write."""
     return figure.simulator not in (None, simulator)
 
 
-def write_table(figure: Figure, simulator: int) -> str:
+def write_table(figure: Figure, simulator: int | None) -> str:
     """A Markdown table, and below it the stamp in small letters."""
     names = list(figure.rows[0]) if figure.rows else []
     numeric = {name: all(NUMBER.fullmatch(row.get(name, "")) for row in figure.rows) for name in names}

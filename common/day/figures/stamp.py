@@ -58,14 +58,17 @@ class DataLabel(msgspec.Struct, frozen=True):
 
 
 def label_data(folder: Path, default_scale: float) -> DataLabel | None:
-    """The files in a folder; None for simulated ones of another seed than 0."""
+    """The files in a folder; None for simulated ones of another seed than 0, or whose report cannot be read."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        seed, scale = report["seed"], report["scale"]
     except OSError:
         return DataLabel(folder.name, [f"RAW={folder.name}"], None)
-    if report["seed"] != 0:
+    except (ValueError, KeyError, TypeError):
         return None
-    law = folder.name.partition(f"-seed{report['seed']}-")[2]  # as HostFiles.simulated_folder names it
-    size = f"{report['scale']:g}"
-    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={size}"] if report["scale"] != default_scale else [])]
-    return DataLabel("/".join(["simulated", *([law] if law else []), size]), words, report["version"])
+    if seed != 0:
+        return None
+    law = folder.name.partition("-seed0-")[2]  # as HostFiles.simulated_folder names it
+    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={scale:g}"] if scale != default_scale else [])]
+    name = "/".join(["simulated", *([law] if law else []), f"{scale:g}"])
+    return DataLabel(name, words, report.get("version"))  # a competition that is being made may have none

@@ -108,6 +108,19 @@ def test_scale_and_law_stand_in_the_key_and_in_the_command(tmp_path: Path) -> No
     assert label == DataLabel("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
 
 
+@pytest.mark.parametrize(
+    ("report", "name"),
+    [('{"seed": 0, "scale": 0.5}', "simulated/0.5"), ("{", None), ("[]", None), ('{"seed": 0}', None)],
+)
+def test_a_simulation_without_a_version_has_a_name_and_a_damaged_report_none(
+    tmp_path: Path, report: str, name: str | None
+) -> None:
+    (tmp_path / "simulation.json").write_text(report)
+    label = label_data(tmp_path, SCALE)
+    assert (label and label.name) == name
+    assert label is None or label.simulator is None
+
+
 def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
     raw, build = write_simulated(tmp_path / "raw"), tmp_path / "news"
     path = build / "ladder" / "ladder.json"
