@@ -378,7 +378,7 @@ WRITTEN_BY_PANDAS: dict[str, Edit] = {
     **{f"{name}/: doubles, NaN for null": as_release(on_table(name, to_doubles)) for name in TABLES},
     "candidate/: cold_start a truth value": as_release(on_queries(on_structs(as_truth))),
 }
-NO_QUERIES = "are not among the files: there are no queries to answer"
+NO_QUERIES = "are not in the files: there are no queries to answer"
 SAYS = {
     "predict files: not there": NO_QUERIES,
     "predict files: the offsets alone": "the raw folder: 1 entry is not read: eval",

@@ -36,9 +36,11 @@ def make_stamp() -> Stamp:
 
 
 def read_version() -> str:
-    """The version of this workspace."""
-    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
-        version: str = tomllib.load(file)["project"]["version"]
+    """The version of this workspace; "unknown" where its packages were copied without pyproject.toml."""
+    try:
+        version: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    except OSError:
+        return "unknown"
     return version
 
 
