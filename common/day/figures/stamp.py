@@ -38,10 +38,10 @@ def make_stamp() -> Stamp:
 def read_version() -> str:
     """The version of this workspace; "unknown" where its packages were copied without pyproject.toml."""
     try:
-        version: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     except OSError:
         return "unknown"
-    return version
+    return str(project["version"])
 
 
 def name_processor() -> str:
