@@ -7,8 +7,15 @@
 # Before you run a cell, write down what you expect. The data is simulated and small; it takes a few seconds.
 
 # %%
+import os
+import sys
 from pathlib import Path
 
+# The workspace is the folder above that holds competitions/, wherever this notebook was opened.
+os.chdir(next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "competitions").is_dir()))
+sys.path.insert(0, os.getcwd())
+
+# %%
 import numpy as np
 import polars as pl
 

@@ -6,8 +6,15 @@
 # rank 1.
 
 # %%
+import os
+import sys
 from pathlib import Path
 
+# The workspace is the folder above that holds competitions/, wherever this notebook was opened.
+os.chdir(next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "competitions").is_dir()))
+sys.path.insert(0, os.getcwd())
+
+# %%
 import numpy as np
 import polars as pl
 
