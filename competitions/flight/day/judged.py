@@ -39,6 +39,7 @@ from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
 
 METRIC = f"HitRate@{CUTOFF}"
+METRIC_KEY = f"hit_rate@{CUTOFF}"
 MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
 SAMPLE = Sample(queries=200, rows=12_000)
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
@@ -123,11 +124,15 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
-    """One row per model: the hit rates."""
+    """One row per model: the hit rates, behind that of the metric its standard error."""
     rows = []
     for name, scores in models.items():
-        rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
-        rows.append({"model": name, **rates, "error": scores["error"]})
+        row: Row = {"model": name}
+        for key in (key for key in scores if key.startswith("hit_rate")):
+            row[key.removeprefix("hit_rate")] = scores[key]
+            if key == METRIC_KEY:
+                row[f"@{CUTOFF} error"] = scores["error"]
+        rows.append(row)
     return rows
 
 
