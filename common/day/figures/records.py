@@ -84,7 +84,7 @@ def summarise_run(record: Row, truth: Row) -> Row:
     row = {"validation": with_error(record["cv"]["score"], record["cv"]["error"])}
     if name:
         row["test truth"] = with_error(truth[name], truth[f"{name}_error"])
-    if oracle:
+    if name and oracle:
         row |= {"best possible": score(oracle), "share of it": share(truth[name] / oracle)}
     return row | {"seconds": round(record["wall_seconds"]), "GiB": f"{record['peak_mib'] / 1024:.1f}"}
 

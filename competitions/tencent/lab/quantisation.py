@@ -1,8 +1,7 @@
 """The kernel over content vectors of a few bits a number, multiplied as whole numbers: what it saves and what it loses.
 
-Each vector has one scale, so that two passes over events x candidates follow the products: of vectors 384 wide int8
-takes half of float32's time, of 128 as long, of 32 longer. The search of the answers has one scale for all vectors, and
-no such pass (``retrieval/kernel.py``).
+Each vector has one scale, so that two passes over events x candidates follow the products: short vectors save memory,
+not time, as the rung measures. The search of the answers has one scale for all vectors (``retrieval/kernel.py``).
 """
 
 import math

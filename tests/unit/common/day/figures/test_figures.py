@@ -83,6 +83,12 @@ def test_a_run_that_stopped_early_or_had_other_settings_or_no_stamp_is_no_figure
     assert records.collect(tmp_path / "news") == {}
 
 
+def test_a_truth_without_a_query_that_counts_has_no_share(tmp_path: Path) -> None:
+    truth = {"score": 0.0, "error": 0.0, "oracle": 0.4, "scores": {"hit_rate@3": 0.0}}
+    write_run(tmp_path / "news", "20261129-000000-000", write_simulated(tmp_path / "raw"), truth=truth)
+    assert list(records.collect(tmp_path / "news")["run simulated/0.04"].rows[0]) == ["validation", "seconds", "GiB"]
+
+
 def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_path: Path) -> None:
     raw, other = write_simulated(tmp_path / "raw"), write_simulated(tmp_path / "seed1", seed=1)
     for number, cv in enumerate((0.1, 0.2)):
