@@ -6,8 +6,6 @@ import msgspec
 
 from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
 
-Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen group of settings that refuses unknown keys."""
@@ -34,56 +32,45 @@ class HostSettings(Settings, frozen=True):
 
 
 class SplitSettings(Settings, frozen=True):
-    """Validation. ``kind``: "time" hides everything from a cut on, "last" the last click of each user, for sets whose
-    times say nothing; "auto": as the times are. ``valid_share``: the share of all clicks that lie behind the cut.
-    ``queries``: at most so many. ``earlier``: how many earlier cuts of the log the ranker is trained on, each with
-    ``earlier_queries`` at most.
-    ``horizon_hours``: how long after the cut a click may come. ``unseen_share``: the share of candidates that training
-    has not seen; ``candidates``: how many there are at most, 0 for as many as the host gives.
+    """Validation: the host's question, asked earlier. ``kind``: "days" asks everybody some ``days`` earlier, "clicks"
+    some users a click earlier; "auto": as the log shows it. ``queries``: at most so many are held out. ``earlier``: how
+    many folds, each earlier than the one before, the ranker is trained on, with ``earlier_queries`` at most.
+    ``candidates``: how many there are at most, 0 for as many as the host gives.
     """
 
-    kind: Literal["auto", "time", "last"]
-    valid_share: Share
-    horizon_hours: Positive
+    kind: Literal["auto", "days", "clicks"]
+    days: Literal["auto"] | Count
     queries: Count
     earlier: Literal["auto"] | Count
     earlier_queries: Count
-    unseen_share: Share
     candidates: NotNegativeInt
 
 
-class ForecastSettings(Settings, frozen=True):
-    """Boosted trees: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` ads (rows) each."""
-
-    rounds: Count
-    rate: Positive
-    leaves: Annotated[int, msgspec.Meta(ge=2, le=100_000)]
-    least: Count
-
-
 class FeatureSettings(Settings, frozen=True):
-    """Retrieval, and the features of the ranker. ``pool``: at most so many candidates are searched, the most promising
-    by forecast. ``history``: the last events seen; retrieval takes the ``search_events`` of them that weigh most.
-    ``blocks`` of features, "auto": all that are registered in features/pair_features.py; ["+a", "-b"]: these with a and
-    without b.
+    """Retrieval, and the features of the ranker. ``pool``: at most so many candidates are searched, the most popular
+    at the queries' times. ``history``: the last events seen; retrieval takes the ``search_events`` of them that weigh
+    most. ``blocks`` of features, "auto": all that are registered in features/pair_features.py; ["+a", "-b"]: these with
+    a and without b. Trees learn from so many ``negatives`` of a list, drawn evenly.
     """
 
     pool: Count
     history: Count
     search_events: Count
     blocks: tuple[str, ...] | Literal["auto"]
+    negatives: Count
 
 
 class FitSettings(Settings, frozen=True):
-    """The ranker's network: ``hidden`` units, 0 for a conditional logit; ``epochs``, ``batch`` lists a step, the peak
-    ``rate`` and the ``decay`` of weights.
+    """The ranker's trees: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` rows each, each tree
+    of a share of the ``features``; ``l2``: the penalty on their values.
     """
 
-    hidden: NotNegativeInt
-    epochs: Count
-    batch: Count
+    rounds: Count
     rate: Positive
-    decay: NotNegative
+    leaves: Annotated[int, msgspec.Meta(ge=2, le=100_000)]
+    least: Count
+    features: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    l2: NotNegative
 
 
 class RankerSettings(Settings, frozen=True):
@@ -95,7 +82,6 @@ class RankerSettings(Settings, frozen=True):
     list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings
-    forecast: ForecastSettings
 
 
 class TencentConfig(RunSettings, frozen=True):

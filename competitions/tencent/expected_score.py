@@ -32,14 +32,14 @@ def error_by_ad(scores: Floats, target: Int64s) -> float:
     return float(np.sqrt((sums**2).sum()) / len(scores))
 
 
-def expect_score(fold: Fold, top: TopK, host: HostSettings, kind: str) -> dict[str, float]:
-    """The Score that the truth is expected to have, and the error of that, by ad, and of one event more in a split of
-    the ``kind`` "last".
+def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict[str, float]:
+    """The Score that the truth is expected to have, and the error of that, by ad; without ``times`` also of one event
+    more.
     """
     assert fold.target is not None
     scores = metrics.score_queries(fold, top, host)
     score, by_ad = float(scores.mean()), error_by_ad(scores, fold.target)
-    further = EVENT_STEP * score if kind == "last" else 0.0
+    further = EVENT_STEP * score if not times else 0.0
     return {"score": score, "error": math.hypot(by_ad, further), "error by ad": by_ad}
 
 

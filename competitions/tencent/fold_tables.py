@@ -1,50 +1,34 @@
-"""All that is known where a fold's history ends: one value, from which any query is answered.
+"""All that is known for a fold: one value, from which any of its queries is answered.
 
 Built alike for the hold-out, for the organiser's queries and for the earlier folds that fusion and ranker are learned
-on; each time from ``Fold.history`` alone, so that nothing behind a cut is reached. Each part is a step, kept on disk:
-all that follows reads it, part after part of a million queries, and folds whose histories end alike share it.
+on; each time from ``Fold.history`` alone, so that no hidden event is reached. Each part is a step, kept on disk.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.action_rates import ActionRates
-from competitions.tencent.features.forecast import AdStatistics, Forecast, weigh_by_clicks
 from competitions.tencent.features.lifts import Lift
-from competitions.tencent.ids import CandidateIndices, CatalogueRows
+from competitions.tencent.features.popularity import Popularity
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import Fusion
-from competitions.tencent.split import Fold
-
-
-@dataclass(frozen=True)
-class Pool:
-    """``rate`` float32 [rows of the catalogue]: the forecast, 0 for what is no candidate. ``chosen``: the candidates
-    that are searched, the most promising by it, in their order; ``rows`` of these, ascending.
-    """
-
-    rate: Singles
-    chosen: CandidateIndices
-    rows: CatalogueRows
 
 
 @dataclass(frozen=True)
 class FoldTables:
-    """What is fitted on the history of a fold, without labels, and learned before it.
+    """What is fitted on the history of a fold, without labels, and the weights learned before it.
 
-    ``statistics`` of every ad; ``pool``: which candidates are searched; ``tables``: of the ``channels`` that retrieve,
-    by name; ``lifts``: which feature value follows which; ``action_rates``: how often clicks end in what, None where
-    queries say no action; ``fusion``: what each channel counts for; ``list_length``: how many ads are retrieved.
+    ``pool``: the candidates that are searched, ascending; ``popularity`` of these at the times of the queries;
+    ``tables``: of the ``channels`` that retrieve, by name; ``lifts``: which feature value follows which;
+    ``action_rates``: how often clicks end in what, None where queries say no action; ``fusion``: what each channel
+    counts for; ``list_length``: how many ads are retrieved.
     """
 
     catalogue: Catalogue
-    statistics: AdStatistics
-    pool: Pool
+    pool: CatalogueRows
+    popularity: Popularity
     tables: dict[str, Table]
     lifts: list[Lift]
     action_rates: ActionRates | None
@@ -54,6 +38,10 @@ class FoldTables:
     def with_widths(self, widths: dict[str, float]) -> "FoldTables":
         """The same with other widths of the channels' kernels."""
         return replace(self, fusion=replace(self.fusion, widths=widths))
+
+    def only(self, channel: str) -> "FoldTables":
+        """The same with one channel."""
+        return replace(self, tables={channel: self.tables[channel]})
 
     @property
     def fields(self) -> list[int]:
@@ -68,24 +56,3 @@ class FoldTables:
             for name, table in self.tables.items()
             if isinstance(table, Content) and name in self.fusion.widths
         ]
-
-
-def make_pool(fold: Fold, statistics: AdStatistics, forecasts: Sequence[Forecast], at: int, most: int) -> Pool:
-    """A fold's candidates by one of the ``forecasts``; at most so many are searched, the most clicked, by row."""
-    rows = fold.candidates
-    rate = forecasts[at].rate(statistics, rows)
-    chosen = choose_pool(weigh_by_clicks(rate[rows], statistics, rows), most)
-    # As the tables number them: to put the scores of each block into another order would take a fifth of an answer.
-    chosen = CandidateIndices(chosen[np.argsort(rows[chosen], kind="stable")])
-    return Pool(rate, chosen, CatalogueRows(rows[chosen]))
-
-
-def choose_pool(worth: Singles, most: int) -> CandidateIndices:
-    """At most so many candidates, those of the highest ``worth`` [candidates], in their order.
-
-    >>> choose_pool(np.array([0.1, 3.0, 2.0]), 2).tolist()
-    [1, 2]
-    """
-    if len(worth) <= most:
-        return CandidateIndices(np.arange(len(worth)))
-    return CandidateIndices(np.sort(np.argpartition(-worth, most)[:most]))

@@ -3,10 +3,8 @@
 Oids              the organiser's own numbers of creatives, about 20 billion, in embeddings and submissions
 CatalogueRows     index into ``Catalogue``: a known ad's row is its re-id (1 to the number of known ads, the number in
                   sequences and indexer), unseen ads stand behind them, row 0 is padding. ``oid[rows]`` gives the OID
-CandidateIndices  index into ``Fold.candidates``, the organiser's order; -1 for none. ``candidates[indices]`` is the
-                      row
-PoolPositions     index into ``Pool.chosen``: the candidates that are searched, the most promising of all.
-                  ``chosen[positions]`` gives the candidate
+PoolPositions     index into ``FoldTables.pool``: the rows of the candidates that are searched. ``pool[positions]`` is the
+                  row
 """
 
 from typing import NewType
@@ -16,5 +14,4 @@ import numpy.typing as npt
 
 Oids = NewType("Oids", npt.NDArray[np.int64])
 CatalogueRows = NewType("CatalogueRows", npt.NDArray[np.int64])
-CandidateIndices = NewType("CandidateIndices", npt.NDArray[np.int64])
 PoolPositions = NewType("PoolPositions", npt.NDArray[np.int64])

@@ -7,16 +7,16 @@ import numpy as np
 from common.arrays import Floats
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.split import Fold, target_columns
+from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
 
 
-def target_ranks(columns: Int64s, target: Int64s) -> Int64s:
-    """The rank 1..top of each target (a column, -1 for none) in its row of ``columns`` [queries, top]; else 0."""
-    hits = (columns == target[:, None]) & (target >= 0)[:, None]
+def target_ranks(rows: Int64s, target: Int64s) -> Int64s:
+    """The rank 1..top of each target, an ad, in its list of ``rows`` [queries, top] (0 for no ad); else 0."""
+    hits = (rows == target[:, None]) & (rows > 0)
     return np.where(hits.any(1), hits.argmax(1) + 1, 0)
 
 
@@ -57,7 +57,9 @@ def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float
 
 def rank_targets(fold: Fold, top: TopK) -> Int64s:
     """The rank 1..10 of each query's target in its list, 0 where it is missing. ``ValueError`` without targets."""
-    return target_ranks(top.columns, target_columns(fold))
+    if fold.target is None:
+        raise ValueError("the host has the answers")
+    return target_ranks(top.rows, fold.target)
 
 
 def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
     scores: dict[str, Any] = mean_scores(ranks, weights)
     for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
         scores[name] = mean_scores(ranks[part], weights[part])["score"] if part.any() else None
-    scores["unseen_share"] = float(fold.unseen.mean())
+    scores["unseen_share"] = float(fold.unseen.mean()) if len(fold.unseen) else 0.0
     return scores
 
 

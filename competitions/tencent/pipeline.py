@@ -2,9 +2,9 @@
 
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
-Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the organiser's
-own queries go through the same functions; training histories end at ``Fold.train_ends``. Channels retrieve a few
-hundred candidates, which a ranker orders.
+Each call of ``run.step`` is kept on disk until something that it depends on changes. A fold is the organiser's question,
+or the same one asked earlier (``split``): the hold-out, and behind it the folds that fusion and ranker learn on. All go
+through the same functions. Channels retrieve a few hundred candidates, which a ranker orders.
 """
 
 import dataclasses
@@ -17,23 +17,19 @@ from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
 from common.engine.run import Result, Run, bundle, collect, collect_named, derive
 from common.io.submission import Checked
+from common.learning.dataset import RankingDataset
+from common.learning.gbdt import Ranker
 from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.features.action_rates import fit_action_rates
-from competitions.tencent.features.forecast import (
-    AdStatistics,
-    Forecast,
-    ForecastRecipe,
-    compute_statistics,
-    fit_forecasts,
-)
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.fold_tables import FoldTables, Pool, make_pool
+from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, make_plan
-from competitions.tencent.ranking import Ranker
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
@@ -46,28 +42,28 @@ from competitions.tencent.top_k import FoldAnswers
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was read, and the two folds: ``valid`` with known targets, ``test`` the organiser's."""
+    """What was read, and the folds: ``test`` the organiser's, ``valid`` the hold-out, ``earlier`` those behind it, from
+    the latest to the earliest.
+    """
 
     corpus: Result[Corpus]
     embeddings: Result[list[Embedding]]
     contents: dict[str, Result[Content]]
     plan: Result[Plan]
-    valid: Result[Fold]
     test: Result[Fold]
+    valid: Result[Fold]
+    earlier: list[Result[Fold]]
 
 
 @dataclass(frozen=True)
 class RankedFold:
-    """A fold and its recommendations: its ``tables``, the ``earlier`` folds that the ``ranker`` is learned on, and the
-    ``fusion`` weights of its channels.
-    """
+    """A fold and its recommendations: its ``tables``, the ``fusion`` weights of its channels, the ``ranker``."""
 
     name: str
     fold: Result[Fold]
     tables: Result[FoldTables]
-    earlier: Result[list[Fold]]
     fusion: Result[Fusion]
-    ranker: Result[Ranker]
+    ranker: Result[Ranker | None]
     answers: Result[FoldAnswers]
 
 
@@ -92,13 +88,12 @@ class Outcome(Validated):
 
 def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     """Train on what the hold-out shows, answer its queries, evaluate."""
-    # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
+    # 1. and 2. Read either layout into arrays; ask the organiser's question earlier, again and again.
     ready = prepare(files, config, run)
-    # 3. Train on earlier cuts of the log, answer the held-out queries.
-    early = rank(ready, ready.valid, config, run, "valid")
+    # 3. Train on the earlier folds, answer the held-out queries.
+    early = rank(ready, ready.valid, ready.earlier, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    kind = ready.plan.value.split.kind
-    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, kind))
+    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, ready.plan.value.times))
     return Validated(config, ready, early, measured)
 
 
@@ -106,33 +101,33 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     validated = validate(files, config, run)
     ready = validated.ready
-    # 4. Train again on everything, answer the organiser's queries.
-    final = rank(ready, ready.test, config, run, "test", validated.early.fusion)
-    # 5. Write the three forms, read each back from disk and check it.
+    # 4. Train again, on the hold-out as well, and answer the organiser's queries.
+    final = rank(ready, ready.test, [ready.valid, *ready.earlier], config, run, "test", validated.early.fusion)
+    # 5. Write the forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.answers, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
     return Outcome(**vars(validated), final=final, filled=filled, checked=checked)
 
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
-    """From raw files to the two folds."""
+    """From raw files to the folds."""
     step = run.step
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = read_embeddings(files, corpus, config, run)
 
-    channels, list_length = config.ranker.channels, config.ranker.list_length
-    plan = step(make_plan, corpus, len(embeddings), config.host, config.split, channels, list_length)
+    plan = step(make_plan, corpus, len(embeddings), config)
     say_decisions(plan.value.decisions)
     # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
-    host, division = plan.value.host, plan.value.split
+    host, division, rewind = plan.value.host, plan.value.split, plan.value.rewind
 
-    train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
-    valid = step(split.hold_out, train, candidates, host, division, config.seed)
-    test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
+    test = step(split.build_test_fold, corpus.train, corpus.test, corpus.candidates, corpus.actions, host, name="ask")
+    folds = step(split.rewind, corpus.train, test, host, division, rewind, config.seed)
+    split.say_folds(test.value, folds.value)
+    asked = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
     contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
-    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, valid, test)
+    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, test, asked[0], asked[1:])
 
 
 def read_embeddings(
@@ -158,96 +153,52 @@ def read_embeddings(
 def rank(
     ready: Prepared,
     fold: Result[Fold],
+    earlier: Sequence[Result[Fold]],
     config: TencentConfig,
     run: Run,
     name: str,
     fusion: Result[Fusion] | None = None,
 ) -> RankedFold:
-    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own.
+    """Retrieve and describe the candidates of ``earlier`` folds, train the ranker on these, rank the fold's own.
 
     ``fusion``: the weights that the hold-out learned, None where they are to be learned.
     """
     step, settings, seed = run.step, config.ranker, config.model_seed
-    earlier, forecasts = forecast(ready, fold, config, run, name)
-    folds = [step(split.take_fold, earlier, at, name=f"{name}.ask{at}") for at in range(len(earlier.value))]
-    pools = [
-        fit_pool(ready, each, forecasts, at, config, run, f"{name}.pool{at if at >= 0 else ''}")
-        for at, each in [*enumerate(folds), (-1, fold)]
-    ]
-    fusion = fusion or fuse(ready, folds[:1], pools[0], config, run, name)
-    lists = [
-        step(
-            ranking.list_candidates,
-            ready.corpus,
-            each,
-            fit_tables(ready, each, pools[at], fusion, config, run),
-            settings.features,
-            name=f"{name}.describe{at}",
-        )
-        for at, each in enumerate(folds)
-    ]
+    fusion = fusion or fuse(ready, earlier[:1], config, run, name)
+    lists = [list_fold(ready, each, fusion, config, run) for each in earlier]
     ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
-    tables = fit_tables(ready, fold, pools[-1], fusion, config, run)
+    tables = fit_tables(ready, fold, fusion, config, run)
     parts = [
         step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, part, name=f"{name}.answer{part}")
         for part in range(ranking.count_parts(fold.value))
     ]
     answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return RankedFold(name, fold, tables, earlier, fusion, ranker, answers)
+    return RankedFold(name, fold, tables, fusion, ranker, answers)
 
 
-def forecast(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
-) -> tuple[Result[list[Fold]], Result[list[Forecast]]]:
-    """Folds at earlier cuts of a fold's history, and from these how often each ad will be shown: one forecast per
-    earlier fold and, last, the fold's own.
-    """
-    step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
-    train, candidates = corpus.train, corpus.candidates
-    earlier = step(split.earlier_folds, train, candidates, fold, plan.host, plan.split, seed, name=f"{name}.ask")
-    measured = [measure_ads(ready, each, run) for each in earlier.value] if plan.times else []
-    recipe = ForecastRecipe(config.split.horizon_hours, config.ranker.forecast, config.model_seed)
-    return earlier, step(fit_forecasts, corpus, fold, earlier, collect(measured), recipe, name=f"{name}.forecast")
-
-
-def measure_ads(ready: Prepared, fold: Fold, run: Run) -> Result[AdStatistics]:
-    """The statistics of all ads where a fold's history ends."""
-    history, times = take_fold_history(ready, fold, run), ready.plan.value.times
-    return run.step(compute_statistics, history, ready.corpus.catalogue, times, name="ads")
-
-
-def take_fold_history(ready: Prepared, fold: Fold, run: Run) -> Result[Histories]:
-    """What may be learned from, keyed by the content of ``train_ends``: folds whose histories end alike share what is
-    fitted on them.
-    """
-    return derive(take_history, sequences=ready.corpus.train, ends=run.hold(fold.train_ends))
-
-
-def fit_pool(
-    ready: Prepared,
-    fold: Result[Fold],
-    forecasts: Result[list[Forecast]],
-    at: int,
-    config: TencentConfig,
-    run: Run,
-    name: str,
-) -> Result[Pool]:
-    """The candidates of a fold that are searched, by the forecast ``at`` this index."""
-    statistics, most = measure_ads(ready, fold.value, run), config.ranker.features.pool
-    return run.step(make_pool, fold, statistics, forecasts, at, most, name=name)
+def list_fold(
+    ready: Prepared, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
+) -> Result[RankingDataset | None]:
+    """The lists of a fold that the ranker learns from."""
+    tables, features = fit_tables(ready, fold, fusion, config, run), config.ranker.features
+    return run.step(ranking.list_candidates, ready.corpus, fold, tables, features, config.seed, name="describe")
 
 
 def fit_tables(
-    ready: Prepared, fold: Result[Fold], pool: Result[Pool], fusion: Result[Fusion], config: TencentConfig, run: Run
+    ready: Prepared, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
 ) -> Result[FoldTables]:
-    """What is fitted on a fold's history: a step a channel, so that one that leaves has no other fitted again."""
-    step, catalogue = run.step, ready.corpus.catalogue
-    history = take_fold_history(ready, fold.value, run)
+    """What is fitted on a fold's history: a step a channel, so that one that leaves has no other fitted again. Keyed by
+    the content of what they take, so that folds whose histories end alike share what is fitted on them.
+    """
+    step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
+    history = derive(take_history, sequences=corpus.train, ends=run.hold(fold.value.train_ends))
+    pool = step(choose_pool, history, corpus.catalogue, fold, settings.features.pool, name="pool")
     given = {
         "history": history,
-        "catalogue": catalogue,
-        "candidates": pool.value.rows,
+        "catalogue": corpus.catalogue,
+        "candidates": run.hold(pool.value),
         "contents": collect([*ready.contents.values()]),
+        "times": plan.times,
         "seed": config.model_seed,
     }
     tables: dict[str, Result[Table]] = {}
@@ -256,28 +207,30 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    rates = ready.plan.value.host.actions
+    popularity = step(measure_popularity, history, corpus.catalogue, fold, pool, plan.times, name="popularity")
     return bundle(
         FoldTables,
-        catalogue=catalogue,
-        statistics=measure_ads(ready, fold.value, run),
+        catalogue=corpus.catalogue,
         pool=pool,
+        popularity=popularity,
         tables=collect_named(tables),
-        lifts=step(fit_lifts, history, catalogue, name="lifts"),
-        action_rates=step(fit_action_rates, history, catalogue, name="rates") if rates else run.hold(None),
+        lifts=step(fit_lifts, history, corpus.catalogue, name="lifts"),
+        action_rates=step(fit_action_rates, history, corpus.catalogue, name="rates")
+        if plan.host.actions
+        else run.hold(None),
         fusion=fusion,
         list_length=ready.plan.list_length,
     )
 
 
 def fuse(
-    ready: Prepared, folds: Sequence[Result[Fold]], pool: Result[Pool], config: TencentConfig, run: Run, name: str
+    ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str
 ) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
     settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
     even = run.hold(weigh_evenly({name: find_channel(name) for name in channels}))
     if not folds:
         return even
-    tables, kept = fit_tables(ready, folds[0], pool, even, config, run), settings.channels != AUTO
+    tables, kept = fit_tables(ready, folds[0], even, config, run), settings.channels != AUTO
     features, seed = settings.features, config.model_seed
     return run.step(learn_fusion, ready.corpus, folds[0], tables, features, kept, seed, name=f"{name}.fusion")

@@ -4,43 +4,43 @@ One step decides, prints and records. Whatever config.toml, or ``--set``, gives 
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
 import torch
 
 from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
+from common.time_units import DAY_S
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval import content
-from competitions.tencent.retrieval.channel import LogSize
+from competitions.tencent.retrieval import content, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
-from competitions.tencent.split import eligible_events
+from competitions.tencent.split import Rewind, eligible_events, find_reference
 
-DAYS, STEPS = 4, 2
-SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few targets
-MOST_SECONDS = 400.0  # of a channel on one thread, in all folds together
+EARLIER = {"days": 3, "clicks": 1}  # folds
+REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
+QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
+SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
+MOST_SECONDS = 60.0  # of all fits of the sequence channel, on one thread
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is scored (``host``) and held out (``split``), with nothing left to decide; ``channels`` of retrieval, the
-    ``list_length`` that it returns; what was decided, and why.
+    """What is scored (``host``) and held out (``split``, ``rewind``), with nothing left to decide; whether ``times`` say
+    more than the order; ``channels`` of retrieval, the ``list_length`` that it returns; what was decided, and why.
     """
 
     host: HostSettings
     split: SplitSettings
+    rewind: Rewind
+    times: bool
     channels: tuple[str, ...]
     list_length: int
     decisions: tuple[Decision, ...]
-
-    @property
-    def times(self) -> bool:
-        """Whether times say more than the order."""
-        return self.split.kind == "time"
 
 
 def check_names(config: TencentConfig) -> None:
@@ -50,32 +50,28 @@ def check_names(config: TencentConfig) -> None:
         refuse_unknown("ranker.channels", config.ranker.channels, tuple(CHANNELS))
 
 
-def make_plan(
-    corpus: Corpus,
-    embeddings: int,
-    host: HostSettings,
-    division: SplitSettings,
-    channels: str | tuple[str, ...],
-    list_length: str | int,
-) -> Plan:
-    """Decide what is left to the files. ``embeddings``: how many there are; ``channels``, ``list_length``: as set."""
-    target, why = decide_target(corpus.train, corpus.actions, host.target)
+def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
+    """Decide what is left to the files. ``embeddings``: how many there are."""
+    host, division, train = config.host, config.split, corpus.train
+    target, why = decide_target(train, corpus.actions, host.target)
     decisions = [Decision("host.target", target, why)]
     actions, why = decide_actions(corpus.actions, host.actions)
     decisions.append(Decision("host.actions", str(actions).lower(), why))
-    kind, why = decide_kind(corpus.train, division.kind)
-    decisions.append(Decision("split.kind", kind, why + count_targetless(corpus.train, kind, target)))
-    earlier, why = decide_earlier(kind, division.earlier)
-    decisions.append(Decision("split.earlier", str(earlier), why))
-    size = LogSize(len(corpus.train.item), len(corpus.catalogue.oid), torch.cuda.is_available())
-    # The hold-out, the organiser's queries, and the earlier folds of both, of which all but one end alike.
-    chosen, why = decide_channels(size, embeddings, earlier + 2, channels)
+    times, why = decide_times(train)
+    decisions.append(Decision("times", "used" if times else "not used", why))
+    rewind, why = decide_rewind(train, target, division)
+    decisions.append(Decision("split.kind", rewind.kind, why))
+    earlier = EARLIER[rewind.kind] if isinstance(division.earlier, str) else division.earlier
+    # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
+    chosen, why = decide_channels(corpus, embeddings, earlier + 2, config)
     decisions.append(Decision("ranker.channels", ", ".join(chosen), why))
-    length, why = decide_list_length(len(corpus.candidates), list_length)
+    length, why = decide_list_length(len(corpus.candidates), config.ranker.list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
     return Plan(
         host=msgspec.structs.replace(host, target=target, actions=actions),
-        split=msgspec.structs.replace(division, kind=kind, earlier=earlier),
+        split=msgspec.structs.replace(division, kind=rewind.kind, earlier=earlier),
+        rewind=rewind,
+        times=times,
         channels=chosen,
         list_length=length,
         decisions=tuple(decisions),
@@ -104,22 +100,33 @@ def decide_actions(actions: Int8s | None, given: str | bool) -> tuple[bool, str]
     return True, f"{schema.USER_ACTIONS} gives them for the host's queries"
 
 
-def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
-    """ "last" where nearly all steps between events take the same time."""
-    if given != AUTO:
-        return given, "set"
+def decide_times(train: Sequences) -> tuple[bool, str]:
+    """Not where nearly all steps between events take the same time."""
     share = steady_share(train)
     if share >= ORDER_ONLY:
-        return "last", f"{share:.0%} of the gaps between events are equal: times only give the order"
-    return "time", f"times differ: the most common gap between events is {share:.0%} of all gaps"
+        return False, f"{share:.0%} of the gaps between events are equal: times only give the order"
+    return True, f"times differ: the most common gap between events is {share:.0%} of all gaps"
 
 
-def count_targetless(train: Sequences, kind: str, target: str) -> str:
-    """How many users have no event that can be a target, in words; nothing where the hold-out is cut by time."""
-    clicks = np.add.reduceat(eligible_events(train, target), train.offsets[:-1][np.diff(train.offsets) > 0])
-    without = len(train) - int((clicks > 0).sum())
-    name = "conversion" if target == "conversion" else "click"
-    return f"; {without:,} of {len(train):,} users have no {name} to hold out" if kind == "last" and without else ""
+def decide_rewind(train: Sequences, target: str, given: SplitSettings) -> tuple[Rewind, str]:
+    """Days where the files show when the organiser asks, clicks where not."""
+    reference, share = find_reference(train, target)
+    if given.kind == "clicks" or (given.kind == AUTO and share < REFERENCE_SHARE):
+        why = f"{share:.0%} of the users have events but no click behind one moment: it is no reference time"
+        return Rewind("clicks"), "set" if given.kind != AUTO else f"{why}; some users are asked a click earlier"
+    moment = datetime.fromtimestamp(reference, UTC)
+    when = f"{share:.0%} of the users have events but no click behind {moment:%Y-%m-%d %H:%M} UTC: the reference time"
+    if not isinstance(given.days, str):
+        return Rewind("days", reference, given.days), f"{when}; {given.days} days a step: set"
+    days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, target, reference, days)), MOST_DAYS)
+    return Rewind("days", reference, days), f"{when}; all are asked {days} days earlier, when half of them click in time"
+
+
+def share_of_users(train: Sequences, target: str, reference: int, days: int) -> bool:
+    """Whether ``QUERY_SHARE`` of the users have a target within so many ``days`` before the reference."""
+    inside = (train.time >= reference - days * DAY_S) & (train.time < reference) & eligible_events(train, target)
+    owner = np.searchsorted(train.offsets, np.flatnonzero(inside), side="right")
+    return bool(len(np.unique(owner)) >= QUERY_SHARE * len(train))
 
 
 def steady_share(train: Sequences) -> float:
@@ -133,33 +140,28 @@ def steady_share(train: Sequences) -> float:
     return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
 
 
-def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
-    """Days where there are days; steps back from the last event cost a fit of all tables each, and lose short
-    histories.
-    """
-    if not isinstance(given, str):
-        return given, "set"
-    return (DAYS, "cuts one day apart") if kind == "time" else (STEPS, "cuts one event apart")
-
-
 def decide_channels(
-    size: LogSize, embeddings: int, folds: int, given: str | tuple[str, ...]
+    corpus: Corpus, embeddings: int, folds: int, config: TencentConfig
 ) -> tuple[tuple[str, ...], str]:
-    """All that the files allow and that are fitted in time: fusion weights, learned on the log, settle how much each
-    counts for, and which leave again. ``folds``: how many histories they are fitted on.
+    """All that the files allow, the sequence channel where its fits take no more than ``MOST_SECONDS``: fusion weights,
+    learned on the log, settle how much each counts for, and which leave again. ``folds``: how many histories they are
+    fitted on.
     """
+    given, ads = config.ranker.channels, len(corpus.catalogue.oid)
     if not isinstance(given, str):
         return tuple(given), "set"
-    some = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {size.ads:,} ads"
-    allowed = {name: each for name, each in CHANNELS.items() if embeddings or name != content.CHANNEL.name}
-    seconds = {name: folds * channel.seconds(size) for name, channel in allowed.items()}
-    slow = [f"{name} would need about {one / 60:,.0f} minutes" for name, one in seconds.items() if one > MOST_SECONDS]
-    chosen = tuple(name for name, one in seconds.items() if one <= MOST_SECONDS)
-    return chosen, "; ".join([f"{some}: all channels they allow, with learned weights", *slow])
+    why = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads: all channels they allow, with learned"
+    why += " weights"
+    chosen = [name for name in CHANNELS if embeddings or name != content.CHANNEL.name]
+    seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, torch.cuda.is_available())
+    if seconds > MOST_SECONDS:
+        chosen.remove(sequence.SEQUENCE)
+        why += f"; {sequence.SEQUENCE} would need about {seconds / 60:,.0f} minutes"
+    return tuple(chosen), why
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:
-    """The more candidates there are, the further down retrieval has the target (FIGURES.md)."""
+    """The more candidates there are, the further down retrieval has the target (LOG.md)."""
     if not isinstance(given, str):
         return given, "set"
     return (LONG if candidates > MANY else SHORT), f"{candidates:,} candidates"

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from common.time_units import DAY_S
 from competitions.tencent.corpus import Bools, Int64s, Sequences
-
-ODD_SHARE, ODD_USERS = 0.001, 3  # of the users, and at least so many, whose dates may lie apart from all others
-FEWEST = 20  # users, of whom one can stand apart from the rest
 
 
 @dataclass(frozen=True)
@@ -54,32 +50,12 @@ def whole(sequences: Sequences) -> Histories:
     return Histories(sequences, np.arange(len(sequences)), sequences.offsets[1:])
 
 
-def usual_times(histories: Histories) -> tuple[int, int]:
-    """The seconds of the first and the last event, without those that a few users have far apart from all others.
-
-    One event that is dated years ahead else moves every cut that is made behind the last event. ``(0, -1)``
-    where there is no event.
-    """
+def last_times(histories: Histories) -> Int64s:
+    """The second of the last event of each, int64 [histories]; of one without any the middle one of the others."""
     filled = histories.lengths > 0
-    if not filled.any():
-        return 0, -1
-    time = histories.sequences.time
-    first, last = time[histories.starts[filled]], time[histories.ends[filled] - 1]
-    return -_usual_end(-first), _usual_end(last)
-
-
-def _usual_end(times: Int64s) -> int:
-    """The largest time that is not apart: behind a silence longer than a day and than the distance of the quartiles,
-    with at most ``ODD_SHARE`` of the users behind it.
-    """
-    users = len(times)
-    if users < FEWEST:
-        return int(times.max())
-    low, high, tail = users // 4, 3 * users // 4, users - 1 - max(int(users * ODD_SHARE), ODD_USERS)
-    parted = np.partition(times, [low, high, tail])
-    last = np.sort(parted[tail:])
-    silence = np.diff(last) > max(int(parted[high] - parted[low]), DAY_S)
-    return int(last[silence.argmax()] if silence.any() else last[-1])
+    time = histories.sequences.time[np.where(filled, histories.ends - 1, 0)] if len(histories.sequences.time) else 0
+    middle = int(np.median(time[filled])) if filled.any() else 0
+    return np.asarray(np.where(filled, time, middle), np.int64)
 
 
 @dataclass(frozen=True)

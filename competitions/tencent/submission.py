@@ -84,15 +84,14 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
     A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
     among them, since a list must have ten.
     """
-    rows = fold.candidates
-    popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
-    popular = np.argsort(-popularity, kind="stable")
-    columns = answers.best.columns.copy()
-    short = np.flatnonzero((columns < 0).any(axis=1))
+    popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[fold.candidates]
+    popular = fold.candidates[np.argsort(-popularity, kind="stable")]
+    rows = answers.best.rows.copy()
+    short = np.flatnonzero((rows == 0).any(axis=1))
     for query in short:
-        kept = columns[query][columns[query] >= 0]
-        columns[query] = np.concatenate([kept, popular[~np.isin(popular, kept)]])[: columns.shape[1]]
-    return corpus.catalogue.oid[rows[columns]].reshape(-1).astype(np.int64), len(short)
+        kept = rows[query][rows[query] > 0]
+        rows[query] = np.concatenate([kept, popular[~np.isin(popular, kept)]])[: rows.shape[1]]
+    return corpus.catalogue.oid[rows].reshape(-1).astype(np.int64), len(short)
 
 
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:

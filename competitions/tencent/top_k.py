@@ -7,37 +7,39 @@ import numpy as np
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories
 
-SeenPairs = tuple[Int64s, Int64s]  # row of the query in a block, index of the candidate
+SeenPairs = tuple[Int64s, Int64s]  # row of the query in a block, position of the ad
 
 
 @dataclass(frozen=True)
 class TopK:
-    """The best candidates of each query, best first: ``columns`` [queries, top], ``scores`` float32. Where fewer
-    candidates are left than ``top``, the column is -1 and the score -inf.
+    """The best candidates of each query, best first: ``rows`` of the catalogue [queries, top], ``scores`` float32.
+    Where fewer candidates are left than ``top``, the row is 0 and the score -inf.
     """
 
-    columns: CandidateIndices
+    rows: CatalogueRows
     scores: Singles
 
     @classmethod
     def empty(cls, queries: int, top: int) -> "TopK":
         """Nothing ranked yet."""
-        return cls(CandidateIndices(np.full((queries, top), -1)), np.full((queries, top), -np.inf, np.float32))
+        return cls(
+            CatalogueRows(np.zeros((queries, top), np.int64)), np.full((queries, top), -np.inf, np.float32)
+        )
 
     @classmethod
     def join(cls, parts: Sequence["TopK"]) -> "TopK":
         """Several parts' queries, one after the other."""
-        columns = np.concatenate([part.columns for part in parts])
-        return cls(CandidateIndices(columns), np.concatenate([part.scores for part in parts]))
+        rows = np.concatenate([part.rows for part in parts])
+        return cls(CatalogueRows(rows), np.concatenate([part.scores for part in parts]))
 
-    def put(self, queries: Int64s, columns: CandidateIndices, scores: Singles) -> None:
+    def put(self, queries: Int64s, rows: CatalogueRows, scores: Singles) -> None:
         """Set some queries to the best of these candidates [queries, n]; one of score -inf does not count."""
-        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.columns.shape[1]]
-        chosen, scores = np.take_along_axis(columns, best, 1), np.take_along_axis(scores, best, 1)
-        self.columns[queries, : best.shape[1]] = np.where(np.isfinite(scores), chosen, -1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.rows.shape[1]]
+        chosen, scores = np.take_along_axis(rows, best, 1), np.take_along_axis(scores, best, 1)
+        self.rows[queries, : best.shape[1]] = np.where(np.isfinite(scores), chosen, 0)
         self.scores[queries, : best.shape[1]] = scores
 
 
@@ -64,9 +66,9 @@ class FoldAnswers:
         return self.retrieval_rank
 
 
-def find_seen(histories: Histories, column_of_row: Int64s) -> SeenPairs:
-    """What each query has seen of some candidates, query after query. ``column_of_row``: of each row of the catalogue
-    the candidate's column, -1 for none.
+def find_seen(histories: Histories, position_of_row: Int64s) -> SeenPairs:
+    """What each query has seen of some ads, query after query. ``position_of_row``: of each row of the catalogue the
+    ad's position among them, -1 for none.
 
     >>> from competitions.tencent.corpus import Sequences
     >>> log = Sequences(np.array([0, 2, 3]), np.int32([5, 2, 4]), np.int8([1, 0, 1]), np.zeros(3, np.int64))
@@ -75,12 +77,12 @@ def find_seen(histories: Histories, column_of_row: Int64s) -> SeenPairs:
     [[0, 1], [1, 0]]
     """
     query = np.repeat(np.arange(len(histories)), histories.lengths)
-    column = column_of_row[histories.sequences.item[histories.events()]]
-    return query[column >= 0], column[column >= 0]
+    position = position_of_row[histories.sequences.item[histories.events()]]
+    return query[position >= 0], position[position >= 0]
 
 
-def number_columns(candidates: Int64s, rows: int) -> Int64s:
-    """The column of each row of a catalogue of so many ``rows`` among the ``candidates``, -1 for none."""
-    columns = np.full(rows, -1)
-    columns[candidates] = np.arange(len(candidates))
-    return columns
+def number_positions(rows: CatalogueRows, size: int) -> Int64s:
+    """The position of each row of a catalogue of this ``size`` among the ``rows``, -1 for none."""
+    positions = np.full(size, -1)
+    positions[rows] = np.arange(len(rows))
+    return positions

@@ -2,7 +2,7 @@
 
 Blocks, each of which can be left out (``ranker.features.blocks``); one that is registered in ``BLOCKS`` is on:
 
-- ``search``: retrieval's score below the best, the logarithm of the rank; the scores of the channels.
+- ``search``: the logarithm of retrieval's rank, the scores of the channels (retrieval's own is always there).
 - ``content``: for each embedding with a fusion weight, log sums over the history of w exp(width (cosine - 1)) for three
   widths and the three kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any
   clicked and any shown.
@@ -10,10 +10,11 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
 - ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
   its value of each feature, end so (``action_rates``).
-- ``popularity``: the forecast, and what ``AdStatistics`` knows of the ad itself.
+- ``popularity``: what ``Popularity`` knows of the ad at the query's time.
+- ``query``: the same for all candidates of a query, for the trees to go by: how long the history is, how much of it was
+  clicked, hours since the last click and over the last events, the hour of the day.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -24,72 +25,42 @@ from torch.nn import functional
 
 from common.arrays import Singles
 from common.engine.decisions import choose_names
-from competitions.tencent.corpus import Int64s
+from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.features.action_rates import action_log_ratio
+from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.histories import KINDS
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import FLOOR as RATE_FLOOR
 from competitions.tencent.retrieval.search import Candidates
 
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
 DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
-EXPENSIVE = ("content", "shares")  # blocks that take most of the time: of long lists only the better part gets them
+SEARCH_SCORE = "search score"
 Columns = dict[str, Singles]
 
 
 def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Singles, tuple[str, ...]]:
-    """The features of ``candidates``, float32 [queries, retrieved, columns], and their names; those of ``EXPENSIVE``
-    blocks last.
-    """
-    columns = describe(tables, candidates, blocks, expensive=False)
-    columns |= describe(tables, candidates, blocks, expensive=True)
-    return stack_columns(columns, candidates), tuple(columns)
-
-
-def describe(tables: FoldTables, candidates: Candidates, blocks: Sequence[str], *, expensive: bool) -> Columns:
-    """The columns of those of the ``blocks`` that are ``EXPENSIVE``, or of all others."""
-    columns: Columns = {}
+    """The features of ``candidates``, float32 [queries, retrieved, columns], and their names."""
+    scores = candidates.scores
+    # The trees start from it, whatever the blocks. Seen ads have -inf: far below any other, but finite.
+    columns = {SEARCH_SCORE: np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0) - scores[:, :1]}
     for block in choose_names(blocks, tuple(BLOCKS)):
-        if (block in EXPENSIVE) == expensive:
-            columns |= BLOCKS[block](tables, candidates)
-    return columns
-
-
-def stack_columns(columns: Columns, candidates: Candidates) -> Singles:
-    """float32 [queries, retrieved, columns]."""
-    if not columns:
-        return np.empty((*candidates.item.shape, 0), np.float32)
-    return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2)
-
-
-def take_candidates(candidates: Candidates, kept: Int64s) -> Candidates:
-    """Some candidates of each query, ``kept`` [queries, candidates] by their index; without channels' columns."""
-    return dataclasses.replace(
-        candidates,
-        candidate=CandidateIndices(np.take_along_axis(candidates.candidate, kept, 1)),
-        item=CatalogueRows(np.take_along_axis(candidates.item, kept, 1)),
-        scores=np.take_along_axis(candidates.scores, kept, 1),
-        columns={},
-    )
+        columns |= BLOCKS[block](tables, candidates)
+    return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2), tuple(columns)
 
 
 def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``search``."""
-    scores = candidates.scores
-    # Seen ads have -inf: far below any other, but finite, or no column of the query could be standardised.
-    finite = np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0)
-    rank = np.broadcast_to(np.log1p(np.arange(scores.shape[1])), scores.shape)
-    columns = {"search score": finite - finite[:, :1], "search rank": rank}
+    ranks = np.log1p(np.arange(candidates.scores.shape[1]))
+    columns = {"search rank": np.broadcast_to(ranks, candidates.scores.shape)}
     for channel in map(find_channel, tables.tables):
         for part in channel.parts:
             if channel.columns and part in candidates.columns:
-                names = (f"{part}: {what}" for what in channel.columns.names)
+                names = (f"{part} {what}" for what in channel.columns.names)
                 columns |= dict(zip(names, np.moveaxis(candidates.columns[part], 2, 0), strict=True))
     return columns
 
@@ -192,18 +163,35 @@ def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     rates, codes = tables.action_rates, tables.catalogue.features
     if rates is None:
         return {}
-    columns = {"ends so": action_log_ratio(rates.own, candidates.item, candidates.action)}
+    columns = {"ends so": action_log_ratio(rates.own, candidates.item, candidates.queries.action)}
     for field, table in zip(tables.fields, rates.values, strict=True):
         values = codes[candidates.item, field]
-        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, candidates.action)
+        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, candidates.queries.action)
     return columns
 
 
 def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``popularity``."""
-    own = tables.statistics.own[candidates.item]
-    columns = {name: own[:, :, at] for at, name in enumerate(tables.statistics.names)}
-    return columns | {"forecast": np.log(tables.pool.rate[candidates.item] + RATE_FLOOR)}
+    own = tables.popularity.of(candidates.slot, candidates.position)
+    return {name: own[:, :, at] for at, name in enumerate(tables.popularity.names)}
+
+
+def query_columns(tables: FoldTables, candidates: Candidates) -> Columns:
+    """The block ``query``."""
+    past, time = candidates.history, candidates.queries.time[:, None]
+    hours = np.where(past.mask, (time - past.time) / HOUR_S, np.nan)
+    events = past.mask.sum(1)
+    with np.errstate(all="ignore"):
+        clicked = np.nanmin(np.where(past.clicked, hours, np.inf), 1)
+        values = {
+            "events of the query": np.log1p(events),
+            "clicks of the query": past.clicked.sum(1) / np.maximum(events, 1),
+            "hours since the last click": np.where(np.isfinite(clicked), squeeze(clicked), np.nan),
+            "hours of the last ten events": squeeze(np.nanmax(np.where(past.recency < 10, hours, 0.0), 1)),
+            "hour of the day": time[:, 0] % DAY_S / HOUR_S,
+        }
+    shape = candidates.scores.shape
+    return {name: np.broadcast_to(column[:, None], shape) for name, column in values.items()}
 
 
 BLOCKS: dict[str, Callable[[FoldTables, Candidates], Columns]] = {
@@ -213,4 +201,5 @@ BLOCKS: dict[str, Callable[[FoldTables, Candidates], Columns]] = {
     "follows": follows_columns,
     "actions": actions_columns,
     "popularity": popularity_columns,
+    "query": query_columns,
 }

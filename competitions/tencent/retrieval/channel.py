@@ -24,12 +24,13 @@ LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm o
 @dataclass(frozen=True)
 class QueryBlock:
     """Some queries: their ``histories``; the last events of these ``weighted``; of those that weigh most ``heaviest``,
-    rows of the catalogue and weights, both [queries, events].
+    rows of the catalogue and weights, both [queries, events]; the ``action`` that each target will get, int64.
     """
 
     histories: Histories
     weighted: WeightedHistories
     heaviest: tuple[Int64s, Singles]
+    action: Int64s
 
 
 Scores = dict[str, Singles]  # by the part of a channel, float32 [queries, candidates]
@@ -45,20 +46,6 @@ class Table(Protocol):
 
         All that does not depend on the query is done here, once.
         """
-
-
-@dataclass(frozen=True)
-class LogSize:
-    """What the cost of a fit goes by: ``events`` of the log, ``ads`` of the catalogue, whether there is a ``gpu``."""
-
-    events: int
-    ads: int
-    gpu: bool
-
-
-def cost_nothing(size: LogSize) -> float:
-    """Seconds of a fit that takes less than reading the log."""
-    return 0.0
 
 
 def as_it_is(scores: Singles) -> Singles:
@@ -132,7 +119,7 @@ class Channel:
 
     ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
     factor. ``columns``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
-    a kernel, tried by ``fusion``. ``seconds``: of one fit on one thread, about.
+    a kernel, tried by ``fusion``.
     """
 
     name: str
@@ -140,4 +127,3 @@ class Channel:
     parts: Mapping[str, Scale]
     columns: Columns | None = SHARES
     widths: tuple[float, ...] = ()
-    seconds: Callable[[LogSize], float] = cost_nothing

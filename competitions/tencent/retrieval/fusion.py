@@ -1,8 +1,10 @@
 """How much the channels of retrieval count for: a conditional logit over the candidates of earlier queries.
 
-Each channel says of each candidate how much speaks for it; its fusion weight is what that counts for in the sum. The
-weights are those under which the targets of earlier queries are likeliest among all candidates (McFadden 1974; as many
-candidates as are drawn evenly stand for all). A channel of hardly any weight leaves, and is not computed again.
+Each channel says of each candidate how much speaks for it, and each column of its popularity; a fusion weight is what
+that counts for in the sum. The weights are those under which the targets of earlier queries are likeliest among all
+candidates (McFadden 1974). Of all candidates those that the even sum puts first are taken as they are, and of the
+others a draw stands for all (a query's own, each for as many as were left out). A channel of hardly any weight leaves,
+and is not computed again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +16,7 @@ from common.arrays import Singles
 from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.retrieval.channel import Channel
 
-FORECAST, CLICK_RATE = "forecast", "clicks lately"  # of every ad, which count whatever the channels
+POPULAR = ("events 24 h before", "events 24 h behind", "events in all")  # what counts evenly before weights are learned
 DEFAULT_WIDTH = 12.0  # of a kernel
 STEPS, RIDGE = 15, 1e-3
 LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
@@ -23,8 +25,8 @@ Members = dict[str, tuple[str, ...]]  # the parts of each channel
 
 @dataclass(frozen=True)
 class Fusion:
-    """``weights`` by what is summed (the parts of channels, the forecast); the ``widths`` of kernels by channel;
-    ``channels`` that stay; ``rows``: what was measured of each.
+    """``weights`` by what is summed (the parts of channels, columns of popularity); the ``widths`` of kernels by
+    channel; ``channels`` that stay; ``rows``: what was measured of each.
     """
 
     weights: dict[str, float]
@@ -37,24 +39,27 @@ def weigh_evenly(channels: Mapping[str, Channel]) -> Fusion:
     """One each, for a log without earlier queries, and to learn from."""
     names = [part for channel in channels.values() for part in channel.parts]
     widths = {name: DEFAULT_WIDTH for name, channel in channels.items() if channel.widths}
-    return Fusion(dict.fromkeys([*names, FORECAST], 1.0) | {CLICK_RATE: 0.0}, widths, tuple(channels))
+    return Fusion(dict.fromkeys([*names, *POPULAR], 1.0), widths, tuple(channels))
 
 
 @dataclass(frozen=True)
 class ChannelScores:
-    """What the channels say of earlier queries' candidates. ``values`` float32 [queries, candidates, names]: the target
-    first, then candidates that stand for ``pool`` ones; ``possible`` bool [queries, candidates]: not seen before.
+    """What is said of earlier queries' candidates. ``values`` float32 [queries, candidates, names]: the target first;
+    ``possible`` bool [queries, candidates]: not seen before; ``stands_for`` float32 [queries, candidates]: how many
+    candidates each stands for. ``popular``: the names that are columns of popularity and no channel's.
     """
 
     names: tuple[str, ...]
     values: Singles
     possible: Bools
-    pool: int
+    stands_for: Singles
+    popular: tuple[str, ...] = ()
 
     def take(self, names: Sequence[str], queries: Int64s) -> "ChannelScores":
         """Some columns, of some queries."""
         columns = [self.names.index(name) for name in names]
-        return ChannelScores(tuple(names), self.values[queries][:, :, columns], self.possible[queries], self.pool)
+        values = self.values[queries][:, :, columns]
+        return ChannelScores(tuple(names), values, self.possible[queries], self.stands_for[queries], self.popular)
 
     def deviations(self) -> Singles:
         """The standard deviation of each column's distance to the target."""
@@ -63,12 +68,13 @@ class ChannelScores:
     def find_within(self, weights: Singles, length: int) -> Bools:
         """Whether each target would be in a list of this length: candidates that stand for many count for as many.
 
-        >>> scores = ChannelScores(("counts",), np.float32([[[2], [3], [1]]]), np.ones((1, 3), bool), pool=201)
-        >>> [bool(scores.find_within(np.ones(1), length)[0]) for length in (100, 101)]  # one of two stands for 100
+        >>> values, stands_for = np.float32([[[2], [3], [1]]]), np.float32([[1, 100, 100]])
+        >>> scores = ChannelScores(("counts",), values, np.ones((1, 3), bool), stands_for)
+        >>> [bool(scores.find_within(np.ones(1), length)[0]) for length in (100, 101)]
         [False, True]
         """
         scores = np.where(self.possible, self.values @ weights, -np.inf)
-        ahead = (scores[:, 1:] > scores[:, :1]).sum(1) * ((self.pool - 1) / max(scores.shape[1] - 1, 1))
+        ahead = ((scores[:, 1:] > scores[:, :1]) * self.stands_for[:, 1:]).sum(1)
         return np.asarray(ahead < length)
 
 
@@ -77,9 +83,7 @@ def fit_weights(scores: ChannelScores) -> Singles:
     scale = scores.deviations() + 1e-6
     values = (scores.values - scores.values[:, :1]) / scale
     # A candidate that stands for n counts n times in the sum over all.
-    offset = np.zeros(values.shape[:2], np.float32)
-    offset[:, 1:] = np.log((scores.pool - 1) / max(values.shape[1] - 1, 1))
-    offset[~scores.possible] = -np.inf
+    offset = np.where(scores.possible, np.log(scores.stands_for), -np.inf).astype(np.float32)
     weights, free = np.full(values.shape[2], 0.1), np.ones(values.shape[2], bool)
     for _ in range(STEPS):
         utility = values @ weights.astype(np.float32) + offset
@@ -100,10 +104,11 @@ def fit_weights(scores: ChannelScores) -> Singles:
 
 
 def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
-    """Of each query's target, in nats, up to a constant that the number of candidates gives."""
+    """Of each query's target, in nats."""
     utility = np.where(scores.possible, scores.values @ weights, -np.inf)
     highest = utility.max(1)
-    return np.asarray(utility[:, 0] - highest - np.log(np.exp(utility - highest[:, None]).sum(1)))
+    total = (scores.stands_for * np.exp(utility - highest[:, None])).sum(1)
+    return np.asarray(utility[:, 0] - highest - np.log(total))
 
 
 def find_retrieved(scores: ChannelScores, names: Sequence[str], length: int) -> float:
@@ -119,9 +124,10 @@ def choose_channels(
     """The weights of the channels that weigh anything beside the others; ``keep``: of all."""
     everything = np.arange(len(scores.values))
     names = list_names(members, scores)
-    weights = fit_weights(scores.take(names, everything))
-    weighty = dict(zip(names, weights * scores.take(names, everything).deviations() >= LEAST_WEIGHT, strict=True))
-    kept = {name: parts for name, parts in members.items() if keep or any(weighty[part] for part in parts)}
+    taken = scores.take(names, everything)
+    nats = dict(zip(names, fit_weights(taken) * taken.deviations(), strict=True))
+    weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
+    kept = {name: parts for name, parts in members.items() if keep or weight[name] >= LEAST_WEIGHT}
     left, together = list_names(kept, scores), find_retrieved(scores, names, length)
     final = dict(zip(left, fit_weights(scores.take(left, everything)), strict=True))
     return Fusion(
@@ -131,25 +137,16 @@ def choose_channels(
         rows=tuple(
             {
                 "channel": name,
-                **describe_channel(scores, members, name, length),
+                "weight x deviation": weight[name],
+                "recall alone": find_retrieved(scores, list_names({name: parts}, scores), length),
                 "recall with all": together,
                 "kept": "yes" if name in kept else "no",
             }
-            for name in members
+            for name, parts in members.items()
         ),
     )
 
 
 def list_names(members: Members, scores: ChannelScores) -> list[str]:
-    """What the channels add to the sum, and what is known of every ad."""
-    always = [name for name in (FORECAST, CLICK_RATE) if name in scores.names]
-    return [*(name for parts in members.values() for name in parts), *always]
-
-
-def describe_channel(scores: ChannelScores, members: Members, name: str, length: int) -> dict[str, float]:
-    """Of a channel, the recall of the list by it (and the forecast) alone, and by all others."""
-    others = {other: parts for other, parts in members.items() if other != name}
-    return {
-        "recall alone": find_retrieved(scores, list_names({name: members[name]}, scores), length),
-        "recall without it": find_retrieved(scores, list_names(others, scores), length),
-    }
+    """What the channels add to the sum, and what is popular."""
+    return [*(part for parts in members.values() for part in parts), *scores.popular]

@@ -1,17 +1,16 @@
-"""Fusion weights learned on an earlier fold: the channels' scores of its targets, and of candidates drawn evenly."""
-
-from collections.abc import Mapping
+"""Fusion weights learned on an earlier fold: the channels' scores of its targets, and of candidates beside them."""
 
 import numpy as np
 import torch
 
+from common.arrays import Singles
 from common.engine.progress import say, track
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Bools, Corpus, Int64s
+from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import Channel, Table
+from competitions.tencent.ids import PoolPositions
+from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.fusion import (
-    FORECAST,
     ChannelScores,
     Fusion,
     choose_channels,
@@ -19,12 +18,13 @@ from competitions.tencent.retrieval.fusion import (
     log_likelihoods,
 )
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.retrieval.search import Queries, Search, scale_part
 from competitions.tencent.sequences import blocks
-from competitions.tencent.split import Fold, target_columns
-from competitions.tencent.top_k import number_columns
+from competitions.tencent.split import Fold
+from competitions.tencent.top_k import number_positions
 
-QUERIES, DRAWN = 1_000, 1_500  # queries that are learned from, candidates that stand for all
+QUERIES = 1_500  # that are learned from
+FIRST, DRAWN = 300, 500  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 300
 BLOCK = 32
@@ -38,78 +38,91 @@ def learn_fusion(
 
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
-    pool = tables.pool
-    target = number_columns(pool.chosen, len(fold.candidates))[target_columns(fold)]
+    assert fold.target is not None
+    target = number_positions(tables.pool, len(corpus.catalogue.oid))[fold.target]
     reachable = np.flatnonzero(target >= 0)
     if len(reachable) < FEWEST:
         return tables.fusion
     rng = np.random.default_rng([seed, 17])
     chosen = rng.permutation(reachable)[:QUERIES]  # in no order: halves of them are judged by each other
-    target = target[chosen]
-    drawn = np.sort(rng.choice(len(pool.rows), min(DRAWN, len(pool.rows)), replace=False))
-    queries = Queries(fold.queries(corpus.train), fold.condition).take(chosen)
+    queries, target = Queries.of(fold, corpus.train).take(chosen), target[chosen]
     channels = {name: find_channel(name) for name in tables.tables}
-    search = Search(tables, settings)
     widths = {
-        name: choose_width(search, channel, tables.tables[name], queries, target, drawn)
+        name: choose_width(tables, settings, channel, queries, target, rng)
         for name, channel in channels.items()
         if channel.widths
     }
-    scores = collect_scores(Search(tables.with_widths(widths), settings), queries, target, drawn)
-    fusion = choose_channels(scores, list_members(channels, scores), widths, tables.list_length, keep)
+    scores = collect_scores(Search(tables.with_widths(widths), settings), queries, target, rng)
+    members = {name: tuple(part for part in channels[name].parts if part in scores.names) for name in channels}
+    fusion = choose_channels(scores, members, widths, tables.list_length, keep)
     say_fusion(fusion)
     return fusion
 
 
-def list_members(channels: Mapping[str, Channel], scores: ChannelScores) -> dict[str, tuple[str, ...]]:
-    """The parts of each channel that there are scores of."""
-    return {name: tuple(part for part in channel.parts if part in scores.names) for name, channel in channels.items()}
-
-
-def collect_scores(search: Search, queries: Queries, target: Int64s, drawn: Int64s) -> ChannelScores:
-    """What every channel says of each query's ``target`` and of the ``drawn`` candidates, positions in the pool."""
+def collect_scores(search: Search, queries: Queries, target: Int64s, rng: np.random.Generator) -> ChannelScores:
+    """What every channel, and every column of popularity, says of each query's ``target``, a position in the pool, of
+    the candidates that the search puts first, and of a draw of the others.
+    """
     names: tuple[str, ...] = ()
-    parts = []
+    values, stands_for = [], []
+    popularity = search.tables.popularity
     with torch.inference_mode():
         for rows in track(list(blocks(len(target), BLOCK)), "learning fusion weights"):
             own = queries.take(rows)
-            scored = search.score_all(search.block(own), search.find_seen(own.histories))
-            names = tuple(scored)
-            columns = np.column_stack([target[rows], np.broadcast_to(drawn, (len(rows), len(drawn)))])
-            whole = (np.broadcast_to(each.numpy(), (len(rows), len(search.rows))) for each in scored.values())
-            parts.append(np.stack([np.take_along_axis(each, columns, 1) for each in whole], 2))
-    return ChannelScores(names, np.concatenate(parts), find_possible(search, queries, target, drawn), len(search.rows))
+            slot = popularity.slots.find(own.time)
+            total, parts = search.popular[torch.from_numpy(slot)], {}
+            seen = search.find_seen(own.histories)
+            for channel, scores in search.score(search.block(own), seen):
+                for name, each in scores.items():
+                    parts[name] = scale_part(channel, name, each).numpy()
+                    total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
+            total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
+            positions, weight = sample_candidates(total.numpy(), target[rows], rng)
+            names = (*parts, *popularity.names)
+            columns = [np.take_along_axis(each, positions, 1) for each in parts.values()]
+            popular = popularity.of(slot, PoolPositions(positions))
+            values.append(np.concatenate([np.stack(columns, 2), popular], 2) if columns else popular)
+            stands_for.append(weight)
+    weights = np.concatenate(stands_for)
+    return ChannelScores(names, np.concatenate(values), weights > 0, np.maximum(weights, 1.0), popularity.names)
 
 
-def find_possible(search: Search, queries: Queries, target: Int64s, drawn: Int64s) -> Bools:
-    """Which of the target and the drawn candidates a query may get: not what it has seen, nor its target again."""
-    row, column = search.find_seen(queries.histories)
-    at = number_columns(drawn, len(search.rows))
-    possible = np.ones((len(target), 1 + len(drawn)), bool)
-    shown = at[column] >= 0
-    possible[row[shown], 1 + at[column[shown]]] = False
-    again = at[target] >= 0
-    possible[np.flatnonzero(again), 1 + at[target[again]]] = False
-    return possible
+def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
+    """Positions in the pool [queries, candidates], the ``target`` first, and how many candidates each stands for: 0 for
+    one that is seen (of score -inf) or the target again.
+    """
+    queries, pool = scores.shape
+    first = min(FIRST, pool)
+    top = np.argpartition(-scores, first - 1, 1)[:, :first]
+    drawn = rng.integers(0, pool, (queries, min(DRAWN, pool)))
+    in_top = np.zeros(scores.shape, bool)
+    np.put_along_axis(in_top, top, True, 1)  # noqa: FBT003 - numpy's own order of arguments
+    others = ~np.take_along_axis(in_top, drawn, 1)
+    # The others' draw, less what fell among the first, stands for all of them.
+    share = (pool - first) / np.maximum(others.sum(1, keepdims=True), 1)
+    positions = np.concatenate([target[:, None], top, drawn], 1)
+    weight = np.concatenate([np.ones((queries, 1)), np.ones(top.shape), others * share], 1)
+    weight[:, 1:][(positions[:, 1:] == target[:, None]) | ~np.isfinite(np.take_along_axis(scores, positions[:, 1:], 1))] = 0
+    return positions, weight.astype(np.float32)
 
 
 def choose_width(
-    search: Search, channel: Channel, table: Table, queries: Queries, target: Int64s, drawn: Int64s
+    tables: FoldTables,
+    settings: FeatureSettings,
+    channel: Channel,
+    queries: Queries,
+    target: Int64s,
+    rng: np.random.Generator,
 ) -> float:
-    """The width of a channel's kernel under which the targets are likeliest, with the forecast beside it."""
+    """The width of a channel's kernel under which the targets are likeliest, beside what is popular."""
     count = min(len(target), WIDTH_QUERIES)
-    own, columns = target[:count], np.concatenate([target[:count], drawn])
-    part = queries.take(np.arange(count))
-    block, possible = search.block(part), find_possible(search, part, own, drawn)
-    forecast = search.always[FORECAST].numpy()[columns]
+    part, own = queries.take(np.arange(count)), target[:count]
     best = (-np.inf, channel.widths[0])
+    alone = tables.only(channel.name)
+    state = rng.bit_generator.state
     for width in channel.widths:
-        with torch.inference_mode():
-            (near,) = table.prepare(search.rows[columns], width)(block).values()
-        values = np.stack([near, np.broadcast_to(forecast, near.shape)], 2)
-        each = np.arange(count)
-        values = np.concatenate([values[each, each][:, None], values[:, count:]], 1)  # its own target, then the drawn
-        scores = ChannelScores((channel.name, FORECAST), values, possible, len(search.rows))
+        rng.bit_generator.state = state  # the same candidates for all widths
+        scores = collect_scores(Search(alone.with_widths({channel.name: width}), settings), part, own, rng)
         best = max(best, (float(log_likelihoods(scores, fit_weights(scores)).mean()), width))
     return best[1]
 

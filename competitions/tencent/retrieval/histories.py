@@ -19,6 +19,7 @@ CLICKED = 60.0  # a click, in events that were shown only
 class WeightedHistories:
     """The last events of queries: ``item`` int64 [queries, events], rows of the catalogue, 0 for none.
 
+    ``time`` int64 [queries, events], seconds; ``recency`` int64: 0 for the last event, 1 for the one before it.
     ``weights`` float32 [queries, kinds, events] of ``KINDS``; ``last_click`` int64 [queries]: the row of the ad
     clicked last, 0 for none; ``last_position`` its index among the events, -1 for none.
     """
@@ -26,6 +27,8 @@ class WeightedHistories:
     item: Int64s
     mask: Bools
     clicked: Bools
+    time: Int64s
+    recency: Int64s
     weights: Tensor
     last_click: Int64s
     last_position: Int64s
@@ -45,7 +48,7 @@ def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked)], 1).astype(np.float32)
     position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
     last = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
-    return WeightedHistories(padded.item, mask, clicked, torch.from_numpy(weights), last, position)
+    return WeightedHistories(padded.item, mask, clicked, padded.time, back, torch.from_numpy(weights), last, position)
 
 
 def heaviest_events(history: WeightedHistories, events: int) -> tuple[Int64s, Singles]:

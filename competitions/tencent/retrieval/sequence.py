@@ -15,7 +15,7 @@ from torch import Tensor
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.retrieval.channel import LOGITS, Channel, LogSize, Scorer, as_it_is
+from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
@@ -101,13 +101,13 @@ def train(
     return SequenceTable(vectors, weights, losses, settings)
 
 
-def estimate_seconds(size: LogSize) -> float:
+def estimate_seconds(events: int, ads: int, gpu: bool) -> float:
     """Seconds of a fit on one thread: events read, rows of ids that each step updates, ads encoded at the end."""
     settings = SequenceSettings()
-    tokens = min(settings.tokens, settings.passes * size.events)
-    rows = tokens / settings.batch * min(size.ads, settings.id_rows)
-    seconds = tokens / TOKENS_PER_SECOND + rows / ROWS_PER_SECOND + size.ads / ADS_PER_SECOND
-    return seconds / GPU_SPEED if size.gpu else seconds
+    tokens = min(settings.tokens, settings.passes * events)
+    rows = tokens / settings.batch * min(ads, settings.id_rows)
+    seconds = tokens / TOKENS_PER_SECOND + rows / ROWS_PER_SECOND + ads / ADS_PER_SECOND
+    return seconds / GPU_SPEED if gpu else seconds
 
 
-CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, columns=LOGITS, seconds=estimate_seconds)
+CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, columns=LOGITS)

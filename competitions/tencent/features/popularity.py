@@ -1,0 +1,207 @@
+"""What is known of each ad at the time of a query: how often it is shown and clicked just then, its age, whether it
+still runs, and how the ads do that share its values.
+
+Files that show what others did behind a user's own end may be used, and a host's do: on real logs what others are shown
+*now* is most of what can be known. So windows lie on both sides of the query's time. A user's own events count for no
+ad that the user may be recommended: who has seen an ad is not recommended it.
+
+Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from common.arrays import Singles
+from common.time_units import HOUR_S
+from competitions.tencent.corpus import Catalogue, Halves, Int64s
+from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.io import schema
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold
+from competitions.tencent.top_k import number_positions
+
+EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to each of these, on either side
+DAY = EDGES_H.index(24)
+FLOOR = 0.3  # events, below one
+SHRINK = 5.0  # ads that a value's mean is pulled to the mean by
+MOST_SLOTS, FEWEST_SLOTS = 128, 48
+CELLS = 5_000_000  # slots x ads
+LONG_H = 2_000.0  # hours from which on an age is one class
+ALWAYS = "events in all"
+BY_VALUE = "{} within a day"
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Classes of query times, about as many queries each: class s begins at ``edges[s - 1]``; ``times`` int64 [slots]
+    is the middle query's, in seconds; ``queries`` int64 [slots]: how many there are.
+    """
+
+    edges: Int64s
+    times: Int64s
+    queries: Int64s
+
+    def find(self, query_times: Int64s) -> Int64s:
+        """The slot of each query."""
+        return np.searchsorted(self.edges, query_times, side="right")
+
+
+def make_slots(query_times: Int64s, ads: int) -> Slots:
+    """Quantiles of these times, the more the fewer ``ads`` there are.
+
+    >>> slots = make_slots(np.array([10, 10, 20, 90]), ads=100)
+    >>> slots.times.tolist(), slots.queries.tolist(), slots.find(np.array([5, 15, 100])).tolist()
+    ([10, 20, 90], [2, 1, 1], [0, 0, 2])
+    """
+    most = int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS))
+    ordered = np.sort(query_times)
+    edges = np.unique(ordered[np.linspace(0, len(ordered) - 1, min(most, len(ordered)) + 1).astype(np.int64)[1:]])
+    edges = edges[edges > ordered[0]]
+    begins = np.concatenate([[0], np.searchsorted(ordered, edges), [len(ordered)]])
+    return Slots(edges, ordered[(begins[:-1] + begins[1:] - 1) // 2], np.diff(begins))
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """``columns`` float16 [slots, ads, len(names)]: of the ads of a pool at the time of each slot, see ``describe``."""
+
+    slots: Slots
+    names: tuple[str, ...]
+    columns: Halves
+
+    def of(self, slot: Int64s, position: PoolPositions) -> Singles:
+        """Of the ads at these positions [queries, any] for queries of these slots, float32 [queries, any, names]."""
+        return np.asarray(self.columns[slot[:, None], position], np.float32)
+
+    def add_up(self, weights: dict[str, float]) -> Singles:
+        """The columns times their weights, 0 for one without, float32 [slots, ads]."""
+        own = np.array([weights.get(name, 0.0) for name in self.names], np.float32)
+        return np.stack([np.asarray(columns, np.float32) @ own for columns in self.columns])
+
+
+class AdLog:
+    """The events of a log in order of time, as windows around any moment take them: of the ads in ``rows``, and of all.
+
+    ``first``, ``last``: the seconds of the first and the last event of each of the ``rows``.
+    """
+
+    def __init__(self, history: Histories, catalogue: Catalogue, rows: CatalogueRows) -> None:
+        """Sort them: 21 bytes an event."""
+        events = history.events()
+        events = events[np.argsort(history.sequences.time[events], kind="stable")]
+        time, item = history.sequences.time[events], history.sequences.item[events]
+        self.all_time, self.all_item = time, item
+        self.codes, self.rows = np.asarray(catalogue.features), rows
+        self.fields = [at for at, size in enumerate(catalogue.sizes) if size]
+        position = number_positions(rows, len(catalogue.oid))[item]
+        own = position >= 0
+        clicked = history.sequences.action[events[own]] >= schema.CLICK
+        # Where all events are clicks, or none, clicks say the same again.
+        self.log = {"events": (time[own], position[own])}
+        if clicked.any() and not clicked.all():
+            self.log["clicks"] = time[own][clicked], position[own][clicked]
+        self.first, self.last = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
+        np.minimum.at(self.first, position[own], time[own])
+        np.maximum.at(self.last, position[own], time[own])
+        self.total = {kind: np.bincount(each, minlength=len(rows)).astype(float) for kind, (_, each) in self.log.items()}
+
+    def count_windows(self, moment: int, kind: str) -> tuple[Floats, Floats]:
+        """Events or clicks before a ``moment`` and behind it: float64 [windows, ads], by the hours of ``EDGES_H``."""
+        time, position = self.log[kind]
+        here = np.searchsorted(time, moment, side="right")
+        sides = []
+        for sign in (-1, 1):
+            edges = np.append(here, np.searchsorted(time, moment + sign * np.array(EDGES_H) * HOUR_S, side="right"))
+            # Rings between two edges are counted once each, and added up.
+            rings = [
+                np.bincount(position[min(pair) : max(pair)], minlength=len(self.rows))
+                for pair in zip(edges[:-1], edges[1:], strict=True)
+            ]
+            sides.append(np.cumsum(rings, 0).astype(float))
+        return sides[0], sides[1]
+
+    def count_near(self, moment: int) -> tuple[Int64s, Floats]:
+        """The rows of the catalogue with events within a day of a ``moment``, and how many."""
+        low, high = np.searchsorted(self.all_time, [moment - 24 * HOUR_S, moment + 24 * HOUR_S])
+        rows, count = np.unique(self.all_item[low:high], return_counts=True)
+        return rows, count.astype(float)
+
+
+def choose_pool(history: Histories, catalogue: Catalogue, fold: Fold, most: int) -> CatalogueRows:
+    """At most so many candidates: those that get most of what the queries' times show, of unseen ones by their values.
+
+    An ad's share at a slot is its events within a day, and the mean of those of ads with its values, among all
+    candidates'.
+    """
+    rows = fold.candidates
+    if len(rows) <= most:
+        return rows
+    log, slots, worth = AdLog(history, catalogue, rows), make_slots(fold.query_times, len(rows)), np.zeros(len(rows))
+    for moment, queries in zip(slots.times, slots.queries, strict=True):
+        columns = describe(log, int(moment), list(log.log)[:1])
+        near = sum(np.exp(columns[f"events 24 h {side}"]) - FLOOR for side in ("before", "behind"))
+        by_value = [np.exp(columns[BY_VALUE.format(schema.ITEM_FEATURES[field])]) for field in log.fields]
+        share = near + np.mean(by_value or [np.full(len(rows), FLOOR)], 0)
+        worth += queries * share / share.sum()
+    return CatalogueRows(rows[np.sort(np.argpartition(-worth, most)[:most])])
+
+
+def measure_popularity(
+    history: Histories, catalogue: Catalogue, fold: Fold, pool: CatalogueRows, times: bool
+) -> Popularity:
+    """The columns of the ads of a ``pool`` at the times of a fold's queries; without ``times`` only how many events an
+    ad has.
+    """
+    log = AdLog(history, catalogue, pool)
+    if not times:
+        counted = np.log1p(log.total["events"]).astype(np.float16)
+        slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(fold.users)]))
+        return Popularity(slots, (ALWAYS,), counted[None, :, None])
+    slots = make_slots(fold.query_times, len(pool))
+    described = [describe(log, int(moment), list(log.log)) for moment in slots.times]
+    table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
+    return Popularity(slots, tuple(described[0]), table)
+
+
+def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:
+    """By name, a number an ad at a ``moment``: the logarithm of events and of clicks in windows before and behind it
+    and in all; hours since its first event and to its last one; whether it has none; of each feature the mean events
+    within a day of the ads that share its value.
+    """
+    columns: dict[str, Floats] = {}
+    for kind in kinds:
+        for side, counts in zip(("before", "behind"), log.count_windows(moment, kind), strict=True):
+            columns |= {
+                f"{kind} {hours} h {side}": np.log(count + FLOOR) for hours, count in zip(EDGES_H, counts, strict=True)
+            }
+        columns[f"{kind} in all"] = np.log(log.total[kind] + FLOOR)
+    known = log.total["events"] > 0
+    columns["age"] = np.where(known, squeeze((moment - log.first) / HOUR_S), 0.0)
+    columns["runs on"] = np.where(known, squeeze((log.last - moment) / HOUR_S), 0.0)
+    columns["unseen"] = ~known
+    alive, near = log.count_near(moment)
+    for field in log.fields:
+        means = mean_by_value(log.codes[alive, field], near, log.codes[log.rows, field])
+        columns[BY_VALUE.format(schema.ITEM_FEATURES[field])] = np.log(means + FLOOR)
+    return columns
+
+
+def squeeze(hours: Floats) -> Floats:
+    """Hours on a logarithmic scale that keeps their sign."""
+    hours = np.clip(hours, -LONG_H, LONG_H)
+    return np.asarray(np.sign(hours) * np.log1p(np.abs(hours)))
+
+
+def mean_by_value(codes: npt.NDArray[np.int32], values: Floats, wanted: npt.NDArray[np.int32]) -> Floats:
+    """The mean of ``values`` over the ads that have a code, for each ``wanted`` code; few ads are pulled to the mean.
+
+    >>> mean_by_value(np.array([1, 1, 2]), np.array([9.0, 3.0, 0.0]), np.array([1, 2, 7])).round(2).tolist()
+    [4.57, 3.33, 4.0]
+    """
+    mean = float(values.mean()) if len(values) else 0.0
+    size = int(max(codes.max(initial=0), wanted.max(initial=0))) + 1
+    ads, total = np.bincount(codes, minlength=size), np.bincount(codes, values, size)
+    return np.asarray(((total + SHRINK * mean) / (ads + SHRINK))[wanted])
