@@ -17,14 +17,13 @@ from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
-from competitions.tencent.io.parquet import LIST, Batch, numbers, read_batches
+from competitions.tencent.io.parquet import Batch, read_batches, to_numpy
 from competitions.tencent.io.projection import Vectors, project
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 
 Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
 Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a block
 LARGEST = float(np.finfo(np.float16).max)
-EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
 WRONG_WIDTH = "a vector with {} dimensions; the first has {}"
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
@@ -90,10 +89,10 @@ class _Files:
             if path.suffix == ".pkl" or head[:1] == b"\x80":
                 blocks = _read_pickled(path, self.width, rows)
             elif path.suffix == ".parquet" or head == b"PAR1":
-                batches = read_batches((path,), EMBEDDED, {"emb": LIST}, rows)
+                batches = read_batches((path,), ("anonymous_cid", "emb"), rows)
                 blocks = map(partial(_parse_batch, width=self.width), batches)
             else:
-                blocks = (block for _, block in read_lines(path, partial(parse_lines, width=self.width)))
+                blocks = read_lines(path, partial(parse_lines, width=self.width))
             for oids, block, without in blocks:
                 self.without += without
                 if len(block):
@@ -160,35 +159,35 @@ def _to_array(value: object) -> "np.ndarray[Any, Any] | None":
 
 def _parse_batch(batch: Batch, width: int) -> Block:
     """The vectors of some rows of a parquet file: lists of numbers, or the JSON texts of them."""
-    column = batch.columns["emb"]
+    column, kind = batch.table.column("emb"), pa.list_(pa.float64())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pa.array(map(_to_list, column.to_pylist()), pa.list_(pa.float64()))
-    if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):
-        raise UserError(f"{batch.path}, emb: {column.type} where lists of numbers are expected; download it again")
+        column = pa.array(map(_to_list, column.to_pylist()), kind)
+    else:
+        column = batch.column("emb", kind)
     valid = pc.is_valid(column)
     rows = np.flatnonzero(valid)
     column = column.filter(valid)
     flat = pc.fill_null(column.flatten(), np.nan).to_numpy(zero_copy_only=False)
-    lengths = numbers(batch.path, "emb", pc.list_value_length(column))
+    lengths, ids = to_numpy(pc.list_value_length(column)), batch.column("anonymous_cid", pa.string()).filter(valid)
 
     def refuse(index: int, reason: str) -> NoReturn:
         batch.refuse(int(rows[index]), reason)
 
-    return *_encode(batch.columns["anonymous_cid"].filter(valid), lengths, flat, width, refuse), batch.rows - len(rows)
+    return *_encode(ids.to_pylist(), lengths, flat, width, refuse), batch.rows - len(rows)
 
 
 def _encode(
-    ids: Any, lengths: Int64s, flat: npt.NDArray[np.floating[Any]], width: int, refuse: Refuse
+    ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], width: int, refuse: Refuse
 ) -> tuple[Int64s, Halves]:
     """Original ids, and vectors as one table; ``ids`` are texts or numbers, ``flat`` the vectors end to end."""
     width = width or max(int(lengths[0]) if len(lengths) else 1, 1)
     if (lengths != width).any():
         index = int(np.argmax(lengths != width))
         refuse(index, WRONG_WIDTH.format(lengths[index], width))
-    oids = _to_oids(ids)
+    oids = np.fromiter(map(_to_oid, ids), np.int64, len(ids))
     if not oids.all():
         index = int(np.argmin(oids))
-        refuse(index, f"{brief(ids[index].as_py() if isinstance(ids, pa.Array) else ids[index])} is not an original id")
+        refuse(index, f"{brief(ids[index])} is not an original id")
     vectors = flat.reshape(-1, width)
     wrong = ~(np.abs(vectors) <= LARGEST).all(axis=1)
     if wrong.any():
@@ -196,18 +195,8 @@ def _encode(
     return oids, vectors.astype(np.float16)
 
 
-def _to_oids(ids: Any) -> Int64s:
-    """Original ids, 0 where one is none."""
-    if isinstance(ids, pa.Array):
-        try:
-            whole: Int64s = pc.fill_null(pc.cast(ids, pa.int64()), 0).to_numpy(zero_copy_only=False)
-            return np.maximum(whole, 0)
-        except pa.ArrowInvalid:
-            ids = ids.to_pylist()
-    oids = np.zeros(len(ids), np.int64)
-    for index, value in enumerate(ids):
-        if isinstance(value, str):
-            oids[index] = parse_id(value)
-        elif isinstance(value, (int, np.integer)) and 0 < value < 1 << 62:
-            oids[index] = value
-    return oids
+def _to_oid(value: object) -> int:
+    """An original id, 0 for what is none."""
+    if isinstance(value, str):
+        return parse_id(value)
+    return int(value) if isinstance(value, (int, np.integer)) and 0 < value < 1 << 62 else 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, RawFiles, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, RawFiles, Users
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
@@ -20,7 +20,6 @@ from competitions.tencent.io.feature_encoding import encode
 from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import Indexer, Names, read_indexer
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
-from competitions.tencent.sequences import usual_times, whole
 
 __all__ = ["RawFiles", "locate", "note_unread", "read_asked", "read_corpus", "read_embedding"]
 
@@ -73,7 +72,6 @@ def read_corpus(files: RawFiles) -> Corpus:
             *item_source.note_repeats("an item that", rows),
             *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
             *action_notes,
-            *_note_odd_times(files, train, users),
             *Source.of(files, test_role).note(UNSEEN_NOTE, unseen, "item"),
             *_note_cold(files, catalogue, test_users),
         ),
@@ -106,22 +104,7 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
     if files.has_queries:
         raw = LAYOUTS[files.layout].read_candidates(files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
-    rids = np.arange(1, indexer.known + 1)
-    return RawCandidates(indexer.oid[1:], rids - 1, rids, items[1:])
-
-
-def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator[Note]:
-    """Events dated far apart from all others: they stay in the order, and no moment is taken from them."""
-    histories = whole(train)
-    first, last = usual_times(histories)
-    ends = histories.ends[histories.lengths > 0] - 1
-    owners, starts = np.flatnonzero(histories.lengths), histories.starts[histories.lengths > 0]
-    odd = owners[(train.time[starts] < first) | (train.time[ends] > last)]
-    if len(odd):
-        time = train.time[histories.take(odd).events()]
-        count = int(((time < first) | (time > last)).sum())
-        what = f"event dated before {first} or after {last}, unlike all others: kept; the log ends at {last}"
-        yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
+    return RawCandidates(indexer.oid[1:], np.arange(indexer.known), items[1:])
 
 
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
