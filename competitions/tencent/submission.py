@@ -1,7 +1,6 @@
-"""The Tencent submission in three forms: write them, check each file on disk, score one against a truth file.
+"""The Tencent submission in two forms: write them, check each file on disk, score one against a truth file.
 
 ``submission.csv``: user, ad_1 .. ad_10. ``result.json``: what the organiser reads, {"time", "top10s", "user"}.
-``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the host's order.
 """
 
 from collections.abc import Sequence
@@ -38,15 +37,15 @@ from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
-FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"
+FORMAT = "user, ad_1 .. ad_10 as CSV; or time, top10s, user as JSON"
 SAME_ORDER = "exactly the test users, in their order"
 ONCE = "one row per user: no user is repeated"
 TEN = "ten different ads per user"
 KNOWN = "every ad is a candidate, by its original id"
 RULES = (FORMAT, ONCE, SAME_ORDER, TEN, KNOWN)
-NAMES = ("submission.csv", "result.json", "result.u64bin")
+NAMES = ("submission.csv", "result.json")
 SHOWN = 3
-Id = Annotated[int, msgspec.Meta(le=2**63 - 1)]
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class ResultFile(msgspec.Struct):
@@ -59,9 +58,9 @@ class ResultFile(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Answers:
-    """One row per user: ``users`` names, None in the binary form; ``ads`` int64 original ids [users, 10]."""
+    """One row per user: ``users`` names; ``ads`` int64 original ids [users, 10]."""
 
-    users: list[str] | None
+    users: list[str]
     ads: Int64s
 
 
@@ -95,30 +94,28 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
 
 
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
-    """Write the three files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
+    """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
     expected = list_expected(corpus)
     paths = write_submissions(corpus.test_users.names, Oids(np.asarray(ads)), folder)
     return [check_submission(path, expected) for path in paths]
 
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
-    """All three files. ``ads`` holds ten a user, best first, user after user."""
+    """Both files. ``ads`` holds ten a user, best first, user after user."""
     table = ads.reshape(-1, TOP)
     names = [name.decode() for name in users]
     frame = pl.DataFrame({"user": names}, schema={"user": pl.String}).hstack(
         pl.DataFrame(table, schema=dict.fromkeys(COLUMNS[1:], pl.Int64))
     )
-    csv, result, binary = (folder / name for name in NAMES)
+    csv, result = (folder / name for name in NAMES)
     write_csv(frame, csv)
     write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
-    header = np.array(table.shape, "<u4").tobytes()
-    write_bytes(binary, header + table.astype("<u8").tobytes())
-    return [csv, result, binary]
+    return [csv, result]
 
 
 def read_back(path: Path) -> Answers:
     """A submission from disk, in the form that its suffix says; ``UserError`` where it has not this form."""
-    readers = {".csv": _read_csv, ".json": _read_json, ".u64bin": _read_binary}
+    readers = {".csv": _read_csv, ".json": _read_json}
     if path.suffix not in readers:
         raise UserError(f"{path}: a submission ends in {', '.join(readers)}; name one of these")
     return readers[path.suffix](path)
@@ -135,8 +132,11 @@ def _read_csv(path: Path) -> Answers:
 
 
 def _read_json(path: Path) -> Answers:
+    refuse_folder(path, NAME_IT)
     try:
-        result = msgspec.json.decode(_read_bytes(path), type=ResultFile)
+        result = msgspec.json.decode(path.read_bytes(), type=ResultFile)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
@@ -146,42 +146,14 @@ def _read_json(path: Path) -> Answers:
     for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
             raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
-    try:
-        return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
-    except OverflowError as error:
-        raise UserError(f"{path}: an id of 2^63 or more; {KNOWN}") from error
-
-
-def _read_binary(path: Path) -> Answers:
-    content = _read_bytes(path)
-    count, width = (int(number) for number in np.frombuffer(content[:8].ljust(8, b"\0"), "<u4"))
-    if width != TOP or len(content) != 8 + 8 * count * width:
-        raise UserError(
-            f"{path}: its header says {count} users of {width} ads, it has {len(content)} bytes; a file of {TOP} ads a"
-            f" user has 8 + {8 * TOP} bytes a user"
-        )
-    ads = np.frombuffer(content[8:], "<u8")
-    if len(ads) and int(ads.max()) >= 2**63:
-        raise UserError(f"{path}: an id of 2^63 or more; {KNOWN}")
-    return Answers(None, ads.astype(np.int64).reshape(count, width))
-
-
-def _read_bytes(path: Path) -> bytes:
-    refuse_folder(path, NAME_IT)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
+    return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
 
 
 def check_submission(path: Path, expected: Expected) -> Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     answers = read_back(path)
     required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
-    if answers.users is None and len(answers.ads) != len(required):
-        example = f"{len(answers.ads)} rows where {len(required)} users are in the test"
-        refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(required)), (example,))])
-    users = required if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
+    users = pl.Series("user", answers.users, dtype=pl.String)
     violations = find_ids(users.filter(users.is_duplicated()), ONCE)
     violations += find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
     ordered = np.sort(answers.ads, axis=1)
@@ -201,7 +173,7 @@ def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_
 def score_submission(
     path: Path, truth: Path, expected: Expected | None = None, weights: Sequence[float] = ACTION_WEIGHTS
 ) -> dict[str, float]:
-    """Score a CSV or JSON file against a truth file (user, creative_id, and in round 2 the action): see
+    """Score a submission against a truth file (user, creative_id, and in round 2 the action): see
     ``metrics.mean_scores``.
 
     ``expected``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
@@ -214,7 +186,7 @@ def score_submission(
 
 
 def score_queries(path: Path, truth: Path, weights: Sequence[float] = ACTION_WEIGHTS) -> pl.DataFrame:
-    """What each user of a truth file earns by a CSV or JSON file, so that the mean is the Score: query, score."""
+    """What each user of a truth file earns by a submission, so that the mean is the Score: query, score."""
     ranked = _rank_truth(path, truth, weights)
     scores = weigh_scores(score_answers(ranked["rank"].to_numpy()), ranked["weight"].to_numpy())
     return ranked.select(query="user", score=pl.Series(scores))
@@ -239,8 +211,6 @@ def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
 def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFrame:
     """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
-    if answers.users is None:
-        raise UserError(f"{path}: the binary form has no user names and cannot be scored; give the CSV or the JSON")
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
     refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
     joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")

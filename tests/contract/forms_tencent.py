@@ -6,7 +6,6 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,51 +237,6 @@ def as_release(raw: Path, *edits: Edit) -> None:
     both(*edits)(raw)
 
 
-@on_folder
-def on_table(raw: Path, name: str, edit: Callable[[pa.Table], pa.Table]) -> None:
-    (path,) = (raw / name).rglob("*.parquet")
-    pq.write_table(edit(pq.read_table(path)), path)
-
-
-def to_doubles(table: pa.Table) -> pa.Table:
-    frame = pl.DataFrame(table)
-
-    def change(kind: Any) -> Any:
-        if isinstance(kind, pl.List):
-            return pl.List(change(kind.inner))
-        if isinstance(kind, pl.Struct):
-            return pl.Struct([pl.Field(field.name, change(field.dtype)) for field in kind.fields])
-        return pl.Float64 if kind.is_integer() else kind
-
-    doubles = frame.cast({name: change(kind) for name, kind in frame.schema.items()})
-    flat = [name for name, kind in doubles.schema.items() if kind == pl.Float64]
-    return doubles.with_columns(pl.col(flat).fill_null(float("nan"))).to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def on_structs(edit: Callable[[pl.Expr, pl.Expr], list[pl.Expr]]) -> Callable[[pa.Table], pa.Table]:
-
-    def apply(table: pa.Table) -> pa.Table:
-        columns = []
-        for name in schema.ITEM_FEATURES:
-            fields = pl.col(name).struct.field("cold_start"), pl.col(name).struct.field("feature_value")
-            columns.append(pl.struct(edit(*fields)).alias(name))
-        return pl.DataFrame(table).with_columns(columns).to_arrow(compat_level=pl.CompatLevel.oldest())
-
-    return apply
-
-
-def as_truth(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
-    return [flag.cast(pl.Boolean), value]
-
-
-def as_text(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
-    return [value, flag.alias("is_str")]
-
-
-def older_names(table: pa.Table) -> pa.Table:
-    return table.rename_columns(["creative_id" if name == "item_id" else name for name in table.column_names])
-
-
 def convert(raw: Path) -> None:
     """Every table in a folder for its split, numbered, as the hub converts."""
     for path in list(raw.rglob("*.parquet")):
@@ -301,9 +255,7 @@ PICKLE, PARQUET = f"{FOLDER}.pkl", f"{FOLDER}_parquet/part-0.parquet"
 SEQUENCES, QUERIES = f"{TRAIN}/{schema.SEQUENCES}", f"{EVAL}/{schema.PREDICT_SEQUENCES}"
 PARTS = ("part-00000", "part-00001")
 NO_VECTOR = {"90000000001": 3.0, "90000000002": "none", "90000000003": 0}
-TABLES = (schema.RELEASE_SEQUENCES, schema.RELEASE_ITEMS, schema.RELEASE_USERS, schema.RELEASE_CANDIDATES)
 RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
-on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
 
 
 def list_forms(known_from: str, edits: dict[str, Edit], says: str = "") -> list[Form]:
@@ -333,7 +285,6 @@ LOADED: dict[str, Edit] = {
     "indexer.pkl: numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
     "indexer.pkl: lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
     "indexer.pkl: in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
-    "seq_offsets.pkl: numpy's numbers": on_pickle(OFFSETS, lambda offsets: list(map(np.int64, offsets))),
     "emb_81_32.pkl: lists for arrays": on_pickle(PICKLE, to_lists),
     "emb_81_32.pkl: numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
     "emb_81_32.pkl: a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
@@ -356,15 +307,13 @@ LOADED: dict[str, Edit] = {
     "creative_emb/: at the root": move(HOLDER, schema.EMBEDDINGS),
     "creative_emb/: in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
     "mm_emb_81_32/: at the root": both(in_parts("mm_emb_81_32", *PARTS), drop_folder(HOLDER)),
-    "predict_set.jsonl: reid_creative_id, a text for unseen ads": on_candidates(name_twice),
+    "predict_set.jsonl: reid_creative_id, which is not read": on_candidates(name_twice),
     "item_feat_dict.json: nulls for missing features": null_items,
 }
 UNREAD: dict[str, Edit] = {
     "emb_81_32/: a file of another kind": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/notes.txt")),
+    "seq_offsets.pkl: whatever it holds": add(OFFSETS, b"no pickle"),
     "emb_82_1024/: nothing in it": add(f"{HOLDER}/emb_82_1024/_SUCCESS"),
-}
-OLDER: dict[str, Edit] = {
-    "candidate/: is_str, creative_id": as_release(on_queries(on_structs(as_text)), on_queries(older_names))
 }
 CONVERTED: dict[str, Edit] = {
     "release: in a folder": as_release(in_folder),
@@ -373,10 +322,6 @@ CONVERTED: dict[str, Edit] = {
     "mm_emb_81_32/: train/, at the root": as_release(
         move(RELEASE_VECTORS, "mm_emb_81_32/train"), drop_folder(schema.RELEASE_EMBEDDINGS)
     ),
-}
-WRITTEN_BY_PANDAS: dict[str, Edit] = {
-    **{f"{name}/: doubles, NaN for null": as_release(on_table(name, to_doubles)) for name in TABLES},
-    "candidate/: cold_start a truth value": as_release(on_queries(on_structs(as_truth))),
 }
 NO_QUERIES = "are not in the files: there are no queries to answer"
 SAYS = {
@@ -393,7 +338,5 @@ FORMS: tuple[Form, ...] = (
     *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
     *list_forms("a rule of this project: what is not read is said", UNREAD),
     *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE),
-    *list_forms("older files of the release", OLDER, NO_PROFILE),
     *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
-    *list_forms("copies of the release that pandas wrote", WRITTEN_BY_PANDAS, NO_PROFILE),
 )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -57,17 +56,8 @@ def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
     return change
 
 
-def edit_ids(index: int, value: int) -> Callable[[bytes], bytes]:
-    at = 8 + 8 * index
-    return lambda content: content[:at] + struct.pack("<Q", value) + content[at + 8 :]
-
-
 def in_json(rule: str, edit: Callable[[Answer], object], *examples: str) -> Mutation:
     return Mutation(rule, edit_json(edit), examples, ".json")
-
-
-def in_binary(rule: str, edit: Callable[[bytes], bytes], *examples: str) -> Mutation:
-    return Mutation(rule, edit, examples, ".u64bin")
 
 
 CSV_MUTATIONS = {
@@ -84,15 +74,11 @@ CSV_MUTATIONS = {
         submission.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submission.KNOWN, "row 2")
     ),
 }
-# The rules are checked on what a form says, whichever it is: of the others, what only they can get wrong.
+# The rules are checked on what a form says, whichever it is: of JSON, what only it can get wrong.
 JSON_MUTATIONS = {
     "json: truncated": Mutation(submission.FORMAT, lambda content: content[:-9], (submission.FORMAT,), ".json"),
     "json: nine ads": in_json(submission.FORMAT, lambda answer: answer["top10s"][3].pop(), "9 ads where 10"),
     "json: an unknown ad": in_json(submission.KNOWN, lambda answer: answer["top10s"][4].__setitem__(9, 5), "row 5"),
-}
-BINARY_MUTATIONS = {
-    "binary: truncated": in_binary(submission.FORMAT, lambda content: content[:-1], "header"),
-    "binary: an unknown ad": in_binary(submission.KNOWN, edit_ids(3, 5), submission.KNOWN, "row 1"),
 }
 
 
@@ -153,7 +139,7 @@ TENCENT = Contract(
     floor=0.75,
     ceiling=0.15,
     rules=submission.RULES,
-    mutations=CSV_MUTATIONS | JSON_MUTATIONS | BINARY_MUTATIONS,
+    mutations=CSV_MUTATIONS | JSON_MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
         "rankr.fit.hidden=16": ("rankr", "ranker"),

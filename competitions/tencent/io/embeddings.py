@@ -1,7 +1,6 @@
 """Read multimodal embeddings, of every form that the host gives them in, into one float16 table by item."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,17 +16,15 @@ from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
-from competitions.tencent.io.parquet import LIST, Batch, numbers, read_batches
+from competitions.tencent.io.parquet import Batch, read_batches, to_numpy
 from competitions.tencent.io.projection import Vectors, project
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 
 Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
 Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a block
 LARGEST = float(np.finfo(np.float16).max)
-EMBEDDED = ("anonymous_cid", "emb")  # the columns of a parquet file of vectors
-BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
+ROWS = 1 << 12  # vectors that are taken at a time: the widest have 4,096 numbers
 WRONG_WIDTH = "a vector with {} dimensions; the first has {}"
-WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -85,29 +82,24 @@ class _Files:
         for path in self.paths:
             with path.open("rb") as file:
                 head = file.read(4)
-            rows = max(BLOCK_NUMBERS // (self.width or WIDE), 1)
             blocks: Iterator[Block]
             if path.suffix == ".pkl" or head[:1] == b"\x80":
-                blocks = _read_pickled(path, self.width, rows)
+                blocks = _read_pickled(path)
             elif path.suffix == ".parquet" or head == b"PAR1":
-                batches = read_batches((path,), EMBEDDED, {"emb": LIST}, rows)
-                blocks = map(partial(_parse_batch, width=self.width), batches)
+                blocks = map(_parse_batch, read_batches((path,), ("anonymous_cid", "emb"), ROWS))
             else:
-                blocks = (block for _, block in read_lines(path, partial(parse_lines, width=self.width)))
+                blocks = read_lines(path, parse_lines)
             for oids, block, without in blocks:
                 self.without += without
                 if len(block):
                     self.width = self.width or block.shape[1]
-                    if block.shape[1] != self.width:  # each block of the first file has taken its own first one's
+                    if block.shape[1] != self.width:  # the vectors of a block are as wide as its first
                         raise UserError(f"{path}: {WRONG_WIDTH.format(block.shape[1], self.width)}; download it again")
                     yield oids, block
 
 
-def parse_lines(text: bytes, width: int) -> Block:
-    """The vectors of some whole lines, blank ones among them; ``width``: 0 where the first one is to say it.
-
-    Raises ``LineError``.
-    """
+def parse_lines(text: bytes) -> Block:
+    """The vectors of some whole lines, blank ones among them. Raises ``LineError``."""
     lines = decode_lines(text, LINE, may_be_blank=True)
     vectors = [None if line is None else _to_list(line.emb) for line in lines]
     filled = [number for number, vector in enumerate(vectors) if vector is not None]
@@ -117,7 +109,7 @@ def parse_lines(text: bytes, width: int) -> Block:
 
     lists = [vector for vector in vectors if vector is not None]
     lengths, flat = np.array(list(map(len, lists)), np.int64), np.fromiter(chain.from_iterable(lists), np.float64)
-    oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, width, refuse)
+    oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, refuse)
     return oids, block, sum(line is not None for line in lines) - len(filled)
 
 
@@ -130,14 +122,14 @@ def _to_list(value: object) -> list[float] | None:
     return value if isinstance(value, list) else None
 
 
-def _read_pickled(path: Path, width: int, rows: int) -> Iterator[Block]:
+def _read_pickled(path: Path) -> Iterator[Block]:
     """``{id: vector}`` or pairs of them; what is neither an array nor a list of numbers is no vector."""
     entries = to_dict(str(path), read_pickle(path))
     arrays = {key: array for key, value in entries.items() if (array := _to_array(value)) is not None}
     yield np.empty(0, np.int64), np.empty((0, 1), np.float16), len(entries) - len(arrays)
     ids = list(arrays)
-    for begin in range(0, len(ids), rows):
-        chosen = ids[begin : begin + rows]
+    for begin in range(0, len(ids), ROWS):
+        chosen = ids[begin : begin + ROWS]
 
         def refuse(index: int, reason: str, chosen: Sequence[object] = chosen) -> NoReturn:
             raise UserError(f"{path}, id {brief(chosen[index])}: {reason}; download it again")
@@ -145,7 +137,7 @@ def _read_pickled(path: Path, width: int, rows: int) -> Iterator[Block]:
         vectors = [arrays[key] for key in chosen]
         # A matrix has no width that a vector could have.
         lengths = np.array([len(vector) if vector.ndim == 1 else 0 for vector in vectors], np.int64)
-        yield *_encode(chosen, lengths, np.concatenate([vector.ravel() for vector in vectors]), width, refuse), 0
+        yield *_encode(chosen, lengths, np.concatenate([vector.ravel() for vector in vectors]), refuse), 0
 
 
 def _to_array(value: object) -> "np.ndarray[Any, Any] | None":
@@ -158,37 +150,37 @@ def _to_array(value: object) -> "np.ndarray[Any, Any] | None":
     return array if array.ndim and array.dtype.kind in "fiu" else None
 
 
-def _parse_batch(batch: Batch, width: int) -> Block:
+def _parse_batch(batch: Batch) -> Block:
     """The vectors of some rows of a parquet file: lists of numbers, or the JSON texts of them."""
-    column = batch.columns["emb"]
+    column, kind = batch.table.column("emb"), pa.list_(pa.float64())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pa.array(map(_to_list, column.to_pylist()), pa.list_(pa.float64()))
-    if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):
-        raise UserError(f"{batch.path}, emb: {column.type} where lists of numbers are expected; download it again")
+        column = pa.array(map(_to_list, column.to_pylist()), kind)
+    else:
+        column = batch.column("emb", kind)
     valid = pc.is_valid(column)
     rows = np.flatnonzero(valid)
     column = column.filter(valid)
     flat = pc.fill_null(column.flatten(), np.nan).to_numpy(zero_copy_only=False)
-    lengths = numbers(batch.path, "emb", pc.list_value_length(column))
+    lengths, ids = to_numpy(pc.list_value_length(column)), batch.column("anonymous_cid", pa.string()).filter(valid)
 
     def refuse(index: int, reason: str) -> NoReturn:
         batch.refuse(int(rows[index]), reason)
 
-    return *_encode(batch.columns["anonymous_cid"].filter(valid), lengths, flat, width, refuse), batch.rows - len(rows)
+    return *_encode(ids.to_pylist(), lengths, flat, refuse), batch.rows - len(rows)
 
 
 def _encode(
-    ids: Any, lengths: Int64s, flat: npt.NDArray[np.floating[Any]], width: int, refuse: Refuse
+    ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], refuse: Refuse
 ) -> tuple[Int64s, Halves]:
     """Original ids, and vectors as one table; ``ids`` are texts or numbers, ``flat`` the vectors end to end."""
-    width = width or max(int(lengths[0]) if len(lengths) else 1, 1)
+    width = max(int(lengths[0]) if len(lengths) else 1, 1)
     if (lengths != width).any():
         index = int(np.argmax(lengths != width))
         refuse(index, WRONG_WIDTH.format(lengths[index], width))
-    oids = _to_oids(ids)
+    oids = np.fromiter(map(_to_oid, ids), np.int64, len(ids))
     if not oids.all():
         index = int(np.argmin(oids))
-        refuse(index, f"{brief(ids[index].as_py() if isinstance(ids, pa.Array) else ids[index])} is not an original id")
+        refuse(index, f"{brief(ids[index])} is not an original id")
     vectors = flat.reshape(-1, width)
     wrong = ~(np.abs(vectors) <= LARGEST).all(axis=1)
     if wrong.any():
@@ -196,18 +188,8 @@ def _encode(
     return oids, vectors.astype(np.float16)
 
 
-def _to_oids(ids: Any) -> Int64s:
-    """Original ids, 0 where one is none."""
-    if isinstance(ids, pa.Array):
-        try:
-            whole: Int64s = pc.fill_null(pc.cast(ids, pa.int64()), 0).to_numpy(zero_copy_only=False)
-            return np.maximum(whole, 0)
-        except pa.ArrowInvalid:
-            ids = ids.to_pylist()
-    oids = np.zeros(len(ids), np.int64)
-    for index, value in enumerate(ids):
-        if isinstance(value, str):
-            oids[index] = parse_id(value)
-        elif isinstance(value, (int, np.integer)) and 0 < value < 1 << 62:
-            oids[index] = value
-    return oids
+def _to_oid(value: object) -> int:
+    """An original id, 0 for what is none."""
+    if isinstance(value, str):
+        return parse_id(value)
+    return int(value) if isinstance(value, (int, np.integer)) and 0 < value < 1 << 62 else 0

@@ -64,14 +64,10 @@ class RawSequences:
 
 @dataclass(frozen=True)
 class RawCandidates:
-    """Candidates in file order, ``features`` int32 [candidates, 13] as the host's numbers.
-
-    ``retrieval`` is -1 and ``rid`` 0 where the file has none.
-    """
+    """Candidates in file order, ``features`` int32 [candidates, 13] as the host's numbers."""
 
     oid: Int64s
     retrieval: Int64s
-    rid: Int64s
     features: Int32s
 
 
@@ -126,29 +122,23 @@ def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int
 
 
 def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> RawCandidates:
-    """The candidates by retrieval id, the position in the file where none has one; features as codes, ``rid`` the
-    indexer's, 0 where it lacks the item.
+    """The candidates by retrieval id; features as codes.
 
-    Refused: retrieval ids that are not 0..N-1, original ids that repeat, another re-id than the indexer's.
+    Refused: retrieval ids that are not 0..N-1, original ids that repeat.
     """
-    count = len(raw.oid)
+    count, retrieval = len(raw.oid), raw.retrieval
     if not count:
         raise UserError(f"{source.path} has no candidate; download it again")
-    retrieval = np.arange(count) if (raw.retrieval < 0).all() else raw.retrieval
-    rid = find_rows(raw.oid, indexer.oid)
     outside = (retrieval < 0) | (retrieval >= count)
-    differs = (raw.rid > 0) & (rid > 0) & (rid != raw.rid)
     for wrong, values, reason in (
         (outside, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates"),
         (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
         (raw.oid < 1, raw.oid, "{} is not an original id of a candidate"),
         (_repeats(raw.oid), raw.oid, "candidate {} is repeated"),
-        (differs, raw.oid, "candidate {} has a re-id that differs from the indexer"),
     ):
         source.refuse(wrong, f"{reason}; download the file again", values)
     order = np.argsort(retrieval)
-    features = encode(raw.features[order], indexer.item_sizes)
-    return RawCandidates(raw.oid[order], retrieval[order], rid[order], features)
+    return RawCandidates(raw.oid[order], retrieval[order], encode(raw.features[order], indexer.item_sizes))
 
 
 def _repeats(values: Int64s) -> Bools:
@@ -164,7 +154,7 @@ def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, 
     ``items``: features as codes [known + 1, 13]. An unseen item's are the candidate file's, else those of its first
     event.
     """
-    unseen, others = candidates.rid == 0, find_rows(test.new_oid, indexer.oid) == 0
+    unseen, others = (find_rows(oids, indexer.oid) == 0 for oids in (candidates.oid, test.new_oid))
     oid, first = np.unique(np.concatenate([candidates.oid[unseen], test.new_oid[others]]), return_index=True)
     new = encode(test.new_features[others], indexer.item_sizes)
     features = np.concatenate([candidates.features[unseen], new])[first]

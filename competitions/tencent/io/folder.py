@@ -25,7 +25,7 @@ VECTORS = re.compile(r"(?:part-[^.]*|.+\.jsonl?)(?:\.gz)?|.+\.(?:parquet|pkl)")
 TABLES = re.compile(r".+\.parquet")  # also in folders of the folder, where the hub's converter puts them
 EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
-OURS = (schema.TRUTH, REPORT, MARKER)
+NOT_NEEDED = (schema.TRUTH, REPORT, MARKER, schema.OFFSETS, schema.PREDICT_OFFSETS)
 MOST_NAMED = 3
 
 
@@ -139,5 +139,5 @@ def _list_unread(folder: Path, taken: Iterable[Path]) -> Iterator[Path]:
     known = {parent for path in taken for parent in (path, *path.parents)}
     for parent in sorted(path for path in known if path.is_relative_to(folder) and path.is_dir()):
         for path in sorted(parent.iterdir()):
-            if path not in known and path.name not in OURS and not SILENT.fullmatch(path.name):
+            if path not in known and path.name not in NOT_NEEDED and not SILENT.fullmatch(path.name):
                 yield path

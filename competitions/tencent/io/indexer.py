@@ -1,4 +1,4 @@
-"""Read the host's numberings: indexer.pkl (items, users, feature values) and the byte offsets of sequence files.
+"""Read the host's numberings of items, users and feature values, indexer.pkl.
 
 The dicts of the pickle are turned into arrays at once and dropped.
 """
@@ -67,16 +67,6 @@ def read_indexer(path: Path) -> Indexer:
         tuple(map(count_values, ITEM_FEATURES)),
         tuple(map(count_values, USER_FEATURES)),
     )
-
-
-def read_offsets(path: Path) -> Int64s:
-    """Read the byte offset at which each line of a sequence file starts."""
-    offsets = read_pickle(path)
-    if not isinstance(offsets, (list, tuple, np.ndarray)):
-        raise UserError(
-            f"{path} holds a {type(offsets).__name__} where a list of byte offsets is expected; download it again"
-        )
-    return _to_integers(f"{path}, the list", list(offsets))
 
 
 def to_dict(where: str, value: Any) -> dict[Any, Any]:

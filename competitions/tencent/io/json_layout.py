@@ -19,7 +19,7 @@ from common.io.notes import Note
 from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, RawFiles, find_rows
 from competitions.tencent.io.encoder import UNSEEN, RawCandidates, RawSequences, Source
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, item_numbers, user_numbers
-from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id, read_offsets
+from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, MAX_SECONDS, NULL_ACTION
 
@@ -32,9 +32,8 @@ BLOCK = 1 << 16  # items whose features are held as objects
 
 class _Candidate(msgspec.Struct, gc=False):
     creative_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+    retrieval_id: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
     features: ItemFeatures | None = None
-    retrieval_id: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | None = None
-    reid_creative_id: int | str | None = None
 
 
 CANDIDATE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Candidate)
@@ -83,40 +82,24 @@ def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int3
 
 def read_candidates(files: RawFiles) -> RawCandidates:
     """Read predict_set.jsonl."""
-    return read_all_lines(files.files["candidates"][0], parse_candidates)[1]
+    return read_all_lines(files.files["candidates"][0], parse_candidates)
 
 
 def parse_candidates(text: bytes) -> RawCandidates:
     """The candidates of some whole lines. Raises ``LineError``."""
     lines = decode_lines(text, CANDIDATE)
     no_features = ItemFeatures()
-    rids = (line.reid_creative_id for line in lines)  # unseen candidates may have a text
     return RawCandidates(
         oid=np.array([line.creative_id for line in lines], np.int64),
-        retrieval=np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
-        rid=np.array([rid if isinstance(rid, int) and 0 < rid < LARGEST else 0 for rid in rids], np.int64),
+        retrieval=np.array([line.retrieval_id for line in lines], np.int64),
         features=item_numbers([line.features or no_features for line in lines]),
     )
 
 
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
-    """Read seq.jsonl or predict_seq.jsonl, whose lines start where a pickle says."""
-    (path,), (offset_path,) = files.files[role], files.files[role.replace("sequences", "offsets")]
-    offsets = read_offsets(offset_path)
+    """Read seq.jsonl or predict_seq.jsonl."""
     parse = partial(parse_users, items=indexer.known, users=indexer.users, unseen=role == "test_sequences")
-    starts, users = read_all_lines(path, parse)
-    if len(offsets) != len(starts):
-        raise UserError(
-            f"{offset_path} has {len(offsets)} offsets where {path} has {len(starts)} lines; take both files from one "
-            f"download"
-        )
-    if (offsets != starts).any():
-        line = np.argmax(offsets != starts)
-        raise UserError(
-            f"{offset_path}, entry {line + 1}: offset {offsets[line]} where line {line + 1} of {path} starts "
-            f"at byte {starts[line]}; take both files from one download"
-        )
-    return users, ()
+    return read_all_lines(files.files[role][0], parse), ()
 
 
 def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequences:

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
 
 from common.arrays import join
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s
 
 T = TypeVar("T")
 PIECE_BYTES = 1 << 24
@@ -24,16 +22,16 @@ class LineError(Exception):
     """A line that cannot be read, by two arguments: its number in the piece, from 0, and why."""
 
 
-def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> tuple[Int64s, T]:
-    """Where each line of a file starts, and all its lines; ``parse`` gives a dataclass whose fields are arrays."""
+def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> T:
+    """All lines of a file; ``parse`` gives a dataclass whose fields are arrays."""
     pieces = list(read_lines(path, parse))
     if not pieces:
         raise UserError(f"{path} is empty (0 bytes); download it again")
-    return np.concatenate([starts for starts, _ in pieces]), join([value for _, value in pieces])
+    return join(pieces)
 
 
-def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T]]:
-    """Apply ``parse`` to the bytes of some whole lines at a time; gives also the byte at which each line starts.
+def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[T]:
+    """Apply ``parse`` to the bytes of some whole lines at a time.
 
     The ``LineError`` of ``parse`` becomes a ``UserError``. A gzipped file is known by its first bytes, whatever it is
     called.
@@ -41,33 +39,24 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s
     with path.open("rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"
     lines = 0
-    for starts, result in _read_pieces(path, is_gzip, parse):
-        if isinstance(result, LineError):
-            line, reason = result.args
-            raise UserError(f"{path}, line {lines + line + 1}: {reason}; correct the line or download the file again")
-        yield starts, result
-        lines += len(starts)
+    for text in _read_pieces(path, is_gzip):
+        try:
+            yield parse(text)
+        except LineError as error:
+            line, reason = error.args
+            raise UserError(
+                f"{path}, line {lines + line + 1}: {reason}; correct the line or download the file again"
+            ) from error
+        lines += text.count(b"\n")
 
 
-def _read_pieces(path: Path, is_gzip: bool, parse: Callable[[bytes], T]) -> Iterator[tuple[Int64s, T | LineError]]:
-    begin = 0
+def _read_pieces(path: Path, is_gzip: bool) -> Iterator[bytes]:
     try:
         with gzip.open(path) if is_gzip else path.open("rb") as file:
             while text := file.read(PIECE_BYTES) + file.readline():
-                yield _parse(text, begin, parse)
-                begin += len(text)
+                yield text
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be {'unpacked' if is_gzip else 'read'}: {error}; download it again") from error
-
-
-def _parse(text: bytes, begin: int, parse: Callable[[bytes], T]) -> tuple[Int64s, T | LineError]:
-    """Where each line of a piece starts, and what they hold."""
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
-    starts = np.concatenate([np.zeros(1, np.int64), ends if not text.endswith(b"\n") else ends[:-1]]) + begin
-    try:
-        return starts, parse(text)
-    except LineError as fault:
-        return starts, fault
 
 
 def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]", may_be_blank: bool = False) -> list[Any]:

@@ -1,7 +1,6 @@
 """Read parquet files of the release layout batch by batch, with the number of the row in every refusal."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,10 +14,7 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s
 
 BATCH_ROWS = 1 << 16
-TYPES = pa.types
-PLAIN = (TYPES.is_integer, TYPES.is_floating, TYPES.is_boolean, TYPES.is_null, TYPES.is_string, TYPES.is_large_string)
-VALUE, STRUCT = "a number or text", "a struct of them"
-LIST, EVENTS = f"a list of {VALUE}", f"a list of {STRUCT}"
+NUMBERS = pa.list_(pa.int64())
 
 
 @dataclass(frozen=True)
@@ -27,12 +23,12 @@ class Batch:
 
     path: Path
     first: int
-    columns: dict[str, Any]
+    table: Any
 
     @property
     def rows(self) -> int:
         """How many."""
-        return len(next(iter(self.columns.values())))
+        return int(self.table.num_rows)
 
     def refuse(self, row: int, reason: str) -> NoReturn:
         """Stop the reading at a row of the batch."""
@@ -45,89 +41,65 @@ class Batch:
             row = index if lengths is None else np.searchsorted(np.cumsum(lengths), index, side="right")
             self.refuse(int(row), reason)
 
-    def flatten(self, name: str) -> tuple[Any, Int64s]:
+    def column(self, name: str, kind: Any) -> Any:
+        """A column as an arrow type; refused where it cannot be cast, or lacks a field of a struct."""
+        column = self.table.column(name)
+        reason = ""
+        try:
+            if _list_fields(kind) <= _list_fields(column.type):
+                return column.cast(kind)
+        except pa.ArrowException as error:
+            reason = f" ({str(error).splitlines()[0]})"
+        raise UserError(
+            f"{self.path}, column {name!r}: {column.type} where {kind} is expected{reason}; download it again"
+        )
+
+    def numbers(self, name: str, missing: int = 0) -> Int64s:
+        """A column of whole numbers, ``missing`` where null."""
+        return to_numpy(self.column(name, pa.int64()), missing)
+
+    def lists(self, name: str, kind: Any = NUMBERS) -> tuple[Any, Int64s]:
         """The elements of a column of lists end to end, and how many each row has."""
-        return self.columns[name].flatten(), numbers(self.path, name, pc.list_value_length(self.columns[name]))
+        column = self.column(name, kind)
+        return column.flatten(), to_numpy(pc.list_value_length(column))
 
     def rids(self, name: str, known: int, what: str) -> Int64s:
         """A column of re-ids, of which the indexer has 1..``known``."""
-        self.refuse_any(pc.is_null(self.columns[name]).to_numpy(zero_copy_only=False), f"no {name}")
-        rids = numbers(self.path, name, self.columns[name])
+        rids = self.numbers(name, -1)
+        self.refuse_any(rids == -1, f"no {name}")
         wrong = (rids < 1) | (rids > known)
         first = rids[np.argmax(wrong)] if len(rids) else 0
         self.refuse_any(wrong, f"{name} {first} is not one of the indexer's {known} {what}")
         return rids
 
 
-def numbers(path: Path, name: str, column: Any, missing: int = 0) -> Int64s:
-    """An arrow column of whole numbers, ``missing`` where null. pandas makes them doubles, NaN where one is null."""
-    if TYPES.is_null(column.type):
-        return np.full(len(column), missing, np.int64)
-    if TYPES.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
-        with contextlib.suppress(pa.ArrowInvalid):  # a fraction
-            column = pc.cast(column, pa.int64())
-    if not TYPES.is_integer(column.type):
-        raise UserError(f"{path}, {name}: {column.type} where whole numbers are expected; download it again")
-    filled = pc.fill_null(column, missing) if column.null_count else column
-    values: Int64s = filled.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+def _list_fields(kind: Any) -> set[str]:
+    """The fields of a struct, or of a list of structs."""
+    kind = getattr(kind, "value_type", kind)
+    return {field.name for field in kind} if pa.types.is_struct(kind) else set()
+
+
+def to_numpy(column: Any, missing: int = 0) -> Int64s:
+    """An arrow column of whole numbers, ``missing`` where null."""
+    values: Int64s = pc.fill_null(column, missing).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return values
 
 
-def is_list(kind: Any) -> bool:
-    """Whether a type is that of lists of any length."""
-    return bool(TYPES.is_list(kind) or TYPES.is_large_list(kind))
-
-
-def list_columns(path: Path) -> list[str]:
-    """The names of a file's columns."""
-    return list(_open(path).schema_arrow.names)
-
-
-def _open(path: Path) -> Any:
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
-
-
-def read_batches(
-    paths: tuple[Path, ...], names: tuple[str, ...], forms: Mapping[str, str] | None = None, rows: int = 0
-) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time.
-
-    Refused: a file that lacks a column, has it twice, or has something else in it than numbers, truth values or texts;
-    ``forms`` says by column what may stand there besides: LIST, STRUCT or EVENTS.
-    """
-    forms = forms or {}
+def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refused: a file that lacks one."""
     for path in paths:
-        file = _open(path)
+        try:
+            file = pq.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
         for name in names:
-            _refuse_odd(path, file.schema_arrow, name, forms.get(name, VALUE))
+            if (count := file.schema_arrow.names.count(name)) != 1:
+                raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
         first = 0
         try:
             for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
-                yield Batch(path, first, {name: batch.column(name) for name in names})
+                yield Batch(path, first, batch)
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
-
-
-def _refuse_odd(path: Path, schema: Any, name: str, form: str) -> None:
-    types = [field.type for field in schema if field.name == name]
-    if len(types) != 1:
-        fault = f"has the column {name!r} {len(types)} times" if types else f"has no column {name!r}"
-        raise UserError(f"{path} {fault}; download it again")
-    if _describe_form(types[0]) not in (VALUE, form):
-        expected = VALUE if form == VALUE else f"{VALUE} or {form}"
-        raise UserError(f"{path}, column {name!r}: {types[0]} where {expected} is expected; download it again")
-
-
-def _describe_form(kind: Any) -> str:
-    if is_list(kind) or TYPES.is_fixed_size_list(kind):
-        return f"a list of {_describe_form(kind.value_type)}"
-    if TYPES.is_struct(kind):
-        is_plain = all(_describe_form(field.type) == VALUE for field in kind)
-        return STRUCT if is_plain and len({field.name for field in kind}) == len(kind) else "another"
-    return VALUE if any(is_kind(kind) for is_kind in PLAIN) else "another"

@@ -104,8 +104,7 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
     if files.has_queries:
         raw = LAYOUTS[files.layout].read_candidates(files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
-    rids = np.arange(1, indexer.known + 1)
-    return RawCandidates(indexer.oid[1:], rids - 1, rids, items[1:])
+    return RawCandidates(indexer.oid[1:], np.arange(indexer.known), items[1:])
 
 
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:

@@ -12,7 +12,7 @@ MAX_SECONDS = 1 << 40  # of a time
 
 # The competition layout: train/ and eval/ below the raw folder.
 TRAIN, EVAL = "train", "eval"
-SEQUENCES, OFFSETS = "seq.jsonl", "seq_offsets.pkl"
+SEQUENCES, OFFSETS = "seq.jsonl", "seq_offsets.pkl"  # the second: where the lines of the first start; not needed
 PREDICT_SEQUENCES, PREDICT_OFFSETS = "predict_seq.jsonl", "predict_seq_offsets.pkl"
 INDEXER = "indexer.pkl"
 ITEM_TABLE = "item_feat_dict.json"
@@ -22,13 +22,11 @@ EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/part-00000, JSON li
 # Each file by its role, with the folders that may hold it, the usual one first; the first that has it wins.
 TRAIN_FILES = {
     "sequences": (SEQUENCES, (TRAIN, ".")),
-    "offsets": (OFFSETS, (TRAIN, ".")),
     "indexer": (INDEXER, (TRAIN, EVAL, ".")),
     "items": (ITEM_TABLE, (TRAIN, EVAL, ".")),
 }
 QUERY_FILES = {
     "test_sequences": (PREDICT_SEQUENCES, (EVAL, ".")),
-    "test_offsets": (PREDICT_OFFSETS, (EVAL, ".")),
     "candidates": (CANDIDATES, (EVAL, ".")),
 }
 ACTION_FILE = (USER_ACTIONS, (EVAL, "."))

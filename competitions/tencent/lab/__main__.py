@@ -1,4 +1,4 @@
-"""Two heads beside one, under auctions: log loss of the conversion, and revenue; see ``esmm.py``."""
+"""ESMM's two heads beside its rivals, under auctions: log loss of the conversion, and revenue; see ``esmm.py``."""
 
 import argparse
 import sys
@@ -11,12 +11,12 @@ from common.day.figures.records import keep_bench
 from common.day.figures.stamp import make_stamp
 from common.engine.errors import UserError
 from competitions.tencent.io import reader
-from competitions.tencent.lab.esmm import ESMM, ONE, list_impressions, predict_conversions, sell
+from competitions.tencent.lab.esmm import KINDS, list_impressions, predict_conversions, sell
 from competitions.tencent.simulator.simulate import VERSION
 
 
 def main() -> None:
-    """Read the folder, fit both, print a line each, and one for bids alone."""
+    """Read the folder, fit all, print a line each, and one for bids alone."""
     parser = argparse.ArgumentParser(prog="python -m competitions.tencent.lab", description=__doc__)
     parser.add_argument("--raw", type=Path, required=True, help="a folder with conversions (LAW=round2)")
     parser.add_argument("--seed", type=int, default=0)
@@ -40,7 +40,7 @@ def measure_folder(raw: Path, seed: int) -> dict[str, dict[str, float]]:
     if not train.converted.any() or not judged.converted.any():
         raise UserError(f"{raw} has no conversions: run LAW=round2 make simulate-tencent first.")
     mean = np.full(len(judged.user), train.converted.mean(dtype=np.float64))
-    chances = {"bids alone": mean} | {kind: predict_conversions(train, judged, kind, seed) for kind in (ONE, ESMM)}
+    chances = {"bids alone": mean} | {kind: predict_conversions(train, judged, kind, seed) for kind in KINDS}
     return {
         name: {
             "log loss": log_loss(judged.converted, found),

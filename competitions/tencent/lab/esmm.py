@@ -1,8 +1,9 @@
 """Several objectives: P(click) x P(conversion | click), which is what an advertiser pays for.
 
-A model of conversions learned from clicked ads alone has few rows, and is then asked about ads that nobody clicked.
-ESMM (Ma et al. 2018, "Entire space multi-task model") learns two heads over one table of vectors from every impression:
-the click, and the product of both heads as the conversion. ``ONE`` is its rival: a single head for the conversion.
+``CLICKED`` is what ESMM (Ma et al. 2018, "Entire space multi-task model") argues against: P(conversion | click) of
+clicked rows alone, which are few, then applied to every impression, times a second model's P(click). ESMM learns both
+as two heads over one table of vectors from every impression: the click, and the product of the heads as the conversion.
+``ONE`` does without the click: a single head for the conversion, learned from every impression.
 
     python -m competitions.tencent.lab --raw build/tencent/simulated/...    (LAW=round2, where conversions are)
 
@@ -10,7 +11,9 @@ Impressions of the last tenth of the time are judged by models of the nine befor
 impressions of one user: bids are drawn, one an advertiser, and the largest bid x P(conversion) gets the place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -25,12 +28,14 @@ from common.learning.metrics import weighted_error
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io import schema
 
-ONE, ESMM = "one head", "ESMM"
+ONE, CLICKED, ESMM = "one head", "clicked rows", "ESMM"
+KINDS = (ONE, CLICKED, ESMM)
+Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # of the heads' probabilities, clicked, converted
 SIZE, HIDDEN = 8, 32  # of a value's vector; of the layer below the heads
-BATCH, RATE, EPOCHS, MOST_ROWS = 1_024, 0.003, 2, 400_000
+STEPS, RATE, EPOCHS, MOST_ROWS = 400, 0.003, 2, 400_000  # as many steps an epoch, however few rows are clicked
 PRIOR = 20.0  # events with the mean rate that stand before a user's own
 JUDGED = 0.1  # of the time
-ADVERTISER, SLATE, SPREAD = "114", 4, 1.0  # whose bid it is; impressions an auction; deviation of the log of bids
+ADVERTISER, SLATE, SPREAD = "122", 4, 1.0  # whose bid it is; impressions an auction; deviation of the log of bids
 
 
 @dataclass(frozen=True)
@@ -99,34 +104,52 @@ class Heads(nn.Module):
         return torch.sigmoid(self.heads(hidden))
 
 
-def find_loss(kind: str, chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
-    """ESMM: of the click, and of the product as the conversion, over all rows. One head: of the conversion."""
-    if kind == ONE:
-        return cross_entropy(chances[:, 1], converted)
+def click_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
+    """Of the first head, for the click."""
+    return cross_entropy(chances[:, 0], clicked)
+
+
+def conversion_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
+    """Of the second head, for the conversion: given a click where the rows are clicked ones."""
+    return cross_entropy(chances[:, 1], converted)
+
+
+def joint_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
+    """ESMM's: of the click, and of the product of the heads as the conversion."""
     return cross_entropy(chances[:, 0], clicked) + cross_entropy(chances.prod(1), converted)
 
 
 def predict_conversions(train: Impressions, judged: Impressions, kind: str, seed: int) -> NDArray[np.float64]:
-    """P(click and conversion) of the judged rows by a model of the others."""
+    """P(click and conversion) of the judged rows by models of the others; ``kind``: one of ``KINDS``."""
+    if kind == ESMM:
+        return np.asarray(fit_heads(train, judged, joint_loss, seed).prod(1))
+    if kind == ONE:
+        return fit_heads(train, judged, conversion_loss, seed)[:, 1]
+    clicked = train.take(np.flatnonzero(train.clicked))
+    clicks, conversions = fit_heads(train, judged, click_loss, seed), fit_heads(clicked, judged, conversion_loss, seed)
+    return clicks[:, 0] * conversions[:, 1]
+
+
+def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) -> NDArray[np.float64]:
+    """What heads that ``loss`` was minimised of say of the judged rows, [rows, 2]."""
     values = int(max(train.codes.max(), judged.codes.max())) + 1
     rng = np.random.default_rng(seed)
     with deterministic_torch(seed, 1):
         model = Heads(values, train.codes.shape[1])
         optimizer = torch.optim.Adam(model.parameters(), RATE)
         order = np.concatenate([rng.permutation(len(train.user)) for _ in range(EPOCHS)])
-        for start in track(range(0, len(order), BATCH), f"fit.{kind}"):
-            part = train.take(order[start : start + BATCH])
+        for rows in track(np.array_split(order, EPOCHS * min(STEPS, len(train.user))), loss.__name__):
+            part = train.take(rows)
             codes, rates, clicked, converted = (
                 torch.from_numpy(np.ascontiguousarray(each))
                 for each in (part.codes, part.rates, part.clicked, part.converted)
             )
             optimizer.zero_grad()
-            find_loss(kind, model(codes, rates), clicked, converted).backward()  # type: ignore[no-untyped-call]
+            loss(model(codes, rates), clicked, converted).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.inference_mode():
             chances = model(torch.from_numpy(judged.codes), torch.from_numpy(judged.rates))
-            found = chances[:, 1] if kind == ONE else chances.prod(1)
-    return np.asarray(found.numpy(), np.float64)
+    return np.asarray(chances.numpy(), np.float64)
 
 
 def draw_auctions(judged: Impressions, seed: int) -> tuple[Int64s, NDArray[np.float64]]:

@@ -1,4 +1,4 @@
-"""Candidates of both layouts, in their newer and older forms, and what is refused."""
+"""Candidates of both layouts, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,8 @@ def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
     ("lines", "reason"),
     [
         ([line(BASE, 0), line(BASE + 1, 2)], "line 2: retrieval id 2 is not one of 0..1"),
-        ([line(BASE, 1), line(BASE + 1, None)], "line 2: retrieval id -1 is not one of 0..1"),
+        ([line(BASE, 1), line(BASE + 1, None)], "line 2: Object missing required field `retrieval_id`"),
         ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} is repeated"),
-        (
-            [line(BASE + 7, 0), line(BASE + 3, 1, reid_creative_id=1)],
-            f"line 2: candidate {BASE + 3} has a re-id that differs",
-        ),
         ([line(BASE, 0), line(0, 1)], "line 2: Expected `int` >= 1"),
         ([line(BASE, 0), {"retrieval_id": 1}], "line 2: Object missing required field `creative_id`"),
         ([line(BASE, 0), line(BASE + 1, 1, features={"100": [1]})], "line 2: Expected `int | str | null`, got `array`"),
@@ -86,6 +82,10 @@ def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
         ),
         (changed(1, **{"101": {"cold_start": 0, "feature_value": "-4"}}), "row 2: feature 101: '-4' is not marked"),
         ([], "has no candidate"),
+        (
+            changed(1, **{"101": {"cold_start": 0, "feature_value": "NaN"}}),
+            "row 2: feature 101: 'NaN' is not marked as cold",
+        ),
     ],
 )
 def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:
@@ -93,3 +93,17 @@ def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, 
     message = refusal(tmp_path)
     assert reason in message
     assert str(tmp_path / layouts.RELEASE_CANDIDATES) in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "oid", "reason"),
+    [
+        ("is_str", "item_id", "column '100': struct<is_str: int64, feature_value: string> where struct<cold_start"),
+        ("cold_start", "creative_id", "has 0 columns 'item_id' where one is expected"),
+    ],
+)
+def test_older_names_are_refused(tmp_path: Path, flag: str, oid: str, reason: str) -> None:
+    rows, schema = candidate_rows(WORLD, flag, oid), candidate_schema(flag, oid)
+    path = write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows, schema)
+    assert f"{path}" in refusal(tmp_path)
+    assert reason in refusal(tmp_path)

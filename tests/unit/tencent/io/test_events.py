@@ -16,7 +16,6 @@ from tests.unit.tencent.tencent_files import (
     refusal,
     row,
     write_competition,
-    write_pickle,
     write_test,
     write_train,
 )
@@ -185,19 +184,3 @@ def test_a_line_that_is_refused(tmp_path: Path, name: str, write: Write) -> None
 )
 def test_lines_that_are_refused_together(tmp_path: Path, write: Write, lines: tuple[Any, ...], reason: str) -> None:
     assert reason in refused(tmp_path, write, *lines)
-
-
-@pytest.mark.parametrize(
-    ("offsets", "reason"),
-    [
-        ([0], "has 1 offsets where"),
-        ([1, 40], "entry 1: offset 1 where line 1 of"),
-        ({0: 1}, "holds a dict where a list of byte offsets is expected"),
-    ],
-)
-def test_offsets_that_do_not_match(tmp_path: Path, offsets: Any, reason: str) -> None:
-    write_train(write_competition(tmp_path), [[A], [OTHER]])
-    write_pickle(tmp_path / "train" / schema.OFFSETS, offsets)
-    message = refusal(tmp_path)
-    assert reason in message
-    assert schema.OFFSETS in message

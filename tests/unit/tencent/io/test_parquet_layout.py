@@ -100,6 +100,13 @@ def test_sequences_of_another_kind(tmp_path: Path, kind: pa.DataType, described:
     assert f"column 'seq': {described}" in refusal(tmp_path)
 
 
+def test_doubles_with_nan_are_no_numbers(tmp_path: Path) -> None:
+    schema = pa.schema([(field.name, pa.float64() if field.name == "122" else field.type) for field in ITEMS])
+    rows = [{"item_id": 1, "122": 2.0}, {"item_id": 2, "122": float("nan")}]
+    path = write_table(write_release(tmp_path), layouts.RELEASE_ITEMS, rows, schema)
+    assert f"{path}, column '122': double where int64 is expected" in refusal(tmp_path)
+
+
 CANDIDATES, VECTORS = layouts.RELEASE_CANDIDATES, f"{layouts.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 
 

@@ -29,7 +29,7 @@ LAYOUTS = {"competition": write_competition, "release": write_release}
 def test_what_is_asked_is_read_without_any_history_of_training(tmp_path: Path, layout_name: str) -> None:
     files = locate(LAYOUTS[layout_name](tmp_path))
     corpus = read_corpus(files)
-    needed = {"indexer", "test_sequences", "test_offsets", "candidates"}
+    needed = {"indexer", "test_sequences", "candidates"}
     needed |= {"sequences"} if layout_name == "release" else set()
     for role in files.files.keys() - needed:
         for path in files.files[role]:
@@ -121,9 +121,9 @@ def with_bare_user(folder: Path, world: World) -> Path:
 
 
 MISSING = {
-    **{f"train/{name}": write_competition for name in ("seq.jsonl", "seq_offsets.pkl", "indexer.pkl")},
+    **{f"train/{name}": write_competition for name in ("seq.jsonl", "indexer.pkl")},
     "train/item_feat_dict.json": write_competition,
-    **{f"eval/predict_{name}": write_competition for name in ("seq.jsonl", "seq_offsets.pkl", "set.jsonl")},
+    **{f"eval/predict_{name}": write_competition for name in ("seq.jsonl", "set.jsonl")},
     **{f"{name}/train-00000-of-00001.parquet": write_release for name in schema.RELEASE_FOLDERS.values()},
     "indexer.pkl": write_release,
 }

@@ -1,9 +1,24 @@
 """Two heads find a planted pair of rates, and the auction sells by bid x probability."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from competitions.tencent.lab.esmm import ESMM, ONE, SLATE, Impressions, predict_conversions, rate_before, sell
+from competitions.tencent.lab import esmm
+from competitions.tencent.lab.esmm import (
+    CLICKED,
+    ESMM,
+    ONE,
+    SLATE,
+    Impressions,
+    list_impressions,
+    predict_conversions,
+    rate_before,
+    sell,
+)
+from tests.unit.tencent.tencent_files import WORLD, read, write_competition
 
 CLICKS, CONVERSIONS = np.array([0.0, 0.8, 0.2]), np.array([0.0, 0.1, 0.9])  # by code; of the clicked
 
@@ -20,14 +35,31 @@ def draw(rows: int, seed: int) -> Impressions:
     return Impressions(code[:, None], np.zeros((rows, 2), np.float32), user, advertiser, *labels)
 
 
-@pytest.mark.parametrize("kind", [ONE, ESMM])
+def test_whoever_has_the_bid_is_the_advertiser_and_no_campaign(tmp_path: Path) -> None:
+    items = {1: {"114": 4, "122": 2}, 2: {"114": 4, "122": 3}, 3: {"114": 1, "122": 2}}
+    events = {1: ((1, 0, 1), (2, 1, 2), (3, 0, 9)), 2: ()}
+    world = replace(WORLD, item_features=items, events=events, user_features={2: {}})
+    before, judged = list_impressions(read(write_competition(tmp_path, world)))
+    assert (before.advertiser.tolist(), judged.advertiser.tolist()) == ([2, 3], [2])
+
+
+@pytest.mark.parametrize("kind", [ONE, CLICKED, ESMM])
 def test_the_product_of_a_planted_pair_of_rates_is_found(kind: str) -> None:
     judged = draw(400, 1)
     found = predict_conversions(draw(60_000, 0), judged, kind, 0)
     assert found == pytest.approx((CLICKS * CONVERSIONS)[judged.codes[:, 0]], abs=0.03)
 
 
-def test_labels_of_the_judged_rows_are_not_looked_at() -> None:
+def test_without_esmm_the_conversion_is_learned_from_clicked_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(esmm, "STEPS", 20)
+    train, judged = draw(5_000, 0), draw(100, 1)
+    lost = train.clicked == 0
+    changed = replace(train, converted=np.where(lost, 1.0, train.converted).astype(np.float32))
+    assert (predict_conversions(train, judged, CLICKED, 0) == predict_conversions(changed, judged, CLICKED, 0)).all()
+
+
+def test_labels_of_the_judged_rows_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(esmm, "STEPS", 20)
     train, judged = draw(5_000, 0), draw(100, 1)
     other = Impressions(*vars(judged).values())
     other = Impressions(other.codes, other.rates, other.user, other.advertiser, 1 - other.clicked, 1 - other.converted)
