@@ -26,8 +26,9 @@ ITEM_BLOCK = 16_384
 
 @dataclass(frozen=True)
 class Examples:
-    """What is learned from: ``windows`` of histories, of ``length`` events at most, and how often ads stand there.
-    Targets are clicks, ``every`` event where there are none.
+    """What is learned from: ``windows`` of histories, of ``length`` events at most; ``known``: how often ads stand in
+    these, which draws the negatives and says which ids are trained. Targets are clicks, ``every`` event where there
+    are none.
     """
 
     windows: Histories
@@ -75,7 +76,15 @@ def choose_examples(history: Histories, ads: int, settings: SequenceSettings) ->
         latest = np.argsort(-history.sequences.time[windows.ends - 1], kind="stable")
         kept = latest[np.cumsum(lengths[latest]) <= settings.tokens]
         windows = windows.take(np.sort(kept))
-    return Examples(windows, settings.length, Frequencies.count(history.sequences.item[events], ads), every)
+    # Not of the whole history: an ad that no window holds is never trained, and in no batch.
+    known = Frequencies.count(history.sequences.item[index_events(windows, settings.length)], ads)
+    return Examples(windows, settings.length, known, every)
+
+
+def index_events(windows: Histories, length: int) -> Int64s:
+    """The index in the sequences of the last ``length`` events of each window, one after the other."""
+    kept = np.minimum(windows.lengths, length)
+    return np.arange(kept.sum()) + np.repeat(windows.ends - np.cumsum(kept), kept)
 
 
 def count_passes(examples: Examples, settings: SequenceSettings) -> int:
