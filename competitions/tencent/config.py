@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
@@ -104,6 +105,7 @@ class TencentConfig(RunSettings, frozen=True):
     host: HostSettings
     split: SplitSettings
     ranker: RankerSettings
+    sequence: SequenceSettings
 
 
 CONFIG = TencentConfig  # the same name in all: the command line checks settings before it imports the rest

@@ -24,12 +24,13 @@ LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm o
 @dataclass(frozen=True)
 class QueryBlock:
     """Some queries: their ``histories``; the last events of these ``weighted``; of those that weigh most ``heaviest``,
-    rows of the catalogue and weights, both [queries, events].
+    rows of the catalogue and weights, both [queries, events]; ``action`` int64 [queries]: of the target.
     """
 
     histories: Histories
     weighted: WeightedHistories
     heaviest: tuple[Int64s, Singles]
+    action: Int64s
 
 
 Scores = dict[str, Singles]  # by the part of a channel, float32 [queries, candidates]

@@ -1,7 +1,6 @@
 """The sequence channel: it learns what follows what, from nothing behind the end, the same twice; all are answered."""
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -38,7 +37,7 @@ def make_circle(users: int = 64, seed: int = 0, action: int = 1) -> Histories:
 
 def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, **changes: object) -> SequenceTable:
     catalogue = catalogue or make_catalogue(ADS)
-    settings = dataclasses.replace(SMALL, **changes)  # type: ignore[arg-type]
+    settings = msgspec.structs.replace(SMALL, **changes)  # type: ignore[arg-type]
     return sequence.train(history, catalogue, make_contents(len(catalogue.oid)), settings, CausalEncoder, seed)
 
 
@@ -48,10 +47,9 @@ def make_contents(rows: int) -> list[Content]:
     return [prepare_content(Embedding("81", vectors))]
 
 
-def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS) -> np.ndarray:
-    parts = table.prepare(rows, 0.0)(
-        QueryBlock(queries, (weighted := weigh_events(queries, 10)), heaviest_events(weighted, 10))
-    )
+def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS, action: int = 1) -> np.ndarray:
+    weighted, asked = weigh_events(queries, 10), np.full(len(queries), action)
+    parts = table.prepare(rows, 0.0)(QueryBlock(queries, weighted, heaviest_events(weighted, 10), asked))
     assert set(parts) == set(CHANNEL.parts)
     return parts["sequence"]
 
@@ -117,7 +115,7 @@ def test_clicks_are_targets_and_every_event_where_there_are_none() -> None:
 def test_frequencies_are_those_of_the_windows_that_are_trained_on() -> None:
     """Ad 4 stands in a window without a click, ads 1 and 2 in windows that are older than the budget reaches."""
     log = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (5, 1, 8)], [(4, 0, 9)], [(5, 1, 7), (5, 1, 9)])
-    settings = dataclasses.replace(SMALL, length=2, tokens=4)
+    settings = msgspec.structs.replace(SMALL, length=2, tokens=4)
     known = choose_examples(whole(log), 7, settings).known
     assert known.rows.tolist() == [3, 5]
     assert known.share.tolist() == [0, 0, 0, 0.25, 0, 0.75, 0]
