@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +91,7 @@ class TencentConfig(RunSettings, frozen=True):
     host: HostSettings
     split: SplitSettings
     ranker: RankerSettings
+    sequence: SequenceSettings
 
 
 CONFIG = TencentConfig  # the same name in all: the command line checks settings before it imports the rest

@@ -199,6 +199,7 @@ def fit_tables(
         "candidates": run.hold(pool.value),
         "contents": collect([*ready.contents.values()]),
         "times": plan.times,
+        "settings": config.sequence,
         "seed": config.model_seed,
     }
     tables: dict[str, Result[Table]] = {}

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
-import torch
 
 from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
 from common.time_units import DAY_S
@@ -153,7 +152,7 @@ def decide_channels(
     why = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads: all channels they allow, with learned"
     why += " weights"
     chosen = [name for name in CHANNELS if embeddings or name != content.CHANNEL.name]
-    seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, torch.cuda.is_available())
+    seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, config.sequence)
     if seconds > MOST_SECONDS:
         chosen.remove(sequence.SEQUENCE)
         why += f"; {sequence.SEQUENCE} would need about {seconds / 60:,.0f} minutes"

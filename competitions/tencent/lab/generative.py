@@ -11,7 +11,7 @@ from common.engine.progress import track
 from common.learning.determinism import deterministic_torch
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.retrieval.sequence import SequenceTable
-from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
 from competitions.tencent.retrieval.sequence_model.training import Examples
 from competitions.tencent.sequences import blocks
 
@@ -82,9 +82,9 @@ def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) 
     hidden, target = [torch.empty(0, table.settings.width)], [torch.empty(0, dtype=torch.int64)]
     for block in track(list(blocks(len(examples.windows), WINDOW_BLOCK)), "encoding"):
         padded = examples.pad(block)
-        ads, mask = table.take(padded.item), torch.from_numpy(padded.mask)
-        outputs = tower(ads, torch.from_numpy(padded.action), mask)[0]
+        ads = table.take(padded.item)
+        outputs = tower.encode_targets(ads, Events.of(padded, ads.device))[0]
         chosen = torch.from_numpy(examples.mark_targets(padded))
-        hidden.append(outputs[:, :-1][chosen])
+        hidden.append(outputs[chosen])
         target.append(torch.from_numpy(padded.item)[chosen])
     return torch.cat(hidden), torch.cat(target)

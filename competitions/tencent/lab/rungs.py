@@ -1,14 +1,15 @@
 """The rungs of the ladder that are sequence models: the channel alone, with one encoder after the other."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.io.schema import TOP
+from competitions.tencent.io.schema import CLICK, TOP
 from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.lab.exhaustive import list_seen, rank_all
@@ -40,7 +41,7 @@ IDS = SequenceSettings(content=False)
 SEQUENCE_RUNGS = {
     "two towers, ids only": SequenceRung("two-towers", TwoTower, IDS),
     "BERT4Rec, ids only": SequenceRung("bert4rec", Bert4Rec, IDS),
-    "HSTU, ids only": SequenceRung("hstu", Hstu, replace(IDS, blocks=2)),
+    "HSTU, ids only": SequenceRung("hstu", Hstu, msgspec.structs.replace(IDS, blocks=2)),
     # The channel is SASRec: a dot product with one block's output; arXiv 2508.06450 for the loss.
     "SASRec with sampled softmax, ids only": SequenceRung("sasrec", CausalEncoder, IDS),
     WITH_CONTENT: SequenceRung("sasrec-content", CausalEncoder, SequenceSettings()),  # the channel, alone
@@ -58,9 +59,10 @@ def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> 
     """The ten candidates of the largest scores, seen ads masked."""
     tower, rows = table.load(SEQUENCE_RUNGS[name].build(table.settings)), fold.candidates
     queries, ads = fold.queries(corpus.train), table.take(rows).T
+    asked = np.full(len(queries), CLICK)
 
     def score(block: Int64s) -> Tensor:
-        return table.encode(tower, queries.take(block)) @ ads
+        return table.encode(tower, queries.take(block), asked[block]) @ ads
 
     return rank_all(score, len(queries), list_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
 
@@ -74,6 +76,11 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: 
     semantic_ids = build_semantic_ids(vectors.numpy(), examples.known.share, seed)
     head = train_head(table, tower, examples, semantic_ids, seed)
     queries = fold.queries(corpus.train)
-    hidden = torch.cat([table.encode(tower, queries.take(block)) for block in blocks(len(queries), QUERY_BLOCK)])
+    hidden = torch.cat(
+        [
+            table.encode(tower, queries.take(block), np.full(len(block), CLICK))
+            for block in blocks(len(queries), QUERY_BLOCK)
+        ]
+    )
     seen = list_seen(queries, rows, len(corpus.catalogue.oid))
     return beam_search(head, hidden, build_trie(semantic_ids[rows]), seen, TOP)

@@ -6,8 +6,9 @@ answers for others, and for an ad that nobody has seen there are its features an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,9 +18,9 @@ from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, HistoryEncoder, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings, choose_settings
 from competitions.tencent.retrieval.sequence_model.training import (
     choose_device,
     choose_examples,
@@ -33,7 +34,7 @@ from competitions.tencent.sequences import Histories, pad
 
 SEQUENCE = "sequence"
 # On one thread of a Xeon, see LOG.md: 32 s for Amazon Beauty, 79 s for the simulated default.
-TOKENS_PER_SECOND, ROWS_PER_SECOND, ADS_PER_SECOND = 40_000, 4_000_000, 60_000
+TOKENS_PER_SECOND, ADS_PER_SECOND = 40_000, 60_000
 GPU_SPEED = 10  # a guess: no GPU was measured
 
 BuildEncoder = Callable[[SequenceSettings], HistoryEncoder]
@@ -54,7 +55,7 @@ class SequenceTable:
         """See ``Table``. There is no kernel. Candidates are not encoded again: their vectors are stored."""
         tower = self.load(CausalEncoder(self.settings))
         ads = self.take(candidates).T.contiguous()
-        return lambda block: {SEQUENCE: (self.encode(tower, block.histories) @ ads).numpy()}
+        return lambda block: {SEQUENCE: (self.encode(tower, block.histories, block.action) @ ads).numpy()}
 
     def load(self, encoder: HistoryEncoder) -> QueryTower:
         """The tower of histories around an ``encoder`` of the class that was trained, ready to answer."""
@@ -66,16 +67,17 @@ class SequenceTable:
         """The vectors of these ads (int64 of any shape), float32 [..., width]."""
         return torch.from_numpy(np.asarray(self.vectors[rows], np.float32))
 
-    def encode(self, tower: QueryTower, histories: Histories) -> Tensor:
-        """See ``QueryTower.encode_last``."""
-        padded = pad(histories, self.settings.length)
-        action, mask = torch.from_numpy(padded.action), torch.from_numpy(padded.mask)
-        return tower.encode_last(self.take(padded.item), action, mask)
+    def encode(self, tower: QueryTower, histories: Histories, action: Int64s) -> Tensor:
+        """See ``QueryTower.encode_last``; ``action`` int64 [histories]: of the event to predict."""
+        padded, asked = pad(histories, self.settings.length), torch.from_numpy(action)
+        return tower.encode_last(self.take(padded.item), Events.of(padded, asked.device), asked)
 
 
-def fit(history: Histories, catalogue: Catalogue, contents: list[Content], seed: int) -> SequenceTable:
+def fit(
+    history: Histories, catalogue: Catalogue, contents: list[Content], settings: SequenceSettings, seed: int
+) -> SequenceTable:
     """The channel's model."""
-    return train(history, catalogue, contents, SequenceSettings(), CausalEncoder, seed)
+    return train(history, catalogue, contents, settings, CausalEncoder, seed)
 
 
 def train(
@@ -88,10 +90,12 @@ def train(
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it."""
     device = choose_device()
+    settings = choose_settings(settings, device.type)
     examples = choose_examples(history, len(catalogue.oid), settings)
     passes = count_passes(examples, settings)
     # What is read once cannot be overfitted.
-    settings = replace(settings, passes=passes, dropout=settings.dropout * passes / settings.passes)
+    dropout = settings.dropout * passes / settings.passes
+    settings = msgspec.structs.replace(settings, passes=passes, dropout=dropout)
     with seeded(seed, device):
         inputs = take_inputs(catalogue, contents, examples.known, settings, device)
         ads, queries = ItemTower(settings, inputs).to(device), QueryTower(settings, build_encoder(settings)).to(device)
@@ -101,13 +105,12 @@ def train(
     return SequenceTable(vectors, weights, losses, settings)
 
 
-def estimate_seconds(events: int, ads: int, gpu: bool) -> float:
-    """Seconds of a fit on one thread: events read, rows of ids that each step updates, ads encoded at the end."""
-    settings = SequenceSettings()
-    tokens = min(settings.tokens, settings.passes * events)
-    rows = tokens / settings.batch * min(ads, settings.id_rows)
-    seconds = tokens / TOKENS_PER_SECOND + rows / ROWS_PER_SECOND + ads / ADS_PER_SECOND
-    return seconds / GPU_SPEED if gpu else seconds
+def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float:
+    """Seconds of a fit on one thread: ``events`` of the log read, ``ads`` of the catalogue encoded at the end."""
+    device = choose_device().type
+    settings = choose_settings(settings, device)
+    seconds = min(settings.tokens, settings.passes * events) / TOKENS_PER_SECOND + ads / ADS_PER_SECOND
+    return seconds if device == "cpu" else seconds / GPU_SPEED
 
 
 CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, columns=LOGITS)

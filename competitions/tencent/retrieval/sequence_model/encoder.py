@@ -1,14 +1,35 @@
 """Histories to vectors: the causal Transformer of SASRec (Kang and McAuley 2018), with learned positions, over the
-vectors of ads.
+vectors of ads with what was done, and when.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from competitions.tencent.io import schema
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.time_features import QueryTime, TimeEmbedding
+from competitions.tencent.sequences import Padded
 
 ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
+
+
+class Events(NamedTuple):
+    """What happened when, without the ads: ``action`` and ``time`` (seconds) int64, ``mask`` bool, where there is an
+    event, no gaps; all [histories, length].
+    """
+
+    action: Tensor
+    time: Tensor
+    mask: Tensor
+
+    @classmethod
+    def of(cls, padded: Padded, device: torch.device) -> "Events":
+        """On the ``device`` of a model."""
+        columns = padded.action, padded.time, padded.mask
+        return cls(*(torch.from_numpy(column).to(device) for column in columns))
 
 
 class HistoryEncoder(nn.Module):
@@ -70,23 +91,43 @@ class TransformerBlock(nn.Module):
 
 
 class QueryTower(nn.Module):
-    """An encoder of what was seen and done. The inner product of its output and an ad's vector is a score."""
+    """An encoder of what was seen, done and when. The inner product of its output and an ad's vector is a score."""
 
     def __init__(self, settings: SequenceSettings, encoder: HistoryEncoder) -> None:
-        """What was done with an ad is added to its vector."""
+        """What is added to the vectors of ads, and what is done with the encoder's outputs."""
         super().__init__()
+        width = settings.width
         self.settings, self.encoder = settings, encoder
-        self.action = small_embedding(ACTIONS, settings.width)
+        self.action, self.time = small_embedding(ACTIONS, width), TimeEmbedding(width)
+        self.query_time = QueryTime(width)
+        self.asked = nn.Embedding(schema.CONVERSION, 2 * width)
+        nn.init.zeros_(self.asked.weight)
 
-    def forward(self, ads: Tensor, action: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The ``ads``' vectors [histories, length, width] with the ``action`` on each, see ``HistoryEncoder``."""
-        hidden, learned = self.encoder(ads + self.action(action % ACTIONS), mask)
-        return hidden, learned
+    def forward(self, ads: Tensor, events: Events, asked: Tensor) -> tuple[Tensor, Tensor]:
+        """The ``ads``' vectors [histories, length, width] with what is known of the ``events``, see ``HistoryEncoder``;
+        ``asked`` int64 [histories, length + 1]: the action that the event to predict has, a click or more. Outputs are
+        moved by the time of the query, which is that of the event before the one to predict, and by the action: a
+        factor and a summand of each dimension (FiLM, Perez et al. 2018).
+        """
+        tokens = ads + self.action(events.action % ACTIONS) + self.time(events.time)
+        hidden, learned = self.encoder(tokens, events.mask)
+        hidden = hidden + self.query_time(torch.cat([events.time[:, :1], events.time], 1))
+        factor, summand = self.asked(asked.clamp(min=schema.CLICK) - schema.CLICK).chunk(2, -1)
+        return hidden * (1 + factor) + summand, learned
 
-    def encode_last(self, ads: Tensor, action: Tensor, mask: Tensor) -> Tensor:
-        """What the next event will be: the output behind the last event, [histories, width]."""
-        hidden: Tensor = self(ads, action, mask)[0]
-        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1)]
+    def encode_targets(self, ads: Tensor, events: Events) -> tuple[Tensor, Tensor]:
+        """What each of the ``events`` will be, of which only the action is known: [histories, length, width]; bool
+        [histories, length]: see ``HistoryEncoder``.
+        """
+        hidden, learned = self(ads, events, functional.pad(events.action, (0, 1)))
+        return hidden[:, :-1], learned
+
+    def encode_last(self, ads: Tensor, events: Events, asked: Tensor) -> Tensor:
+        """What the next event will be, whose action is ``asked`` int64 [histories]: the output behind the last event,
+        [histories, width].
+        """
+        hidden: Tensor = self(ads, events, asked.unsqueeze(1))[0]
+        return hidden[torch.arange(len(hidden), device=hidden.device), events.mask.sum(1)]
 
 
 def small_embedding(rows: int, width: int) -> nn.Embedding:

@@ -32,8 +32,12 @@ class ItemTower(nn.Module):
         self.inputs, width = inputs, settings.width
         self.with_features = bool(inputs.sizes)
         has_content = self.with_features or bool(inputs.contents)
-        self.hashed = len(inputs.trained) > settings.id_rows
-        self.ids = nn.Embedding(min(settings.id_rows, len(inputs.trained)), width)
+        trained = int(inputs.trained.sum())
+        self.hashed = trained > settings.id_rows
+        self.index: Tensor  # of a trained ad's row in the table
+        self.register_buffer("index", inputs.trained.cumsum(0) - inputs.trained.long(), persistent=False)
+        # One more, so that there is a row in any case. A step's gradient is of the rows of its ads alone.
+        self.ids = nn.Embedding(min(settings.id_rows, trained + 1), width, sparse=True)
         # Beside content an id starts small: at first alike ads are alike.
         nn.init.normal_(self.ids.weight, std=(0.3 if has_content else 1.0) * width**-0.5)
         if self.with_features:
@@ -57,7 +61,7 @@ class ItemTower(nn.Module):
     def embed_ids(self, rows: Tensor) -> Tensor:
         """A row of the table each, or the sum of two hashed ones."""
         if not self.hashed:
-            own: Tensor = self.ids(rows)
+            own: Tensor = self.ids(self.index[rows])
             return own
         buckets = self.ids.num_embeddings
         both: Tensor = self.ids(hash_ids(rows, 1) % buckets) + self.ids(hash_ids(rows, 2) % buckets)

@@ -43,8 +43,8 @@ class Negatives:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How often ads stand in training: ``rows`` int64, those that do, and the ``share`` of all events, float64 [rows of
-    the catalogue].
+    """How often ads stand in the windows that are trained on: ``rows`` int64, those that do, and the ``share`` of all
+    events of these windows, float64 [rows of the catalogue].
     """
 
     rows: Int64s
@@ -62,8 +62,11 @@ def sample_negatives(
 ) -> Negatives:
     """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
 
-    A share ``even_share`` of them are drawn evenly from those that training ``known``, the others are ads of the batch.
-    All that training knows, pi = 1, where these are no more than so many ``negatives``.
+    A share ``even_share`` of them are drawn evenly from the ads ``known``, the others are ads of the batch. All known
+    ads, pi = 1, where these are no more than so many ``negatives``.
+
+    pi(j) is the probability that ad j is among a step's negatives at all, drawn either way, over the draw of the batch
+    too: events of a batch count as draws by ``known.share``, which holds as long as both are of the same windows.
     """
     if negatives >= len(known.rows):
         return Negatives(known.rows, torch.zeros(len(known.rows)))

@@ -2,32 +2,38 @@
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from common.engine.progress import track
 from common.learning.determinism import deterministic_torch
 from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
-from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence_model.sampled_softmax import Frequencies, sample_negatives, sampled_softmax
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.sequences import Histories, Padded, blocks, pad
 
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
-BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of AdamW; the share of steps in which its rate rises; of the gradient
+BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of Adam; the share of steps in which its rate rises; of the gradient
+ID_RATE = 3.0  # times the rate: the momentum of a row that no step has stands still, where Adam's goes on for a while
+TINY = 1e-6
 ITEM_BLOCK = 16_384
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What is learned from: ``windows`` of histories, of ``length`` events at most, and how often ads stand there.
-    Targets are clicks, ``every`` event where there are none.
+    """What is learned from: ``windows`` of histories, of ``length`` events at most; ``known``: how often ads stand in
+    these, which draws the negatives and says which ids are trained. Targets are clicks, ``every`` event where there
+    are none.
     """
 
     windows: Histories
@@ -75,7 +81,15 @@ def choose_examples(history: Histories, ads: int, settings: SequenceSettings) ->
         latest = np.argsort(-history.sequences.time[windows.ends - 1], kind="stable")
         kept = latest[np.cumsum(lengths[latest]) <= settings.tokens]
         windows = windows.take(np.sort(kept))
-    return Examples(windows, settings.length, Frequencies.count(history.sequences.item[events], ads), every)
+    # Not of the whole history: an ad that no window holds is never trained, and in no batch.
+    known = Frequencies.count(history.sequences.item[index_events(windows, settings.length)], ads)
+    return Examples(windows, settings.length, known, every)
+
+
+def index_events(windows: Histories, length: int) -> Int64s:
+    """The index in the sequences of the last ``length`` events of each window, one after the other."""
+    kept = np.minimum(windows.lengths, length)
+    return np.asarray(np.arange(kept.sum()) + np.repeat(windows.ends - np.cumsum(kept), kept))
 
 
 def count_passes(examples: Examples, settings: SequenceSettings) -> int:
@@ -116,19 +130,18 @@ def descend(
         for number in range(passes)
         for batch in order_batches(lengths, settings, np.random.default_rng([seed, number]))
     ]
+    queries.query_time.set_knots(examples.windows.sequences.time[index_events(examples.windows, examples.length)])
+    optimizers = build_optimizers(ads, queries, settings, len(steps))
     parameters = [*ads.parameters(), *queries.parameters()]
-    optimizer = torch.optim.AdamW(group_decay(parameters, settings.decay), settings.rate, BETAS, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.rate, total_steps=len(steps) + 1, pct_start=WARMUP, cycle_momentum=False
-    )
     rng, losses = np.random.default_rng([seed, len(steps)]), []
     for batch in track(steps, "training"):
         loss = compute_loss(examples, batch, ads, queries, rng)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        schedule.step()
+        clip_gradients(parameters)
+        for optimizer, schedule in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            schedule.step()
         losses.append(float(loss.detach()))
     return tuple(float(part.mean()) for part in np.array_split(losses, passes))
 
@@ -148,12 +161,36 @@ def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Ge
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
-def group_decay(parameters: list[nn.Parameter], decay: float) -> list[dict[str, object]]:
-    """Decay on matrices and tables, none on vectors."""
-    return [
-        {"params": [part for part in parameters if part.ndim >= 2], "weight_decay": decay},
-        {"params": [part for part in parameters if part.ndim < 2], "weight_decay": 0.0},
+def build_optimizers(
+    ads: ItemTower, queries: QueryTower, settings: SequenceSettings, steps: int
+) -> list[tuple[Optimizer, OneCycleLR]]:
+    """AdamW, with decay on matrices and tables, none on vectors; and for the table of ids Adam that moves the rows of
+    a step's ads alone: to move 100,000 rows took longer than all else. Each with the rate's schedule.
+    """
+    ids = ads.ids.weight
+    others = [part for part in (*ads.parameters(), *queries.parameters()) if part is not ids]
+    groups: list[dict[str, Any]] = [
+        {"params": [part for part in others if part.ndim >= 2], "weight_decay": settings.decay},
+        {"params": [part for part in others if part.ndim < 2], "weight_decay": 0.0},
     ]
+    dense = torch.optim.AdamW(groups, settings.rate, BETAS, fused=True)
+    optimizers = (dense, settings.rate), (torch.optim.SparseAdam([ids], settings.rate, BETAS), ID_RATE * settings.rate)
+    return [
+        (optimizer, OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=WARMUP, cycle_momentum=False))
+        for optimizer, rate in optimizers
+    ]
+
+
+def clip_gradients(parameters: list[nn.Parameter]) -> None:
+    """Make all gradients together no longer than ``CLIP``; those of ids are the rows that there are."""
+    gradients = []
+    for part in parameters:
+        if part.grad is not None:
+            part.grad = part.grad.coalesce() if part.grad.is_sparse else part.grad
+            gradients.append(part.grad.values() if part.grad.is_sparse else part.grad)
+    factor = (CLIP / (nn.utils.get_total_norm(gradients) + TINY)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(factor)
 
 
 def compute_loss(
@@ -166,16 +203,15 @@ def compute_loss(
     rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)
-    action, mask = torch.from_numpy(padded.action).to(device), torch.from_numpy(padded.mask).to(device)
-    hidden, learned = queries(functional.embedding(item, vectors), action, mask)
+    hidden, learned = queries.encode_targets(functional.embedding(item, vectors), Events.of(padded, device))
     wanted = torch.from_numpy(examples.mark_targets(padded)).to(device)
     chosen = (wanted & learned).flatten().nonzero().squeeze(1)
-    encoded = functional.embedding(chosen, hidden[:, :-1].flatten(0, 1))
+    encoded = functional.embedding(chosen, hidden.flatten(0, 1))
     own = functional.embedding(item.flatten()[chosen], vectors)
     others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), vectors)
     # The seen positives of a position: all that its user has in the window.
     masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
-    masked = masked[chosen // mask.shape[1]]
+    masked = masked[chosen // item.shape[1]]
     total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
     return total / max(1, len(chosen))
 

@@ -1,8 +1,8 @@
 """Semantic ids and the generative answer: codebooks on planted clusters, equal codes told apart, the trie, the beam."""
 
-import dataclasses
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -82,14 +82,14 @@ def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch
     """From a trained encoder: the successor is the first of the beam for most."""
     monkeypatch.setattr(generative, "EPOCHS", 200)
     history, catalogue = make_circle(), make_catalogue(ADS)
-    settings = dataclasses.replace(SMALL, content=False)
+    settings = msgspec.structs.replace(SMALL, content=False)
     table = sequence.train(history, catalogue, [], settings, CausalEncoder, 0)
     tower, examples = table.load(CausalEncoder(settings)), choose_examples(history, ADS + 1, settings)
     rows = np.arange(ADS + 1)
     semantic_ids = np.column_stack([rows % 3, rows // 3])
     head = train_head(table, tower, examples, semantic_ids, 0)
     queries = make_circle(seed=1)
-    hidden = table.encode(tower, queries)
+    hidden = table.encode(tower, queries, np.ones(len(queries), np.int64))
     top = beam_search(
         head, hidden, build_trie(semantic_ids[1:]), Seen(np.zeros(65, np.int64), np.empty(0, np.int64)), 3
     )

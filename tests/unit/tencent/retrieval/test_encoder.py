@@ -2,14 +2,17 @@
 
 import dataclasses
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.time_features import QueryTime
 
 SMALL = SequenceSettings(width=8, length=6, field_width=4)
 CAUSAL = {"hstu": Hstu, "transformer": CausalEncoder, "two towers": TwoTower}
@@ -29,39 +32,67 @@ def build(build_encoder: BuildEncoder) -> QueryTower:
     return tower
 
 
+def make_events(histories: int, length: int, mask: torch.Tensor | None = None) -> Events:
+    """Clicks at any time of a few days."""
+    time = torch.randint(0, 300_000, (histories, length), generator=torch.Generator().manual_seed(3)).cumsum(1)
+    present = torch.ones(histories, length, dtype=torch.bool) if mask is None else mask
+    return Events(torch.ones(histories, length, dtype=torch.int64), time, present)
+
+
 @pytest.mark.parametrize("name", CAUSAL)
 def test_no_position_sees_its_own_event_or_a_later_one(name: str) -> None:
-    tower, ads = build(CAUSAL[name]), draw(3, 6, 8)
-    action, mask = torch.ones(3, 6, dtype=torch.int64), torch.ones(3, 6, dtype=torch.bool)
-    before, learned = tower(ads, action, mask)
-    assert before.shape == (3, 7, 8)
+    tower, ads, events = build(CAUSAL[name]), draw(3, 6, 8), make_events(3, 6)
+    before, learned = tower.encode_targets(ads, events)
+    assert before.shape == (3, 6, 8)
     assert learned.all()
-    ads[:, 4:], action[:, 4:] = draw(3, 2, 8, seed=1), 0
-    after = tower(ads, action, mask)[0]
+    ads[:, 4:], events.time[:, 4:] = draw(3, 2, 8, seed=1), events.time[:, 4:] + 40_000
+    events.action[:, 4:] = torch.tensor([1, 0])  # the first is asked for by its action
+    after = tower.encode_targets(ads, events)[0]
     torch.testing.assert_close(after[:, :5], before[:, :5])
     assert (after[:, 5] != before[:, 5]).any()
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_what_stands_behind_the_end_changes_nothing(name: str) -> None:
-    tower = build(ALL[name])
-    mask = torch.arange(4) < torch.tensor([[3], [1], [0]])
-    ads, action = draw(3, 4, 8), torch.ones(3, 4, dtype=torch.int64)
-    longer = torch.cat([torch.where(mask[:, :, None], ads, draw(3, 4, 8, seed=1)), draw(3, 2, 8, seed=2)], 1)
-    wider = torch.cat([action, action[:, :2]], 1), torch.cat([mask, torch.zeros(3, 2, dtype=torch.bool)], 1)
-    last = tower.encode_last(ads * mask[:, :, None], action, mask)
-    torch.testing.assert_close(tower.encode_last(longer, *wider), last)
+    tower, asked = build(ALL[name]), torch.ones(3, dtype=torch.int64)
+    mask = torch.arange(6) < torch.tensor([[3], [1], [0]])
+    events = make_events(3, 6, mask)
+    ads = torch.where(mask[:, :, None], draw(3, 6, 8), 0)
+    shorter = Events(*(column[:, :4] * mask[:, :4] for column in events))
+    last = tower.encode_last(ads[:, :4], shorter, asked)
+    filled = torch.where(mask[:, :, None], ads, draw(3, 6, 8, seed=1))
+    torch.testing.assert_close(tower.encode_last(filled, events, asked)[:2], last[:2])
     assert torch.isfinite(last).all()  # of the empty history, too
 
 
 @pytest.mark.parametrize("name", ["hstu", "transformer"])
-def test_order_and_action_count(name: str) -> None:
-    tower, ads, mask = build(CAUSAL[name]), draw(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
-    action = torch.ones(2, 5, dtype=torch.int64)
-    last = tower.encode_last(ads, action, mask)
-    assert not torch.allclose(last, tower.encode_last(ads.flip(1), action, mask))
-    assert not torch.allclose(last, tower.encode_last(ads, 0 * action, mask))
-    assert not torch.allclose(last, tower.encode_last(ads, -1 * action, mask))
+def test_order_action_time_and_what_is_asked_for_count(name: str) -> None:
+    tower, ads, events = build(CAUSAL[name]), draw(2, 5, 8), make_events(2, 5)
+    tower.query_time.set_knots(np.arange(0, 2_000_000, 9))
+    asked = torch.ones(2, dtype=torch.int64)
+    last = tower.encode_last(ads, events, asked)
+    earlier, hour_later = events.time.clone(), events.time + 3_600
+    earlier[:, 2] -= 500
+    others = {
+        "order": (ads.flip(1), events, asked),
+        "exposures": (ads, events._replace(action=0 * events.action), asked),
+        "null": (ads, events._replace(action=-events.action), asked),
+        "gaps": (ads, events._replace(time=earlier), asked),
+        "hour": (ads, events._replace(time=hour_later), asked),
+        "asked": (ads, events, 2 * asked),
+    }
+    for what, inputs in others.items():
+        assert not torch.allclose(last, tower.encode_last(*inputs)), what
+
+
+def test_the_query_s_time_moves_its_vector_in_straight_lines_between_moments_of_training() -> None:
+    layer = QueryTime(3)
+    torch.nn.init.normal_(layer.table.weight)
+    layer.set_knots(np.arange(0, 63_001))  # a knot each 1,000 s
+    time = torch.tensor([[2_000, 2_250, 3_000], [-5, 0, 99_999]])
+    vectors, table = layer(time), layer.table.weight
+    torch.testing.assert_close(vectors[0], torch.stack([table[2], 0.75 * table[2] + 0.25 * table[3], table[3]]))
+    torch.testing.assert_close(vectors[1], table[[0, 0, 63]])
 
 
 def make_inputs(**changes: object) -> ItemInputs:
@@ -72,7 +103,7 @@ def make_inputs(**changes: object) -> ItemInputs:
 
 def make_tower(inputs: ItemInputs, **changes: object) -> ItemTower:
     torch.manual_seed(0)
-    return ItemTower(dataclasses.replace(SMALL, **changes), inputs).eval()  # type: ignore[arg-type]
+    return ItemTower(msgspec.structs.replace(SMALL, **changes), inputs).eval()  # type: ignore[arg-type]
 
 
 def test_an_ad_that_training_has_not_seen_is_its_content() -> None:

@@ -1,7 +1,6 @@
 """The sequence channel: it learns what follows what, from nothing behind the end, the same twice; all are answered."""
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -38,7 +37,7 @@ def make_circle(users: int = 64, seed: int = 0, action: int = 1) -> Histories:
 
 def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, **changes: object) -> SequenceTable:
     catalogue = catalogue or make_catalogue(ADS)
-    settings = dataclasses.replace(SMALL, **changes)  # type: ignore[arg-type]
+    settings = msgspec.structs.replace(SMALL, **changes)  # type: ignore[arg-type]
     return sequence.train(history, catalogue, make_contents(len(catalogue.oid)), settings, CausalEncoder, seed)
 
 
@@ -48,10 +47,9 @@ def make_contents(rows: int) -> list[Content]:
     return [prepare_content(Embedding("81", vectors))]
 
 
-def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS) -> np.ndarray:
-    parts = table.prepare(rows, 0.0)(
-        QueryBlock(queries, (weighted := weigh_events(queries, 10)), heaviest_events(weighted, 10))
-    )
+def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS, action: int = 1) -> np.ndarray:
+    weighted, asked = weigh_events(queries, 10), np.full(len(queries), action)
+    parts = table.prepare(rows, 0.0)(QueryBlock(queries, weighted, heaviest_events(weighted, 10), asked))
     assert set(parts) == set(CHANNEL.parts)
     return parts["sequence"]
 
@@ -109,9 +107,28 @@ def test_clicks_are_targets_and_every_event_where_there_are_none() -> None:
     assert clicked.windows.users.tolist() == [0]
     padded = clicked.pad(np.array([0]))
     assert clicked.mark_targets(padded).tolist() == [[False, True, True]]
-    assert clicked.known.rows.tolist() == [1, 2, 3, 4]  # what was shown is known
+    assert clicked.known.rows.tolist() == [1, 2, 3]  # ad 1 was shown only
     shown = choose_examples(Histories(log, np.array([0, 1]), np.array([1, 5])), 6, SMALL)
     assert shown.mark_targets(shown.pad(np.array([0, 1]))).tolist() == [[True, False], [True, True]]
+
+
+def test_frequencies_are_those_of_the_windows_that_are_trained_on() -> None:
+    """Ad 4 stands in a window without a click, ads 1 and 2 in windows that are older than the budget reaches."""
+    log = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (5, 1, 8)], [(4, 0, 9)], [(5, 1, 7), (5, 1, 9)])
+    settings = msgspec.structs.replace(SMALL, length=2, tokens=4)
+    known = choose_examples(whole(log), 7, settings).known
+    assert known.rows.tolist() == [3, 5]
+    assert known.share.tolist() == [0, 0, 0, 0.25, 0, 0.75, 0]
+
+
+def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
+    """Its vector is its content's: here, with equal content, that of an ad that the log lacks."""
+    catalogue = make_catalogue(ADS, unseen=1)
+    catalogue.features[:] = 1
+    shown = whole(make_sequences(*([(1, 1, 5), (2, 1, 6), (3, 1, 7)] for _ in range(9)), [(4, 0, 1)]))
+    table = sequence.train(shown, catalogue, [], SMALL, CausalEncoder, 0)
+    np.testing.assert_array_equal(table.vectors[4], table.vectors[ADS + 1])
+    assert (table.vectors[3] != table.vectors[ADS + 1]).any()
 
 
 def test_a_long_history_is_read_in_windows() -> None:
@@ -142,6 +159,6 @@ def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> Non
         return given[0].sum() * 0
 
     monkeypatch.setattr(training, "sampled_softmax", spy)
-    log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, 0, ad) for ad in range(1, ADS + 1)]))
+    log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, int(ad == 1), ad) for ad in range(1, ADS + 1)]))
     fit(log, passes=1, length=20, negatives=ADS)
-    assert columns == [{0, 3, 1}] * 3
+    assert sorted(columns, key=len) == [{0, 3, 1}] * 3 + [set(range(ADS))]
