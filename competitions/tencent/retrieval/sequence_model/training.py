@@ -44,6 +44,15 @@ class Examples:
         """How many events each window has."""
         return np.minimum(self.windows.lengths, self.length)
 
+    def query_times(self) -> Int64s:
+        """Seconds of all events; none where times say the order alone, every step alike: the end of such a history is
+        a time that no target has before it.
+        """
+        time, ends, lengths = self.windows.sequences.time, self.windows.ends, self.lengths
+        steps = ((time[ends - 1] - time[ends - lengths]) / np.maximum(lengths - 1, 1))[lengths > 1]
+        timed = len(steps) and np.ptp(steps) > 0
+        return np.asarray(time[index_events(self.windows, self.length)] if timed else time[:0])
+
     def mark_targets(self, padded: Padded) -> Bools:
         """Which events are, bool [windows, length]."""
         return np.asarray(padded.mask & (self.every | (padded.action >= schema.CLICK)))
@@ -128,7 +137,7 @@ def descend(
         for number in range(passes)
         for batch in order_batches(lengths, settings, np.random.default_rng([seed, number]))
     ]
-    queries.query_time.set_knots(examples.windows.sequences.time[index_events(examples.windows, examples.length)])
+    queries.query_time.set_knots(examples.query_times())
     others = [part for part in (*ads.parameters(), *queries.parameters()) if part is not ads.ids.weight]
     optimizers = build_optimizers(ads.ids.weight, others, settings.rate, len(steps))
     rng, losses = np.random.default_rng([seed, len(steps)]), []

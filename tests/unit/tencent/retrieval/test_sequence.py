@@ -105,11 +105,24 @@ def test_what_is_shown_when_a_query_comes_counts() -> None:
     """Ads 1 to 5 are clicked in the first month, 6 to 10 in the second, by users who have seen the same ad."""
     rng = np.random.default_rng(0)
     months = [int(month) for month in rng.integers(0, 2, 400)]
-    drawn = [(12, 1 + month * 5 + int(rng.integers(0, 5)), month) for month in months]
-    log = whole(make_sequences(*([(a, 1, m * 30 * 86_400), (b, 1, m * 30 * 86_400 + 60)] for a, b, m in drawn)))
+    drawn = [(12, 1 + month * 5 + int(rng.integers(0, 5))) for month in months]
+    times = np.array(months) * 30 * 86_400, rng.integers(30, 90, 400)
+    log = whole(
+        make_sequences(
+            *([(a, 1, int(time)), (b, 1, int(time + gap))] for (a, b), time, gap in zip(drawn, *times, strict=True))
+        )
+    )
     queries = Histories(log.sequences, log.users, log.ends - 1)
     best = score(fit(log, content=False), queries)[:, :10].argmax(1)  # without the seen ad
     assert ((best >= 5) == np.array(months)).all()
+
+
+def test_times_that_say_the_order_alone_are_no_moments() -> None:
+    """Every history of Amazon Beauty ends at one time, which no target has before it."""
+    daily = make_sequences(*([(ad, 1, (ad - size) * 86_400) for ad in range(size)] for size in (1, 3, 5)))
+    assert not len(choose_examples(whole(daily), ADS, SMALL).query_times())
+    daily.time[1] -= 60
+    assert len(choose_examples(whole(daily), ADS, SMALL).query_times()) == 9
 
 
 def test_the_action_that_is_asked_for_counts() -> None:
