@@ -169,7 +169,7 @@ def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Ge
 
 
 def build_optimizers(
-    ids: nn.Parameter, others: list[nn.Parameter], rate: float, steps: int
+    ids: Tensor, others: list[nn.Parameter], rate: float, steps: int
 ) -> list[tuple[Optimizer, OneCycleLR]]:
     """Adam, and for the table of ids Adam that moves the rows of a step's ads alone: to move 100,000 rows took longer
     than all else. Each with the schedule of its rate.
