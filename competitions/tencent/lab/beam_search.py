@@ -7,11 +7,11 @@ from torch import Tensor
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import Seen
+from competitions.tencent.lab.exhaustive import number_seen
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie
-from competitions.tencent.sequences import blocks
-from competitions.tencent.top_k import SeenPairs, TopK
+from competitions.tencent.sequences import Histories, blocks
+from competitions.tencent.top_k import SeenPairs, TopK, find_seen
 
 BEAM = 32  # semantic IDs followed at a time
 BLOCK = 256  # queries
@@ -19,19 +19,19 @@ BLOCK = 256  # queries
 
 @torch.inference_mode()
 def beam_search(
-    head: SemanticIdHead, hidden: Tensor, trie: Trie, candidates: CatalogueRows, seen: Seen, beam: int = BEAM
+    head: SemanticIdHead, hidden: Tensor, trie: Trie, queries: Histories, candidates: CatalogueRows, beam: int = BEAM
 ) -> TopK:
     """The ten likeliest semantic IDs of each query among those of the ``candidates``, which the ``trie`` holds; seen
     ads are dropped at the last code.
 
     Memory: ``BLOCK`` x ``beam`` x codes floats.
     """
-    best = TopK.empty(len(hidden), TOP)
-    for queries in blocks(len(hidden), BLOCK):
-        nodes, scores = _search_block(head, hidden[queries[0] : queries[-1] + 1], trie, beam)
+    best, position_of_row = TopK.empty(len(hidden), TOP), number_seen(queries, candidates)
+    for block in blocks(len(hidden), BLOCK):
+        nodes, scores = _search_block(head, hidden[block[0] : block[-1] + 1], trie, beam)
         positions = np.where(nodes >= 0, trie.candidate[nodes], -1)
-        masked = mask_seen(scores, positions, seen.of(queries), len(candidates))
-        best.put(queries, CatalogueRows(candidates[positions]), masked)
+        masked = mask_seen(scores, positions, find_seen(queries.take(block), position_of_row), len(candidates))
+        best.put(block, CatalogueRows(candidates[positions]), masked)
     return best
 
 

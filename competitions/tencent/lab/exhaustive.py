@@ -1,9 +1,7 @@
 """The ten best of all candidates, each of which is scored: what a rung without a first search does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,48 +10,31 @@ from common.engine.progress import track
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.top_k import SeenPairs, TopK, find_seen, number_positions
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Who has seen what, as pairs sorted by query: ``starts`` int64 [queries + 1] into ``positions`` among the
-    candidates that ``list_seen`` was given.
-    """
-
-    starts: Int64s
-    positions: Int64s
-
-    def of(self, queries: Int64s) -> SeenPairs:
-        """The pairs of a block of consecutive queries."""
-        first, last = self.starts[queries[0]], self.starts[queries[-1] + 1]
-        lengths = np.diff(self.starts[queries[0] : queries[-1] + 2])
-        return np.repeat(np.arange(len(queries)), lengths), self.positions[first:last]
-
-
-def list_seen(histories: Histories, candidates: CatalogueRows, rows: int) -> Seen:
-    """What each query has seen of the ``candidates``, rows of a catalogue of so many ``rows``."""
-    query, position = find_seen(histories, number_positions(candidates, rows))
-    counts = np.bincount(query, minlength=len(histories))
-    return Seen(np.concatenate([[0], np.cumsum(counts)]), position)
+from competitions.tencent.top_k import TopK, find_seen, number_positions
 
 
 @torch.inference_mode()
 def rank_all(
-    score: Callable[[Int64s], Tensor], candidates: CatalogueRows, seen: Seen, top: int, query_block: int = 512
+    score: Callable[[Int64s], Tensor], queries: Histories, candidates: CatalogueRows, top: int, query_block: int = 512
 ) -> TopK:
-    """The best of all candidates: ``score`` (indices of queries) gives [block, candidates]; seen ads never win."""
-    queries = len(seen.starts) - 1
-    best = TopK.empty(queries, top)
-    for block in track(list(blocks(queries, query_block)), "retrieving"):
+    """The best of all ``candidates``, ascending: ``score`` (indices of queries) gives [block, candidates]; what a query
+    has seen never wins.
+    """
+    best, position_of_row = TopK.empty(len(queries), top), number_seen(queries, candidates)
+    for block in track(list(blocks(len(queries), query_block)), "retrieving"):
         scores = score(block)
         check_finite(scores)
-        query, position = (torch.from_numpy(part).to(scores.device) for part in seen.of(block))
+        query, position = (torch.from_numpy(part) for part in find_seen(queries.take(block), position_of_row))
         scores[query, position] = -torch.inf
         ranked = scores.topk(min(top, scores.shape[1]), 1)
-        rows = CatalogueRows(candidates[ranked.indices.cpu().numpy()])
-        best.put(block, rows, ranked.values.float().cpu().numpy())
+        best.put(block, CatalogueRows(candidates[ranked.indices.numpy()]), ranked.values.float().numpy())
     return best
+
+
+def number_seen(queries: Histories, candidates: CatalogueRows) -> Int64s:
+    """The position among the ``candidates`` of every row that a history or they hold, -1 for none."""
+    size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
+    return number_positions(candidates, size)
 
 
 def check_finite(*vectors: Tensor) -> None:

@@ -14,7 +14,7 @@ from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import prepare_content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
@@ -65,8 +65,7 @@ def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, 
         score = fit_content_rule(contents, corpus, fold, name)
     else:
         score = fit_rule(corpus, fold, name, seed)
-    seen = list_seen(fold.queries(corpus.train), fold.candidates, len(corpus.catalogue.oid))
-    return rank_all(score, fold.candidates, seen, TOP)
+    return rank_all(score, fold.queries(corpus.train), fold.candidates, TOP)
 
 
 def stack_content(embeddings: Sequence[Embedding]) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from common.day.serving.vectors import round_off
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.lab.plain_rules import BLOCK, EVENTS, log_around, stack_content
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import weigh_events
@@ -35,7 +35,6 @@ def answer_in_bits(
     """
     content, queries, rows = stack_content(embeddings), fold.queries(corpus.train), fold.candidates
     popular = log_around(corpus, fold)
-    seen = list_seen(queries, rows, len(content))
 
     def answer(multiply: Multiply) -> tuple[TopK, float]:
         seconds = []
@@ -46,7 +45,7 @@ def answer_in_bits(
             seconds.append(time.perf_counter() - began)
             return scores
 
-        return rank_all(score, rows, seen, TOP), 1e3 * sum(seconds) / max(len(queries), 1)
+        return rank_all(score, queries, rows, TOP), 1e3 * sum(seconds) / max(len(queries), 1)
 
     exact, exact_ms = answer(lambda left, right: content[left] @ content[right].T)
     top, ms = answer(multiply_whole(content, bits))

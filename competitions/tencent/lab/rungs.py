@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.lab.generative import train_head
 from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
@@ -63,7 +63,7 @@ def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> 
     def score(block: Int64s) -> Tensor:
         return table.encode(tower, queries.take(block), fold.condition[block]) @ ads
 
-    return rank_all(score, rows, list_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
+    return rank_all(score, queries, rows, TOP, QUERY_BLOCK)
 
 
 def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: str, seed: int) -> TopK:
@@ -78,5 +78,4 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: 
     hidden = torch.cat(
         [table.encode(tower, queries.take(block), fold.condition[block]) for block in blocks(len(queries), QUERY_BLOCK)]
     )
-    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
-    return beam_search(head, hidden, build_trie(semantic_ids[rows]), rows, seen)
+    return beam_search(head, hidden, build_trie(semantic_ids[rows]), queries, rows)

@@ -6,7 +6,7 @@ import torch
 
 from common.engine.errors import UserError
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_sequences
@@ -22,9 +22,8 @@ def histories() -> Histories:
 
 
 def rank(scores: torch.Tensor, histories: Histories, candidates: np.ndarray, top: int, block: int = 512) -> TopK:
-    rows = CatalogueRows(candidates)
-    seen = list_seen(histories, rows, 500)
-    return rank_all(lambda queries: scores[torch.from_numpy(queries)].clone(), rows, seen, top, block)
+    score = lambda queries: scores[torch.from_numpy(queries)].clone()  # noqa: E731
+    return rank_all(score, histories, CatalogueRows(candidates), top, block)
 
 
 @pytest.mark.parametrize("block", [512, 5, 37, 1])
