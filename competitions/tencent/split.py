@@ -14,7 +14,7 @@ its own target. A hold-out asks the same question earlier (``Rewind``):
 the later one shows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from common.engine.progress import say
 from common.time_units import DAY_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.config import HostSettings, SplitSettings
-from competitions.tencent.corpus import Bools, Corpus, Int8s, Int64s, Sequences
+from competitions.tencent.corpus import Bools, Int8s, Int64s, Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, last_times, whole
@@ -275,16 +275,6 @@ def _is_new(train: Sequences, users: Int64s, event: Int64s) -> Bools:
 def take_fold(folds: list[Fold], at: int) -> Fold:
     """One of several, as a step of its own."""
     return folds[at]
-
-
-def end_corpus(corpus: Corpus, fold: Fold) -> Corpus:
-    """The corpus as it was where the fold's histories end: without the fold's targets."""
-    history, train = fold.history(corpus.train), corpus.train
-    events = history.events()
-    offsets = np.concatenate([[0], np.cumsum(history.lengths)])
-    ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
-    # The fold's candidates: at its end they are what the host's are at the end of the log.
-    return replace(corpus, train=ended, candidates=fold.candidates)
 
 
 def say_folds(test: Fold, folds: list[Fold]) -> None:

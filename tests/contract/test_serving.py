@@ -22,7 +22,7 @@ from competitions import find_room
 from tests.contract.conftest import COMPETITIONS
 from tests.contract.contract import Contract, Finished, start
 
-# A competition that is being made has no export yet.
+# Tencent is not served, and a competition that is being made not yet.
 ONLY = tuple(one for one in COMPETITIONS if (one.competition.folder / "day" / "export.py").exists())
 COUNT = 30
 EXACT = {"news"}  # one query and all of them go through the same functions, whose sums do not depend on the others
@@ -80,7 +80,7 @@ def test_an_export_answers_as_the_run_does(contract: Contract, served: Served) -
     assert 0 <= served.export.score[0] <= 1
     own, *others = (answer_all(service, requests[:9]) for service in served.services)
     assert all(share_items(other, own) > 0.8 for other in others)  # vectors in fewer bits
-    assert len(others) == (2 if contract.name in {"news", "tencent"} else 0)
+    assert len(others) == (2 if contract.name == "news" else 0)
 
 
 def test_clients_at_once_get_the_answers_of_the_run(contract: Contract, served: Served, client: TestClient) -> None:
@@ -125,7 +125,6 @@ UNKNOWN = {
     "news": ({"clicks": {"click_article_id": 2_000_000_000}}, None),
     "flight": ({"options": {"profileId": 999_999, "companyID": 888_888, "searchRoute": "XXXYYY"}}, None),
     "mgtv": ({"did": "nobody", "vids": -5}, "vids[0]: the run has no video -5"),
-    "tencent": ({"events": {"creative_id": 3}}, "events[0]: the run has no ad 3"),
 }
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats
 from common.day.answers import BEYOND, Answers, Example
 from common.day.judged import Diagnostic, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
+from common.engine.progress import say
+from common.engine.run import collect
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
+from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
 from common.time_units import HOUR_S
 from competitions.tencent import metrics, submission
@@ -20,11 +23,12 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.day.rows import list_rivals, list_rows, measure_columns
 from competitions.tencent.expected_score import expect_score
+from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
-from competitions.tencent.pipeline import Outcome, Validated
+from competitions.tencent.pipeline import Outcome, RankedFold, Validated
 from competitions.tencent.retrieval.fusion import Fusion
-from competitions.tencent.sequences import Histories, usual_times
+from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
 METRIC = "score"
@@ -34,43 +38,44 @@ FURTHER = ", and the truth is one event later than the hold-out"
 LOST_QUERIES = 300  # whose features are made to write those that are lost
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 DRIFT_QUERIES = 10_000
-DRIFTING = ("events", "clicks", "click share", "distinct ads", "hours since the last event", "hours of history")
+DRIFTING = (
+    *("events", "clicks", "click share", "distinct ads"),
+    *("hours between the last two events", "hours of the last ten events", "hours of history"),
+)
+GAINS_SHOWN = 30
+AROUND_H = {"an hour": 1, "a day": 24}
+OTHERS = "others' events within {}"
+COMPARED = ("history, mean", "candidates")
+FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 FEATURES_SHOWN, RECENT = 3, 3
 
 
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    expected = summary["cv"]["expected"]
-    ways = summary["ways"]
-    training = [
-        {"training": name, **row, "losses": " ".join(f"{loss:.3f}" for loss in row["losses"])}
-        for name, row in summary["training"].items()
-    ]
+    ways, expected = summary["ways"], summary["cv"]["expected"]
+    ranker, times = outcome.early.ranker.value, outcome.ready.plan.value.times
+    say_folds(summary["folds"], times)
     return Judged(
         metric=METRIC,
         meaning=MEANING,
         rivals=list_rivals(outcome),
-        expected={
-            "score": expected["score"],
-            "error": expected["error"],
-            "why": WHY + FURTHER * (outcome.ready.plan.value.split.kind == "last"),
-        },
+        expected={"score": expected["score"], "error": expected["error"], "why": WHY + ("" if times else FURTHER)},
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Settings decided from the data", summary["plan"]),
             ("Channels of retrieval, by their fusion weights", summary["fusion"]["channels"]),
             ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("Training events, queries, candidates", summary["folds"]),
-            ("Training", training),
+            ("What the hold-out asks beside what the test asks", summary["folds"]),
+            ("Training", [{"training": name, **row} for name, row in summary["training"].items()]),
             ("Recall of the first search", [summary["recall"]]),
         ],
         notes=outcome.ready.corpus.value.notes,
-        features=outcome.early.ranker.value.names,
+        features=list(ranker.gain) if ranker else [],
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+        insight=explain(outcome) if isinstance(outcome, Outcome) and summary["cv"]["users"] else None,
     )
 
 
@@ -97,23 +102,34 @@ def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
     best = next(iter(measured.values()))  # the way that is submitted
-    valid, test = outcome.ready.valid.value, outcome.ready.test.value
+    valid, test, ranker = outcome.ready.valid.value, outcome.ready.test.value, early.ranker.value
     whole = outcome if isinstance(outcome, Outcome) else None
     cv = {"score": best["score"], "error": best["score_error"], "users": best["users"]}
-    kind = outcome.ready.plan.value.split.kind
-    expected = expect_score(valid, early.answers.value.best, outcome.config.host, kind)
+    times = outcome.ready.plan.value.times
+    expected = expect_score(valid, early.answers.value.best, outcome.config.host, times)
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
+    folds = {"hold-out": valid, "test": test}
+    folds |= {f"earlier {at}": fold.value for at, fold in enumerate(outcome.ready.earlier, 1)}
     return {
         "plan": list_decisions(outcome.ready.plan.value.decisions),
         "cv": {**cv, "expected": expected},
         "fusion": list_fusion(early.fusion.value),
         "ways": measured,
-        "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
-        "training": {name: fit.ranker.value.summarise() for name, fit in fits.items()},
+        "folds": [measure_fold(name, corpus, fold) for name, fold in folds.items()],
+        "training": {name: measure_training(fit) for name, fit in fits.items()},
+        "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
         "recall": measure_recall(early.answers.value.known_rank),
         **({"filled": whole.filled} if whole else {}),
         **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
     }
+
+
+def measure_training(fit: RankedFold) -> Row:
+    """The trees of a fit; none where there were too few lists to learn from."""
+    ranker = fit.ranker.value
+    if ranker is None:
+        return {"trees": 0, "features": 0, "first": ""}
+    return {"trees": ranker.rounds, "features": len(ranker.gain), "first": next(iter(share_gains([ranker])))}
 
 
 def list_fusion(fusion: Fusion) -> Row:
@@ -123,23 +139,58 @@ def list_fusion(fusion: Fusion) -> Row:
 
 def measure_recall(rank: Int64s) -> dict[str, float]:
     """Recall of retrieval by the length of the list."""
-    shares = {f"within {most}": float(((rank > 0) & (rank <= most)).mean()) for most in (10, 50, 100)}
-    return shares | {"in the list": float((rank > 0).mean())}
+    queries = max(len(rank), 1)
+    shares = {f"within {most}": float(((rank > 0) & (rank <= most)).sum() / queries) for most in (10, 50, 100)}
+    return shares | {"in the list": float((rank > 0).sum() / queries)}
 
 
-def measure_fold(name: str, corpus: Corpus, fold: Fold) -> dict[str, Any]:
-    """Training events, queries and candidates: where the two folds differ, the score will drift."""
+def measure_fold(name: str, corpus: Corpus, fold: Fold) -> Row:
+    """What a fold asks: where the hold-out differs from the test, its score says less of the test's.
+
+    Query times are in hours from their median.
+    """
     history = fold.history(corpus.train)
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
+    count, times = len(queries), fold.query_times
+    low, middle, high = np.quantile(times, (0.1, 0.5, 0.9)) if count else np.zeros(3)
+    known = fold.target is not None or np.array_equal(corpus.users.names, corpus.test_users.names)
     return {
         "fold": name,
         "training events": int(history.lengths.sum()),
-        "queries": len(queries),
-        "history, mean": float(queries.lengths.mean()) if len(queries) else 0.0,
+        "queries": count,
+        "history, mean": float(queries.lengths.mean()) if count else 0.0,
         "candidates": len(fold.candidates),
         "unseen candidates": unseen_share(corpus, fold),
-        "unseen targets": None if fold.unseen is None else float(fold.unseen.mean()),
+        "unseen targets": float(fold.unseen.mean()) if fold.unseen is not None and count else None,
+        "10 % of query times, h": float(low - middle) / HOUR_S,
+        "90 % of query times, h": float(high - middle) / HOUR_S,
+        **measure_others(history, queries, times, known=known),
     }
+
+
+def measure_others(history: Histories, queries: Histories, times: Int64s, *, known: bool) -> Row:
+    """The median events of others within an hour and within a day of a query's time, on either side: what can be known
+    of now. ``known``: whether the ``history`` holds the events of the ``queries``' users as well.
+    """
+    log = np.sort(history.sequences.time[history.events()])
+    owner = np.repeat(np.arange(len(queries)), queries.lengths)
+    ago = times[owner] - queries.sequences.time[queries.events()]
+    row = {}
+    for within, hours in AROUND_H.items():
+        first, last = np.searchsorted(log, [times - hours * HOUR_S, times + hours * HOUR_S + 1])
+        own = np.bincount(owner[ago <= hours * HOUR_S], minlength=len(queries)) if known else 0
+        row[OTHERS.format(within)] = float(np.median(last - first - own)) if len(queries) else None
+    return row
+
+
+def say_folds(rows: Sequence[Row], times: bool) -> None:
+    """A line where the hold-out asks another question than the test."""
+    valid, test = rows[:2]
+    names = [*COMPARED, *([OTHERS.format("a day")] if times else [])]
+    apart = [name for name in names if abs(valid[name] - test[name]) > FAR_APART * test[name]]
+    if apart and valid["queries"]:
+        said = "; ".join(f"{name} {valid[name]:,.1f}, the test's {test[name]:,.1f}" for name in apart)
+        say(f"  The hold-out asks another question than the test, its score may mislead: {said}")
 
 
 def unseen_share(corpus: Corpus, fold: Fold) -> float:
@@ -161,18 +212,14 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the ranker goes by, how training went, how the test's users differ, where targets are lost."""
+    """What the ranker goes by, how the test's users differ, where targets are lost."""
     ready, early, config = outcome.ready, outcome.early, outcome.config
     inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
-    losses = {"hold-out": early.ranker.value.losses, "final fit": outcome.final.ranker.value.losses}
     return Insight(
-        importance=Diagnostic(measure_columns, inputs),
-        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, early.earlier)),
-        curves=[
-            {"name": fold, "metric": "training loss, ranker", "values": [*values], "falls": True}
-            for fold, values in losses.items()
-            if len(values) > 1
-        ],
+        importance=Diagnostic(measure_columns, inputs) if early.ranker.value else None,
+        given=(SEARCH_SCORE,),
+        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, collect(ready.earlier))),
+        curves=(),
         answers=list_answers(outcome),
         cutoff=TOP,
         rows=lambda: list_rows(outcome, LOST_QUERIES),
@@ -194,20 +241,24 @@ def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fol
 
 
 def measure_histories(histories: Histories) -> Matrix:
-    """One row per history, the columns of ``DRIFTING``. Now is the last event with a usual date."""
-    sequences, lengths = histories.sequences, histories.lengths
+    """One row per history, the columns of ``DRIFTING``."""
+    sequences, lengths, starts = histories.sequences, histories.lengths, histories.starts
     events = histories.events()
     owner = np.repeat(np.arange(len(histories)), lengths)
     clicks = np.bincount(owner, sequences.action[events] >= CLICK, len(histories))
     pairs = np.unique(np.column_stack([owner, sequences.item[events]]), axis=0)
     distinct = np.bincount(pairs[:, 0], minlength=len(histories))
     filled = lengths > 0
-    last = sequences.time[np.where(filled, histories.ends - 1, 0)]
-    first = sequences.time[np.where(filled, histories.starts, 0)]
-    now = usual_times(histories)[1]
-    per_event = clicks / np.maximum(lengths, 1)
-    columns = [lengths, clicks, per_event, distinct, (now - last) / HOUR_S, (last - first) / HOUR_S]
-    return np.where(filled[:, None], np.column_stack(columns), np.nan).astype(np.float32)
+
+    def hours(back: int) -> Floats:
+        """From the event so many before the last one (the first, of a shorter history) to the last one."""
+        last = np.where(filled, histories.ends - 1, 0)
+        first = np.maximum(last - back, np.where(filled, starts, 0))
+        return np.asarray((sequences.time[last] - sequences.time[first]) / HOUR_S)
+
+    spans = [hours(back) for back in (1, 9, int(lengths.max(initial=1)))]
+    columns = np.column_stack([lengths, clicks, clicks / np.maximum(lengths, 1), distinct, *spans])
+    return np.where(filled[:, None], columns, np.nan).astype(np.float32)
 
 
 def list_answers(outcome: Outcome) -> Answers:
@@ -235,9 +286,8 @@ def describe_user(outcome: Outcome, query: int) -> Example:
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
-    columns = outcome.early.answers.value.best.columns[query]
-    rows = fold.candidates[columns[columns >= 0]]
-    listed = [name_ad(corpus.catalogue, int(row)) for row in rows]
+    rows = outcome.early.answers.value.best.rows[query]
+    listed = [name_ad(corpus.catalogue, int(row)) for row in rows[rows > 0]]
     return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))
 
 

@@ -14,11 +14,12 @@ from common.day import ladder as families
 from common.day.ladder import Ladder, Rung, Scored
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
-from competitions.tencent import metrics
+from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
 from competitions.tencent.lab.plain_rules import (
     ALS,
+    AROUND,
     CONTENT_RULES,
     COUNTS,
     FUSED,
@@ -32,6 +33,7 @@ from competitions.tencent.lab.plain_rules import (
     TRANSITIONS,
     answer_by_rule,
     choose_embeddings,
+    count_around,
     count_events,
     fuse_late,
     score_interests,
@@ -47,7 +49,6 @@ from competitions.tencent.lab.rungs import (
     fit_rung,
 )
 from competitions.tencent.pipeline import Prepared, prepare, rank
-from competitions.tencent.ranking import fit_ranker
 from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
@@ -58,17 +59,20 @@ from competitions.tencent.top_k import TopK
 Row = dict[str, Any]
 PLAIN_RUNGS = {
     POPULARITY: families.POPULARITY,
+    AROUND: families.POPULARITY,
     TRANSITIONS: families.NEIGHBOURS,
     COUNTS: families.NEIGHBOURS,
     ALS: families.FACTORS,
     LINEAR: families.NEIGHBOURS,
 }
+BASE = "popularity"  # the rung that methods which stand alone build on
 MOST_EVENTS = 20_000_000  # of a factorisation
-TABLE_STEPS = ("ads", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
+TABLE_STEPS = ("pool", "popularity", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
 SHOWN = 5  # ads of an answer
 # The key of each rung, and the function to read.
 PLAIN_CODE: dict[str, tuple[str, Callable[..., object]]] = {
-    POPULARITY: ("popularity", count_events),
+    POPULARITY: (BASE, count_events),
+    AROUND: ("popularity-now", count_around),
     TRANSITIONS: ("transitions", count_neighbours),
     COUNTS: ("counts", count_neighbours),
     ALS: ("als", factorise),
@@ -99,10 +103,9 @@ class Climb:
 
     def list_first(self, top: TopK) -> pl.DataFrame:
         """The first ads of every answer; one that shows fewer is shorter."""
-        fold, columns = self.ready.valid.value, top.columns[:, :SHOWN]
-        ads = np.append(fold.candidates, -1)[columns]  # of column -1: no ad
+        fold, ads = self.ready.valid.value, top.rows[:, :SHOWN]
         assert fold.target is not None
-        shape = columns.shape
+        shape = ads.shape
         rows = {
             "query": np.repeat(np.arange(shape[0]), shape[1]),
             "rank": np.tile(np.arange(1, shape[1] + 1), shape[0]),
@@ -110,7 +113,7 @@ class Climb:
             "answer": (ads == fold.target[:, None]).ravel(),
         }
         oid = pl.Series(self.ready.corpus.value.catalogue.oid)
-        listed = pl.DataFrame(rows).filter(pl.col("ad") >= 0)
+        listed = pl.DataFrame(rows).filter(pl.col("ad") > 0)
         item = pl.format("ad {}", oid.gather(listed["ad"]))
         return listed.select(query=pl.format("user {}", "query"), rank="rank", item=item, answer="answer")
 
@@ -136,7 +139,7 @@ def list_plain(way: Climb) -> Iterator[Rung]:
 
         key, code = PLAIN_CODE[name]
         needs = list_content_steps(way.run) if name in CONTENT_RULES else set()
-        yield Rung(key, name, family, score, code, needs, builds_on=POPULARITY)
+        yield Rung(key, name, family, score, code, needs, builds_on=BASE)
 
 
 def list_quantised(way: Climb) -> Iterator[Rung]:
@@ -186,7 +189,7 @@ def list_networks(way: Climb) -> Iterator[Rung]:
             return way.record(run.step(answer_rung, ready.corpus, ready.valid, fit(name), name, name=label).value)
 
         needs = list_content_steps(run) if rung.settings.content else set()
-        below = None if name == WITH_CONTENT else POPULARITY
+        below = None if name == WITH_CONTENT else BASE
         yield Rung(rung.key, name, families.SEQUENCE, score, rung.build, needs, builds_on=below)
 
     def generate() -> Scored:
@@ -201,10 +204,11 @@ def list_ranked(way: Climb) -> Iterator[Rung]:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
 
     def score(stage: str) -> Scored:
-        ranked = rank(way.ready, way.ready.valid, way.config, way.run, "valid")
+        ranked = rank(way.ready, way.ready.valid, way.ready.earlier, way.config, way.run, "valid")
         return way.record(ranked.answers.value.ways[stage])
 
-    title, needs = "first search: all channels, weighted", {"valid.", *TABLE_STEPS}
-    first, ranker = "first search", "ranker"
-    yield Rung("retrieval", title, families.RETRIEVAL, lambda: score(first), Search, builds_on=POPULARITY)
-    yield Rung("ranker", "+ ranker", families.DEEP, lambda: score(ranker), fit_ranker, needs)
+    title, lists = "first search: all channels, weighted", {"describe", "valid.fit"}  # which it could do without
+    submitted, first = ranking.WAYS
+    yield Rung("retrieval", title, families.RETRIEVAL, lambda: score(first), Search, free=lists, builds_on=BASE)
+    needs = {"valid.", "describe", *TABLE_STEPS}
+    yield Rung("ranker", "+ ranker", families.BOOSTING, lambda: score(submitted), ranking.fit, needs)

@@ -1,11 +1,9 @@
-"""What `make tune-tencent` searches: how the ranker is fitted, on candidates with features that are kept.
+"""What `make tune-tencent` searches: the trees of the ranker, on candidates with features that are kept.
 
-Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
-more before that. The hold-out judges the best settings. The forecast is not searched: each of its settings means other
-fusion weights, candidates and features, minutes a trial.
+Studies do not see the hold-out: a trial is judged on the folds before it, each answered by what those behind it taught.
+The hold-out judges the best settings.
 """
 
-import dataclasses
 import operator
 
 import msgspec
@@ -14,18 +12,20 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from common.day.tuning.search_space import Settings, Space
 from common.day.tuning.task import Scores, Task
 from common.day.tuning.tuned_config import put
+from common.engine.errors import UserError
 from common.engine.run import Run
-from competitions.tencent import metrics, split
+from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import Prepared, prepare, rank
+from competitions.tencent.pipeline import prepare, rank
 
-FOLDS = 2
 SPACE: Space = {
-    "ranker.fit.rate": FloatDistribution(5e-4, 1e-2, log=True),
-    "ranker.fit.decay": FloatDistribution(1e-3, 1.0, log=True),
-    "ranker.fit.hidden": IntDistribution(8, 128, log=True),
-    "ranker.fit.epochs": IntDistribution(3, 20),
+    "ranker.fit.rounds": IntDistribution(50, 800, log=True),
+    "ranker.fit.rate": FloatDistribution(0.01, 0.3, log=True),
+    "ranker.fit.leaves": IntDistribution(7, 127, log=True),
+    "ranker.fit.least": IntDistribution(10, 1_000, log=True),
+    "ranker.fit.features": FloatDistribution(0.2, 1.0),
+    "ranker.fit.l2": FloatDistribution(0.1, 100.0, log=True),
 }
 
 
@@ -35,33 +35,26 @@ def list_tasks(config: TencentConfig) -> list[str]:
 
 
 def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
-    """The task of the ranker."""
+    """The task of the ranker. ``UserError`` where only the hold-out has a fold behind it to learn from."""
     ready = prepare(files, config, run)
-    inner = hold_out_again(ready, config, run, FOLDS)
+    chain = [ready.valid, *ready.earlier]  # from the latest to the earliest
+    if len(chain) < 3:
+        raise UserError("Tuning needs two folds before the hold-out, and there are fewer: add --set split.earlier=2.")
 
-    def score(settings: Settings, index: int) -> Scores:
-        return _score_queries(inner[index], change(config, settings), run, f"tune{index}")
+    def score_fold(at: int, settings: Settings, config: TencentConfig, label: str) -> Scores:
+        """The Score of every query of a fold, weighted by its action, by a ranker that learned from those behind it."""
+        answers = rank(ready, chain[at], chain[at + 1 :], change(config, settings), run, label).answers.value
+        return metrics.score_queries(chain[at].value, answers.best, config.host)
 
-    def judge(settings: Settings, number: int) -> Scores:
-        return _score_queries(ready, change(config.of_fit(number), settings), run, "valid")
-
-    current = {key: operator.attrgetter(key)(config) for key in SPACE}
-    return Task(name, "score", SPACE, current, FOLDS, score, judge)
-
-
-def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:
-    """The hold-out made again inside itself, so many times, each without the targets of the one before: for studies,
-    which must not see the hold-out.
-    """
-    inner, plan = [], ready.plan.value
-    corpus, fold = ready.corpus, ready.valid
-    host, division, seed = plan.host, plan.split, config.seed
-    for depth in range(times):
-        corpus = run.step(split.end_corpus, corpus, fold, name=f"tune.corpus{depth}")
-        label = f"tune.hold_out{depth}"
-        fold = run.step(split.hold_out, corpus.train, corpus.candidates, host, division, seed, name=label)
-        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
-    return inner
+    return Task(
+        name=name,
+        metric="score",
+        space=SPACE,
+        current={key: operator.attrgetter(key)(config) for key in SPACE},
+        folds=len(chain) - 2,
+        score=lambda settings, index: score_fold(index + 1, settings, config, f"tune{index}"),
+        judge=lambda settings, number: score_fold(0, settings, config.of_fit(number), "valid"),
+    )
 
 
 def change(config: TencentConfig, settings: Settings) -> TencentConfig:
@@ -70,9 +63,3 @@ def change(config: TencentConfig, settings: Settings) -> TencentConfig:
     for key, value in settings.items():
         put(tables, key, value)
     return msgspec.convert(tables, TencentConfig)
-
-
-def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
-    """The Score of every query, weighted by its action, with a model that learned from what its fold shows."""
-    answers = rank(ready, ready.valid, config, run, name).answers.value
-    return metrics.score_queries(ready.valid.value, answers.best, config.host)

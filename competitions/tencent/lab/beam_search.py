@@ -5,30 +5,33 @@ import torch
 from torch import Tensor
 
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CandidateIndices
-from competitions.tencent.lab.exhaustive import Seen
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.exhaustive import number_seen
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie
-from competitions.tencent.top_k import SeenPairs, TopK
+from competitions.tencent.sequences import Histories, blocks
+from competitions.tencent.top_k import SeenPairs, TopK, find_seen
 
 BEAM = 32  # semantic IDs followed at a time
+BLOCK = 256  # queries
 
 
 @torch.inference_mode()
 def beam_search(
-    head: SemanticIdHead, hidden: Tensor, trie: Trie, seen: Seen, top: int, beam: int = BEAM, block: int = 256
+    head: SemanticIdHead, hidden: Tensor, trie: Trie, queries: Histories, candidates: CatalogueRows, beam: int = BEAM
 ) -> TopK:
-    """The likeliest semantic IDs of each query among the candidates' own; seen ads are dropped at the last code.
+    """The ten likeliest semantic IDs of each query among those of the ``candidates``, which the ``trie`` holds; seen
+    ads are dropped at the last code.
 
-    Memory: ``block`` x ``beam`` x codes floats.
+    Memory: ``BLOCK`` x ``beam`` x codes floats.
     """
-    best = TopK.empty(len(hidden), top)
-    for start in range(0, len(hidden), block):
-        queries = np.arange(start, min(start + block, len(hidden)))
-        nodes, scores = _search_block(head, hidden[queries[0] : queries[-1] + 1], trie, beam)
-        columns = np.where(nodes >= 0, trie.candidate[nodes], -1)
-        masked = mask_seen(scores, columns, seen.of(queries), len(trie.candidate))
-        best.put(queries, CandidateIndices(columns), masked)
+    best, position_of_row = TopK.empty(len(hidden), TOP), number_seen(queries, candidates)
+    for block in blocks(len(hidden), BLOCK):
+        nodes, scores = _search_block(head, hidden[block[0] : block[-1] + 1], trie, beam)
+        positions = np.where(nodes >= 0, trie.candidate[nodes], -1)
+        masked = mask_seen(scores, positions, find_seen(queries.take(block), position_of_row), len(candidates))
+        best.put(block, CatalogueRows(candidates[positions]), masked)
     return best
 
 
@@ -59,8 +62,8 @@ def _search_block(head: SemanticIdHead, hidden: Tensor, trie: Trie, beam: int) -
     return nodes.numpy(), scores.numpy()
 
 
-def mask_seen(scores: np.ndarray, columns: Int64s, seen: SeenPairs, candidates: int) -> np.ndarray:
-    """Scores [block, n] of candidates ``columns``, -inf where one was seen or is none (-1)."""
-    row, column = seen
-    known = np.isin(np.arange(len(columns))[:, None] * candidates + columns, row * candidates + column)
-    return np.where(known | (columns < 0), -np.inf, scores)
+def mask_seen(scores: np.ndarray, positions: Int64s, seen: SeenPairs, candidates: int) -> np.ndarray:
+    """Scores [block, n] of the candidates at these ``positions``, -inf where one was seen or is none (-1)."""
+    query, position = seen
+    known = np.isin(np.arange(len(positions))[:, None] * candidates + positions, query * candidates + position)
+    return np.where(known | (positions < 0), -np.inf, scores)

@@ -1,55 +1,40 @@
 """The ten best of all candidates, each of which is scored: what a rung without a first search does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.top_k import SeenPairs, TopK, find_seen, number_columns
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Who has seen what, as pairs sorted by query: ``starts`` int64 [queries + 1] into ``columns``, indices into the
-    candidates that ``list_seen`` was given.
-    """
-
-    starts: Int64s
-    columns: Int64s
-
-    def of(self, queries: Int64s) -> SeenPairs:
-        """The pairs of a block of consecutive queries."""
-        first, last = self.starts[queries[0]], self.starts[queries[-1] + 1]
-        lengths = np.diff(self.starts[queries[0] : queries[-1] + 2])
-        return np.repeat(np.arange(len(queries)), lengths), self.columns[first:last]
-
-
-def list_seen(histories: Histories, candidates: Int64s, rows: int) -> Seen:
-    """What each query has seen of the ``candidates``, rows of a catalogue of so many ``rows``."""
-    query, column = find_seen(histories, number_columns(candidates, rows))
-    counts = np.bincount(query, minlength=len(histories))
-    return Seen(np.concatenate([[0], np.cumsum(counts)]), column)
+from competitions.tencent.top_k import TopK, find_seen, number_positions
 
 
 @torch.inference_mode()
-def rank_all(score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512) -> TopK:
-    """The best of all candidates: ``score`` (indices of queries) gives [block, candidates]; seen ads never win."""
-    best = TopK.empty(queries, top)
-    for block in track(list(blocks(queries, query_block)), "retrieving"):
+def rank_all(
+    score: Callable[[Int64s], Tensor], queries: Histories, candidates: CatalogueRows, top: int, query_block: int = 512
+) -> TopK:
+    """The best of all ``candidates``, ascending: ``score`` (indices of queries) gives [block, candidates]; what a query
+    has seen never wins.
+    """
+    best, position_of_row = TopK.empty(len(queries), top), number_seen(queries, candidates)
+    for block in track(list(blocks(len(queries), query_block)), "retrieving"):
         scores = score(block)
         check_finite(scores)
-        row, column = (torch.from_numpy(part).to(scores.device) for part in seen.of(block))
-        scores[row, column] = -torch.inf
+        query, position = (torch.from_numpy(part) for part in find_seen(queries.take(block), position_of_row))
+        scores[query, position] = -torch.inf
         ranked = scores.topk(min(top, scores.shape[1]), 1)
-        best.put(block, CandidateIndices(ranked.indices.cpu().numpy()), ranked.values.float().cpu().numpy())
+        best.put(block, CatalogueRows(candidates[ranked.indices.numpy()]), ranked.values.float().numpy())
     return best
+
+
+def number_seen(queries: Histories, candidates: CatalogueRows) -> Int64s:
+    """The position among the ``candidates`` of every row that a history or they hold, -1 for none."""
+    size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
+    return number_positions(candidates, size)
 
 
 def check_finite(*vectors: Tensor) -> None:

@@ -4,18 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
-from common.time_units import HOUR_S
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import prepare_content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
@@ -25,13 +24,14 @@ from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
-from competitions.tencent.split import Fold, end_time
+from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
-POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
+POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
+TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear"
 ONE = "nearest by one embedding"
 NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
-KERNEL = "kernel x faded popularity"
+KERNEL = "kernel x popularity around the query's time"
 LANGUAGE = "language model: nearest by text"
 CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
 FUSED = (ONE, LATE)  # of two embeddings at least
@@ -51,25 +51,21 @@ TRANSITION_SETTINGS = replace(
 )
 REGRESSION = RegressionSettings(past_decay=0.5, future_decay=0.2, to_attributes=1.0)
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
-POPULAR_H = 72.0  # events of the last hours count
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
 LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
-FADE_H, FADE_FLOOR = 8.4, 0.2  # an event counts exp(-age / fade)
 BLOCK = 8  # queries whose kernels are held at once: events x candidates each
-Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candidates]
+Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [queries, candidates]
 
 
 def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
     """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
-    queries, rows = fold.queries(corpus.train), fold.candidates
-    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
     if name in CONTENT_RULES:
         contents = [stack_content([one]) for one in choose_embeddings(embeddings, name)]
-        score = fit_content_rule(contents, fold.history(corpus.train), rows, name)
+        score = fit_content_rule(contents, corpus, fold, name)
     else:
-        score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
-    return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
+        score = fit_rule(corpus, fold, name, seed)
+    return rank_all(score, fold.queries(corpus.train), fold.candidates, TOP)
 
 
 def stack_content(embeddings: Sequence[Embedding]) -> Tensor:
@@ -83,45 +79,66 @@ def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedd
     return [one for one in embeddings if name != LANGUAGE or one.name.startswith(TEXT_EMBEDDINGS)]
 
 
-def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: int) -> Score:
-    """A rule without content, for the candidates in these ``rows``."""
-    catalogue, ads = corpus.catalogue, len(corpus.catalogue.oid)
+def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
+    """A rule without content, for the candidates of a fold."""
+    catalogue, ads, rows = corpus.catalogue, len(corpus.catalogue.oid), fold.candidates
+    history, queries = fold.history(corpus.train), fold.queries(corpus.train)
     if name == POPULARITY:
-        popular = torch.from_numpy(count_events(history, ads, lambda age: age < POPULAR_H)[rows])
-        return lambda queries: popular.repeat(len(queries), 1)
+        popular = torch.from_numpy(count_events(history, ads)[rows])
+        return lambda block: popular.repeat(len(block), 1)
+    if name == AROUND:
+        return count_around(corpus, fold)
     if name == ALS:
         items = factorise(weight_histories(history, ads, RANKER_WEIGHTS), FACTORS, seed)
-        return lambda queries: torch.from_numpy(
-            find_users(weight_histories(queries, ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
+        return lambda block: torch.from_numpy(
+            find_users(weight_histories(queries.take(block), ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
         )
     attributes = attribute_matrix(catalogue)
     if name == LINEAR:
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
-        return lambda queries: torch.from_numpy(score_regression(regression, queries, rows))
+        return lambda block: torch.from_numpy(score_regression(regression, queries.take(block), rows))
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
     (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
-    return lambda queries: torch.from_numpy(score_counts(counts, queries, rows))
+    return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
 
 
-def fit_content_rule(contents: Sequence[Tensor], history: Histories, rows: Int64s, name: str) -> Score:
+def count_events(history: Histories, rows: int) -> Singles:
+    """The events of every row of a catalogue of so many ``rows``, float32."""
+    return np.bincount(history.sequences.item[history.events()], minlength=rows).astype(np.float32)
+
+
+def count_around(corpus: Corpus, fold: Fold) -> Score:
+    """The candidates' events within a day of a query's time, before it and behind it; others' events, since seen ads
+    are no answer. What is popular *now* is most of what a rule can know: the whole log counts ads that ran out weeks
+    ago.
+    """
+    log = AdLog(fold.history(corpus.train), corpus.catalogue, fold.candidates)
+    slots = make_slots(fold.query_times, len(fold.candidates))
+    windows = [np.sum(log.count_windows(int(moment), "events"), 0)[DAY] for moment in slots.times]
+    counts, slot = torch.from_numpy(np.stack(windows).astype(np.float32)), slots.find(fold.query_times)
+    return lambda block: counts[torch.from_numpy(slot[block])]
+
+
+def log_around(corpus: Corpus, fold: Fold) -> Score:
+    """The logarithm of ``count_around``."""
+    count = count_around(corpus, fold)
+    return lambda block: count(block).add_(FLOOR).log_()
+
+
+def fit_content_rule(contents: Sequence[Tensor], corpus: Corpus, fold: Fold, name: str) -> Score:
     """A rule on embeddings, each float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+    queries, rows = fold.queries(corpus.train), fold.candidates
     if name == ONE:
-        return lambda queries: score_mean(contents[0], queries, rows)
+        return lambda block: score_mean(contents[0], queries.take(block), rows)
     if name == LATE:
-        return lambda queries: fuse_late([score_mean(content, queries, rows) for content in contents])
+        return lambda block: fuse_late([score_mean(content, queries.take(block), rows) for content in contents])
     content = functional.normalize(torch.cat([*contents], 1), dim=1)
     if name == LANGUAGE:
-        return lambda queries: score_interests(content, queries, rows, LANGUAGE_BETA)
+        return lambda block: score_interests(content, queries.take(block), rows, LANGUAGE_BETA)
     if name == NEAREST:
-        return lambda queries: score_mean(content, queries, rows)
-    promising = fade_popularity(history, len(content), rows)
-    return lambda queries: score_interests(content, queries, rows) + promising
-
-
-def fade_popularity(history: Histories, ads: int, rows: Int64s) -> Tensor:
-    """log of the candidates' events, each counting the less the older it is, of a catalogue of so many ``ads``."""
-    faded = count_events(history, ads, lambda age: np.exp(-age / FADE_H))[rows]
-    return torch.from_numpy(np.log(faded + FADE_FLOOR))
+        return lambda block: score_mean(content, queries.take(block), rows)
+    popular = log_around(corpus, fold)
+    return lambda block: score_interests(content, queries.take(block), rows) + popular(block)
 
 
 def fuse_late(scores: Sequence[Tensor]) -> Tensor:
@@ -157,14 +174,3 @@ def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: flo
         history = content[torch.from_numpy(past.item.reshape(-1))]
         parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates, beta))
     return torch.cat(parts)
-
-
-def count_events(
-    history: Histories, rows: int, weigh: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.generic]]
-) -> Singles:
-    """The events of every row of the catalogue, each counting what ``weigh`` makes of its age in hours at the second
-    behind the last of them; float32 [rows].
-    """
-    events = history.events()
-    age = np.maximum(end_time(history) - history.sequences.time[events], 0) / HOUR_S
-    return np.bincount(history.sequences.item[events], weigh(age), rows).astype(np.float32)

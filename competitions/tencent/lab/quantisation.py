@@ -14,8 +14,8 @@ from torch import Tensor
 from common.day.serving.vectors import round_off
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
-from competitions.tencent.lab.plain_rules import BLOCK, EVENTS, fade_popularity, stack_content
+from competitions.tencent.lab.exhaustive import rank_all
+from competitions.tencent.lab.plain_rules import BLOCK, EVENTS, log_around, stack_content
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import weigh_events
 from competitions.tencent.retrieval.kernel import CACHED, FLOOR
@@ -34,23 +34,22 @@ def answer_in_bits(
     a query of the scoring, both of float32 too, and the share of float32's ten ads that these ten hold.
     """
     content, queries, rows = stack_content(embeddings), fold.queries(corpus.train), fold.candidates
-    popular = fade_popularity(fold.history(corpus.train), len(content), rows)
-    seen = list_seen(queries, rows, len(content))
+    popular = log_around(corpus, fold)
 
     def answer(multiply: Multiply) -> tuple[TopK, float]:
         seconds = []
 
         def score(block: Int64s) -> Tensor:
             began = time.perf_counter()
-            scores = score_history(multiply, queries.take(block), rows) + popular
+            scores = score_history(multiply, queries.take(block), rows) + popular(block)
             seconds.append(time.perf_counter() - began)
             return scores
 
-        return rank_all(score, len(queries), seen, TOP), 1e3 * sum(seconds) / max(len(queries), 1)
+        return rank_all(score, queries, rows, TOP), 1e3 * sum(seconds) / max(len(queries), 1)
 
     exact, exact_ms = answer(lambda left, right: content[left] @ content[right].T)
     top, ms = answer(multiply_whole(content, bits))
-    held = (exact.columns[:, :, None] == top.columns[:, None]).any(2)[exact.columns >= 0]
+    held = (exact.rows[:, :, None] == top.rows[:, None]).any(2)[exact.rows > 0]
     full = content.numel() * 4 / 2**20
     sizes = {"vectors MiB": full * bits / 32 + len(content) * 4 / 2**20, "vectors MiB in float32": full}
     times = {"ms a query": ms, "ms a query in float32": exact_ms}

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.io.schema import CLICK, TOP
+from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.lab.generative import train_head
 from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
@@ -59,12 +59,11 @@ def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, name: str) -> 
     """The ten candidates of the largest scores, seen ads masked."""
     tower, rows = table.load(SEQUENCE_RUNGS[name].build(table.settings)), fold.candidates
     queries, ads = fold.queries(corpus.train), table.take(rows).T
-    asked = np.full(len(queries), CLICK)
 
     def score(block: Int64s) -> Tensor:
-        return table.encode(tower, queries.take(block), asked[block]) @ ads
+        return table.encode(tower, queries.take(block), fold.condition[block]) @ ads
 
-    return rank_all(score, len(queries), list_seen(queries, rows, len(corpus.catalogue.oid)), TOP, QUERY_BLOCK)
+    return rank_all(score, queries, rows, TOP, QUERY_BLOCK)
 
 
 def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: str, seed: int) -> TopK:
@@ -77,10 +76,6 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, name: 
     head = train_head(table, tower, examples, semantic_ids, seed)
     queries = fold.queries(corpus.train)
     hidden = torch.cat(
-        [
-            table.encode(tower, queries.take(block), np.full(len(block), CLICK))
-            for block in blocks(len(queries), QUERY_BLOCK)
-        ]
+        [table.encode(tower, queries.take(block), fold.condition[block]) for block in blocks(len(queries), QUERY_BLOCK)]
     )
-    seen = list_seen(queries, rows, len(corpus.catalogue.oid))
-    return beam_search(head, hidden, build_trie(semantic_ids[rows]), seen, TOP)
+    return beam_search(head, hidden, build_trie(semantic_ids[rows]), queries, rows)

@@ -1,33 +1,67 @@
-"""The closing summary, by hand: what a fold holds, what retrieval finds."""
+"""The closing summary, by hand: what a fold asks, what retrieval finds, how users differ."""
 
 import numpy as np
+import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.day.judged import measure_fold, measure_recall
+from competitions.tencent.day.judged import measure_fold, measure_histories, measure_others, measure_recall, say_folds
 from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.sequences import last_times, whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
-TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])
+HOUR = 3_600
+TRAIN = make_sequences([(1, 1, 0), (2, 0, HOUR), (3, 1, 90)], [(2, 0, 30), (3, 0, 3 * HOUR), (4, 1, 95)], [(5, 1, 99)])
 
 
 def test_the_hold_out_by_hand() -> None:
-    """The first two users are asked for their last event; the third has no history."""
-    candidates, ends = CatalogueRows(np.array([3, 4, 1, 7])), np.array([2, 5, 6])
+    """The first two users are asked for their last event, at one and at three hours; the third has no history."""
+    candidates, ends = CatalogueRows(np.array([1, 3, 4, 7])), np.array([2, 5, 6])
     corpus = Corpus(make_catalogue(10), TRAIN, make_users(3), TRAIN, make_users(3), candidates, None, ())
     clicks, unseen = np.array([1, 1]), np.array([False, True])
-    fold = Fold(ends, np.array([0, 1]), ends[:2], candidates, clicks, np.array([3, 4]), unseen, clicks.astype(np.int8))
-    assert measure_fold("validation", corpus, fold) == {
-        "fold": "validation",
+    times, users = np.array([HOUR, 3 * HOUR]), np.array([0, 1])
+    fold = Fold(ends, users, ends[:2], times, candidates, clicks, np.array([3, 4]), unseen, clicks.astype(np.int8))
+    assert measure_fold("hold-out", corpus, fold) == {
+        "fold": "hold-out",
         "training events": 4,
         "queries": 2,
         "history, mean": 2.0,
         "candidates": 4,
         "unseen candidates": 0.5,  # 4 and 7; 4 stands behind an end
         "unseen targets": 0.5,
+        "10 % of query times, h": pytest.approx(-0.8),
+        "90 % of query times, h": pytest.approx(0.8),
+        "others' events within an hour": 0.5,  # of the first user's query the second user's event at second 30
+        "others' events within a day": 2.0,
     }
+
+
+def test_events_of_others_leave_out_a_users_own_where_the_log_has_them() -> None:
+    """Three users with one event each at the hours 0, 1 and 30, who are asked then; the log holds the first two."""
+    queries = whole(make_sequences([(1, 0, 0)], [(2, 0, HOUR)], [(3, 0, 30 * HOUR)]))
+    log, times = queries.take(np.array([0, 1])), last_times(queries)
+    near = {known: measure_others(log, queries, times, known=known) for known in (True, False)}
+    assert near[True] == {"others' events within an hour": 1.0, "others' events within a day": 1.0}
+    assert near[False] == {"others' events within an hour": 2.0, "others' events within a day": 2.0}
+
+
+@pytest.mark.parametrize(("events", "times", "said"), [(50, True, True), (70, True, False), (50, False, False)])
+def test_a_hold_out_that_asks_another_question_is_said(
+    events: int, times: bool, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"queries": 3, "history, mean": 4.0, "candidates": 10}
+    say_folds([{**asked, "others' events within a day": count} for count in (events, 100)], times)
+    assert ("others' events within a day 50.0, the test's 100.0" in capsys.readouterr().err) == said
+
+
+def test_users_by_hand_and_one_without_a_history() -> None:
+    events = [(1, 1, 0), (1, 0, 2 * HOUR), (2, 0, 3 * HOUR)]
+    one, none = measure_histories(whole(make_sequences(events, [])))
+    assert one.tolist() == pytest.approx([3, 1, 1 / 3, 2, 1, 3, 3])
+    assert np.isnan(none).all()
 
 
 def test_recall_is_by_the_length_of_the_list() -> None:
     recall = measure_recall(np.array([0, 1, 10, 11, 50, 51, 100, 101, 0, 200]))
     assert recall == {"within 10": 0.2, "within 50": 0.4, "within 100": 0.6, "in the list": 0.8}
+    assert measure_recall(np.empty(0, np.int64))["in the list"] == 0.0

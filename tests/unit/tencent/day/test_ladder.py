@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from competitions.tencent.day.ladder import PLAIN_RUNGS, list_rules
-from competitions.tencent.lab.plain_rules import CONTENT_RULES, KERNEL, NEAREST
+from competitions.tencent.lab.plain_rules import AROUND, CONTENT_RULES, KERNEL, NEAREST, POPULARITY
 
 
 def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
@@ -17,4 +17,4 @@ def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
 
     assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == [*PLAIN_RUNGS, *CONTENT_RULES]
     assert rules(20_000, 20_000_000, "emb_84_4096") == [*PLAIN_RUNGS, NEAREST, KERNEL]  # no text, nothing to fuse
-    assert rules(20_001, 20_000_001) == ["popularity", "transitions", "counts"]
+    assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts"]

@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.lab.exhaustive import list_seen, rank_all
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_sequences
 
-CANDIDATES = np.arange(1, 401)
+CANDIDATES = CatalogueRows(np.arange(1, 401))
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,8 @@ def histories() -> Histories:
 
 
 def rank(scores: torch.Tensor, histories: Histories, candidates: np.ndarray, top: int, block: int = 512) -> TopK:
-    seen = list_seen(histories, candidates, 500)
-    return rank_all(lambda queries: scores[torch.from_numpy(queries)].clone(), len(scores), seen, top, block)
+    score = lambda queries: scores[torch.from_numpy(queries)].clone()  # noqa: E731
+    return rank_all(score, histories, CatalogueRows(candidates), top, block)
 
 
 @pytest.mark.parametrize("block", [512, 5, 37, 1])
@@ -33,20 +34,20 @@ def test_blocks_of_any_size_give_the_answer_of_brute_force(histories: Histories,
         seen = set(histories.sequences.item[histories.starts[query] : histories.ends[query]].tolist())
         allowed = [column for column in range(400) if CANDIDATES[column] not in seen]
         expected = sorted(allowed, key=lambda column, own=own: -own[column])[:10]
-        assert best.columns[query].tolist() == expected
+        assert best.rows[query].tolist() == CANDIDATES[expected].tolist()
         np.testing.assert_allclose(best.scores[query], own[expected], rtol=1e-5)
 
 
 def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
     seen = whole(make_sequences([(row, 0, 0) for row in (1, 2, 3, 5)], []))
-    best = rank(torch.arange(5.0).repeat(2, 1), seen, np.array([5, 4, 3, 2, 1]), 3)
-    assert best.columns.tolist() == [[1, -1, -1], [4, 3, 2]]
+    best = rank(torch.arange(5.0).repeat(2, 1), seen, np.array([1, 2, 3, 4, 5]), 3)
+    assert best.rows.tolist() == [[4, 0, 0], [5, 4, 3]]
     assert best.scores[0, 1:].tolist() == [-np.inf, -np.inf]
 
 
 def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
     best = rank(torch.tensor([[1.0, 2.0]]), whole(make_sequences([])), np.array([1, 2]), 4)
-    assert best.columns.tolist() == [[1, 0, -1, -1]]
+    assert best.rows.tolist() == [[2, 1, 0, 0]]
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])

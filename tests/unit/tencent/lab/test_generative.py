@@ -8,16 +8,18 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.lab import beam_search as beams
 from competitions.tencent.lab import generative
 from competitions.tencent.lab.beam_search import beam_search
-from competitions.tencent.lab.exhaustive import Seen
 from competitions.tencent.lab.generative import SemanticIdHead, train_head
 from competitions.tencent.lab.semantic_ids import build_trie
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
+from competitions.tencent.sequences import whole
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
-from tests.unit.tencent.training_inputs import make_catalogue
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 WIDTH, SIZES = 6, (4, 3, 5)
 
@@ -63,18 +65,20 @@ def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: 
 @pytest.mark.parametrize("block", [3, 256])
 @pytest.mark.parametrize("counts", [(0,) * 7, (0, 5, 20, 33, 1, 12, 30)])
 def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
-    head: SemanticIdHead, hidden: torch.Tensor, counts: tuple[int, ...], block: int
+    head: SemanticIdHead, hidden: torch.Tensor, counts: tuple[int, ...], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(beams, "BLOCK", block)
     semantic_ids, rng = draw_semantic_ids(33, 2), np.random.default_rng(3)
     seen = [np.sort(rng.choice(33, count, replace=False)) for count in counts]
     scores = log_probabilities(head, hidden, semantic_ids)
-    for query, columns in enumerate(seen):
-        scores[query, columns] = -np.inf
-    known = Seen(np.cumsum([0, *counts]), np.concatenate(seen))
-    top = beam_search(head, hidden, build_trie(semantic_ids), known, 10, len(semantic_ids), block)
+    for query, positions in enumerate(seen):
+        scores[query, positions] = -np.inf
+    queries = whole(make_sequences(*[[(int(at) + 1, 0, 0) for at in positions] for positions in seen]))
+    rows = CatalogueRows(np.arange(33) + 1)
+    top = beam_search(head, hidden, build_trie(semantic_ids), queries, rows, len(semantic_ids))
     order = np.argsort(-scores, axis=1)[:, :10]
     best = np.take_along_axis(scores, order, 1)
-    np.testing.assert_array_equal(top.columns, np.where(np.isfinite(best), order, -1))
+    np.testing.assert_array_equal(top.rows, np.where(np.isfinite(best), order + 1, 0))
     np.testing.assert_allclose(top.scores, best, rtol=1e-5)
 
 
@@ -90,8 +94,6 @@ def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch
     head = train_head(table, tower, examples, semantic_ids, 0)
     queries = make_circle(seed=1)
     hidden = table.encode(tower, queries, np.ones(len(queries), np.int64))
-    top = beam_search(
-        head, hidden, build_trie(semantic_ids[1:]), Seen(np.zeros(65, np.int64), np.empty(0, np.int64)), 3
-    )
+    top = beam_search(head, hidden, build_trie(semantic_ids[1:]), queries, CatalogueRows(rows[1:]))
     last = queries.sequences.item[queries.ends - 1]
-    assert (top.columns[:, 0] + 1 == last % ADS + 1).mean() > 0.8
+    assert (top.rows[:, 0] == last % ADS + 1).mean() > 0.8

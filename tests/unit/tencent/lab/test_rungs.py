@@ -1,7 +1,6 @@
 """The rungs that are sequence models: each is trained by the channel's trainer and answers all queries."""
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,6 +8,7 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.lab import generative, rungs
 from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
+from competitions.tencent.sequences import Histories, last_times
 from competitions.tencent.split import Fold
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
 from tests.unit.tencent.training_inputs import make_catalogue, make_users
@@ -18,24 +18,27 @@ def make_fold() -> tuple[Corpus, Fold]:
     """Asked for the ad behind the last one that is shown."""
     history = make_circle()
     log, users = history.sequences, make_users(len(history))
-    candidates = CatalogueRows(np.arange(ADS, 0, -1))
+    candidates = CatalogueRows(np.arange(1, ADS + 1))
     corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
     ends, clicks = history.ends - 1, np.ones(len(history), np.int64)
     target = log.item[ends].astype(np.int64)
-    return corpus, Fold(ends, history.users, ends, candidates, clicks, target, clicks > 1, clicks.astype(np.int8))
+    times = last_times(Histories(log, history.users, ends))
+    return corpus, Fold(
+        ends, history.users, ends, times, candidates, clicks, target, clicks > 1, clicks.astype(np.int8)
+    )
 
 
 @pytest.mark.parametrize("name", SEQUENCE_RUNGS)
 def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rung = SEQUENCE_RUNGS[name]
     own = {key: getattr(rung.settings, key) for key in ("blocks", "content")}
-    small = SequenceRung(rung.key, rung.build, dataclasses.replace(SMALL, passes=40, **own))
+    small = SequenceRung(rung.key, rung.build, msgspec.structs.replace(SMALL, passes=40, **own))
     monkeypatch.setitem(rungs.SEQUENCE_RUNGS, name, small)
     corpus, fold = make_fold()
     table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
     top = answer_rung(corpus, fold, table, name)
     assert fold.target is not None
-    hits = fold.candidates[top.columns[:, 0]] == fold.target
+    hits = top.rows[:, 0] == fold.target
     assert hits.mean() > 0.5  # by chance .11: of twelve ads three or so were seen
 
 
@@ -45,14 +48,14 @@ def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch
     monkeypatch.setitem(
         rungs.SEQUENCE_RUNGS,
         name,
-        SequenceRung("small", SEQUENCE_RUNGS[name].build, dataclasses.replace(SMALL, passes=1)),
+        SequenceRung("small", SEQUENCE_RUNGS[name].build, msgspec.structs.replace(SMALL, passes=1)),
     )
     corpus, fold = make_fold()
     table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
     top = answer_generatively(corpus, fold, table, name, 0)
     queries = fold.queries(corpus.train)
     for query in range(len(queries)):
-        rows = fold.candidates[top.columns[query][top.columns[query] >= 0]]
+        rows = top.rows[query][top.rows[query] > 0]
         seen = corpus.train.item[queries.starts[query] : queries.ends[query]]
         assert len(rows) == len(set(rows.tolist())) == min(10, ADS - len(set(seen.tolist())))
         assert not np.isin(rows, seen).any()
