@@ -29,35 +29,25 @@ SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 
 @dataclass(frozen=True)
 class Campaign:
-    """A kind of campaign: its share of the ads, slots it runs, how much more it is shown in its first slots, and its
-    share of what is shown.
-    """
+    """A kind of campaign: its share of the ads, slots it runs, and its share of what is shown."""
 
     share: float
     runs: int
-    fresh: int
-    boost: float
     events: float
 
-    @property
-    def exposure(self) -> float:
-        """Slots it runs, the first ones counted by how much more they are shown."""
-        return self.runs + self.fresh * self.boost
 
-
-# Few ads run long, and those are shown much: of a day's ads fewer are those of two days before than if all kinds were
-# shown alike, while as many of the clicks are on ads that were seen before (see LOG.md).
+# Fitted to how the share of clicks on ads that were not seen before a cut grows with the days behind it.
 CAMPAIGNS = (
-    Campaign(0.80, 7, 0, 0.0, 0.17),
-    Campaign(0.15, 20, 4, 1.0, 0.15),
-    Campaign(0.05, 400, 4, 1.0, 0.68),
-    Campaign(0.00, SLOTS, 0, 0.0, 0.0),
+    Campaign(0.78, 4, 0.32),
+    Campaign(0.16, 20, 0.24),
+    Campaign(0.06, 160, 0.44),
+    Campaign(0.00, SLOTS, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
 RUNS = np.array([campaign.runs for campaign in CAMPAIGNS])
 EVERGREEN_WEIGHT = 0.02
 # Times shown, in expectation: ``TAIL`` for this share of the ads, exp(normal) for the others.
-TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 2.7
+TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 3.0
 MOST_SHOWN, MOST_SLOPE = 65_000.0, 0.45  # of an ad at scale 1; with a smaller world it falls with this power
 
 # What the rank among the ads depends on; the squares of the weights sum to 1.
@@ -67,6 +57,7 @@ STYLES, CHANNELS = 18, 7
 # The days between a user's first event and last in the release, by quantile.
 SPAN_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 SPAN_DAYS = (4.0, 9.0, 18.25, 26.72, 41.56, 74.57, 113.39, 206.98, 229.1)
+FADING = 4.0  # days behind the reference time after which 1 / e of what was shown is shown still; assumed
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,7 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     style, channel = (rng.integers(many, size=len(order), dtype=np.int32) for many in (STYLES, CHANNELS))
     traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
     shown = _share_out(_draw_shown(traits, rng), kind, MOST_SHOWN * scale**MOST_SLOPE)
-    weight = shown / np.array([campaign.exposure for campaign in CAMPAIGNS])[kind]
+    weight = shown / RUNS[kind]
     weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
     leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
     return Ads(
@@ -153,12 +144,14 @@ def _make_advertisers(topics: Topics, count: int, rng: np.random.Generator) -> t
 
 
 def _birth_steps() -> Floats:
-    """Cumulative share of the births by slot: as much as is shown, which grows towards the reference time."""
+    """Cumulative share of the births by slot: as much as is shown, which grows up to the reference time, from which on
+    one user after another is queried and shown no more.
+    """
     spans = np.interp((np.arange(2000) + 0.5) / 2000, SPAN_QUANTILES, SPAN_DAYS)
     back = (NOW - np.arange(SLOTS)) / BANDS
     ascending = np.cumsum((1.0 / spans)[::-1])[::-1]
     longer = np.searchsorted(spans, np.maximum(back, 0.0))
-    volume = np.append(ascending, ascending[-1])[longer]
+    volume = np.append(ascending, ascending[-1])[longer] * np.exp(np.minimum(back, 0.0) / FADING)
     steps = np.cumsum(volume)
     return np.asarray(steps / steps[-1])
 

@@ -19,7 +19,7 @@ from competitions.tencent.corpus import Corpus, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES
 from competitions.tencent.simulator import ad_features, conversions, user_features
-from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, UNSEEN_CANDIDATES, USERS
+from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, REFERENCE, UNSEEN_CANDIDATES, USERS
 from competitions.tencent.simulator.users import LONGEST
 
 Part = tuple[pl.LazyFrame, Sequence[Measure]]
@@ -129,11 +129,37 @@ PROFILE_MEASURES = tuple(
     Measure(f"users with {name}", (pl.col(name) > 0).mean(), filled, RELEASE)
     for name, filled in user_features.FILLED.items()
 )
-TRUTH_MEASURES = (
-    Measure(
-        "users with a truth", pl.len() / pl.col("users").first()
-    ),  # nothing is known of how many click within a day
-    Measure("unseen among the truths", IS_UNSEEN.mean(), 0.274, RELEASE),  # of the first day after another cut
+# Of 24 hours from ``CUT`` on, a second that public reports cut the log at.
+CUT = 1_747_621_423
+CLICKS_A_DAY = np.array(
+    [334562, 326333, 325835, 315684, 257995, 53072, 42397, 33033, 22355, 15465, 4975, 3161, 1618, 664, 124]
+)
+# Share of the clicks on ads without an event before ``CUT``, by day.
+UNSEEN_AFTER_CUT = (0.274, 0.496, 0.612, 0.655, 0.693, 0.725, 0.729, 0.730, 0.761, 0.783, 0.807)
+DAYS_AFTER_CUT = pl.col("days")
+CUT_MEASURES = (
+    *(
+        Measure(f"clicks of the fifteen days, day {day}", (DAYS_AFTER_CUT == day).mean(), known, ROUND1)
+        for day, known in enumerate((CLICKS_A_DAY / CLICKS_A_DAY.sum()).tolist())
+    ),
+    *(
+        Measure(f"clicks on ads unseen before the cut, day {day}", IS_UNSEEN.filter(DAYS_AFTER_CUT == day).mean(), known, ROUND1)
+        for day, known in enumerate(UNSEEN_AFTER_CUT)
+    ),
+)
+HOURS, ENDS = pl.col("hours"), pl.col("ends")
+TARGET_MEASURES = (
+    Measure("users with a truth", pl.len() / pl.col("users").first(), 1.0, RELEASE),
+    Measure("unseen among the truths", IS_UNSEEN.mean()),  # not published: at users' own ends
+    *quantiles("hours from the last event to the target", HOURS, {10: None, 25: None, 50: None, 75: None, 90: None}),
+    *(
+        Measure(f"histories that end on day {day} behind the reference time", (ENDS == day).mean())
+        for day in range(-1, 11)
+    ),
+    *(
+        Measure(f"unseen among the truths, day {day}", IS_UNSEEN.filter(pl.col("target day") == day).mean())
+        for day in range(11)
+    ),
 )
 
 
@@ -155,9 +181,8 @@ def _list_parts(folder: Path) -> Iterator[Part]:
     yield from _list_event_parts(corpus.train)
     yield from _list_item_parts(corpus, pl.Series((vectors != 0).any(axis=1)))
     yield _frame_profiles(corpus.users), PROFILE_MEASURES
-    truth = read_csv(folder / TRUTH)["creative_id"]
-    known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
-    yield pl.LazyFrame({"unseen": ~truth.is_in(known.implode())}).with_columns(users=len(corpus.test)), TRUTH_MEASURES
+    yield _frame_cut(corpus), CUT_MEASURES
+    yield _frame_targets(folder, corpus), TARGET_MEASURES
 
 
 def _list_event_parts(events: Sequences) -> Iterator[Part]:
@@ -194,3 +219,30 @@ def _frame_profiles(users: Users) -> pl.LazyFrame:
     """A row a user, of each feature its first value."""
     first = np.cumsum([0, *USER_FEATURES.values()])[:-1]
     return pl.LazyFrame(users.features[:, first], schema=list(USER_FEATURES))
+
+
+def _frame_cut(corpus: Corpus) -> pl.LazyFrame:
+    """A row a click in the fifteen days behind ``CUT``: the day, and whether its ad has no event before."""
+    train = corpus.train
+    seen = np.zeros(corpus.catalogue.known + 1, bool)
+    seen[train.item[train.time < CUT]] = True
+    days = (train.time - CUT) // DAY
+    kept = (train.action == CLICK) & (days >= 0) & (days < len(CLICKS_A_DAY))
+    return pl.LazyFrame({"days": days[kept], "unseen": ~seen[train.item[kept]]})
+
+
+def _frame_targets(folder: Path, corpus: Corpus) -> pl.LazyFrame:
+    """A row a target: whether no history has its ad, hours from the user's last event, days from the common reference
+    time to that event and to the target.
+    """
+    truth, test = read_csv(folder / TRUTH), corpus.test
+    known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
+    names = pl.Series([name.decode() for name in corpus.test_users.names.tolist()])
+    ends = pl.DataFrame({"user": names, "end": test.time[test.offsets[1:] - 1]})
+    return truth.join(ends, on="user").lazy().select(
+        users=len(test),
+        unseen=~pl.col("creative_id").is_in(known.implode()),
+        hours=(pl.col("timestamp") - pl.col("end")) / 3600,
+        ends=((pl.col("end") - REFERENCE) // DAY).clip(-1),
+        **{"target day": (pl.col("timestamp") - REFERENCE) // DAY},
+    )

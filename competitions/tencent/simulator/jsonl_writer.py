@@ -88,7 +88,7 @@ def encode_batch(batch: UserBatch, numbers: Numbers, names: UserNames, items: li
     action = [None if one == NULL_ACTION else one for one in users.action[recorded].tolist()]
     user = np.repeat(np.arange(len(users)), users.length).tolist()
     events = zip(
-        (labels[at] for at in user), item.tolist(), repeat(None), features, action, users.time[recorded].tolist()
+        (labels[at] for at in user), item.tolist(), repeat(None), features, action, batch.timeline.time[recorded].tolist()
     )
     profile = draw_profiles(users, seed, batch.start)
     profiles = list_values(hide_values(profile, np.flatnonzero(number >= names.known), seed, batch.start))
@@ -97,7 +97,7 @@ def encode_batch(batch: UserBatch, numbers: Numbers, names: UserNames, items: li
     place = np.where(moved, np.floor(rng.random(len(users)) * (users.length + 1)).astype(np.int64), users.length)
     lines = []
     for at, length, label, values, last in zip(
-        place.tolist(), users.length.tolist(), labels, profiles, users.time[:, -1].tolist(), strict=True
+        place.tolist(), users.length.tolist(), labels, profiles, batch.timeline.time[:, -1].tolist(), strict=True
     ):
         line: list[tuple[Any, ...]] = list(islice(events, length))
         line.insert(at, (label, None, values, None, None, last))

@@ -60,10 +60,15 @@ def dump(path: Path, value: object) -> None:
 
 
 def write_truth(
-    path: Path, numbers: Numbers, names: UserNames, truth: Ints, actions: NDArray[np.int8] | None = None
+    path: Path,
+    numbers: Numbers,
+    names: UserNames,
+    truth: Ints,
+    actions: NDArray[np.int8] | None = None,
+    times: Ints | None = None,
 ) -> int:
-    """Write truth.csv: a row for each user with a ``truth``, an ad by user, and its action (round 2); the number of
-    rows. ``user_id`` is the re-id, nothing for a stranger.
+    """Write truth.csv: a row for each user with a ``truth``, an ad by user, -1 for none; its action (round 2) and the
+    second of its event where they are given. The number of rows. ``user_id`` is the re-id, nothing for a stranger.
     """
     users = np.flatnonzero(truth >= 0)
     frame = pl.DataFrame(
@@ -73,8 +78,9 @@ def write_truth(
             "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
-    if actions is not None:
-        frame = frame.with_columns(action=pl.Series(actions[users]))
+    for name, values in (("action", actions), ("timestamp", times)):
+        if values is not None:
+            frame = frame.with_columns(pl.Series(name, values[users]))
     frame.write_csv(path)
     return frame.height
 
@@ -117,7 +123,7 @@ def write_release(
 
 def _batch_table(batch: UserBatch, numbers: Numbers) -> pa.Table:
     recorded = batch.users.recorded
-    events = numbers.row[batch.past[recorded]], batch.users.action[recorded], batch.users.time[recorded]
+    events = numbers.row[batch.past[recorded]], batch.users.action[recorded], batch.timeline.time[recorded]
     return sequence_table(batch.start, batch.users.length, *events)
 
 
