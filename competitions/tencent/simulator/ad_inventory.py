@@ -4,7 +4,7 @@ Ads of a topic and campaign are sorted by birth, so those that run in a slot are
 binary search in the cumulative weights.
 
 ``draw_favourites`` draws what no topic and no embedding tells of: the ads that a group of users favours. A favourite
-gives way to another when it stops.
+gives way to another now and then, and when it stops.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
-from competitions.tencent.simulator.ads import CAMPAIGNS, RUNS, Ads
+from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, RUNS, Ads
 from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Codes, Topics, draw_topics
 
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
+FAVOURITE_KEPT = 0.8  # chance that a favourite is one the next day as well, if it runs
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,21 @@ def draw_by_topic(inventory: AdInventory, slot: Ints, topic: Ints, at: Floats) -
     order = np.argsort(targets)  # sorted targets go through cached memory
     drawn = np.empty(len(targets), np.int64)
     drawn[order] = np.searchsorted(inventory.steps, targets[order], side="right") - 1
-    return np.maximum(np.minimum(drawn, len(inventory.ads) - 1), first)
+    return np.asarray(np.maximum(np.minimum(drawn, len(inventory.ads) - 1), first))
 
 
 def draw_favourites(inventory: AdInventory, topics: Topics, groups: int, seed: int) -> Codes:
-    """The ads that each group favours on each day (days, groups, FAVOURITES); each runs on the day's first slot."""
-    rng = np.random.default_rng([23, seed])
+    """The ads that each group favours on each day (days, groups, FAVOURITES); each runs in the day's first slot."""
+    rng, ads = np.random.default_rng([23, seed]), inventory.ads
+    weight = np.where(ads.campaign == EVERGREEN, np.inf, ads.weight)
     favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
     for day in range(len(favourites)):
         slot = np.full(groups * FAVOURITES * MODEST, day * BANDS)
         topic = draw_topics(topics.steps, slot, rng.random(len(slot)))
         drawn = draw_by_topic(inventory, slot, topic, rng.random(len(slot))).reshape(groups, FAVOURITES, MODEST)
-        least = inventory.ads.weight[drawn].argmin(axis=2)
+        least = weight[drawn].argmin(axis=2)
         fresh = np.take_along_axis(drawn, least[:, :, None], axis=2)[:, :, 0]
-        kept = favourites[day - 1] if day else fresh
-        favourites[day] = np.where(is_running(inventory.ads, kept, day * BANDS), kept, fresh)
+        before = favourites[day - 1] if day else fresh
+        kept = is_running(ads, before, day * BANDS) & (rng.random(before.shape) < FAVOURITE_KEPT)
+        favourites[day] = np.where(kept, before, fresh)
     return favourites

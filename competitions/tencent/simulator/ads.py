@@ -38,17 +38,17 @@ class Campaign:
 
 # Fitted to how the share of clicks on ads that were not seen before a cut grows with the days behind it.
 CAMPAIGNS = (
-    Campaign(0.78, 4, 0.32),
-    Campaign(0.16, 20, 0.24),
-    Campaign(0.06, 160, 0.44),
+    Campaign(0.78, 4, 0.08),
+    Campaign(0.17, 20, 0.15),
+    Campaign(0.05, 160, 0.77),
     Campaign(0.00, SLOTS, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
 RUNS = np.array([campaign.runs for campaign in CAMPAIGNS])
 EVERGREEN_WEIGHT = 0.02
 # Times shown, in expectation: ``TAIL`` for this share of the ads, exp(normal) for the others.
-TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 3.0
-MOST_SHOWN, MOST_SLOPE = 65_000.0, 0.45  # of an ad at scale 1; with a smaller world it falls with this power
+TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.09, -1.0, 3.4
+MOST_SHOWN, MOST_SLOPE = 65_000.0, 0.8  # of an ad at scale 1; with a smaller world it falls with this power
 
 # What the rank among the ads depends on; the squares of the weights sum to 1.
 POPULAR = {"style": 0.8, "channel": 0.4, "advertiser": 0.3, "product": 0.25, "ad": 0.2}

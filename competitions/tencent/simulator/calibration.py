@@ -139,11 +139,16 @@ UNSEEN_AFTER_CUT = (0.274, 0.496, 0.612, 0.655, 0.693, 0.725, 0.729, 0.730, 0.76
 DAYS_AFTER_CUT = pl.col("days")
 CUT_MEASURES = (
     *(
-        Measure(f"clicks of the fifteen days, day {day}", (DAYS_AFTER_CUT == day).mean(), known, ROUND1)
+        Measure(f"clicks of the fifteen days, day {day}", (day == DAYS_AFTER_CUT).mean(), known, ROUND1)
         for day, known in enumerate((CLICKS_A_DAY / CLICKS_A_DAY.sum()).tolist())
     ),
     *(
-        Measure(f"clicks on ads unseen before the cut, day {day}", IS_UNSEEN.filter(DAYS_AFTER_CUT == day).mean(), known, ROUND1)
+        Measure(
+            f"clicks on ads unseen before the cut, day {day}",
+            IS_UNSEEN.filter(day == DAYS_AFTER_CUT).mean(),
+            known,
+            ROUND1,
+        )
         for day, known in enumerate(UNSEEN_AFTER_CUT)
     ),
 )
@@ -153,7 +158,7 @@ TARGET_MEASURES = (
     Measure("unseen among the truths", IS_UNSEEN.mean()),  # not published: at users' own ends
     *quantiles("hours from the last event to the target", HOURS, {10: None, 25: None, 50: None, 75: None, 90: None}),
     *(
-        Measure(f"histories that end on day {day} behind the reference time", (ENDS == day).mean())
+        Measure(f"histories that end on day {day} behind the reference time", (day == ENDS).mean())
         for day in range(-1, 11)
     ),
     *(
@@ -239,10 +244,14 @@ def _frame_targets(folder: Path, corpus: Corpus) -> pl.LazyFrame:
     known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
     names = pl.Series([name.decode() for name in corpus.test_users.names.tolist()])
     ends = pl.DataFrame({"user": names, "end": test.time[test.offsets[1:] - 1]})
-    return truth.join(ends, on="user").lazy().select(
-        users=len(test),
-        unseen=~pl.col("creative_id").is_in(known.implode()),
-        hours=(pl.col("timestamp") - pl.col("end")) / 3600,
-        ends=((pl.col("end") - REFERENCE) // DAY).clip(-1),
-        **{"target day": (pl.col("timestamp") - REFERENCE) // DAY},
+    return (
+        truth.join(ends, on="user")
+        .lazy()
+        .select(
+            users=len(test),
+            unseen=~pl.col("creative_id").is_in(known.implode()),
+            hours=(pl.col("timestamp") - pl.col("end")) / 3600,
+            ends=((pl.col("end") - REFERENCE) // DAY).clip(-1),
+            **{"target day": (pl.col("timestamp") - REFERENCE) // DAY},
+        )
     )

@@ -6,9 +6,9 @@ shown but not clicked nothing is kept; it depends on the interests and the visit
 1. a reason: interest, visit topic, the topic clicked last, the one that follows it, the user's group, the background;
 2. an ad by the reason: one that runs in the slot, of the topic, by weight; for the group, one of its favourites.
 
-An ad shown so far to the user is drawn again, as is a favourite that has stopped. Reasons are other for a click
-(``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if accepted. A favourite always
-is; the others with the probability
+An ad shown so far to the user is drawn again; where a favourite has stopped, the background takes its place. Reasons
+are other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if accepted.
+A favourite always is; the others with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
@@ -41,17 +41,17 @@ from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_top
 from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users, make_users
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, GROUP, BACKGROUND = range(6)
-SHOWN = (0.15, 0.35, 0.05, 0.04, 0.03, 0.38)
+SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
 # Favourites are always accepted: of the clicks about a fifth have this reason.
-CLICKED = (0.17, 0.34, 0.10, 0.12, 0.05, 0.22)
-SHOWN_TRIES, CLICK_TRIES, TARGET_TRIES = 4, 12, 200
-VISIT_TOPIC_FROM = (0.55, 0.10, 0.35)  # a new visit's topic: an interest, the topic clicked last, the visit's successor
+CLICKED = (0.09, 0.32, 0.15, 0.20, 0.05, 0.19)
+SHOWN_TRIES, CLICK_TRIES, TARGET_TRIES = 2, 12, 200
+VISIT_TOPIC_FROM = (0.45, 0.10, 0.45)  # a new visit's topic: an interest, the topic clicked last, the visit's successor
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
-HALF_LIFE, NEW_VISIT_HOLD = 43_200.0, 0.5  # seconds
+HALF_LIFE, NEW_VISIT_HOLD = 129_600.0, 0.6  # seconds
 # With one slope at every scale, a hundred times the ads would leave a third of the oracle's score, less than what was
 # earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
-ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
+ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
 
 
@@ -191,9 +191,7 @@ def draw_targets(
     return targets
 
 
-def choose_visit_topic(
-    env: Environment, state: UserState, new: Bools, slot: Ints, rng: np.random.Generator
-) -> Ints:
+def choose_visit_topic(env: Environment, state: UserState, new: Bools, slot: Ints, rng: np.random.Generator) -> Ints:
     """The topic of each user's visit, drawn where it is ``new``."""
     rows = np.flatnonzero(new)
     source = np.searchsorted(np.cumsum(VISIT_TOPIC_FROM), rng.random(len(rows)), side="right")
@@ -242,19 +240,19 @@ def propose_ads(
     reasons: tuple[float, ...],
     rng: np.random.Generator,
 ) -> tuple[Ints, Bools]:
-    """An ad for each user, and whether it is a favourite of the group; a favourite may have stopped."""
+    """An ad that runs for each user, and whether it is a favourite of the group."""
     count = len(slot)
     reason = np.searchsorted(np.cumsum(reasons[:BACKGROUND]), rng.random(count), side="right")
     reason[((reason == LAST) | (reason == NEXT)) & (rng.random(count) >= hold)] = INTEREST
+    ad = env.favourites[slot // BANDS, users.group, rng.integers(FAVOURITES, size=count)].astype(np.int64)
+    favoured = (reason == GROUP) & is_running(env.inventory.ads, ad, slot)
     topic = np.select(
         [reason == VISIT_TOPIC, reason == NEXT], [state.visit_topic, env.topics.successor[state.topic]], state.topic
     )
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
-    rows = np.flatnonzero(reason == BACKGROUND)
+    rows = np.flatnonzero((reason == BACKGROUND) | ((reason == GROUP) & ~favoured))
     topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
-    favoured = reason == GROUP
-    ad = env.favourites[slot // BANDS, users.group, rng.integers(FAVOURITES, size=count)].astype(np.int64)
     rows = np.flatnonzero(~favoured)
     ad[rows] = draw_by_topic(env.inventory, slot[rows], topic[rows], rng.random(len(rows)))
     return ad, favoured
@@ -267,8 +265,7 @@ def propose_clicks(
     ad, favoured = propose_ads(env, users, state, hold, slot, CLICKED, rng)
     preference = preference_direction(env, users.taste, state.last, hold)
     x = np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad])
-    accepted = rng.random(len(ad), dtype=np.float32) < acceptance_probability(x, env.slope)
-    return ad, np.where(favoured, is_running(env.inventory.ads, ad, slot), accepted)
+    return ad, favoured | (rng.random(len(ad), dtype=np.float32) < acceptance_probability(x, env.slope))
 
 
 def preference_direction(env: Environment, taste: Singles, last: Ints, hold: Floats) -> Singles:
@@ -314,12 +311,13 @@ def _draw_ads(
     rows = np.arange(len(slot))
     for _ in range(CLICK_TRIES if is_click else SHOWN_TRIES):
         chosen = take(users, rows), take(state, rows), hold[rows], slot[rows]
+        rejected = np.zeros(len(rows), bool)
         if is_click:
             ad[rows], accepted = propose_clicks(env, *chosen, rng)
+            rejected = ~accepted
         else:
-            ad[rows], favoured = propose_ads(env, *chosen, SHOWN, rng)
-            accepted = ~favoured | is_running(env.inventory.ads, ad[rows], slot[rows])
-        rows = rows[~accepted | (past[rows] == ad[rows, None]).any(axis=1)]
+            ad[rows], _ = propose_ads(env, *chosen, SHOWN, rng)
+        rows = rows[rejected | (past[rows] == ad[rows, None]).any(axis=1)]
         if not len(rows):
             break
     return ad

@@ -2,8 +2,8 @@
 
 The gaps of a user are tied together by the user's pace (a Gaussian copula), so that spans are spread as in the release;
 they run on the even clock (``topics.to_clock``). A user has a reference time, midnight of 24 May for most and later for
-others (``LATER``), as the clicks a day of the release tell. The reference time falls into a gap by its length. The first
-click behind it is the target, and the history has the exposures before that: their number k has the probability
+others (``LATER``), as the clicks a day of the release tell. The reference time falls into a gap by its length. The
+first click behind it is the target, and the history has the exposures before that: their number k has the probability
 
     P(k) proportional to (1 - share of clicks) ** k,    k = 0 .. events within ``MOST_WAIT`` of the reference time
 

@@ -88,7 +88,12 @@ def encode_batch(batch: UserBatch, numbers: Numbers, names: UserNames, items: li
     action = [None if one == NULL_ACTION else one for one in users.action[recorded].tolist()]
     user = np.repeat(np.arange(len(users)), users.length).tolist()
     events = zip(
-        (labels[at] for at in user), item.tolist(), repeat(None), features, action, batch.timeline.time[recorded].tolist()
+        (labels[at] for at in user),
+        item.tolist(),
+        repeat(None),
+        features,
+        action,
+        batch.timeline.time[recorded].tolist(),
     )
     profile = draw_profiles(users, seed, batch.start)
     profiles = list_values(hide_values(profile, np.flatnonzero(number >= names.known), seed, batch.start))

@@ -60,8 +60,8 @@ VISITS = 2  # the same visit, a new one
 
 @dataclass(frozen=True)
 class OracleRanks:
-    """One entry a user: rank of the target, from 1, ties against it; its action; whether no history has it; seconds from
-    the last event to it; expected hit and NDCG of the answer.
+    """One entry a user: rank of the target, from 1, ties against it; its action; whether no history has it; seconds
+    from the last event to it; expected hit and NDCG of the answer.
     """
 
     rank: Ints
@@ -120,7 +120,11 @@ def try_probabilities(env: Environment, ads: Ints, batch: UserBatch) -> Singles:
         for at, (low, high) in enumerate(pairwise(bounds)):
             part[:, low:high] *= topic[:, visit, :, at] @ share[:, low:high]
         chance += part
-    _add_favourites(env, ads, batch, arrival.sum(axis=1), slots, chance)
+    favourite, runs = find_favourites(env, batch, slots)
+    proposed = CLICKED[GROUP] / FAVOURITES * arrival.sum(axis=1).T[:, :, None] * runs
+    column = find_columns(ads, favourite)
+    slot, row, seat = np.nonzero(column >= 0)
+    np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
     row, event = np.nonzero(batch.past >= 0)  # what was shown is never the target
     column = find_columns(ads, batch.past[row, event])
     chance[row[column >= 0], column[column >= 0]] = 0.0
@@ -133,27 +137,23 @@ def find_columns(ads: Ints, wanted: NDArray[np.integer]) -> Ints:
     return np.where(ads[column] == wanted, column, -1)
 
 
-def _add_favourites(
-    env: Environment, ads: Ints, batch: UserBatch, arrival: Floats, slots: Ints, chance: Singles
-) -> None:
-    """Add the chance that each ad is proposed for the user's group; ``arrival`` (users, slots)."""
-    for at, slot in enumerate(slots.tolist()):
-        favourite = env.favourites[slot // BANDS, batch.users.group].astype(np.int64)
-        share = CLICKED[GROUP] / FAVOURITES * arrival[:, at, None] * is_running(env.inventory.ads, favourite, slot)
-        column = find_columns(ads, favourite)
-        row, seat = np.nonzero(column >= 0)
-        np.add.at(chance, (row, column[row, seat]), share[row, seat].astype(np.float32))
+def find_favourites(env: Environment, batch: UserBatch, slots: Ints) -> tuple[Ints, Bools]:
+    """The favourites of each user's group in each slot, and whether they run (slots, users, FAVOURITES)."""
+    favourite = env.favourites[slots[:, None] // BANDS, batch.users.group].astype(np.int64)
+    return favourite, is_running(env.inventory.ads, favourite, slots[:, None, None])
 
 
 def topic_probabilities(env: Environment, batch: UserBatch, arrival: Floats, slots: Ints) -> tuple[Singles, Floats]:
-    """P(visit, slot, topic) of a try (users, VISITS, slots, topics) but for the group's; the hold of the last click
+    """P(visit, slot, topic) of a try, favourites left out (users, VISITS, slots, topics); the hold of the last click
     (users, VISITS). ``arrival``: P(visit, slot) (users, VISITS, slots).
     """
     state, successor = batch.state, env.topics.successor
     row = np.arange(len(arrival))
     before = batch.timeline.time[:, -1]
     hold = np.column_stack([hold_of_last(state, before, np.full(len(row), new)) for new in (False, True)])
-    topic = CLICKED[BACKGROUND] * arrival[:, :, :, None] * env.topics.background[slots]
+    stopped = 1.0 - find_favourites(env, batch, slots)[1].mean(axis=2).T[:, None, :]
+    popular = (CLICKED[BACKGROUND] + CLICKED[GROUP] * stopped) * arrival
+    topic = popular[:, :, :, None] * env.topics.background[slots]
     liked = INTEREST_WEIGHT * env.topics.rhythm[slots[:, None], state.interest[:, None, :]].astype(np.float64)
     liked /= liked.sum(axis=2, keepdims=True)
     # By visit, in a row of its own for every user: the visit's topic is known in the same visit alone.

@@ -6,13 +6,14 @@
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
 known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``) who come
 back and are queried at times of their own (``event_times``), what they are shown and click (``click_model``). What no
-content explains is planted as well: groups of users click the same ads. What each clicks first behind the reference time
-is drawn from a model that the oracle knows (``oracle``), so the ceiling is known. Users do not influence each other and
-are simulated batch by batch.
+content explains is planted as well: groups of users click the same ads. What each clicks first behind the reference
+time is drawn from a model that the oracle knows (``oracle``), so the ceiling is known. Users do not influence each
+other and are simulated batch by batch.
 
-``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
-if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The
-shares of the actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
+``--law round2`` makes the same world one of round 2: users convert (``conversions``), all have one reference time, the
+target is the first click or conversion behind it, the host says by user which of the two it is, and some users are
+strangers (``id_assignment``). The shares of the actions are those of the 10M release; sizes and lengths stay those of
+the 1M release.
 """
 
 import json
@@ -139,7 +140,7 @@ def count_shown(batches: list[UserBatch], names: UserNames, ads: int) -> tuple[I
 
 
 def convert(env: Environment, batches: list[UserBatch]) -> tuple[Environment, list[UserBatch]]:
-    """The same where some of the clicks in the histories are conversions, at the release's share; unchanged in round 1."""
+    """The same where some of the histories' clicks are conversions, at the release's share; unchanged in round 1."""
     if env.conversions is None:
         return env, batches
     clicked = [np.nonzero((batch.users.action == CLICK) & (batch.past >= 0)) for batch in batches]

@@ -23,7 +23,7 @@ LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
 GROUP_USERS = 600  # of a group of people that click the same ads
 UNSEEN_CANDIDATES = 148_971 / 660_000
 # Ads that exist for each that is seen before the reference time, at scale 1; fewer in a smaller world, by this power.
-WORLD_ITEMS, GROWTH = 3.35, 0.1
+WORLD_ITEMS, GROWTH = 4.2, 0.1
 
 DAY, SLOT, BANDS = 86_400, 21_600, 4
 REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second

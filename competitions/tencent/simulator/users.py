@@ -23,7 +23,7 @@ LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35
 LENGTHS = (10.0, 11.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 101.0)
 # Beta distribution of a user's share of clicks up to the reference time, fitted to the release's clicks a user.
 CLICKS, OTHERS = 2.9, 25.0
-ROUND2_OTHERS = 44.1  # the same of clicks and conversions: 5.37 % of the events with a known action
+ROUND2_OTHERS = 48.7  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert

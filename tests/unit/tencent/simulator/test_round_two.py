@@ -15,7 +15,8 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
 from competitions.tencent.simulator import calibration, simulate
-from competitions.tencent.simulator.conversions import Law
+from competitions.tencent.simulator.conversions import CONVERTED, Law
+from competitions.tencent.simulator.topics import REFERENCE
 
 SCALE, SEED = 0.0015, 2
 
@@ -46,16 +47,22 @@ def read_actions(made: Simulation) -> dict[str, int]:
 def test_the_host_says_of_every_asked_user_what_it_will_do(made: Simulation, corpus: Corpus) -> None:
     actions, truth = read_actions(made), pl.read_csv(made.truth)
     assert sorted(actions) == sorted(name.decode() for name in corpus.test_users.names)
-    assert truth.columns == ["user_id", "user", "creative_id", "action"]
+    assert truth.columns == ["user_id", "user", "creative_id", "action", "timestamp"]
     assert [actions[user] for user in truth["user"]] == truth["action"].to_list()
     assert set(truth["action"]) == {schema.CLICK, schema.CONVERSION}
-    others = set(actions) - set(truth["user"])
-    assert {actions[user] for user in others} == {schema.EXPOSURE}
+    assert set(actions) == set(truth["user"])  # all are queried
     assert corpus.actions is not None
     assert corpus.actions.tolist() == [actions[name.decode()] for name in corpus.test_users.names]
     assert made.rows["conversions in the truth"] == (truth["action"] == schema.CONVERSION).sum()
-    # Who has several chances to convert is asked for the conversion: more than their share in the log.
-    assert (truth["action"] == schema.CONVERSION).mean() > 0.4
+    assert (truth["action"] == schema.CONVERSION).mean() == pytest.approx(CONVERTED, abs=0.05)
+
+
+def test_behind_the_reference_time_the_log_has_exposures_alone(made: Simulation, corpus: Corpus) -> None:
+    events = corpus.test
+    behind = events.time >= REFERENCE
+    assert set(np.unique(events.action[behind]).tolist()) <= {schema.EXPOSURE, schema.NULL_ACTION}
+    assert 0.02 < behind.mean() < 0.2
+    assert (pl.read_csv(made.truth)["timestamp"] >= REFERENCE).all()
 
 
 def test_strangers_stand_in_the_predict_file_alone_by_their_names(
