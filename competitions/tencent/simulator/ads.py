@@ -2,8 +2,8 @@
 
 An ad lies at ``center of its topic + delta``; delta sums offsets of its advertiser, its leaf (a category below the
 topic), its product and its own, so that an ad which nobody has seen is still known by its advertiser, category and
-product. An advertiser keeps to one topic and one kind of campaign: short, middle or long; each ad runs for as long as
-its kind says and then stops. One evergreen ad a topic runs always. Ads are born in proportion to how much is shown.
+product. An advertiser keeps to one topic. A campaign is short, middle or long; each ad runs for as long as its kind
+says and then stops. One evergreen ad a topic runs always. Ads are born in proportion to how much is shown.
 
 ``weight`` is the ad's popularity while it runs. The number of times an ad is shown is proportional to weight times
 running time; that is a constant for most ads and log-normal for the others, fitted to the events per item of the
@@ -38,9 +38,9 @@ class Campaign:
 
 # Fitted to how the share of clicks on ads that were not seen before a cut grows with the days behind it.
 CAMPAIGNS = (
-    Campaign(0.78, 4, 0.08),
-    Campaign(0.17, 20, 0.15),
-    Campaign(0.05, 160, 0.77),
+    Campaign(0.78, 4, 0.31),
+    Campaign(0.17, 20, 0.25),
+    Campaign(0.05, 160, 0.44),
     Campaign(0.00, SLOTS, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
@@ -65,7 +65,7 @@ class Ads:
     """One entry an ad, ascending by topic, campaign, birth.
 
     ``birth``: the first slot it runs in. ``delta`` (ads, dimensions): its offset from the center of its topic.
-    ``advertiser_topic`` and ``advertiser_campaign`` have an entry an advertiser.
+    ``advertiser_topic`` has an entry an advertiser.
     """
 
     topic: Codes
@@ -79,7 +79,6 @@ class Ads:
     weight: Floats
     delta: Singles
     advertiser_topic: Codes
-    advertiser_campaign: Codes
 
     def __len__(self) -> int:
         """How many."""
@@ -89,12 +88,12 @@ class Ads:
 def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     """Draw the ads."""
     rng = np.random.default_rng([21, seed])
-    owner_topic, owner_campaign, steps = _make_advertisers(topics, sizes.advertisers, rng)
+    owner_topic, steps = _make_advertisers(topics, sizes.advertisers, rng)
     count = sizes.ads - TOPICS
     topic = np.searchsorted(np.cumsum(topics.share), rng.random(count)).clip(max=TOPICS - 1)
     advertiser = np.searchsorted(steps, topic + rng.random(count), side="right")
     advertiser = np.minimum(advertiser, np.searchsorted(owner_topic, topic, side="right") - 1)
-    campaign = owner_campaign[advertiser]
+    campaign = np.searchsorted(np.cumsum([kind.share for kind in CAMPAIGNS[:-2]]), rng.random(count), side="right")
     birth = np.searchsorted(_birth_steps(), rng.random(count)).clip(max=SLOTS - 1)
     # One evergreen a topic, of its largest advertiser: nobody is ever left without an ad to be shown.
     each = np.arange(TOPICS)
@@ -122,25 +121,20 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
         weight=weight,
         delta=delta,
         advertiser_topic=owner_topic,
-        advertiser_campaign=owner_campaign,
     )
 
 
-def _make_advertisers(topics: Topics, count: int, rng: np.random.Generator) -> tuple[Codes, Codes, Floats]:
-    """Topic, ascending, and campaign of each advertiser; cumulative sizes within its topic, plus the topic's number."""
+def _make_advertisers(topics: Topics, count: int, rng: np.random.Generator) -> tuple[Codes, Floats]:
+    """Topic of each advertiser, ascending; cumulative sizes within its topic, plus the topic's number."""
     topic = np.searchsorted(np.cumsum(topics.share), rng.random(count - TOPICS)).clip(max=TOPICS - 1)
     topic = np.sort(np.append(topic, np.arange(TOPICS)))
     start = np.searchsorted(topic, np.arange(TOPICS))
-    rank = np.arange(count) - start[topic]
     size = np.exp(SIZE_SIGMA * rng.standard_normal(count))
     size = size[np.lexsort((-size, topic))]
     steps = np.cumsum(size)
     before, total = (steps - size)[start], np.add.reduceat(size, start)
-    # Spread evenly over the ranks, so that every kind of campaign has large advertisers and small ones.
-    even = (rank * 0.618034 + rng.random(TOPICS)[topic]) % 1.0
-    campaign = np.searchsorted(np.cumsum([kind.share for kind in CAMPAIGNS[:EVERGREEN]]), even, side="right")
     within = (steps - before[topic]) / total[topic]
-    return topic.astype(np.int32), np.minimum(campaign, EVERGREEN - 1).astype(np.int32), topic + within
+    return topic.astype(np.int32), topic + within
 
 
 def _birth_steps() -> Floats:

@@ -136,33 +136,32 @@ CLICKS_A_DAY = np.array(
 )
 # Share of the clicks on ads without an event before ``CUT``, by day.
 UNSEEN_AFTER_CUT = (0.274, 0.496, 0.612, 0.655, 0.693, 0.725, 0.729, 0.730, 0.761, 0.783, 0.807)
-DAYS_AFTER_CUT = pl.col("days")
+DAY_OF_CLICK, HOURS, END, DAY_OF_TARGET = (pl.col(name) for name in ("click", "hours", "end", "target"))
 CUT_MEASURES = (
     *(
-        Measure(f"clicks of the fifteen days, day {day}", (day == DAYS_AFTER_CUT).mean(), known, ROUND1)
+        Measure(f"clicks of the fifteen days, day {day}", DAY_OF_CLICK.eq(day).mean(), known, ROUND1)
         for day, known in enumerate((CLICKS_A_DAY / CLICKS_A_DAY.sum()).tolist())
     ),
     *(
         Measure(
             f"clicks on ads unseen before the cut, day {day}",
-            IS_UNSEEN.filter(day == DAYS_AFTER_CUT).mean(),
+            IS_UNSEEN.filter(DAY_OF_CLICK.eq(day)).mean(),
             known,
             ROUND1,
         )
         for day, known in enumerate(UNSEEN_AFTER_CUT)
     ),
 )
-HOURS, ENDS = pl.col("hours"), pl.col("ends")
 TARGET_MEASURES = (
     Measure("users with a truth", pl.len() / pl.col("users").first(), 1.0, RELEASE),
     Measure("unseen among the truths", IS_UNSEEN.mean()),  # not published: at users' own ends
     *quantiles("hours from the last event to the target", HOURS, {10: None, 25: None, 50: None, 75: None, 90: None}),
     *(
-        Measure(f"histories that end on day {day} behind the reference time", (day == ENDS).mean())
+        Measure(f"histories that end on day {day} behind the reference time", END.eq(day).mean())
         for day in range(-1, 11)
     ),
     *(
-        Measure(f"unseen among the truths, day {day}", IS_UNSEEN.filter(pl.col("target day") == day).mean())
+        Measure(f"unseen among the truths, day {day}", IS_UNSEEN.filter(DAY_OF_TARGET.eq(day)).mean())
         for day in range(11)
     ),
 )
@@ -233,7 +232,7 @@ def _frame_cut(corpus: Corpus) -> pl.LazyFrame:
     seen[train.item[train.time < CUT]] = True
     days = (train.time - CUT) // DAY
     kept = (train.action == CLICK) & (days >= 0) & (days < len(CLICKS_A_DAY))
-    return pl.LazyFrame({"days": days[kept], "unseen": ~seen[train.item[kept]]})
+    return pl.LazyFrame({"click": days[kept], "unseen": ~seen[train.item[kept]]})
 
 
 def _frame_targets(folder: Path, corpus: Corpus) -> pl.LazyFrame:
@@ -242,16 +241,12 @@ def _frame_targets(folder: Path, corpus: Corpus) -> pl.LazyFrame:
     """
     truth, test = read_csv(folder / TRUTH), corpus.test
     known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
-    names = pl.Series([name.decode() for name in corpus.test_users.names.tolist()])
-    ends = pl.DataFrame({"user": names, "end": test.time[test.offsets[1:] - 1]})
-    return (
-        truth.join(ends, on="user")
-        .lazy()
-        .select(
-            users=len(test),
-            unseen=~pl.col("creative_id").is_in(known.implode()),
-            hours=(pl.col("timestamp") - pl.col("end")) / 3600,
-            ends=((pl.col("end") - REFERENCE) // DAY).clip(-1),
-            **{"target day": (pl.col("timestamp") - REFERENCE) // DAY},
-        )
+    names = pl.Series("user", [name.decode() for name in corpus.test_users.names.tolist()])
+    last = pl.LazyFrame([names, pl.Series("last", test.time[test.offsets[1:] - 1])])
+    return last.join(truth.lazy(), on="user").select(
+        users=len(test),
+        unseen=~pl.col("creative_id").is_in(known.implode()),
+        hours=(pl.col("timestamp") - pl.col("last")) / 3600,
+        end=((pl.col("last") - REFERENCE) // DAY).clip(-1),
+        target=(pl.col("timestamp") - REFERENCE) // DAY,
     )

@@ -7,8 +7,8 @@ shown but not clicked nothing is kept; it depends on the interests and the visit
 2. an ad by the reason: one that runs in the slot, of the topic, by weight; for the group, one of its favourites.
 
 An ad shown so far to the user is drawn again; where a favourite has stopped, the background takes its place. Reasons
-are other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if accepted.
-A favourite always is; the others with the probability
+are other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if it is
+accepted. A favourite always is; the others with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
@@ -52,7 +52,7 @@ HALF_LIFE, NEW_VISIT_HOLD = 129_600.0, 0.6  # seconds
 # earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
-ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
+ADOPT = 0.08  # chance that the topic of a click becomes one of the interests
 
 
 @dataclass
@@ -162,7 +162,6 @@ def browse(env: Environment, users: Users, timeline: Timeline, rng: np.random.Ge
             rows = np.flatnonzero(clicked == is_click)
             chosen = take(users, rows), take(state, rows), hold[rows], past[rows, :at], slot[rows]
             past[rows, at] = _draw_ads(env, *chosen, is_click, rng)
-        drift(env, users, state, np.flatnonzero(new), rng)
         update_clicked(env, state, np.flatnonzero(clicked), past[:, at].astype(np.int64), time, rng)
         before = time
     past[~users.recorded] = -1
@@ -206,18 +205,6 @@ def hold_of_last(state: UserState, before: Ints, new: Bools) -> Floats:
     """The hold of each user's last click on an event that follows one at ``before`` (seconds); 0 without a click."""
     hold = np.exp2(-(before - state.clicked_at) / HALF_LIFE) * np.where(new, NEW_VISIT_HOLD, 1.0)
     return np.where(state.last >= 0, hold, 0.0)
-
-
-def drift(env: Environment, users: Users, state: UserState, rows: Ints, rng: np.random.Generator) -> None:
-    """Interests change behind the first event of a visit: one comes to the front, one gives way to another topic."""
-    count = len(rows)
-    interest_index = rng.integers(1, INTERESTS, size=count)
-    lift = rng.random(count) < PROMOTE
-    who, where = rows[lift], interest_index[lift]
-    state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
-    lost = rng.random(count) < DRIFT
-    who, segment = rows[lost], users.segment[rows[lost]]
-    state.interest[who, interest_index[lost]] = draw_topics(env.topics.segment_steps, segment, rng.random(len(who)))
 
 
 def interest_weights(env: Environment, interest: Ints, slot: Ints) -> Singles:

@@ -44,6 +44,7 @@ MOST_DAYS = DAYS_BACK - 8
 LATER_DAYS = (0.0, 0.93, 1.93, 2.93, 3.93, 4.93, 5.5, 5.93, 6.93, 7.93, 8.93, 10.0)
 LATER = (0.17, 0.166, 0.1325, 0.103, 0.0699, 0.0483, 0.0180, 0.0155, 0.0099, 0.005, 0.002, 0.0)
 MOST_WAIT, CLOSES = 7 * DAY, REFERENCE + 11 * DAY  # no target is later than ``WINDOW`` behind either
+TINY = 1e-300
 MOST_AFTER = 40  # events behind the reference time
 WINDOW = 2 * DAY
 REACH = WINDOW // SLOT + 1  # slots in which a target may lie
@@ -141,7 +142,7 @@ def slot_probabilities(timeline: Timeline) -> Floats:
         for at in (edges, np.minimum(edges, np.maximum(visit_end, opens)))
     )
     total = every.sum(axis=1)[:, None, None]
-    return np.stack([same, every - same], axis=1) / np.maximum(total, 1e-300)
+    return np.asarray(np.stack([same, every - same], axis=1) / np.maximum(total, TINY))
 
 
 def _slot_start(slot: Ints) -> Floats:

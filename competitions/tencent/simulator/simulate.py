@@ -11,9 +11,8 @@ time is drawn from a model that the oracle knows (``oracle``), so the ceiling is
 other and are simulated batch by batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), all have one reference time, the
-target is the first click or conversion behind it, the host says by user which of the two it is, and some users are
-strangers (``id_assignment``). The shares of the actions are those of the 10M release; sizes and lengths stay those of
-the 1M release.
+target is the first click or conversion behind it, and the host says by user which of the two it is. The shares of the
+actions are those of the 10M release; sizes and lengths stay those of the 1M release.
 """
 
 import json
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Ints, join
+from common.arrays import Bools, join
 from common.engine.errors import UserError
 from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
@@ -43,7 +42,7 @@ from competitions.tencent.simulator.click_model import (
     simulate_users,
 )
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
-from competitions.tencent.simulator.id_assignment import STRANGERS, UserNames, list_ads, number_ads
+from competitions.tencent.simulator.id_assignment import list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.topics import Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.writer import name_users, write_release, write_truth
@@ -66,9 +65,8 @@ SCORE_ALL_BELOW = 20_000
 def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
-    Both layouts of one scale and seed hold the same data; in round 2 but for the strangers, of whom the release layout
-    has none. Raises ``UserError`` for a scale, seed or layout out of range, and for a folder that holds other files or
-    cannot be written.
+    Both layouts of one scale and seed hold the same data. Raises ``UserError`` for a scale, seed or layout out of
+    range, and for a folder that holds other files or cannot be written.
     """
     check_request(scale, seed, MOST_SCALE)
     if layout not in LAYOUTS:
@@ -99,15 +97,14 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
     starts = track(range(0, sizes.users, BATCH_USERS), "Simulating users")
     batches = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, batches = convert(env, batches)
-    strangers = round(STRANGERS * sizes.users) if round_two and layout == "competition" else 0
-    names = name_users(sizes.users, seed, strangers)
-    shown, strange = count_shown(batches, names, len(inventory.ads))
+    names = name_users(sizes.users, seed)
+    shown = sum(np.bincount(batch.past[batch.past >= 0], minlength=len(inventory.ads)) for batch in batches)
     targets = join([batch.targets for batch in batches])
     candidates = choose_candidates(inventory, shown > 0, targets, sizes.candidates, np.random.default_rng([71, seed]))
     actions = draw_actions(env, batches)
     with running("Scoring the oracle"):
         oracle_scores = score_oracle(env, batches, candidates, actions, shown > 0)
-    ads, known = list_ads(shown, np.union1d(candidates.ads, np.flatnonzero(strange)), seed)
+    ads, known = list_ads(shown, candidates.ads, seed)
     features = draw_ad_features(env.topics, inventory.ads, ads, seed)
     numbers = number_ads(ads, known, candidates.ads, features, len(inventory.ads), seed)
     with running("Writing the files"):
@@ -115,7 +112,7 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
         LAYOUTS[layout](folder, numbers, names, batches, blocks, seed)
         write_truth(folder / TRUTH, numbers, names, targets.ad, actions if round_two else None, targets.time)
         if round_two and layout == "competition":
-            said = json.dumps(dict(zip(names.names, actions.tolist(), strict=True)))
+            said = json.dumps(dict(zip(names, actions.tolist(), strict=True)))
             (folder / schema.EVAL / schema.USER_ACTIONS).write_text(said, encoding="utf-8")
     rows = {
         "users": sizes.users,
@@ -126,17 +123,8 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
         "truth": len(targets.ad),
     }
     if round_two:
-        rows |= {"strangers": strangers, "conversions in the truth": int((actions == CONVERSION).sum())}
+        rows["conversions in the truth"] = int((actions == CONVERSION).sum())
     return rows, oracle_scores
-
-
-def count_shown(batches: list[UserBatch], names: UserNames, ads: int) -> tuple[Ints, Ints]:
-    """Events of each ad in the histories, those of the log and those of strangers."""
-    past = np.concatenate([batch.past for batch in batches])
-    log, strangers = (
-        np.bincount(part[part >= 0], minlength=ads) for part in (past[: names.known], past[names.known :])
-    )
-    return log, strangers
 
 
 def convert(env: Environment, batches: list[UserBatch]) -> tuple[Environment, list[UserBatch]]:
