@@ -43,6 +43,11 @@ def top_items(percent: int) -> pl.Expr:
     return SHOWN.top_k((pl.len() * percent // 100).clip(1)).sum() / SHOWN.sum()
 
 
+def unseen_on(day: pl.Expr, chosen: int) -> pl.Expr:
+    """The share of unseen ads on a day."""
+    return IS_UNSEEN.filter(day.eq(chosen)).mean()
+
+
 USER_MEASURES = (
     Measure("users", pl.len(), USERS, RELEASE, "with scale"),
     Measure("events", LENGTH.sum(), EVENTS, RELEASE, "with scale"),
@@ -143,12 +148,7 @@ CUT_MEASURES = (
         for day, known in enumerate((CLICKS_A_DAY / CLICKS_A_DAY.sum()).tolist())
     ),
     *(
-        Measure(
-            f"clicks on ads unseen before the cut, day {day}",
-            IS_UNSEEN.filter(DAY_OF_CLICK.eq(day)).mean(),
-            known,
-            ROUND1,
-        )
+        Measure(f"clicks on ads unseen before the cut, day {day}", unseen_on(DAY_OF_CLICK, day), known, ROUND1)
         for day, known in enumerate(UNSEEN_AFTER_CUT)
     ),
 )
@@ -156,14 +156,9 @@ TARGET_MEASURES = (
     Measure("users with a truth", pl.len() / pl.col("users").first(), 1.0, RELEASE),
     Measure("unseen among the truths", IS_UNSEEN.mean()),  # not published: at users' own ends
     *quantiles("hours from the last event to the target", HOURS, {10: None, 25: None, 50: None, 75: None, 90: None}),
-    *(
-        Measure(f"histories that end on day {day} behind the reference time", END.eq(day).mean())
-        for day in range(-1, 11)
-    ),
-    *(
-        Measure(f"unseen among the truths, day {day}", IS_UNSEEN.filter(DAY_OF_TARGET.eq(day)).mean())
-        for day in range(11)
-    ),
+    Measure("histories that end before the reference time", END.eq(-1).mean()),
+    *(Measure(f"histories that end on day {day} behind it", END.eq(day).mean()) for day in range(11)),
+    *(Measure(f"unseen among the truths, day {day}", unseen_on(DAY_OF_TARGET, day)) for day in range(11)),
 )
 
 

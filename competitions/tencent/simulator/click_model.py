@@ -44,7 +44,7 @@ INTEREST, VISIT_TOPIC, LAST, NEXT, GROUP, BACKGROUND = range(6)
 SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
 # Favourites are always accepted: of the clicks about a fifth have this reason.
 CLICKED = (0.09, 0.32, 0.15, 0.20, 0.05, 0.19)
-SHOWN_TRIES, CLICK_TRIES, TARGET_TRIES = 2, 12, 200
+TRIES, TARGET_TRIES = 12, 200
 VISIT_TOPIC_FROM = (0.45, 0.10, 0.45)  # a new visit's topic: an interest, the topic clicked last, the visit's successor
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
 HALF_LIFE, NEW_VISIT_HOLD = 129_600.0, 0.6  # seconds
@@ -181,7 +181,7 @@ def draw_targets(
         new, slot = starts_visit(when, time), slot_of(time.astype(np.int64))
         now = replace(now, visit_topic=choose_visit_topic(env, now, new, slot, rng))
         hold = hold_of_last(now, when.time[:, -1], new)
-        ad, accepted = propose_clicks(env, take(users, rows), now, hold, slot, rng)
+        ad, accepted = propose_ads(env, take(users, rows), now, hold, slot, True, rng)
         targets.ad[rows], targets.time[rows] = ad, time.astype(np.int64)
         targets.tries[rows] += 1
         rows = rows[~accepted | (past[rows] == ad[:, None]).any(axis=1)]
@@ -219,17 +219,14 @@ def draw_interest(env: Environment, interest: Ints, slot: Ints, rng: np.random.G
 
 
 def propose_ads(
-    env: Environment,
-    users: Users,
-    state: UserState,
-    hold: Floats,
-    slot: Ints,
-    reasons: tuple[float, ...],
-    rng: np.random.Generator,
+    env: Environment, users: Users, state: UserState, hold: Floats, slot: Ints, is_click: bool, rng: np.random.Generator
 ) -> tuple[Ints, Bools]:
-    """An ad that runs for each user, and whether it is a favourite of the group."""
+    """An ad that runs for each user, and whether it is accepted if it is new to the user: to be clicked, or to be
+    shown, which all are.
+    """
     count = len(slot)
-    reason = np.searchsorted(np.cumsum(reasons[:BACKGROUND]), rng.random(count), side="right")
+    reasons = np.cumsum((CLICKED if is_click else SHOWN)[:BACKGROUND])
+    reason = np.searchsorted(reasons, rng.random(count), side="right")
     reason[((reason == LAST) | (reason == NEXT)) & (rng.random(count) >= hold)] = INTEREST
     ad = env.favourites[slot // BANDS, users.group, rng.integers(FAVOURITES, size=count)].astype(np.int64)
     favoured = (reason == GROUP) & is_running(env.inventory.ads, ad, slot)
@@ -242,17 +239,11 @@ def propose_ads(
     topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
     rows = np.flatnonzero(~favoured)
     ad[rows] = draw_by_topic(env.inventory, slot[rows], topic[rows], rng.random(len(rows)))
-    return ad, favoured
-
-
-def propose_clicks(
-    env: Environment, users: Users, state: UserState, hold: Floats, slot: Ints, rng: np.random.Generator
-) -> tuple[Ints, Bools]:
-    """An ad for each user, and whether the user would click it if it is new to the user."""
-    ad, favoured = propose_ads(env, users, state, hold, slot, CLICKED, rng)
+    if not is_click:
+        return ad, np.ones(count, bool)
     preference = preference_direction(env, users.taste, state.last, hold)
     x = np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad])
-    return ad, favoured | (rng.random(len(ad), dtype=np.float32) < acceptance_probability(x, env.slope))
+    return ad, favoured | (rng.random(count, dtype=np.float32) < acceptance_probability(x, env.slope))
 
 
 def preference_direction(env: Environment, taste: Singles, last: Ints, hold: Floats) -> Singles:
@@ -296,15 +287,10 @@ def _draw_ads(
     """An ad for each user: proposed until it is new to the user, and for a click accepted. The last try stands."""
     ad = np.full(len(slot), -1)
     rows = np.arange(len(slot))
-    for _ in range(CLICK_TRIES if is_click else SHOWN_TRIES):
+    for _ in range(TRIES):
         chosen = take(users, rows), take(state, rows), hold[rows], slot[rows]
-        rejected = np.zeros(len(rows), bool)
-        if is_click:
-            ad[rows], accepted = propose_clicks(env, *chosen, rng)
-            rejected = ~accepted
-        else:
-            ad[rows], _ = propose_ads(env, *chosen, SHOWN, rng)
-        rows = rows[rejected | (past[rows] == ad[rows, None]).any(axis=1)]
+        ad[rows], accepted = propose_ads(env, *chosen, is_click, rng)
+        rows = rows[~accepted | (past[rows] == ad[rows, None]).any(axis=1)]
         if not len(rows):
             break
     return ad

@@ -23,9 +23,8 @@ LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35
 LENGTHS = (10.0, 11.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 101.0)
 # Beta distribution of a user's share of clicks up to the reference time, fitted to the release's clicks a user.
 CLICKS, OTHERS = 2.9, 25.0
-ROUND2_OTHERS = 48.7  # the same of clicks and conversions: 5.37 % of the events with a known action
+ROUND2_OTHERS = 47.1  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
-NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
 
@@ -71,7 +70,7 @@ def make_users(
     timeline = make_timeline(clicks, LONGEST, round_two, rng)
     users = Users(
         length=length,
-        action=_draw_actions(clicks, length, timeline.asked, rng),
+        action=_draw_actions(clicks, timeline.asked, rng),
         segment=segment,
         group=np.random.default_rng([35, seed, number]).integers(groups, size=count),
         interest=interest,
@@ -88,17 +87,15 @@ def _draw_willing(segment: Ints, seed: int, number: int) -> Floats:
     return np.asarray(SEGMENT_WILLING * shared[segment] + (1.0 - SEGMENT_WILLING**2) ** 0.5 * own)
 
 
-def _draw_actions(clicks: Floats, length: Ints, asked: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+def _draw_actions(clicks: Floats, asked: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     """Actions of the events: whether an event is a click depends on the user alone; what is clicked, on its state.
 
     The last ``asked`` events, behind the reference time, are no clicks: else the first of them were the target.
     """
     count = len(clicks)
     action = np.full((count, LONGEST), EXPOSURE, np.int8)
-    null_rate = np.where(rng.random(count) < NULL_USERS, NULL_RATE, 0.0)[:, None] * np.ones(LONGEST)
-    null_rate[np.arange(count), LONGEST - length] *= NULL_FIRST
-    null_rate[:, -1] *= NULL_LAST
-    action[rng.random(action.shape) < null_rate] = NULL_ACTION
+    null_rate = np.where(rng.random(count) < NULL_USERS, NULL_RATE, 0.0)
+    action[rng.random(action.shape) < null_rate[:, None]] = NULL_ACTION
     behind = np.arange(LONGEST) >= LONGEST - asked[:, None]
     action[(rng.random(action.shape) < clicks[:, None]) & ~behind] = CLICK
     return action

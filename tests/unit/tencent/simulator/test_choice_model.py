@@ -25,7 +25,7 @@ from competitions.tencent.simulator.topics import (
 )
 from tests.unit.tencent.simulator.worlds import World, assert_near, find_last_clicks, make_world, runs_in
 
-SCALE, SEED = 0.004, 5
+SCALE, SEED = 0.003, 5
 SLOPE = 2.6  # not the default: that it is not forgotten
 
 
