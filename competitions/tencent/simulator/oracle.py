@@ -54,7 +54,7 @@ from competitions.tencent.simulator.topics import BANDS, TOPICS
 from competitions.tencent.simulator.users import INTERESTS
 
 TINY = 1e-30
-CELLS = 4_000_000  # users times candidates that are weighed at once
+CELLS = 10_000_000  # users times candidates that are weighed at once
 VISITS = 2  # the same visit, a new one
 
 

@@ -98,7 +98,9 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
     batches = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, batches = convert(env, batches)
     names = name_users(sizes.users, seed)
-    shown = sum(np.bincount(batch.past[batch.past >= 0], minlength=len(inventory.ads)) for batch in batches)
+    shown = np.zeros(len(inventory.ads), np.int64)
+    for batch in batches:
+        shown += np.bincount(batch.past[batch.past >= 0], minlength=len(shown))
     targets = join([batch.targets for batch in batches])
     candidates = choose_candidates(inventory, shown > 0, targets, sizes.candidates, np.random.default_rng([71, seed]))
     actions = draw_actions(env, batches)
