@@ -156,18 +156,17 @@ def topic_probabilities(env: Environment, batch: UserBatch, arrival: Floats, slo
     topic = popular[:, :, :, None] * env.topics.background[slots]
     liked = INTEREST_WEIGHT * env.topics.rhythm[slots[:, None], state.interest[:, None, :]].astype(np.float64)
     liked /= liked.sum(axis=2, keepdims=True)
-    # By visit, in a row of its own for every user: the visit's topic is known in the same visit alone.
-    same, new = CLICKED[VISIT_TOPIC] * np.array([[1.0, 0.0], [0.0, 1.0]])
+    same, new = CLICKED[VISIT_TOPIC] * np.eye(VISITS)  # by visit: its topic is known where it goes on
     interest = CLICKED[INTEREST] + (CLICKED[LAST] + CLICKED[NEXT]) * (1.0 - hold) + new * VISIT_TOPIC_FROM[0]
     for at in range(INTERESTS):
         topic[row, :, :, state.interest[:, at]] += interest[:, :, None] * arrival * liked[:, None, :, at]
     for column, weight in (
-        (state.visit_topic, same + 0.0 * hold),
-        (successor[state.visit_topic], new * VISIT_TOPIC_FROM[2] + 0.0 * hold),
+        (state.visit_topic, same),
+        (successor[state.visit_topic], new * VISIT_TOPIC_FROM[2]),
         (state.topic, new * VISIT_TOPIC_FROM[1] + CLICKED[LAST] * hold),
         (successor[state.topic], CLICKED[NEXT] * hold),
     ):
-        topic[row, :, :, column] += weight[:, :, None] * arrival
+        topic[row, :, :, column] += weight[..., None] * arrival
     return topic.astype(np.float32), hold
 
 

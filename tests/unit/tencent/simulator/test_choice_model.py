@@ -224,6 +224,15 @@ def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, ranks:
     assert score_answers(np.where(popular <= 10, popular, 0)).mean() < 0.3 * best.score
 
 
+def test_a_sample_of_the_users_has_the_score_of_all(world: World, ranks: oracle.OracleRanks) -> None:
+    rows = np.random.default_rng(7).permutation(len(world.actions))[:800]
+    batch, actions = world.batch.take(rows), world.actions[rows]
+    sample = oracle.rank_targets(world.env, world.candidates, batch, actions, world.seen, len(world.actions))
+    whole, part = (oracle.summarise_ranks(one) for one in (take(ranks, rows), sample))
+    assert part.queries == 800
+    assert part.score == pytest.approx(whole.score, abs=0.03)
+
+
 def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: World) -> None:
     users, favourites, ads = world.batch.users, world.env.favourites, world.env.inventory.ads
     user, at = np.nonzero((users.action == CLICK) & users.recorded)
