@@ -23,10 +23,10 @@ from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import number_positions
 
-QUERIES = 1_500  # that are learned from
+QUERIES = 1_000  # that are learned from
 FIRST, DRAWN = 300, 500  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
-WIDTH_QUERIES = 300
+WIDTH_QUERIES = 200
 BLOCK = 32
 
 
