@@ -204,7 +204,8 @@ def _rewind_days(
         most = settings.queries if back == 1 else settings.earlier_queries
         users = users if len(users) <= most else np.sort(rng.choice(users, most, replace=False))
         if len(users):
-            candidates = _draw_candidates(train, ends, event[users], mix, reference, settings, rng)
+            later = take_history(train, visible)
+            candidates = _draw_candidates(later, ends, event[users], mix, reference, settings, rng)
             folds.append(_build_fold(train, ends, users, candidates, host))
         visible = ends
     return folds
@@ -225,7 +226,7 @@ def _first_behind(train: Sequences, events: Int64s, moment: Int64s) -> Int64s:
 
 
 def _draw_candidates(
-    train: Sequences,
+    later: Histories,
     ends: Int64s,
     event: Int64s,
     mix: CandidateMix,
@@ -233,12 +234,15 @@ def _draw_candidates(
     settings: SplitSettings,
     rng: np.random.Generator,
 ) -> CatalogueRows:
-    """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs."""
-    shown = np.zeros(len(train.item), bool)
+    """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs; of what the
+    ``later`` fold shows alone.
+    """
+    train, hidden = later.sequences, np.zeros(len(later.sequences.item), bool)
     history = take_history(train, ends)
-    shown[history.events()] = True
+    hidden[later.events()] = True
+    hidden[history.events()] = False
     # Unseen rivals are those of the days of the question, not of all days that are hidden.
-    hidden = ~shown & (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
+    hidden &= (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
     target = train.item[event].astype(np.int64)
     return sample_candidates(history, target, hidden, mix, reference, settings.candidates, rng)
 

@@ -10,6 +10,7 @@ import pytest
 from common.engine.errors import UserError
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent import split
+from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Sequences
 from competitions.tencent.ids import CatalogueRows
@@ -121,17 +122,20 @@ def test_folds_are_those_of_a_plain_loop(seed: int, days: int) -> None:
         assert (before.train_ends[before.users] < later.train_ends[before.users]).all()  # what is asked is shown there
 
 
-def test_earlier_folds_know_nothing_of_what_the_hold_out_asks() -> None:
+def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     log = draw_log(9)
+    # The organiser's own mix, in which half are new.
+    monkeypatch.setattr(split, "measure_mix", lambda *_: CandidateMix(30, 0.5, 101, np.full(CLASSES, 1 / CLASSES)))
     folds = make(log, earlier=2)
     hidden = np.ones(len(log.item), bool)
     hidden[folds[0].history(log).events()] = False
-    changed = replace(log, item=np.where(hidden, 12, log.item).astype(np.int32))
+    changed = replace(log, item=np.where(hidden, 41 + np.arange(len(hidden)) % 60, log.item).astype(np.int32))
     assert targets(make(changed)[0]) != targets(folds[0])
     for one, other in zip(make(changed, earlier=2)[1:], folds[1:], strict=True):
         assert targets(one) == targets(other)
         assert one.train_ends.tolist() == other.train_ends.tolist()
         assert one.query_times.tolist() == other.query_times.tolist()
+        assert one.candidates.tolist() == other.candidates.tolist()
 
 
 def test_at_most_so_many_are_asked_and_the_others_are_hidden_alike() -> None:
