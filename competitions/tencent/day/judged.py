@@ -45,7 +45,7 @@ DRIFTING = (
 GAINS_SHOWN = 30
 AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
-COMPARED = ("history, mean", "candidates")
+COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
 FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 FEATURES_SHOWN, RECENT = 3, 3
 
@@ -55,7 +55,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
     summary = summarise(outcome)
     ways, expected = summary["ways"], summary["cv"]["expected"]
     ranker, times = outcome.early.ranker.value, outcome.ready.plan.value.times
-    say_folds(summary["folds"], times)
+    say_folds(summary["folds"])
     return Judged(
         metric=METRIC,
         meaning=MEANING,
@@ -115,7 +115,7 @@ def summarise(outcome: Validated) -> Row:
         "cv": {**cv, "expected": expected},
         "fusion": list_fusion(early.fusion.value),
         "ways": measured,
-        "folds": [measure_fold(name, corpus, fold) for name, fold in folds.items()],
+        "folds": [measure_fold(name, corpus, fold, times) for name, fold in folds.items()],
         "training": {name: measure_training(fit) for name, fit in fits.items()},
         "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
         "recall": measure_recall(early.answers.value.known_rank),
@@ -128,8 +128,8 @@ def measure_training(fit: RankedFold) -> Row:
     """The trees of a fit; none where there were too few lists to learn from."""
     ranker = fit.ranker.value
     if ranker is None:
-        return {"trees": 0, "features": 0, "first": ""}
-    return {"trees": ranker.rounds, "features": len(ranker.gain), "first": next(iter(share_gains([ranker])))}
+        return {"trees": 0, "features": 0, "largest gain": ""}
+    return {"trees": ranker.rounds, "features": len(ranker.gain), "largest gain": next(iter(share_gains([ranker])))}
 
 
 def list_fusion(fusion: Fusion) -> Row:
@@ -144,16 +144,16 @@ def measure_recall(rank: Int64s) -> dict[str, float]:
     return shares | {"in the list": float((rank > 0).sum() / queries)}
 
 
-def measure_fold(name: str, corpus: Corpus, fold: Fold) -> Row:
-    """What a fold asks: where the hold-out differs from the test, its score says less of the test's.
-
-    Query times are in hours from their median.
+def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
+    """What a fold asks, and where the ``times`` of the log mean anything, when: where the hold-out differs from the
+    test, its score says less of the test's.
     """
     history = fold.history(corpus.train)
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
-    count, times = len(queries), fold.query_times
-    low, middle, high = np.quantile(times, (0.1, 0.5, 0.9)) if count else np.zeros(3)
-    known = fold.target is not None or np.array_equal(corpus.users.names, corpus.test_users.names)
+    count, when = len(queries), dict[str, float]()
+    if times and count:
+        known = fold.target is not None or np.array_equal(corpus.users.names, corpus.test_users.names)
+        when = measure_times(history, queries, fold.query_times, known=known)
     return {
         "fold": name,
         "training events": int(history.lengths.sum()),
@@ -162,31 +162,31 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold) -> Row:
         "candidates": len(fold.candidates),
         "unseen candidates": unseen_share(corpus, fold),
         "unseen targets": float(fold.unseen.mean()) if fold.unseen is not None and count else None,
-        "10 % of query times, h": float(low - middle) / HOUR_S,
-        "90 % of query times, h": float(high - middle) / HOUR_S,
-        **measure_others(history, queries, times, known=known),
+        **when,
     }
 
 
-def measure_others(history: Histories, queries: Histories, times: Int64s, *, known: bool) -> Row:
-    """The median events of others within an hour and within a day of a query's time, on either side: what can be known
-    of now. ``known``: whether the ``history`` holds the events of the ``queries``' users as well.
+def measure_times(history: Histories, queries: Histories, times: Int64s, *, known: bool) -> dict[str, float]:
+    """The spread of the query times in hours from their median, and the median events of others within an hour and
+    within a day of one, on either side: what can be known of now. ``known``: whether the ``history`` holds the events
+    of the ``queries``' users as well.
     """
+    low, middle, high = np.quantile(times, (0.1, 0.5, 0.9)) / HOUR_S
+    row = {"10 % of query times, h": float(low - middle), "90 % of query times, h": float(high - middle)}
     log = np.sort(history.sequences.time[history.events()])
     owner = np.repeat(np.arange(len(queries)), queries.lengths)
     ago = times[owner] - queries.sequences.time[queries.events()]
-    row = {}
     for within, hours in AROUND_H.items():
         first, last = np.searchsorted(log, [times - hours * HOUR_S, times + hours * HOUR_S + 1])
         own = np.bincount(owner[ago <= hours * HOUR_S], minlength=len(queries)) if known else 0
-        row[OTHERS.format(within)] = float(np.median(last - first - own)) if len(queries) else None
+        row[OTHERS.format(within)] = float(np.median(last - first - own))
     return row
 
 
-def say_folds(rows: Sequence[Row], times: bool) -> None:
+def say_folds(rows: Sequence[Row]) -> None:
     """A line where the hold-out asks another question than the test."""
     valid, test = rows[:2]
-    names = [*COMPARED, *([OTHERS.format("a day")] if times else [])]
+    names = [name for name in COMPARED if name in valid and name in test]
     apart = [name for name in names if abs(valid[name] - test[name]) > FAR_APART * test[name]]
     if apart and valid["queries"]:
         said = "; ".join(f"{name} {valid[name]:,.1f}, the test's {test[name]:,.1f}" for name in apart)

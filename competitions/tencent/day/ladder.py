@@ -165,6 +165,8 @@ def list_content_steps(run: Run) -> set[str]:
 def list_rules(ready: Prepared) -> dict[str, str]:
     """The plain rules that these files allow, and the family of each."""
     rules, corpus = dict(PLAIN_RUNGS), ready.corpus.value
+    if not ready.plan.value.times:
+        del rules[AROUND]
     if len(corpus.catalogue.oid) > MOST_ITEMS:
         del rules[LINEAR]  # it inverts a table of ads x ads
     if len(corpus.train.item) > MOST_EVENTS:

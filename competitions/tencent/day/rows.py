@@ -90,8 +90,8 @@ def list_rivals(outcome: Validated) -> list[Row]:
     listed = np.isin(fold.target, fold.candidates)
     ranks = range(1, min(TOP, len(fold.candidates)) + 1)
     chance = np.sum([earn(np.where(listed, rank, 0)) for rank in ranks], 0) / len(fold.candidates)
-    popular = rank_popular(corpus, fold, early.tables.value)
-    earned = {"Random order": chance, "Popularity: events within a day of the query": earn(popular)}
+    popular = f"Popularity: events {'within a day of the query' if outcome.ready.plan.value.times else 'of an ad'}"
+    earned = {"Random order": chance, popular: earn(rank_popular(corpus, fold, early.tables.value))}
     return average_rivals(earned | {"First stage: retrieval": earn(early.answers.value.known_rank)})
 
 
