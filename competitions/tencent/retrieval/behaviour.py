@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.retrieval.channel import Channel, as_it_is
-from competitions.tencent.retrieval.content import WIDTHS, Content
+from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
 from competitions.tencent.retrieval.regression import choose_items
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -94,4 +94,4 @@ def factorise(near: Sparse) -> Singles:
     return scale_to_one(left * np.sqrt(values))
 
 
-CHANNEL = Channel(NAME, fit, {NAME: as_it_is}, columns=None, widths=WIDTHS)
+CHANNEL = Channel(NAME, fit, dict.fromkeys(name_parts(NAME), as_it_is), columns=None, widths=WIDTHS)

@@ -24,12 +24,14 @@ LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm o
 @dataclass(frozen=True)
 class QueryBlock:
     """Some queries: their ``histories``; the last events of these ``weighted``; of those that weigh most ``heaviest``,
-    rows of the catalogue and weights, both [queries, events]; the ``action`` that each target will get, int64.
+    rows of the catalogue and weights, both [queries, events]; of those that weigh most ``now`` the same; the ``action``
+    that each target will get, int64.
     """
 
     histories: Histories
     weighted: WeightedHistories
     heaviest: tuple[Int64s, Singles]
+    now: tuple[Int64s, Singles]
     action: Int64s
 
 

@@ -32,7 +32,7 @@ class Content:
     vectors: Halves
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """The logarithm of the kernel over a history's heaviest events.
+        """The logarithm of the kernel over a history's heaviest events, and over what is seen now.
 
         The candidates' vectors lie side by side: gathering them anew would take as long as the rest of a request.
         """
@@ -40,9 +40,11 @@ class Content:
         searched = prepare_search(vectors[torch.from_numpy(candidates)].float())
 
         def score(block: QueryBlock) -> Scores:
-            item, weights = block.heaviest
-            history = vectors[torch.from_numpy(item.reshape(-1))].float()
-            return {self.name: score_kernel(history, weights, searched, width).numpy()}
+            parts = dict(zip(name_parts(self.name), (block.heaviest, block.now), strict=True))
+            return {
+                name: score_kernel(vectors[torch.from_numpy(item.reshape(-1))].float(), weights, searched, width).numpy()
+                for name, (item, weights) in parts.items()
+            }
 
         return score
 
@@ -74,4 +76,9 @@ CHANNEL = Channel("content", prepare_content, {}, columns=None, widths=WIDTHS)
 
 def of_embedding(name: str) -> Channel:
     """The channel of one embedding."""
-    return replace(CHANNEL, name=name, parts={name: as_it_is})
+    return replace(CHANNEL, name=name, parts=dict.fromkeys(name_parts(name), as_it_is))
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """The parts of a channel of content."""
+    return name, f"{name} now"

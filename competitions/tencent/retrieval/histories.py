@@ -7,12 +7,15 @@ import torch
 from torch import Tensor
 
 from common.arrays import Singles
+from common.time_units import HOUR_S
 from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, pad
 
 RECENT, LASTING = 0.9, 0.97  # what an event counts for each event behind it
 CLICKED = 60.0  # a click, in events that were shown only
+HALF_LIFE_H, CLICKED_NOW = 6.0, 3.0  # of what is seen now: the hours by which it counts a half, and a click's weight
+NOW = 8  # events
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class WeightedHistories:
     last_position: Int64s
 
 
-KINDS = ("recent", "clicked", "shown")
+KINDS = ("recent", "clicked", "shown", "now")
 
 
 def weigh_events(queries: Histories, events: int) -> WeightedHistories:
@@ -45,15 +48,17 @@ def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     back = np.maximum(mask.sum(1)[:, None] - 1 - np.arange(width), 0)
     recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask
     lasting = LASTING**back
-    weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked)], 1).astype(np.float32)
+    last = np.take_along_axis(padded.time, np.maximum(mask.sum(1) - 1, 0)[:, None], 1)
+    now = np.exp2(-np.maximum(last - padded.time, 0) / (HOUR_S * HALF_LIFE_H)) * np.where(clicked, CLICKED_NOW, 1.0) * mask
+    weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked), now], 1).astype(np.float32)
     position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
-    last = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
-    return WeightedHistories(padded.item, mask, clicked, padded.time, back, torch.from_numpy(weights), last, position)
+    clicked_last = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
+    return WeightedHistories(padded.item, mask, clicked, padded.time, back, torch.from_numpy(weights), clicked_last, position)
 
 
-def heaviest_events(history: WeightedHistories, events: int) -> tuple[Int64s, Singles]:
-    """The events that weigh most by "recent": their rows and weights, [queries, at most ``events``]."""
-    weights = history.weights[:, 0].numpy()
+def heaviest_events(history: WeightedHistories, events: int, kind: str = "recent") -> tuple[Int64s, Singles]:
+    """The events that weigh most by a ``kind``: their rows and weights, [queries, at most ``events``]."""
+    weights = history.weights[:, KINDS.index(kind)].numpy()
     if weights.shape[1] <= events:
         return history.item, weights
     chosen = np.argpartition(-weights, events - 1, 1)[:, :events]

@@ -17,7 +17,7 @@ from competitions.tencent.corpus import Int64s, Sequences
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows, PoolPositions
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
-from competitions.tencent.retrieval.histories import WeightedHistories, heaviest_events, weigh_events
+from competitions.tencent.retrieval.histories import NOW, WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
@@ -85,7 +85,8 @@ class Search:
         """The queries as channels take them."""
         weighted = weigh_events(queries.histories, self.settings.history)
         heaviest = heaviest_events(weighted, self.settings.search_events)
-        return QueryBlock(queries.histories, weighted, heaviest, queries.action)
+        now = heaviest_events(weighted, NOW, "now")
+        return QueryBlock(queries.histories, weighted, heaviest, now, queries.action)
 
     def find_seen(self, histories: Histories) -> SeenPairs:
         """What each query has seen of the pool, as pairs: index of the query, position in the pool."""

@@ -1,7 +1,9 @@
 """The channel ``values``: which feature value is clicked near which, which says something of ads nobody has seen.
 
 Counts of ads are empty where ads are rare. Here a pair of clicks counts for every pair of their ads' feature values,
-and an ad scores by its own. ``lifts`` looks at the last click and at one feature alone, as a column of the ranker.
+and an ad scores by its own. A second table has what is clicked behind what was shown or clicked just before, since
+what is shown says what a visit is about. ``lifts`` looks at the last click and at one feature alone, as a column of the
+ranker.
 """
 
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.io import schema
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
@@ -25,7 +28,7 @@ from competitions.tencent.retrieval.sparse_history import (
 )
 from competitions.tencent.sequences import Histories
 
-NAME = "values"
+NAME, SHOWN, SAME = "values", "values shown", "values again"
 PAIRED_VALUES = 2_000  # a feature of more names nearly one ad each, and the table is values x values
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
@@ -36,6 +39,7 @@ class ValueSettings:
     """As in ``CountSettings``, of values: a pair of events ``g`` apart adds g^-``gap_decay`` times the weights of both
     in ``attribute_matrix``, times ``backward`` where the neighbour stood before; the sum for two values is divided by
     (sum of the one x sum of the other)^``power``. Of a query an event with ``a`` events behind it weighs ``fade``^a.
+    ``to_clicks``: only pairs count whose later event weighs 1, a click.
     """
 
     reach: int = 3
@@ -44,27 +48,53 @@ class ValueSettings:
     power: float = 0.5
     fade: float = 0.5
     weights: ActionWeights = CLICK_WEIGHTS
+    to_clicks: bool = False
+
+
+BEHIND_SHOWN = ValueSettings(
+    gap_decay=0.0,
+    backward=0.0,
+    fade=0.75,
+    weights=ActionWeights(exposure=0.5, click=1.0, conversion=1.0, null=0.5),
+    to_clicks=True,
+)
+# What a user is shown keeps to a few topics: what was seen often is seen and clicked again.
+AGAIN = ValueSettings(fade=0.97, weights=ActionWeights(exposure=1.0, click=3.0, conversion=3.0, null=1.0))
 
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """``table`` float32 [values, values]: the co-occurrence of a value (row) with another (column); ``attributes`` csr
-    [rows of the catalogue, values] as in ``attribute_matrix``.
+    """``table`` float32 [values, values]: the co-occurrence of a value (row) with another (column), None where each
+    speaks for itself alone; ``attributes`` csr [rows of the catalogue, values] as in ``attribute_matrix``.
     """
 
-    table: Singles
+    table: Singles | None
     attributes: Sparse
     settings: ValueSettings
 
+
+@dataclass(frozen=True)
+class ValueTables:
+    """The tables of the channel, by part."""
+
+    tables: dict[str, ValueCounts]
+
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``score_value_counts``."""
-        shared = self.attributes[candidates]
-        return lambda block: {NAME: score_value_counts(self, block.histories, candidates, shared)}
+        """See ``score_value_counts``. All tables have the same attributes."""
+        shared = next(iter(self.tables.values())).attributes[candidates]
+        return lambda block: {
+            name: score_value_counts(table, block.histories, candidates, shared) for name, table in self.tables.items()
+        }
 
 
-def fit(history: Histories, catalogue: Catalogue) -> ValueCounts:
-    """Co-occurrence of the values of features that have few."""
-    return fit_value_counts(history, attribute_matrix(catalogue, PAIRED_VALUES), ValueSettings())
+def fit(history: Histories, catalogue: Catalogue) -> ValueTables:
+    """Co-occurrence of the values of features that have few; more of it where anything is shown only."""
+    attributes = attribute_matrix(catalogue, PAIRED_VALUES)
+    tables = {NAME: fit_value_counts(history, attributes, ValueSettings())}
+    if (history.sequences.action[history.events()] < schema.CLICK).any():
+        tables[SHOWN] = fit_value_counts(history, attributes, BEHIND_SHOWN)
+        tables[SAME] = ValueCounts(None, attributes, AGAIN)
+    return ValueTables(tables)
 
 
 def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSettings) -> ValueCounts:
@@ -94,8 +124,10 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
     sources, targets, weights = [], [], []
     for gap in range(1, settings.reach + 1):
         before, after = log.neighbours(events, gap)
-        different = log.item[before] != log.item[after]
-        before, after = before[different], after[different]
+        kept = log.item[before] != log.item[after]
+        if settings.to_clicks:
+            kept &= log.weight[after] >= 1.0
+        before, after = before[kept], after[kept]
         weight = gap**-settings.gap_decay * log.weight[before] * log.weight[after]
         sources += [before, after]
         targets += [after, before]
@@ -103,8 +135,8 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
     cells = (np.concatenate(sources) - events[0], np.concatenate(targets) - events[0])
     pairs = sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
     values = attributes[log.item[events]]
-    counted: Singles = (values.T @ (pairs @ values)).toarray()
-    return counted
+    table: Singles = (values.T @ (pairs @ values)).toarray()
+    return table
 
 
 def score_value_counts(
@@ -114,9 +146,10 @@ def score_value_counts(
     columns]. ``shared``: ``model.attributes[columns]`` of a caller that has it.
     """
     seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
-    by_value = (seen @ model.attributes) @ model.table
+    values = seen @ model.attributes
+    by_value = values.toarray() if model.table is None else values @ model.table
     own = model.attributes[columns] if shared is None else shared
     return np.ascontiguousarray((own @ by_value.T).T, np.float32)
 
 
-CHANNEL = Channel(NAME, fit, {NAME: log_share})
+CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME), log_share))
