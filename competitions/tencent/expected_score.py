@@ -34,10 +34,12 @@ def error_by_ad(scores: Floats, target: Int64s) -> float:
 
 def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict[str, float]:
     """The Score that the truth is expected to have, and the error of that, by ad; without ``times`` also of one event
-    more.
+    more. Zeros where nobody was asked.
     """
     assert fold.target is not None
     scores = metrics.score_queries(fold, top, host)
+    if not len(scores):
+        return {"score": 0.0, "error": 0.0, "error by ad": 0.0}
     score, by_ad = float(scores.mean()), error_by_ad(scores, fold.target)
     further = EVENT_STEP * score if not times else 0.0
     return {"score": score, "error": math.hypot(by_ad, further), "error by ad": by_ad}

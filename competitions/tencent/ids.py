@@ -3,8 +3,7 @@
 Oids              the organiser's own numbers of creatives, about 20 billion, in embeddings and submissions
 CatalogueRows     index into ``Catalogue``: a known ad's row is its re-id (1 to the number of known ads, the number in
                   sequences and indexer), unseen ads stand behind them, row 0 is padding. ``oid[rows]`` gives the OID
-PoolPositions     index into ``FoldTables.pool``: the rows of the candidates that are searched. ``pool[positions]`` is the
-                  row
+PoolPositions     index into ``FoldTables.pool``, the rows of the candidates searched: ``pool[positions]`` is the row
 """
 
 from typing import NewType

@@ -34,7 +34,7 @@ def score_answers(ranks: Int64s) -> Floats:
 
 def weigh_scores(scores: Floats, weights: Floats) -> Floats:
     """What each query adds to the weighted mean: weights have mean 1, so that the plain mean is the weighted one."""
-    return np.asarray(scores * (weights / max(float(weights.mean()), 1e-12)))
+    return np.asarray(scores * (weights * (len(weights) / max(float(weights.sum()), 1e-12))))
 
 
 def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float]:

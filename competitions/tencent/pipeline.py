@@ -2,9 +2,9 @@
 
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
-Each call of ``run.step`` is kept on disk until something that it depends on changes. A fold is the organiser's question,
-or the same one asked earlier (``split``): the hold-out, and behind it the folds that fusion and ranker learn on. All go
-through the same functions. Channels retrieve a few hundred candidates, which a ranker orders.
+Each call of ``run.step`` is kept on disk until something that it depends on changes. A fold is the organiser's
+question, or the same one asked earlier (``split``): the hold-out, and behind it the folds that fusion and ranker learn
+on. All go through the same functions. Channels retrieve a few hundred candidates, which a ranker orders.
 """
 
 import dataclasses
@@ -27,7 +27,6 @@ from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.retrieval.channel import Table
@@ -35,7 +34,6 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
 from competitions.tencent.retrieval.fusion_learning import learn_fusion
 from competitions.tencent.retrieval.registry import find_channel, name_channels
-from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, take_history
 from competitions.tencent.top_k import FoldAnswers
 
@@ -93,7 +91,8 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on the earlier folds, answer the held-out queries.
     early = rank(ready, ready.valid, ready.earlier, config, run, "valid")
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
-    say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, ready.plan.value.times))
+    if len(ready.valid.value.users):
+        say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, ready.plan.value.times))
     return Validated(config, ready, early, measured)
 
 
@@ -198,7 +197,6 @@ def fit_tables(
         "catalogue": corpus.catalogue,
         "candidates": run.hold(pool.value),
         "contents": collect([*ready.contents.values()]),
-        "times": plan.times,
         "settings": config.sequence,
         "seed": config.model_seed,
     }
@@ -224,9 +222,7 @@ def fit_tables(
     )
 
 
-def fuse(
-    ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str
-) -> Result[Fusion]:
+def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
     settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
     even = run.hold(weigh_evenly({name: find_channel(name) for name in channels}))

@@ -29,8 +29,8 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 
 @dataclass(frozen=True)
 class Plan:
-    """What is scored (``host``) and held out (``split``, ``rewind``), with nothing left to decide; whether ``times`` say
-    more than the order; ``channels`` of retrieval, the ``list_length`` that it returns; what was decided, and why.
+    """What is scored (``host``) and held out (``split``, ``rewind``), with nothing left to decide; whether ``times``
+    say more than the order; ``channels`` of retrieval, the ``list_length`` that it returns; what was decided, and why.
     """
 
     host: HostSettings
@@ -113,12 +113,13 @@ def decide_rewind(train: Sequences, target: str, given: SplitSettings) -> tuple[
     if given.kind == "clicks" or (given.kind == AUTO and share < REFERENCE_SHARE):
         why = f"{share:.0%} of the users have events but no click behind one moment: it is no reference time"
         return Rewind("clicks"), "set" if given.kind != AUTO else f"{why}; some users are asked a click earlier"
+    reference = reference if share else int(train.time.max(initial=0)) + 1  # where days are asked for all the same
     moment = datetime.fromtimestamp(reference, UTC)
     when = f"{share:.0%} of the users have events but no click behind {moment:%Y-%m-%d %H:%M} UTC: the reference time"
     if not isinstance(given.days, str):
         return Rewind("days", reference, given.days), f"{when}; {given.days} days a step: set"
     days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, target, reference, days)), MOST_DAYS)
-    return Rewind("days", reference, days), f"{when}; all are asked {days} days earlier, when half of them click in time"
+    return Rewind("days", reference, days), f"{when}; all are asked {days} days earlier: half of them click in so many"
 
 
 def share_of_users(train: Sequences, target: str, reference: int, days: int) -> bool:
@@ -139,9 +140,7 @@ def steady_share(train: Sequences) -> float:
     return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
 
 
-def decide_channels(
-    corpus: Corpus, embeddings: int, folds: int, config: TencentConfig
-) -> tuple[tuple[str, ...], str]:
+def decide_channels(corpus: Corpus, embeddings: int, folds: int, config: TencentConfig) -> tuple[tuple[str, ...], str]:
     """All that the files allow, the sequence channel where its fits take no more than ``MOST_SECONDS``: fusion weights,
     learned on the log, settle how much each counts for, and which leave again. ``folds``: how many histories they are
     fitted on.

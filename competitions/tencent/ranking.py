@@ -133,9 +133,7 @@ def answer(
     return answer_queries(Search(tables, settings), take_queries(corpus, fold, rows), ranker, target)
 
 
-def answer_queries(
-    search: Search, queries: Queries, ranker: gbdt.Ranker | None, target: Int64s | None
-) -> FoldAnswers:
+def answer_queries(search: Search, queries: Queries, ranker: gbdt.Ranker | None, target: Int64s | None) -> FoldAnswers:
     """The ten best candidates of ``queries``, of ``target`` [queries], a row of the catalogue; None: nobody knows it.
     Features are held for one block of queries at a time.
     """

@@ -52,10 +52,11 @@ def whole(sequences: Sequences) -> Histories:
 
 def last_times(histories: Histories) -> Int64s:
     """The second of the last event of each, int64 [histories]; of one without any the middle one of the others."""
-    filled = histories.lengths > 0
-    time = histories.sequences.time[np.where(filled, histories.ends - 1, 0)] if len(histories.sequences.time) else 0
-    middle = int(np.median(time[filled])) if filled.any() else 0
-    return np.asarray(np.where(filled, time, middle), np.int64)
+    filled, times = histories.lengths > 0, np.zeros(len(histories), np.int64)
+    times[filled] = histories.sequences.time[histories.ends[filled] - 1]
+    if filled.any():
+        times[~filled] = int(np.median(times[filled]))
+    return times
 
 
 @dataclass(frozen=True)

@@ -144,18 +144,25 @@ def _last_eligible(train: Sequences, eligible: Bools) -> Int64s:
 def rewind(
     train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, how: Rewind, seed: int
 ) -> list[Fold]:
-    """The hold-out and, behind it, the earlier folds that fusion and ranker learn on; none that nobody can be asked in.
+    """The hold-out and, behind it, the earlier folds that fusion and ranker learn on; none that nobody can be asked in
+    but the hold-out, which then has no queries, so that a submission is written all the same.
 
-    ``test``: the organiser's fold, whose candidates those of the folds are like.
+    ``test``: the organiser's fold, whose candidates those of the folds are like. ``UserError`` without any click.
     """
+    if not eligible_events(train, host.target).any():
+        wanted = "conversion" if host.target == "conversion" else "click"
+        raise UserError(
+            f"No event of the sequences is a {wanted}: there is nothing to learn from, and nothing can be held out."
+            " Check their action_type, or set host.target."
+        )
     if how.kind == "clicks":
-        return _rewind_clicks(train, test, host, settings, seed)
-    return _rewind_days(train, test, host, settings, how, seed)
+        folds = _rewind_clicks(train, test, host, settings, seed)
+    else:
+        folds = _rewind_days(train, test, host, settings, how, seed)
+    return folds or [_build_fold(train, train.offsets[1:], np.empty(0, np.int64), test.candidates, host)]
 
 
-def _rewind_clicks(
-    train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, seed: int
-) -> list[Fold]:
+def _rewind_clicks(train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, seed: int) -> list[Fold]:
     """Users in parts; those of a part, and of all parts before it, end before their last click."""
     last = _last_eligible(train, eligible_events(train, host.target))
     users = np.flatnonzero(last > train.offsets[:-1])
@@ -197,7 +204,8 @@ def _rewind_days(
         most = settings.queries if back == 1 else settings.earlier_queries
         users = users if len(users) <= most else np.sort(rng.choice(users, most, replace=False))
         if len(users):
-            candidates = _draw_candidates(train, ends, event[users], mix, reference, settings, rng)
+            later = take_history(train, visible)
+            candidates = _draw_candidates(later, ends, event[users], mix, reference, settings, rng)
             folds.append(_build_fold(train, ends, users, candidates, host))
         visible = ends
     return folds
@@ -218,7 +226,7 @@ def _first_behind(train: Sequences, events: Int64s, moment: Int64s) -> Int64s:
 
 
 def _draw_candidates(
-    train: Sequences,
+    later: Histories,
     ends: Int64s,
     event: Int64s,
     mix: CandidateMix,
@@ -226,19 +234,20 @@ def _draw_candidates(
     settings: SplitSettings,
     rng: np.random.Generator,
 ) -> CatalogueRows:
-    """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs."""
-    shown = np.zeros(len(train.item), bool)
+    """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs; of what the
+    ``later`` fold shows alone.
+    """
+    train, hidden = later.sequences, np.zeros(len(later.sequences.item), bool)
     history = take_history(train, ends)
-    shown[history.events()] = True
+    hidden[later.events()] = True
+    hidden[history.events()] = False
     # Unseen rivals are those of the days of the question, not of all days that are hidden.
-    hidden = ~shown & (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
+    hidden &= (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
     target = train.item[event].astype(np.int64)
     return sample_candidates(history, target, hidden, mix, reference, settings.candidates, rng)
 
 
-def _build_fold(
-    train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, host: HostSettings
-) -> Fold:
+def _build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, host: HostSettings) -> Fold:
     """The fold of the ``users`` whose targets are the events that their histories end at."""
     history, event = take_history(train, ends), ends[users]
     target = train.item[event].astype(np.int64)
@@ -279,6 +288,9 @@ def take_fold(folds: list[Fold], at: int) -> Fold:
 
 def say_folds(test: Fold, folds: list[Fold]) -> None:
     """What the folds ask beside what the organiser asks: a line each."""
+    if not len(folds[0].users):
+        say("  nobody can be asked earlier: nothing is held out, and ads are ordered by the even sum of the channels")
     for name, fold in (("test", test), *((f"fold {at}", fold) for at, fold in enumerate(folds))):
-        unseen = "" if fold.unseen is None or not len(fold.unseen) else f", {fold.unseen.mean():.1%} of the targets unseen"
-        say(f"  {name}: {len(fold.users):,} queries, {len(fold.candidates):,} candidates{unseen}")
+        unseen = [] if fold.unseen is None else fold.unseen.tolist()
+        share = f", {np.mean(unseen):.1%} of the targets unseen" if unseen else ""
+        say(f"  {name}: {len(fold.users):,} queries, {len(fold.candidates):,} candidates{share}")

@@ -25,9 +25,7 @@ class TopK:
     @classmethod
     def empty(cls, queries: int, top: int) -> "TopK":
         """Nothing ranked yet."""
-        return cls(
-            CatalogueRows(np.zeros((queries, top), np.int64)), np.full((queries, top), -np.inf, np.float32)
-        )
+        return cls(CatalogueRows(np.zeros((queries, top), np.int64)), np.full((queries, top), -np.inf, np.float32))
 
     @classmethod
     def join(cls, parts: Sequence["TopK"]) -> "TopK":

@@ -1,1 +1,1 @@
-"""What is known of ads and of pairs: the forecast, lifts, action rates; the columns that the ranker is given."""
+"""What is known of ads and of pairs: popularity at a query's time, lifts, action rates; the columns for the ranker."""

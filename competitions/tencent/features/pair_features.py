@@ -179,17 +179,15 @@ def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 def query_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``query``."""
     past, time = candidates.history, candidates.queries.time[:, None]
-    hours = np.where(past.mask, (time - past.time) / HOUR_S, np.nan)
-    events = past.mask.sum(1)
-    with np.errstate(all="ignore"):
-        clicked = np.nanmin(np.where(past.clicked, hours, np.inf), 1)
-        values = {
-            "events of the query": np.log1p(events),
-            "clicks of the query": past.clicked.sum(1) / np.maximum(events, 1),
-            "hours since the last click": np.where(np.isfinite(clicked), squeeze(clicked), np.nan),
-            "hours of the last ten events": squeeze(np.nanmax(np.where(past.recency < 10, hours, 0.0), 1)),
-            "hour of the day": time[:, 0] % DAY_S / HOUR_S,
-        }
+    hours, events = (time - past.time) / HOUR_S, past.mask.sum(1)
+    clicked = np.where(past.clicked, hours, np.inf).min(1)
+    values = {
+        "events of the query": np.log1p(events),
+        "clicks of the query": past.clicked.sum(1) / np.maximum(events, 1),
+        "hours since the last click": np.where(np.isfinite(clicked), squeeze(clicked), np.nan),
+        "hours of the last ten events": squeeze(np.where(past.mask & (past.recency < 10), hours, 0.0).max(1)),
+        "hour of the day": time[:, 0] % DAY_S / HOUR_S,
+    }
     shape = candidates.scores.shape
     return {name: np.broadcast_to(column[:, None], shape) for name, column in values.items()}
 

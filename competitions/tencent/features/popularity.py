@@ -9,6 +9,7 @@ Queries of about one time share a slot, so that the numbers of all ads and slots
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -50,15 +51,15 @@ class Slots:
 
 
 def make_slots(query_times: Int64s, ads: int) -> Slots:
-    """Quantiles of these times, the more the fewer ``ads`` there are.
+    """Quantiles of these times, the more the fewer ``ads`` there are; one, at 0, of no query.
 
     >>> slots = make_slots(np.array([10, 10, 20, 90]), ads=100)
     >>> slots.times.tolist(), slots.queries.tolist(), slots.find(np.array([5, 15, 100])).tolist()
     ([10, 20, 90], [2, 1, 1], [0, 0, 2])
     """
-    most = int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS))
-    ordered = np.sort(query_times)
-    edges = np.unique(ordered[np.linspace(0, len(ordered) - 1, min(most, len(ordered)) + 1).astype(np.int64)[1:]])
+    ordered = np.sort(query_times) if len(query_times) else np.zeros(1, np.int64)
+    count = min(int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS)), len(ordered))
+    edges = np.unique(ordered[np.arange(1, count) * len(ordered) // count])
     edges = edges[edges > ordered[0]]
     begins = np.concatenate([[0], np.searchsorted(ordered, edges), [len(ordered)]])
     return Slots(edges, ordered[(begins[:-1] + begins[1:] - 1) // 2], np.diff(begins))
@@ -106,7 +107,8 @@ class AdLog:
         self.first, self.last = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
         np.minimum.at(self.first, position[own], time[own])
         np.maximum.at(self.last, position[own], time[own])
-        self.total = {kind: np.bincount(each, minlength=len(rows)).astype(float) for kind, (_, each) in self.log.items()}
+        counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in self.log.items()}
+        self.total = {kind: count.astype(np.float64) for kind, count in counts.items()}
 
     def count_windows(self, moment: int, kind: str) -> tuple[Floats, Floats]:
         """Events or clicks before a ``moment`` and behind it: float64 [windows, ads], by the hours of ``EDGES_H``."""
@@ -116,10 +118,7 @@ class AdLog:
         for sign in (-1, 1):
             edges = np.append(here, np.searchsorted(time, moment + sign * np.array(EDGES_H) * HOUR_S, side="right"))
             # Rings between two edges are counted once each, and added up.
-            rings = [
-                np.bincount(position[min(pair) : max(pair)], minlength=len(self.rows))
-                for pair in zip(edges[:-1], edges[1:], strict=True)
-            ]
+            rings = [np.bincount(position[min(pair) : max(pair)], minlength=len(self.rows)) for pair in pairwise(edges)]
             sides.append(np.cumsum(rings, 0).astype(float))
         return sides[0], sides[1]
 
@@ -127,7 +126,7 @@ class AdLog:
         """The rows of the catalogue with events within a day of a ``moment``, and how many."""
         low, high = np.searchsorted(self.all_time, [moment - 24 * HOUR_S, moment + 24 * HOUR_S])
         rows, count = np.unique(self.all_item[low:high], return_counts=True)
-        return rows, count.astype(float)
+        return rows.astype(np.int64), count.astype(np.float64)
 
 
 def choose_pool(history: Histories, catalogue: Catalogue, fold: Fold, most: int) -> CatalogueRows:
@@ -181,7 +180,7 @@ def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:
     known = log.total["events"] > 0
     columns["age"] = np.where(known, squeeze((moment - log.first) / HOUR_S), 0.0)
     columns["runs on"] = np.where(known, squeeze((log.last - moment) / HOUR_S), 0.0)
-    columns["unseen"] = ~known
+    columns["unseen"] = (~known).astype(np.float64)
     alive, near = log.count_near(moment)
     for field in log.fields:
         means = mean_by_value(log.codes[alive, field], near, log.codes[log.rows, field])

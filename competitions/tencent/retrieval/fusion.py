@@ -111,35 +111,36 @@ def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
     return np.asarray(utility[:, 0] - highest - np.log(total))
 
 
-def find_retrieved(scores: ChannelScores, names: Sequence[str], length: int) -> float:
-    """The recall of a list of this length by these columns, on half of the queries by the weights of the other half."""
-    other, own = (np.arange(half, len(scores.values), 2) for half in (0, 1))
-    weights = fit_weights(scores.take(names, other))
-    return float(scores.take(names, own).find_within(weights, length).mean())
-
-
 def choose_channels(
     scores: ChannelScores, members: Members, widths: dict[str, float], length: int, keep: bool
 ) -> Fusion:
-    """The weights of the channels that weigh anything beside the others; ``keep``: of all."""
+    """The weights of the channels that weigh anything beside the others; ``keep``: of all. Of each channel is noted what
+    it weighs, and the recall of a list of this ``length`` by it and what is popular alone, by the same weights.
+    """
     everything = np.arange(len(scores.values))
     names = list_names(members, scores)
     taken = scores.take(names, everything)
-    nats = dict(zip(names, fit_weights(taken) * taken.deviations(), strict=True))
+    first = fit_weights(taken)
+    nats = dict(zip(names, first * taken.deviations(), strict=True))
     weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
     kept = {name: parts for name, parts in members.items() if keep or weight[name] >= LEAST_WEIGHT}
-    left, together = list_names(kept, scores), find_retrieved(scores, names, length)
-    final = dict(zip(left, fit_weights(scores.take(left, everything)), strict=True))
+    left = list_names(kept, scores)
+    final = first if left == names else fit_weights(scores.take(left, everything))
+
+    def measure_recall(own: Sequence[str]) -> float:
+        alone = np.where(np.isin(names, [*own, *scores.popular]), first, np.float32(0.0))
+        return float(taken.find_within(alone, length).mean())
+
     return Fusion(
-        weights={name: float(weight) for name, weight in final.items() if weight > 0 or keep},
+        weights={name: float(each) for name, each in zip(left, final, strict=True) if each > 0 or keep},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(
             {
                 "channel": name,
                 "weight x deviation": weight[name],
-                "recall alone": find_retrieved(scores, list_names({name: parts}, scores), length),
-                "recall with all": together,
+                "recall alone": measure_recall(parts),
+                "recall with all": measure_recall(names),
                 "kept": "yes" if name in kept else "no",
             }
             for name, parts in members.items()

@@ -23,10 +23,10 @@ from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import number_positions
 
-QUERIES = 1_500  # that are learned from
+QUERIES = 1_000  # that are learned from
 FIRST, DRAWN = 300, 500  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
-WIDTH_QUERIES = 300
+WIDTH_QUERIES = 200
 BLOCK = 32
 
 
@@ -84,7 +84,8 @@ def collect_scores(search: Search, queries: Queries, target: Int64s, rng: np.ran
             values.append(np.concatenate([np.stack(columns, 2), popular], 2) if columns else popular)
             stands_for.append(weight)
     weights = np.concatenate(stands_for)
-    return ChannelScores(names, np.concatenate(values), weights > 0, np.maximum(weights, 1.0), popularity.names)
+    possible = weights > 0
+    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popularity.names)
 
 
 def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
@@ -96,13 +97,14 @@ def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator)
     top = np.argpartition(-scores, first - 1, 1)[:, :first]
     drawn = rng.integers(0, pool, (queries, min(DRAWN, pool)))
     in_top = np.zeros(scores.shape, bool)
-    np.put_along_axis(in_top, top, True, 1)  # noqa: FBT003 - numpy's own order of arguments
+    np.put_along_axis(in_top, top, True, 1)
     others = ~np.take_along_axis(in_top, drawn, 1)
     # The others' draw, less what fell among the first, stands for all of them.
     share = (pool - first) / np.maximum(others.sum(1, keepdims=True), 1)
     positions = np.concatenate([target[:, None], top, drawn], 1)
     weight = np.concatenate([np.ones((queries, 1)), np.ones(top.shape), others * share], 1)
-    weight[:, 1:][(positions[:, 1:] == target[:, None]) | ~np.isfinite(np.take_along_axis(scores, positions[:, 1:], 1))] = 0
+    seen = ~np.isfinite(np.take_along_axis(scores, positions[:, 1:], 1))
+    weight[:, 1:][seen | (positions[:, 1:] == target[:, None])] = 0
     return positions, weight.astype(np.float32)
 
 

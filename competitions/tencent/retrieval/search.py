@@ -123,9 +123,7 @@ class Search:
             item=CatalogueRows(self.pool[position]),
             scores=best.values.numpy(),
             columns={
-                name: columns.describe(each, position)
-                for columns, scores in described
-                for name, each in scores.items()
+                name: columns.describe(each, position) for columns, scores in described for name, each in scores.items()
             },
         )
 

@@ -2,8 +2,8 @@
 
 An ad lies at ``center of its topic + delta``; delta sums offsets of its advertiser, its leaf (a category below the
 topic), its product and its own, so that an ad which nobody has seen is still known by its advertiser, category and
-product. An advertiser keeps to one topic and one kind of campaign: short, middle or long; each ad runs for as long as
-its kind says and then stops. One evergreen ad a topic runs always. Ads are born in proportion to how much is shown.
+product. An advertiser keeps to one topic. A campaign is short, middle or long; each ad runs for as long as its kind
+says and then stops. One evergreen ad a topic runs always. Ads are born in proportion to how much is shown.
 
 ``weight`` is the ad's popularity while it runs. The number of times an ad is shown is proportional to weight times
 running time; that is a constant for most ads and log-normal for the others, fitted to the events per item of the
@@ -29,36 +29,26 @@ SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 
 @dataclass(frozen=True)
 class Campaign:
-    """A kind of campaign: its share of the ads, slots it runs, how much more it is shown in its first slots, and its
-    share of what is shown.
-    """
+    """A kind of campaign: its share of the ads, slots it runs, and its share of what is shown."""
 
     share: float
     runs: int
-    fresh: int
-    boost: float
     events: float
 
-    @property
-    def exposure(self) -> float:
-        """Slots it runs, the first ones counted by how much more they are shown."""
-        return self.runs + self.fresh * self.boost
 
-
-# Few ads run long, and those are shown much: of a day's ads fewer are those of two days before than if all kinds were
-# shown alike, while as many of the clicks are on ads that were seen before (see LOG.md).
+# Fitted to how the share of clicks on ads that were not seen before a cut grows with the days behind it.
 CAMPAIGNS = (
-    Campaign(0.80, 7, 0, 0.0, 0.17),
-    Campaign(0.15, 20, 4, 1.0, 0.15),
-    Campaign(0.05, 400, 4, 1.0, 0.68),
-    Campaign(0.00, SLOTS, 0, 0.0, 0.0),
+    Campaign(0.78, 4, 0.31),
+    Campaign(0.17, 20, 0.25),
+    Campaign(0.05, 160, 0.44),
+    Campaign(0.00, SLOTS, 0.0),
 )
 EVERGREEN = len(CAMPAIGNS) - 1
 RUNS = np.array([campaign.runs for campaign in CAMPAIGNS])
 EVERGREEN_WEIGHT = 0.02
 # Times shown, in expectation: ``TAIL`` for this share of the ads, exp(normal) for the others.
-TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.12, -0.3, 2.7
-MOST_SHOWN, MOST_SLOPE = 65_000.0, 0.45  # of an ad at scale 1; with a smaller world it falls with this power
+TAIL_SHARE, TAIL, MEAN_LOG, SIGMA = 0.62, 0.09, -1.0, 3.4
+MOST_SHOWN, MOST_SLOPE = 65_000.0, 0.8  # of an ad at scale 1; with a smaller world it falls with this power
 
 # What the rank among the ads depends on; the squares of the weights sum to 1.
 POPULAR = {"style": 0.8, "channel": 0.4, "advertiser": 0.3, "product": 0.25, "ad": 0.2}
@@ -67,6 +57,7 @@ STYLES, CHANNELS = 18, 7
 # The days between a user's first event and last in the release, by quantile.
 SPAN_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 SPAN_DAYS = (4.0, 9.0, 18.25, 26.72, 41.56, 74.57, 113.39, 206.98, 229.1)
+FADING = 4.0  # days behind the reference time after which 1 / e of what was shown is shown still; assumed
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class Ads:
     """One entry an ad, ascending by topic, campaign, birth.
 
     ``birth``: the first slot it runs in. ``delta`` (ads, dimensions): its offset from the center of its topic.
-    ``advertiser_topic`` and ``advertiser_campaign`` have an entry an advertiser.
+    ``advertiser_topic`` has an entry an advertiser.
     """
 
     topic: Codes
@@ -88,7 +79,6 @@ class Ads:
     weight: Floats
     delta: Singles
     advertiser_topic: Codes
-    advertiser_campaign: Codes
 
     def __len__(self) -> int:
         """How many."""
@@ -98,12 +88,12 @@ class Ads:
 def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     """Draw the ads."""
     rng = np.random.default_rng([21, seed])
-    owner_topic, owner_campaign, steps = _make_advertisers(topics, sizes.advertisers, rng)
+    owner_topic, steps = _make_advertisers(topics, sizes.advertisers, rng)
     count = sizes.ads - TOPICS
     topic = np.searchsorted(np.cumsum(topics.share), rng.random(count)).clip(max=TOPICS - 1)
     advertiser = np.searchsorted(steps, topic + rng.random(count), side="right")
     advertiser = np.minimum(advertiser, np.searchsorted(owner_topic, topic, side="right") - 1)
-    campaign = owner_campaign[advertiser]
+    campaign = np.searchsorted(np.cumsum([kind.share for kind in CAMPAIGNS[:-2]]), rng.random(count), side="right")
     birth = np.searchsorted(_birth_steps(), rng.random(count)).clip(max=SLOTS - 1)
     # One evergreen a topic, of its largest advertiser: nobody is ever left without an ad to be shown.
     each = np.arange(TOPICS)
@@ -116,7 +106,7 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     style, channel = (rng.integers(many, size=len(order), dtype=np.int32) for many in (STYLES, CHANNELS))
     traits = {"style": style, "channel": channel, "advertiser": owner, "product": product}
     shown = _share_out(_draw_shown(traits, rng), kind, MOST_SHOWN * scale**MOST_SLOPE)
-    weight = shown / np.array([campaign.exposure for campaign in CAMPAIGNS])[kind]
+    weight = shown / RUNS[kind]
     weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
     leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
     return Ads(
@@ -131,34 +121,31 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
         weight=weight,
         delta=delta,
         advertiser_topic=owner_topic,
-        advertiser_campaign=owner_campaign,
     )
 
 
-def _make_advertisers(topics: Topics, count: int, rng: np.random.Generator) -> tuple[Codes, Codes, Floats]:
-    """Topic, ascending, and campaign of each advertiser; cumulative sizes within its topic, plus the topic's number."""
+def _make_advertisers(topics: Topics, count: int, rng: np.random.Generator) -> tuple[Codes, Floats]:
+    """Topic of each advertiser, ascending; cumulative sizes within its topic, plus the topic's number."""
     topic = np.searchsorted(np.cumsum(topics.share), rng.random(count - TOPICS)).clip(max=TOPICS - 1)
     topic = np.sort(np.append(topic, np.arange(TOPICS)))
     start = np.searchsorted(topic, np.arange(TOPICS))
-    rank = np.arange(count) - start[topic]
     size = np.exp(SIZE_SIGMA * rng.standard_normal(count))
     size = size[np.lexsort((-size, topic))]
     steps = np.cumsum(size)
     before, total = (steps - size)[start], np.add.reduceat(size, start)
-    # Spread evenly over the ranks, so that every kind of campaign has large advertisers and small ones.
-    even = (rank * 0.618034 + rng.random(TOPICS)[topic]) % 1.0
-    campaign = np.searchsorted(np.cumsum([kind.share for kind in CAMPAIGNS[:EVERGREEN]]), even, side="right")
     within = (steps - before[topic]) / total[topic]
-    return topic.astype(np.int32), np.minimum(campaign, EVERGREEN - 1).astype(np.int32), topic + within
+    return topic.astype(np.int32), topic + within
 
 
 def _birth_steps() -> Floats:
-    """Cumulative share of the births by slot: as much as is shown, which grows towards the reference time."""
+    """Cumulative share of the births by slot: as much as is shown, which grows up to the reference time, from which on
+    one user after another is queried and shown no more.
+    """
     spans = np.interp((np.arange(2000) + 0.5) / 2000, SPAN_QUANTILES, SPAN_DAYS)
     back = (NOW - np.arange(SLOTS)) / BANDS
     ascending = np.cumsum((1.0 / spans)[::-1])[::-1]
     longer = np.searchsorted(spans, np.maximum(back, 0.0))
-    volume = np.append(ascending, ascending[-1])[longer]
+    volume = np.append(ascending, ascending[-1])[longer] * np.exp(np.minimum(back, 0.0) / FADING)
     steps = np.cumsum(volume)
     return np.asarray(steps / steps[-1])
 

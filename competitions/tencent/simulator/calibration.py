@@ -19,7 +19,7 @@ from competitions.tencent.corpus import Corpus, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES
 from competitions.tencent.simulator import ad_features, conversions, user_features
-from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, UNSEEN_CANDIDATES, USERS
+from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, REFERENCE, UNSEEN_CANDIDATES, USERS
 from competitions.tencent.simulator.users import LONGEST
 
 Part = tuple[pl.LazyFrame, Sequence[Measure]]
@@ -41,6 +41,11 @@ def share_between(value: pl.Expr, low: int, high: int) -> pl.Expr:
 def top_items(percent: int) -> pl.Expr:
     """The share of the events that the most shown ``percent`` of the items have, one item at least."""
     return SHOWN.top_k((pl.len() * percent // 100).clip(1)).sum() / SHOWN.sum()
+
+
+def unseen_on(day: pl.Expr, chosen: int) -> pl.Expr:
+    """The share of unseen ads on a day."""
+    return IS_UNSEEN.filter(day.eq(chosen)).mean()
 
 
 USER_MEASURES = (
@@ -129,11 +134,31 @@ PROFILE_MEASURES = tuple(
     Measure(f"users with {name}", (pl.col(name) > 0).mean(), filled, RELEASE)
     for name, filled in user_features.FILLED.items()
 )
-TRUTH_MEASURES = (
-    Measure(
-        "users with a truth", pl.len() / pl.col("users").first()
-    ),  # nothing is known of how many click within a day
-    Measure("unseen among the truths", IS_UNSEEN.mean(), 0.274, RELEASE),  # of the first day after another cut
+# Of 24 hours from ``CUT`` on, a second that public reports cut the log at.
+CUT = 1_747_621_423
+CLICKS_A_DAY = np.array(
+    [334562, 326333, 325835, 315684, 257995, 53072, 42397, 33033, 22355, 15465, 4975, 3161, 1618, 664, 124]
+)
+# Share of the clicks on ads without an event before ``CUT``, by day.
+UNSEEN_AFTER_CUT = (0.274, 0.496, 0.612, 0.655, 0.693, 0.725, 0.729, 0.730, 0.761, 0.783, 0.807)
+DAY_OF_CLICK, HOURS, END, DAY_OF_TARGET = (pl.col(name) for name in ("click", "hours", "end", "target"))
+CUT_MEASURES = (
+    *(
+        Measure(f"clicks of the fifteen days, day {day}", DAY_OF_CLICK.eq(day).mean(), known, ROUND1)
+        for day, known in enumerate((CLICKS_A_DAY / CLICKS_A_DAY.sum()).tolist())
+    ),
+    *(
+        Measure(f"clicks on ads unseen before the cut, day {day}", unseen_on(DAY_OF_CLICK, day), known, ROUND1)
+        for day, known in enumerate(UNSEEN_AFTER_CUT)
+    ),
+)
+TARGET_MEASURES = (
+    Measure("users with a truth", pl.len() / pl.col("users").first(), 1.0, RELEASE),
+    Measure("unseen among the truths", IS_UNSEEN.mean()),  # not published: at users' own ends
+    *quantiles("hours from the last event to the target", HOURS, {10: None, 25: None, 50: None, 75: None, 90: None}),
+    Measure("histories that end before the reference time", END.eq(-1).mean()),
+    *(Measure(f"histories that end on day {day} behind it", END.eq(day).mean()) for day in range(11)),
+    *(Measure(f"unseen among the truths, day {day}", unseen_on(DAY_OF_TARGET, day)) for day in range(11)),
 )
 
 
@@ -155,9 +180,8 @@ def _list_parts(folder: Path) -> Iterator[Part]:
     yield from _list_event_parts(corpus.train)
     yield from _list_item_parts(corpus, pl.Series((vectors != 0).any(axis=1)))
     yield _frame_profiles(corpus.users), PROFILE_MEASURES
-    truth = read_csv(folder / TRUTH)["creative_id"]
-    known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
-    yield pl.LazyFrame({"unseen": ~truth.is_in(known.implode())}).with_columns(users=len(corpus.test)), TRUTH_MEASURES
+    yield _frame_cut(corpus), CUT_MEASURES
+    yield _frame_targets(folder, corpus), TARGET_MEASURES
 
 
 def _list_event_parts(events: Sequences) -> Iterator[Part]:
@@ -194,3 +218,30 @@ def _frame_profiles(users: Users) -> pl.LazyFrame:
     """A row a user, of each feature its first value."""
     first = np.cumsum([0, *USER_FEATURES.values()])[:-1]
     return pl.LazyFrame(users.features[:, first], schema=list(USER_FEATURES))
+
+
+def _frame_cut(corpus: Corpus) -> pl.LazyFrame:
+    """A row a click in the fifteen days behind ``CUT``: the day, and whether its ad has no event before."""
+    train = corpus.train
+    seen = np.zeros(corpus.catalogue.known + 1, bool)
+    seen[train.item[train.time < CUT]] = True
+    days = (train.time - CUT) // DAY
+    kept = (train.action == CLICK) & (days >= 0) & (days < len(CLICKS_A_DAY))
+    return pl.LazyFrame({"click": days[kept], "unseen": ~seen[train.item[kept]]})
+
+
+def _frame_targets(folder: Path, corpus: Corpus) -> pl.LazyFrame:
+    """A row a target: whether no history has its ad, hours from the user's last event, days from the common reference
+    time to that event and to the target.
+    """
+    truth, test = read_csv(folder / TRUTH), corpus.test
+    known = pl.Series(corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
+    names = pl.Series("user", [name.decode() for name in corpus.test_users.names.tolist()])
+    last = pl.LazyFrame([names, pl.Series("last", test.time[test.offsets[1:] - 1])])
+    return last.join(truth.lazy(), on="user").select(
+        users=len(test),
+        unseen=~pl.col("creative_id").is_in(known.implode()),
+        hours=(pl.col("timestamp") - pl.col("last")) / 3600,
+        end=((pl.col("last") - REFERENCE) // DAY).clip(-1),
+        target=(pl.col("timestamp") - REFERENCE) // DAY,
+    )

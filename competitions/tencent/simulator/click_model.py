@@ -1,154 +1,210 @@
 """The choice model of the next ad: what a user is shown and clicks, given the user's state.
 
-The state: four interests, the topic of the visit, the ad clicked last with its topic and advertiser, the
-taste. Of what was shown but not clicked, nothing is kept; it depends on the interests nevertheless. An event draws
+The state: four interests, the topic of the visit, the ad clicked last with its topic and time, the taste. Of what was
+shown but not clicked nothing is kept; it depends on the interests and the visit nevertheless. An event draws
 
-1. a reason: interest, visit topic, the topic clicked last, the one that follows it, its advertiser, or the background;
-2. a topic by the reason (an advertiser has its own; where it runs no ad, the topic clicked last stands in);
-3. an ad that runs in the slot, by weight, of the topic or the advertiser.
+1. a reason: interest, visit topic, the topic clicked last, the one that follows it, the user's group, the background;
+2. an ad by the reason: one that runs in the slot, of the topic, by weight; for the group, one of its favourites.
 
-A click may have another reason before these six: people. ``OF_GROUP`` of ``People.share`` of the clicks fall on one of
-the favourites of the user's group, each alike, the rest of that share on the companion of the ad clicked last. Where
-that ad does not run, or was shown to the user before, one of the six takes its place. No acceptance is asked for, so
-that the share is the same at every scale.
-
-An ad shown so far to the user is drawn again. Reasons are other for a click (``CLICKED``) than for an ad that is just
-shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
+An ad shown so far to the user is drawn again; where a favourite has stopped, the background takes its place. Reasons
+are other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if it is
+accepted. A favourite always is; the others with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta``
-of the ad clicked last. So the odds that an ad is clicked, given that it is shown, are the user's own times a ratio of
-reasons times exp(slope * x): logistic in the affinity.
+``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * hold *
+delta`` of the ad clicked last. So the odds that an ad is clicked, given that it is shown, are the user's own times a
+ratio of reasons times exp(slope * x): logistic in the affinity.
+
+Time: a new visit has a new topic, which follows that of the visit before more often than by chance. What was clicked
+last has a ``hold`` on the next event that halves with every ``HALF_LIFE`` that the user went on browsing since, and is
+``NEW_VISIT_HOLD`` of that at the beginning of a visit. Where it has no hold, the interests take its place.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.arrays import Ints, Singles, take
+from common.arrays import Bools, Floats, Ints, Singles, join, take
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.simulator.ad_inventory import (
-    FAVOURITES,
-    AdInventory,
-    People,
-    advertiser_weights,
-    draw_by_topic,
-    is_running,
-)
+from competitions.tencent.simulator.ad_inventory import FAVOURITES, AdInventory, draw_by_topic, is_running
 from competitions.tencent.simulator.conversions import ConversionModel
+from competitions.tencent.simulator.event_times import (
+    VISIT,
+    Timeline,
+    draw_targets_times,
+    starts_visit,
+)
 from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_topics, pick, slot_of
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, VISIT, Users
+from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users, make_users
 
-INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
-SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
-CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
-# Calibrated by what was earned on the host's log, see LOG.md.
-PEOPLE, OF_GROUP = 0.25, 0.85
-SHOWN_TRIES, CLICK_TRIES = 2, 12
-VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
+INTEREST, VISIT_TOPIC, LAST, NEXT, GROUP, BACKGROUND = range(6)
+SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
+# Favourites are always accepted: of the clicks about a fifth have this reason.
+CLICKED = (0.09, 0.32, 0.15, 0.20, 0.05, 0.19)
+TRIES, TARGET_TRIES = 12, 200
+VISIT_TOPIC_FROM = (0.45, 0.10, 0.45)  # a new visit's topic: an interest, the topic clicked last, the visit's successor
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
-# With one slope at every scale, a hundred times the ads would leave a third of the oracle's score (.333, .111), less
-# than what was earned on the host's log (.137): where more ads are to be had, people are choosier.
+HALF_LIFE, NEW_VISIT_HOLD = 129_600.0, 0.6  # seconds
+# With one slope at every scale, a hundred times the ads would leave a third of the oracle's score, less than what was
+# earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
-ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
-ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
+ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
+ADOPT = 0.08  # chance that the topic of a click becomes one of the interests
 
 
 @dataclass
 class UserState:
-    """One entry a user; changes event by event. ``last``: the ad clicked last, -1 for none; ``advertiser``: its own."""
+    """One entry a user; changes event by event. ``last``: the ad clicked last, -1 for none; ``topic``: its topic;
+    ``clicked_at``: its time in seconds.
+    """
 
     interest: Ints
     visit_topic: Ints
     topic: Ints
-    advertiser: Ints
     last: Ints
+    clicked_at: Ints
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``slope``: that of the acceptance; ``conversions``: of round
-    2, None in round 1.
+    """What the choice model depends on beside the state; ``favourites`` (days, groups, FAVOURITES): ads; ``slope``:
+    that of the acceptance; ``conversions``: of round 2, None in round 1.
     """
 
     topics: Topics
     inventory: AdInventory
-    people: People
+    favourites: Codes
     seed: int
     slope: float = ACCEPTANCE_SLOPE
     conversions: ConversionModel | None = None
 
 
 @dataclass(frozen=True)
+class Targets:
+    """One entry a user: ``ad``, what the user clicks first behind the reference time, its ``time`` in seconds, and how
+    many ``tries`` it took until one was accepted.
+    """
+
+    ad: Ints
+    time: Ints
+    tries: Ints
+
+
+@dataclass(frozen=True)
 class UserBatch:
-    """Some users after their histories. ``start``: the first one's number; ``past`` (users, LONGEST): the ads of every
-    event, -1 before the first recorded one; ``state``: what they lead to.
+    """Some users with their histories and targets. ``start``: the first one's number; ``past`` (users, LONGEST): the
+    ads of every event, -1 before the first recorded one; ``state``: what they lead to.
     """
 
     start: int
     users: Users
+    timeline: Timeline
     past: Codes
     state: UserState
+    targets: Targets
 
     def take(self, rows: Ints | slice) -> "UserBatch":
         """Some of them, any of them several times; ``start`` is the whole batch's."""
-        return UserBatch(self.start, take(self.users, rows), self.past[rows], take(self.state, rows))
+        return UserBatch(
+            self.start,
+            take(self.users, rows),
+            take(self.timeline, rows),
+            self.past[rows],
+            take(self.state, rows),
+            take(self.targets, rows),
+        )
 
 
-def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, UserState]:
+def join_batches(batches: Sequence[UserBatch]) -> UserBatch:
+    """The users of all ``batches``; ``start`` is the first one's."""
+    return UserBatch(
+        batches[0].start,
+        join([batch.users for batch in batches]),
+        join([batch.timeline for batch in batches]),
+        np.concatenate([batch.past for batch in batches]),
+        join([batch.state for batch in batches]),
+        join([batch.targets for batch in batches]),
+    )
+
+
+def simulate_users(env: Environment, start: int, count: int) -> UserBatch:
+    """The users from ``start`` on, what they are shown, and what they click then."""
+    groups = env.favourites.shape[1]
+    users, timeline = make_users(env.topics, count, env.seed, start, groups, env.conversions is not None)
+    rng = np.random.default_rng([72, env.seed, start])
+    past, state = browse(env, users, timeline, rng)
+    targets = draw_targets(env, users, timeline, past, state, rng)
+    return UserBatch(start, users, timeline, past, state, targets)
+
+
+def browse(env: Environment, users: Users, timeline: Timeline, rng: np.random.Generator) -> tuple[Codes, UserState]:
     """The ads of every event (users, LONGEST), -1 before the first recorded one, and the state that they lead to."""
     count = len(users)
     state = UserState(
         interest=users.interest.copy(),
         visit_topic=users.interest[:, 0].copy(),
         topic=users.interest[:, 0].copy(),
-        advertiser=np.full(count, -1),
         last=np.full(count, -1),
+        clicked_at=np.zeros(count, np.int64),
     )
     past = np.full((count, LONGEST), -1, np.int32)
+    before = timeline.time[:, 0] - 2 * VISIT
     for at in range(LONGEST):
-        slot = slot_of(users.time[:, at])
-        before = users.time[:, at - 1] if at else users.time[:, 0] - 2 * VISIT
-        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, rng)
+        time = timeline.time[:, at]
+        slot, new = slot_of(time), time - before > VISIT
+        state.visit_topic = choose_visit_topic(env, state, new, slot, rng)
+        hold = hold_of_last(state, before, new)
         clicked = users.action[:, at] == CLICK
-        ad = np.empty(count, np.int64)
         for is_click in (False, True):
             rows = np.flatnonzero(clicked == is_click)
-            chosen = take(users, rows), take(state, rows), past[rows, :at], slot[rows]
-            ad[rows] = _draw_accepted(env, *chosen, is_click, rng)
-        past[:, at] = ad
-        update_clicked(env, state, np.flatnonzero(clicked), ad, rng)
+            chosen = take(users, rows), take(state, rows), hold[rows], past[rows, :at], slot[rows]
+            past[rows, at] = _draw_ads(env, *chosen, is_click, rng)
+        update_clicked(env, state, np.flatnonzero(clicked), past[:, at].astype(np.int64), time, rng)
+        before = time
     past[~users.recorded] = -1
     return past, state
 
 
-def begin_visits(
-    env: Environment,
-    users: Users,
-    state: UserState,
-    rows: Ints,
-    slot: Ints,
-    rng: np.random.Generator,
-) -> None:
-    """A visit begins for some users: interests drift, and its topic is drawn."""
-    count = len(rows)
-    interest_index = rng.integers(1, INTERESTS, size=count)
-    lift = rng.random(count) < PROMOTE
-    who, where = rows[lift], interest_index[lift]
-    state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
-    lost = rng.random(count) < DRIFT
-    who, segment = rows[lost], users.segment[rows[lost]]
-    state.interest[who, interest_index[lost]] = draw_topics(env.topics.segment_steps, segment, rng.random(len(who)))
-    state.visit_topic[rows] = draw_visit_topic(env, take(state, rows), slot[rows], rng)
+def draw_targets(
+    env: Environment, users: Users, timeline: Timeline, past: Codes, state: UserState, rng: np.random.Generator
+) -> Targets:
+    """What each user clicks next: the time and the ad are drawn anew as a whole until accepted, the last try stands."""
+    count = len(users)
+    targets = Targets(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64))
+    rows = np.arange(count)
+    for _ in range(TARGET_TRIES):
+        when, now = take(timeline, rows), take(state, rows)
+        time = draw_targets_times(when, rng)
+        new, slot = starts_visit(when, time), slot_of(time.astype(np.int64))
+        now = replace(now, visit_topic=choose_visit_topic(env, now, new, slot, rng))
+        hold = hold_of_last(now, when.time[:, -1], new)
+        ad, accepted = propose_ads(env, take(users, rows), now, hold, slot, True, rng)
+        targets.ad[rows], targets.time[rows] = ad, time.astype(np.int64)
+        targets.tries[rows] += 1
+        rows = rows[~accepted | (past[rows] == ad[:, None]).any(axis=1)]
+        if not len(rows):
+            break
+    return targets
 
 
-def draw_visit_topic(env: Environment, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
-    """The topic of each user's new visit."""
-    source = np.searchsorted(np.cumsum(VISIT_TOPIC_FROM), rng.random(len(slot)), side="right")
-    liked = draw_interest(env, state.interest, slot, rng)
-    return np.select([source == 0, source == 1], [liked, state.topic], env.topics.successor[state.topic])
+def choose_visit_topic(env: Environment, state: UserState, new: Bools, slot: Ints, rng: np.random.Generator) -> Ints:
+    """The topic of each user's visit, drawn where it is ``new``."""
+    rows = np.flatnonzero(new)
+    source = np.searchsorted(np.cumsum(VISIT_TOPIC_FROM), rng.random(len(rows)), side="right")
+    liked = draw_interest(env, state.interest[rows], slot[rows], rng)
+    following = env.topics.successor[state.visit_topic[rows]]
+    topic = state.visit_topic.copy()
+    topic[rows] = np.select([source == 0, source == 1], [liked, state.topic[rows]], following)
+    return topic
+
+
+def hold_of_last(state: UserState, before: Ints, new: Bools) -> Floats:
+    """The hold of each user's last click on an event that follows one at ``before`` (seconds); 0 without a click."""
+    hold = np.exp2(-(before - state.clicked_at) / HALF_LIFE) * np.where(new, NEW_VISIT_HOLD, 1.0)
+    return np.where(state.last >= 0, hold, 0.0)
 
 
 def interest_weights(env: Environment, interest: Ints, slot: Ints) -> Singles:
@@ -163,44 +219,36 @@ def draw_interest(env: Environment, interest: Ints, slot: Ints, rng: np.random.G
 
 
 def propose_ads(
-    env: Environment, state: UserState, slot: Ints, reasons: tuple[float, ...], rng: np.random.Generator
-) -> Ints:
-    """An ad for each user, before acceptance."""
-    inventory, count = env.inventory, len(slot)
-    reason = np.minimum(np.searchsorted(np.cumsum(reasons), rng.random(count), side="right"), BACKGROUND)
-    topic = state.topic.copy()
-    for which, values in ((VISIT_TOPIC, state.visit_topic), (NEXT, env.topics.successor[state.topic])):
-        topic = np.where(reason == which, values, topic)
+    env: Environment, users: Users, state: UserState, hold: Floats, slot: Ints, is_click: bool, rng: np.random.Generator
+) -> tuple[Ints, Bools]:
+    """An ad that runs for each user, and whether it is accepted if it is new to the user: to be clicked, or to be
+    shown, which all are.
+    """
+    count = len(slot)
+    reasons = np.cumsum((CLICKED if is_click else SHOWN)[:BACKGROUND])
+    reason = np.searchsorted(reasons, rng.random(count), side="right")
+    reason[((reason == LAST) | (reason == NEXT)) & (rng.random(count) >= hold)] = INTEREST
+    ad = env.favourites[slot // BANDS, users.group, rng.integers(FAVOURITES, size=count)].astype(np.int64)
+    favoured = (reason == GROUP) & is_running(env.inventory.ads, ad, slot)
+    topic = np.select(
+        [reason == VISIT_TOPIC, reason == NEXT], [state.visit_topic, env.topics.successor[state.topic]], state.topic
+    )
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
-    rows = np.flatnonzero(reason == BACKGROUND)
+    rows = np.flatnonzero((reason == BACKGROUND) | ((reason == GROUP) & ~favoured))
     topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
-    at = rng.random(count)
-    ad = np.empty(count, np.int64)
-    rows = np.flatnonzero(reason == ADVERTISER)
-    before, weight = advertiser_weights(inventory, slot[rows], state.advertiser[rows])
-    available = weight > 0
-    owned = rows[available]
-    ad[owned] = inventory.by_advertiser.draw(before[available] + at[owned] * weight[available])
-    other = np.ones(count, bool)
-    other[owned] = False
-    ad[other] = draw_by_topic(inventory, slot[other], topic[other], at[other])
-    return ad
+    rows = np.flatnonzero(~favoured)
+    ad[rows] = draw_by_topic(env.inventory, slot[rows], topic[rows], rng.random(len(rows)))
+    if not is_click:
+        return ad, np.ones(count, bool)
+    preference = preference_direction(env, users.taste, state.last, hold)
+    x = np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad])
+    return ad, favoured | (rng.random(count, dtype=np.float32) < acceptance_probability(x, env.slope))
 
 
-def draw_people(env: Environment, users: Users, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
-    """The ad that each user clicks because of other people, -1 for none."""
-    at, seat = rng.random(len(slot)), rng.integers(FAVOURITES, size=len(slot))
-    favourite = env.people.favourites[slot // BANDS, users.group, seat].astype(np.int64)
-    companion = np.where(state.last >= 0, env.people.companion[state.last], -1)
-    share = env.people.share
-    ad = np.select([at < share * OF_GROUP, at < share], [favourite, companion], -1)
-    return np.where((ad >= 0) & is_running(env.inventory.ads, ad, slot), ad, -1)
-
-
-def preference_direction(env: Environment, taste: Singles, last: Ints) -> Singles:
+def preference_direction(env: Environment, taste: Singles, last: Ints, hold: Floats) -> Singles:
     """The vector of each user's preference (users, dimensions)."""
-    clicked = env.inventory.ads.delta[np.maximum(last, 0)] * (last >= 0)[:, None]
+    clicked = env.inventory.ads.delta[last] * hold[:, None].astype(np.float32)
     return np.asarray(np.float32(TASTE_WEIGHT) * taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
 
 
@@ -215,36 +263,34 @@ def acceptance_probability(x: Singles, slope: float) -> Singles:
     return np.asarray(np.exp(np.float32(slope) * (np.minimum(x, cap) - cap)))
 
 
-def update_clicked(env: Environment, state: UserState, rows: Ints, ad: Ints, rng: np.random.Generator) -> None:
+def update_clicked(
+    env: Environment, state: UserState, rows: Ints, ad: Ints, time: Ints, rng: np.random.Generator
+) -> None:
     """Some users clicked: the ad is their last one, and may make its topic one of their interests."""
     clicked = ad[rows]
     topic = env.inventory.ads.topic[clicked].astype(np.int64)
-    state.last[rows], state.topic[rows] = clicked, topic
-    state.advertiser[rows] = env.inventory.ads.advertiser[clicked]
+    state.last[rows], state.topic[rows], state.clicked_at[rows] = clicked, topic, time[rows]
     keep = (rng.random(len(rows)) < ADOPT) & (state.interest[rows] != topic[:, None]).all(axis=1)
     state.interest[rows[keep], rng.integers(1, INTERESTS, size=int(keep.sum()))] = topic[keep]
 
 
-def _draw_accepted(
+def _draw_ads(
     env: Environment,
     users: Users,
     state: UserState,
+    hold: Floats,
     past: Codes,
     slot: Ints,
     is_click: bool,
     rng: np.random.Generator,
 ) -> Ints:
     """An ad for each user: proposed until it is new to the user, and for a click accepted. The last try stands."""
-    ad = draw_people(env, users, state, slot, rng) if is_click else np.full(len(slot), -1)
-    rows = np.flatnonzero((ad < 0) | (past == ad[:, None]).any(axis=1))
-    for _ in range(CLICK_TRIES if is_click else SHOWN_TRIES):
-        ad[rows] = propose_ads(env, take(state, rows), slot[rows], CLICKED if is_click else SHOWN, rng)
-        rejected = (past[rows] == ad[rows, None]).any(axis=1)
-        if is_click:
-            preference = preference_direction(env, users.taste[rows], state.last[rows])
-            x = np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad[rows]])
-            rejected |= rng.random(len(rows), dtype=np.float32) >= acceptance_probability(x, env.slope)
-        rows = rows[rejected]
+    ad = np.full(len(slot), -1)
+    rows = np.arange(len(slot))
+    for _ in range(TRIES):
+        chosen = take(users, rows), take(state, rows), hold[rows], slot[rows]
+        ad[rows], accepted = propose_ads(env, *chosen, is_click, rng)
+        rows = rows[~accepted | (past[rows] == ad[rows, None]).any(axis=1)]
         if not len(rows):
             break
     return ad

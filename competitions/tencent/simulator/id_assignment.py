@@ -1,12 +1,7 @@
 """The host's numbers: original ids, re-ids and retrieval ids, each shuffled; codes of feature values.
 
-An ad shown before the reference time is known: it has a re-id from 1, and the values of its features have codes. A
+An ad that stands in a history is known: it has a re-id from 1, and the values of its features have codes. A
 candidate that nobody saw has its original id alone, and values that no known ad has are cold: they have no code.
-
-Round 2 has strangers: users that the log and the indexer lack, who stand in the predict file by their names. They are
-``STRANGERS`` of the users, the last ones in the order they were drawn, which says nothing of them; what only they were
-shown is as unknown as what nobody was. The share is assumed: the host's description says no more than that users may be
-texts. In the release layout, which has no predict file, all users are in the log.
 """
 
 from dataclasses import dataclass
@@ -20,7 +15,6 @@ from competitions.tencent.simulator.topics import Codes
 FIRST_OID = 20_000_000_000
 FIRST_VALUE = 1_000_000_000
 FIRST_USER_VALUE = 3_000_000_000
-STRANGERS = 0.03  # of the users of round 2
 SPREAD = 3  # original ids are taken from a range that is so many times as long
 
 
@@ -43,27 +37,14 @@ class Numbers:
     candidates: Ints
 
 
-@dataclass(frozen=True)
-class UserNames:
-    """The host's names of all users in their order; the first ``known`` have a re-id, which is 1 + their index."""
+def list_ads(shown: Ints, candidates: Ints, seed: int) -> tuple[Ints, int]:
+    """The ads that have a number: known ones in the order of their re-ids, then unseen candidates; how many are known.
 
-    names: list[str]
-    known: int
-
-    def label(self, users: Ints) -> list[int | str]:
-        """How the predict file names each of these users: by re-id, or by name."""
-        return [user + 1 if user < self.known else self.names[user] for user in users.tolist()]
-
-
-def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:
-    """The ads that have a number: known ones in the order of their re-ids, then unseen ones; how many are known.
-
-    ``shown`` by ad: events before the reference time, of users in the log. ``named``: ascending ads that stand in files
-    whether shown or not, such as candidates.
+    ``shown`` by ad: events in the histories. ``candidates``: ascending ads.
     """
     rng = np.random.default_rng([61, seed])
     known = rng.permutation(np.flatnonzero(shown))
-    return np.append(known, rng.permutation(named[shown[named] == 0])), len(known)
+    return np.append(known, rng.permutation(candidates[shown[candidates] == 0])), len(known)
 
 
 def number_ads(ads: Ints, known: int, candidates: Ints, table: Codes, world: int, seed: int) -> Numbers:

@@ -1,8 +1,7 @@
 """Write the competition layout: JSON lines and pickles in train/ and eval/.
 
 Lines of train/ stand by re-id, those of eval/ in another order; the profile row stands last, or anywhere in the line,
-and bears the time of the last event. Embeddings of known items stand in train/, those of unseen ones in eval/. Users
-whom the log lacks (``id_assignment``) have a line in eval/ alone.
+and bears the time of the last event. Embeddings of known items stand in train/, those of unseen ones in eval/.
 """
 
 import shutil
@@ -18,8 +17,8 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
-from competitions.tencent.simulator.id_assignment import Numbers, UserNames
-from competitions.tencent.simulator.user_features import COLD_VALUE, Profile, draw_profiles, hide_values
+from competitions.tencent.simulator.id_assignment import Numbers
+from competitions.tencent.simulator.user_features import Profile, draw_profiles
 from competitions.tencent.simulator.writer import ROWS, draw_user_values, dump, write_indexer
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
@@ -29,7 +28,7 @@ Encoded = msgspec.Raw  # JSON that becomes part of other JSON as it is
 def write_competition(
     folder: Path,
     numbers: Numbers,
-    names: UserNames,
+    names: list[str],
     batches: Sequence[UserBatch],
     blocks: Iterable[EmbeddingBlock],
     seed: int,
@@ -40,13 +39,9 @@ def write_competition(
         (side / schema.EMBEDDINGS).mkdir(parents=True)
         write_indexer(side / schema.INDEXER, numbers, names, draw_user_values(seed))
     items = list(encode_items(numbers))
-    in_log = (
-        encode_batch(batch, numbers, names, items, seed)[: names.known - batch.start]
-        for batch in batches
-        if batch.start < names.known
-    )
+    in_log = (encode_batch(batch, numbers, items, seed) for batch in batches)
     _write_lines(train / schema.SEQUENCES, train / schema.OFFSETS, in_log)
-    shuffled = (_shuffle(encode_batch(batch, numbers, names, items, seed), batch, seed) for batch in reversed(batches))
+    shuffled = (_shuffle(encode_batch(batch, numbers, items, seed), batch, seed) for batch in reversed(batches))
     _write_lines(test / schema.PREDICT_SEQUENCES, test / schema.PREDICT_OFFSETS, shuffled)
     table = {str(number): item for number, item in enumerate(items[: numbers.known], 1)}
     (train / schema.ITEM_TABLE).write_bytes(msgspec.json.encode(table))
@@ -79,28 +74,23 @@ def name_value(code: int, original: int) -> int | str:
     return code if code > 0 else str(original)
 
 
-def encode_batch(batch: UserBatch, numbers: Numbers, names: UserNames, items: list[Encoded], seed: int) -> list[bytes]:
-    """A line for each user of the batch, as the predict file has it: those of users in the log are the log's."""
-    users, recorded, number = batch.users, batch.users.recorded, batch.start + np.arange(len(batch.users))
-    labels = names.label(number)
+def encode_batch(batch: UserBatch, numbers: Numbers, items: list[Encoded], seed: int) -> list[bytes]:
+    """A line for each user of the batch."""
+    users, recorded, time = batch.users, batch.users.recorded, batch.timeline.time
     row = numbers.row[batch.past[recorded]]
-    item, features = np.where(row < numbers.known, row + 1, numbers.oid[row]), [items[at] for at in row.tolist()]
+    user = np.repeat(batch.start + 1 + np.arange(len(users)), users.length).tolist()
+    features = [items[at] for at in row.tolist()]
     action = [None if one == NULL_ACTION else one for one in users.action[recorded].tolist()]
-    user = np.repeat(np.arange(len(users)), users.length).tolist()
-    events = zip(
-        (labels[at] for at in user), item.tolist(), repeat(None), features, action, users.time[recorded].tolist()
-    )
-    profile = draw_profiles(users, seed, batch.start)
-    profiles = list_values(hide_values(profile, np.flatnonzero(number >= names.known), seed, batch.start))
+    events = zip(user, (row + 1).tolist(), repeat(None), features, action, time[recorded].tolist())
+    profiles = list_values(draw_profiles(users, seed, batch.start))
     rng = np.random.default_rng([66, seed, batch.start])
     moved = rng.random(len(users)) < MISPLACED
     place = np.where(moved, np.floor(rng.random(len(users)) * (users.length + 1)).astype(np.int64), users.length)
+    columns = place.tolist(), users.length.tolist(), profiles, time[:, -1].tolist()
     lines = []
-    for at, length, label, values, last in zip(
-        place.tolist(), users.length.tolist(), labels, profiles, users.time[:, -1].tolist(), strict=True
-    ):
+    for number, (at, length, values, last) in enumerate(zip(*columns, strict=True), batch.start + 1):
         line: list[tuple[Any, ...]] = list(islice(events, length))
-        line.insert(at, (label, None, values, None, None, last))
+        line.insert(at, (number, None, values, None, None, last))
         lines.append(msgspec.json.encode(line))
     return lines
 
@@ -110,9 +100,8 @@ def list_values(profile: dict[str, Profile]) -> list[dict[str, Any]]:
     users: list[dict[str, Any]] = [{} for _ in next(iter(profile.values())).length]
     for name, feature in profile.items():
         for user, values, length in zip(users, feature.value.tolist(), feature.length.tolist(), strict=True):
-            named = [name_value(value, COLD_VALUE - value) for value in values[:length]]
-            if named:
-                user[name] = named if name in USER_LISTS else named[0]
+            if length:
+                user[name] = values[:length] if name in USER_LISTS else values[0]
     return users
 
 

@@ -1,7 +1,8 @@
 """What is fixed before anyone is shown an ad: sizes at a scale, the calendar, topics, and the numbers assumed.
 
-Time runs in slots of six hours, on the host's clock (UTC+8), up to the reference time, a midnight, and one day beyond:
-the horizon, in which the first click of every user is looked for. A day's four slots are its bands.
+Time runs in slots of six hours, on the host's clock (UTC+8), up to the day on which the last user is queried. A day's
+four slots are its bands. The clock by which users act is even: every hour of it has as many events. ``to_clock`` turns
+even seconds into seconds of the host's clock, on which the night is slow and the evening fast.
 
 Topics are what ads are about and users are interested in. They have a vector in a latent space, a share of the ads, a
 rhythm (by band, workdays and weekends apart), a trend (by day) and a successor, which interest moves on to.
@@ -22,16 +23,17 @@ LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
 GROUP_USERS = 600  # of a group of people that click the same ads
 UNSEEN_CANDIDATES = 148_971 / 660_000
 # Ads that exist for each that is seen before the reference time, at scale 1; fewer in a smaller world, by this power.
-WORLD_ITEMS, GROWTH = 3.35, 0.1
+WORLD_ITEMS, GROWTH = 4.2, 0.1
 
 DAY, SLOT, BANDS = 86_400, 21_600, 4
-REFERENCE = 1_748_880_000  # 2025-06-03 00:00 at UTC+8: midnight, as is the first second
-DAYS_BACK = 232
+REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second
+DAYS_BACK, DAYS_AFTER = 222, 14
 FIRST = REFERENCE - DAYS_BACK * DAY
 NOW = DAYS_BACK * BANDS  # the slot that the reference time opens
-SLOTS = NOW + BANDS
+SLOTS = NOW + DAYS_AFTER * BANDS
 BAND_SHARE = np.array([0.09, 0.25, 0.31, 0.35])  # of the events of a day; assumed
-FIRST_WEEKDAY = 0  # of the first day, Monday: the reference time is a Tuesday
+BAND_ENDS = DAY * np.append(0.0, np.cumsum(BAND_SHARE))  # even seconds of the day at which bands begin and end
+FIRST_WEEKDAY = 0  # of the first day, Monday: the reference time is a Saturday
 
 TOPICS, DIMENSIONS = 100, 16
 SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
@@ -84,6 +86,22 @@ def sizes_at_scale(scale: float) -> Sizes:
 def slot_of(time: Ints) -> Ints:
     """The slot that each second lies in."""
     return (time - FIRST) // SLOT
+
+
+def to_clock(even: Floats) -> Floats:
+    """Seconds of the host's clock at even seconds, both since the epoch.
+
+    >>> to_clock(np.array([REFERENCE, REFERENCE + 0.09 * DAY])) - REFERENCE
+    array([    0., 21600.])
+    """
+    days, within = np.divmod(even - FIRST, DAY)
+    return np.asarray(FIRST + days * DAY + np.interp(within, BAND_ENDS, np.arange(BANDS + 1) * SLOT))
+
+
+def to_even(clock: Floats) -> Floats:
+    """Even seconds at seconds of the host's clock: the inverse of ``to_clock``."""
+    days, within = np.divmod(clock - FIRST, DAY)
+    return np.asarray(FIRST + days * DAY + np.interp(within, np.arange(BANDS + 1) * SLOT, BAND_ENDS))
 
 
 def make_topics(seed: int) -> Topics:

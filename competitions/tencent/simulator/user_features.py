@@ -2,11 +2,10 @@
 
 103 (age) and 105 lie around a middle of the segment, 104 is the segment's gender in seven of ten; 106 lists groups of
 the user's interests, now and then a wrong one; 107 is that of the first interest where it is there. 108, 109 and 110
-depend on nothing. Fill rates and lengths of the lists are the release's. Of a stranger's values (``id_assignment``)
-some are unknown to the indexer.
+depend on nothing. Fill rates and lengths of the lists are the release's.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,15 +33,11 @@ LONGER = {
     "110": (1.0, 0.7),
 }
 AGE_SPREAD, MATE, WRONG = 9.0, 0.7, 0.2
-COLD = 0.05  # of the values of a stranger's features; assumed
-COLD_VALUE = 5_000_000_000  # an original value that the indexer lacks is this and a code
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A feature of users: ``value`` (users, width), numbered from 1, negative where the indexer lacks it; the first
-    ``length`` count, the others are 0.
-    """
+    """A feature of users: ``value`` (users, width), numbered from 1; the first ``length`` count, the others are 0."""
 
     value: Codes
     length: Ints
@@ -69,20 +64,6 @@ def draw_profiles(users: Users, seed: int, number: int) -> dict[str, Profile]:
         "110": _list_any(SIZES["110"], count, rng),
     }
     return {name: _cut(name, values[name].astype(np.int32), rng) for name in USER_FEATURES}
-
-
-def hide_values(profile: dict[str, Profile], strangers: Ints, seed: int, number: int) -> dict[str, Profile]:
-    """The features of the ``number``-th batch of users with some values of the ``strangers`` (rows) cold."""
-    if not len(strangers):
-        return profile
-    rng = np.random.default_rng([53, seed, number])
-    hidden = {}
-    for name, feature in profile.items():
-        value = feature.value.copy()
-        cold = rng.random((len(strangers), value.shape[1])) < COLD
-        value[strangers] = np.where(cold, -value[strangers], value[strangers])
-        hidden[name] = replace(feature, value=value)
-    return hidden
 
 
 def _list_groups(group: Ints, rng: np.random.Generator) -> Ints:

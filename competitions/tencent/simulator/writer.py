@@ -19,7 +19,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
-from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, UserNames, draw_distinct
+from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
 from competitions.tencent.simulator.topics import Codes
 from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
 
@@ -28,10 +28,10 @@ EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 ROWS = 100_000  # of a table written at once
 
 
-def name_users(count: int, seed: int, strangers: int = 0) -> UserNames:
-    """The host's names of the users; the last ones are the ``strangers``."""
+def name_users(count: int, seed: int) -> list[str]:
+    """The host's names of the users."""
     numbers = 1 + draw_distinct(count, np.random.default_rng([64, seed]))
-    return UserNames([f"user_{number:08d}" for number in numbers.tolist()], count - strangers)
+    return [f"user_{number:08d}" for number in numbers.tolist()]
 
 
 def draw_user_values(seed: int) -> dict[str, Ints]:
@@ -40,9 +40,9 @@ def draw_user_values(seed: int) -> dict[str, Ints]:
     return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
 
 
-def write_indexer(path: Path, numbers: Numbers, names: UserNames, user_values: dict[str, Ints]) -> None:
+def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:
     """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
-    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names.names[: names.known])
+    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
     values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
     values[CREATIVE] = dict(items)
     dump(path, {"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}})
@@ -60,21 +60,27 @@ def dump(path: Path, value: object) -> None:
 
 
 def write_truth(
-    path: Path, numbers: Numbers, names: UserNames, truth: Ints, actions: NDArray[np.int8] | None = None
+    path: Path,
+    numbers: Numbers,
+    names: list[str],
+    truth: Ints,
+    actions: NDArray[np.int8] | None = None,
+    times: Ints | None = None,
 ) -> int:
-    """Write truth.csv: a row for each user with a ``truth``, an ad by user, and its action (round 2); the number of
-    rows. ``user_id`` is the re-id, nothing for a stranger.
+    """Write truth.csv: a row for each user with a ``truth``, an ad by user, -1 for none; its action (round 2) and the
+    second of its event where they are given. The number of rows. ``user_id`` is the re-id.
     """
     users = np.flatnonzero(truth >= 0)
     frame = pl.DataFrame(
         {
-            "user_id": pl.Series(users + 1).set(pl.Series(users >= names.known), None),
-            "user": [names.names[user] for user in users.tolist()],
+            "user_id": users + 1,
+            "user": [names[user] for user in users.tolist()],
             "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
-    if actions is not None:
-        frame = frame.with_columns(action=pl.Series(actions[users]))
+    for name, values in (("action", actions), ("timestamp", times)):
+        if values is not None:
+            frame = frame.with_columns(pl.Series(name, values[users]))
     frame.write_csv(path)
     return frame.height
 
@@ -94,7 +100,7 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 def write_release(
     folder: Path,
     numbers: Numbers,
-    names: UserNames,
+    names: list[str],
     batches: Sequence[UserBatch],
     blocks: Iterable[EmbeddingBlock],
     seed: int,
@@ -117,7 +123,7 @@ def write_release(
 
 def _batch_table(batch: UserBatch, numbers: Numbers) -> pa.Table:
     recorded = batch.users.recorded
-    events = numbers.row[batch.past[recorded]], batch.users.action[recorded], batch.users.time[recorded]
+    events = numbers.row[batch.past[recorded]], batch.users.action[recorded], batch.timeline.time[recorded]
     return sequence_table(batch.start, batch.users.length, *events)
 
 

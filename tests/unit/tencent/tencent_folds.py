@@ -4,19 +4,24 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.features.action_rates import fit_action_rates
-from competitions.tencent.features.forecast import Forecast, compute_statistics
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.fold_tables import FoldTables, make_pool
+from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 from competitions.tencent.split import Fold
+from tests.unit.tencent.training_inputs import CONFIG
+
+# A model of 16 numbers a token, and so few steps that a test waits a second.
+SEQUENCE = msgspec.structs.replace(CONFIG.sequence, width=16, length=6, batch=64, tokens=40_000, rate=1e-2, negatives=8)
 
 
 def fit_channel(channel: Channel, **given: object) -> Table:
@@ -32,25 +37,24 @@ def fit_fold(
     fold: Fold,
     settings: FeatureSettings,
     channels: Sequence[str] = (),
-    forecast: Forecast | None = None,
     list_length: int = 200,
+    times: bool = True,
 ) -> FoldTables:
-    """What is fitted on a fold's history, with even weights; without a ``forecast`` an ad's events are its rate."""
+    """What is fitted on a fold's history, with even weights."""
     history, catalogue = fold.history(corpus.train), corpus.catalogue
-    statistics = compute_statistics(history, catalogue, False)
-    pool = make_pool(fold, statistics, [forecast or Forecast("")], 0, settings.pool)
+    pool = choose_pool(history, catalogue, fold, settings.pool)
     prepared = {content.name: content for content in contents}
     named = {name: find_channel(name) for name in name_channels(channels, prepared)}
-    given = {"history": history, "catalogue": catalogue, "candidates": pool.rows, "seed": 0}
+    given = {"history": history, "catalogue": catalogue, "candidates": pool, "contents": [*contents]}
     tables: dict[str, Table] = {
-        name: prepared[name] if name in prepared else fit_channel(channel, contents=[*contents], **given)
+        name: prepared[name] if name in prepared else fit_channel(channel, settings=SEQUENCE, seed=0, **given)
         for name, channel in named.items()
     }
     said = len(np.unique(fold.condition)) > 1
     return FoldTables(
         catalogue=catalogue,
-        statistics=statistics,
         pool=pool,
+        popularity=measure_popularity(history, catalogue, fold, pool, times),
         tables=tables,
         lifts=fit_lifts(history, catalogue),
         action_rates=fit_action_rates(history, catalogue) if said else None,

@@ -29,48 +29,50 @@ def world() -> tuple[Sequences, Histories, npt.NDArray[np.bool_]]:
     return sequences, Histories(sequences, np.array([0]), np.array([len(before)])), behind
 
 
-def draw(mix: CandidateMix, targets: list[int], share: float = 0.0, most: int = 0) -> set[int]:
+def draw(mix: CandidateMix, targets: list[int], most: int = 0) -> set[int]:
     _, history, behind = world()
-    drawn = sample_candidates(history, np.array(targets), behind, mix, share, most, np.random.default_rng(0))
-    assert len(set(drawn.tolist())) == len(drawn)
+    drawn = sample_candidates(history, np.array(targets), behind, mix, NOW, most, np.random.default_rng(0))
+    assert drawn.tolist() == sorted(set(drawn.tolist()))
     return set(drawn.tolist())
 
 
-def mix_of(count: int, **shares: float) -> CandidateMix:
-    """``alive`` and ``dead`` of the candidates that the log has seen."""
+def mix_of(count: int, unseen: float = 0.0) -> CandidateMix:
+    """Three of four of the candidates that the log has seen are alive, the others dead."""
     share = np.zeros(CLASSES)
-    share[0], share[CLASSES - 1] = shares.get("alive", 0.0), shares.get("dead", 0.0)
-    return CandidateMix(count, 1_201, share)
+    share[0], share[CLASSES - 1] = 0.75, 0.25
+    return CandidateMix(count, unseen, 1_201, share)
 
 
 def test_how_alive_an_ad_is_by_hand() -> None:
-    """The log ends at 101 h: ads 1 and 2 have one and four events in the last day, 3 one 25 and 4 one 60 hours old."""
-    events = [
-        (4, 0, 41 * HOUR),
-        (3, 0, 76 * HOUR),
-        (2, 0, 77 * HOUR),
-        *[(2, 1, 100 * HOUR)] * 3,
-        (1, 0, 101 * HOUR - 1),
-    ]
-    classes = classify_ads(whole(make_sequences(events)), 6)
-    assert classes.tolist() == [NEVER, 0, 2, LIVELY, LIVELY + 1, NEVER]
-    often = classify_ads(whole(make_sequences([(1, 0, HOUR)] * 5_000)), 2)
+    """Around 101 h: ads 1 and 2 have one and four events within a day, on either side; the nearest of 3 is 25 hours
+    before, that of 4 60 hours behind, and ad 6 has none within weeks.
+    """
+    at = 101 * HOUR
+    events = [(3, 0, at - 25 * HOUR), (2, 0, at - 24 * HOUR), (1, 0, at), *[(2, 1, at + 24 * HOUR)] * 3]
+    events += [(3, 0, at + 26 * HOUR), (4, 0, at + 60 * HOUR), (6, 0, at + 2_000 * HOUR)]
+    classes = classify_ads(whole(make_sequences(events)), 7, at)
+    assert classes.tolist() == [NEVER, 0, 2, LIVELY, LIVELY + 1, NEVER, CLASSES - 1]
+    often = classify_ads(whole(make_sequences([(1, 0, HOUR)] * 5_000)), 2, HOUR)
     assert often.tolist() == [NEVER, LIVELY - 1]
-    assert classify_ads(whole(make_sequences([(1, 0, 0), (2, 0, 2_000 * HOUR)])), 3)[1] == CLASSES - 1
 
 
-def test_the_mix_is_that_of_the_candidates_which_the_log_has_seen() -> None:
+def test_the_mix_is_that_of_the_candidates_and_how_many_nobody_has_seen() -> None:
     sequences, history, _ = world()
-    mix = measure_mix(CatalogueRows(np.concatenate([ALIVE[:30], DEAD[:10], LATER[:5]])), history)
-    assert (mix.count, mix.rows) == (45, 1_201)
+    mix = measure_mix(CatalogueRows(np.concatenate([ALIVE[:30], DEAD[:10], LATER[:10]])), history, NOW)
+    assert (mix.count, mix.unseen, mix.rows) == (50, 0.2, 1_201)
     assert (mix.share[0], mix.share[CLASSES - 1], mix.share.sum()) == (0.75, 0.25, 1.0)
     assert len(sequences) == 1
+    nobody = measure_mix(CatalogueRows(np.empty(0, np.int64)), history, NOW)
+    assert (nobody.count, nobody.unseen, nobody.share.sum()) == (0, 0.0, 0.0)
 
 
-def test_rivals_are_as_alive_as_the_hosts() -> None:
+def test_rivals_are_as_alive_as_the_hosts_and_as_many_of_them_are_new() -> None:
     """Nine tenths of the log's ads are dead; of the host's candidates a quarter are, so of those drawn as well."""
-    drawn = draw(mix_of(100, alive=0.75, dead=0.25), [1, 2, 101])
+    drawn = draw(mix_of(100), [1, 2, 101])
     assert {1, 2, 101} <= drawn
     assert (len(drawn & set(ALIVE)), len(drawn & set(DEAD))) == (75, 25)  # the targets among them
-    fresh = draw(mix_of(100, alive=0.75, dead=0.25), [1, 2, 101, 1_001], share=0.2)
+    fresh = draw(mix_of(100, unseen=0.2), [1, 2, 101, 1_001])
+    assert {1, 2, 101, 1_001} <= fresh
     assert [len(fresh & set(part)) for part in (ALIVE, DEAD, LATER)] == [60, 20, 20]
+    assert len(draw(mix_of(100, unseen=0.2), [1], most=10)) == 10
+    assert draw(mix_of(3), [1, 2, 101, 102]) == {1, 2, 101, 102}  # all targets, whatever there is room for

@@ -3,7 +3,7 @@
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.competition import COMPETITION
+from tests.unit.tencent.training_inputs import load_settings
 
 
 @pytest.mark.parametrize(
@@ -12,17 +12,18 @@ from competitions.tencent.competition import COMPETITION
         ("host.target=exposure", ["host.target", "exposure", "conversion"]),
         ("host.weights=[0.0, 1.0, -1.0]", ["host.weights", ">= 0"]),
         ("host.weights=[0, 0, 0]", ["host.weights", "every score would be 0"]),
-        ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
-        ("split.horizon_hours=0", ["split.horizon_hours", "> 0"]),
+        ("split.kind=last", ["split.kind", "last", "days", "clicks"]),
+        ("split.days=0", ["split.days", ">= 1"]),
+        ("split.valid_share=0.1", ["split.valid_share"]),
+        ("ranker.fit.leaves=1", ["ranker.fit.leaves", ">= 2"]),
+        ("ranker.fit.features=0", ["ranker.fit.features", "> 0"]),
         ("ranker.features.blocks=-nope", ["ranker.features.blocks", "no nope", "popularity"]),
-        ("open.enabled=true", ["open.enabled"]),
-        ("network.model.blocks=4", ["network"]),
         ('ranker.channels=["counts", "counts"]', ["ranker.channels", "counts is listed twice"]),
-        ("ranker.features.counts.reach=5", ["ranker.features.counts"]),
+        ("ranker.channels=[magic]", ["ranker.channels", "no magic", "counts"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, parts: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        COMPETITION.load_config([override])
+        load_settings(override)
     assert [part for part in parts if part not in str(refused.value)] == []
     assert "\n" not in str(refused.value)

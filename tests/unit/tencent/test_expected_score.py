@@ -1,34 +1,51 @@
 """What to expect of the truth: errors of scores that hang on few ads."""
 
 import math
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 
-from competitions.tencent import split
-from competitions.tencent.competition import COMPETITION
+from competitions.tencent import metrics, split
 from competitions.tencent.expected_score import expect_score, say_expected
-from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.top_k import TopK
-from tests.unit.tencent.training_inputs import make_sequences
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.split import Rewind
+from competitions.tencent.top_k import FoldAnswers, TopK
+from tests.unit.tencent.training_inputs import CONFIG, make_sequences
 
-CONFIG = COMPETITION.load_config([], tuned=False)
 HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
-LAST = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
+CLICKS = msgspec.structs.replace(CONFIG.split, earlier=1, queries=4, earlier_queries=1)
+ROWS = CatalogueRows(np.arange(1, 13))
+
+
+def hold_out(clicks: int) -> split.Fold:
+    """Three users whose last click is ad 2, and one whose last is ad 1."""
+    users = [[(1, 1, 1), (2, 1, 2)]] * 3 + [[(2, 1, 1), (1, 1, 2)]]
+    log = make_sequences(*(user[:clicks] for user in users))
+    test = split.build_test_fold(log, log, ROWS, None, HOST)
+    return split.rewind(log, test, HOST, msgspec.structs.replace(CLICKS, earlier_queries=1), Rewind("clicks"), 0)[0]
 
 
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and 11 % of .75
     where the truth is one event further on.
     """
-    corpus = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
-    fold = split.hold_out(corpus, CatalogueRows(np.array([1, 2, 3])), HOST, LAST, 0)
-    top = TopK(CandidateIndices(np.array([[1, 2]] * 3 + [[2, 1]])), np.zeros((4, 2), np.float32))
-    expected = expect_score(fold, top, HOST, "time")
+    fold = replace(hold_out(2), users=np.arange(4), target=np.array([2, 2, 2, 1]), target_action=np.ones(4, np.int8))
+    top = TopK(CatalogueRows(np.array([[2, 1]] * 3 + [[2, 5]])), np.zeros((4, 2), np.float32))
+    expected = expect_score(fold, top, HOST, times=True)
     by_ad = math.hypot(0.75, 0.75) / 4
     assert expected == pytest.approx({"score": 0.75, "error": by_ad, "error by ad": by_ad})
-    further = expect_score(fold, top, HOST, "last")
+    further = expect_score(fold, top, HOST, times=False)
     assert further == pytest.approx(expected | {"error": math.hypot(by_ad, 0.11 * 0.75)})
     say_expected(further)
     assert capsys.readouterr().err == "  expected Score on the truth: 0.7500 ± 0.2777 (by ad ± 0.2652)\n"
+
+
+def test_where_nobody_was_asked_every_figure_is_zero_without_a_warning() -> None:
+    fold, none = hold_out(1), TopK.empty(0, 10)
+    assert len(fold.users) == 0
+    assert set(expect_score(fold, none, HOST, times=False).values()) == {0.0}
+    measured = metrics.evaluate_ways(fold, FoldAnswers({"ranker": none}), HOST)["ranker"]
+    assert (measured["score"], measured["score_error"], measured["users"]) == (0.0, 0.0, 0.0)
+    assert (measured["seen"], measured["unseen"]) == (None, None)

@@ -7,8 +7,8 @@ from competitions.tencent.metrics import mean_scores, target_ranks, weigh_scores
 
 
 def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
-    columns = np.array([[4, 2, 9], [4, 2, 9], [-1, 5, -1], [1, 2, 3]])
-    assert target_ranks(columns, np.array([9, 8, -1, 1])).tolist() == [3, 0, 0, 1]
+    rows = np.array([[4, 2, 9], [4, 2, 9], [0, 5, 0], [1, 2, 3]])
+    assert target_ranks(rows, np.array([9, 8, 0, 1])).tolist() == [3, 0, 0, 1]
 
 
 def test_scores_by_hand() -> None:
@@ -31,3 +31,4 @@ def test_weights_count_a_conversion_more() -> None:
 def test_weighed_scores_have_the_weighted_mean() -> None:
     assert weigh_scores(np.array([1.0, 0.5]), np.array([2.5, 1.0])).mean() == pytest.approx(3.0 / 3.5)
     assert weigh_scores(np.array([1.0]), np.array([0.0])).tolist() == [0.0]
+    assert weigh_scores(np.empty(0), np.empty(0)).tolist() == []

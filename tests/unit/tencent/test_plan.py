@@ -1,31 +1,49 @@
-"""What the files decide: the round, whether times say more than the order, how often to ask, what to search by."""
+"""What the files decide: the round, whether times say more than the order, how to ask earlier, what to search by."""
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 
+from common.time_units import DAY_S, HOUR_S
+from competitions.tencent.corpus import Corpus, Sequences
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.plan import (
     LONG,
     MANY,
     SHORT,
-    count_targetless,
     decide_actions,
     decide_channels,
-    decide_earlier,
-    decide_kind,
     decide_list_length,
+    decide_rewind,
     decide_target,
+    decide_times,
+    make_plan,
     steady_share,
 )
-from competitions.tencent.retrieval.channel import LogSize
+from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.registry import CHANNELS
-from tests.unit.tencent.training_inputs import make_sequences
+from competitions.tencent.split import Rewind
+from tests.unit.tencent.training_inputs import CONFIG, load_settings, make_catalogue, make_sequences, make_users
 
-SMALL = LogSize(100, 10, False)
-
+NOW = 100 * DAY_S
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
 VARIED = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 90)], [(4, 1, 1_000), (5, 1, 1_060)])
+
+
+def make_corpus(log: Sequences) -> Corpus:
+    candidates, users = CatalogueRows(np.arange(1, 13)), make_users(len(log))
+    return Corpus(make_catalogue(12), log, users, log, users, candidates, None, ())
+
+
+def draw_users() -> Sequences:
+    """Of 60 users two of five click in the last hour before the reference, the others two days before it; all are then
+    shown ads, for some hours.
+    """
+    rng = np.random.default_rng(0)
+    clicks = [HOUR_S if user % 5 < 2 else 2 * DAY_S - HOUR_S for user in range(60)]
+    return make_sequences(
+        *([(1, 1, NOW - back - int(rng.integers(60))), (2, 0, NOW + int(rng.integers(5 * HOUR_S)))] for back in clicks)
+    )
 
 
 def test_steps_are_those_inside_a_history_alone() -> None:
@@ -35,17 +53,46 @@ def test_steps_are_those_inside_a_history_alone() -> None:
     assert steady_share(make_sequences([], [])) == 0.0
 
 
-def test_times_that_only_count_steps_make_the_last_event_the_question() -> None:
-    assert decide_kind(STEADY, "auto")[0] == "last"
-    assert decide_kind(VARIED, "auto")[0] == "time"
-    assert decide_kind(STEADY, "time") == ("time", "set")
+def test_times_that_only_count_steps_are_not_used() -> None:
+    times, why = decide_times(STEADY)
+    assert (times, "100% of the gaps between events are equal" in why) == (False, True)
+    assert decide_times(VARIED)[0] is True
+    plans = [make_plan(make_corpus(log), 0, CONFIG) for log in (STEADY, VARIED)]
+    assert [plan.times for plan in plans] == [False, True]
 
 
-def test_users_without_a_target_are_counted_where_the_last_click_is_asked_for() -> None:
-    log = make_sequences([(1, 1, 0), (2, 0, 60)], [(1, 0, 0)], [], [(3, 2, 0)])
-    assert count_targetless(log, "last", "click") == "; 2 of 4 users have no click to hold out"
-    assert count_targetless(log, "last", "conversion") == "; 3 of 4 users have no conversion to hold out"
-    assert count_targetless(log, "time", "click") == count_targetless(STEADY, "last", "click") == ""
+def test_everybody_is_asked_days_earlier_where_the_files_show_when_the_host_asks() -> None:
+    """Half of the users click within two days of the reference, not within one."""
+    rewind, why = decide_rewind(draw_users(), "click", CONFIG.split)
+    assert (rewind.kind, rewind.days) == ("days", 2)
+    assert NOW - HOUR_S < rewind.reference <= NOW
+    assert "100% of the users have events but no click behind 19" in why
+    set_days = msgspec.structs.replace(CONFIG.split, days=5)
+    assert decide_rewind(draw_users(), "click", set_days)[0].days == 5
+
+
+def test_some_are_asked_a_click_earlier_where_everybody_ends_elsewhere() -> None:
+    ends = np.random.default_rng(0).integers(0, 60 * DAY_S, 80).tolist()
+    natural = make_sequences(*([(1, 1, end), (2, 1, end + 900), (3, 0, end + 7_200)] for end in ends))
+    rewind, why = decide_rewind(natural, "click", CONFIG.split)
+    assert rewind == Rewind("clicks")
+    assert why.endswith("some users are asked a click earlier")
+    forced = msgspec.structs.replace(CONFIG.split, kind="clicks")
+    assert decide_rewind(draw_users(), "click", forced) == (Rewind("clicks"), "set")
+    # Where nobody has events behind the last click, days go back from the end of the log.
+    clicks = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in ends))
+    days = decide_rewind(clicks, "click", msgspec.structs.replace(CONFIG.split, kind="days"))[0]
+    assert (days.kind, days.reference) == ("days", clicks.time.max() + 1)
+
+
+def test_the_plan_leaves_nothing_to_decide_and_asks_days_thrice_and_clicks_once() -> None:
+    for log, kind, earlier in ((draw_users(), "days", 3), (STEADY, "clicks", 1)):
+        plan = make_plan(make_corpus(log), 0, CONFIG)
+        assert (plan.split.kind, plan.rewind.kind, plan.split.earlier) == (kind, kind, earlier)
+        assert (plan.host.target, plan.host.actions, plan.list_length) == ("click", False, SHORT)
+    given = load_settings("split.earlier=2", "ranker.list_length=40", "ranker.channels=counts")
+    plan = make_plan(make_corpus(STEADY), 0, given)
+    assert (plan.split.earlier, plan.list_length, plan.channels) == (2, 40, ("counts",))
 
 
 def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
@@ -62,27 +109,23 @@ def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
     assert decide_actions(None, True) == (True, "set")
 
 
-def test_a_setting_stays_as_it_is_given() -> None:
+def test_a_target_that_is_set_stays() -> None:
     assert decide_target(VARIED, np.array([2], np.int8), "click") == ("click", "set")
-    assert decide_earlier("last", 7) == (7, "set")
-    assert decide_earlier("time", "auto")[0] == 4
-    assert decide_earlier("last", "auto")[0] == 2
-    assert decide_channels(SMALL, 1, 4, ("counts",)) == (("counts",), "set")
 
 
 def test_all_that_the_files_allow_is_weighed() -> None:
     tables = tuple(name for name in CHANNELS if name != "content")
-    assert decide_channels(SMALL, 2, 4, "auto")[0] == ("content", *tables)
-    assert decide_channels(SMALL, 0, 4, "auto")[0] == tables
+    assert decide_channels(make_corpus(VARIED), 2, 4, CONFIG)[0] == ("content", *tables)
+    assert decide_channels(make_corpus(VARIED), 0, 4, CONFIG)[0] == tables
+    counts = load_settings("ranker.channels=counts")
+    assert decide_channels(make_corpus(VARIED), 1, 4, counts) == (("counts",), "set")
 
 
 def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = dataclasses.replace(CHANNELS["values"], seconds=lambda size: size.events / 9)
-    monkeypatch.setitem(CHANNELS, "values", slow)
-    assert "values" in decide_channels(SMALL, 0, 4, "auto")[0]
-    chosen, why = decide_channels(LogSize(1_000, 10, False), 0, 4, "auto")
-    assert "values" not in chosen
-    assert why.endswith("values would need about 7 minutes")  # 4 x 111 s
+    monkeypatch.setattr(sequence, "estimate_seconds", lambda events, ads, settings: 20.0 * events)
+    chosen, why = decide_channels(make_corpus(VARIED), 0, 6, CONFIG)  # 6 x 100 s
+    assert "sequence" not in chosen
+    assert why.endswith("sequence would need about 10 minutes")
 
 
 def test_many_candidates_make_long_lists() -> None:

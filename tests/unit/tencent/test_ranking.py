@@ -1,8 +1,7 @@
-"""The ranker learns what a planted column says, with and without a hidden layer, the same each time; blocks of queries
-go side by side; of long lists the better part is described in full.
+"""The ranker: which pairs it learns from, that trees find what a planted column says on top of retrieval's score, and
+what answers where there are no trees.
 """
 
-import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,124 +9,199 @@ import msgspec
 import numpy as np
 import pytest
 
+from common.learning.dataset import RankingDataset
+from common.learning.gbdt import Ranker
 from competitions.tencent import ranking
-from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.features import pair_features
-from competitions.tencent.ids import CandidateIndices, CatalogueRows
-from competitions.tencent.ranking import (
-    LabelledLists,
-    Ranker,
-    fit,
-    fit_ranker,
-    score_candidates,
-    take_queries,
-)
-from competitions.tencent.retrieval.search import Candidates
-from competitions.tencent.split import build_test_fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+from competitions.tencent.features.pair_features import SEARCH_SCORE
+from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
+from competitions.tencent.retrieval.search import Candidates, Search
+from competitions.tencent.sequences import blocks
+from competitions.tencent.split import Fold, build_test_fold
+from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
 
-CONFIG = COMPETITION.load_config([])
-FIT = CONFIG.ranker.fit
-RNG = np.random.default_rng(0)
-FEATURES = RNG.normal(size=(400, 10, 4)).astype(np.float32)
-NAMES = ("a", "b", "c", "d")
+HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
+FIT = msgspec.structs.replace(CONFIG.ranker.fit, rounds=60, least=5, features=1.0)
+ADS, USERS = 30, 90
+NONE = -np.inf
 
 
-def top1(features: np.ndarray, target: np.ndarray, hidden: int, train: slice, held: slice) -> float:
-    lists = LabelledLists(features[train], target[train], NAMES)
-    ranker = fit_ranker(lists, msgspec.structs.replace(FIT, hidden=hidden, epochs=40, rate=3e-2), 0)
-    return float((ranker.score(features[held]).argmax(1) == target[held]).mean())
+# --- which pairs ---
 
 
-@pytest.mark.parametrize("hidden", [0, 16])
-def test_a_planted_column_is_found(hidden: int) -> None:
-    target = FEATURES[:, :, 2].argmax(1)
-    assert top1(FEATURES, target, hidden, slice(0, 300), slice(300, 400)) > 0.9
+def test_the_target_and_an_even_draw_of_what_was_not_seen_are_learned_from() -> None:
+    rng = np.random.default_rng(0)
+    scores = -np.sort(rng.random((4_000, 12)), 1).astype(np.float32)
+    scores[:, 9:] = NONE
+    hit = np.zeros(scores.shape, bool)
+    hit[:, 8] = True  # the last that is no seen one
+    kept = choose_rows(scores, hit, rng.random((4_000, 20), np.float32), 4)
+    assert kept[:, 8].all()
+    assert not kept[:, 9:].any()
+    assert (kept.sum(1) == 5).all()
+    assert kept[:, :8].mean(0) == pytest.approx(0.5, abs=0.04)  # whatever retrieval thinks of them
+    everything = choose_rows(scores, hit, rng.random((4_000, 20), np.float32), 60)
+    assert (everything == np.isfinite(scores)).all()
 
 
-def test_only_a_hidden_layer_lets_columns_act_together() -> None:
-    target = (FEATURES[:, :, 0] * FEATURES[:, :, 1]).argmax(1)
-    linear, deep = (top1(FEATURES, target, hidden, slice(0, 300), slice(300, 400)) for hidden in (0, 32))
-    assert deep > linear + 0.3
+# --- the trees ---
 
 
-def test_scale_and_place_of_a_column_mean_nothing_and_two_fits_are_the_same() -> None:
-    target = FEATURES[:, :, 2].argmax(1)
-    moved = FEATURES * np.array([1, 1, 1e3, 1], np.float32) + np.array([0, 0, 5e3, 0], np.float32)
-    one, other = (fit_ranker(LabelledLists(features, target, NAMES), FIT, 3) for features in (FEATURES, moved))
-    again = fit_ranker(LabelledLists(FEATURES, target, NAMES), FIT, 3)
-    assert one.score(FEATURES).tolist() == again.score(FEATURES).tolist()
-    scores, same = one.score(FEATURES), other.score(moved)
-    # The softmax is blind to a constant, so that rounding alone moves the last layer's bias.
-    assert np.allclose(scores - scores.mean(1, keepdims=True), same - same.mean(1, keepdims=True), atol=1e-2)
-    assert len(one.losses) == FIT.epochs
-    assert one.losses[-1] < one.losses[0]
+def draw_lists(queries: int, seed: int, strength: float = 6.0) -> RankingDataset:
+    """Lists of ten with a target drawn by retrieval's score and ``strength`` x a column."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(queries, 10, 3)).astype(np.float32)
+    utility = features[:, :, 0] + strength * features[:, :, 2]
+    labels = np.zeros((queries, 10), np.float32)
+    labels[np.arange(queries), (utility + rng.gumbel(size=utility.shape)).argmax(1)] = 1
+    sizes = np.full(queries, 10, np.int32)
+    return RankingDataset((SEARCH_SCORE, "noise", "planted"), features.reshape(-1, 3), labels.reshape(-1), sizes)
+
+
+def hit_rate(ranker: Ranker, lists: RankingDataset) -> float:
+    best = score_features(ranker, lists.features).reshape(-1, 10).argmax(1)
+    return float((best == lists.labels.reshape(-1, 10).argmax(1)).mean())
+
+
+def test_trees_add_to_retrievals_score_what_a_planted_column_says() -> None:
+    ranker = fit([draw_lists(300, 0), None, draw_lists(300, 1)], FIT, 0)
+    assert ranker is not None
+    assert ranker.gain["planted"] > 10 * ranker.gain["noise"]
+    held = draw_lists(400, 2)
+    assert hit_rate(ranker, held) > 0.6
+    # Where the other columns are equal, the scores are retrieval's, which nobody has to learn.
+    plain = np.zeros((5, 3), np.float32)
+    plain[:, 0] = [3, 1, 0, -2, -9]
+    order = score_features(ranker, plain)
+    assert np.diff(order).max() < 0
+    again = fit([draw_lists(300, 0), draw_lists(300, 1)], FIT, 0)
+    assert again is not None
+    assert score_features(again, held.features).tolist() == score_features(ranker, held.features).tolist()
+
+
+def test_of_a_column_that_says_nothing_the_trees_keep_retrievals_order() -> None:
+    ranker = fit([draw_lists(600, 0, strength=0.0)], FIT, 0)
+    assert ranker is not None
+    held = draw_lists(400, 2, strength=0.0)
+    start = (held.features[:, 0].reshape(-1, 10).argmax(1) == held.labels.reshape(-1, 10).argmax(1)).mean()
+    assert hit_rate(ranker, held) > start - 0.05
+
+
+def test_of_few_lists_no_trees_are_fitted() -> None:
+    assert fit([], FIT, 0) is None
+    assert fit([None, draw_lists(ranking.FEWEST - 1, 0)], FIT, 0) is None
+    assert fit([draw_lists(ranking.FEWEST - 1, 0), draw_lists(1, 1)], FIT, 0) is not None
+
+
+# --- from retrieval to answers ---
+
+
+def make_world() -> tuple[Corpus, Fold]:
+    """Users with a history of four ads, a target that is another, and one more event that is hidden."""
+    rng = np.random.default_rng(1)
+    histories = [
+        [(int(ad), 1, 3_600 * step) for step, ad in enumerate(rng.permutation(ADS)[:6] + 1)] for _ in range(USERS)
+    ]
+    log, users, candidates = make_sequences(*histories), make_users(USERS), CatalogueRows(np.arange(1, ADS + 1))
+    corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
+    fold, ends = build_test_fold(log, log, candidates, None, HOST), log.offsets[1:] - 2
+    target = log.item[ends].astype(np.int64)
+    hidden = {"target": target, "unseen": np.zeros(USERS, bool), "target_action": log.action[ends]}
+    return corpus, Fold(**{**vars(fold), "train_ends": ends, "query_ends": ends, **hidden})
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> tuple[Corpus, Fold]:
+    """A block that knows the target of each query."""
+    corpus, fold = make_world()
+    assert fold.target is not None
+    target = dict(zip(fold.users.tolist(), fold.target.tolist(), strict=True))
+
+    def tell(tables: object, candidates: Candidates) -> dict[str, np.ndarray]:
+        own = [target[user] for user in candidates.queries.histories.users.tolist()]
+        return {"told": candidates.item == np.array(own)[:, None]}
+
+    monkeypatch.setitem(pair_features.BLOCKS, "told", tell)
+    return corpus, fold
+
+
+def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(planted: tuple[Corpus, Fold]) -> None:
+    corpus, fold = planted
+    settings = msgspec.structs.replace(CONFIG.ranker.features, negatives=9)
+    tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=ADS)
+    lists = list_candidates(corpus, fold, tables, settings, 0)
+    assert lists is not None
+    assert lists.labels.sum() == len(lists.group_sizes) == USERS
+    assert set(lists.group_sizes.tolist()) == {10}
+    assert np.isfinite(lists.features[:, lists.names.index(SEARCH_SCORE)]).all()
+    assert lists.labels.tolist() == lists.features[:, lists.names.index("told")].tolist()
+    ranker = fit([lists], FIT, 0)
+    answers = ranking.answer(corpus, fold, tables, ranker, settings, 0)
+    assert list(answers.ways) == ["ranker", "first search"]
+    assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
+    assert answers.known_rank.min() > 0
+    history = fold.queries(corpus.train)
+    for way in answers.ways.values():
+        for row, (start, stop) in enumerate(zip(history.starts, history.ends, strict=True)):
+            assert not set(way.rows[row].tolist()) & set(corpus.train.item[start:stop].tolist())
+
+
+def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_it(
+    planted: tuple[Corpus, Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, fold = planted
+    settings = CONFIG.ranker.features
+    tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=15)
+    search, queries = Search(tables, settings), take_queries(corpus, fold)
+    answers = answer_queries(search, queries, None, fold.target)
+    assert answers.ways["ranker"].rows.tolist() == answers.ways["first search"].rows.tolist()
+    retrieved = search.retrieve(queries)
+    assert answers.best.rows.tolist() == retrieved.item[:, :10].tolist()
+    for row, rank in enumerate(answers.known_rank.tolist()):
+        listed = retrieved.item[row].tolist()
+        assert rank == (listed.index(fold.target[row]) + 1 if fold.target[row] in listed else 0)  # type: ignore[index]
+    assert 0 < (answers.known_rank > 0).sum() < USERS
+    monkeypatch.setattr(ranking, "PART", 40)
+    parts = [ranking.answer(corpus, fold, tables, None, settings, at) for at in range(ranking.count_parts(fold))]
+    joined = ranking.join_answers(parts)
+    assert (len(parts), joined.best.rows.tolist()) == (3, answers.best.rows.tolist())
+    assert joined.known_rank.tolist() == answers.known_rank.tolist()
+
+
+def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "pair_features", lambda *_: (np.ones((1, 3, 1), np.float32), ("x",)))
+    monkeypatch.setattr(ranking, "score_features", lambda *_: np.float32([1, 99, 2]))
+    nothing: Any = None
+    item = np.array([[5, 6, 7]])
+    candidates = Candidates(
+        nothing, nothing, nothing, PoolPositions(item), CatalogueRows(item), np.float32([[3, NONE, 1]]), {}
+    )
+    search: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
+    assert ranking.score_candidates(nothing or object(), search, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
+
+
+def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
+    corpus, fold = make_world()
+    empty = Fold(
+        **{name: value[:0] if name not in ("train_ends", "candidates") else value for name, value in vars(fold).items()}
+    )
+    tables = fit_fold(corpus, [], empty, CONFIG.ranker.features, ("values",))
+    assert list_candidates(corpus, empty, tables, CONFIG.ranker.features, 0) is None
+    assert ranking.count_parts(empty) == 0
+    assert ranking.join_answers([]).best.rows.shape == (0, 10)
 
 
 def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
     test = make_sequences(*[[(ad, 1, 10 * ad)] for ad in range(1, 7)])
     candidates = CatalogueRows(np.arange(1, 13))
-    train, users = make_sequences([(1, 1, 5)]), make_users(6)
-    corpus = Corpus(make_catalogue(12), train, make_users(1), test, users, candidates, None, ())
+    train = make_sequences([(1, 1, 5)])
+    corpus = Corpus(make_catalogue(12), train, make_users(1), test, make_users(6), candidates, None, ())
     actions = np.array([1, 2, 1, 2, 1, 2], np.int8)
-    fold = build_test_fold(train, test, candidates, actions, CONFIG.host)
-    part = take_queries(corpus, fold, slice(4, 9))
+    part = take_queries(corpus, build_test_fold(train, test, candidates, actions, HOST), slice(4, 9))
     assert part.histories.users.tolist() == [4, 5]
-    assert part.action.tolist() == [1, 2]
+    assert (part.action.tolist(), part.time.tolist()) == ([1, 2], [50, 60])
     assert part.histories.sequences is test
-    assert len(take_queries(corpus, fold)) == 6
-
-
-def make_logit(names: tuple[str, ...], weights: list[float]) -> Ranker:
-    ones = np.ones(len(names), np.float32)
-    own = {"0.weight": np.array([weights], np.float32), "0.bias": np.zeros(1, np.float32)}
-    return Ranker(names, 0 * ones, ones, own, 0, ())
-
-
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Ad a has the cheap column -a / 10 and the expensive one a / 10; returned: the ads that the latter was made of."""
-    asked: list[list[int]] = []
-
-    def ask(tables: object, candidates: Candidates) -> dict[str, np.ndarray]:
-        asked.extend(candidates.item.tolist())
-        return {"expensive": candidates.item / 10}
-
-    monkeypatch.setattr(ranking, "KEPT", 3)
-    monkeypatch.setitem(pair_features.BLOCKS, "popularity", lambda tables, candidates: {"cheap": -candidates.item / 10})
-    monkeypatch.setitem(pair_features.BLOCKS, "content", ask)
-    return asked
-
-
-def make_candidates(scores: list[list[float]], items: list[list[int]]) -> Candidates:
-    item = np.array(items)
-    nothing: Any = None
-    return Candidates(nothing, nothing, CandidateIndices(item), CatalogueRows(item), np.array(scores, np.float32), {})
-
-
-SEARCH: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks=("content", "popularity")))
-
-
-def test_the_cut_keeps_the_best_by_the_logit_and_describes_these_alone(planted: list[list[int]]) -> None:
-    cut = make_logit(("cheap",), [1.0])
-    ranker = dataclasses.replace(make_logit(("cheap", "expensive"), [0.0, 1.0]), cut=cut)
-    # Of the second query the ad 1, first by the logit, was seen.
-    candidates = make_candidates([[5, 4, 3, 2, 1], [5, -np.inf, 3, 2, 1]], [[7, 2, 9, 1, 3], [6, 1, 8, 4, 2]])
-    scores = score_candidates(ranker, SEARCH, candidates)
-    assert planted == [[2, 1, 3], [6, 4, 2]]
-    none = -np.inf
-    np.testing.assert_allclose(scores, [[none, 0.2, none, 0.1, 0.3], [0.6, none, none, 0.4, 0.2]], rtol=1e-6)
-
-
-def test_a_cut_is_learned_from_the_cheap_columns_of_long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = LabelledLists(FEATURES, FEATURES[:, :, 1].argmax(1), NAMES, 2)
-    assert fit([lists], FIT, 0).cut is None
-    monkeypatch.setattr(ranking, "KEPT", 4)
-    cut = fit([lists], FIT, 0).cut
-    assert cut is not None
-    assert (cut.names, cut.hidden) == (("a", "b"), 0)
-    place = (-cut.score(FEATURES[:, :, :2])).argsort(1).argsort(1)
-    assert (place[np.arange(400), lists.target] < 4).mean() > 0.95
-    for cheap in (0, 4):  # nothing to choose by, nothing to save
-        assert fit([dataclasses.replace(lists, cheap=cheap)], FIT, 0).cut is None
+    assert [each.tolist() for each in blocks(5, 2)] == [[0, 1], [2, 3], [4]]

@@ -1,234 +1,249 @@
-"""The hold-out, by hand: where the cut lies, who is asked for what, among which ads, and what may be learned from."""
+"""The folds, by hand and beside a plain loop: who is asked what at which time, from which history; what is hidden."""
+
+from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from common.time_units import DAY_S
+from common.time_units import DAY_S, HOUR_S
 from competitions.tencent import split
-from competitions.tencent.competition import COMPETITION
-from competitions.tencent.config import SplitSettings
+from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
+from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import whole
-from competitions.tencent.split import Fold
-from tests.unit.tencent.training_inputs import make_sequences
+from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, rewind
+from tests.unit.tencent.training_inputs import CONFIG, make_sequences
 
-CONFIG = COMPETITION.load_config([])
-ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
-EITHER = msgspec.structs.replace(CONFIG.host, target="conversion_or_click", actions=True)
-# Clicks at 100, 300, 500, 600 and 900, 920, 930, 950, 960: the median is the cut.
-SEQUENCES = make_sequences(
-    [(1, 1, 100), (2, 0, 200), (3, 1, 900), (4, 1, 950)],
-    [(2, 1, 300), (5, 0, 850), (7, 0, 910), (6, 1, 960)],
-    [(7, 1, 920)],  # no history
-    [(1, 0, 400), (2, 1, 500), (2, 2, 930)],  # what is clicked was shown before the cut
-    [(8, 1, 600), (9, -1, 890)],  # no click behind it
-)
-SIX = CatalogueRows(np.arange(1, 7))
+HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
+EITHER = msgspec.structs.replace(HOST, target="conversion_or_click", actions=True)
+CONVERSION = msgspec.structs.replace(HOST, target="conversion")
 TWELVE = CatalogueRows(np.arange(1, 13))
+NOW = 100 * DAY_S  # the organiser's reference time
+DAYS, CLICKS = Rewind("days", NOW, 1), Rewind("clicks")
+
+
+def at(*events: tuple[int, int, float]) -> list[tuple[int, int, int]]:
+    """A user's events (ad, action, hours from the reference)."""
+    return [(ad, action, NOW + int(hours * HOUR_S)) for ad, action, hours in events]
+
+
+LOG = make_sequences(
+    at((1, 1, -60), (2, 1, -40), (3, 1, -20), (4, 0, 1)),
+    at((1, 1, -70), (5, 1, -30), (7, 0, 2)),  # no click within the last day
+    at((1, 0, -50), (7, 1, -20)),  # one click, which is asked for in the later fold
+    at((2, 0, -60), (8, 0, -30), (8, 1, -10), (9, 0, 1)),  # the ad clicked was shown before
+    at((1, 0, -50), (2, 1, -21), (3, 1, 5)),  # clicks behind the reference: the own one is later
+    at((10, 1, -5)),  # no history
+)
 
 
 def settings(**changed: object) -> SplitSettings:
-    return msgspec.structs.replace(CONFIG.split, **{"valid_share": 0.5, "unseen_share": 0.5, **changed})
+    return msgspec.structs.replace(CONFIG.split, **{"earlier": 1, **changed})  # type: ignore[arg-type]
 
 
-def hold_out(sequences: Sequences = SEQUENCES, seed: int = 0, **changed: object) -> Fold:
-    return split.hold_out(sequences, SIX, CONFIG.host, settings(**changed), seed)
+def make(
+    log: Sequences = LOG, how: Rewind = DAYS, host: HostSettings = HOST, seed: int = 0, **changed: object
+) -> list[Fold]:
+    return rewind(log, build_test_fold(log, log, TWELVE, None, host), host, settings(**changed), how, seed)
 
 
-def events(fold: Fold, sequences: Sequences = SEQUENCES) -> list[list[int]]:
-    """The items that may be learned from, by user."""
-    history = fold.history(sequences)
-    return [sequences.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
-
-
-def targets(fold: Fold) -> tuple[list[int], list[int]]:
-    """The users that are queries, and the target of each."""
+def targets(fold: Fold) -> dict[int, int]:
+    """The target of each user who is asked."""
     assert fold.target is not None
-    return fold.users.tolist(), fold.target.tolist()
+    return dict(zip(fold.users.tolist(), fold.target.tolist(), strict=True))
 
 
-# --- by time ---
+def shown(fold: Fold, log: Sequences = LOG) -> list[list[int]]:
+    """The ads that may be learned from, by user."""
+    history = fold.history(log)
+    return [log.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
 
 
-def test_the_first_click_behind_the_cut_is_asked_for_from_all_that_lies_before_it() -> None:
-    fold = hold_out()
-    queries = fold.queries(SEQUENCES)
-    assert targets(fold) == ([0, 1], [3, 6])  # not 4, the second; not 7, not clicked
-    assert queries.ends.tolist() == fold.train_ends[[0, 1]].tolist()
-    assert fold.target_action.tolist() == [1, 1]
-    assert fold.condition.tolist() == [schema.CLICK] * 2
-
-
-def test_a_click_beyond_the_horizon_is_not_asked_for() -> None:
-    fold = hold_out(horizon_hours=60 / 3_600)  # up to 960, without it
-    assert fold.users.tolist() == [0]
-    assert hold_out(horizon_hours=61 / 3_600).users.tolist() == [0, 1]
-
-
-def test_targets_are_among_the_candidates_and_the_rest_is_drawn_in_the_share_asked_for() -> None:
-    before, fresh = {1, 2, 5, 8, 9}, {4, 7}
-    for seed in range(8):
-        drawn = set(hold_out(seed=seed).candidates.tolist())
-        assert {3, 6} <= drawn
-        assert len(drawn & fresh) == 1  # with both targets the half of six
-        assert len(drawn & before) == 3
-    drawn = set(hold_out(unseen_share=0.0).candidates.tolist())
-    assert {3, 6} <= drawn
-    assert len(drawn & before) == 4
-    everything = set(hold_out(candidates=50, unseen_share=0.9).candidates.tolist())
-    assert everything == {3, 6} | before | fresh
-    assert set(hold_out(candidates=1).candidates.tolist()) == {3, 6}
-
-
-def test_round_two_asks_for_the_first_conversion_else_the_first_click() -> None:
-    """The cut is at 220. User 0 clicks, converts, converts; 1 clicks twice; 2 converts beyond the horizon."""
-    sequences = make_sequences(
-        [(1, 1, 100), (2, 1, 250), (3, 2, 260), (4, 2, 270)],
-        [(1, 2, 120), (5, 1, 240), (6, 1, 245)],
-        [(2, 1, 200), (6, 1, 230), (5, 2, 330)],
-        [(2, 0, 110), (3, 0, 280)],
+def draw_log(seed: int, users: int = 60) -> Sequences:
+    """Users of any length, some of none, with clicks and exposures on either side of the reference."""
+    rng = np.random.default_rng(seed)
+    return make_sequences(
+        *(
+            [
+                (int(rng.integers(1, 40)), int(rng.choice([-1, 0, 1, 2])), int(time))
+                for time in np.sort(rng.integers(NOW - 6 * DAY_S, NOW + DAY_S, rng.integers(0, 12)))
+            ]
+            for _ in range(users)
+        )
     )
-    changed = settings(horizon_hours=100 / 3_600, valid_share=0.7)
-    fold = split.hold_out(sequences, SIX, EITHER, changed, 0)
-    assert targets(fold) == ([0, 1, 2], [3, 5, 6])
-    assert fold.target_action.tolist() == [2, 1, 1]
-    assert fold.condition.tolist() == [2, 1, 1]  # as the host says it of the asked users
-    assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 1, 1, 1]
-    unsaid = split.hold_out(sequences, SIX, msgspec.structs.replace(EITHER, actions=False), changed, 0)
-    assert unsaid.condition.tolist() == [1, 1, 1]  # as of the asked users, of whom nothing is said
-    one = split.hold_out(sequences, SIX, CONFIG.host, changed, 0)
-    assert targets(one)[1] == [2, 5, 6]
-    assert one.condition.tolist() == [1, 1, 1]
 
 
-def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
-    other = make_sequences(
-        [(1, 1, 100), (2, 0, 200), (6, 1, 900), (7, 1, 950)],
-        [(2, 1, 300), (5, 0, 850), (3, 0, 910), (9, 1, 960)],
-        [(4, 1, 920)],
-        [(1, 0, 400), (2, 1, 500), (2, 2, 930)],
-        [(8, 1, 600), (9, -1, 890), (4, 0, 1_000)],
-    )
-    one, changed = hold_out(), hold_out(other)
-    assert (changed.train_ends - other.offsets[:-1]).tolist() == (one.train_ends - SEQUENCES.offsets[:-1]).tolist()
-    assert changed.users.tolist() == one.users.tolist()
+# --- days ---
 
 
-@pytest.mark.parametrize(
-    ("kind", "sequences", "message"),
-    [
-        ("time", make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
-        ("time", make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
-        ("time", make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
-        ("last", make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), "No user has a click and an event before it"),
-        # 1 is seen already, 9 no candidate
-        ("last", make_sequences([(1, 1, 1), (1, 1, 2)], [(2, 1, 1), (9, 1, 2)]), "nothing can be held out"),
-    ],
-)
-def test_where_nothing_can_be_held_out_the_reason_is_named(kind: str, sequences: Sequences, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        hold_out(sequences, kind=kind)
+def test_the_same_rule_is_asked_whole_days_earlier() -> None:
+    later, before = make()
+    assert targets(later) == {0: 3, 2: 7, 4: 3}
+    assert shown(later) == [[1, 2], [1, 5, 7], [1], [2, 8], [1, 2], []]
+    assert ((later.query_times - NOW) / HOUR_S).tolist() == [-40, -50, -21]
+    assert later.unseen is not None
+    assert later.unseen.tolist() == [True, False, True]  # another user is shown 7, behind the reference
+    assert targets(before) == {0: 2, 1: 5, 4: 2}
+    assert shown(before) == [[1], [1], [1], [2, 8], [1], []]
+    assert ((before.query_times - NOW) / HOUR_S).tolist() == [-60, -70, -50]
+    assert before.unseen is not None
+    assert before.unseen.tolist() == [False, True, False]
+    for fold in (later, before):
+        assert fold.queries(LOG).ends.tolist() == fold.train_ends[fold.users].tolist()
+        assert fold.condition.tolist() == [schema.CLICK] * 3
+        assert set(targets(fold).values()) <= set(fold.candidates.tolist())
 
 
-def test_the_hold_out_is_asked_at_the_time_of_day_at_which_the_log_ends() -> None:
-    """Ten days of a click an hour: a cut is moved to a whole number of days before the end."""
-    hour = 3_600
-    log = make_sequences([(1 + step % 6, 1, step * hour) for step in range(240)], [(1, 1, 0), (2, 1, 239 * hour)])
-    end = 239 * hour + 1
-    for cut, moved in ((215 * hour, end - DAY_S), (190 * hour, end - 2 * DAY_S), (end - 13 * hour, end - DAY_S)):
-        assert split.align_cut(whole(log), cut) == moved
-    assert split.align_cut(whole(log), end - 11 * hour) == end - 11 * hour  # no whole day is near
-    assert split.align_cut(whole(log), 100 * hour) == 100 * hour  # too early
-    fold = split.hold_out(log, SIX, CONFIG.host, settings(valid_share=0.06), 0)  # 14 clicks
-    assert log.time[fold.train_ends[0] - 1] < end - DAY_S <= log.time[fold.train_ends[0]]
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("days", [1, 2])
+def test_folds_are_those_of_a_plain_loop(seed: int, days: int) -> None:
+    log = draw_log(seed)
+    folds = make(log, Rewind("days", NOW, days), seed=seed, earlier=2)
+    visible = log.offsets[1:].tolist()
+    for back, fold in enumerate(folds, 1):
+        expected = {}
+        for user in range(len(log)):
+            start, stop = log.offsets[user : user + 2].tolist()
+            clicks = [event for event in range(start, stop) if log.action[event] >= 1]
+            own = max([NOW, *(int(log.time[event]) + 1 for event in clicks)])
+            first = next((event for event in clicks if log.time[event] >= own - back * days * DAY_S), stop)
+            if first < visible[user]:
+                visible[user] = first
+                if start < first and log.item[first] not in log.item[start:first]:
+                    expected[user] = int(log.item[first])
+        assert targets(fold) == expected
+        assert len(expected) > 10
+        assert fold.train_ends.tolist() == visible
+    for later, before in pairwise(folds):
+        assert (before.train_ends[before.users] < later.train_ends[before.users]).all()  # what is asked is shown there
 
 
-# --- by order ---
+def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = draw_log(9)
+    # The organiser's own mix, in which half are new.
+    monkeypatch.setattr(split, "measure_mix", lambda *_: CandidateMix(30, 0.5, 101, np.full(CLASSES, 1 / CLASSES)))
+    folds = make(log, earlier=2)
+    hidden = np.ones(len(log.item), bool)
+    hidden[folds[0].history(log).events()] = False
+    changed = replace(log, item=np.where(hidden, 41 + np.arange(len(hidden)) % 60, log.item).astype(np.int32))
+    assert targets(make(changed)[0]) != targets(folds[0])
+    for one, other in zip(make(changed, earlier=2)[1:], folds[1:], strict=True):
+        assert targets(one) == targets(other)
+        assert one.train_ends.tolist() == other.train_ends.tolist()
+        assert one.query_times.tolist() == other.query_times.tolist()
+        assert one.candidates.tolist() == other.candidates.tolist()
 
 
-def test_a_target_by_order_is_a_click_whatever_a_log_ends_with() -> None:
-    """Exposures, null actions and conversions: scored as targets, the first two would be .0000 without a word."""
-    log = make_sequences(
-        [(1, 1, 1), (2, 1, 2), (3, 0, 3), (4, -1, 4)],  # two clicks, and two events that are none
-        [(1, 0, 1), (2, 0, 2)],  # no click: never asked, and all of it may be learned from
-        [(5, 0, 1), (6, 2, 2), (1, 1, 3)],
-        [(3, 1, 1)],  # nothing before the click
-    )
-    fold = hold_out(log, kind="last")
-    assert targets(fold) == ([0, 2], [2, 1])
-    assert events(fold, log) == [[1], [1, 2], [5, 6], []]
-    first, *rest = earlier(log, fold, kind="last")
-    assert targets(first) == ([2], [6])
-    assert events(first, log) == [[], [1, 2], [5], []]  # of who has fewer clicks, what lies before the first
-    assert rest == []
-    converted = split.hold_out(
-        log, SIX, msgspec.structs.replace(CONFIG.host, target="conversion"), settings(kind="last"), 0
-    )
-    assert targets(converted) == ([2], [6])
-    with pytest.raises(UserError, match="No user has a click and an event before it"):
-        hold_out(make_sequences([(1, 0, 1), (2, 0, 2)], [(1, -1, 1), (3, 0, 2)]), kind="last")
+def test_at_most_so_many_are_asked_and_the_others_are_hidden_alike() -> None:
+    few, everybody = make(queries=2, earlier_queries=1), make()
+    assert [len(fold.users) for fold in few] == [2, 1]
+    for one, other in zip(few, everybody, strict=True):
+        assert targets(one).items() <= targets(other).items()
+        assert one.train_ends.tolist() == other.train_ends.tolist()
 
 
-# --- the host's queries ---
+def test_round_two_asks_for_conversions_and_clicks_and_says_which() -> None:
+    log = make_sequences(at((1, 1, -60), (2, 2, -20), (3, 0, 1)), at((1, 0, -60), (4, 1, -20), (3, 0, 1)))
+    fold = make(log, host=EITHER)[0]
+    assert (targets(fold), fold.condition.tolist()) == ({0: 2, 1: 4}, [schema.CONVERSION, schema.CLICK])
+    assert fold.target_action is not None
+    assert fold.target_action.tolist() == [2, 1]
+    unsaid = make(log, host=msgspec.structs.replace(EITHER, actions=False))[0]
+    assert unsaid.condition.tolist() == [schema.CLICK, schema.CLICK]
+    assert targets(make(log, host=CONVERSION)[0]) == {0: 2}
 
 
-def test_all_test_users_are_queries_and_all_may_be_learned_from() -> None:
-    test = make_sequences([(5, 0, 1)], [], [(6, 1, 1), (7, 1, 2)])
-    fold = split.build_test_fold(SEQUENCES, test, TWELVE, None, CONFIG.host)
-    assert fold.history(SEQUENCES).lengths.tolist() == [4, 4, 1, 3, 2]
+# --- the reference time ---
+
+
+def test_the_reference_time_is_found_where_some_have_a_later_one() -> None:
+    """A fifth click on behind it; all see ads on up to their own ends, in hours."""
+    rng, users, latest = np.random.default_rng(0), [], 0
+    for user in range(100):
+        own = 0.0 if user % 5 else float(rng.uniform(48, 96))
+        clicks = [(1, 1, own - float(hours)) for hours in np.sort(rng.uniform(1, 200, 6))[::-1]]
+        users.append(at(*clicks, (2, 0, own + float(rng.uniform(0.1, 20)))))
+        latest = max(latest, users[-1][-2][2] if user % 5 else 0)
+    found, share = find_reference(make_sequences(*users, [], []), "click")  # who did nothing does not count
+    assert share == pytest.approx(0.8, abs=0.02)  # of who clicks days behind it, one did nothing for as long before
+    assert latest < found <= NOW
+
+
+def test_a_log_of_clicks_and_one_of_nobody_have_no_reference_time() -> None:
+    clicks = make_sequences(*([(1, 1, time), (2, 1, time + 60)] for time in range(0, 9_000, 100)))
+    for log in (clicks, make_sequences([], []), make_sequences()):
+        assert find_reference(log, "click") == (0, 0.0)
+    assert find_reference(make_sequences([(1, 0, 50), (2, 0, 90)]), "click") == (50, 1.0)  # no click at all
+    assert find_reference(make_sequences([(1, 2, 50), (2, 1, 90)]), "conversion") == (51, 1.0)
+
+
+# --- clicks ---
+
+
+def test_some_users_are_asked_a_click_earlier_and_the_others_stay_whole() -> None:
+    log = draw_log(3, users=200)
+    folds = make(log, CLICKS, queries=12, earlier=2, earlier_queries=6)
+    assert [len(fold.users) for fold in folds] == [12, 6, 6]
+    rewound: set[int] = set()
+    for fold in folds:
+        assert not rewound & set(fold.users.tolist())
+        rewound |= set(fold.users.tolist())
+        for user in range(len(log)):
+            start, stop = log.offsets[user : user + 2].tolist()
+            last = max((event for event in range(start, stop) if log.action[event] >= 1), default=stop)
+            # What an earlier part was asked for is hidden in all that come behind it, too.
+            assert fold.train_ends[user] == (last if user in rewound else stop)
+        for user, target in targets(fold).items():
+            end = int(fold.train_ends[user])
+            assert log.item[end] == target
+            assert target in TWELVE
+            assert target not in log.item[log.offsets[user] : end]
+        assert fold.query_times.tolist() == log.time[fold.train_ends[fold.users] - 1].tolist()
+        assert fold.candidates.tolist() == TWELVE.tolist()
+
+
+def test_where_few_can_be_asked_the_parts_shrink_alike() -> None:
+    log = make_sequences(*[at((1, 1, -60), (2 + user, 1, -40)) for user in range(10)])
+    assert [len(fold.users) for fold in make(log, CLICKS, queries=10, earlier=2, earlier_queries=5)] == [5, 2, 2]
+
+
+# --- nobody ---
+
+
+@pytest.mark.parametrize("how", [DAYS, CLICKS], ids=lambda how: how.kind)
+def test_where_nobody_can_be_asked_the_hold_out_has_no_query(how: Rewind, capsys: pytest.CaptureFixture[str]) -> None:
+    log = make_sequences(at((1, 1, -20), (2, 0, 1)), at((3, 1, -10)), [])
+    (fold,) = make(log, how)
+    assert targets(fold) == {}
+    assert fold.train_ends.tolist() == log.offsets[1:].tolist()
+    split.say_folds(fold, [fold])
+    assert "nobody can be asked earlier" in capsys.readouterr().err
+    for host, wanted in ((HOST, "click"), (CONVERSION, "conversion")):
+        with pytest.raises(UserError, match=f"No event of the sequences is a {wanted}"):
+            make(make_sequences(at((1, 0, -20), (2, -1, 1))), how, host)
+
+
+# --- the organiser's queries ---
+
+
+def test_all_test_users_are_asked_at_their_last_event_and_all_may_be_learned_from() -> None:
+    test = make_sequences([(5, 0, 10)], [], [(6, 1, 1), (7, 1, 30)])
+    fold = build_test_fold(LOG, test, TWELVE, None, HOST)
+    assert fold.history(LOG).lengths.tolist() == np.diff(LOG.offsets).tolist()
     assert fold.queries(test).lengths.tolist() == [1, 0, 2]
+    assert fold.query_times.tolist() == [10, 20, 30]  # of who did nothing the middle of the others
     assert fold.condition.tolist() == [schema.CLICK] * 3
     assert (fold.target, fold.unseen, fold.target_action) == (None, None, None)
+    with pytest.raises(UserError, match="has 9 candidates but each user needs 10"):
+        build_test_fold(LOG, test, CatalogueRows(np.r_[TWELVE[:9], 1]), None, HOST)
 
 
 def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
     test = make_sequences([(5, 0, 1)], [(6, 1, 1)])
-    fold = split.build_test_fold(SEQUENCES, test, TWELVE, np.array([2, -1], np.int8), CONFIG.host)
+    fold = build_test_fold(LOG, test, TWELVE, np.array([2, -1], np.int8), HOST)
     assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
-    assert split.build_test_fold(SEQUENCES, test, TWELVE, None, ROUND_TWO).condition.tolist() == [2, 2]
-
-
-# --- asked earlier ---
-
-
-def earlier(sequences: Sequences, fold: Fold, **changed: object) -> list[Fold]:
-    changed = {"earlier": 2, "horizon_hours": 100 / 3600, **changed}
-    return split.earlier_folds(sequences, SIX, fold, CONFIG.host, settings(**changed), 0)
-
-
-def test_earlier_questions_are_asked_a_horizon_apart_before_the_end_of_what_a_fold_shows() -> None:
-    """What may be seen ends at 600, so that a question is asked at 501 and one at 401."""
-    sequences = make_sequences(
-        [(1, 1, 10), (2, 1, 450), (3, 1, 550), (4, 1, 960)],
-        [(5, 0, 90), (6, 1, 480), (1, 1, 600)],
-        [(4, 1, 950)],
-    )
-    fold = split.Fold(np.array([3, 7, 7]), np.array([0]), np.array([3]), SIX, np.array([1]), None, None, None)
-    later, before = earlier(sequences, fold)
-    assert (later.users.tolist(), later.target.tolist(), later.query_ends.tolist()) == ([0, 1], [3, 1], [2, 6])
-    assert (before.users.tolist(), before.target.tolist(), before.query_ends.tolist()) == ([0, 1], [2, 6], [1, 5])
-    for question in (later, before):
-        assert (question.train_ends <= fold.train_ends).all()
-
-
-def test_earlier_questions_read_nothing_behind_the_fold() -> None:
-    fold = hold_out()
-    changed = make_sequences(
-        [(1, 1, 100), (2, 0, 200), (5, 1, 901), (6, 1, 950)],
-        [(2, 1, 300), (5, 0, 850), (1, 0, 911), (3, 1, 961)],
-        [(1, 1, 921)],
-        [(1, 0, 400), (2, 1, 500), (9, 2, 931)],
-        [(8, 1, 600), (9, -1, 890)],
-    )
-    for kind in ("time", "last"):
-        made = [earlier(log, fold, kind=kind, horizon_hours=1.0) for log in (SEQUENCES, changed)]
-        assert made[0]
-        for one, other in zip(*made, strict=True):
-            assert one.users.tolist() == other.users.tolist()
-            assert one.target.tolist() == other.target.tolist()
-            assert one.candidates.tolist() == other.candidates.tolist()
-            assert one.train_ends.tolist() == other.train_ends.tolist()
+    assert build_test_fold(LOG, test, TWELVE, None, CONVERSION).condition.tolist() == [2, 2]

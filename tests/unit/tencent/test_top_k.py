@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.top_k import TopK
 
 
 def test_parts_are_joined_in_order_and_of_equals_the_first_stays_first() -> None:
     one, other = TopK.empty(1, 2), TopK.empty(1, 2)
-    one.put(np.array([0]), CandidateIndices(np.array([[7, 8, 9]])), np.array([[1.0, 2.0, 2.0]], np.float32))
-    other.put(np.array([0]), CandidateIndices(np.array([[3]])), np.array([[-np.inf]], np.float32))
-    assert TopK.join([one, other]).columns.tolist() == [[8, 9], [-1, -1]]
+    one.put(np.array([0]), CatalogueRows(np.array([[7, 8, 9]])), np.array([[1.0, 2.0, 2.0]], np.float32))
+    other.put(np.array([0]), CatalogueRows(np.array([[3]])), np.array([[-np.inf]], np.float32))
+    assert TopK.join([one, other]).rows.tolist() == [[8, 9], [0, 0]]

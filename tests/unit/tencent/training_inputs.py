@@ -1,9 +1,23 @@
 """Tiny sequences, settings and training inputs for the tests of the Tencent pipeline."""
 
+from pathlib import Path
+
 import numpy as np
 
+from common.engine import config as configuration
+from competitions import tencent
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Sequences, Users
 from competitions.tencent.io import schema
+from competitions.tencent.plan import check_names
+
+
+def load_settings(*overrides: str) -> TencentConfig:
+    """config.toml alone, without the declaration, which imports the report and the simulator."""
+    return configuration.load(TencentConfig, [Path(tencent.__file__).parent / "config.toml"], overrides, check_names)
+
+
+CONFIG = load_settings()
 
 
 def make_sequences(*histories: list[tuple[int, int, int]]) -> Sequences:

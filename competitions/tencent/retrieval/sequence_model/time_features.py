@@ -1,6 +1,6 @@
 """Time as an input: of each event the seconds since the one before and the hour of the day, and the time of the query.
 
-Where times only say the order, one step apart each, the first two are constants.
+Where times only say the order, one step apart each, the first two are constants, and the third is left out.
 """
 
 import numpy as np
@@ -57,8 +57,9 @@ class QueryTime(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def set_knots(self, times: Int64s) -> None:
-        """From the seconds of events, one at least."""
-        self.knots.copy_(torch.from_numpy(np.quantile(times, np.linspace(0, 1, KNOTS)).astype(np.int64)))
+        """From the seconds of events; all queries are alike where there are none."""
+        if len(times):
+            self.knots.copy_(torch.from_numpy(np.quantile(times, np.linspace(0, 1, KNOTS)).astype(np.int64)))
 
     def forward(self, time: Tensor) -> Tensor:
         """Seconds, int64 of any shape -> [..., width]; before the first knot and behind the last: as there."""

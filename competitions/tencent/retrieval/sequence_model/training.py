@@ -2,7 +2,6 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +24,6 @@ from competitions.tencent.sequences import Histories, Padded, blocks, pad
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of Adam; the share of steps in which its rate rises; of the gradient
 ID_RATE = 3.0  # times the rate: the momentum of a row that no step has stands still, where Adam's goes on for a while
-TINY = 1e-6
 ITEM_BLOCK = 16_384
 
 
@@ -45,6 +43,15 @@ class Examples:
     def lengths(self) -> Int64s:
         """How many events each window has."""
         return np.minimum(self.windows.lengths, self.length)
+
+    def query_times(self) -> Int64s:
+        """Seconds of all events; none where times say the order alone, every step alike: the end of such a history is
+        a time that no target has before it.
+        """
+        time, ends, lengths = self.windows.sequences.time, self.windows.ends, self.lengths
+        steps = ((time[ends - 1] - time[ends - lengths]) / np.maximum(lengths - 1, 1))[lengths > 1]
+        timed = len(steps) and np.ptp(steps) > 0
+        return np.asarray(time[index_events(self.windows, self.length)] if timed else time[:0])
 
     def mark_targets(self, padded: Padded) -> Bools:
         """Which events are, bool [windows, length]."""
@@ -130,14 +137,14 @@ def descend(
         for number in range(passes)
         for batch in order_batches(lengths, settings, np.random.default_rng([seed, number]))
     ]
-    queries.query_time.set_knots(examples.windows.sequences.time[index_events(examples.windows, examples.length)])
-    optimizers = build_optimizers(ads, queries, settings, len(steps))
-    parameters = [*ads.parameters(), *queries.parameters()]
+    queries.query_time.set_knots(examples.query_times())
+    others = [part for part in (*ads.parameters(), *queries.parameters()) if part is not ads.ids.weight]
+    optimizers = build_optimizers(ads.ids.weight, others, settings.rate, len(steps))
     rng, losses = np.random.default_rng([seed, len(steps)]), []
     for batch in track(steps, "training"):
         loss = compute_loss(examples, batch, ads, queries, rng)
         loss.backward()  # type: ignore[no-untyped-call]
-        clip_gradients(parameters)
+        nn.utils.clip_grad_norm_(others, CLIP)
         for optimizer, schedule in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -162,35 +169,16 @@ def order_batches(lengths: Int64s, settings: SequenceSettings, rng: np.random.Ge
 
 
 def build_optimizers(
-    ads: ItemTower, queries: QueryTower, settings: SequenceSettings, steps: int
+    ids: Tensor, others: list[nn.Parameter], rate: float, steps: int
 ) -> list[tuple[Optimizer, OneCycleLR]]:
-    """AdamW, with decay on matrices and tables, none on vectors; and for the table of ids Adam that moves the rows of
-    a step's ads alone: to move 100,000 rows took longer than all else. Each with the rate's schedule.
+    """Adam, and for the table of ids Adam that moves the rows of a step's ads alone: to move 100,000 rows took longer
+    than all else. Each with the schedule of its rate.
     """
-    ids = ads.ids.weight
-    others = [part for part in (*ads.parameters(), *queries.parameters()) if part is not ids]
-    groups: list[dict[str, Any]] = [
-        {"params": [part for part in others if part.ndim >= 2], "weight_decay": settings.decay},
-        {"params": [part for part in others if part.ndim < 2], "weight_decay": 0.0},
-    ]
-    dense = torch.optim.AdamW(groups, settings.rate, BETAS, fused=True)
-    optimizers = (dense, settings.rate), (torch.optim.SparseAdam([ids], settings.rate, BETAS), ID_RATE * settings.rate)
+    dense, sparse = torch.optim.Adam(others, betas=BETAS, fused=True), torch.optim.SparseAdam([ids], betas=BETAS)
     return [
-        (optimizer, OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=WARMUP, cycle_momentum=False))
-        for optimizer, rate in optimizers
+        (optimizer, OneCycleLR(optimizer, peak, total_steps=steps + 1, pct_start=WARMUP, cycle_momentum=False))
+        for optimizer, peak in ((dense, rate), (sparse, ID_RATE * rate))
     ]
-
-
-def clip_gradients(parameters: list[nn.Parameter]) -> None:
-    """Make all gradients together no longer than ``CLIP``; those of ids are the rows that there are."""
-    gradients = []
-    for part in parameters:
-        if part.grad is not None:
-            part.grad = part.grad.coalesce() if part.grad.is_sparse else part.grad
-            gradients.append(part.grad.values() if part.grad.is_sparse else part.grad)
-    factor = (CLIP / (nn.utils.get_total_norm(gradients) + TINY)).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(factor)
 
 
 def compute_loss(

@@ -1,15 +1,22 @@
 """Features of pairs, as comparing every event with every candidate has them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.corpus import Corpus
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import DIRECT_CODES, WIDTH_FACTORS, share_values
-from competitions.tencent.ids import CandidateIndices, CatalogueRows
+from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
-from competitions.tencent.retrieval.search import Candidates
+from competitions.tencent.retrieval.search import Candidates, Search
+from competitions.tencent.split import build_test_fold
+from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -43,10 +50,10 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     item = np.where(mask, rng.integers(1, 30, (5, 7)), 0)
     weights = (rng.random((5, 3, 7)) * mask[:, None]).astype(np.float32)
     last = np.where(clicked.any(1), 6 - clicked[:, ::-1].argmax(1), -1)
-    past = WeightedHistories(item, mask, clicked, torch.from_numpy(weights), item[:, 0], last)
-    ads = rng.integers(1, 30, (5, 9))
-    nothing = np.zeros(5, np.int64)
-    candidates = Candidates(past, nothing, CandidateIndices(ads), CatalogueRows(ads), np.zeros((5, 9), np.float32), {})
+    nothing: Any = np.zeros((5, 7), np.int64)
+    past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)
+    ads, scores = rng.integers(1, 30, (5, 9)), np.zeros((5, 9), np.float32)
+    candidates = Candidates(nothing, past, nothing, PoolPositions(ads), CatalogueRows(ads), scores, {})
     columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):
@@ -60,3 +67,47 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
             np.testing.assert_allclose(columns[f"cosine to {name}"][query], largest, atol=1e-6)
         of_last = cosine[last[query]] if last[query] >= 0 else np.zeros(9)
         np.testing.assert_allclose(columns["cosine to the last click"][query], of_last, atol=1e-6)
+
+
+def describe_queries(*histories: list[tuple[int, int, int]], **changed: object) -> tuple[Candidates, dict[str, Any]]:
+    """The candidates of users with these histories, and all columns by name."""
+    log, users, rows = make_sequences(*histories), make_users(len(histories)), CatalogueRows(np.arange(1, 13))
+    corpus = Corpus(make_catalogue(12), log, users, log, users, rows, None, ())
+    fold = build_test_fold(log, log, rows, None, CONFIG.host)
+    tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
+    candidates = Search(tables, CONFIG.ranker.features).retrieve(take_queries(corpus, fold))
+    features, names = pair_features.pair_features(tables, candidates, ("popularity", "query", "search"))
+    assert features.shape == (len(histories), 12, len(names))
+    return candidates, {name: features[:, :, at] for at, name in enumerate(names)}
+
+
+def test_columns_of_a_query_by_hand() -> None:
+    """A user who did nothing is asked as well: at the middle of the others' times, and of no click there is no time."""
+    hour, day = 3_600, 86_400
+    shown = [(3, 0, 100 * day + at * hour) for at in range(1, 13)]
+    candidates, columns = describe_queries([(1, 1, 100 * day), *shown], [], [(2, 0, 100 * day + 6 * hour)])
+    assert candidates.queries.time.tolist() == [100 * day + at * hour for at in (12, 9, 6)]
+    first = {name: column[:, 0] for name, column in columns.items() if (column == column[:, :1]).all()}
+    assert first["events of the query"] == pytest.approx(np.log1p([13, 0, 1]))
+    assert first["clicks of the query"] == pytest.approx([1 / 13, 0, 0])
+    assert columns["hours since the last click"][:, 0] == pytest.approx([np.log1p(12), np.nan, np.nan], nan_ok=True)
+    assert first["hours of the last ten events"] == pytest.approx([np.log1p(9), 0, 0])
+    assert first["hour of the day"] == pytest.approx([12, 9, 6])
+
+
+def test_popularity_is_that_of_each_ad_at_each_querys_own_time() -> None:
+    hour, burst = 3_600, [(7, 0, 3_600 * 500 + step) for step in range(20)]
+    candidates, columns = describe_queries([(1, 1, 500 * hour)], [(1, 1, 700 * hour)], burst)
+    for query, expected in ((0, np.log(19.3)), (1, np.log(0.3))):
+        at = candidates.item[query].tolist().index(7)
+        assert columns["events 1 h behind"][query, at] == pytest.approx(expected, abs=1e-2)
+        assert columns["events in all"][query, at] == pytest.approx(np.log(20.3), abs=1e-2)
+
+
+def test_retrievals_score_is_below_the_best_and_far_below_for_what_was_seen() -> None:
+    candidates, columns = describe_queries([(1, 1, 10), (2, 1, 20)], [(3, 0, 10)])
+    score, seen = columns[pair_features.SEARCH_SCORE], ~np.isfinite(candidates.scores)
+    assert score[:, 0].tolist() == [0.0, 0.0]
+    assert score[~seen] == pytest.approx((candidates.scores - candidates.scores[:, :1])[~seen])
+    assert seen.sum(1).tolist() == [2, 1]
+    assert score[seen].tolist() == [-100.0] * 3

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from common.arrays import Singles
-from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Bools, Catalogue, Corpus, Sequences
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
@@ -21,16 +20,14 @@ from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import content, registry
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Table, as_it_is
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import FORECAST
 from competitions.tencent.retrieval.fusion_learning import learn_fusion
 from competitions.tencent.retrieval.registry import CHANNELS, find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, build_test_fold
-from tests.unit.tencent.tencent_folds import fit_channel, fit_fold
-from tests.unit.tencent.training_inputs import make_sequences, make_users
+from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold
+from tests.unit.tencent.training_inputs import CONFIG, make_sequences, make_users
 
-CONFIG = COMPETITION.load_config([])
 SETTINGS = CONFIG.ranker.features
 GROUPS, EACH, USERS, CLICKS = 6, 6, 240, 5
 ADS = GROUPS * EACH
@@ -76,8 +73,8 @@ def channel(request: pytest.FixtureRequest) -> Channel:
 def fit(channel: Channel, history: Histories) -> Table:
     if channel.name == CONTENT.name:
         return CONTENT
-    given = {"history": history, "catalogue": CATALOGUE, "candidates": ROWS, "contents": [CONTENT], "seed": 0}
-    return fit_channel(channel, **given)
+    given = {"history": history, "catalogue": CATALOGUE, "candidates": ROWS, "contents": [CONTENT]}
+    return fit_channel(channel, settings=SEQUENCE, seed=0, **given)
 
 
 def before_last(log: Sequences, hidden: int = 2) -> Histories:
@@ -97,6 +94,7 @@ def hold_out(log: Sequences = LOG) -> Fold:
         fold,
         train_ends=ends,
         query_ends=ends,
+        query_times=log.time[ends - 1],
         target=log.item[ends].astype(np.int64),
         unseen=np.zeros(len(log), bool),
         target_action=log.action[ends],
@@ -118,7 +116,7 @@ def search_by(channel: Channel, log: Sequences = LOG) -> tuple[Search, Queries]:
 def score(channel: Channel, history: Histories, queries: Histories) -> dict[str, Singles]:
     search, _ = search_by(channel)
     table = fit(channel, history)
-    block = search.block(Queries(queries, np.ones(len(queries), np.int64)))
+    block = search.block(Queries(queries, *np.ones((2, len(queries)), np.int64)))
     return table.prepare(ROWS, 12.0)(block)
 
 
@@ -209,6 +207,5 @@ def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPat
     learned = dataclasses.replace(tables, fusion=fusion)
     candidates = Search(learned, SETTINGS).retrieve(take_queries(corpus, fold).take(np.arange(5)))
     names = pair_features(learned, candidates, ("search",))[1]
-    assert {"toy: score", "toy: share of the best", "toy: rank"} <= {*names}
+    assert {"toy score", "toy share of the best", "toy rank"} <= {*names}
     assert find_channel("toy") is TOY
-    assert FORECAST in fusion.weights

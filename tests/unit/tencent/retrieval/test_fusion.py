@@ -1,77 +1,139 @@
-"""Fusion weights: those of a logit that was planted; channels that weigh something, and those that do not."""
+"""Fusion weights: those of a logit that was planted, from all candidates or from a draw; which channels stay."""
 
 import numpy as np
 import pytest
 
+from common.arrays import Singles
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.retrieval import fusion_learning
 from competitions.tencent.retrieval.fusion import (
-    FORECAST,
+    DEFAULT_WIDTH,
+    LEAST_WEIGHT,
+    POPULAR,
     ChannelScores,
     choose_channels,
     fit_weights,
+    log_likelihoods,
     weigh_evenly,
 )
+from competitions.tencent.retrieval.fusion_learning import sample_candidates
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 
 QUERIES, POOL = 1_500, 400
+LIVELY = "events 24 h behind"
+PLANTED = {"content": 1.5, "counts": 0.5, LIVELY: 1.0}
 
 
-def draw(weights: dict[str, float], seed: int = 0, possible: float = 1.0) -> ChannelScores:
-    """Targets drawn from the softmax of ``weights`` x normal evidence, put first; the others behind."""
-    rng = np.random.default_rng(seed)
+def draw_world(weights: dict[str, float], possible: float = 1.0) -> tuple[Singles, np.ndarray, Int64s]:
+    """Normal evidence of all candidates, which of them are possible, and targets drawn from the softmax."""
+    rng = np.random.default_rng(0)
     values = rng.normal(size=(QUERIES, POOL, len(weights))).astype(np.float32)
     allowed = rng.random((QUERIES, POOL)) < possible
     utility = np.where(allowed, values @ np.array(list(weights.values())), -np.inf)
-    target = (utility + rng.gumbel(size=utility.shape)).argmax(1)
+    return values, allowed, (utility + rng.gumbel(size=utility.shape)).argmax(1)
+
+
+def draw(weights: dict[str, float], possible: float = 1.0) -> ChannelScores:
+    """The target put first; the others behind."""
+    values, allowed, target = draw_world(weights, possible)
     each = np.arange(QUERIES)
     for part in (values, allowed):
         part[each, target], part[:, 0] = part[:, 0].copy(), part[each, target].copy()
-    return ChannelScores(tuple(weights), values, allowed, POOL)
+    popular = tuple(name for name in weights if name in POPULAR)
+    return ChannelScores(tuple(weights), values, allowed, np.ones(allowed.shape, np.float32), popular)
 
 
-def test_the_planted_weights_are_found_whatever_was_seen() -> None:
-    planted = {"content": 1.5, "counts": 0.5, FORECAST: 1.0}
-    for possible in (1.0, 0.5):
-        assert fit_weights(draw(planted, possible=possible)) == pytest.approx(list(planted.values()), abs=0.1)
+@pytest.fixture
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusion_learning, "FIRST", 40)
+    monkeypatch.setattr(fusion_learning, "DRAWN", 60)
 
 
-def test_few_candidates_that_stand_for_many_give_the_same_weights() -> None:
-    whole = draw({"content": 1.0, FORECAST: 0.5})
-    kept = np.r_[0, 1 + np.random.default_rng(3).choice(POOL - 1, 100, replace=False)]
-    part = ChannelScores(whole.names, whole.values[:, kept], whole.possible[:, kept], POOL)
-    assert fit_weights(part) == pytest.approx(fit_weights(whole), abs=0.15)
-    within = [each.find_within(np.array([1.0, 0.5]), 40).mean() for each in (whole, part)]
-    assert within[0] == pytest.approx(within[1], abs=0.03)
+@pytest.mark.parametrize("possible", [1.0, 0.5])
+def test_the_planted_weights_are_found_whatever_was_seen(possible: float) -> None:
+    assert fit_weights(draw(PLANTED, possible)) == pytest.approx(list(PLANTED.values()), abs=0.1)
 
 
-def test_a_channel_of_no_weight_leaves_unless_it_is_kept() -> None:
-    evidence = draw({"81": 1.2, "noise": 0.0, "counts of the ads": 1.0, FORECAST: 0.5})
+@pytest.mark.usefixtures("small_samples")
+def test_a_draw_of_the_candidates_gives_the_weights_of_all() -> None:
+    """Those that the even sum puts first stand for themselves, a few of the others for all of these."""
+    values, allowed, target = draw_world(PLANTED, possible=0.8)
+    even = np.where(allowed, values.sum(2), -np.inf)
+    positions, weights = sample_candidates(even, target, np.random.default_rng(1))
+    assert positions.shape[1] < POOL / 3
+    part = np.take_along_axis(values, positions[:, :, None], 1)
+    stands_for = np.where(weights > 0, weights, 1.0)
+    sampled = ChannelScores(tuple(PLANTED), part, weights > 0, stands_for, (LIVELY,))
+    found = fit_weights(sampled)
+    assert found == pytest.approx(list(PLANTED.values()), abs=0.1)
+    assert found == pytest.approx(fit_weights(draw(PLANTED, 0.8)), abs=0.05)
+    likely = log_likelihoods(draw(PLANTED, 0.8), found).mean()
+    assert log_likelihoods(sampled, found).mean() == pytest.approx(likely, abs=0.02)
+    within = [each.find_within(found, 20).mean() for each in (sampled, draw(PLANTED, 0.8))]
+    assert within[0] == pytest.approx(within[1], abs=0.02)
+
+
+@pytest.mark.usefixtures("small_samples")
+def test_what_is_drawn_stands_for_the_whole_pool_without_what_was_seen() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(2_000, POOL)).astype(np.float32)
+    seen = rng.random(scores.shape) < 0.1
+    target = rng.integers(0, POOL, len(scores))
+    seen[np.arange(len(scores)), target] = False
+    scores[seen] = -np.inf
+    positions, weights = sample_candidates(scores, target, rng)
+    assert positions[:, 0].tolist() == target.tolist()
+    assert (weights[:, 0] == 1).all()
+    assert not weights[np.take_along_axis(seen, positions, 1)].any()
+    again = positions[:, 1:] == target[:, None]
+    assert again.any()
+    assert not weights[:, 1:][again].any()
+    assert weights.sum(1).mean() == pytest.approx((~seen).sum(1).mean(), rel=0.005)
+    best = np.sort(scores, 1)[:, -40:]
+    assert np.sort(np.take_along_axis(scores, positions[:, 1:41], 1), 1).tolist() == best.tolist()
+
+
+def test_a_pool_that_is_taken_whole_is_not_drawn_from() -> None:
+    positions, weights = sample_candidates(np.zeros((3, 5), np.float32), np.array([4, 0, 2]), np.random.default_rng(0))
+    for own, weight in zip(positions, weights, strict=True):
+        assert sorted(own[weight > 0].tolist()) == [0, 1, 2, 3, 4]
+        assert weight.sum() == 5
+
+
+def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -> None:
+    evidence = draw({"81": 1.2, "noise": 0.0, "counts of the ads": 1.0, LIVELY: 0.5})
     members = {"81": ("81",), "noise": ("noise",), "counts": ("counts of the ads",)}
     widths = {"81": 8.0, "noise": 20.0}
     fusion = choose_channels(evidence, members, widths, 40, keep=False)
     assert fusion.channels == ("81", "counts")
     assert fusion.widths == {"81": 8.0}
-    assert set(fusion.weights) == {"81", "counts of the ads", FORECAST}
-    rows = {row["channel"]: row for row in fusion.rows}
+    assert set(fusion.weights) == {"81", "counts of the ads", LIVELY}
+    rows = {str(row["channel"]): row for row in fusion.rows}
     assert [rows[name]["kept"] for name in members] == ["yes", "no", "yes"]
-    assert rows["81"]["recall without it"] < rows["81"]["recall with all"] - 0.05  # type: ignore[operator]
+    together = fit_weights(evidence) * evidence.deviations()
+    for name, expected in zip(members, together, strict=False):
+        weight = rows[name]["weight x deviation"]
+        assert weight == pytest.approx(expected, abs=1e-2)
+        assert isinstance(weight, float)
+        assert (weight >= LEAST_WEIGHT) == (name in fusion.channels)
     assert rows["81"]["recall with all"] > rows["81"]["recall alone"]  # type: ignore[operator]
     assert choose_channels(evidence, members, widths, 40, keep=True).channels == ("81", "noise", "counts")
 
 
 def test_a_channel_that_only_orders_what_is_found_stays() -> None:
-    evidence = draw({"81": 4.0, "counts of the ads": 1.0, FORECAST: 0.5})
+    evidence = draw({"81": 4.0, "counts of the ads": 1.0, LIVELY: 0.5})
     members = {"81": ("81",), "counts": ("counts of the ads",)}
-    length = 390  # of 400: recall misses nothing
-    fusion = choose_channels(evidence, members, {"81": 8.0}, length, keep=False)
+    fusion = choose_channels(evidence, members, {"81": 8.0}, 390, keep=False)  # of 400: recall misses nothing
     assert fusion.channels == ("81", "counts")
-    rows = {row["channel"]: row for row in fusion.rows}
-    assert rows["counts"]["recall without it"] == rows["counts"]["recall with all"] == 1.0
+    assert {row["recall with all"] for row in fusion.rows} == {1.0}
 
 
 def test_what_a_channel_weighs_does_not_depend_on_the_scale_of_its_scores() -> None:
-    evidence = draw({"small": 0.5, "large": 0.0, FORECAST: 0.5})
+    evidence = draw({"small": 0.5, "large": 0.0, LIVELY: 0.5})
     factors = np.float32([1e-3, 1e3, 1.0])
-    scaled = ChannelScores(evidence.names, evidence.values * factors, evidence.possible, evidence.pool)
+    scaled = ChannelScores(
+        evidence.names, evidence.values * factors, evidence.possible, evidence.stands_for, evidence.popular
+    )
     members = {"small": ("small",), "large": ("large",)}
     fusion = choose_channels(scaled, members, {}, 40, keep=False)
     assert fusion.channels == ("small",)
@@ -82,7 +144,7 @@ def test_before_anything_is_learned_all_count_alike() -> None:
     named = {name: find_channel(name) for name in name_channels(["counts", "content"], ["81", "82"])}
     even = weigh_evenly(named)
     assert even.channels == ("81", "82", "counts")
-    assert {name for name, weight in even.weights.items() if not weight} == {"clicks lately"}
-    assert even.weights[FORECAST] == 1.0
-    assert even.widths == {"81": 12.0, "82": 12.0}
+    assert set(even.weights.values()) == {1.0}
+    assert {*POPULAR} <= {*even.weights}
+    assert even.widths == {"81": DEFAULT_WIDTH, "82": DEFAULT_WIDTH}
     assert name_channels(["linear"], ["81"]) == ("linear",)

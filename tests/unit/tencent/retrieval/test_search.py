@@ -1,44 +1,45 @@
-"""Retrieval: several interests at once, the forecast, what was seen, the pool; the same by one query or many."""
+"""Retrieval: several interests at once, popularity at the query's time, what was seen, the pool."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
+from competitions.tencent.retrieval import fusion_learning
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import CLICK_RATE, DEFAULT_WIDTH, Fusion
+from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, Fusion
+from competitions.tencent.retrieval.fusion_learning import collect_scores
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
 
-CONFIG = COMPETITION.load_config([])
+HOUR = 3_600
 SETTINGS = CONFIG.ranker.features
 # Ads 1 and 2 are two interests; 3 is near 1, 4 near 2, 5 between both, the others far from either.
 CONTENT = torch.nn.functional.normalize(
     torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0.05, 0], [0.05, 1, 0], [1, 1, 0], *[[0, 0, 1.0]] * 5]), dim=1
 )
 HISTORY = make_sequences([(1, 1, 10), (2, 1, 20)], [(1, 1, 10), (3, 0, 20)])
+POPULAR = "events 24 h behind"
 
 
-def make_search(rate: list[float] | None = None, **changed: object) -> tuple[Search, Queries]:
-    candidates = CatalogueRows(np.arange(10, 0, -1))
-    corpus = Corpus(make_catalogue(10), HISTORY, make_users(2), HISTORY, make_users(2), candidates, None, ())
-    fold = build_test_fold(HISTORY, HISTORY, candidates, None, CONFIG.host)
-    rates = np.array(rate or [1.0] * 11, np.float32)
-    forecast = SimpleNamespace(rate=lambda statistics, rows: rates)
+def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple[Search, Queries]:
+    """The two users are asked; ``others`` are learned from beside them."""
+    candidates = CatalogueRows(np.arange(1, 11))
+    log = make_sequences([(1, 1, 10), (2, 1, 20)], [(1, 1, 10), (3, 0, 20)], *others)
+    corpus = Corpus(make_catalogue(10), log, make_users(len(log)), HISTORY, make_users(2), candidates, None, ())
+    fold = build_test_fold(log, HISTORY, candidates, None, CONFIG.host)
     settings = msgspec.structs.replace(SETTINGS, **changed)  # type: ignore[arg-type]
     # As it is: that it is centred is tested in test_content.py.
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
-    tables = fit_fold(corpus, contents, fold, settings, ("content",), forecast)  # type: ignore[arg-type]
-    fusion = Fusion({"81": 1.0, "forecast": 0.9}, {"81": DEFAULT_WIDTH}, ("81",))
+    tables = fit_fold(corpus, contents, fold, settings, ("content",))
+    fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": DEFAULT_WIDTH}, ("81",))
     return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold)
 
 
@@ -59,23 +60,39 @@ def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
     weights = np.array([0.9 * 60, 60.0])
     near = np.exp(DEFAULT_WIDTH * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
     assert scores[0, 0] == pytest.approx(
-        np.log(weights @ near) + 0.9 * np.log(1.001), abs=5e-3
+        np.log(weights @ near) + 2.0 * np.log(0.3), abs=5e-3
     )  # vectors of half the bits
 
 
-def test_an_ad_that_is_shown_often_comes_forward() -> None:
-    rate = [1.0] * 11
-    rate[6] = 1e9
-    assert ranked(make_search(rate), 0)[0] == 6
+def test_an_ad_that_others_are_shown_now_comes_forward_and_one_of_another_day_does_not() -> None:
+    burst = [(6, 0, 20 + HOUR + step) for step in range(10_000)]
+    assert ranked(make_search(burst), 0)[0] == 6
+    late = [(ad, action, time + 100 * HOUR) for ad, action, time in burst]
+    assert ranked(make_search(late), 0) == ranked(make_search(), 0)
 
 
-def test_of_a_large_pool_only_the_most_promising_are_searched() -> None:
-    search, _ = make_search([*range(11)], pool=2)
-    assert search.rows.tolist() == [9, 10]  # as the tables number them
-    assert search.tables.pool.chosen.tolist() == [1, 0]
+def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
+    shown = [(9, 0, 20), (10, 0, 30), *[(9, 0, 40), (10, 0, 50)] * 5]
+    search, _ = make_search(shown, pool=2)
+    assert search.pool.tolist() == [9, 10]
+    assert search.tables.popularity.columns.shape[1] == 2
 
 
-def test_recent_clicks_count_where_times_say_more_than_the_order() -> None:
+def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fusion_learning, "FIRST", 3)
+    monkeypatch.setattr(fusion_learning, "DRAWN", 20)
     search, queries = make_search()
-    assert CLICK_RATE not in search.always  # this log's times say the order alone
-    assert search.score_all(search.block(queries), search.find_seen(queries.histories))["81"].shape == (2, 10)
+    totals, target = [], np.array([3, 4])  # ads 4 and 5
+    for seed in range(200):
+        scores = collect_scores(search, queries, target, np.random.default_rng(seed))
+        totals.append((scores.stands_for * scores.possible).sum(1))
+    assert np.mean(totals, 0) == pytest.approx([8, 8], abs=0.3)  # ten ads, of which each user has seen two
+    assert scores.stands_for[scores.possible].min() < 1  # more are drawn than there are
+    assert scores.names == ("81", *search.tables.popularity.names)
+    retrieved = search.retrieve(queries)
+    weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
+    for row, position in enumerate(target):
+        at = retrieved.position[row].tolist().index(position)
+        assert scores.values[row, 0] @ weights == pytest.approx(retrieved.scores[row, at], abs=1e-3)

@@ -14,7 +14,12 @@ from competitions.tencent.retrieval.histories import heaviest_events, weigh_even
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.retrieval.sequence_model.settings import (
+    AUTO,
+    WITH_GPU,
+    SequenceSettings,
+    choose_settings,
+)
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
@@ -75,6 +80,86 @@ def test_it_finds_the_planted_successor_where_popularity_finds_nothing(table: Se
     assert (scores.argmax(1) == queries.sequences.item[queries.ends - 1]).mean() > 0.9  # of twelve equally popular
     assert table.losses[-1] < 0.7 * table.losses[0]
     assert len(table.losses) == SMALL.passes
+
+
+def make_timed(users: int = 400, seed: int = 0) -> Histories:
+    """Two ads of the first six; behind a pause of a day the third event is one above the second, else one below."""
+    rng = np.random.default_rng(seed)
+    histories = []
+    for pause, first, second in zip(rng.integers(0, 2, users), *rng.integers(2, 6, (2, users)), strict=True):
+        time = int(rng.integers(0, 10**6)) + np.array([0, 86_400 if pause else 60, 90_000])
+        ads = int(first), int(second), int(second) + (1 if pause else -1) + 5
+        histories.append([(ad, 1, int(at)) for ad, at in zip(ads, time, strict=True)])
+    return whole(make_sequences(*histories))
+
+
+def test_the_time_between_two_events_says_what_comes_next() -> None:
+    table = fit(make_timed(), content=False, passes=40)
+    timed = make_timed(seed=1)
+    queries = Histories(timed.sequences, timed.users, timed.ends - 1)
+    hits = score(table, queries).argmax(1) + 1 == timed.sequences.item[timed.ends - 1]
+    assert hits.mean() > 0.9  # a half without the times
+
+
+def test_what_is_shown_when_a_query_comes_counts() -> None:
+    """Ads 1 to 5 are clicked in the first month, 6 to 10 in the second, by users who have seen the same ad."""
+    rng = np.random.default_rng(0)
+    months = [int(month) for month in rng.integers(0, 2, 400)]
+    drawn = [(12, 1 + month * 5 + int(rng.integers(0, 5))) for month in months]
+    times = np.array(months) * 30 * 86_400, rng.integers(30, 90, 400)
+    log = whole(
+        make_sequences(
+            *([(a, 1, int(time)), (b, 1, int(time + gap))] for (a, b), time, gap in zip(drawn, *times, strict=True))
+        )
+    )
+    queries = Histories(log.sequences, log.users, log.ends - 1)
+    best = score(fit(log, content=False), queries)[:, :10].argmax(1)  # without the seen ad
+    assert ((best >= 5) == np.array(months)).all()
+
+
+def test_times_that_say_the_order_alone_are_no_moments() -> None:
+    """Every history of Amazon Beauty ends at one time, which no target has before it."""
+    daily = make_sequences(*([(ad, 1, (ad - size) * 86_400) for ad in range(size)] for size in (1, 3, 5)))
+    assert not len(choose_examples(whole(daily), ADS, SMALL).query_times())
+    daily.time[1] -= 60
+    assert len(choose_examples(whole(daily), ADS, SMALL).query_times()) == 9
+
+
+def test_the_action_that_is_asked_for_counts() -> None:
+    """After ad 1 ads 2 to 4 are clicked, ads 5 to 7 end in conversions."""
+    rng = np.random.default_rng(0)
+    drawn = [(int(action), int(3 * action - 1 + rng.integers(0, 3))) for action in rng.integers(1, 3, 300)]
+    log = whole(make_sequences(*([(1, 0, 0), (ad, action, 0)] for action, ad in drawn)))
+    table, queries = fit(log, content=False), Histories(log.sequences, log.users, log.ends - 1)
+    clicks, conversions = (
+        set((score(table, queries, action=action)[:, 1:].argmax(1) + 2).tolist()) for action in (1, 2)
+    )
+    assert clicks <= {2, 3, 4}
+    assert conversions <= {5, 6, 7}
+
+
+def test_a_fit_of_the_same_seed_has_the_same_bytes() -> None:
+    first, again, other = (fit(make_circle(), passes=2, seed=seed) for seed in (3, 3, 4))
+    assert first.vectors.tobytes() == again.vectors.tobytes() != other.vectors.tobytes()
+    assert all(value.tobytes() == again.weights[name].tobytes() for name, value in first.weights.items())
+
+
+def test_settings_of_0_are_the_device_s_and_others_are_kept() -> None:
+    automatic = SequenceSettings(**dict.fromkeys(AUTO, 0))
+    assert choose_settings(automatic, "cpu") == SequenceSettings()
+    assert choose_settings(automatic, "cuda") == WITH_GPU
+    assert choose_settings(msgspec.structs.replace(automatic, width=32, heads=1), "cuda").width == 32
+    with pytest.raises(ValueError, match="multiple"):
+        SequenceSettings(width=30, heads=4)
+
+
+def test_a_fit_takes_longer_the_more_it_reads() -> None:
+    settings = SequenceSettings(tokens=10_000_000)
+    seconds = [
+        sequence.estimate_seconds(events, ads, settings) for events, ads in ((10**5, 10), (10**6, 10), (10, 10**6))
+    ]
+    assert seconds[0] < seconds[1]
+    assert seconds[2] > 1
 
 
 def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: SequenceTable) -> None:

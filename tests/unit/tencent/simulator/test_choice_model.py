@@ -8,14 +8,14 @@ import pytest
 from common.arrays import Floats, Ints, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.metrics import score_answers
-from competitions.tencent.simulator import ad_inventory, click_model, oracle
-from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, RUNS
-from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment
-from competitions.tencent.simulator.ground_truth import Targets
+from competitions.tencent.simulator import click_model, oracle
+from competitions.tencent.simulator.ad_inventory import FAVOURITES, draw_by_topic, draw_favourites
+from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, UserBatch, draw_targets
+from competitions.tencent.simulator.event_times import REACH, VISIT, first_slot, slot_probabilities
 from competitions.tencent.simulator.topics import (
-    BAND_SHARE,
     BANDS,
     NOW,
+    REFERENCE,
     SLOTS,
     TOPICS,
     UNSEEN_CANDIDATES,
@@ -23,56 +23,31 @@ from competitions.tencent.simulator.topics import (
     sizes_at_scale,
     slot_of,
 )
-from competitions.tencent.simulator.users import VISIT
 from tests.unit.tencent.simulator.worlds import World, assert_near, find_last_clicks, make_world, runs_in
 
-SCALE, SEED = 0.004, 5
-SLOPE, SHARE = 2.6, 0.4  # not the defaults: that none is forgotten
+SCALE, SEED = 0.003, 5
+SLOPE = 2.6  # not the default: that it is not forgotten
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(SCALE, SEED, SHARE, SLOPE)
+    return make_world(SCALE, SEED, SLOPE)
 
 
 @pytest.fixture(scope="module")
-def targets(world: World) -> Targets:
-    return world.draw(3)
-
-
-def weight_in(env: Environment, ad: int, slot: int, by_topic: bool) -> float:
-    """Weight of an ad in a slot, with plain numbers."""
-    ads = env.inventory.ads
-    campaign, age = CAMPAIGNS[int(ads.campaign[ad])], slot - int(ads.birth[ad])
-    if not 0 <= age < campaign.runs or (not by_topic and ads.campaign[ad] == EVERGREEN):
-        return 0.0
-    return float(ads.weight[ad]) * (1 + campaign.boost * (age < campaign.fresh) if by_topic else 1)
+def ranks(world: World) -> oracle.OracleRanks:
+    return world.rank()
 
 
 def test_ads_are_drawn_by_weight_among_those_of_the_topic_that_run(world: World) -> None:
     rng, inventory, ads = np.random.default_rng(4), world.env.inventory, world.env.inventory.ads
     for slot, topic in ((NOW, 3), (NOW + 2, 50), (NOW - 80, 7), (2, 9)):
-        drawn = ad_inventory.draw_by_topic(inventory, np.full(20_000, slot), np.full(20_000, topic), rng.random(20_000))
+        drawn = draw_by_topic(inventory, np.full(20_000, slot), np.full(20_000, topic), rng.random(20_000))
         of_topic = np.flatnonzero(ads.topic == topic)
-        weight = np.array([weight_in(world.env, ad, slot, True) for ad in of_topic.tolist()])
+        weight = ads.weight[of_topic] * runs_in(world.env, of_topic, np.full(len(of_topic), slot))
         assert weight.sum() == pytest.approx(inventory.mass[slot, topic, -1])
-        np.testing.assert_allclose(ad_inventory.ad_weights(inventory, of_topic, slot)[0], weight)
         assert_near(np.bincount(drawn, minlength=len(ads))[of_topic].astype(float), 20_000 * weight / weight.sum())
         assert (ads.topic[drawn] == topic).all()
-
-
-def test_ads_are_drawn_by_weight_among_those_of_the_advertiser_that_run(world: World) -> None:
-    rng, inventory, ads = np.random.default_rng(5), world.env.inventory, world.env.inventory.ads
-    owners = np.argsort(np.bincount(ads.advertiser))[[-1, -9, -60]]
-    for slot, owner in zip((NOW + 1, NOW, NOW - 50), owners.tolist(), strict=True):
-        before, mass = ad_inventory.advertiser_weights(inventory, np.full(10_000, slot), np.full(10_000, owner))
-        owned = np.flatnonzero(ads.advertiser == owner)
-        weight = np.array([weight_in(world.env, ad, slot, False) for ad in owned.tolist()])
-        assert mass[0] == pytest.approx(weight.sum())
-        np.testing.assert_allclose(ad_inventory.ad_weights(inventory, owned, slot)[1], weight)
-        drawn = inventory.by_advertiser.draw(before + rng.random(10_000) * mass)
-        assert_near(np.bincount(drawn, minlength=len(ads))[owned].astype(float), 10_000 * weight / weight.sum())
-    assert ad_inventory.advertiser_weights(inventory, np.array([NOW]), np.array([-1]))[1].tolist() == [0.0]
 
 
 def test_the_background_is_drawn_by_its_table(world: World) -> None:
@@ -86,223 +61,207 @@ def test_the_background_is_drawn_by_its_table(world: World) -> None:
 
 
 def test_only_running_ads_are_shown_and_seldom_twice(world: World) -> None:
-    past, users = world.batch.past, world.batch.users
+    past, users, time = world.batch.past, world.batch.users, world.batch.timeline.time
     recorded = past >= 0
     assert (recorded == users.recorded).all()
-    assert runs_in(world.env, past[recorded].astype(int), slot_of(users.time[recorded])).all()
+    assert runs_in(world.env, past[recorded].astype(int), slot_of(time[recorded])).all()
     ordered = np.sort(np.where(recorded, past, -1 - np.arange(past.shape[1])), axis=1)
     assert (np.diff(ordered, axis=1) == 0).sum() < 0.03 * recorded.sum()
 
 
-def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(world: World) -> None:
-    before, past = find_last_clicks(world.batch), world.batch.past
+def pair_clicks(world: World) -> tuple[Ints, Ints, Ints]:
+    """Of recorded events that follow a click: user, position, position of that click."""
+    before = find_last_clicks(world.batch)
     user, at = np.nonzero((before >= 0) & world.batch.users.recorded)
-    topics = world.env.inventory.ads.topic
-    topic, last = topics[past[user, at]], topics[past[user, before[user, at]]]
+    return user, at, before[user, at]
+
+
+def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(world: World) -> None:
+    user, at, before = pair_clicks(world)
+    topics, past = world.env.inventory.ads.topic, world.batch.past
+    topic, last = topics[past[user, at]], topics[past[user, before]]
     click = world.batch.users.action[user, at] == CLICK
     chance = float((world.env.topics.share**2).sum())
     for follows in (topic == last, topic == world.env.topics.successor[last]):
-        assert follows[click].mean() > 1.8 * follows[~click].mean() > 1.8 * 1.2 * chance
-        assert follows[click].mean() > 0.09
+        assert follows[click].mean() > 1.2 * follows[~click].mean() > 1.2 * 1.2 * chance
+
+
+def test_what_was_clicked_last_loses_its_hold_with_the_hours(world: World) -> None:
+    user, at, before = pair_clicks(world)
+    topics, past, time = world.env.inventory.ads.topic, world.batch.past, world.batch.timeline.time
+    click = world.batch.users.action[user, at] == CLICK
+    hours = (time[user, at] - time[user, before])[click] / 3600
+    follows = (topics[past[user, at]] == world.env.topics.successor[topics[past[user, before]]])[click]
+    assert follows[hours < 6].mean() > 1.5 * follows[hours > 48].mean()
+    delta = world.env.inventory.ads.delta
+    near = np.einsum("ij,ij->i", delta[past[user, at]], delta[past[user, before]])[click]
+    assert near[hours < 6].mean() > near[hours > 48].mean() + 0.05
 
 
 def test_a_mood_lasts_for_a_visit(world: World) -> None:
-    """What is shown just before tells of a click, not one of people's, more often within a visit than after one."""
-    people, users, past = world.env.people, world.batch.users, world.batch.past
-    day, group = slot_of(users.time) // BANDS, users.group[:, None]
-    before = find_last_clicks(world.batch)
-    companion = people.companion[np.take_along_axis(past, np.maximum(before, 0), axis=1)]
-    liked = (people.favourites[day, group] == past[:, :, None]).any(axis=2) | ((before >= 0) & (companion == past))
+    """What is shown just before tells of a click more often within a visit than after one."""
+    users, past = world.batch.users, world.batch.past
     click = users.action == CLICK
-    pairs = (click & ~liked)[:, 1:] & ~click[:, :-1] & (past[:, :-1] >= 0)
-    kept = np.diff(users.time, axis=1) <= VISIT
+    pairs = click[:, 1:] & ~click[:, :-1] & (past[:, :-1] >= 0)
+    kept = np.diff(world.batch.timeline.time, axis=1) <= VISIT
     topics = world.env.inventory.ads.topic
     same = topics[past[:, 1:]] == topics[past[:, :-1]]
-    assert same[pairs & kept].mean() > 1.1 * same[pairs & ~kept].mean()
+    assert same[pairs & kept].mean() > 1.3 * same[pairs & ~kept].mean()
 
 
-def test_candidates_run_within_the_horizon_at_the_releases_share(world: World) -> None:
-    slots = NOW + np.arange(BANDS)[:, None]
-    assert runs_in(world.env, world.candidates, slots).any(axis=0).all()
-    assert len(world.candidates) == sizes_at_scale(SCALE).candidates
-    assert (~world.seen[world.candidates]).mean() == pytest.approx(UNSEEN_CANDIDATES, abs=1e-3)
+def test_targets_are_candidates_new_to_the_user_and_run_behind_the_reference_time(world: World) -> None:
+    targets, batch = world.batch.targets, world.batch
+    assert np.isin(targets.ad, world.candidates.ads).all()
+    assert not (batch.past == targets.ad[:, None]).any(axis=1).any()
+    assert (targets.time >= REFERENCE).all()
+    assert (targets.time >= batch.timeline.time[:, -1]).all()
+    assert runs_in(world.env, targets.ad, slot_of(targets.time)).all()
+
+
+def test_candidates_are_filled_up_to_the_releases_share(world: World) -> None:
+    ads = world.candidates.ads
+    assert len(ads) == len(np.unique(ads)) == sizes_at_scale(SCALE).candidates
+    assert (~world.seen[ads]).mean() == pytest.approx(UNSEEN_CANDIDATES, abs=1e-3)
+    others = ~np.isin(ads, world.batch.targets.ad)
+    assert 0.2 < others.mean() < 0.8
+    assert world.candidates.filled[others].mean() > world.candidates.filled[~others & ~world.seen[ads]].mean()
 
 
 def chance_by_definition(world: World, user: int) -> Floats:
-    """The chance of each candidate to be ``user``'s first click, with plain loops over reasons, topics and bands."""
-    env, ads = world.env, world.env.inventory.ads
-    state = world.batch.take(np.array([user])).state
-    interest, last_topic = state.interest[0].tolist(), int(state.topic[0])
-    following, owner = int(env.topics.successor[last_topic]), int(state.advertiser[0])
-    preference = click_model.TASTE_WEIGHT * world.batch.users.taste[user].astype(float)
-    if state.last[0] >= 0:
-        preference = preference + click_model.LAST_CLICK_WEIGHT * ads.delta[state.last[0]].astype(float)
-    chance = np.zeros(len(world.candidates))
-    for band in range(BANDS):
-        slot = NOW + band
-        liked = [
-            float(click_model.INTEREST_WEIGHT[at] * env.topics.rhythm[slot, topic]) for at, topic in enumerate(interest)
-        ]
-        topics = {topic: 0.0 for topic in range(TOPICS)}
-        for topic, weight in zip(interest, liked, strict=True):
-            topics[topic] += (CLICKED[0] + CLICKED[1] * VISIT_TOPIC_FROM[0]) * weight / sum(liked)
-        topics[last_topic] += CLICKED[2] + CLICKED[1] * VISIT_TOPIC_FROM[1]
-        topics[following] += CLICKED[3] + CLICKED[1] * VISIT_TOPIC_FROM[2]
-        for topic in range(TOPICS):
-            topics[topic] += CLICKED[5] * float(env.topics.background[slot, topic])
-        owned = [weight_in(env, ad, slot, False) for ad in np.flatnonzero(ads.advertiser == owner).tolist()]
-        if not sum(owned):
-            topics[last_topic] += CLICKED[4]
-        for at, ad in enumerate(world.candidates.tolist()):
-            topic = int(ads.topic[ad])
-            whole = float(env.inventory.mass[slot, topic, -1])
-            value = topics[topic] * weight_in(env, ad, slot, True) / whole
-            if ads.advertiser[ad] == owner and sum(owned):
-                value += CLICKED[4] * weight_in(env, ad, slot, False) / sum(owned)
-            chance[at] += BAND_SHARE[band] * value
-    x = ads.delta[world.candidates].astype(float) @ preference
-    cap = click_model.ACCEPTANCE_CAP
-    new = ~np.isin(world.candidates, world.batch.past[user])
-    chance *= np.exp(env.slope * (np.minimum(x, cap) - cap)) * new
-    people = env.people
-    of_people: Floats = np.zeros(len(chance))
-    part = SHARE * click_model.OF_GROUP / ad_inventory.FAVOURITES
-    reasons = [(int(ad), part) for ad in people.favourites[-1, world.batch.users.group[user]]]
-    if state.last[0] >= 0:
-        reasons.append((int(people.companion[state.last[0]]), SHARE * (1 - click_model.OF_GROUP)))
-    for favourite, share in reasons:
-        runs = sum(float(BAND_SHARE[band]) for band in range(BANDS) if weight_in(env, favourite, NOW + band, True))
-        of_people += share * runs * (world.candidates == favourite) * new
-    return np.asarray(of_people + (1.0 - of_people.sum()) * chance / chance.sum())
+    """The chance of each candidate in one try for ``user``, with plain loops over visits, slots and reasons."""
+    env, ads, batch = world.env, world.env.inventory.ads, world.batch.take(np.array([user]))
+    state, successor = batch.state, world.env.topics.successor
+    interest, last_topic, visit = state.interest[0].tolist(), int(state.topic[0]), int(state.visit_topic[0])
+    arrival, first = slot_probabilities(batch.timeline)[0], int(first_slot(batch.timeline)[0])
+    candidates = world.candidates.ads
+    chance = np.zeros(len(candidates))
+    for new in (0, 1):
+        hours = (int(batch.timeline.time[0, -1]) - int(state.clicked_at[0])) / 3600
+        hold = 0.5 ** (hours * 3600 / click_model.HALF_LIFE) * (click_model.NEW_VISIT_HOLD if new else 1.0)
+        hold = hold if state.last[0] >= 0 else 0.0
+        preference = click_model.TASTE_WEIGHT * batch.users.taste[0].astype(float)
+        preference = preference + click_model.LAST_CLICK_WEIGHT * hold * ads.delta[state.last[0]].astype(float)
+        x = ads.delta[candidates].astype(float) @ preference
+        accepted = np.exp(env.slope * (np.minimum(x, click_model.ACCEPTANCE_CAP) - click_model.ACCEPTANCE_CAP))
+        for at in range(REACH):
+            slot = first + at
+            liked = [
+                float(click_model.INTEREST_WEIGHT[rank] * env.topics.rhythm[slot, topic])
+                for rank, topic in enumerate(interest)
+            ]
+            favourites = env.favourites[slot // BANDS, batch.users.group[0]].astype(int)
+            stopped = 1 - runs_in(env, favourites, np.full(FAVOURITES, slot)).mean()
+            topics = (CLICKED[5] + CLICKED[4] * stopped) * env.topics.background[slot]
+            by_interest = CLICKED[0] + (CLICKED[2] + CLICKED[3]) * (1 - hold)
+            if new:
+                by_interest += CLICKED[1] * VISIT_TOPIC_FROM[0]
+                topics[last_topic] += CLICKED[1] * VISIT_TOPIC_FROM[1]
+                topics[successor[visit]] += CLICKED[1] * VISIT_TOPIC_FROM[2]
+            else:
+                topics[visit] += CLICKED[1]
+            for topic, weight in zip(interest, liked, strict=True):
+                topics[topic] += by_interest * weight / sum(liked)
+            topics[last_topic] += CLICKED[2] * hold
+            topics[successor[last_topic]] += CLICKED[3] * hold
+            runs = runs_in(env, candidates, np.full(len(candidates), slot))
+            share = ads.weight[candidates] * runs / env.inventory.mass[slot, ads.topic[candidates], -1]
+            value = accepted * topics[ads.topic[candidates]] * share
+            for favourite in favourites.tolist():
+                value += CLICKED[4] / FAVOURITES * (candidates == favourite) * runs
+            chance += arrival[new, at] * value
+    return np.asarray(chance * ~np.isin(candidates, batch.past[0]))
 
 
-def find_companions(world: World) -> Ints:
-    """The companion of each user's last click where it is a candidate, else -1."""
-    last = world.batch.state.last
-    companion = world.env.people.companion[last]
-    return np.where((last >= 0) & np.isin(companion, world.candidates), companion, -1)
+def try_all(world: World, batch: UserBatch) -> Floats:
+    """The oracle's chances of users, one by one (users, candidates)."""
+    rows = [
+        oracle.try_probabilities(world.env, world.candidates.ads, batch.take(np.array([at])))
+        for at in range(len(batch.users))
+    ]
+    return np.concatenate(rows).astype(np.float64)
 
 
 def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
-    followed = np.flatnonzero(find_companions(world) >= 0)[:2].tolist()
-    users = np.array([0, 1, 2, int(np.flatnonzero(world.batch.state.last < 0)[0]), *followed])
-    chances = oracle.click_probabilities(world.env, world.weigh(), world.batch.take(users))
-    for row, user in enumerate(users.tolist()):
-        np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
+    idle = int(np.flatnonzero(world.batch.state.last < 0)[0])
+    late = int(np.flatnonzero(world.batch.timeline.asked == 0)[0])
+    users = np.array([0, 1, 2, idle, late])
+    for row, user in zip(try_all(world, world.batch.take(users)), users.tolist(), strict=True):
+        np.testing.assert_allclose(row, chance_by_definition(world, user), rtol=2e-4, atol=1e-9)
 
 
-def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, targets: Targets) -> None:
-    batch, people = world.batch, world.env.people
-    best = oracle.summarise_ranks(world.rank(targets))
+def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
+    """Many draws of one user's target fall on each ad as the oracle says; tries too."""
+    for user in (3, int(np.flatnonzero(world.batch.timeline.asked == 0)[1])):
+        batch = world.batch.take(np.full(12_000, user))
+        targets = draw_targets(
+            world.env, batch.users, batch.timeline, batch.past, batch.state, np.random.default_rng(user)
+        )
+        every = np.arange(len(world.seen))
+        chance = oracle.try_probabilities(world.env, every, batch.take(slice(1)))[0].astype(float)
+        assert_near(np.bincount(targets.ad, minlength=len(every)).astype(float), chance / chance.sum() * 12_000)
+        assert targets.tries.mean() == pytest.approx(1.0 / chance.sum(), rel=0.05)
+
+
+def test_the_oracle_scores_what_it_expects_and_beats_others(world: World, ranks: oracle.OracleRanks) -> None:
+    best = oracle.summarise_ranks(ranks)
     assert abs(best.score - best.expected) < 3.5 * best.error
-    rows = np.flatnonzero(targets.ad >= 0)
-    assert best.queries == len(rows)
+    assert best.queries == len(world.actions)
     unseen, score_seen, score_unseen = (best.details[name] for name in ("unseen_share", "score_seen", "score_unseen"))
-    parts = unseen * score_unseen + (1 - unseen) * score_seen
-    assert best.score == pytest.approx(parts)
+    assert best.score == pytest.approx(unseen * score_unseen + (1 - unseen) * score_seen)
     assert best.score == pytest.approx(0.31 * best.details["hit_rate"] + 0.69 * best.details["ndcg"])
-    # Another user's state is worth far less, whatever is popular next to nothing.
-    other = replace(batch, state=batch.take(np.random.default_rng(9).permutation(len(batch.past))).state)
-    assert oracle.summarise_ranks(world.rank(targets, other)).score < 0.65 * best.score
-    # So is what only content, or only one kind of people, tells.
-    nobody = replace(people, share=0.0)
-    strangers = replace(people, favourites=people.favourites[:, ::-1])
-    for known, most in ((nobody, 0.8), (strangers, 0.9)):
-        ranks = world.rank(targets, env=replace(world.env, people=known))
-        assert oracle.summarise_ranks(ranks).score < most * best.score
-    shown = np.bincount(batch.past[batch.past >= 0], minlength=len(world.seen))[world.candidates]
-    order = world.candidates[np.argsort(-shown, kind="stable")]
-    rank = np.full(len(world.seen), len(order))
-    rank[order] = np.arange(1, len(order) + 1)
-    popular = rank[targets.ad[rows]]
+    # Another user's state is worth far less, whatever is popular little, a group's favourites or the last click more.
+    batch = world.batch
+    other = replace(batch, state=take(batch.state, np.random.default_rng(9).permutation(len(batch.past))))
+    assert oracle.summarise_ranks(world.rank(other)).score < 0.65 * best.score
+    strange = replace(world.env, favourites=world.env.favourites[:, ::-1])
+    assert oracle.summarise_ranks(world.rank(env=strange)).score < 0.95 * best.score
+    long_ago = replace(batch.state, clicked_at=batch.state.clicked_at - 10**8, visit_topic=batch.state.interest[:, 0])
+    assert oracle.summarise_ranks(world.rank(replace(batch, state=long_ago))).score < 0.92 * best.score
+    shown = np.bincount(batch.past[batch.past >= 0], minlength=len(world.seen))[world.candidates.ads]
+    rank = np.empty(len(shown), np.int64)
+    rank[np.argsort(-shown, kind="stable")] = np.arange(1, len(shown) + 1)
+    popular = rank[oracle.find_columns(world.candidates.ads, batch.targets.ad)]
     assert score_answers(np.where(popular <= 10, popular, 0)).mean() < 0.3 * best.score
 
 
-def test_people_are_the_reason_of_their_share_of_the_targets(world: World) -> None:
-    """Many draws of one user's target fall on each ad as the oracle says: the favourites and the companion too."""
-    user = int(np.flatnonzero(find_companions(world) >= 0)[0])
-    batch, people = world.batch.take(np.full(20_000, user)), world.env.people
-    busy = replace(batch.users, pace=np.full(20_000, 50.0), clicks=np.ones(20_000))
-    targets = world.draw(3, replace(batch, users=busy)).ad
-    weights = world.weigh()
-    chance = oracle.click_probabilities(world.env, weights, batch.take(slice(1)))[0].astype(float)
-    assert chance.sum() == pytest.approx(1.0, abs=1e-4)
-    assert (targets >= 0).mean() > 0.99
-    observed = np.bincount(weights.column[targets[targets >= 0]], minlength=len(chance)).astype(float)
-    assert_near(observed, chance * observed.sum())
-    companion = people.companion[batch.state.last[0]]
-    liked = np.isin(targets, [*people.favourites[-1, batch.users.group[0]], companion])
-    assert SHARE * 0.5 < liked.mean() < SHARE * 1.3
-
-
-def clicked_by(world: World) -> tuple[Ints, Ints, Ints]:
-    """Of recorded clicks, in the order of user and time: user, ad, day."""
-    users = world.batch.users
-    user, at = np.nonzero((users.action == CLICK) & users.recorded)
-    return user, world.batch.past[user, at].astype(np.int64), slot_of(users.time[user, at]) // BANDS
+def test_a_sample_of_the_users_has_the_score_of_all(world: World, ranks: oracle.OracleRanks) -> None:
+    rows = np.random.default_rng(7).permutation(len(world.actions))[:800]
+    batch, actions = world.batch.take(rows), world.actions[rows]
+    sample = oracle.rank_targets(world.env, world.candidates, batch, actions, world.seen, len(world.actions))
+    whole, part = (oracle.summarise_ranks(one) for one in (take(ranks, rows), sample))
+    assert part.queries == 800
+    assert part.score == pytest.approx(whole.score, abs=0.03)
 
 
 def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: World) -> None:
-    people, ads, users = world.env.people, world.env.inventory.ads, world.batch.users
-    user, ad, day = clicked_by(world)
-    group = users.group[user]
-    own = (people.favourites[day, group] == ad[:, None]).any(axis=1)
-    other = (people.favourites[day, (group + 1) % people.groups] == ad[:, None]).any(axis=1)
-    assert own.mean() > 0.6 * SHARE * click_model.OF_GROUP > 3 * other.mean()
-    # Ads that several users clicked: two of those users are of one group more often than by chance.
-    order = np.lexsort((np.random.default_rng(8).random(len(ad)), ad))
-    same_ad = ad[order][1:] == ad[order][:-1]
-    same_group = group[order][1:] == group[order][:-1]
-    assert same_group[same_ad].mean() > 1.3 / people.groups
+    users, favourites, ads = world.batch.users, world.env.favourites, world.env.inventory.ads
+    user, at = np.nonzero((users.action == CLICK) & users.recorded)
+    ad, day = world.batch.past[user, at], slot_of(world.batch.timeline.time[user, at]) // BANDS
+    group, groups = users.group[user], favourites.shape[1]
+    own = (favourites[day, group] == ad[:, None]).any(axis=1)
+    other = (favourites[day, (group + 1) % groups] == ad[:, None]).any(axis=1)
+    assert 0.3 > own.mean() > 0.1
+    assert own.mean() > 3 * other.mean()
     # A group's favourites have nothing in common but the group: they share a topic as those of two groups do.
-    topic = ads.topic[ad_inventory.make_people(ads, 400, SHARE, SEED).favourites[-1:]]
+    many = draw_favourites(world.env.inventory, world.env.topics, 400, SEED)
+    topic = ads.topic[many[-1:]]
     within, between = topic[:, :, 1:] == topic[:, :, :-1], np.roll(topic, 1, axis=1)[:, :, 1:] == topic[:, :, :-1]
     assert within.mean() < 1.5 * between.mean() + 0.02
     assert np.corrcoef(users.group, users.segment)[0, 1] == pytest.approx(0.0, abs=0.06)
+    late = many[-60:]
+    assert 0.3 < (late[1:] == late[:-1]).mean() < 0.85
+    for day_index in (0, 30, 59):
+        favourite = late[day_index].ravel().astype(int)
+        assert runs_in(world.env, favourite, np.full(len(favourite), SLOTS - 60 * BANDS + day_index * BANDS)).all()
 
 
-def test_favourites_run_all_day_and_turn_over_with_the_days(world: World) -> None:
-    late = world.env.people.favourites[-60:]
-    for day, favourites in enumerate(late, SLOTS // BANDS - len(late)):
-        for slot in (day * BANDS, day * BANDS + BANDS - 1):
-            assert runs_in(world.env, favourites.ravel().astype(int), np.full(favourites.size, slot)).all()
-    assert 0.4 < (late[1:] == late[:-1]).mean() < 0.97
-    # Drawn by weight: heavier than what runs, by far.
-    runs = runs_in(world.env, np.arange(len(world.seen)), np.full(len(world.seen), NOW))
-    weight = world.env.inventory.ads.weight
-    assert np.median(weight[late[-1]]) > 5 * np.median(weight[runs])
-
-
-def test_an_ads_companion_follows_it(world: World) -> None:
-    companion, ads = world.env.people.companion, world.env.inventory.ads
-    user, ad, _ = clicked_by(world)
-    follows = (user[1:] == user[:-1]) & (companion[ad[:-1]] == ad[1:])
-    shifted = (user[1:] == user[:-1]) & (companion[np.roll(ad, 7)[:-1]] == ad[1:])
-    assert follows.sum() > 4 * max(shifted.sum(), 1)
-    assert 0.2 * SHARE * (1 - click_model.OF_GROUP) < follows.mean() < SHARE * (1 - click_model.OF_GROUP)
-    stops, apart = ads.campaign != EVERGREEN, ads.birth[companion] - ads.birth
-    assert (ads.campaign[companion] == ads.campaign)[stops].all()
-    assert ((apart >= 0) & (apart <= RUNS[ads.campaign] // 2))[stops].all()
-    # Not by content: as often of the same topic as two ads by chance.
-    assert (ads.topic[companion] == ads.topic).mean() < 3 * float((world.env.topics.share**2).sum())
-
-
-def test_blocks_of_users_change_nothing(world: World, targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = world.rank(targets)
-    monkeypatch.setattr(oracle, "CELLS", 70 * len(world.candidates))
-    parts = world.rank(targets)
-    np.testing.assert_array_equal(whole.rank, parts.rank)
-    np.testing.assert_allclose(whole.expected_ndcg, parts.expected_ndcg, rtol=1e-6)
-
-
-def test_ties_count_against_the_oracle(world: World, targets: Targets) -> None:
-    """Were every candidate alike, the ad clicked would be ranked last."""
-    weights, row = world.weigh(), np.flatnonzero(targets.ad >= 0)[:1]
-    alike = replace(weights, share=weights.share * 0.0, owned=weights.owned * 0.0)
-    nobody = replace(world.env, people=replace(world.env.people, share=0.0))
-    with np.errstate(invalid="ignore"):
-        ranks = oracle.rank_truths(nobody, alike, world.batch.take(row), take(targets, row), world.seen)
-    assert ranks.rank.tolist() == [len(world.candidates)]
+def test_blocks_of_users_change_nothing(
+    world: World, ranks: oracle.OracleRanks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracle, "CELLS", 20 * len(world.candidates.ads))
+    parts = world.rank()
+    assert (ranks.rank == parts.rank).mean() > 0.999  # sums in another order
+    np.testing.assert_allclose(ranks.expected_ndcg, parts.expected_ndcg, rtol=1e-4)
 
 
 def test_people_are_choosier_in_larger_worlds() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
+from competitions.tencent.io.schema import CLICK, CONVERSION
 from competitions.tencent.simulator import oracle, simulate
+from competitions.tencent.simulator.click_model import simulate_users
 from competitions.tencent.simulator.conversions import (
     AD_EFFECT,
     CONVERTED,
@@ -14,15 +15,14 @@ from competitions.tencent.simulator.conversions import (
     ConversionModel,
     fit_level,
 )
-from competitions.tencent.simulator.ground_truth import choose_targets
-from tests.unit.tencent.simulator.worlds import World, assert_near, make_world
+from tests.unit.tencent.simulator.worlds import World, make_world
 
 SCALE, SEED = 0.002, 6
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(SCALE, SEED, share=0.3, slope=2.5, round_two=True)
+    return make_world(SCALE, SEED, slope=2.5, round_two=True)
 
 
 def model_of(world: World) -> ConversionModel:
@@ -81,45 +81,25 @@ def test_conversions_of_the_log_are_of_willing_ads_and_users(world: World) -> No
 
 def test_round_one_is_left_as_it_is(world: World) -> None:
     env = replace(world.env, conversions=None)
-    batch = simulate.simulate_users(env, 0, 40)
+    batch = simulate_users(env, 0, 40)
     same, (unchanged,) = simulate.convert(env, [batch])
     assert same is env
     assert unchanged is batch
     assert batch.users.action.max() == CLICK
 
 
-def test_the_target_is_the_first_conversion_else_the_first_click_by_hand() -> None:
-    user = np.array([0, 0, 0, 1, 1, 3, 3, 3])
-    ad = np.array([11, 12, 13, 14, 15, 16, 17, 18])
-    converted = np.array([False, True, True, False, False, False, False, True])
-    targets = choose_targets(user, ad, converted, 5)
-    assert targets.ad.tolist() == [12, 14, -1, 18, -1]
-    assert targets.action.tolist() == [CONVERSION, CLICK, EXPOSURE, CONVERSION, EXPOSURE]
-
-
-def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
-    """Many draws of one user's day: the targets of either action fall on ads as the oracle says."""
-    batch = world.batch.take(np.full(12_000, 3))
-    busy = replace(batch.users, pace=np.full(12_000, 1.0), clicks=np.full(12_000, 2.0))
-    targets = world.draw(3, replace(batch, users=busy))
-    weights = world.weigh()
-    clicked = oracle.click_probabilities(world.env, weights, batch.take(slice(1)))
-    for action in (CLICK, CONVERSION):
-        chance = clicked[0] * model_of(world).action_probability(
-            batch.users.willing[:1], world.candidates, np.array([action], np.int8)
-        )[0].astype(float)
-        kept = targets.action == action
-        observed = np.bincount(weights.column[targets.ad[kept]], minlength=len(chance)).astype(float)
-        assert_near(observed, chance / chance.sum() * kept.sum())
+def test_a_target_becomes_a_conversion_by_what_the_user_and_the_ad_are_willing_to(world: World) -> None:
+    chance = model_of(world).probability(world.batch.users.willing, world.batch.targets.ad)
+    converted = world.actions == CONVERSION
+    assert converted.mean() == pytest.approx(chance.mean(), abs=0.04)
+    assert chance[converted].mean() > chance[~converted].mean() + 0.08
 
 
 def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World) -> None:
-    targets = world.draw(4)
     both, neither = (
-        oracle.summarise_ranks(world.rank(targets, env=env))
-        for env in (world.env, replace(world.env, conversions=None))
+        oracle.summarise_ranks(world.rank(env=env)) for env in (world.env, replace(world.env, conversions=None))
     )
-    assert both.score > neither.score + 0.02
+    assert both.score > neither.score + 0.015
     assert abs(both.score - both.expected) < 3.5 * both.error
 
 
@@ -127,15 +107,16 @@ def test_the_oracles_means_are_weighted_by_the_action() -> None:
     """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5. Of clicks alone, each counts the same."""
     nothing, clicks = np.zeros(4), np.full(4, CLICK, np.int8)
     plain = oracle.summarise_ranks(
-        oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing)
+        oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), np.zeros(4, int), nothing, nothing)
     )
     assert plain.details["hit_rate"] == 0.75
     assert plain.details["ndcg"] == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
-    ranks = oracle.OracleRanks(
-        np.array([1, 11]), np.array([CONVERSION, CLICK], np.int8), np.array([True, False]), np.ones(2), np.zeros(2)
-    )
+    actions, unseen = np.array([CONVERSION, CLICK], np.int8), np.array([True, False])
+    waits = np.array([3600, 7200])
+    ranks = oracle.OracleRanks(np.array([1, 11]), actions, unseen, waits, np.ones(2), np.zeros(2))
     scores = oracle.summarise_ranks(ranks)
     assert scores.score == pytest.approx(2.5 / 3.5)
     assert scores.details["hit_rate"] == pytest.approx(2.5 / 3.5)
     assert scores.details["unseen_share"] == pytest.approx(2.5 / 3.5)
+    assert scores.details["hours_to_target"] == pytest.approx((2.5 * 1 + 2) / 3.5)
     assert (scores.details["score_unseen"], scores.details["score_seen"]) == (1.0, 0.0)

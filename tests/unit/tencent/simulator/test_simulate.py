@@ -109,9 +109,11 @@ def test_the_truth_is_a_candidate_that_the_user_has_not_seen(made: Simulation, c
     rows = corpus.catalogue.rows_of(Oids(truth["creative_id"].to_numpy()))
     assert np.isin(rows, corpus.candidates).all()
     events = corpus.train
-    for user, row in zip(truth["user_id"].to_list(), rows.tolist(), strict=True):
-        assert row not in events.item[events.offsets[user - 1] : events.offsets[user]]
-    assert events.time.max() < REFERENCE
+    assert truth.height == len(events)  # every user is queried
+    for user, row, time in zip(truth["user_id"].to_list(), rows.tolist(), truth["timestamp"].to_list(), strict=True):
+        own = slice(events.offsets[user - 1], events.offsets[user])
+        assert row not in events.item[own]
+        assert time >= max(REFERENCE, events.time[own].max())
 
 
 def test_ids_are_shuffled_and_unlike(corpus: Corpus, indexer: Any) -> None:
@@ -176,10 +178,11 @@ def test_marginals_are_near_the_documented(measured: dict[str, tuple[float, floa
         0.2: ["events of the top 10 %"],
         0.25: ["values of 121 an item"],
         0.3: ["items", "items of 2-5 events"],
-        0.35: ["unseen among the truths"],
+        0.35: [f"clicks on ads unseen before the cut, day {day}" for day in range(5)],
         0.4: ["cold among unseen candidates, 121"],
         0.45: ["items of 1 events"],
     }
+    by_width[0.1] += [f"clicks of the fifteen days, day {day}" for day in range(5)]
     by_width[0.05] += [f"items with {name}" for name in ITEM_FEATURES]
     by_width[0.1] += [f"users with {name}" for name in schema.USER_FEATURES]
     off = {}
@@ -189,7 +192,11 @@ def test_marginals_are_near_the_documented(measured: dict[str, tuple[float, floa
         if abs(value - known) > width * known:
             off[name] = (value, known)
     assert off == {}
-    assert 0.2 < measured["users with a truth"][0] < 0.35
+    assert measured["users with a truth"][0] == 1.0
+    assert 0.01 < measured["unseen among the truths"][0] < 0.1
+    assert 1.0 < measured["hours from the last event to the target, 50 %"][0] < 6.0
+    assert measured["histories that end on day 0 behind it"][0] > 0.15
+    assert measured["histories that end on day 4 behind it"][0] > 0.04
 
 
 def test_the_embedding_carries_the_content(made: Simulation, corpus: Corpus) -> None:

@@ -3,57 +3,46 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints, take
+from common.arrays import Bools, Floats, Ints
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.simulator import ad_inventory, oracle, simulate
+from competitions.tencent.simulator import oracle, simulate
+from competitions.tencent.simulator.ad_inventory import build_inventory, draw_favourites
 from competitions.tencent.simulator.ads import RUNS, make_ads
-from competitions.tencent.simulator.click_model import Environment, UserBatch
+from competitions.tencent.simulator.candidates import Candidates, choose_candidates
+from competitions.tencent.simulator.click_model import Environment, UserBatch, simulate_users
 from competitions.tencent.simulator.conversions import make_conversions
-from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.topics import make_topics, sizes_at_scale
 
 
 @dataclass(frozen=True)
 class World:
-    """A world after its histories, with its question; ``seen`` and ``allowed`` by ad: shown before, a candidate."""
+    """A world after its histories. ``seen`` by ad: shown in one; ``actions`` by user: of the target."""
 
     env: Environment
     batch: UserBatch
     seen: Bools
-    candidates: Ints
+    candidates: Candidates
+    actions: NDArray[np.int8]
 
-    @property
-    def allowed(self) -> Bools:
-        return np.isin(np.arange(len(self.seen)), self.candidates)
-
-    def draw(self, seed: int, batch: UserBatch | None = None) -> Targets:
-        """What the users do after the reference time."""
-        return draw_targets(self.env, batch or self.batch, self.allowed, np.random.default_rng(seed))
-
-    def weigh(self) -> oracle.CandidateWeights:
-        return oracle.weigh_candidates(self.env, self.candidates)
-
-    def rank(
-        self, targets: Targets, batch: UserBatch | None = None, env: Environment | None = None
-    ) -> oracle.OracleRanks:
-        """The oracle's answers to the users with a target, of this ``batch`` as ``env`` has it."""
-        rows = np.flatnonzero(targets.ad >= 0)
-        asked = (batch or self.batch).take(rows)
-        return oracle.rank_truths(env or self.env, self.weigh(), asked, take(targets, rows), self.seen)
+    def rank(self, batch: UserBatch | None = None, env: Environment | None = None) -> oracle.OracleRanks:
+        """The oracle's answers, to users of this ``batch`` as ``env`` has it."""
+        return oracle.rank_targets(env or self.env, self.candidates, batch or self.batch, self.actions, self.seen)
 
 
-def make_world(scale: float, seed: int, share: float, slope: float, round_two: bool = False) -> World:
-    """``share`` of the clicks are because of people; ``slope``: that of the acceptance."""
+def make_world(scale: float, seed: int, slope: float, round_two: bool = False) -> World:
+    """``slope``: that of the acceptance."""
     sizes, topics = sizes_at_scale(scale), make_topics(seed)
     ads = make_ads(topics, sizes, scale, seed)
-    people = ad_inventory.make_people(ads, sizes.groups, share, seed)
+    inventory = build_inventory(ads)
+    favourites = draw_favourites(inventory, topics, sizes.groups, seed)
     conversions = make_conversions(ads, seed) if round_two else None
-    env = Environment(topics, ad_inventory.build_inventory(ads), people, seed, slope, conversions)
-    env, (batch,) = simulate.convert(env, [simulate.simulate_users(env, 0, sizes.users)])
+    env = Environment(topics, inventory, favourites, seed, slope, conversions)
+    env, (batch,) = simulate.convert(env, [simulate_users(env, 0, sizes.users)])
     seen = np.bincount(batch.past[batch.past >= 0], minlength=len(ads)) > 0
-    candidates = choose_candidates(env.inventory, seen, sizes.candidates, np.random.default_rng(2))
-    return World(env, batch, seen, candidates)
+    candidates = choose_candidates(inventory, seen, batch.targets, sizes.candidates, np.random.default_rng(2))
+    return World(env, batch, seen, candidates, simulate.draw_actions(env, [batch]))
 
 
 def runs_in(env: Environment, ad: Ints, slot: Ints) -> Bools:

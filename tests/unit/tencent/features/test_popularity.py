@@ -1,0 +1,224 @@
+"""Popularity at a query's time: windows beside a plain count; nothing of what the query's own user does next."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from common.time_units import HOUR_S
+from competitions.tencent.corpus import Catalogue, Corpus, Sequences
+from competitions.tencent.features.popularity import (
+    EDGES_H,
+    FEWEST_SLOTS,
+    FLOOR,
+    MOST_SLOTS,
+    SHRINK,
+    AdLog,
+    Popularity,
+    choose_pool,
+    describe,
+    make_slots,
+    measure_popularity,
+)
+from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.io import schema
+from competitions.tencent.ranking import answer_queries, take_queries
+from competitions.tencent.retrieval.search import Search
+from competitions.tencent.sequences import whole
+from competitions.tencent.split import Fold, Rewind, build_test_fold, rewind
+from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+
+HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
+NOW = 2_000 * HOUR_S
+Event = tuple[int, int, int]
+
+
+def squeezed(hours: float) -> float:
+    return float(np.sign(hours) * np.log1p(abs(hours)))
+
+
+# --- windows ---
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_windows_are_those_of_a_plain_count(seed: int) -> None:
+    """Times lie half hours apart, so that events stand on the edges of windows and at the moment itself."""
+    rng = np.random.default_rng(seed)
+    catalogue = make_catalogue(12, seed=seed)
+    rows = CatalogueRows(np.array([1, 3, 4, 7, 8, 12]))
+    drawn = zip(rng.integers(1, 12, 300), rng.integers(-1, 3, 300), rng.integers(-160, 160, 300), strict=True)
+    events = sorted(((int(ad), int(action), int(NOW + half * HOUR_S // 2)) for ad, action, half in drawn), key=last_of)
+    log = AdLog(whole(make_sequences(events[::2], events[1::2])), catalogue, rows)
+    for moment in (NOW, NOW + 17 * HOUR_S // 2, NOW - 40 * HOUR_S, NOW + 1):
+        columns = describe(log, moment, list(log.log))
+        near = {
+            ad: sum(moment - 24 * HOUR_S <= time < moment + 24 * HOUR_S for own, _, time in events if own == ad)
+            for ad in range(1, 13)
+        }
+        for at, ad in enumerate(rows.tolist()):
+            for kind, lowest in (("events", -1), ("clicks", schema.CLICK)):
+                times = [time for own, action, time in events if own == ad and action >= lowest]
+                for hours in EDGES_H:
+                    before = sum(moment - hours * HOUR_S < time <= moment for time in times)
+                    behind = sum(moment < time <= moment + hours * HOUR_S for time in times)
+                    assert columns[f"{kind} {hours} h before"][at] == pytest.approx(np.log(before + FLOOR))
+                    assert columns[f"{kind} {hours} h behind"][at] == pytest.approx(np.log(behind + FLOOR))
+                assert columns[f"{kind} in all"][at] == pytest.approx(np.log(len(times) + FLOOR))
+            times = [time for own, _, time in events if own == ad]
+            assert columns["unseen"][at] == (not times)
+            age, runs = ((moment - min(times)) / HOUR_S, (max(times) - moment) / HOUR_S) if times else (0, 0)
+            assert (columns["age"][at], columns["runs on"][at]) == pytest.approx((squeezed(age), squeezed(runs)))
+            alive = [count for count in near.values() if count]
+            for field, name in enumerate(schema.ITEM_FEATURES):
+                code = catalogue.features[ad, field]
+                same = [count for other, count in near.items() if count and catalogue.features[other, field] == code]
+                mean = (sum(same) + SHRINK * np.mean(alive)) / (len(same) + SHRINK)
+                assert columns[f"{name} within a day"][at] == pytest.approx(np.log(mean + FLOOR))
+    assert not near[12]  # an ad of nobody is among them
+
+
+def last_of(event: Event) -> int:
+    return event[-1]
+
+
+@pytest.mark.parametrize("action", [0, 1])
+def test_where_all_events_are_clicks_or_none_they_are_not_counted_twice(action: int) -> None:
+    log = AdLog(whole(make_sequences([(1, action, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])))
+    assert [*log.log] == ["events"]
+
+
+def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
+    log = make_sequences([(1, 1, 1), (2, 0, 2), (1, 0, 3)], [(3, 1, 1)])
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None, HOST)
+    popularity = measure_popularity(whole(log), make_catalogue(11), fold, fold.candidates, times=False)
+    assert popularity.names == ("events in all",)
+    slot = popularity.slots.find(fold.query_times)
+    found = popularity.of(slot, PoolPositions(np.array([[0, 1, 2, 3], [3, 2, 1, 0]])))
+    assert found[:, :, 0] == pytest.approx(np.log1p([[2, 1, 1, 0], [0, 1, 1, 2]]), abs=1e-3)
+
+
+# --- slots ---
+
+
+@pytest.mark.parametrize(("ads", "most"), [(10, MOST_SLOTS), (10**9, FEWEST_SLOTS)])
+def test_a_query_is_described_at_about_its_own_time(ads: int, most: int) -> None:
+    times = np.sort(np.random.default_rng(0).integers(0, 10**6, 3_000))
+    slots = make_slots(times, ads)
+    assert most - 2 <= len(slots.times) <= most
+    assert slots.queries.sum() == len(times)
+    slot = slots.find(times)
+    assert np.bincount(slot).tolist() == slots.queries.tolist()
+    assert slots.queries.max() < 2 * len(times) / most
+    for at, time in enumerate(slots.times):
+        own = times[slot == at]
+        assert time == own[(len(own) - 1) // 2]
+
+
+def test_few_times_have_a_slot_each_and_no_query_has_one() -> None:
+    times = np.array([50, 20, 50, 90])
+    slots = make_slots(times, 100)
+    assert slots.times[slots.find(times)].tolist() == times.tolist()
+    assert make_slots(np.empty(0, np.int64), 100).times.tolist() == [0]
+
+
+# --- the pool ---
+
+
+def test_what_lives_when_queries_are_asked_is_searched_and_new_ads_by_their_values() -> None:
+    """Of ads 1 to 40 a quarter is shown at each of four times, and queries are asked at two of these; 41 and 42 are
+    new, of the value of ads of the third time, and of those of the fourth.
+    """
+    features = np.zeros((43, 13), np.int32)
+    features[1:, 0] = [*np.repeat([1, 2, 3, 4], 10), 3, 4]
+    catalogue = Catalogue(np.arange(43), features, 42, (4, *[0] * 12))
+    hours = [0, 200, 400, 600]
+    events = [(ad, 0, NOW + hours[(ad - 1) // 10] * HOUR_S) for ad in range(1, 41)] * 3
+    log = make_sequences(*([event] for event in events), [(1, 1, NOW + 201 * HOUR_S)], [(1, 1, NOW + 401 * HOUR_S)])
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 43)), None, HOST)
+    asked = replace(fold, query_times=np.array([NOW + 201 * HOUR_S, NOW + 401 * HOUR_S]))
+    assert choose_pool(whole(log), catalogue, asked, 42) is fold.candidates
+    assert {*choose_pool(whole(log), catalogue, asked, 21).tolist()} >= {*range(11, 31)}
+    pool = choose_pool(whole(log), catalogue, asked, 30).tolist()
+    assert pool == sorted(pool)
+    assert 41 in pool
+    assert 42 not in pool
+
+
+# --- what may be known ---
+
+OWN, NEVER, BURST, LATE = 21, 22, 7, 0  # an ad of one target alone; one of nobody; one that others are shown; the user
+KINDS = {"days": Rewind("days", NOW, 1), "clicks": Rewind("clicks")}
+
+
+def draw_users(behind: list[Event], others: list[Event]) -> Sequences:
+    """User 0 clicks ``OWN`` 20 hours before the reference, and then does what is ``behind``; 80 users click ads 1 to
+    20; the last, who clicks nothing, is shown what is in ``others``.
+    """
+    rng, target = np.random.default_rng(4), NOW - 20 * HOUR_S
+    own = [(3, 0, target - 90 * HOUR_S), (4, 1, target - 80 * HOUR_S), (5, 0, target - 60), (OWN, 1, target)]
+    drawn = [
+        [
+            (int(ad), int(step < 4), NOW - int((100 - 24 * step) * HOUR_S) + int(rng.integers(HOUR_S)))
+            for step, ad in enumerate(rng.permutation(20)[:6] + 1)
+        ]
+        for _ in range(80)
+    ]
+    return make_sequences([*own, *behind], *drawn, others)
+
+
+def ask(log: Sequences, kind: str) -> tuple[Corpus, Fold]:
+    """The hold-out of these users, in which user 0 is asked for ``OWN``."""
+    catalogue = make_catalogue(30)
+    catalogue.features[NEVER] = catalogue.features[OWN]
+    candidates, users = CatalogueRows(np.arange(1, 31)), make_users(len(log))
+    corpus = Corpus(catalogue, log, users, log, users, candidates, None, ())
+    settings = msgspec.structs.replace(CONFIG.split, earlier=1, queries=10_000, earlier_queries=1)
+    test = build_test_fold(log, log, candidates, None, HOST)
+    fold = rewind(log, test, HOST, settings, KINDS[kind], 0)[0]
+    assert fold.target is not None
+    assert (fold.users[LATE], fold.target[LATE]) == (0, OWN)
+    return corpus, replace(fold, candidates=candidates)
+
+
+def describe_own(corpus: Corpus, fold: Fold) -> dict[int, dict[str, float]]:
+    """The columns of every ad at user 0's query."""
+    history = fold.history(corpus.train)
+    popularity: Popularity = measure_popularity(history, corpus.catalogue, fold, fold.candidates, times=True)
+    slot = popularity.slots.find(fold.query_times[[LATE]])
+    found = popularity.of(slot, PoolPositions(np.arange(30)[None]))[0]
+    return {ad: dict(zip(popularity.names, found[ad - 1].tolist(), strict=True)) for ad in range(1, 31)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ad_that_its_target_alone_shows_is_as_one_that_nobody_saw(kind: str) -> None:
+    columns = describe_own(*ask(draw_users([], [(1, 0, NOW + HOUR_S)]), kind))
+    assert columns[OWN] == columns[NEVER]
+    assert columns[OWN]["unseen"] == 1.0
+    assert columns[BURST]["unseen"] == 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(kind: str) -> None:
+    at = NOW - 19 * HOUR_S
+    behind = [(OWN, 0, at), (BURST, 0, at + 60), *((NEVER, 0, at + 100 + step) for step in range(30))]
+    answers = []
+    for events in ([], behind):
+        corpus, fold = ask(draw_users(events, [(1, 0, NOW + HOUR_S)]), kind)
+        tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
+        search, queries = Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)
+        found = answer_queries(search, queries, None, fold.target).best
+        answers.append((tables.popularity.columns.tobytes(), found.rows.tolist(), found.scores.tolist()))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_others_do_behind_a_users_end_counts(kind: str) -> None:
+    quiet = [(1, 0, NOW + HOUR_S)]
+    burst = [(BURST, 0, NOW - 20 * HOUR_S + 60 * step) for step in range(60)]
+    without, with_it = (describe_own(*ask(draw_users([], others), kind)) for others in (quiet, [*burst, *quiet]))
+    for name in ("events 8 h behind", "events 24 h behind"):
+        assert with_it[BURST][name] > without[BURST][name] + 1.0
+    assert with_it[BURST]["events 1 h before"] == without[BURST]["events 1 h before"]
+    assert with_it[8]["events 8 h behind"] == without[8]["events 8 h behind"]
