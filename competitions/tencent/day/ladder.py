@@ -5,7 +5,7 @@ make ladder-tencent    make rung-tencent RUNG=als    or    python -m competition
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,9 +20,7 @@ from competitions.tencent.io import reader
 from competitions.tencent.lab.plain_rules import (
     ALS,
     AROUND,
-    CONTENT_RULES,
     COUNTS,
-    FUSED,
     KERNEL,
     LANGUAGE,
     LATE,
@@ -57,31 +55,33 @@ from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK
 
 Row = dict[str, Any]
-PLAIN_RUNGS = {
-    POPULARITY: families.POPULARITY,
-    AROUND: families.POPULARITY,
-    TRANSITIONS: families.NEIGHBOURS,
-    COUNTS: families.NEIGHBOURS,
-    ALS: families.FACTORS,
-    LINEAR: families.NEIGHBOURS,
-}
 BASE = "popularity"  # the rung that methods which stand alone build on
 MOST_EVENTS = 20_000_000  # of a factorisation
 TABLE_STEPS = ("pool", "popularity", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
 SHOWN = 5  # ads of an answer
-# The key of each rung, and the function to read.
-PLAIN_CODE: dict[str, tuple[str, Callable[..., object]]] = {
-    POPULARITY: (BASE, count_events),
-    AROUND: ("popularity-now", count_around),
-    TRANSITIONS: ("transitions", count_neighbours),
-    COUNTS: ("counts", count_neighbours),
-    ALS: ("als", factorise),
-    LINEAR: ("linear", fit_regression),
-    LANGUAGE: ("language-model", score_interests),
-    ONE: ("one-embedding", score_mean),
-    NEAREST: ("early-fusion", score_mean),
-    LATE: ("late-fusion", fuse_late),
-    KERNEL: ("kernel", score_interests),
+
+
+class Rule(NamedTuple):
+    """A rung that a rule of one page answers: key, family, the function to read, how many embeddings it needs."""
+
+    key: str
+    family: str
+    code: Callable[..., object]
+    embeddings: int = 0
+
+
+RULES = {
+    POPULARITY: Rule(BASE, families.POPULARITY, count_events),
+    AROUND: Rule("popularity-now", families.POPULARITY, count_around),
+    TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
+    COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
+    ALS: Rule("als", families.FACTORS, factorise),
+    LINEAR: Rule("linear", families.NEIGHBOURS, fit_regression),
+    LANGUAGE: Rule("language-model", families.LANGUAGE, score_interests, 1),
+    ONE: Rule("one-embedding", families.CONTENT, score_mean, 2),
+    NEAREST: Rule("early-fusion", families.CONTENT, score_mean, 1),
+    LATE: Rule("late-fusion", families.CONTENT, fuse_late, 2),
+    KERNEL: Rule("kernel", families.CONTENT, score_interests, 1),
 }
 
 
@@ -131,15 +131,15 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run, only: str | N
 def list_plain(way: Climb) -> Iterator[Rung]:
     """Rungs that a rule of one page answers."""
     ready = way.ready
-    for name, family in list_rules(ready).items():
+    for name in list_rules(ready):
 
         def score(name: str = name) -> Scored:
             inputs = (ready.corpus, ready.embeddings, ready.valid)
             return way.record(way.run.step(answer_by_rule, *inputs, name, way.config.seed, name=f"ladder.{name}").value)
 
-        key, code = PLAIN_CODE[name]
-        needs = list_content_steps(way.run) if name in CONTENT_RULES else set()
-        yield Rung(key, name, family, score, code, needs, builds_on=BASE)
+        rule = RULES[name]
+        needs = list_content_steps(way.run) if rule.embeddings else set()
+        yield Rung(rule.key, name, rule.family, score, rule.code, needs, builds_on=BASE)
 
 
 def list_quantised(way: Climb) -> Iterator[Rung]:
@@ -154,7 +154,7 @@ def list_quantised(way: Climb) -> Iterator[Rung]:
             return replace(scored, more={**scored.more, **costs})
 
         needs, title = list_content_steps(way.run), f"kernel, vectors of {bits} bits a number"
-        yield Rung(key, title, families.QUANTISATION, score, answer_in_bits, needs, builds_on=PLAIN_CODE[KERNEL][0])
+        yield Rung(key, title, families.QUANTISATION, score, answer_in_bits, needs, builds_on=RULES[KERNEL].key)
 
 
 def list_content_steps(run: Run) -> set[str]:
@@ -162,18 +162,19 @@ def list_content_steps(run: Run) -> set[str]:
     return {record.name for record in run.timings if record.name.startswith("embedding.")}
 
 
-def list_rules(ready: Prepared) -> dict[str, str]:
-    """The plain rules that these files allow, and the family of each."""
-    rules, corpus = dict(PLAIN_RUNGS), ready.corpus.value
-    if not ready.plan.value.times:
-        del rules[AROUND]
-    if len(corpus.catalogue.oid) > MOST_ITEMS:
-        del rules[LINEAR]  # it inverts a table of ads x ads
-    if len(corpus.train.item) > MOST_EVENTS:
-        del rules[ALS]  # hours on a laptop
-    found = {name: len(choose_embeddings(ready.embeddings.value, name)) for name in CONTENT_RULES}
-    content = [name for name, count in found.items() if count > (name in FUSED)]
-    return rules | {name: families.LANGUAGE if name == LANGUAGE else families.CONTENT for name in content}
+def list_rules(ready: Prepared) -> list[str]:
+    """The plain rules that these files allow."""
+    corpus, embeddings = ready.corpus.value, ready.embeddings.value
+    refused = {
+        AROUND: not ready.plan.value.times,
+        LINEAR: len(corpus.catalogue.oid) > MOST_ITEMS,  # it inverts a table of ads x ads
+        ALS: len(corpus.train.item) > MOST_EVENTS,  # hours on a laptop
+    }
+    return [
+        name
+        for name, rule in RULES.items()
+        if not refused.get(name) and (len(choose_embeddings(embeddings, name)) >= rule.embeddings)
+    ]
 
 
 def list_networks(way: Climb) -> Iterator[Rung]:

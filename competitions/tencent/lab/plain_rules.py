@@ -34,7 +34,6 @@ NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late
 KERNEL = "kernel x popularity around the query's time"
 LANGUAGE = "language model: nearest by text"
 CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
-FUSED = (ONE, LATE)  # of two embeddings at least
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
