@@ -8,40 +8,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.learning.gbdt import Ranker
 from competitions.tencent import submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ranking import Ranker
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
 from tests.contract.contract import Change, Contract, Mutation, Results, edit_lines, edit_row
 from tests.contract.tencent_faults import BAD_INPUTS
-from tests.contract.tencent_planted import (
-    VALID_SHARE,
-    add_future,
-    replace_future,
-    write_popular,
-    write_raw,
-)
+from tests.contract.tencent_planted import add_future, replace_future, write_popular, write_raw
 
 LENGTH = 20
 EARLIER = 3
 SMALL = (
-    f"split.valid_share={VALID_SHARE}",
     f"split.earlier={EARLIER}",
     "ranker.list_length=40",
     f"ranker.features.history={LENGTH}",
-    "ranker.forecast.rounds=20",
-    "ranker.forecast.least=5",
+    "ranker.fit.rounds=60",
+    "ranker.fit.least=10",
 )
-QUICK = ("ranker.fit.epochs=1",)
+QUICK = ("ranker.fit.rounds=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
 AFTER_MODEL |= {"measure", "choose", "insight.importance"}
-AFTER_FEATURES = AFTER_MODEL | {"ads", "valid.fusion"}
-AFTER_FEATURES |= {f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", "pool")}
-AFTER_FEATURES |= {
-    f"{fold}.{step}{at}" for fold in ("valid", "test") for step in ("describe", "pool") for at in range(EARLIER)
-}
+AFTER_FEATURES = AFTER_MODEL | {"pool", "popularity", "describe", "valid.fusion"}
 
 Answer = dict[str, Any]  # the JSON form
 
@@ -88,11 +77,11 @@ def take(results: Results, name: str) -> Any:
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
-    """What the hold-out shows, and everything that is made of it: histories, earlier questions, lists, the ranker.
+    """What the hold-out shows, and everything that is made of it: histories, earlier folds, lists, the ranker.
 
-    Users without an event before the cut are nobody to the hold-out: they are left out.
+    Users without an event before their end are nobody to the hold-out: they are left out.
     """
-    corpus, fold = take(results, "read_corpus"), take(results, "hold_out")
+    corpus, fold = take(results, "read_corpus"), take(results, "ask0")
     assert isinstance(corpus, Corpus)
     assert isinstance(fold, Fold)
     history, queries = fold.history(corpus.train), fold.queries(corpus.train)
@@ -103,16 +92,17 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
         padded = dataclasses.asdict(pad(shown, 2 * LENGTH))
         frames |= {f"{name}: {part}": lay(values) for part, values in padded.items() if part != "users"}
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
-    for at, question in enumerate(take(results, "valid.ask")):
-        asked = question.queries(corpus.train)
-        frames[f"question {at}"] = pl.DataFrame(
-            {"user": corpus.users.names[asked.users].astype(str), "length": asked.lengths, "target": question.target}
+    described = [value for step, value in results if step == "describe"]
+    for at in range(1, EARLIER + 1):
+        before, lists = take(results, f"ask{at}"), described[at - 1]
+        asked = before.queries(corpus.train)
+        frames[f"fold {at}"] = pl.DataFrame(
+            {"user": corpus.users.names[asked.users].astype(str), "length": asked.lengths, "target": before.target}
         )
-        lists = take(results, f"valid.describe{at}")
-        frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.target)}
+        frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.labels)}
     ranker = take(results, "valid.fit")
     assert isinstance(ranker, Ranker)
-    return frames | {f"weights {part}": lay(values) for part, values in ranker.weights.items()}
+    return frames | {"trees": pl.DataFrame({"tree": ranker.model.model_to_string().splitlines()})}
 
 
 def lay(values: Any) -> pl.DataFrame:
@@ -121,8 +111,8 @@ def lay(values: Any) -> pl.DataFrame:
 
 
 def find_answers(results: Results) -> pl.DataFrame:
-    """The first ad that everybody who is asked about clicked behind the cut."""
-    corpus, fold = take(results, "read_corpus"), take(results, "hold_out")
+    """The ad that everybody who is asked in the hold-out clicked next."""
+    corpus, fold = take(results, "read_corpus"), take(results, "ask0")
     assert isinstance(corpus, Corpus)
     assert isinstance(fold, Fold)
     assert fold.target is not None
@@ -142,10 +132,10 @@ TENCENT = Contract(
     mutations=CSV_MUTATIONS | JSON_MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
-        "rankr.fit.hidden=16": ("rankr", "ranker"),
+        "rankr.fit.rounds=16": ("rankr", "ranker"),
         "split.kind=random": ("split.kind", "random"),
         "method=network": ("method",),
-        "ranker.fit.epochs=many": ("fit.epochs", "'many'", "int"),
+        "ranker.fit.rounds=many": ("fit.rounds", "'many'", "int"),
         "ranker.channels=[magic]": ("ranker.channels", "no magic", "counts"),
         "ranker.features.blocks=[]": ("ranker.features.blocks", "empty"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),
@@ -154,9 +144,9 @@ TENCENT = Contract(
     earlier=list_earlier,
     answers=find_answers,
     quick=QUICK,
-    model_change=Change("ranker.fit.decay=0.1", frozenset(AFTER_MODEL)),
+    model_change=Change("ranker.fit.rate=0.1", frozenset(AFTER_MODEL)),
     feature_change=Change(
-        "competitions/tencent/features/forecast.py:mean_by_value",
+        "competitions/tencent/features/popularity.py:mean_by_value",
         frozenset(AFTER_FEATURES),
         edit="np.roll({}, 1)",
     ),

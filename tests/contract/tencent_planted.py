@@ -1,9 +1,10 @@
 """Tiny raw files for the Tencent competition whose users follow a planted rule, and edits of them.
 
 The rule: ads stand in a circle, and a user goes round it, one place a step, from a place of its own. Of the steps
-seven in ten are clicks, so that the first click is of the next place, or the one after it, or one further. Starts are
-spread evenly, so that popularity knows nothing. Embeddings and features say where an ad stands. Late in the log some
-places get a new ad, after the reference time some more: ads that no history has, and that only their content tells.
+seven in ten are clicks up to the reference time, and none behind it: a few ads are shown, and the next place is the
+target. Of every fifth user the reference time is a day later. Starts are spread evenly, so that popularity knows
+nothing. Embeddings and features say where an ad stands. Late in the log some places get a new ad, and when the target
+is asked for some more: ads that no history has, and that only their content tells.
 """
 
 import json
@@ -15,35 +16,34 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.time_units import DAY_S
 from competitions.tencent import submission
 from competitions.tencent.io import schema
 from tests.unit.tencent import tencent_files
 from tests.unit.tencent.tencent_files import FEATURES, World, write_lines
 
-POSITIONS, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
+POSITIONS, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and when the target is asked for
 ADS = POSITIONS + RENEWED + NEW
 KNOWN = POSITIONS + RENEWED
 PERSONS, SILENT, STRANGERS = 160, 30, 4  # with a history; in the indexer alone; in the predict file alone
-CLICKS = 0.7  # of all steps
-DAY_S = 86_400
+CLICKS = 0.7  # of all steps before the reference time
 DAYS, REFERENCE = 8, 1_748_390_400
 RENEWED_AT = REFERENCE - 16 * 3_600
-SHIFT = 40  # longer than any history: the ad so many places further is new to everybody
+LATER = 5  # every so many users the reference time is a day later
 WIDTH = 32
 VALUES = {"122": 40_000}  # many, so that the largest file of a run is a model's
 FEW_VALUES = 20
-VALID_SHARE = 0.1
 
 Event = tuple[int, int | None, int]  # ad, action, seconds
 
 
 @dataclass(frozen=True)
 class Person:
-    """One user: its host's name, its events, what it clicks within a day behind the reference time, its features."""
+    """One user: its host's name, its events, what it clicks next, its features."""
 
     name: str
     events: tuple[Event, ...]
-    answer: int | None
+    answer: int
     features: dict[str, Any] | None
 
 
@@ -77,23 +77,30 @@ def plant(strangers: int = STRANGERS) -> Planted:
 
 
 def live(rng: np.random.Generator, number: int, start: int, position: list[int]) -> Person:
-    count = int(rng.integers(14, 25))
-    times = np.sort(rng.integers(REFERENCE - DAYS * DAY_S, REFERENCE, count)).tolist()
-    events = [(ad_at(start + step, time, position), draw_action(rng), time) for step, time in enumerate(times)]
-    waits, later = int(rng.geometric(CLICKS)) - 1, int(rng.poisson(count * VALID_SHARE))
-    answer = ad_at(start + count + waits, REFERENCE + 1, position) if waits < later else None
+    own = REFERENCE + DAY_S * (number % LATER == 1)
+    count, waits = int(rng.integers(14, 25)), int(rng.integers(1, 4))
+    times = np.sort(rng.integers(own - DAYS * DAY_S, own, count)).tolist()
+    actions = [draw_action(rng) for _ in times]
+    if number == 0:  # the second before the reference time is the last at which anybody clicks whose own it is
+        times[-1], actions[-1] = REFERENCE - 1, schema.CLICK
+    times += (own + np.sort(rng.integers(0, 6 * 3_600, waits))).tolist()
+    actions += [schema.EXPOSURE] * waits
+    steps = enumerate(zip(times, actions, strict=True), start)
+    events = [(ad_at(place, time, position), action, time) for place, (time, action) in steps]
+    answer = ad_at(start + len(events), None, position)
     features = {"103": 1 + number % 5, "104": 2, "106": [1 + number % 3, 4]} if number % 10 else None
     return Person(f"user_{90_000_000 + (number * 7_919) % 1_000_000:08d}", tuple(events), answer, features)
 
 
-def ad_at(position: int, time: int, positions: list[int]) -> int:
-    position %= POSITIONS
+def ad_at(place: int, time: int | None, positions: list[int]) -> int:
+    """The ad of a place at a ``time``; None: when the target is asked for."""
+    place %= POSITIONS
     changed = positions[POSITIONS:]
-    if time >= RENEWED_AT and position in changed[:RENEWED]:
-        return POSITIONS + changed.index(position)
-    if time >= REFERENCE and position in changed[RENEWED:]:
-        return POSITIONS + changed.index(position)
-    return position
+    if place in changed[:RENEWED] and (time is None or time >= RENEWED_AT):
+        return POSITIONS + changed.index(place)
+    if place in changed[RENEWED:] and time is None:
+        return POSITIONS + changed.index(place)
+    return place
 
 
 def draw_action(rng: np.random.Generator) -> int | None:
@@ -166,7 +173,7 @@ def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
 
 
 def write_truth(path: Path, world: Planted) -> None:
-    rows = [(one.name, world.oid[one.answer]) for one in world.test_persons() if one.answer is not None]
+    rows = [(one.name, world.oid[one.answer]) for one in world.test_persons()]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
 
@@ -187,27 +194,38 @@ def read_sequences(path: Path) -> list[list[list[Any]]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def find_cut(folder: Path) -> int:
-    """Where the hold-out begins: behind the cut lies about the last tenth of all clicks, and days that are whole."""
-    rows = [row for line in read_sequences(folder / schema.TRAIN / schema.SEQUENCES) for row in line if row[1]]
-    cut, end = np.quantile([row[5] for row in rows if row[4]], 1 - VALID_SHARE), max(row[5] for row in rows) + 1
-    return int(end - max(round((end - cut) / DAY_S), 1) * DAY_S)
-
-
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
     paths = (folder / schema.TRAIN / schema.SEQUENCES, folder / schema.EVAL / schema.PREDICT_SEQUENCES)
     return [(path, read_sequences(path)) for path in paths]
 
 
+def hidden_rows(folder: Path) -> list[tuple[int, int, int]]:
+    """What the hold-out hides: from each user's first click on a day before the own reference time on, its rows as
+    (user, second, ad).
+    """
+    hidden = []
+    for line in read_sequences(folder / schema.TRAIN / schema.SEQUENCES):
+        events = [row for row in line if row[1]]
+        clicks = [row[5] for row in events if row[4]]
+        own = max([REFERENCE, *(time + 1 for time in clicks)])
+        first = next((time for time in clicks if time >= own - DAY_S), None)
+        hidden += [(row[0], row[5], row[1]) for row in events if first is not None and row[5] >= first]
+    return hidden
+
+
 def replace_future(folder: Path) -> int:
-    """From the cut on, ads that stand elsewhere, and another action where there was no click."""
-    world, cut, changed = plant(), find_cut(folder), 0
+    """The hidden ads change hands: each of them is taken a third of the circle further on, which is new to everybody;
+    another action where there was no click. What anybody was shown stays what it is: candidates are drawn by it.
+    """
+    world, changed = plant(), 0
     ads = {rid: ad for ad, rid in enumerate(world.rid) if rid}
+    hidden = sorted(hidden_rows(folder), key=lambda row: (world.position[ads[row[2]]], row))
+    other = {row: hidden[(at + len(hidden) // 3) % len(hidden)][2] for at, row in enumerate(hidden)}
     for path, lines in list_files(folder):
         for row in (row for line in lines for row in line):
-            if row[1] in ads and row[5] >= cut:
-                other = (world.position[ads[row[1]]] + SHIFT) % POSITIONS
-                row[1], row[3] = world.rid[other], describe(other, other)
+            new = other.get((row[0], row[5], row[1])) if isinstance(row[0], int) and row[1] else None
+            if new is not None:
+                row[1], row[3] = new, describe(ads[new], world.position[ads[new]])
                 row[4] = row[4] or (None if row[4] == schema.EXPOSURE else schema.EXPOSURE)
                 changed += 1
         write_sequences(path, lines)
@@ -215,18 +233,19 @@ def replace_future(folder: Path) -> int:
 
 
 def add_future(folder: Path) -> int:
-    """Behind the cut, ads shown to everybody, and users who do nothing before it. A click would move the cut."""
-    world, cut, added = plant(), find_cut(folder), 0
+    """Behind the target, ads shown to everybody who has one, at the last second; and users who only click then."""
+    world, added, asked = plant(), 0, {user for user, *_ in hidden_rows(folder)}
     for path, lines in list_files(folder):
         for number, line in enumerate(lines):
-            for step in range(3):
-                ad = (31 * number + 5 * step) % KNOWN
-                action = schema.EXPOSURE if step % 2 else None
-                line.append([line[0][0], world.rid[ad], None, None, action, cut + 4_000 * step])
-                added += 1
+            if line[0][0] in asked:
+                last = max(row[5] for row in line if row[1])
+                for step in range(3):
+                    ad = world.rid[(31 * number + 5 * step) % POSITIONS]
+                    line.append([line[0][0], ad, None, None, schema.EXPOSURE if step % 2 else None, last])
+                added += 3
         if path.parent.name == schema.TRAIN:
             newcomers = range(PERSONS + 1, PERSONS + SILENT + 1)
-            lines += [[[user, world.rid[user % KNOWN], None, None, schema.EXPOSURE, cut + user]] for user in newcomers]
+            lines += [[[user, world.rid[user % 100], None, None, schema.CLICK, REFERENCE - user]] for user in newcomers]
             added += SILENT
         write_sequences(path, lines)
     return added

@@ -1,4 +1,4 @@
-"""What only Tencent has: two layouts, profiles anywhere, unseen ads, round 2, ways to answer."""
+"""What only Tencent has: two layouts, profiles anywhere, unseen ads, round 2, ways to ask earlier and to answer."""
 
 import json
 import shutil
@@ -16,9 +16,12 @@ from tests.contract.tencent_planted import (
     ADS,
     KNOWN,
     PERSONS,
+    STRANGERS,
+    list_files,
     plant,
     write_competition,
     write_release,
+    write_sequences,
 )
 
 ONLY = (TENCENT,)
@@ -86,11 +89,11 @@ def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished,
     """A few new ads in the logs of 160 users are too little to learn what new ads are worth: popularity is left out."""
     settings = ('ranker.features.blocks=["search","content","shares"]', "ranker.channels=content")
     world, answers = plant(), read_answers(solve(call, finished.raw, finished.build, *settings))
-    chosen = [one for one in (*world.persons, *world.strangers) if one.answer is not None and one.answer >= KNOWN]
+    chosen = [one for one in (*world.persons, *world.strangers) if one.answer >= KNOWN]
     assert len(chosen) > 3
-    assert [one.name for one in chosen if world.oid[one.answer or 0] in answers[one.name][:5]]
-    rows = [world.oid[one.answer or 0] in answers[one.name] for one in chosen]
-    assert np.mean(rows) >= 0.7
+    assert [one.name for one in chosen if world.oid[one.answer] in answers[one.name][:5]]
+    rows = [world.oid[one.answer] in answers[one.name] for one in chosen]
+    assert np.mean(rows) >= 0.5  # of ads drawn by chance a thirteenth
 
 
 def test_round_two_asks_for_what_the_host_says_of_each_user(
@@ -99,8 +102,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     names = [one.name for one in plant().test_persons()]
     actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
-    settings = ("host.target=conversion", "split.valid_share=0.3", "split.horizon_hours=200")
-    after = solve(call, folder, tmp_path / "build", *settings)
+    after = solve(call, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
     cv = after.summary["ways"]["ranker"]
     assert 20 < cv["users"] < finished.summary["cv"]["users"]
     assert cv["score"] > 3 * TENCENT.ceiling
@@ -124,7 +126,7 @@ def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     record = json.loads(path.read_text())
     assert (record["until"], record["submission"]["paths"]) == ("cv", [])
     assert record["cv"]["score"] > TENCENT.floor
-    assert {fold["candidates"] for fold in record["summary"]["folds"]} == {KNOWN}
+    assert max(fold["candidates"] for fold in record["summary"]["folds"]) == KNOWN
     code, out, err = call(*words(TENCENT, folder, tmp_path / "build"), "--until", "cv")
     assert (code, "Unchanged" in out) == (0, True), out + err
 
@@ -140,7 +142,7 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
 @pytest.mark.parametrize(
     "settings",
     [
-        ("split.kind=last",),
+        ("split.kind=clicks",),
         ('ranker.channels=["content","counts","linear"]',),
     ],
     ids=" ".join,
@@ -149,6 +151,26 @@ def test_other_settings_learn_the_rule_as_well(settings: tuple[str, ...], finish
     after = solve(call, finished.raw, finished.build, *settings)
     assert after.summary["cv"]["score"] > 0.6
     assert call("check", "tencent", after.submission, "--raw", finished.raw)[0] == 0
+
+
+def test_where_nobody_can_be_asked_earlier_a_submission_is_written_all_the_same(
+    folder: Path, call: Call, tmp_path: Path
+) -> None:
+    """The first event of each user is the only click: before it lies nothing that one could be asked about."""
+    for path, lines in list_files(folder):
+        for line in lines:
+            events = sorted((row for row in line if row[1]), key=lambda row: row[5])
+            for row in events:
+                row[4] = schema.CLICK if row is events[0] else schema.EXPOSURE
+        write_sequences(path, lines)
+    code, out, err = call(*words(TENCENT, folder, tmp_path / "build"))
+    assert code == 0, out + err
+    assert "nobody can be asked earlier" in err
+    (made,) = (path.parent for path in tmp_path.glob("build/tencent/*/run.json"))
+    assert call("check", "tencent", made / "submission.csv", "--raw", folder)[0] == 0
+    answers = read_answers(Finished(folder, folder, tmp_path / "build", made))
+    assert len(answers) == PERSONS + STRANGERS
+    assert len({ads[0] for ads in answers.values()}) > 60  # each is answered by the own history
 
 
 def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Finished) -> None:
@@ -161,8 +183,8 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
     assert decided == {
         "host.target": "conversion_or_click",  # a tenth of the planted clicks are conversions
         "host.actions": "false",
-        "split.kind": "time",
-        "split.earlier": "3",
+        "times": "used",
+        "split.kind": "days",
         "ranker.channels": "content, behaviour, counts, values, linear, sequence",
         "ranker.list_length": "40",
     }

@@ -12,7 +12,7 @@ from tests.conftest import Call
 from tests.contract.tencent import TENCENT
 
 WORDS = ("--law", "round2", "--scale", "0.001", "--seed", "3", "--build", "build")
-SETTINGS = ("ranker.fit.epochs=2", "ranker.forecast.rounds=20", "split.earlier=2", "ranker.list_length=50")
+SETTINGS = ("ranker.fit.rounds=60", "split.earlier=2", "ranker.list_length=50")
 
 
 def weighted_score(submission: Path, truth: Path, actions: Path) -> tuple[float, dict[int, int]]:
