@@ -20,9 +20,9 @@ import torch
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
-from competitions.tencent.features.forecast import Forecast, compute_statistics
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.fold_tables import FoldTables, make_pool
+from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import BLOCK, take_queries
 from competitions.tencent.retrieval import kernel
@@ -57,11 +57,11 @@ def write_inputs(folder: Path, scale: float) -> str:
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None, CONFIG.host)
     history = fold.history(log)
-    statistics = compute_statistics(history, catalogue, False)
+    pool = choose_pool(history, catalogue, fold, CONFIG.ranker.features.pool)
     tables = FoldTables(
         catalogue=catalogue,
-        statistics=statistics,
-        pool=make_pool(fold, statistics, [Forecast("")], 0, CONFIG.ranker.features.pool),
+        pool=pool,
+        popularity=measure_popularity(history, catalogue, fold, pool, times=False),
         tables={"81": prepare_content(Embedding("81", vectors))},
         lifts=fit_lifts(history, catalogue),
         action_rates=None,
@@ -92,7 +92,7 @@ def search(folder: Path, make: Callable[[torch.Tensor], Score]) -> Ready:
     faiss.omp_set_num_threads(1)
     opened, queries = open_search(folder)
     vectors = map_tensor(opened.tables.contents[0][0].vectors)
-    score = make(vectors[torch.from_numpy(opened.rows)].float())
+    score = make(vectors[torch.from_numpy(opened.pool)].float())
     count = min(SEARCHED, len(queries))
 
     def run() -> tuple[Lists, Lists]:
@@ -137,7 +137,7 @@ def multiply(folder: Path) -> Ready:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     events = CONFIG.ranker.features.search_events
-    candidates = torch.randn(len(open_search(folder)[0].rows), DIMENSIONS, generator=generator)
+    candidates = torch.randn(len(open_search(folder)[0].pool), DIMENSIONS, generator=generator)
     history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
     width = kernel.CACHED // len(history)
 

@@ -17,7 +17,7 @@ BEHIND_READING = {
     "news": "labelled.table",
     "flight": "train.history",
     "mgtv": ".history",
-    "tencent": "valid.forecast",
+    "tencent": "pool",
 }
 FIRST_FIT = "fit"
 LAST_DAYS = ("day07", "day08", "day09", "day10", "day11")  # as many of mgtv's planted days as its split needs

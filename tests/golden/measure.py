@@ -37,7 +37,7 @@ from competitions.tencent import competition as tencent
 from competitions.tencent import metrics as tencent_metrics
 from competitions.tencent import pipeline as tencent_pipeline
 from competitions.tencent.day import judged as tencent_judged
-from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.simulator import simulate as tencent_simulation
@@ -66,7 +66,7 @@ MGTV_SETTINGS = (
     "completion.parameters.num_threads=1",
     "split.train_days=2",
 )
-TENCENT_SETTINGS = ("seed=1", "split.valid_share=0.2")
+TENCENT_SETTINGS = ("seed=1",)
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
     "core_price_ratio",
@@ -187,7 +187,7 @@ def measure_mgtv(folder: Path) -> Metrics:
 def measure_tencent(folder: Path) -> Metrics:
     """Every golden number of Tencent by name, of a cold run in ``folder``.
 
-    ``popularity``: of the ten candidates with most events before the cut, the same for everybody.
+    ``popularity``: of the ten candidates with most events that the hold-out shows, the same for everybody.
     """
     tencent_simulation.simulate(folder / "raw", TENCENT_SCALE, SEED)
     config = tencent.COMPETITION.load_config(TENCENT_SETTINGS, tuned=False)
@@ -197,19 +197,16 @@ def measure_tencent(folder: Path) -> Metrics:
     summary = tencent_judged.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
-    ten = np.argsort(-events[fold.candidates], kind="stable")[:TOP]
-    popular = TopK(
-        CandidateIndices(np.tile(ten, (len(fold.users), 1))), np.zeros((len(fold.users), len(ten)), np.float32)
-    )
+    ten = fold.candidates[np.argsort(-events[fold.candidates], kind="stable")[:TOP]]
+    popular = TopK(CatalogueRows(np.tile(ten, (len(fold.users), 1))), np.zeros((len(fold.users), TOP), np.float32))
     ways = {**summary["ways"], "popularity": tencent_metrics.evaluate(fold, popular, config.host)}
     measured: Metrics = {}
     for way, scores in ways.items():
         measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10", "seen", "unseen")}
-    valid, test = summary["folds"]
+    valid, test, *_ = summary["folds"]
     measured |= {f"fold {name}": float(valid[name]) for name in ("unseen candidates", "unseen targets")}
     measured["fold history share"] = valid["training events"] / test["training events"]
-    for name, training in summary["training"].items():
-        measured |= {f"loss {name} {epoch}": loss for epoch, loss in enumerate(training["losses"], 1)}
+    measured |= {f"recall {name}": value for name, value in summary["recall"].items()}
     measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate@10")}
     oracle = read_oracle(folder / "raw")
     return measured | {"oracle score": oracle.score, "oracle hit_rate": oracle.details["hit_rate"]}
