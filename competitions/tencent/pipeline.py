@@ -190,7 +190,7 @@ def fit_tables(
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
     step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
-    history = derive(take_history, sequences=corpus.train, ends=run.hold(fold.value.train_ends))
+    history = take_shown(ready, fold, run)
     pool = step(choose_pool, history, corpus.catalogue, fold, settings.features.pool, name="pool")
     given = {
         "history": history,
@@ -202,9 +202,11 @@ def fit_tables(
     }
     tables: dict[str, Result[Table]] = {}
     for name in fusion.value.channels:
-        fit = find_channel(name).fit
+        channel = find_channel(name)
+        oldest = [ready.valid, *ready.earlier][-1]
+        own = given | {"history": take_shown(ready, oldest, run)} if channel.shared else given
         tables[name] = ready.contents.get(name) or step(
-            fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
+            channel.fit, *(own[each] for each in inspect.signature(channel.fit).parameters), name=name
         )
     popularity = step(measure_popularity, history, corpus.catalogue, fold, pool, plan.times, name="popularity")
     return bundle(
@@ -220,6 +222,11 @@ def fit_tables(
         fusion=fusion,
         list_length=ready.plan.list_length,
     )
+
+
+def take_shown(ready: Prepared, fold: Result[Fold], run: Run) -> Result[Histories]:
+    """What a fold shows, keyed by where its histories end."""
+    return derive(take_history, sequences=ready.corpus.train, ends=run.hold(fold.value.train_ends))
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
