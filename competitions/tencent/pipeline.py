@@ -34,6 +34,7 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
 from competitions.tencent.retrieval.fusion_learning import learn_fusion
 from competitions.tencent.retrieval.registry import find_channel, name_channels
+from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, take_history
 from competitions.tencent.top_k import FoldAnswers
 

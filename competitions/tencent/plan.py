@@ -21,7 +21,7 @@ from competitions.tencent.split import Rewind, eligible_events, find_reference
 
 EARLIER = {"days": 3, "clicks": 1}  # folds
 REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
-QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
+QUERY_SHARE, MOST_DAYS = 0.4, 7  # of the users who click within the days of a step, if so many days do
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
 MOST_SECONDS = 60.0  # of all fits of the sequence channel, on one thread
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
@@ -119,7 +119,9 @@ def decide_rewind(train: Sequences, target: str, given: SplitSettings) -> tuple[
     if not isinstance(given.days, str):
         return Rewind("days", reference, given.days), f"{when}; {given.days} days a step: set"
     days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, target, reference, days)), MOST_DAYS)
-    return Rewind("days", reference, days), f"{when}; all are asked {days} days earlier: half of them click in so many"
+    return Rewind(
+        "days", reference, days
+    ), f"{when}; all are asked {days} days earlier: {QUERY_SHARE:.0%} click in so many"
 
 
 def share_of_users(train: Sequences, target: str, reference: int, days: int) -> bool:

@@ -1,8 +1,9 @@
 """Read parquet files of the release layout batch by batch, with the number of the row in every refusal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -85,20 +86,26 @@ def to_numpy(column: Any, missing: int = 0) -> Int64s:
     return values
 
 
-def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refused: a file that lacks one."""
+def read_batches(
+    paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0, older: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Batch]:
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refused: a file that lacks one.
+    ``older``: what a column is called in older files.
+    """
     for path in paths:
         try:
             file = pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
-        for name in names:
-            if (count := file.schema_arrow.names.count(name)) != 1:
+        held = file.schema_arrow.names
+        stored = [older[name] if name in older and name not in held and older[name] in held else name for name in names]
+        for name in stored:
+            if (count := held.count(name)) != 1:
                 raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
         first = 0
         try:
-            for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
-                yield Batch(path, first, batch)
+            for batch in file.iter_batches(rows or BATCH_ROWS, columns=stored):
+                yield Batch(path, first, batch.select(stored).rename_columns(list(names)))
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]

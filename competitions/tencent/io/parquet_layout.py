@@ -19,7 +19,11 @@ from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES, USER_LI
 
 EVENT = ("item_id", "action_type", "timestamp")
 EVENTS = pa.list_(pa.struct([(name, pa.int64()) for name in EVENT]))
-CELL = pa.struct([("cold_start", pa.int64()), ("feature_value", pa.string())])  # a feature of a candidate
+# A feature of a candidate: whether it is cold, its value. Older files call the flag is_str, and the id creative_id.
+CELL, OLDER_CELL = (
+    pa.struct([(flag, pa.int64()), ("feature_value", pa.string())]) for flag in ("cold_start", "is_str")
+)
+OLDER = {"item_id": "creative_id"}
 
 
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
@@ -43,7 +47,7 @@ def _values(batch: Batch, name: str) -> tuple[Int32s, Int64s]:
 def read_candidates(files: RawFiles) -> RawCandidates:
     """Read candidate/."""
     paths = files.files["candidates"]
-    batches = read_batches(paths, ("item_id", "retrieval_id", *ITEM_FEATURES))
+    batches = read_batches(paths, ("item_id", "retrieval_id", *ITEM_FEATURES), older=OLDER)
     parts = [
         RawCandidates(
             oid=batch.numbers("item_id", -1),
@@ -59,8 +63,9 @@ def read_candidates(files: RawFiles) -> RawCandidates:
 
 def _candidate_values(batch: Batch, name: str) -> Int32s:
     """The values of a column of structs: numbers of the indexer as texts, or cold texts that the indexer lacks."""
-    fields = pl.Series(batch.column(name, CELL)).struct.unnest()
-    value, cold = fields["feature_value"], (fields["cold_start"] == 1).fill_null(False)
+    older = "is_str" in str(batch.table.column(name).type)
+    fields = pl.Series(batch.column(name, OLDER_CELL if older else CELL)).struct.unnest()
+    value, cold = fields["feature_value"], (fields.to_series(0) == 1).fill_null(False)
     number = value.cast(pl.Int64, strict=False)
     wrong = (~cold & value.is_not_null() & (number.is_null() | (number < 0)).fill_null(True)).to_numpy()
     reason = f"feature {name}: {value[int(np.argmax(wrong))]!r} is not marked as cold and no number of the indexer"

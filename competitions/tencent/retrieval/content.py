@@ -42,7 +42,9 @@ class Content:
         def score(block: QueryBlock) -> Scores:
             parts = dict(zip(name_parts(self.name), (block.heaviest, block.now), strict=True))
             return {
-                name: score_kernel(vectors[torch.from_numpy(item.reshape(-1))].float(), weights, searched, width).numpy()
+                name: score_kernel(
+                    vectors[torch.from_numpy(item.reshape(-1))].float(), weights, searched, width
+                ).numpy()
                 for name, (item, weights) in parts.items()
             }
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Bools, Int64s
@@ -78,6 +79,9 @@ class ChannelScores:
         return np.asarray(ahead < length)
 
 
+# Threads of a few small products wait for each other, thirty times as long on two busy cores; and BLAS would round by
+# their number.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def fit_weights(scores: ChannelScores) -> Singles:
     """The weights of the likeliest targets, none below 0: Newton's method on the log-likelihood with a small ridge."""
     scale = scores.deviations() + 1e-6
