@@ -34,7 +34,6 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
 from competitions.tencent.retrieval.fusion_learning import learn_fusion
 from competitions.tencent.retrieval.registry import find_channel, name_channels
-from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, take_history
 from competitions.tencent.top_k import FoldAnswers
 
@@ -191,7 +190,7 @@ def fit_tables(
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
     step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
-    history = take_shown(ready, fold, run)
+    history = derive(take_history, sequences=corpus.train, ends=run.hold(fold.value.train_ends))
     pool = step(choose_pool, history, corpus.catalogue, fold, settings.features.pool, name="pool")
     given = {
         "history": history,
@@ -203,11 +202,9 @@ def fit_tables(
     }
     tables: dict[str, Result[Table]] = {}
     for name in fusion.value.channels:
-        channel = find_channel(name)
-        oldest = [ready.valid, *ready.earlier][-1]
-        own = given | {"history": take_shown(ready, oldest, run)} if channel.shared else given
+        fit = find_channel(name).fit
         tables[name] = ready.contents.get(name) or step(
-            channel.fit, *(own[each] for each in inspect.signature(channel.fit).parameters), name=name
+            fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
     popularity = step(measure_popularity, history, corpus.catalogue, fold, pool, plan.times, name="popularity")
     return bundle(
@@ -223,11 +220,6 @@ def fit_tables(
         fusion=fusion,
         list_length=ready.plan.list_length,
     )
-
-
-def take_shown(ready: Prepared, fold: Result[Fold], run: Run) -> Result[Histories]:
-    """What a fold shows, keyed by where its histories end."""
-    return derive(take_history, sequences=ready.corpus.train, ends=run.hold(fold.value.train_ends))
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:

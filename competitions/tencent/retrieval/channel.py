@@ -121,7 +121,7 @@ class Channel:
 
     ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
     factor. ``columns``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
-    a kernel, tried by ``fusion``. ``shared``: fitted once, on what the earliest fold shows, since a fit takes long.
+    a kernel, tried by ``fusion``.
     """
 
     name: str
@@ -129,4 +129,3 @@ class Channel:
     parts: Mapping[str, Scale]
     columns: Columns | None = SHARES
     widths: tuple[float, ...] = ()
-    shared: bool = False

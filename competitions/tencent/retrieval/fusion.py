@@ -118,7 +118,7 @@ def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
 def choose_channels(
     scores: ChannelScores, members: Members, widths: dict[str, float], length: int, keep: bool
 ) -> Fusion:
-    """The weights of the channels that weigh anything beside the others; ``keep``: of all. Of each channel is noted what
+    """The weights of the channels that weigh anything beside the others; ``keep``: of all. Noted of each channel: what
     it weighs, and the recall of a list of this ``length`` by it and what is popular alone, by the same weights.
     """
     everything = np.arange(len(scores.values))
@@ -128,7 +128,7 @@ def choose_channels(
     nats = dict(zip(names, first * taken.deviations(), strict=True))
     weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
     kept = {name: parts for name, parts in members.items() if keep or weight[name] >= LEAST_WEIGHT}
-    left = list_names(kept, scores)
+    left, kept_parts = list_names(kept, scores), [part for parts in kept.values() for part in parts if keep]
     final = first if left == names else fit_weights(scores.take(left, everything))
 
     def measure_recall(own: Sequence[str]) -> float:
@@ -136,7 +136,7 @@ def choose_channels(
         return float(taken.find_within(alone, length).mean())
 
     return Fusion(
-        weights={name: float(each) for name, each in zip(left, final, strict=True) if each > 0 or keep},
+        weights={name: float(each) for name, each in zip(left, final, strict=True) if each > 0 or name in kept_parts},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(
