@@ -148,3 +148,17 @@ def test_before_anything_is_learned_all_count_alike() -> None:
     assert {*POPULAR} <= {*even.weights}
     assert even.widths == {"81": DEFAULT_WIDTH, "82": DEFAULT_WIDTH}
     assert name_channels(["linear"], ["81"]) == ("linear",)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_parts_of_no_weight_stay_where_channels_are_set_and_windows_of_none_never(keep: bool) -> None:
+    """What speaks against a target weighs 0; a channel weighs what its best part does."""
+    evidence = draw({"values": 1.2, "values shown": -1.0, "against": -1.0, LIVELY: 0.5, "events in all": -1.0})
+    members = {"values": ("values", "values shown"), "against": ("against",)}
+    fusion = choose_channels(evidence, members, {}, 40, keep=keep)
+    rows = {row["channel"]: row["weight x deviation"] for row in fusion.rows}
+    assert rows["values"] == pytest.approx((fit_weights(evidence) * evidence.deviations())[0], abs=1e-2)
+    assert rows["against"] == 0.0
+    assert fusion.channels == (("values", "against") if keep else ("values",))
+    none = dict.fromkeys(("values shown", "against"), 0.0) if keep else {}
+    assert {name: weight for name, weight in fusion.weights.items() if name not in ("values", LIVELY)} == none
