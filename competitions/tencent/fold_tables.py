@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.action_rates import ActionRates
-from competitions.tencent.features.lifts import Lifts
+from competitions.tencent.features.lifts import Lift
 from competitions.tencent.features.popularity import Popularity
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Table
@@ -30,7 +30,7 @@ class FoldTables:
     pool: CatalogueRows
     popularity: Popularity
     tables: dict[str, Table]
-    lifts: Lifts
+    lifts: list[Lift]
     action_rates: ActionRates | None
     fusion: Fusion
     list_length: int

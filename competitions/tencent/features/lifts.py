@@ -1,6 +1,4 @@
-"""Which feature value follows which: how much more often ads of one value are clicked after ads of another, those
-clicked last, and those that were shown or clicked just before.
-"""
+"""Which feature value follows which: how much more often ads of one value are clicked next after ads of another."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,28 +71,14 @@ def search_pairs(keys: Int64s, values: Singles, wanted: Int64s, default: Singles
     return np.where(keys[at] == wanted, values[at], default)
 
 
-@dataclass(frozen=True)
-class Lifts:
-    """One per feature that has values: after the last click, and after the last event (empty where all are clicks)."""
-
-    clicks: list[Lift]
-    events: list[Lift]
-
-
-def fit_lifts(history: Histories, catalogue: Catalogue) -> Lifts:
-    """From the clicks of these histories, and what stands before each."""
+def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
+    """One per feature, from consecutive clicks of these histories."""
     events = history.events()
-    owner, item = np.repeat(np.arange(len(history)), history.lengths), history.sequences.item[events]
+    owner = np.repeat(np.arange(len(history)), history.lengths)
     clicked = history.sequences.action[events] >= schema.CLICK
-    behind = np.flatnonzero(clicked[1:] & (owner[1:] == owner[:-1])) + 1
-    by_events = [] if clicked.all() else fit_features(item[behind - 1], item[behind], catalogue)
-    item, owner = item[clicked], owner[clicked]
+    item, owner = history.sequences.item[events][clicked], owner[clicked]
     same = owner[1:] == owner[:-1]
-    return Lifts(fit_features(item[:-1][same], item[1:][same], catalogue), by_events)
-
-
-def fit_features(before: Int32s, after: Int32s, catalogue: Catalogue) -> list[Lift]:
-    """The lift of each feature, from pairs of ads."""
+    before, after = item[:-1][same], item[1:][same]
     codes = catalogue.features
     return [fit_lift(codes[before, at], codes[after, at], size + 2) for at, size in enumerate(catalogue.sizes) if size]
 

@@ -7,8 +7,7 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
   widths and the three kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any
   clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
-- ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last, and that
-  of the last event's.
+- ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
 - ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
   its value of each feature, end so (``action_rates``).
 - ``popularity``: what ``Popularity`` knows of the ad at the query's time.
@@ -152,16 +151,11 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Single
 
 def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``follows``."""
-    codes, past, columns = np.asarray(tables.catalogue.features), candidates.history, {}
-    last_event = np.take_along_axis(past.item, np.maximum(past.mask.sum(1) - 1, 0)[:, None], 1)[:, 0]
-    for what, lifts, last in (
-        ("follows", tables.lifts.clicks, past.last_click),
-        ("follows the last event", tables.lifts.events, last_event),
-    ):
-        for field, lift in zip(tables.fields, lifts, strict=False):
-            name = f"{schema.ITEM_FEATURES[field]} {what}"
-            columns[name] = lift.of(codes[last, field], codes[candidates.item, field])
-    return columns
+    codes, last = np.asarray(tables.catalogue.features), candidates.history.last_click
+    return {
+        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[candidates.item, field])
+        for field, lift in zip(tables.fields, tables.lifts, strict=True)
+    }
 
 
 def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
