@@ -218,7 +218,7 @@ def fit_tables(
         if plan.host.actions
         else run.hold(None),
         fusion=fusion,
-        list_length=ready.plan.list_length,
+        list_length=run.hold(plan.list_length),
     )
 
 

@@ -29,8 +29,8 @@ SMALL = (
 )
 QUICK = ("ranker.fit.rounds=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
-AFTER_MODEL |= {"measure", "choose", "insight.importance"}
-AFTER_FEATURES = AFTER_MODEL | {"pool", "popularity", "describe", "valid.fusion"}
+AFTER_MODEL |= {"make_plan", "measure", "choose", "insight.importance"}
+AFTER_FEATURES = AFTER_MODEL - {"make_plan"} | {"pool", "popularity", "describe", "valid.fusion"}
 
 Answer = dict[str, Any]  # the JSON form
 
@@ -144,7 +144,7 @@ TENCENT = Contract(
     earlier=list_earlier,
     answers=find_answers,
     quick=QUICK,
-    model_change=Change("ranker.fit.rate=0.1", frozenset(AFTER_MODEL)),
+    model_change=Change("ranker.fit.rate=0.2", frozenset(AFTER_MODEL)),
     feature_change=Change(
         "competitions/tencent/features/popularity.py:mean_by_value",
         frozenset(AFTER_FEATURES),

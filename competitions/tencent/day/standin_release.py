@@ -13,7 +13,7 @@ from competitions.tencent.io.schema import USER_FEATURES
 from competitions.tencent.simulator import writer
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, list_ads, number_ads
 from competitions.tencent.simulator.topics import Codes
-from competitions.tencent.simulator.user_features import Profile
+from competitions.tencent.simulator.users import Profile
 
 SEED = 0  # of the numbers: sets number items by first appearance, which would give targets away
 

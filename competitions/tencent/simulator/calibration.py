@@ -18,9 +18,9 @@ from common.simulation.writer import read_report
 from competitions.tencent.corpus import Corpus, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES
-from competitions.tencent.simulator import ad_features, conversions, user_features
+from competitions.tencent.simulator import ad_features, conversions
 from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, REFERENCE, UNSEEN_CANDIDATES, USERS
-from competitions.tencent.simulator.users import LONGEST
+from competitions.tencent.simulator.users import FEATURES_FILLED, LONGEST
 
 Part = tuple[pl.LazyFrame, Sequence[Measure]]
 RELEASE, ROUND1, ROUND2 = "1M", "1M actions", "10M actions"
@@ -132,7 +132,7 @@ CANDIDATE_MEASURES = (
 )
 PROFILE_MEASURES = tuple(
     Measure(f"users with {name}", (pl.col(name) > 0).mean(), filled, RELEASE)
-    for name, filled in user_features.FILLED.items()
+    for name, filled in FEATURES_FILLED.items()
 )
 # Of 24 hours from ``CUT`` on, a second that public reports cut the log at.
 CUT = 1_747_621_423

@@ -18,7 +18,7 @@ from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION,
 from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.user_features import Profile, draw_profiles
+from competitions.tencent.simulator.users import Profile, draw_profiles
 from competitions.tencent.simulator.writer import ROWS, draw_user_values, dump, write_indexer
 
 MISPLACED = 0.3  # of the profile rows stand anywhere

@@ -4,10 +4,10 @@
     python -m competitions simulate tencent --law round2 --scale 0.01
 
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
-known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``) who come
-back and are queried at times of their own (``event_times``), what they are shown and click (``click_model``). What no
-content explains is planted as well: groups of users click the same ads. What each clicks first behind the reference
-time is drawn from a model that the oracle knows (``oracle``), so the ceiling is known. Users do not influence each
+known by what they are about (``ads``, ``ad_features``), users with interests (``users``) who come back and are queried
+at times of their own (``event_times``), what they are shown and click (``click_model``). What no content explains is
+planted as well: groups of users click the same ads. What each clicks first behind the reference time is drawn from a
+model that the oracle knows (``oracle``), so the ceiling is known. Users do not influence each
 other and are simulated batch by batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), all have one reference time, the

@@ -1,4 +1,4 @@
-"""The users: what they like, how many events they have, and whether they click.
+"""The users: what they like, how many events they have, whether they click, and what the host says of them.
 
 A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
 in the ads' interest space. It also belongs to a group, which favours the same ads (``draw_favourites``) and has nothing
@@ -6,6 +6,11 @@ to do with the segment nor with any feature. How many events it has, when (``eve
 follow the release's quantiles.
 
 Every user gets ``LONGEST`` events; those before the first recorded one only lead up to it.
+
+Of the host's eight features of a user some depend on the segment, some on the interests, some on nothing. 103 (age) and
+105 lie around a middle of the segment, 104 is the segment's gender in seven of ten; 106 lists groups of the user's
+interests, now and then a wrong one; 107 is that of the first interest where it is there. 108, 109 and 110 depend on
+nothing. Fill rates and lengths of the lists are the release's.
 """
 
 from dataclasses import dataclass
@@ -14,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats, Ints, Singles
-from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
+from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION, USER_FEATURES, USER_LISTS
 from competitions.tencent.simulator.event_times import Timeline, make_timeline
-from competitions.tencent.simulator.topics import DIMENSIONS, SEGMENTS, Topics, draw_topics
+from competitions.tencent.simulator.topics import DIMENSIONS, SEGMENTS, TOPICS, Codes, Topics, draw_topics
 
 LONGEST = 100
 LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
@@ -27,6 +32,25 @@ ROUND2_OTHERS = 47.1  # the same of clicks and conversions: 5.37 % of the events
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
+FEATURE_SIZES = {"103": 86, "104": 2, "105": 7, "106": 14, "107": 19, "108": 4, "109": 3, "110": 2}
+FEATURES_FILLED = {
+    "103": 0.999121,
+    "104": 0.996205,
+    "105": 0.858019,
+    "106": 0.879132,
+    "107": 0.386972,
+    "108": 0.170364,
+    "109": 0.999623,
+    "110": 0.429805,
+}
+# The share of the lists that are at least so long: from 1 on.
+LISTS_LONGER = {
+    "106": (1.0, 0.45, 0.25, 0.13, 0.05, 0.02, 0.006, 0.002),
+    "107": (1.0,),
+    "108": (1.0, 0.008),
+    "110": (1.0, 0.7),
+}
+AGE_SPREAD, MATE, WRONG = 9.0, 0.7, 0.2
 
 
 @dataclass(frozen=True)
@@ -99,3 +123,59 @@ def _draw_actions(clicks: Floats, asked: Ints, rng: np.random.Generator) -> NDAr
     behind = np.arange(LONGEST) >= LONGEST - asked[:, None]
     action[(rng.random(action.shape) < clicks[:, None]) & ~behind] = CLICK
     return action
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A feature of users: ``value`` (users, width), numbered from 1; the first ``length`` count, the others are 0."""
+
+    value: Codes
+    length: Ints
+
+
+def draw_profiles(users: Users, seed: int, number: int) -> dict[str, Profile]:
+    """Every feature of the ``number``-th batch of users."""
+    shared = np.random.default_rng([51, seed])
+    middle, other = shared.integers(15, 70, SEGMENTS), shared.integers(1, FEATURE_SIZES["105"] + 1, SEGMENTS)
+    group, kind = shared.integers(FEATURE_SIZES["106"], size=TOPICS), shared.integers(FEATURE_SIZES["107"], size=TOPICS)
+    rng = np.random.default_rng([52, seed, number])
+    count, segment = len(users), users.segment
+    age = np.round(middle[segment] + AGE_SPREAD * rng.standard_normal(count)).clip(1, FEATURE_SIZES["103"])
+    gender = (segment + (rng.random(count) >= MATE)) % 2 + 1
+    band = np.where(rng.random(count) < MATE, other[segment], rng.integers(1, FEATURE_SIZES["105"] + 1, count))
+    values = {
+        "103": age[:, None],
+        "104": gender[:, None],
+        "105": band[:, None],
+        "106": _list_groups(group[users.interest], rng),
+        "107": kind[users.interest[:, :1]] + 1,
+        "108": _list_any(FEATURE_SIZES["108"], count, rng),
+        "109": rng.integers(1, FEATURE_SIZES["109"] + 1, (count, 1)),
+        "110": _list_any(FEATURE_SIZES["110"], count, rng),
+    }
+    return {name: _cut(name, values[name].astype(np.int32), rng) for name in USER_FEATURES}
+
+
+def _list_groups(group: Ints, rng: np.random.Generator) -> Ints:
+    """Groups of the interests (users, INTERESTS) in a random order, then others, each once: (users, 14)."""
+    order_key = rng.random((len(group), FEATURE_SIZES["106"]))
+    named = rng.random(group.shape) >= WRONG
+    row, at = np.nonzero(named)
+    order_key[row, group[row, at]] -= 1.0 + (INTERESTS - at) / INTERESTS
+    return np.argsort(order_key, axis=1, kind="stable") + 1
+
+
+def _list_any(size: int, count: int, rng: np.random.Generator) -> Ints:
+    """Values in a random order: (users, size)."""
+    return np.argsort(rng.random((count, size)), axis=1) + 1
+
+
+def _cut(name: str, values: Codes, rng: np.random.Generator) -> Profile:
+    """The feature with its length and fill rate."""
+    count, width = len(values), USER_FEATURES[name]
+    length = np.ones(count, np.int64)
+    if name in USER_LISTS:
+        length = (rng.random(count)[:, None] < np.array(LISTS_LONGER[name])).sum(axis=1)
+    length[rng.random(count) >= FEATURES_FILLED[name]] = 0
+    kept = np.where(np.arange(width) < length[:, None], values[:, :width], 0)
+    return Profile(kept.astype(np.int32), length)

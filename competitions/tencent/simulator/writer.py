@@ -21,7 +21,7 @@ from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
 from competitions.tencent.simulator.topics import Codes
-from competitions.tencent.simulator.user_features import SIZES, Profile, draw_profiles
+from competitions.tencent.simulator.users import FEATURE_SIZES, Profile, draw_profiles
 
 PART = "train-00000-of-00001.parquet"
 EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
@@ -37,7 +37,7 @@ def name_users(count: int, seed: int) -> list[str]:
 def draw_user_values(seed: int) -> dict[str, Ints]:
     """The original value of every code of the user features."""
     rng = np.random.default_rng([65, seed])
-    return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
+    return {name: FIRST_USER_VALUE + draw_distinct(FEATURE_SIZES[name], rng) for name in USER_FEATURES}
 
 
 def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:

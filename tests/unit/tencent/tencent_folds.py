@@ -13,15 +13,24 @@ from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import Channel, Table
+from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
+from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel, name_channels
+from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import CONFIG
 
 # A model of 16 numbers a token, and so few steps that a test waits a second.
 SEQUENCE = msgspec.structs.replace(CONFIG.sequence, width=16, length=6, batch=64, tokens=40_000, rate=1e-2, negatives=8)
+
+
+def make_block(queries: Histories, action: int = 1, events: int = 10) -> QueryBlock:
+    """Queries of one action, as channels take them."""
+    weighted = weigh_events(queries, events)
+    heaviest, now = (heaviest_events(weighted, events, kind) for kind in ("recent", "now"))
+    return QueryBlock(queries, weighted, heaviest, now, np.full(len(queries), action))
 
 
 def fit_channel(channel: Channel, **given: object) -> Table:

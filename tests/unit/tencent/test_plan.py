@@ -36,11 +36,11 @@ def make_corpus(log: Sequences) -> Corpus:
 
 
 def draw_users() -> Sequences:
-    """Of 60 users two of five click in the last hour before the reference, the others two days before it; all are then
+    """Of 60 users a third click in the last hour before the reference, the others two days before it; all are then
     shown ads, for some hours.
     """
     rng = np.random.default_rng(0)
-    clicks = [HOUR_S if user % 5 < 2 else 2 * DAY_S - HOUR_S for user in range(60)]
+    clicks = [HOUR_S if user % 3 == 0 else 2 * DAY_S - HOUR_S for user in range(60)]
     return make_sequences(
         *([(1, 1, NOW - back - int(rng.integers(60))), (2, 0, NOW + int(rng.integers(5 * HOUR_S)))] for back in clicks)
     )
@@ -62,11 +62,12 @@ def test_times_that_only_count_steps_are_not_used() -> None:
 
 
 def test_everybody_is_asked_days_earlier_where_the_files_show_when_the_host_asks() -> None:
-    """Half of the users click within two days of the reference, not within one."""
+    """Two of five users click within two days of the reference, not within one."""
     rewind, why = decide_rewind(draw_users(), "click", CONFIG.split)
     assert (rewind.kind, rewind.days) == ("days", 2)
     assert NOW - HOUR_S < rewind.reference <= NOW
     assert "100% of the users have events but no click behind 19" in why
+    assert why.endswith("all are asked 2 days earlier: 40% click in so many")
     set_days = msgspec.structs.replace(CONFIG.split, days=5)
     assert decide_rewind(draw_users(), "click", set_days)[0].days == 5
 

@@ -48,7 +48,7 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     clicked = mask & (rng.random((5, 7)) < 0.5)
     clicked[3] = False
     item = np.where(mask, rng.integers(1, 30, (5, 7)), 0)
-    weights = (rng.random((5, 3, 7)) * mask[:, None]).astype(np.float32)
+    weights = (rng.random((5, len(KINDS), 7)) * mask[:, None]).astype(np.float32)
     last = np.where(clicked.any(1), 6 - clicked[:, ::-1].argmax(1), -1)
     nothing: Any = np.zeros((5, 7), np.int64)
     past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)

@@ -16,13 +16,36 @@ def test_events_are_padded_at_the_end_and_recent_ones_and_clicks_weigh_more() ->
     assert past.mask.tolist() == [[True, True, True], [True, False, False], [True, True, False]]
     assert past.clicked.tolist() == [[False, True, False], [False, False, False], [True, True, False]]
     assert (past.last_click.tolist(), past.last_position.tolist()) == ([2, 0, 6], [1, -1, 1])
-    assert KINDS == ("recent", "clicked", "shown")
+    assert KINDS == ("recent", "clicked", "shown", "now")
     expected = [
         [[RECENT**2, RECENT * CLICKED, 1.0], [0.0, LASTING, 0.0], [LASTING**2, 0.0, 1.0]],
         [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],  # an action that the host does not give was shown
         [[RECENT * CLICKED, CLICKED, 0.0], [LASTING, 1.0, 0.0], [0.0, 0.0, 0.0]],  # a conversion is a click
     ]
-    np.testing.assert_allclose(past.weights.numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(past.weights[:, :3].numpy(), expected, rtol=1e-6)
+
+
+def test_what_is_seen_now_counts_by_its_hours_and_a_click_thrice() -> None:
+    """Six hours before the last event an event counts a half; how many stand between does not matter."""
+    hour = 3_600
+    past = weigh_events(
+        whole(make_sequences([(1, 0, 0), (2, 1, 6 * hour), (3, 0, 12 * hour), (4, 0, 12 * hour)], [(5, 2, 0)], [])), 10
+    )
+    now = past.weights[:, KINDS.index("now")].numpy()
+    np.testing.assert_allclose(now, [[0.25, 3 / 2, 1.0, 1.0], [3.0, 0.0, 0.0, 0.0], [0.0] * 4], rtol=1e-6)
+    item, weights = heaviest_events(past, 3, "now")
+    assert sorted(item[0].tolist()) == [2, 3, 4]
+    assert sorted(weights[0].tolist()) == pytest.approx([1.0, 1.0, 1.5])
+
+
+def test_only_the_clock_fades_what_is_seen_now() -> None:
+    """Nine ads shown at one moment all count one; the click before them, a day old, counts 3 / 16."""
+    moment = 100 * 86_400
+    shown = [(2 + ad, 0, moment) for ad in range(9)]
+    past = weigh_events(whole(make_sequences([(1, 1, moment - 86_400), *shown])), 10)
+    np.testing.assert_allclose(past.weights[0, KINDS.index("now")].numpy(), [3 / 16, *[1.0] * 9], rtol=1e-6)
+    assert 1 not in heaviest_events(past, 8, "now")[0][0]
+    assert 1 in heaviest_events(past, 8)[0][0]  # by clicks it is the heaviest
 
 
 @pytest.mark.parametrize("events", [3, 4])

@@ -90,7 +90,7 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
         totals.append((scores.stands_for * scores.possible).sum(1))
     assert np.mean(totals, 0) == pytest.approx([8, 8], abs=0.3)  # ten ads, of which each user has seen two
     assert scores.stands_for[scores.possible].min() < 1  # more are drawn than there are
-    assert scores.names == ("81", *search.tables.popularity.names)
+    assert scores.names == ("81", "81 now", *search.tables.popularity.names)
     retrieved = search.retrieve(queries)
     weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
     for row, position in enumerate(target):

@@ -8,9 +8,7 @@ import torch
 from competitions.tencent.corpus import Catalogue, Embedding
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import sequence
-from competitions.tencent.retrieval.channel import QueryBlock
 from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
@@ -22,6 +20,7 @@ from competitions.tencent.retrieval.sequence_model.settings import (
 )
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
+from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 ADS = 12
@@ -53,8 +52,7 @@ def make_contents(rows: int) -> list[Content]:
 
 
 def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS, action: int = 1) -> np.ndarray:
-    weighted, asked = weigh_events(queries, 10), np.full(len(queries), action)
-    parts = table.prepare(rows, 0.0)(QueryBlock(queries, weighted, heaviest_events(weighted, 10), asked))
+    parts = table.prepare(rows, 0.0)(make_block(queries, action))
     assert set(parts) == set(CHANNEL.parts)
     return parts["sequence"]
 

@@ -1,15 +1,25 @@
-"""Counts of feature values against loops over pairs of events."""
+"""Counts of feature values against loops over pairs of events; the parts of the channel, by hand."""
 
 import itertools
 
 import numpy as np
 import pytest
 
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.sparse_history import ActionWeights
-from competitions.tencent.retrieval.values import ValueSettings, fit_value_counts, score_value_counts
+from competitions.tencent.retrieval.values import (
+    AGAIN,
+    BEHIND_SHOWN,
+    ValueCounts,
+    ValueSettings,
+    fit,
+    fit_value_counts,
+    score_value_counts,
+)
 from competitions.tencent.sequences import Histories
+from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.tencent_log import EVEN, change, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
@@ -69,3 +79,49 @@ def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.M
         fit_value_counts(write_log(*users), attributes, PLAIN).table,
         fit_value_counts(write_log(*users[::2]), attributes, PLAIN).table,
     )
+
+
+OWN = make_catalogue(4, {0: [1, 2, 3, 4]})  # each ad has a value of its own
+
+
+def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> None:
+    """Pairs (1, 2) of two users and (4, 2) have half the weight of a click; (2, 3) is a click behind a click."""
+    log = write_log([1, 2, 3], [1, 4, 2], [2, 3], action=[[0, 1, 0], [0, 0, 1], [1, 1]])
+    model = fit_value_counts(log, attribute_matrix(OWN), BEHIND_SHOWN)
+    expected = np.zeros((4, 4))
+    expected[0, 1], expected[3, 1], expected[1, 2] = 1 / np.sqrt(1.0 * 1.5), 0.5 / np.sqrt(0.5 * 1.5), 1.0
+    np.testing.assert_allclose(model.table, expected, rtol=1e-6)
+    queries = write_log([1], [1, 4], action=[[0], [0, 0]])
+    scores = score_value_counts(model, queries, np.array([2, 3]))
+    faded = 0.5 * (0.75 * expected[0, 1] + expected[3, 1])
+    np.testing.assert_allclose(scores, [[0.5 * expected[0, 1], 0.0], [faded, 0.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("action", [[0, 0], [1, 0], [1, -1]])
+def test_what_is_shown_behind_anything_counts_for_nothing(action: list[int]) -> None:
+    assert not np.any(fit_value_counts(write_log([1, 2], action=[action]), attribute_matrix(OWN), BEHIND_SHOWN).table)
+
+
+def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
+    """Ads 1 and 2 have one value, 3 and 4 another: two ads each, so that a pair of them shares 1 / 2."""
+    attributes = attribute_matrix(make_catalogue(4, {0: [1, 1, 2, 2]}))
+    queries = write_log([1, 3, 1], [1, 3, 1], [3], action=[[0, 0, 0], [0, 1, 0], [0]])
+    scores = score_value_counts(ValueCounts(None, attributes, AGAIN), queries, np.array([2, 4]))
+    often = (1 + 0.97**2) / 2
+    np.testing.assert_allclose(scores, [[often, 0.97 / 2], [often, 3 * 0.97 / 2], [0.0, 0.5]], rtol=1e-6)
+
+
+def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
+    clicked, rows = write_log([1, 2], [3, 4]), CatalogueRows(np.array([2, 4]))
+    table = fit(clicked, OWN)
+    assert [*table.tables] == ["values"]
+    assert [*table.prepare(rows, 0.0)(make_block(clicked))] == ["values"]
+    for action in (0, -1):  # one that the host does not give was shown
+        shown = write_log([1, 2], [3, 4], action=[[action, 1], [1, 1]])
+        table = fit(shown, OWN)
+        assert table.tables["values again"].table is None
+        queries = write_log([1], action=[[action]])
+        scores = table.prepare(rows, 0.0)(make_block(queries))
+        assert [*scores] == ["values", "values shown", "values again"]
+        assert (scores["values shown"][0] > 0).tolist() == [True, False]  # 2 was clicked behind 1, 4 was not
+        assert not scores["values"].any()  # nobody clicked two
