@@ -19,9 +19,9 @@ from competitions.tencent.retrieval import content, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.split import Rewind, eligible_events, find_reference
 
-EARLIER = {"days": 3, "clicks": 1}  # folds
+EARLIER = {"days": 2, "clicks": 1}  # folds
 REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
-QUERY_SHARE, MOST_DAYS = 0.4, 7  # of the users who click within the days of a step, if so many days do
+QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
 MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order

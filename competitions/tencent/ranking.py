@@ -76,9 +76,11 @@ def list_candidates(
         if not len(retrieved):
             return None
         kept = choose_rows(candidates.scores, hit, draws[rows], settings.negatives)[retrieved]
-        features, names = pair_features(tables, candidates, settings.blocks)
-        labels = hit[retrieved][kept].astype(np.float32)
-        return RankingDataset(names, features[retrieved][kept], labels, kept.sum(1).astype(np.int32))
+        chosen = candidates.take(retrieved, kept)
+        possible = np.isfinite(chosen.scores)
+        features, names = pair_features(tables, chosen, settings.blocks)
+        labels = find_hits(chosen, target[rows][retrieved])[possible].astype(np.float32)
+        return RankingDataset(names, features[possible], labels, possible.sum(1).astype(np.int32))
 
     parts = [part for part in each_block(list_block, len(queries), "describing candidates") if part is not None]
     if not parts:
@@ -87,14 +89,15 @@ def list_candidates(
     return RankingDataset(parts[0].names, *(np.concatenate(column) for column in columns))
 
 
-def choose_rows(scores: Singles, hit: Bools, draws: Singles, negatives: int) -> Bools:
-    """Which pairs of lists [queries, retrieved] are learned from: see ``list_candidates``; seen ads (-inf) are none."""
+def choose_rows(scores: Singles, hit: Bools, draws: Singles, negatives: int) -> Int64s:
+    """Which candidates of lists [queries, retrieved] are learned from, by their index, int64 [queries, at most 1 +
+    ``negatives``]: see ``list_candidates``; seen ads (-inf) only where there are no others.
+    """
     order = draws[:, : scores.shape[1]].copy()
     order[hit] = -1.0
     order[~np.isfinite(scores)] = 2.0
     wanted = min(negatives + 1, scores.shape[1])
-    limit = np.partition(order, wanted - 1, 1)[:, wanted - 1 : wanted]
-    return np.asarray((order <= limit) & (order < 2.0))
+    return np.sort(np.argpartition(order, wanted - 1, 1)[:, :wanted], 1)
 
 
 def find_hits(candidates: Candidates, target: Int64s) -> Bools:

@@ -38,21 +38,21 @@ DAY_ROOMS = tuple(
     f"common/day/{name}/*" for name in ("cluster", "hosts", "look", "report", "runs_page", "serving", "tuning")
 )
 ROOMS = (
-    Room("tencent", 6_400, ("competitions/tencent/*",), APART),
-    Room("tencent/lab", 1_000, ("competitions/tencent/lab/*",)),
-    Room("flight", 4_100, ("competitions/flight/*",), APART),
-    Room("mgtv", 4_000, ("competitions/mgtv/*",), APART),
+    Room("tencent", 7_300, ("competitions/tencent/*",), APART),
+    Room("tencent/lab", 900, ("competitions/tencent/lab/*",)),
+    Room("flight", 4_200, ("competitions/flight/*",), APART),
+    Room("mgtv", 4_100, ("competitions/mgtv/*",), APART),
     Room("news", 3_900, ("competitions/news/*",), APART),
-    Room("the other labs", 1_150, ("competitions/*/lab/*",), ("competitions/tencent/*",)),
-    Room("simulators", 5_500, ("competitions/*/simulator/*", "common/simulation/*"), ("competitions/template/*",)),
-    Room("engine, io", 2_150, ("common/engine/*", "common/io/*"), ("*/cluster.py",)),
-    Room("learning", 1_750, ("common/learning/*",)),
+    Room("the other labs", 1_700, ("competitions/*/lab/*",), ("competitions/tencent/*",)),
+    Room("simulators", 5_700, ("competitions/*/simulator/*", "common/simulation/*"), ("competitions/template/*",)),
+    Room("engine, io", 2_400, ("common/engine/*", "common/io/*"), ("*/cluster.py",)),
+    Room("learning", 1_890, ("common/learning/*",)),
     Room("report, look, page of runs", 1_700, ("common/day/report/*", "common/day/look/*", "common/day/runs_page/*")),
     Room("hosts", 600, ("common/day/hosts/*",)),
     Room("cluster", 200, ("common/day/cluster/*", "common/engine/cluster.py")),
     Room("the rest of common/day", 2_100, ("common/day/*",), DAY_ROOMS),
     Room("cli", 1_150, ("competitions/cli/*",)),
-    Room("template", 450, ("competitions/template/*",)),
+    Room("template", 560, ("competitions/template/*",)),
 )
 # Work that goes across rooms: counted there too.
 ACROSS = (
@@ -63,7 +63,7 @@ ACROSS = (
     ),
     Room("tuning with its verb", 900, ("common/day/tuning/*", "*/day/tune.py", "*/cli/tun*.py")),
 )
-WHOLE = (Room("source", 36_500, ("*",), ("tests/*",)), Room("tests", 32_000, ("tests/*",)))
+WHOLE = (Room("source", 39_000, ("*",), ("tests/*",)), Room("tests", 31_000, ("tests/*",)))
 
 
 def count_lines() -> dict[str, int]:

@@ -45,9 +45,9 @@ Columns = dict[str, Singles]
 
 def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Singles, tuple[str, ...]]:
     """The features of ``candidates``, float32 [queries, retrieved, columns], and their names."""
-    scores = candidates.scores
+    scores, best = candidates.scores, candidates.best
     # The trees start from it, whatever the blocks. Seen ads have -inf: far below any other, but finite.
-    columns = {SEARCH_SCORE: np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0) - scores[:, :1]}
+    columns = {SEARCH_SCORE: np.where(np.isfinite(scores), scores, best - 100.0) - best}
     for block in choose_names(blocks, tuple(BLOCKS)):
         columns |= BLOCKS[block](tables, candidates)
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2), tuple(columns)
@@ -55,8 +55,7 @@ def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[s
 
 def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``search``."""
-    ranks = np.log1p(np.arange(candidates.scores.shape[1]))
-    columns = {"search rank": np.broadcast_to(ranks, candidates.scores.shape)}
+    columns = {"search rank": np.log1p(candidates.rank)}
     for channel in map(find_channel, tables.tables):
         for part in channel.parts:
             if channel.columns and part in candidates.columns:

@@ -17,7 +17,7 @@ from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
 from competitions.tencent.retrieval.kernel import prepare_search, score_kernel
 
-WIDTHS = (4.0, 8.0, 12.0, 20.0, 32.0)  # of a kernel: the larger, the nearer an ad must be to count
+WIDTHS = (6.0, 12.0, 24.0)  # of a kernel: the larger, the nearer an ad must be to count
 BLOCK = 65_536  # vectors at a time
 TINY = 1e-6
 

@@ -24,9 +24,9 @@ from competitions.tencent.split import Fold
 from competitions.tencent.top_k import number_positions
 
 QUERIES = 1_000  # that are learned from
-FIRST, DRAWN = 300, 500  # candidates that the even sum puts first, and those that stand for all others
+FIRST, DRAWN = 200, 250  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
-WIDTH_QUERIES = 200
+WIDTH_QUERIES = 150
 BLOCK = 32
 
 

@@ -8,10 +8,11 @@ channels say.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from common.arrays import Singles
+from common.arrays import Singles, take
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Int64s, Sequences
 from competitions.tencent.fold_tables import FoldTables
@@ -54,8 +55,8 @@ class Candidates:
 
     ``queries``, and their ``history`` as weighted events; ``slot`` int64 [queries]: of their times; ``position``,
     ``item``: the same ads [queries, retrieved] by their position in the pool and by their row; ``scores`` of retrieval,
-    -inf for what was seen; ``columns``: of each part of a channel float32 [queries, retrieved, columns], see
-    ``Channel.columns``.
+    -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score; ``columns``: of each
+    part of a channel float32 [queries, retrieved, columns], see ``Channel.columns``.
     """
 
     queries: Queries
@@ -64,7 +65,23 @@ class Candidates:
     position: PoolPositions
     item: CatalogueRows
     scores: Singles
+    rank: Int64s
+    best: Singles
     columns: dict[str, Singles]
+
+    def take(self, rows: Int64s, kept: Int64s) -> "Candidates":
+        """Of some queries, by their index, the candidates ``kept`` int64 [rows, any], by their index in the list."""
+        return Candidates(
+            queries=self.queries.take(rows),
+            history=take(self.history, rows),
+            slot=self.slot[rows],
+            position=PoolPositions(np.take_along_axis(self.position[rows], kept, 1)),
+            item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
+            scores=np.take_along_axis(self.scores[rows], kept, 1),
+            rank=np.take_along_axis(self.rank[rows], kept, 1),
+            best=self.best[rows],
+            columns={name: np.take_along_axis(each[rows], kept[:, :, None], 1) for name, each in self.columns.items()},
+        )
 
 
 class Search:
@@ -123,6 +140,8 @@ class Search:
             position=position,
             item=CatalogueRows(self.pool[position]),
             scores=best.values.numpy(),
+            rank=np.broadcast_to(np.arange(position.shape[1]), position.shape),
+            best=best.values[:, :1].numpy(),
             columns={
                 name: columns.describe(each, position) for columns, scores in described for name, each in scores.items()
             },

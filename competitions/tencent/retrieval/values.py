@@ -112,8 +112,8 @@ def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSe
     for first, stop in split_by_cost(lengths, PART_EVENTS):
         table += _count_part(log, np.arange(log.offsets[first], log.offsets[stop]), attributes, settings)
     # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
-    share = np.outer(table.sum(1), table.sum(0)) ** settings.power
-    table /= np.where(share > 0, share, 1.0).astype(np.float32)
+    for sums, across in ((table.sum(1), (slice(None), None)), (table.sum(0), (None, slice(None)))):
+        table /= np.where(sums > 0, sums, 1.0)[across] ** np.float32(settings.power)
     return ValueCounts(table, attributes, settings)
 
 
