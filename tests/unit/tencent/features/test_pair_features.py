@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Corpus
+from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import DIRECT_CODES, WIDTH_FACTORS, share_values
 from competitions.tencent.ids import CatalogueRows, PoolPositions
 from competitions.tencent.ranking import take_queries
-from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.split import build_test_fold
@@ -93,6 +93,26 @@ def test_columns_of_a_query_by_hand() -> None:
     assert columns["hours since the last click"][:, 0] == pytest.approx([np.log1p(12), np.nan, np.nan], nan_ok=True)
     assert first["hours of the last ten events"] == pytest.approx([np.log1p(9), 0, 0])
     assert first["hour of the day"] == pytest.approx([12, 9, 6])
+
+
+def test_chosen_candidates_are_described_as_among_all() -> None:
+    """Some queries' candidates, in the order of the list: the best of it is among those left out."""
+    histories = [(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)]
+    log, users, rows = make_sequences(*histories), make_users(3), CatalogueRows(np.arange(1, 13))
+    corpus = Corpus(make_catalogue(12), log, users, log, users, rows, None, ())
+    fold, settings = build_test_fold(log, log, rows, None, CONFIG.host), CONFIG.ranker.features
+    vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16)
+    content = prepare_content(Embedding("81", vectors))
+    tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values", "linear"))
+    candidates = Search(tables, settings).retrieve(take_queries(corpus, fold))
+    kept = np.array([[1, 4, 11], [2, 3, 5]])
+    chosen = candidates.take(np.array([2, 0]), kept)
+    (every, names), (some, same) = (
+        pair_features.pair_features(tables, each, settings.blocks) for each in (candidates, chosen)
+    )
+    assert names == same
+    assert some.shape == (2, 3, len(names))
+    np.testing.assert_allclose(some, np.take_along_axis(every[[2, 0]], kept[:, :, None], 1), rtol=1e-4, atol=1e-5)
 
 
 def test_popularity_is_that_of_each_ad_at_each_querys_own_time() -> None:
