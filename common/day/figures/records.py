@@ -164,6 +164,8 @@ def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
     >>> write_cells([{"rung": "als", "score": 0.1036, "error": 0.0086, "more": None, "gain": 0.02, "gain error": 0.01}])
     [{'rung': 'als', 'score': '.1036 ± .0086', 'gain': '+.0200 ± .0100'}]
+    >>> write_cells([{"trees": 130, "largest gain": "age"}])
+    [{'trees': '130', 'largest gain': 'age'}]
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
     errors = {
@@ -174,7 +176,8 @@ def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     shown = [name for name in names if name not in errors.values()]
     cells = [{name: write_cell(row.get(name), row.get(errors.get(name, ""))) for name in shown} for row in rows]
     for row, plain in zip(cells, rows, strict=True):
-        row.update({name: f"+{row[name]}" for name in shown if "gain" in name and (plain.get(name) or 0) > 0})
+        gains = [name for name in shown if "gain" in name and is_number(plain.get(name)) and plain[name] > 0]
+        row.update({name: f"+{row[name]}" for name in gains})
     filled = [name for name in shown if any(row[name] for row in cells)]
     return [{name: row[name] for name in filled} for row in cells]
 
