@@ -68,9 +68,12 @@ def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
     advertiser = catalogue.features[train.item, schema.ITEM_FEATURES.index(ADVERTISER)].astype(np.int64)
     labels = clicked.astype(np.float32), converted.astype(np.float32)
     rows = Impressions(fields, rates.astype(np.float32), user, advertiser, *labels)
-    later = train.time >= np.quantile(train.time, 1.0 - JUDGED)
-    order = np.argsort(train.time[~later], kind="stable")[-MOST_ROWS:]
-    return rows.take(np.flatnonzero(~later)[order]), rows.take(np.flatnonzero(later))
+    # Behind the organiser's reference time histories hold exposures alone: there no click is no choice of the user.
+    known = train.time <= train.time[clicked].max(initial=train.time.min(initial=0))
+    later = known & (train.time >= np.quantile(train.time[known], 1.0 - JUDGED))
+    earlier = np.flatnonzero(known & ~later)
+    order = np.argsort(train.time[earlier], kind="stable")[-MOST_ROWS:]
+    return rows.take(earlier[order]), rows.take(np.flatnonzero(later))
 
 
 def rate_before(happened: NDArray[np.bool_], offsets: Int64s, user: Int64s) -> NDArray[np.float64]:

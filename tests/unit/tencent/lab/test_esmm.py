@@ -37,7 +37,7 @@ def draw(rows: int, seed: int) -> Impressions:
 
 def test_whoever_has_the_bid_is_the_advertiser_and_no_campaign(tmp_path: Path) -> None:
     items = {1: {"114": 4, "122": 2}, 2: {"114": 4, "122": 3}, 3: {"114": 1, "122": 2}}
-    events = {1: ((1, 0, 1), (2, 1, 2), (3, 0, 9)), 2: ()}
+    events = {1: ((1, 0, 1), (2, 1, 2), (3, 1, 9), (1, 0, 20)), 2: ()}  # behind the last click nothing is judged
     world = replace(WORLD, item_features=items, events=events, user_features={2: {}})
     before, judged = list_impressions(read(write_competition(tmp_path, world)))
     assert (before.advertiser.tolist(), judged.advertiser.tolist()) == ([2, 3], [2])
