@@ -108,7 +108,9 @@ def decide_times(train: Sequences) -> tuple[bool, str]:
 
 
 def decide_rewind(train: Sequences, target: str, given: SplitSettings) -> tuple[Rewind, str]:
-    """Days where the files show when the organiser asks, clicks where not."""
+    """Days where the files show when the organiser asks, clicks where not, and where times only give the order."""
+    if given.kind == AUTO and not decide_times(train)[0]:
+        return Rewind("clicks"), "times only give the order; some users are asked a click earlier"
     reference, share = find_reference(train, target)
     if given.kind == "clicks" or (given.kind == AUTO and share < REFERENCE_SHARE):
         why = f"{share:.0%} of the users have events but no click behind one moment: it is no reference time"

@@ -3,7 +3,8 @@ still runs, and how the ads do that share its values.
 
 Files that show what others did behind a user's own end may be used, and a host's do: on real logs what others are shown
 *now* is most of what can be known. So windows lie on both sides of the query's time. A user's own events count for no
-ad that the user may be recommended: who has seen an ad is not recommended it.
+ad that the user may be recommended: who has seen an ad is not recommended it. In the means by value they do count, in
+training as in the test; the target is hidden in both.
 
 Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory.
 """

@@ -79,6 +79,8 @@ def test_some_are_asked_a_click_earlier_where_everybody_ends_elsewhere() -> None
     rewind, why = decide_rewind(natural, "click", CONFIG.split)
     assert rewind == Rewind("clicks")
     assert why.endswith("some users are asked a click earlier")
+    ordered = make_sequences(*([(1, 1, 0), (2, 0, DAY_S), (3, 0, 2 * DAY_S)] for _ in range(20)))  # placeholders
+    assert decide_rewind(ordered, "click", CONFIG.split)[0] == Rewind("clicks")
     forced = msgspec.structs.replace(CONFIG.split, kind="clicks")
     assert decide_rewind(draw_users(), "click", forced) == (Rewind("clicks"), "set")
     # Where nobody has events behind the last click, days go back from the end of the log.
