@@ -18,13 +18,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SplitSettings(Settings, frozen=True):
     """``validation``: time (the last sessions), blocks (successive ones), folds (of whole sessions, repeated) or auto.
 
-    ``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
-    from the start of their period of so many days.
+    ``valid_share``: the last share of the sessions, which validates. ``stretch_days``: sessions look back from the
+    start of a period of so many days; ``lags``: auto, of one as long before as the test's do; none, of their own.
     """
 
     validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
     stretch_days: Positive
+    lags: Literal["auto", "none"]
 
 
 class SampleSettings(Settings, frozen=True):

@@ -18,12 +18,15 @@ def classify_size(size: pl.Expr) -> pl.Expr:
 
 
 def measure(
-    scores: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32], repeats: int = 1
+    scores: NDArray[np.float64],
+    labels: NDArray[np.float32],
+    sizes: NDArray[np.int32],
+    searches: NDArray[np.int64] | None = None,
 ) -> dict[str, float]:
     """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options that occur.
 
-    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option. ``repeats``: how often
-    each session stands there, judged by as many fits; it counts as one.
+    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option. ``searches``: the number
+    of each session's search; twin sessions share one, and several fits may judge one: it counts as one in the error.
     """
     reciprocal, scored = reciprocal_ranks(scores, labels, sizes, max(CUTOFFS)), sizes > LARGE
     rates = {f"hit_rate@{k}": _mean(reciprocal[scored] * k >= 1 - 1e-9) for k in CUTOFFS}
@@ -31,8 +34,9 @@ def measure(
     for name, (low, high) in SIZES.items():
         group = hit[(sizes >= low) & (sizes <= high)]
         rates |= {f"hit_rate@3[{name}]": _mean(group)} if len(group) else {}
-    share, count = rates["hit_rate@3"], int(scored.sum()) // repeats
-    return rates | {"error": float((share * (1 - share) / max(count, 1)) ** 0.5), "sessions": count}
+    own = np.unique((np.arange(len(sizes)) if searches is None else searches)[scored], return_inverse=True)[1]
+    apart = np.bincount(own, hit[scored] - rates["hit_rate@3"])
+    return rates | {"error": float((apart**2).sum() ** 0.5 / max(int(scored.sum()), 1)), "searches": len(own)}
 
 
 def _mean(values: NDArray[np.bool_]) -> float:

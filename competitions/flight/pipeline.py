@@ -107,9 +107,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[st
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
-    split = step(
-        make_split, train.sessions, config.split, plan.validation, plan.folds, plan.repeats, config.seed, name="split"
-    )
+    split = step(make_split, train.sessions, plan.validation, config.split, config.seed, name="split")
 
     # 4. History: statistics of the bookings that a session may look back on.
     log = step(collect_bookings, train, name="record")
@@ -124,7 +122,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[st
     judge = config.rank.models[0]
     recipes = [make_recipe(config, plan, judge, features) for features in plan.features if len(plan.features) > 1]
     tried = [step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
-    choice = step(choose_features, plan.features, collect(tried), data.folds, plan.folds)
+    choice = step(choose_features, plan.features, collect(tried), data.folds, plan.validation.folds)
     return Prepared(train, test, plan, split, log, histories, data, choice)
 
 
@@ -140,7 +138,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores)
+    blend = step(find_blend, data, scores, split.searches)
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
@@ -156,7 +154,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         crosses=crosses,
         scores=scores,
         blend=blend,
-        measured=step(measure_all, data, scores, blend, split.repeats),
+        measured=step(measure_all, data, scores, blend, split.searches),
         snapshots=step(take_test_snapshot, train.sessions, test.sessions, split.cross_fitted, period, name="ask_test"),
     )
 

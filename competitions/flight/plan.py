@@ -12,9 +12,11 @@ import polars as pl
 
 from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
+from common.time_units import DAY_MS
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.build import BLOCKS, EXTRA_BLOCKS
 from competitions.flight.metrics import LARGE
+from competitions.flight.split import Validation, list_lags, spread_lags
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
 RETURNING = 0.05  # share of the sessions by known travellers from which on a log has a memory
@@ -25,6 +27,7 @@ REPEATS = ((2_000, 2),)  # of the folds, up to so many sessions; beyond once
 MANY_SEEDS = 3
 PATIENCE, LONG_PATIENCE = 40, 200
 MARGIN = "taste_total"
+LAG_QUANTILES = 200
 # What "auto" stands for in the parameters of the models, by size of the log.
 SMALL_TREES: Mapping[str, Any] = {"num_leaves": 12, "depth": 4, "extra_trees": True, "learning_rate": 0.05}
 LARGE_TREES: Mapping[str, Any] = {"num_leaves": 31, "depth": 6, "extra_trees": False, "learning_rate": 0.1}
@@ -33,15 +36,13 @@ LARGE_TREES: Mapping[str, Any] = {"num_leaves": 31, "depth": 6, "extra_trees": F
 @dataclass(frozen=True)
 class Survey:
     """What is decided from: sessions with a booking, those of them that would be scored; the share of the train file's
-    sessions whose traveller searched there before, and of the test's whose traveller the train file knows; ``coded``:
-    the share of the sessions with a booking that offer corporate fares.
+    sessions whose traveller searched there before, and of the test's whose traveller the train file knows.
     """
 
     sessions: int
     scored: int
     returning: float
     known: float
-    coded: float = 0.0
 
     @property
     def has_memory(self) -> bool:
@@ -60,14 +61,11 @@ class Features:
 
 @dataclass(frozen=True)
 class Plan:
-    """``validation``: time, blocks or folds; ``folds`` of it, ``repeats``. ``features``: the sets that validation is to
-    choose from, one where there is nothing to choose. ``models`` are blended; ``parameters`` of each, and ``seeds``
-    fits of it.
+    """``features``: the sets that validation is to choose from, one where there is nothing to choose. ``models`` are
+    blended; ``parameters`` of each, and ``seeds`` fits of it.
     """
 
-    validation: str
-    folds: int
-    repeats: int
+    validation: Validation
     features: tuple[Features, ...]
     models: tuple[str, ...]
     parameters: dict[str, dict[str, Any]]
@@ -91,8 +89,7 @@ def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:
     booked = train.filter(pl.col("booked").is_not_null())
     again = 1 - booked["profile"].n_unique() / max(booked.height, 1)
     known = test["profile"].is_in(booked["profile"].unique().implode()).sum() / max(test.height, 1)
-    coded = booked.filter(pl.col("coded") > 0).height / max(booked.height, 1)
-    return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known), coded)
+    return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known))
 
 
 def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, extra: Sequence[str] = ()) -> Plan:
@@ -100,17 +97,20 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
     blocks, and not their functions: the plan stays when their code changes.
     """
     survey = survey_log(train, test)
-    validation, folds, repeats, way = decide_validation(survey, config)
+    kind, folds, repeats, way = decide_validation(survey, config)
+    lags, ages = decide_lags(train, test, kind, config)
     features, why = decide_features(survey, config, extra)
     parameters, size = decide_parameters(survey, config)
     patience, seeds, seeding = decide_fits(survey, config)
     decisions = (
         Decision("split.validation", way[0], way[1]),
+        *([Decision("split.lags", ages[0], ages[1])] if kind != "folds" else []),
         Decision("rank.blocks", " or ".join(" ".join(each.blocks) for each in features), why),
         Decision("trees", size[0], size[1]),
         Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
     )
-    return Plan(validation, folds, repeats, features, config.rank.models, parameters, patience, seeds, decisions)
+    validation = Validation(kind, folds, repeats, lags)
+    return Plan(validation, features, config.rank.models, parameters, patience, seeds, decisions)
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:
@@ -135,6 +135,18 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
     return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, repeated {repeats} times", reason)
 
 
+def decide_lags(
+    train: pl.DataFrame, test: pl.DataFrame, kind: str, config: FlightConfig
+) -> tuple[tuple[int, ...], tuple[str, str]]:
+    """The lags that training and validation sessions look back with, and in words."""
+    if kind == "folds" or config.split.lags == "none":
+        return (0,), ("up to the start of the session's own period", "set")
+    lags = spread_lags(list_lags(train, test), LAG_QUANTILES)
+    days = [f"{lags[index] / DAY_MS:.0f}" for index in (0, LAG_QUANTILES // 2, -1)]
+    words = f"bookings {days[0]} to {days[2]} days old at the least, {days[1]} in the middle"
+    return tuple(lags.tolist()), (words, "so old are those that the test's sessions look back on")
+
+
 def decide_features(
     survey: Survey, config: FlightConfig, extra: Sequence[str] = ()
 ) -> tuple[tuple[Features, ...], str]:
@@ -156,7 +168,7 @@ def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
     """The sets that validation is to choose from on such a log."""
     if survey.has_memory:
         past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
-        return offer_tariffs((past,), survey, "travellers return")
+        return (past,), "travellers return"
     plain, encoded = ("core", "pair"), ("core", "pair", "lift")
     offered = (
         Features("no bookings", plain),
@@ -164,16 +176,7 @@ def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
         Features("encodings, from a logit", (*encoded, "taste"), MARGIN),
     )
     why = "travellers do not return; validation decides on encodings of carriers and routes"
-    return offer_tariffs(offered, survey, why)
-
-
-def offer_tariffs(sets: tuple[Features, ...], survey: Survey, why: str) -> tuple[tuple[Features, ...], str]:
-    """Beside each set one with the block of corporate fares, where the log has any: validation keeps it or not."""
-    if not survey.coded:
-        return sets, why
-    extended = [Features(f"{each.name}, tariffs", (*each.blocks, "tariff"), each.base_margin) for each in sets]
-    reason = f"{why}; {survey.coded:.0%} of the sessions offer corporate fares; validation decides on their block"
-    return (*extended, *sets), reason
+    return offered, why
 
 
 def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:

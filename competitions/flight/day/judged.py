@@ -13,7 +13,7 @@ from common.day.answers import (
 )
 from common.day.hosts import TRUTH
 from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth
+from common.day.run_record import WEIGHT, Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
@@ -74,10 +74,11 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per validation session with more than ten options: how often the booked one is among the first three,
-    and which share of the other options stands ``behind`` it.
+    """One row per validation search with more than ten options: how often the booked one is among the first three,
+    and which share of the other options stands ``behind`` it; ``weight``: the sessions of the search.
 
-    The former is 0 or 1, but for repeated folds, which judge a session several times.
+    Twin sessions are one row, named by the first, so that they count as one in an error; repeated folds judge a
+    session several times.
     """
     data, train = outcome.data.value, outcome.train.value.sessions
     ranks = rank_answers(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
@@ -95,7 +96,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         .join(train, on="session", how="left", maintain_order="left")
         .filter(pl.col("size") > LARGE)
     )
-    return sessions.select(
+    rows = sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
         fold="fold",
         score=pl.col("score"),
@@ -104,6 +105,10 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         traveller=mark_known(train),
         behind="behind",
     )
+    search = pl.Series("search", outcome.split.value.searches[sessions["session"].to_numpy()])
+    twins = rows.with_columns(search).group_by("search", "fold", maintain_order=True)
+    means, first = pl.col("score", "behind").mean(), pl.col("query", "options", "trip", "traveller").first()
+    return twins.agg(means, first, pl.len().cast(pl.Float64).alias(WEIGHT)).drop("search")
 
 
 def name_folds(outcome: Validated) -> pl.Series:

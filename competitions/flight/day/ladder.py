@@ -29,6 +29,7 @@ from competitions.flight.ranking.blending import blend_scores, find_blend, find_
 from competitions.flight.ranking.cross_validation import cross_fit
 from competitions.flight.ranking.rankers import list_recipes, make_recipe, stack_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
+from competitions.flight.split import Numbers
 
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
 PRICE, DURATION, SPLIT_TIES = (
@@ -52,7 +53,7 @@ RULES: tuple[tuple[str, str, str, dict[str, float]], ...] = (
         {f"lift_{key}": 1.0 for key in OWN_KEYS},
     ),
 )
-ORDER = ("core", "pair", "lift", "taste", "tariff")  # in which blocks are added
+ORDER = ("core", "pair", "lift", "taste")  # in which blocks are added
 Row = dict[str, Any]
 
 
@@ -64,6 +65,10 @@ class Climb:
     prepared: Prepared
     run: Run
     data: Result[TrainingData]
+
+    def record(self, scores: Floats) -> Scored:
+        """``record`` on the validation rows."""
+        return record(self.data.value, scores, self.prepared.split.value.searches)
 
 
 def climb(files: RawFiles, config: FlightConfig, run: Run, only: str | None = None) -> list[Row]:
@@ -78,16 +83,20 @@ def climb(files: RawFiles, config: FlightConfig, run: Run, only: str | None = No
     return Ladder(run, title, "HitRate@3", files).climb(rungs, only)
 
 
-def record(data: TrainingData, scores: Floats) -> Scored:
-    """A rung by one score a validation row (n,); a session that several fits judge counts once."""
+def record(data: TrainingData, scores: Floats, searches: Numbers) -> Scored:
+    """A rung by one score a validation row (n,); what several fits judge counts once, twin sessions as one search.
+
+    ``searches``: by session of the train file.
+    """
     valid, one = data.valid, np.ascontiguousarray(scores)
     counted = valid.group_sizes > LARGE
-    unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
+    unit = np.unique(searches[data.valid_sessions[counted]], return_inverse=True)[1]
     hit = find_hits(one, valid.labels, valid.group_sizes)[counted]
-    share = np.bincount(unit, hit) / np.bincount(unit)
+    judged = np.bincount(unit)
+    share = np.bincount(unit, hit) / judged
     rates = measure(one, valid.labels, valid.group_sizes)
     more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
-    return Scored(share, None, more, list_first(data, one))
+    return Scored(share, judged.astype(np.float64), more, list_first(data, one))
 
 
 def list_first(data: TrainingData, scores: Floats) -> pl.DataFrame:
@@ -123,7 +132,7 @@ def _list_rules(way: Climb) -> Iterator[Rung]:
         def score(number: int = number, weights: dict[str, float] = weights) -> Scored:
             name = f"ladder.rule-{number}"
             scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=name)
-            return record(way.data.value, scores.value)
+            return way.record(scores.value)
 
         needs = FEATURES[:1] if "lift" in "".join(weights) else ()
         yield Rung(key, title, family, score, score_by_rule, needs, builds_on=RANDOM)
@@ -152,7 +161,7 @@ def _list_peers(way: Climb) -> Iterator[Rung]:
 
         def score(number: int = number, peer: Peer = peer) -> Scored:
             scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}")
-            return record(way.data.value, scores.value)
+            return way.record(scores.value)
 
         family = LOGIT if "logit" in peer.title else BOOSTING
         yield Rung(peer.key, f"peer: {peer.title}", family, score, peer.score, FEATURES, builds_on=RANDOM)
@@ -191,15 +200,15 @@ def _list_models(way: Climb) -> Iterator[Rung]:
 
         def score(name: str = name, recipe: Recipe = recipe) -> Scored:
             cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
-            return record(way.data.value, np.concatenate(cross.value.scores))
+            return way.record(np.concatenate(cross.value.scores))
 
         yield Rung(key, title, BOOSTING, score, cross_fit, FEATURES, builds_on=bases.get(key))
 
     def blend() -> Scored:
         crosses = [way.run.step(cross_fit, recipes[name], way.data.folds, name=f"fit.{name}") for name in plan.models]
         scores = way.run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(plan.models)}")
-        found = way.run.step(find_blend, way.data, scores).value
-        return record(way.data.value, blend_scores(found, scores.value, way.data.value.valid.group_sizes))
+        found = way.run.step(find_blend, way.data, scores, way.prepared.split.searches).value
+        return way.record(blend_scores(found, scores.value, way.data.value.valid.group_sizes))
 
     title = "the models, blended"
     yield Rung("blend", title, BLEND, blend, find_blend, FEATURES, builds_on=plan.models[0])

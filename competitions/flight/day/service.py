@@ -21,7 +21,7 @@ from common.day.serving.service import Answer, Mark, decode
 from common.engine.errors import UserError
 from common.learning.dataset import to_matrix
 from common.learning.gbdt import Ranker, score_rows
-from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
+from competitions.flight.features.booking_history import LIFTS, History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.encoding import INT32_MAX
@@ -32,7 +32,7 @@ from competitions.flight.ranking.blending import Blend, blend_scores
 
 # The first column of the key of each table of a History, by which it is sorted. "everybody" has none.
 LEVEL_KEYS = {name: level.key for name, level in LEVELS.items()}
-KEYS = {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS, **LEVEL_KEYS}.items()}
+KEYS = {name: key[0] for name, key in {**LIFTS, **LEVEL_KEYS}.items()}
 
 # A row of the host's file: what may be null there may be left out here.
 TYPES: dict[Kind, Any] = {
@@ -92,7 +92,9 @@ class FlightService:
 
     def rank(self, searches: Searches, mark: Mark) -> list[NDArray[np.int64]]:
         """The positions of the options of each search, best first."""
-        assigned = searches.sessions.select("session", snapshot=pl.lit(self.snapshot, pl.Int32))
+        assigned = searches.sessions.select(
+            "session", snapshot=pl.lit(self.snapshot, pl.Int32), lag=pl.lit(0.0, pl.Float32)
+        )
         history = cut_history(self.history, searches)
         mark("look up")
         frame = build_features(searches, 0, searches.sessions.height, assigned, history, self.blocks)

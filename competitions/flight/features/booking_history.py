@@ -32,13 +32,7 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "profile_out_flight": ("profile", "route", "out_carrier", "out_flight"),
     "profile_back_flight": ("profile", "route", "back_carrier", "back_flight"),
 }
-# The same of corporate fares, which not every log has.
-TARIFF_LIFTS: Mapping[str, tuple[str, ...]] = {
-    "company_coded": ("company", "coded"),
-    "profile_coded": ("profile", "coded"),
-    "company_tariff": ("company", "tariff"),
-}
-LOOK_BACK = ("lift", "tariff", "taste")  # the feature blocks that a History serves
+LOOK_BACK = ("lift", "taste")  # the feature blocks that a History serves
 PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 
 
@@ -46,7 +40,7 @@ PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 class BookingLog:
     """The train file as history needs it: what its sessions with a booking booked, and what was offered beside it.
 
-    ``offers``: for each entry of ``LIFTS`` and ``TARIFF_LIFTS`` one row per (session, key): ``offered`` is the share of
+    ``offers``: for each entry of ``LIFTS`` one row per (session, key): ``offered`` is the share of
     the session's options under the key, ``booked`` is 1 where the booked option is. ``choices``: what preferences are
     estimated from.
     """
@@ -57,8 +51,8 @@ class BookingLog:
 
 @dataclass(frozen=True)
 class History:
-    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``lifts`` by entry of ``LIFTS`` and
-    ``TARIFF_LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the deviations
+    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``lifts`` by entry of
+    ``LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the deviations
     from them.
     """
 
@@ -70,14 +64,13 @@ def collect_bookings(searches: Searches) -> BookingLog:
     """The log of the train file, slice by slice."""
     sessions = searches.sessions
     known = sessions.select("session", "time", "size", "booked", "company", "profile", "route").drop_nulls("booked")
-    lifts = {**LIFTS, **TARIFF_LIFTS}
-    offers: dict[str, list[pl.DataFrame]] = {name: [] for name in lifts}
+    offers: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
     choices: list[preferences.Choices] = []
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "bookings"):
         options = add_attributes(take_options(searches.options, sessions, first, last))
         options = options.join(known, on="session", maintain_order="left")
         options = options.with_columns(chosen=(pl.col("position") == pl.col("booked")).cast(pl.Float32))
-        for name, key in lifts.items():
+        for name, key in LIFTS.items():
             offers[name].append(count_offers(options, key))
         choices.append(preferences.sample_choices(options))
     tables = {name: pl.concat(frames) for name, frames in offers.items()}
@@ -104,7 +97,7 @@ def build_history(log: BookingLog, snapshots: Snapshots, blocks: Sequence[str] =
     nothing = Snapshots(snapshots.assigned, snapshots.visible.clear())
     seen = {block: snapshots if block in blocks else nothing for block in LOOK_BACK}
     return History(
-        tabulate_lifts(log.offers, LIFTS, seen["lift"]) | tabulate_lifts(log.offers, TARIFF_LIFTS, seen["tariff"]),
+        tabulate_lifts(log.offers, LIFTS, seen["lift"]),
         preferences.estimate_preferences(log.choices, seen["taste"]),
     )
 

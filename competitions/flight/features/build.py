@@ -3,7 +3,6 @@
 ``core_``     the option against the others of its search: the few comparisons that tell, each once
 ``pair_``     the traveller and the option
 ``public_``   what the public notebooks learn from, for the models that stand for them
-``tariff_``   the company's agreements with carriers: coded fares against the others, and what was booked of them
 ``lift_``     how much more often its carriers and flights were booked than offered, by whom and where
 ``taste_``    the option's utility under the preferences estimated from other bookings
 
@@ -19,7 +18,6 @@ from competitions.flight.features.core import core_block
 from competitions.flight.features.history_features import lift_block, preference_block
 from competitions.flight.features.public import public_block
 from competitions.flight.features.session_chunk import SessionChunk, cut_chunk
-from competitions.flight.features.tariff import tariff_block
 from competitions.flight.io.reader import Searches
 
 Block = Callable[[SessionChunk, History], pl.DataFrame]
@@ -30,7 +28,7 @@ def build_features(
 ) -> pl.DataFrame:
     """The features of the options of the sessions [first, last): one row per option, in order, Float32.
 
-    ``assigned`` (session, snapshot) says what each session sees of ``history``.
+    ``assigned`` (session, snapshot, lag) says what each session sees of ``history``.
     """
     chunk = cut_chunk(searches, first, last, assigned)
     frames = []
@@ -73,7 +71,6 @@ BLOCKS: dict[str, Block] = {
     "core": core_block,
     "public": public_block,
     "pair": pair_block,
-    "tariff": tariff_block,
     "lift": lift_block,
     "taste": preference_block,
 }

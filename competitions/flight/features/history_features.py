@@ -52,4 +52,5 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         total=total - best,
         rank=total.rank("min", descending=True).over("session"),
         log_chance=total - best - (total - best).exp().sum().over("session").log(),
+        lag=chunk.sessions["lag"][chunk.session_rows],  # tastes move: what was booked long ago tells less
     )

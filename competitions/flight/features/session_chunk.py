@@ -20,7 +20,7 @@ class SessionChunk:
 
 
 def cut_chunk(searches: Searches, first: int, last: int, assigned: pl.DataFrame) -> SessionChunk:
-    """The sessions [first, last) with their options; ``assigned`` (session, snapshot)."""
+    """The sessions [first, last) with their options; ``assigned`` (session, snapshot, lag)."""
     sessions = searches.sessions[first:last].join(assigned, on="session", how="left", maintain_order="left")
     options = add_attributes(take_options(searches.options, searches.sessions, first, last))
     return SessionChunk(sessions, options, options["session"] - first)

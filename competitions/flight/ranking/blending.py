@@ -13,6 +13,7 @@ from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.split import Numbers, number_searches
 
 FLOOR = 1e-12  # of a probability
 MIN_ERRORS = 2.0
@@ -40,12 +41,12 @@ class Blend:
         return "equal" if len(set(self.weights)) == 1 else "fitted"
 
 
-def find_blend(data: TrainingData, scores: Floats) -> Blend:
+def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
     """The blend of the columns of out-of-fold scores, from the scored sessions.
 
     Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
-    ones by ``MIN_ERRORS`` standard errors of the difference. A session that repeated folds judge
-    several times stays in one half and counts as one in the error.
+    ones by ``MIN_ERRORS`` standard errors of the difference. ``searches``: the number of each
+    session's search; twins, and what repeated folds judge again, stay in one half and count as one in the error.
     """
     counted = data.valid.group_sizes > LARGE
     valid = take_queries(scores, data.valid.labels, data.valid.group_sizes, counted)
@@ -53,7 +54,7 @@ def find_blend(data: TrainingData, scores: Floats) -> Blend:
     temperatures = fit_temperatures(*valid)
     if not counted.any():
         return Blend(tuple(temperatures.tolist()), tuple(equal.tolist()))
-    unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
+    unit = np.unique(searches[data.valid_sessions[counted]], return_inverse=True)[1]
     likelihoods = {name: np.zeros(len(unit)) for name in ("equal", "fitted")}
     for half in (unit % 2 == 0, unit % 2 == 1):
         fitted = take_queries(*valid, half)
@@ -111,22 +112,27 @@ def find_hits(scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
     return (reciprocal_ranks(scores, labels, sizes, CUTOFF) > 0).astype(np.float64)
 
 
-def measure_all(data: TrainingData, scores: Floats, blend: Blend, repeats: int) -> list[dict[str, float]]:
-    """``measure`` on the validation sessions of every column of scores, then of the blend."""
-    return _measure_columns(scores, data.valid.labels, data.valid.group_sizes, blend, repeats)
+def measure_all(data: TrainingData, scores: Floats, blend: Blend, searches: Numbers) -> list[dict[str, float]]:
+    """``measure`` on the validation sessions of every column of scores, then of the blend.
+
+    ``searches``: by session of the train file.
+    """
+    own = searches[data.valid_sessions]
+    return _measure_columns(scores, data.valid.labels, data.valid.group_sizes, blend, own)
 
 
 def measure_test(test: Searches, scores: Matrix, booked: pl.Series, blend: Blend) -> list[dict[str, float]]:
     """The same on the test, where a simulation knows ``booked``: the file rows of the booked options."""
     labels = test.options["row"].is_in(booked.implode()).cast(pl.Float32).to_numpy()
-    return _measure_columns(scores.astype(np.float64), labels, test.sessions["size"].to_numpy(), blend, 1)
+    own = number_searches(test.sessions)
+    return _measure_columns(scores.astype(np.float64), labels, test.sessions["size"].to_numpy(), blend, own)
 
 
 def _measure_columns(
-    scores: Floats, labels: Labels, sizes: Sizes, blend: Blend, repeats: int
+    scores: Floats, labels: Labels, sizes: Sizes, blend: Blend, searches: Numbers
 ) -> list[dict[str, float]]:
     columns = [*scores.T, blend_scores(blend, scores, sizes)]
-    return [measure(np.ascontiguousarray(column), labels, sizes, repeats) for column in columns]
+    return [measure(np.ascontiguousarray(column), labels, sizes, searches) for column in columns]
 
 
 def rank_test(test: Searches, scores: Matrix, blend: Blend) -> pl.Series:

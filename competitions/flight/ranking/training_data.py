@@ -64,8 +64,10 @@ class TrainingData:
 
 def build_histories(log: BookingLog, split: Split, blocks: Sequence[str]) -> Histories:
     """The statistics of all snapshots of a split, as far as the feature ``blocks`` need them."""
-    folds = tuple(build_history(log, fold.snapshots, blocks) for fold in split.folds)
-    return Histories(build_history(log, split.final, blocks), folds)
+    final = build_history(log, split.final, blocks)
+    # By time the snapshots of the folds are among the final ones.
+    folds = [build_history(log, fold.snapshots, blocks) if split.cross_fitted else final for fold in split.folds]
+    return Histories(final, tuple(folds))
 
 
 def build_training_data(
