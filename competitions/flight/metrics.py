@@ -36,7 +36,7 @@ def measure(
         rates |= {f"hit_rate@3[{name}]": _mean(group)} if len(group) else {}
     own = np.unique((np.arange(len(sizes)) if searches is None else searches)[scored], return_inverse=True)[1]
     apart = np.bincount(own, hit[scored] - rates["hit_rate@3"])
-    return rates | {"error": float((apart**2).sum() ** 0.5 / max(int(scored.sum()), 1)), "searches": len(own)}
+    return rates | {"error": float((apart**2).sum() ** 0.5 / max(int(scored.sum()), 1)), "searches": len(apart)}
 
 
 def _mean(values: NDArray[np.bool_]) -> float:

@@ -48,10 +48,10 @@ class Validation:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """``assigned``: one row per session (session, snapshot, lag). ``visible``: the bookings in each snapshot.
+    """``assigned``: one row per session (session, snapshot, until). ``visible``: the bookings in each snapshot.
 
-    ``lag``: days from the snapshot's time to the session's, 0 where a session sees other folds' bookings. ``visible``
-    has one row per (snapshot, session), the session being one of the train file whose booking is seen.
+    ``until``: the snapshot's time (ms), null where a session sees other folds' bookings. ``visible`` has one row per
+    (snapshot, session), the session being one of the train file whose booking is seen.
     """
 
     assigned: pl.DataFrame
@@ -162,14 +162,14 @@ def split_by_time(
 
     drawn = np.random.default_rng(seed).permutation(spread_lags(lags, len(time)))
     until = look_back(time, drawn, start_of_period(time, begin, period_days))
-    parts = [sessions.select("session", "time", until=until)]
+    parts = [sessions.select("session", until=until)]
     roles = []
     for cut, end in zip(cuts, [*cuts[1:], ALL_TIME], strict=True):
         roles.append(_cut_fold(sessions, cut, end, name))
         judged = sessions.filter((pl.col("time") >= cut) & (pl.col("time") < end)).sort("time", maintain_order=True)
         # As in the test, the later the longer the lag: none of them looks behind the cut.
         until = look_back(judged["time"].to_numpy(), spread_lags(lags, judged.height), cut)
-        parts.append(judged.select("session", "time", until=until))
+        parts.append(judged.select("session", until=until))
     final, *seen = take_snapshots(sessions, parts)
     folds = tuple(Fold(role, snapshots) for role, snapshots in zip(roles, seen, strict=True))
     return Split(name, folds, final, number_searches(sessions))
@@ -215,12 +215,12 @@ def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bo
     of its own period of ``period_days``, and the others see what they would without it.
     """
     if cross_fitted:
-        (snapshots,) = take_snapshots(train, [test.select("session", "time", until=pl.lit(ALL_TIME))])
-        return replace(snapshots, assigned=snapshots.assigned.with_columns(lag=pl.lit(0.0, pl.Float32)))
+        (snapshots,) = take_snapshots(train, [test.select("session", until=pl.lit(ALL_TIME))])
+        return replace(snapshots, assigned=snapshots.assigned.with_columns(until=pl.lit(None, pl.Int64)))
     start, begin, time = find_test_start(train, test), int(usual_times(train)[0]), test["time"].to_numpy()
     early = np.maximum(start_of_period(time, begin, period_days), int(train["time"].min()))  # type: ignore[arg-type]
     until = pl.Series(np.where(time >= start, start, early))
-    return take_snapshots(train, [test.select("session", "time", until=until)])[0]
+    return take_snapshots(train, [test.select("session", until=until)])[0]
 
 
 def find_test_start(train: pl.DataFrame, test: pl.DataFrame) -> int:
@@ -234,15 +234,14 @@ def find_test_start(train: pl.DataFrame, test: pl.DataFrame) -> int:
 def take_snapshots(log: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> list[Snapshots]:
     """One snapshot of the bookings of ``log`` for each time ``until`` of the ``parts``.
 
-    ``parts``: sessions (session, time, until in ms); each part is assigned to the snapshots of all of them.
+    ``parts``: sessions (session, until in ms); each part is assigned to the snapshots of all of them.
     """
     until = pl.concat([part["until"] for part in parts]).unique().sort()
     times = pl.DataFrame({"until": until}).with_row_index("snapshot").cast({"snapshot": pl.Int32})
     booked = log.filter(pl.col("booked").is_not_null()).select("session", "time")
     visible = times.join(booked, how="cross").filter(pl.col("time") < pl.col("until")).select("snapshot", "session")
-    lag = ((pl.col("time") - pl.col("until")) / DAY_MS).cast(pl.Float32)
     joined = [part.join(times, on="until", how="left", maintain_order="left") for part in parts]
-    return [Snapshots(part.select("session", "snapshot", lag=lag), visible) for part in joined]
+    return [Snapshots(part.select("session", "snapshot", "until"), visible) for part in joined]
 
 
 def split_folds(sessions: pl.DataFrame, folds: int, repeats: int, seed: int) -> Split:
@@ -283,7 +282,7 @@ def cross_snapshots(
 ) -> Snapshots:
     """The ``learned`` sessions (n,) in inner folds see the bookings of the other inner folds, any other sees all."""
     inner = deal(searches, learned, INNER_FOLDS, INNER_FOLDS, rng)
-    assigned = sessions.select("session", snapshot=pl.Series(inner, dtype=pl.Int32), lag=pl.lit(0.0, pl.Float32))
+    assigned = sessions.select("session", snapshot=pl.Series(inner, dtype=pl.Int32), until=pl.lit(None, pl.Int64))
     known = assigned.select("session", inner="snapshot").filter(pl.Series(learned))
     snapshots = pl.DataFrame({"snapshot": np.arange(INNER_FOLDS + 1, dtype=np.int32)})
     visible = snapshots.join(known, how="cross").filter(pl.col("snapshot") != pl.col("inner"))

@@ -38,7 +38,7 @@ QUICK = (
     "rank.rounds=1",
     "rank.seeds=1",
     "rank.sample.missing_share=0",
-    'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
+    'rank.blocks=["core", "pair", "lift", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "catboost_softmax")
 AFTER_FITS = {

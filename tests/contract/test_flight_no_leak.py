@@ -22,7 +22,7 @@ Planted = tuple[Path, Codes, Searches]
 
 
 # The blocks that look at bookings; no other may.
-LOOKING = {"tariff", "lift", "taste"}
+LOOKING = {"lift", "taste"}
 
 
 @pytest.fixture(scope="module")

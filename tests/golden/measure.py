@@ -72,7 +72,6 @@ FLIGHT_FEATURES = (
     "core_price_ratio",
     "core_duration_ratio",
     "core_fare_level",
-    "tariff_price_to_coded",
     "core_dominated",
     "core_price_place",
     "core_out_flight_ratio",

@@ -33,10 +33,10 @@ def export(files: RawFiles, config: FlightConfig, run: Run, requests: int) -> Ex
 
 def gather(outcome: Outcome, codes: Codes) -> FlightService:
     """What a service of a run needs."""
-    latest = int(outcome.snapshots.value.assigned["snapshot"].max())  # type: ignore[arg-type]
+    latest, until = outcome.snapshots.value.assigned.sort("snapshot").select("snapshot", "until").row(-1)
     history, blend = take_snapshot(outcome.history.value, latest), outcome.blend.value
     rankers = [ranker.value for ranker in outcome.final_rankers]
-    return FlightService(history, latest, rankers, blend, outcome.choice.features.blocks, codes)
+    return FlightService(history, latest, until, rankers, blend, outcome.choice.features.blocks, codes)
 
 
 def take_snapshot(history: History, snapshot: int) -> History:

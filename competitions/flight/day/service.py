@@ -62,12 +62,13 @@ class Search(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class FlightService:
-    """What answers are made of: the ``history`` of one ``snapshot``, the rankers of the ``blend``, their blocks, and
-    the ``codes`` of names.
+    """What answers are made of: the ``history`` of one ``snapshot`` as of the time ``until`` (ms), the rankers of the
+    ``blend``, their blocks, and the ``codes`` of names.
     """
 
     history: History
     snapshot: int
+    until: int | None
     rankers: Sequence[Ranker]
     blend: Blend
     blocks: Sequence[str]
@@ -92,9 +93,8 @@ class FlightService:
 
     def rank(self, searches: Searches, mark: Mark) -> list[NDArray[np.int64]]:
         """The positions of the options of each search, best first."""
-        assigned = searches.sessions.select(
-            "session", snapshot=pl.lit(self.snapshot, pl.Int32), lag=pl.lit(0.0, pl.Float32)
-        )
+        seen = {"snapshot": pl.lit(self.snapshot, pl.Int32), "until": pl.lit(self.until, pl.Int64)}
+        assigned = searches.sessions.select("session", **seen)
         history = cut_history(self.history, searches)
         mark("look up")
         frame = build_features(searches, 0, searches.sessions.height, assigned, history, self.blocks)

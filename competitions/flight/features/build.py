@@ -28,7 +28,7 @@ def build_features(
 ) -> pl.DataFrame:
     """The features of the options of the sessions [first, last): one row per option, in order, Float32.
 
-    ``assigned`` (session, snapshot, lag) says what each session sees of ``history``.
+    ``assigned`` (session, snapshot, until) says what each session sees of ``history``.
     """
     chunk = cut_chunk(searches, first, last, assigned)
     frames = []

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.time_units import DAY_MS
 from competitions.flight.features import preferences
 from competitions.flight.features.booking_history import LIFTS, History
 from competitions.flight.features.session_chunk import SessionChunk
@@ -45,6 +46,8 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         known = join_history(keys, table, preferences.LEVELS[name].key if name in preferences.LEVELS else ())
         weights = known.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
         parts[name] = np.einsum("nk,nk->n", x, weights[rows])
+    # Tastes move: what was booked long ago tells less.
+    lag = chunk.sessions.select((pl.col("time") - pl.col("until")) / DAY_MS).to_series()
     utility = pl.DataFrame(parts).with_columns(chunk.options["session"], total=pl.sum_horizontal(*parts))
     total, best = pl.col("total"), pl.col("total").max().over("session")
     return utility.select(
@@ -52,5 +55,5 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         total=total - best,
         rank=total.rank("min", descending=True).over("session"),
         log_chance=total - best - (total - best).exp().sum().over("session").log(),
-        lag=chunk.sessions["lag"][chunk.session_rows],  # tastes move: what was booked long ago tells less
+        lag=lag[chunk.session_rows],
     )

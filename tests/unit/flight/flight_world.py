@@ -197,7 +197,7 @@ def _frame(rows: Sequence[Row], layout: dict[str, tuple[Any, Any]]) -> pl.DataFr
 
 def look_back(searches: Searches, until: pl.Expr | pl.Series) -> tuple[Snapshots, History]:
     """What every session sees of the searches' own bookings before ``until`` (ms)."""
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=until))
+    (snapshots,) = take_snapshots(searches.sessions, [searches.sessions.select("session", until=until)])
     return snapshots, build_history(collect_bookings(searches), snapshots)
 
 

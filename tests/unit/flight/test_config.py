@@ -9,10 +9,10 @@ from competitions.flight.competition import COMPETITION
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "tariff"]),
+        ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "taste"]),
         ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
         ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
-        ("rank.blocks=+history", ["rank.blocks", "no history", "tariff"]),
+        ("rank.blocks=+history", ["rank.blocks", "no history", "taste"]),
         ("rank.seeds=0", ["rank.seeds", ">= 1"]),
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
     ],

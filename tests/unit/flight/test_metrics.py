@@ -50,17 +50,25 @@ def test_the_measure_is_that_of_a_plain_loop(seed: int) -> None:
         assert rates[f"hit_rate@{k}"] == pytest.approx(share(k, 11, 1e9))
     for name, (low, high) in {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, 1e9)}.items():
         assert rates[f"hit_rate@3[{name}]"] == pytest.approx(share(3, low, high))
-    assert rates["sessions"] == (sizes > 10).sum()
+    assert rates["searches"] == (sizes > 10).sum()
 
 
 @pytest.mark.parametrize("repeats", [1, 2, 3])
 def test_a_session_that_is_judged_again_counts_as_one(repeats: int) -> None:
     """Two of five scored sessions hit, each time; that of ten options counts nowhere."""
     once = ((11, 1), (12, 3), (30, 4), (30, 5), (200, 9), (10, 1))
-    rates, plain = measure(*ranked(*once * repeats), repeats=repeats), measure(*ranked(*once))
+    searches = np.tile(np.arange(6), repeats)
+    rates, plain = measure(*ranked(*once * repeats), searches), measure(*ranked(*once))
     assert rates == pytest.approx(plain)
-    assert rates["sessions"] == 5
+    assert rates["searches"] == 5
     assert rates["error"] == pytest.approx((0.4 * 0.6 / 5) ** 0.5)
+
+
+def test_twin_sessions_count_as_one_in_the_error() -> None:
+    """Of four sessions that hit or miss alike two by two, the deviations are those of two pairs."""
+    rates = measure(*ranked((11, 1), (11, 2), (11, 9), (11, 8)), np.array([7, 7, 3, 3]))
+    assert (rates["hit_rate@3"], rates["searches"]) == (0.5, 2)
+    assert rates["error"] == pytest.approx((2 * (2 * 0.5) ** 2) ** 0.5 / 4)
 
 
 def test_classes_of_sizes_reach_from_edge_to_edge() -> None:

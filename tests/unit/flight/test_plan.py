@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from common.engine.errors import UserError
+from common.time_units import DAY_MS
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.build import EXTRA_BLOCKS
@@ -22,6 +24,7 @@ from competitions.flight.plan import (
     make_plan,
     survey_log,
 )
+from competitions.flight.split import Validation
 
 PAST = Features("past bookings", ("core", "pair", "lift", "taste"), "taste_total")
 
@@ -31,19 +34,17 @@ def load(*overrides: str) -> FlightConfig:
     return config
 
 
-def survey(
-    sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, known: float = 0.0, coded: float = 0.0
-) -> Survey:
-    return Survey(sessions, scored, returning, known, coded)
+def survey(sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, known: float = 0.0) -> Survey:
+    return Survey(sessions, scored, returning, known)
 
 
-def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0, coded: int = 0) -> pl.DataFrame:
-    """Sessions of these travellers with a booking, and further ones of traveller -1 without."""
+def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0) -> pl.DataFrame:
+    """Sessions of these travellers with a booking, on the day of their number, and others of traveller -1 without."""
     count = len(profiles)
-    columns = {"profile": [*profiles, *[-1] * unbooked]} | dict.fromkeys(("size", "coded"), [0] * (count + unbooked))
-    return pl.DataFrame(columns, schema_overrides=dict.fromkeys(columns, pl.Int32)).with_columns(
+    known = pl.DataFrame({"profile": [*profiles, *[-1] * unbooked]}, schema={"profile": pl.Int32})
+    return known.with_columns(
         size=pl.lit(size, pl.Int32),
-        coded=pl.lit(coded, pl.Int32),
+        time=pl.col("profile").cast(pl.Int64) * DAY_MS,
         booked=pl.Series([0] * count + [None] * unbooked, dtype=pl.Int32),
     )
 
@@ -51,12 +52,12 @@ def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0, coded: int =
 # --- the survey ---
 
 
-def test_the_survey_counts_bookings_scored_sessions_corporate_fares_and_who_comes_back() -> None:
-    train = pl.concat([log([1, 1, 1, 2], size=11, unbooked=3, coded=1), log([3], size=10)])
+def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None:
+    train = pl.concat([log([1, 1, 1, 2], size=11, unbooked=3), log([3], size=10)])
     # A session of ten options is not scored; traveller -1 searched in the train file, and booked nothing.
-    assert survey_log(train, log([1, 2, 9, 9, -1], coded=5)) == Survey(5, 4, 2 / 5, 2 / 5, 4 / 5)
-    empty = survey_log(log([], unbooked=2, coded=3), log([]))
-    assert (empty.sessions, empty.scored, empty.known, empty.coded) == (0, 0, 0.0, 0.0)
+    assert survey_log(train, log([1, 2, 9, 9, -1])) == Survey(5, 4, 2 / 5, 2 / 5)
+    empty = survey_log(log([], unbooked=2), log([]))
+    assert (empty.sessions, empty.scored, empty.known) == (0, 0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -133,23 +134,9 @@ def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
     ],
 )
 def test_blocks_that_are_set_are_kept_alone(blocks: tuple[str, ...], returning: float, expected: str | None) -> None:
-    """Also where the log has codes."""
     config = load(f"rank.blocks={list(blocks)}")
-    decided = decide_features(survey(returning=returning, coded=1.0), config)
+    decided = decide_features(survey(returning=returning), config)
     assert decided == ((Features("as set", blocks, expected),), "set")
-
-
-@pytest.mark.parametrize("returning", [0.0, 0.5])
-def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_without(returning: float) -> None:
-    plain, why = decide_features(survey(returning=returning), load())
-    offered, reason = decide_features(survey(returning=returning, coded=0.49), load())
-    extended, kept = offered[: len(plain)], offered[len(plain) :]
-    assert kept == plain
-    for with_codes, without in zip(extended, plain, strict=True):
-        assert with_codes.name == f"{without.name}, tariffs"
-        assert with_codes.blocks == (*without.blocks, "tariff")
-        assert with_codes.base_margin == without.base_margin
-    assert reason == f"{why}; 49% of the sessions offer corporate fares; validation decides on their block"
 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +188,7 @@ def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
 
 def test_a_plan_has_every_decision_with_its_reason() -> None:
     plan = make_plan(log(range(40)), log(range(100, 110)), load())
-    assert (plan.validation, plan.folds, plan.repeats) == ("folds", 5, 2)
+    assert plan.validation == Validation("folds", 5, 2, (0,))
     assert [each.blocks[-1] for each in plan.features] == ["pair", "lift", "taste"]
     assert (plan.patience, plan.seeds, plan.models) == (200, 3, load().rank.models)
     assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
@@ -212,3 +199,15 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
         ("rank.seeds, rank.patience", "3, 200"),
     ]
     assert not any(each.reason in ("", "set") for each in plan.decisions)
+
+
+def test_the_lags_of_the_test_are_recorded_where_time_decides() -> None:
+    """Of a train file of 40 days: half of the test is at most a day behind it, the other half is ten days behind."""
+    train, test = log(range(41)), log([*range(35, 40), 39] + [49] * 6)
+    plan = make_plan(train, test, load("split.validation=blocks"))
+    lags = np.array(plan.validation.lags) / DAY_MS
+    assert (len(lags), lags.min(), lags.max()) == (200, 0, 10)
+    assert np.mean(lags == 10) == 0.5
+    (decision,) = (each for each in plan.decisions if each.setting == "split.lags")
+    assert decision.value == "bookings 0 to 10 days old at the least, 10 in the middle"
+    assert make_plan(train, test, load("split.validation=blocks", "split.lags=none")).validation.lags == (0,)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,11 @@ from competitions.flight.split import (
     Fold,
     Snapshots,
     Split,
+    Validation,
     find_cut,
+    list_lags,
     make_split,
+    number_searches,
     split_by_time,
     split_folds,
     take_snapshots,
@@ -53,7 +57,15 @@ def with_role(fold: Fold, role: str) -> set[int]:
 
 
 def configure(share: float = 0.1, stretch: float = 7) -> SplitSettings:
-    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch)
+    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch, lags="auto")
+
+
+def split_days(
+    table: pl.DataFrame, cuts: list[float], period: float = 7, lags: tuple[float, ...] = (0,), name: str = "x"
+) -> Split:
+    """``split_by_time`` with cuts and lags in days."""
+    behind = np.array([round(lag * DAY_MS) for lag in lags])
+    return split_by_time(table, behind, [moment(cut) for cut in cuts], period, name, 0)
 
 
 # --- the cut ---
@@ -75,7 +87,7 @@ def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float
     ],
 )
 def test_each_cut_makes_a_fold(count: int, unbooked: tuple[int, ...], cuts: list[float], roles: list[str]) -> None:
-    split = split_by_time(sessions(*range(count), unbooked=unbooked), [moment(cut) for cut in cuts], 7, "x")
+    split = split_days(sessions(*range(count), unbooked=unbooked), cuts)
     assert [fold.roles["session"].to_list() for fold in split.folds] == [list(range(count))] * len(cuts)
     assert ["".join(role[0] for role in roles_of(fold)) for fold in split.folds] == roles
     assert (split.name, split.cross_fitted, split.repeats) == ("x", False, 1)
@@ -94,7 +106,7 @@ def test_each_cut_makes_a_fold(count: int, unbooked: tuple[int, ...], cuts: list
 )
 def test_a_split_that_leaves_nobody_is_refused(cuts: list[float], unbooked: tuple[int, ...], lacks: str) -> None:
     with pytest.raises(UserError, match=rf"\(the last days\) leaves no {lacks} session"):
-        split_by_time(sessions(0, 1, 2, unbooked=unbooked), [moment(cut) for cut in cuts], 7, "the last days")
+        split_days(sessions(0, 1, 2, unbooked=unbooked), [*cuts], name="the last days")
 
 
 # --- who sees what, by time ---
@@ -114,14 +126,18 @@ def test_training_sessions_look_back_from_the_start_of_their_stretch(
     days: tuple[float, ...], unbooked: tuple[int, ...], stretch: float, counts: list[int]
 ) -> None:
     """Each sees the bookings of so many first sessions."""
-    split = split_by_time(sessions(*days, unbooked=unbooked), [moment(days[-2])], stretch, "x")
+    split = split_days(sessions(*days, unbooked=unbooked), [days[-2]], stretch)
     assert list_visible(split.final) == {own: set(range(count)) - {*unbooked} for own, count in enumerate(counts)}
 
 
 def test_a_booking_at_the_very_moment_is_not_seen() -> None:
     log = sessions(0, 1, 1, 2)
-    sessions_until = pl.DataFrame({"session": [7, 8, 9], "until": [moment(1), moment(1) + 1, moment(0)]})
-    assert list_visible(take_snapshots(log, sessions_until)) == {7: {0}, 8: {0, 1, 2}, 9: set()}
+    until = [moment(1), moment(1) + 1, moment(0)]
+    asked = pl.DataFrame({"session": [7, 8, 9], "until": until})
+    first, second = take_snapshots(log, [asked[:2], asked[2:]])
+    assert list_visible(first) | list_visible(second) == {7: {0}, 8: {0, 1, 2}, 9: set()}
+    assert second.visible.equals(first.visible)  # one log of snapshots, whoever is assigned to them
+    assert [*first.assigned["until"], *second.assigned["until"]] == until
 
 
 @pytest.mark.parametrize(("cross_fitted", "seen"), [(False, {0, 2}), (True, {0, 2, 3, 4})])
@@ -140,7 +156,7 @@ def test_one_session_with_a_wrong_time_moves_no_moment_of_the_others(day: float)
     sound, odd = sessions(*days), sessions(*days[:30], day, *days[31:])
     test = sessions(30, 31, 32, 40)
     for period in (1, 7):
-        seen, told = (list_visible(split_by_time(table, [moment(25)], period, "x").final) for table in (sound, odd))
+        seen, told = (list_visible(split_days(table, [25], period).final) for table in (sound, odd))
         assert {session: others - {30} for session, others in told.items() if session != 30} == {
             session: others - {30} for session, others in seen.items() if session != 30
         }
@@ -162,12 +178,18 @@ def test_a_test_session_before_the_end_of_the_train_file_sees_what_a_training_se
 
 
 @settings(max_examples=30)
-@given(seed=st.integers(0, 10_000), period=st.sampled_from([0.5, 1.0, 7.0, 100.0]), share=st.floats(0.05, 0.3))
-def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, share: float) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    period=st.sampled_from([0.5, 1.0, 7.0, 100.0]),
+    share=st.floats(0.05, 0.3),
+    late=st.booleans(),
+)
+def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, share: float, late: bool) -> None:
     table = draw_searches(seed, count=30, longest=2).sessions
     cuts = [find_cut(table, 2 * share), find_cut(table, share)]
+    lags = np.sort(np.random.default_rng(seed).integers(0, 4 * DAY_MS, 9)) * late
     try:
-        split = split_by_time(table, cuts, period, "x")
+        split = split_by_time(table, lags, cuts, period, "x", seed)
     except UserError:
         return
     times, booked = table["time"].to_list(), table["booked"].to_list()
@@ -176,13 +198,81 @@ def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, 
     assert seen.keys() == set(range(30))
     for session, others in seen.items():
         assert all(times[other] < times[session] and other in known for other in others)
-        # Nothing more than a period is held back.
-        assert all(times[other] >= times[session] - period * DAY_MS for other in known - others)
+        # Nothing more than the lag and a period is held back.
+        held = period * DAY_MS + int(lags[-1])
+        assert all(times[other] >= times[session] - held for other in known - others)
     for fold, cut in zip(split.folds, cuts, strict=True):
         assert with_role(fold, "train") == {other for other in known if times[other] < cut}
         judged = list_visible(fold.snapshots)
         assert with_role(fold, "valid") == judged.keys() & known
-        assert all(others == with_role(fold, "train") for others in judged.values())
+        assert all(others <= with_role(fold, "train") for others in judged.values())
+        assert late or all(others == with_role(fold, "train") for others in judged.values())
+
+
+# --- how old what they see is ---
+
+
+def lags_of(table: pl.DataFrame, snapshots: Snapshots) -> list[float]:
+    """Days from its snapshot to each session of the table that has one."""
+    seen = table.join(snapshots.assigned, on="session").sort("session")
+    return ((seen["time"] - seen["until"]) / DAY_MS).to_list()
+
+
+def test_the_lags_are_those_of_the_test_and_none_is_longer_than_half_of_the_train_file() -> None:
+    train, test = sessions(*range(10), 9.5), sessions(8, 9, 12.5, 13, 40)  # the very last session ends no file
+    assert (list_lags(train, test) / DAY_MS).tolist() == [0, 0, 3.5, 4, 4.5]
+
+
+def test_training_and_validation_sessions_look_back_as_far_behind_as_the_test() -> None:
+    """Lags of 0 to 10 days, drawn for training; in validation the later the longer, and never behind the cut."""
+    days = [day / 4 for day in range(400)]
+    table = sessions(*days)
+    split = split_days(table, [90], period=1, lags=tuple(range(11)))
+    late = np.array(
+        lags_of(table, split.final)[80:]
+    )  # who is asked early cannot look so far back that nothing was booked
+    assert late.mean() == pytest.approx(5, abs=0.6)
+    assert np.quantile(late, [0.05, 0.95]) == pytest.approx([0.4, 10], abs=0.7)
+    assert abs(np.corrcoef(np.arange(len(late)), late)[0, 1]) < 0.2
+    (fold,) = split.folds
+    judged = np.array(lags_of(table, fold.snapshots))
+    assert judged == pytest.approx(np.linspace(0, 10, 40), abs=1.1)
+    until = np.array(days[360:]) - judged
+    assert until.max() <= 90
+
+
+def test_without_lags_validation_looks_back_from_the_cut() -> None:
+    table = sessions(*range(20))
+    (fold,) = split_days(table, [12.5], period=5).folds
+    assert lags_of(table, fold.snapshots) == pytest.approx([day - 12.5 for day in range(13, 20)])
+
+
+# --- twins ---
+
+
+def twin_table(*starts: tuple[float, int]) -> pl.DataFrame:
+    """Sessions at (seconds, route), in this order."""
+    times = [START + round(1000 * second) for second, _ in starts]
+    table = sessions(*range(len(starts)))
+    return table.with_columns(time=pl.Series(times), route=pl.Series([route for _, route in starts], dtype=pl.Int32))
+
+
+def test_sessions_on_a_route_within_a_minute_are_one_search() -> None:
+    table = twin_table((500, 1), (0, 1), (30, 1), (89.9, 1), (149.9, 1), (10, 2), (530, 1))
+    assert number_searches(table).tolist() == [0, 1, 1, 1, 2, 3, 0]
+
+
+def test_twins_are_dealt_together_into_folds_and_inner_folds() -> None:
+    table = twin_table(*((1000 * pair + 20 * twin, pair % 3) for pair in range(30) for twin in (0, 1)))
+    split = split_folds(table, 5, 2, 3)
+    assert split.searches.tolist() == [pair for pair in range(30) for _ in (0, 1)]
+    for fold in split.folds:
+        held, seen = with_role(fold, "valid"), list_visible(fold.snapshots)
+        assert len(held) == 12
+        for first in range(0, 60, 2):
+            assert (first in held) == (first + 1 in held)
+            assert not {first, first + 1} & (seen[first] | seen[first + 1])
+    assert all(session ^ 1 not in others for session, others in list_visible(split.final).items())
 
 
 # --- which split ---
@@ -197,12 +287,12 @@ def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, 
 )
 def test_a_plans_way_of_validation_is_taken(way: str, folds: int, name: str, valid: list[list[int]]) -> None:
     table = sessions(*range(20))
-    split = make_split(table, configure(0.1, stretch=1), way, folds, 1, 4)
+    split = make_split(table, Validation(way, folds, 1, (0,)), configure(0.1, stretch=1), 4)
     assert split.name == name
     assert [sorted(with_role(fold, "valid")) for fold in split.folds] == valid
     assert [len(with_role(fold, "train")) for fold in split.folds] == [own[0] for own in valid]
     assert list_visible(split.final)[9] == set(range(9))
-    dealt = make_split(table, configure(0.1), "folds", 4, 2, 4)
+    dealt = make_split(table, Validation("folds", 4, 2, (0,)), configure(0.1), 4)
     assert (dealt.cross_fitted, dealt.repeats, len(dealt.folds)) == (True, 2, 8)
     assert roles_of(dealt.folds[0]) == roles_of(split_folds(table, 4, 2, 4).folds[0])
 

@@ -57,7 +57,7 @@ def test_sessions_are_counted_by_what_becomes_of_them() -> None:
     sizes = {2: 0, 12: 1, 3: 2, 11: 8, 10: 9, 30: 9}  # options: day
     made = (search(*[option()] * size, day=day, booked=None if size == 3 else 0) for size, day in sizes.items())
     train, test = make_searches(*made), make_searches(search(), search())
-    split = kept(split_by_time(train.sessions, [START + 5 * DAY_MS], 7, "x"))
+    split = kept(split_by_time(train.sessions, np.array([0]), [START + 5 * DAY_MS], 7, "x", 0))
     outcome = stand(Path(), train=kept(train), test=kept(test), split=split, data=kept(judge([3, 4, 5])))
     counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
     assert count_sessions(outcome) == counts

@@ -87,8 +87,8 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
     train, test, measured = draw_searches(5, count=60, longest=14), draw_searches(6, count=5), []
     run = Runner(tmp_path_factory.mktemp("ladder"))
 
-    def measure(data: TrainingData, scores: NDArray[np.float64]) -> Scored:
-        measured.append(record(data, scores))
+    def measure(data: TrainingData, scores: NDArray[np.float64], searches: NDArray[np.int64]) -> Scored:
+        measured.append(record(data, scores, searches))
         return measured[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -107,7 +107,7 @@ def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
         "random",
         *(key for key, _, _, _ in RULES),
         "peer",
-        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste", "tariff", "margin")),
+        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste", "margin")),
         "lightgbm_softmax",
         "catboost_softmax",
         "blend",
@@ -141,7 +141,7 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
     data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
-    scored = record(data, np.concatenate([first, first, last, first]))
+    scored = record(data, np.concatenate([first, first, last, first]), np.arange(9))
     assert scored.each.tolist() == [0.5, 1.0]
     assert scored.lists is not None
     shown = [("3", 1, "option 0, 0", True), ("3", 2, "option 1, 0", False), ("3", 3, "option 2, 0", False)]

@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 from common.time_units import DAY_MS
 from competitions.flight.features.booking_history import (
     LIFTS,
-    TARIFF_LIFTS,
     History,
     build_history,
     collect_bookings,
@@ -30,7 +29,7 @@ from tests.unit.flight.flight_world import (
     search,
 )
 
-KEYS = {**LIFTS, **TARIFF_LIFTS}
+KEYS = LIFTS
 
 
 def see(*sessions: int) -> Snapshots:
@@ -38,9 +37,8 @@ def see(*sessions: int) -> Snapshots:
     visible = pl.DataFrame(
         {"snapshot": [0] * len(sessions), "session": sessions}, schema=dict.fromkeys(SNAPSHOT, pl.Int32)
     )
-    return Snapshots(
-        pl.DataFrame({"session": [0], "snapshot": [0]}, schema=dict.fromkeys(SNAPSHOT[::-1], pl.Int32)), visible
-    )
+    schema = {"session": pl.Int32, "snapshot": pl.Int32, "until": pl.Int64}
+    return Snapshots(pl.DataFrame({"session": [0], "snapshot": [0], "until": [None]}, schema=schema), visible)
 
 
 SNAPSHOT = ("snapshot", "session")
@@ -124,7 +122,7 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
 # --- what a snapshot must not see ---
 
 
-@pytest.mark.parametrize("blocks", [(), ("tariff",), ("lift", "taste"), ("core",)])
+@pytest.mark.parametrize("blocks", [(), ("taste",), ("lift", "taste"), ("core",)])
 def test_only_what_the_blocks_look_up_is_tabulated(blocks: tuple[str, ...]) -> None:
     log = collect_bookings(make_searches(search(), search(profile=2)))
     whole, part, nothing = (
@@ -132,7 +130,7 @@ def test_only_what_the_blocks_look_up_is_tabulated(blocks: tuple[str, ...]) -> N
         build_history(log, see(0, 1), blocks),
         build_history(log, see()),
     )
-    served = {"lift": LIFTS, "tariff": TARIFF_LIFTS, "taste": whole.preferences}
+    served = {"lift": LIFTS, "taste": whole.preferences}
     for block, names in served.items():
         kind = "preferences" if block == "taste" else "lifts"
         expected = getattr(whole if block in blocks else nothing, kind)

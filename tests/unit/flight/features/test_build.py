@@ -44,7 +44,7 @@ def assigned(drawn: Searches) -> tuple[pl.DataFrame, History]:
     """Half of the sessions see half of the bookings, the others all."""
     times = drawn.sessions["time"].sort()
     as_of = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
-    snapshots = take_snapshots(drawn.sessions, as_of)
+    (snapshots,) = take_snapshots(drawn.sessions, [as_of])
     return snapshots.assigned, build_history(collect_bookings(drawn), snapshots)
 
 

@@ -71,6 +71,9 @@ def test_ranks_are_a_permutation_in_every_session(sizes: list[int], seed: int) -
 # --- the blend ---
 
 
+ALONE = np.arange(1_000)  # no session has a twin
+
+
 def label(sizes: Sequence[int], booked: Sequence[int], sessions: Sequence[int] | None = None) -> TrainingData:
     """A fold of sessions of these sizes with the option at ``booked`` booked."""
     labels, start = np.zeros(sum(sizes), np.float32), 0
@@ -91,7 +94,7 @@ def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten
     starts = np.cumsum(sizes) - sizes
     booked = [int(noisy[start : start + size].argmax()) for start, size in zip(starts, sizes, strict=True)]
     scores = np.where(np.repeat(np.array(sizes) > 10, sizes), utility / 3, 50 * utility)
-    blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores]))
+    blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores]), np.arange(800))
     assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
 
     assert blend.method == "equal"  # the models say the same
@@ -108,13 +111,13 @@ def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[T
 
 
 def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
-    one_sided = blending.find_blend(*draw(301, (2.0, 0.0)))  # one half is larger than the other
+    one_sided = blending.find_blend(*draw(301, (2.0, 0.0)), ALONE)  # one half is larger than the other
     assert one_sided.method == "fitted"
     assert one_sided.weights[0] > 0.9
     assert sum(one_sided.weights) == pytest.approx(1)
     assert one_sided.likelihoods["fitted"] > one_sided.likelihoods["equal"]
-    assert blending.find_blend(*draw(300, (1.0, 1.0))).weights == (0.5, 0.5)
-    assert blending.find_blend(*draw(4, (2.0, 0.0))).weights == (0.5, 0.5)  # too few to tell
+    assert blending.find_blend(*draw(300, (1.0, 1.0)), ALONE).weights == (0.5, 0.5)
+    assert blending.find_blend(*draw(4, (2.0, 0.0)), ALONE).weights == (0.5, 0.5)  # too few to tell
 
 
 def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
@@ -132,11 +135,11 @@ def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
 def test_all_is_measured_in_order_the_models_the_blend() -> None:
     scores = columns(np.arange(12.0, 0, -1))
     data = label([12], [1])
-    measured = blending.measure_all(data, scores.astype(float), ONE, 1)
+    measured = blending.measure_all(data, scores.astype(float), ONE, ALONE)
     assert measured[0] == measured[1] == measure(scores[:, 0].astype(float), data.valid.labels, data.valid.group_sizes)
     assert [rung["hit_rate@3"] for rung in measured] == [1, 1]
     twice = label([12, 12], [1, 1], [4, 4])
-    assert blending.measure_all(twice, np.vstack([scores, scores]).astype(float), ONE, 2) == measured
+    assert blending.measure_all(twice, np.vstack([scores, scores]).astype(float), ONE, ALONE) == measured
 
 
 def test_the_test_is_measured_by_the_rows_that_were_booked() -> None:
@@ -144,4 +147,4 @@ def test_the_test_is_measured_by_the_rows_that_were_booked() -> None:
     scores = columns([*np.arange(11.0, 0, -1), 0.0, 0.0])
     measured = blending.measure_test(test, scores, pl.Series([11, 1]), ONE)  # the second option of the first session
     assert [rung["hit_rate@3"] for rung in measured] == [1, 1]
-    assert [rung["sessions"] for rung in measured] == [1] * 2
+    assert [rung["searches"] for rung in measured] == [1] * 2

@@ -29,7 +29,7 @@ from competitions.flight.split import Snapshots, Split, split_by_time, split_fol
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
 BLOCKS = ("public", "pair")
-PAST = ("core", "tariff", "lift", "taste")
+PAST = ("core", "lift", "taste")
 NO_SNAPSHOTS = Snapshots(
     pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
     pl.DataFrame(schema={"snapshot": pl.Int32, "session": pl.Int32}),
@@ -114,7 +114,7 @@ def searches() -> Searches:
 
 @pytest.fixture(scope="module")
 def split(searches: Searches) -> Split:
-    return split_by_time(searches.sessions, [START + 14 * DAY_MS, START + 20 * DAY_MS], 7, "x")
+    return split_by_time(searches.sessions, np.array([0]), [START + 14 * DAY_MS, START + 20 * DAY_MS], 7, "x", 0)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,9 @@ def by_day(*sizes: int) -> Searches:
 def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...], cuts: list[int], rows: int) -> None:
     """Because its training sessions have one option each, or because the row cap leaves later sessions only."""
     searches = by_day(*sizes)
-    split = split_by_time(searches.sessions, [START + cut * DAY_MS for cut in cuts], 7, "the last days")
+    split = split_by_time(
+        searches.sessions, np.array([0]), [START + cut * DAY_MS for cut in cuts], 7, "the last days", 0
+    )
     with pytest.raises(UserError, match=r"\(the last days\) leaves no train session"):
         gather(searches, split, rows=rows)
 
