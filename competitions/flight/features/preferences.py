@@ -135,11 +135,13 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
+    everybody = np.zeros(len(NAMES))
     for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
         rows = bookings["row"].to_numpy()
         x, present = choices.x[rows], choices.present[rows]
-        everybody = fit_weights(x[-FITTED:], present[-FITTED:])
+        # A snapshot's weights are near those of the one before: Newton's method needs two or three steps from there.
+        everybody = fit_weights(x[-FITTED:], present[-FITTED:], everybody)
         tables["everybody"].append(_to_table(snapshot, keys["everybody"], everybody[None]))
         weights = np.broadcast_to(everybody, (len(x), len(everybody)))
         for name, level in LEVELS.items():
@@ -150,9 +152,8 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     return {name: pl.concat(frames) for name, frames in tables.items()}
 
 
-def fit_weights(x: Matrix, present: Mask) -> Floats:
-    """Everybody's weights (k,) from bookings, by Newton's method; zeros where there are none."""
-    weights = np.zeros(x.shape[2])
+def fit_weights(x: Matrix, present: Mask, weights: Floats) -> Floats:
+    """Everybody's weights (k,) from bookings, by Newton's method from given ones, which stay where there are none."""
     for _ in range(STEPS if len(x) else 0):
         slope, curvature = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
         for part in _chunks(len(x)):

@@ -153,7 +153,7 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> Non
 
 def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
     choices, true = drawn(4, count=600)
-    weights = fit_weights(choices.x, choices.present)
+    weights = fit_weights(choices.x, choices.present, np.zeros(choices.x.shape[2]))
 
     def loss(weights: NDArray[np.float64]) -> float:
         utility = np.where(choices.present, choices.x @ weights, -np.inf)
