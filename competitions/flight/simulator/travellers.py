@@ -1,4 +1,4 @@
-"""Companies and their travellers: policies, habits and preferences. None of it changes during the simulated months."""
+"""Companies and their travellers: what the files show, policies and routes; ``tastes.py`` has their tastes."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -32,21 +32,15 @@ class Companies:
 
     code: Ints
     agreement: Ints  # (companies, carriers of the table): the tariff code with each, -1 for none
-    carrier: Ints  # preferred
-    carrier_weight: Floats
     cap: Floats
     business: Floats  # how often its searches include business fares, as a factor
     money: Floats  # units of its currency that a rouble buys
-    price: Floats  # preferences that its travellers share
-    bags: Floats
-    flexible: Floats
-    tariff: Floats
     routes: Ints  # (companies, ROUTE_SLOTS): pairs, the usual first
 
 
 @dataclass(frozen=True)
 class Travellers:
-    """One entry a traveller: what the files show, then the latent preferences (of ``choice_model``)."""
+    """One entry a traveller."""
 
     company: Ints
     code: Ints
@@ -58,17 +52,6 @@ class Travellers:
     one_way: Floats  # probability that a trip is one way
     train_sessions: Ints
     test_sessions: Ints
-    price: Floats
-    minutes: Floats
-    stops: Floats
-    out_hour: Floats
-    back_hour: Floats
-    hour: Floats
-    carrier: Ints
-    carrier_weight: Floats
-    bags: Floats
-    flexible: Floats
-    cabin: Floats
 
 
 def loyalty_names() -> tuple[str, ...]:
@@ -89,7 +72,6 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     count = sizes.train_companies + sizes.unseen_companies
     company = np.arange(count)
     rng = np.random.default_rng([2, seed])
-    steps = np.cumsum(CARRIERS["weight_russia"].to_numpy()) / 1.02
     weight = np.exp(COMPANY_SIGMA * hashed_normal(seed, 56, company))
     # Only small ones, lest the prices of a small world be mostly in another currency.
     foreign = (weight < np.median(weight)) & (rng.random(count) < FOREIGN_SHARE)
@@ -97,16 +79,10 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     companies = Companies(
         code=np.sort(rng.choice(np.arange(12_120, 63_482), count, replace=False))[rng.permutation(count)],
         agreement=_make_agreements(weight, sizes.train_companies, seed),
-        carrier=np.searchsorted(steps, hashed(seed, 52, company)).clip(0, 7),
-        carrier_weight=np.abs(hashed_normal(seed, 53, company)),
         cap=1.25 + 1.1 * np.exp(0.6 * hashed_normal(seed, 54, company)),
         business=np.exp(0.7 * hashed_normal(seed, 55, company)),
         money=np.select([foreign & (kind < 0.7), foreign], [5.4, 30.0], 1.0),
         routes=_choose_routes(pairs, weight, rng),
-        price=np.exp(0.45 * hashed_normal(seed, 57, company)),
-        bags=0.5 * hashed_normal(seed, 58, company),
-        flexible=0.6 * hashed_normal(seed, 59, company),
-        tariff=1.0 + 0.7 * hashed_normal(seed, 60, company),
     )
     return companies, weight
 
@@ -156,10 +132,6 @@ def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: in
     company, active = _assign_companies(weight, sizes, rng)
     train, test = _count_sessions(sizes, active, rng)
     user = np.arange(len(train))
-
-    def normal(key: int) -> Floats:
-        return hashed_normal(seed, key, user)
-
     slot = np.minimum(-np.log(hashed(seed, 61, user[:, None], np.arange(OWN_ROUTES)[None])) * 2.2, ROUTE_SLOTS - 1)
     return Travellers(
         company=company,
@@ -172,19 +144,6 @@ def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: in
         one_way=0.44 + 0.35 * (hashed(seed, 62, user) - 0.5),
         train_sessions=train,
         test_sessions=test,
-        price=np.exp(0.2 * normal(63)),
-        minutes=np.exp(0.3 * normal(64)),
-        stops=np.exp(0.3 * normal(65)),
-        out_hour=normal(66),
-        back_hour=normal(67),
-        hour=np.exp(0.3 * normal(68)),
-        carrier=np.where(
-            hashed(seed, 69, user) < 0.6, companies.carrier[company], (hashed(seed, 70, user) * 8).astype(int)
-        ),
-        carrier_weight=np.abs(normal(71)),
-        bags=0.3 * normal(72),
-        flexible=0.25 * normal(73),
-        cabin=normal(74),
     )
 
 
