@@ -22,7 +22,7 @@ import numpy as np
 from common.arrays import Bools, Floats, Ints, take
 from common.learning.listwise_softmax import softmax_within
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import FERRY, hashed
+from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import START, Sessions
@@ -178,7 +178,7 @@ def _fare_terms(state: SimulationState, choices: Choices, fare: Ints, rules: Rul
 def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
     tastes, session = choices.tastes, choices.session
     table = np.pad(loyalty_table(), ((0, 1), (0, 0)))  # no club is the last row
-    club = table[state.travellers.loyalty[choices.asked.user][session], np.minimum(carrier, FERRY)]
+    club = table[state.travellers.loyalty[choices.asked.user][session], carrier]
     favourite = (carrier == tastes.carrier[session]) * tastes.carrier_weight[session]
     preferred = (carrier == tastes.company_carrier[session]) * tastes.company_carrier_weight[session]
     value: Floats = WEIGHTS["carrier"] * favourite + WEIGHTS["company carrier"] * preferred + WEIGHTS["club"] * club

@@ -21,12 +21,12 @@ from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.flight.simulator.choice_model import chances_on, draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
-from competitions.flight.simulator.geography import Sizes, sizes_at
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.search_sessions import START, TEST_START
+from competitions.flight.simulator.travellers import Sizes, sizes_at
 from competitions.flight.simulator.writer import Chunk, make_table
 
 VERSION = 4  # goes up when the same scale and seed give other files

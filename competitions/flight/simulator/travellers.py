@@ -6,9 +6,14 @@ from itertools import combinations
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.simulator.geography import CARRIERS, DIRTY_LOYALTY, Sizes, hashed, hashed_normal
-from competitions.flight.simulator.timetable import Pairs
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import CARRIER_CODES, FERRY, Pairs
 
+# Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.
+TRAIN_SESSIONS, TRAIN_USERS, TRAIN_COMPANIES = 105_539, 32_922, 641
+TEST_SESSIONS, TEST_USERS, TEST_COMPANIES, UNSEEN_COMPANIES = 45_231, 18_981, 495, 41
+CITY_PAIRS = 2300  # assumed: gives about the 5,769 search routes of train at scale 1
+COMPANY_POWER, PAIR_POWER = 0.85, 0.5  # how companies and routes grow with the scale
 # Sessions of a train user, 1..10, in users; then 1,425 users up to 53. Kaggle FlightRank 2025 column statistics.
 SESSIONS_HISTOGRAM = (12438, 7566, 3930, 2580, 1621, 1146, 833, 607, 422, 354)
 UNSEEN_SHARE = 0.07  # of the travellers that only test has; assumed
@@ -20,10 +25,44 @@ COMPANY_SIGMA = 1.0  # of the logarithm of a company's size; assumed
 LOYAL_USERS = (0.34, 0.52)  # of the travellers of train, and of those that only test has
 MALE, VIP, HOME_NATION = 0.66, 0.04, 0.95
 ROUTE_SLOTS, OWN_ROUTES = 10, 3
-# Companies with an agreement, by the size of their travel, with the first carrier and with each other one of the table:
+DIRTY_LOYALTY = ("SU/SU", "- ЮТэйр ЗАО", "S7/ S7", "SU/", "- Аэрофлот", "su")  # noqa: RUF001
+# Companies with an agreement, by the size of their travel, with the first carrier and with each other large one:
 # set so that 49.1 % of the rows have a code, as in Kaggle FlightRank 2025; which carriers the others are is assumed.
 AGREED_FIRST, AGREED_OTHERS = 0.63, 0.20
 TARIFF_CODES = 182  # Kaggle FlightRank 2025 column statistics: 0 to 181
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of sessions, users and companies in the two files, and of city pairs, at a scale."""
+
+    train_sessions: int
+    test_sessions: int
+    train_users: int
+    test_users: int
+    train_companies: int
+    test_companies: int
+    unseen_companies: int
+    pairs: int
+
+
+def sizes_at(scale: float) -> Sizes:
+    """Sizes at a scale; 1.0 gives the host's.
+
+    Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
+    world still has several of them and a large one repeats its routes more often.
+    """
+    slow = scale**COMPANY_POWER
+    return Sizes(
+        train_sessions=round(TRAIN_SESSIONS * scale),
+        test_sessions=round(TEST_SESSIONS * scale),
+        train_users=round(TRAIN_USERS * scale),
+        test_users=round(TEST_USERS * scale),
+        train_companies=max(6, round(TRAIN_COMPANIES * slow)),
+        test_companies=max(5, round(TEST_COMPANIES * slow)),
+        unseen_companies=max(1, round(UNSEEN_COMPANIES * slow)),
+        pairs=max(30, round(CITY_PAIRS * scale**PAIR_POWER)),
+    )
 
 
 @dataclass(frozen=True)
@@ -31,7 +70,7 @@ class Companies:
     """One entry a company. ``cap``: prices up to ``cap`` times the cheapest are within the policy."""
 
     code: Ints
-    agreement: Ints  # (companies, carriers of the table): the tariff code with each, -1 for none
+    agreement: Ints  # (companies, carriers): the tariff code with each, -1 for none
     cap: Floats
     business: Floats  # how often its searches include business fares, as a factor
     money: Floats  # units of its currency that a rouble buys
@@ -62,9 +101,9 @@ def loyalty_names() -> tuple[str, ...]:
 
 
 def loyalty_table() -> Bools:
-    """Shape (loyalty names, carriers of the table): whether the name holds the carrier; dirty names hold none."""
+    """Shape (loyalty names, carriers): whether the name holds the carrier; dirty names hold none."""
     clean = [set(name.split("/")) if name not in DIRTY_LOYALTY else set() for name in loyalty_names()]
-    return np.array([[carrier in held for carrier in CARRIERS["code"]] for held in clean])
+    return np.array([[carrier in held for carrier in CARRIER_CODES] for held in clean])
 
 
 def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Floats]:
@@ -102,11 +141,11 @@ def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> In
 
 
 def _make_agreements(weight: Floats, known: int, seed: int) -> Ints:
-    """The tariff code of each company with each carrier, -1 for none; a carrier outside the table has none."""
-    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIERS))[None]
+    """The tariff code of each company with each carrier, -1 for none; the small ones have none."""
+    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIER_CODES))[None]
     agreed = hashed(seed, 75, company, carrier) < AGREED_OTHERS
     agreed[:, 0] = _choose_share(weight, known, AGREED_FIRST)
-    agreed[:, -1] = False
+    agreed[:, FERRY:] = False
     return np.where(agreed, (hashed(seed, 76, company, carrier) * TARIFF_CODES).astype(int), -1)
 
 

@@ -13,11 +13,12 @@ import pytest
 from common.arrays import Floats, join
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, Choices
-from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import CARRIER_CODES
 from competitions.flight.simulator.offers import Options
 from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.tastes import renewed
-from competitions.flight.simulator.travellers import loyalty_names
+from competitions.flight.simulator.travellers import loyalty_names, sizes_at
 from competitions.flight.simulator.writer import Chunk
 
 SEED = 5
@@ -68,7 +69,7 @@ def value_of(state: SimulationState, chunk: Chunk, choices: Choices, session: in
     if carrier == likes.company_carrier[session]:
         value += WEIGHTS["company carrier"] * likes.company_carrier_weight[session]
     club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and carrier < FERRY and CARRIERS["code"][carrier] in club.split("/"):
+    if club in CLEAN and CARRIER_CODES[carrier] in club.split("/"):
         value += WEIGHTS["club"]
     for way, leg_of in enumerate((options.out, options.back)):
         leg = int(leg_of[row])
