@@ -2,8 +2,9 @@
 
 A traveller books option i with probability proportional to exp(L * V_i), the multinomial logit (McFadden, 1974). V is
 linear in what an option costs, how long it takes, when it goes, who flies it and what its fare allows (``WEIGHTS``);
-the weights are multiplied by preferences of the company and of the traveller, which no file shows. L falls slowly with
-the number of options: choices from long lists are noisier (Swait and Adamowicz, 2001).
+the weights are multiplied by preferences of the company and of the traveller at the time of the session, which no file
+shows (``tastes.py``: they drift). L falls slowly with the number of options: choices from long lists are noisier (Swait
+and Adamowicz, 2001).
 
 Of the fares of one flight people mostly take the lowest: in six of seven real searches, in eight of ten here
 (``dearer``). Reasons to pay more are bags, freedom to change, the cabin, and an agreement of the company with the
@@ -18,21 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Floats, Ints, take
+from common.arrays import Bools, Floats, Ints, take
 from common.learning.listwise_softmax import softmax_within
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import FERRY, hashed, hashed_normal
+from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
 from competitions.flight.simulator.population import SimulationState
-from competitions.flight.simulator.search_sessions import Sessions
+from competitions.flight.simulator.search_sessions import START, Sessions
+from competitions.flight.simulator.tastes import Asked, Tastes, find_tastes, renewed
 from competitions.flight.simulator.travellers import loyalty_table
 
 LAMBDA, USUAL_SIZE, TIRING = 1.9, 50.0, 0.06
 COPY = 0.85
-MEAN_HOURS = (9.0, 18.0)  # of the wished departure, out and back
-OWN_HOURS, COMPANY_HOURS, HABIT_HOURS, ROUTE_HOURS = 0.7, 1.5, 1.5, 0.7  # its spreads; see preferred_hours
 HABIT_SHARE = 0.10  # of a route's legs that are a habit of a company, and as many of a traveller
-BAGS_MEAN, FLEXIBLE_MEAN = 0.5, 0.2  # what a bag, and freedom to change, is worth to the usual traveller
 LONG_HOURS = 12.0  # beyond, more minutes do not matter
 CLERK_PRICE, CLERK_POLICY = 0.8, 1.25  # who books for another looks less at the price and more at the policy
 WEIGHTS = {
@@ -67,58 +66,83 @@ class Bookings:
 
 @dataclass(frozen=True)
 class Choices:
-    """The rows of a chunk of sessions, before any is booked; ``user`` and ``company`` by row."""
+    """The rows of a chunk of sessions, before any is booked; ``asked`` and ``tastes`` by session."""
 
     sessions: Sessions
+    asked: Asked
+    tastes: Tastes
     first: Ints
     session: Ints
     row: Ints
-    user: Ints
-    company: Ints
 
 
 def draw_bookings(state: SimulationState, part: slice, options: Options, rules: Rules) -> Bookings:
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
     choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    sizes = np.diff(first)
-    sharp = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
-    own = softmax_within(sharp[session] * utilities(state, choices, options, rules), sizes)
+    own = own_chances(state, choices, options, rules)
     number = part.start + np.arange(len(joined))
     drawn = draw(own, first, hashed(state.seed, 151, number))
-    leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
+    leader = find_leaders(joined)
     copies = joined & (hashed(state.seed, 152, number) < COPY)
-    leading = np.arange(first[-1]) - first[session] + first[leader][session]
-    probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-    return Bookings(first, session, choices.row, probability, np.where(copies, drawn[leader], drawn))
+    return Bookings(first, session, choices.row, mix_twins(own, choices), np.where(copies, drawn[leader], drawn))
 
 
-def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:
-    """Every session with the options of its search; twins have the same ones."""
-    sessions = take(state.sessions, part)
+def chances_on(state: SimulationState, part: slice, options: Options, rules: Rules, day: float) -> Floats:
+    """The probability of every row of ``Bookings``, had all tastes been those of one day."""
+    choices = list_choices(state, part, options, day)
+    return mix_twins(own_chances(state, choices, options, rules), choices)
+
+
+def own_chances(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
+    """The logit's probability of every row, twins aside."""
+    sizes = np.diff(choices.first)
+    sharp = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
+    return softmax_within(sharp[choices.session] * utilities(state, choices, options, rules), sizes)
+
+
+def find_leaders(joined: Bools) -> Ints:
+    """By session, the first of its search."""
+    leaders: Ints = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
+    return leaders
+
+
+def mix_twins(own: Floats, choices: Choices) -> Floats:
+    """The probability of every row: of a twin's, what the first session of its search chose, or its own choice."""
+    first, session, joined = choices.first, choices.session, choices.sessions.joined
+    leading = np.arange(first[-1]) - first[session] + first[find_leaders(joined)][session]
+    return np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
+
+
+def list_choices(state: SimulationState, part: slice, options: Options, day: float | None = None) -> Choices:
+    """Every session with the options of its search (twins have the same ones), and its tastes at its time; or all with
+    those of one ``day``, counted from ``START``.
+    """
+    sessions, searches = take(state.sessions, part), state.searches
     search = sessions.search - sessions.search[0]
     sizes = np.diff(options.first)[search]
     first = np.append(0, np.cumsum(sizes))
     session = np.repeat(np.arange(len(search)), sizes)
     row = np.arange(first[-1]) + np.repeat(options.first[search] - first[:-1], sizes)
-    user = sessions.user[session]
-    return Choices(sessions, first, session, row, user, state.travellers.company[user])
+    out = 2 * searches.pair[sessions.search] + searches.flip[sessions.search]
+    days = (sessions.time - START.astype(np.int64)) / 86_400.0 if day is None else np.full(len(search), day)
+    asked = Asked(sessions.user, state.travellers.company[sessions.user], days, (out, out ^ 1))
+    return Choices(sessions, asked, find_tastes(asked, state.seed), first, session, row)
 
 
 def utilities(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
     """V of every row."""
-    legs, travellers, row = state.legs, state.travellers, choices.row
-    user, company = choices.user, choices.company
+    legs, tastes, session, row = state.legs, choices.tastes, choices.session, choices.row
     out, back = options.out[row], options.back[row]
     cheap = np.log(options.price[row])
     trip = legs.segments[out] + np.where(back >= 0, legs.segments[back], 0)
-    clerk = ~choices.sessions.by_self[choices.session]
-    price = travellers.price[user] * state.companies.price[company] * np.where(clerk, CLERK_PRICE, 1.0)
-    value = -WEIGHTS["price"] * price * above_least(cheap, choices)
+    clerk = ~choices.sessions.by_self
+    price = tastes.price * np.where(clerk, CLERK_PRICE, 1.0)
+    value = -WEIGHTS["price"] * price[session] * above_least(cheap, choices)
     value -= WEIGHTS["dearer"] * (options.price > cheapest_fares(options))[row]
-    value -= WEIGHTS["stops"] * travellers.stops[user] * above_least(trip, choices)
-    value += WEIGHTS["policy"] * np.where(clerk, CLERK_POLICY, 1.0) * rules.within[row]
-    value += WEIGHTS["tariff"] * state.companies.tariff[company] * (rules.tariff[row] >= 0)
+    value -= WEIGHTS["stops"] * tastes.stops[session] * above_least(trip, choices)
+    value += WEIGHTS["policy"] * np.where(clerk, CLERK_POLICY, 1.0)[session] * rules.within[row]
+    value += WEIGHTS["tariff"] * tastes.tariff[session] * (rules.tariff[row] >= 0)
     value += _fare_terms(state, choices, options.fare[row], rules) + _carrier_terms(state, choices, legs.carrier[out])
     for way, leg in enumerate((out, back)):
         value += _way_terms(state, choices, leg, way)
@@ -142,23 +166,21 @@ def above_least(values: Floats | Ints, choices: Choices) -> Floats:
 
 def _fare_terms(state: SimulationState, choices: Choices, fare: Ints, rules: Rules) -> Floats:
     """Bags, freedom to change, and the cabin."""
-    user, company, row = choices.user, choices.company, choices.row
-    travellers, companies = state.travellers, state.companies
-    bags = (BAGS_MEAN + travellers.bags[user] + companies.bags[company]) * (rules.bags[row] > 0)
+    tastes, session, row = choices.tastes, choices.session, choices.row
+    bags = tastes.bags[session] * (rules.bags[row] > 0)
     free = 0.6 * (rules.exchange_allowed[row] > 0) + 0.8 * ((fare == FLEX) | (fare > BUSINESS))
-    flexible = (FLEXIBLE_MEAN + travellers.flexible[user] + companies.flexible[company]) * free
-    cabin = (travellers.cabin[user] + 2.0 * travellers.vip[user] - 1.2) * (fare >= PREMIUM)
-    value: Floats = WEIGHTS["bags"] * bags + WEIGHTS["flexible"] * flexible + WEIGHTS["cabin"] * cabin
+    cabin = tastes.cabin + 2.0 * state.travellers.vip[choices.asked.user] - 1.2
+    value: Floats = WEIGHTS["bags"] * bags + WEIGHTS["flexible"] * tastes.flexible[session] * free
+    value += WEIGHTS["cabin"] * cabin[session] * (fare >= PREMIUM)
     return value
 
 
 def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
-    user, company = choices.user, choices.company
-    travellers, companies = state.travellers, state.companies
+    tastes, session = choices.tastes, choices.session
     table = np.pad(loyalty_table(), ((0, 1), (0, 0)))  # no club is the last row
-    club = table[travellers.loyalty[user], np.minimum(carrier, FERRY)]
-    favourite = (carrier == travellers.carrier[user]) * travellers.carrier_weight[user]
-    preferred = (carrier == companies.carrier[company]) * companies.carrier_weight[company]
+    club = table[state.travellers.loyalty[choices.asked.user][session], carrier]
+    favourite = (carrier == tastes.carrier[session]) * tastes.carrier_weight[session]
+    preferred = (carrier == tastes.company_carrier[session]) * tastes.company_carrier_weight[session]
     value: Floats = WEIGHTS["carrier"] * favourite + WEIGHTS["company carrier"] * preferred + WEIGHTS["club"] * club
     return value
 
@@ -166,25 +188,16 @@ def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> F
 def _way_terms(state: SimulationState, choices: Choices, leg: Ints, way: int) -> Floats:
     """Terms of one way: minutes, the wished hour, nights, habits of the company and the traveller; 0 if absent."""
     known, leg = leg >= 0, np.maximum(leg, 0)
-    travellers, user, company, seed = state.travellers, choices.user, choices.company, state.seed
+    tastes, session, asked, seed = choices.tastes, choices.session, choices.asked, state.seed
     late = np.minimum(above_least(state.legs.duration[leg], choices) / 60.0, LONG_HOURS)
     hour = state.legs.departure[leg] / 60.0
-    apart = np.abs(hour - preferred_hours(state, choices, state.legs.direction[leg], way)) % 24.0
-    value = -WEIGHTS["minutes"] * travellers.minutes[user] * late
-    value -= WEIGHTS["hour"] * travellers.hour[user] * np.minimum(apart, 24.0 - apart)
+    apart = np.abs(hour - tastes.hours[way][session]) % 24.0
+    value = -WEIGHTS["minutes"] * tastes.minutes[session] * late
+    value -= WEIGHTS["hour"] * tastes.hour[session] * np.minimum(apart, 24.0 - apart)
     value -= WEIGHTS["night"] * ((hour < 5.5) | (hour > 23))
-    value += WEIGHTS["habit"] * (hashed(seed, 162, company, leg) < HABIT_SHARE)
-    value += WEIGHTS["habit"] * (hashed(seed, 163, user, leg) < HABIT_SHARE)
+    for key, who in ((162, asked.company), (163, asked.user)):
+        value += WEIGHTS["habit"] * (renewed(seed, asked.day[session], key, who[session], leg) < HABIT_SHARE)
     return value * known
-
-
-def preferred_hours(state: SimulationState, choices: Choices, direction: Ints, way: int) -> Floats:
-    """The hour at which one would leave: a habit of the company, of it on the route, of all on the route, own."""
-    own = (state.travellers.out_hour, state.travellers.back_hour)[way][choices.user]
-    company = hashed_normal(state.seed, 160, choices.company, way)
-    habit = hashed_normal(state.seed, 161, choices.company, direction)
-    route = hashed_normal(state.seed, 164, direction)
-    return MEAN_HOURS[way] + OWN_HOURS * own + COMPANY_HOURS * company + HABIT_HOURS * habit + ROUTE_HOURS * route
 
 
 def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed
+from competitions.flight.simulator.hashing import hashed
+from competitions.flight.simulator.legs import CARRIERS
 from competitions.flight.simulator.offers import BUSINESS, BUSINESS_FLEX, FLEX, LIGHT, PREMIUM, STANDARD, Options
 from competitions.flight.simulator.population import SimulationState
 
@@ -75,7 +76,7 @@ def set_rules(state: SimulationState, options: Options) -> Rules:
         cabin=np.select([fare == PREMIUM, fare >= BUSINESS], [4.0, 2.0], 1.0),
         within=within,
         access=_hide(within, hashed(seed, 148, number, carrier) < hidden_policy),
-        tariff=state.companies.agreement[company, np.minimum(carrier, FERRY)],
+        tariff=state.companies.agreement[company, carrier],
         seats=(_seats(options.out, out_day, fare, seed), _seats(options.back, back_day, fare, seed)),
     )
 
@@ -86,7 +87,7 @@ def _hide(values: NDArray[np.float64] | Bools, hidden: Bools) -> Floats:
 
 def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
     """Baggage allowance: pieces, or kg at the carriers that weigh it."""
-    weighed = CARRIERS["bags_in_kg"].to_numpy()[np.minimum(carrier, FERRY)] & (hashed(seed, 150, carrier, fare) < 0.9)
+    weighed = CARRIERS["bags_in_kg"].to_numpy()[carrier] & (hashed(seed, 150, carrier, fare) < 0.9)
     pieces = np.array([0.0, 1.0, 2.0, 2.0, 2.0, 2.0])[fare]
     kilos = np.array([20.0, 30.0, 30.0, 35.0, 40.0, 40.0])[fare]
     return np.where(weighed, kilos, pieces), weighed.astype(np.float64)

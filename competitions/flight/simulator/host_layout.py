@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from common.arrays import Ints
 from competitions.flight.io.schema import INDEX, LAYOUT, Kind, required
-from competitions.flight.simulator.geography import Cities, aircraft_names, carrier_names, hashed
+from competitions.flight.simulator.hashing import hashed
+from competitions.flight.simulator.legs import AIRCRAFT, AIRPORTS, CARRIER_CODES, CITY_CODES, DAY, Pairs
 from competitions.flight.simulator.search_sessions import START
-from competitions.flight.simulator.timetable import DAY, Pairs
 from competitions.flight.simulator.travellers import loyalty_names
 
 ORIGIN = int(START.astype("datetime64[D]").astype(np.int64)) * DAY  # minutes since 1970
@@ -32,22 +32,21 @@ def file_schema(labelled: bool) -> pa.Schema:
     return pa.schema([(name, ARROW_TYPES[LAYOUT[name]]) for name in (*required(labelled), INDEX)])
 
 
-def make_vocabularies(cities: Cities, pairs: Pairs) -> dict[str, pa.Array]:
+def make_vocabularies(pairs: Pairs) -> dict[str, pa.Array]:
     """Every string that a file may hold, by kind and code; a time's code is five-minute steps after ``ORIGIN``."""
     start = np.datetime64(ORIGIN, "m")
     times = np.datetime_as_string(np.arange(start, start + HORIZON_DAYS * DAY, 5).astype("datetime64[s]"))
-    names = cities.names
-    ways = [(names[a] + names[b], names[b] + names[a]) for a, b in zip(pairs.start, pairs.end, strict=True)]
+    ends = [(CITY_CODES[start], CITY_CODES[end]) for start, end in zip(pairs.start, pairs.end, strict=True)]
     # By pair: one way, one way back, return, return from the other end.
-    routes = [text for out, home in ways for text in (out, home, f"{out}/{home}", f"{home}/{out}")]
+    routes = [text for a, b in ends for text in (a + b, b + a, f"{a}{b}/{b}{a}", f"{b}{a}/{a}{b}")]
     strings = {
         "time": times.tolist(),
         "duration": [_duration(minutes) for minutes in range(0, LONGEST, 5)],
         "flight": [str(number) for number in range(10_000)],
-        "carrier": carrier_names(),
-        "airport": [*cities.airports, ""],
-        "city": [*cities.names, ""],
-        "aircraft": aircraft_names(),
+        "carrier": CARRIER_CODES,
+        "airport": [*AIRPORTS, ""],
+        "city": [*CITY_CODES, ""],
+        "aircraft": AIRCRAFT,
         "route": routes,
         "loyalty": loyalty_names(),
     }

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints, take
-from competitions.flight.simulator.geography import hashed, hashed_normal
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import Legs
 from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Searches
-from competitions.flight.simulator.timetable import Legs
 
 LIGHT, STANDARD, FLEX, PREMIUM, BUSINESS, BUSINESS_FLEX = range(6)
 FARES = 6

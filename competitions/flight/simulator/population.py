@@ -4,18 +4,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from competitions.flight.simulator.geography import Cities, Sizes, make_cities
 from competitions.flight.simulator.host_layout import make_vocabularies
+from competitions.flight.simulator.legs import Legs, Pairs, draw_legs, draw_pairs
 from competitions.flight.simulator.search_sessions import Searches, Sessions, draw_sessions
-from competitions.flight.simulator.timetable import Legs, Pairs, make_legs, make_pairs
-from competitions.flight.simulator.travellers import Companies, Travellers, make_companies, make_travellers
+from competitions.flight.simulator.travellers import Companies, Sizes, Travellers, make_companies, make_travellers
 
 
 @dataclass(frozen=True)
 class SimulationState:
-    """The timetable, the travellers, and what they search; options and bookings follow from it alone."""
+    """The legs, the travellers, and what they search; options and bookings follow from it alone."""
 
-    cities: Cities
     pairs: Pairs
     legs: Legs
     companies: Companies
@@ -28,19 +26,17 @@ class SimulationState:
 
 def draw_state(sizes: Sizes, seed: int) -> SimulationState:
     """The state at some sizes; the same arguments give the same state."""
-    cities = make_cities()
-    pairs = make_pairs(cities, sizes.pairs, seed)
+    pairs = draw_pairs(sizes.pairs, seed)
     companies, weight = make_companies(pairs, sizes, seed)
     travellers = make_travellers(companies, weight, sizes, seed)
     searches, sessions = draw_sessions(pairs, companies, travellers, seed)
     return SimulationState(
-        cities=cities,
         pairs=pairs,
-        legs=make_legs(cities, pairs, seed),
+        legs=draw_legs(pairs, seed),
         companies=companies,
         travellers=travellers,
         searches=searches,
         sessions=sessions,
-        vocabularies=make_vocabularies(cities, pairs),
+        vocabularies=make_vocabularies(pairs),
         seed=seed,
     )

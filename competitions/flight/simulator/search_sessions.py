@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.simulator.geography import hashed, hashed_normal
-from competitions.flight.simulator.timetable import Pairs
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import Pairs
 from competitions.flight.simulator.travellers import OWN_ROUTES, Companies, Travellers
 
 START = np.datetime64("2024-05-17T03:03:08", "s")

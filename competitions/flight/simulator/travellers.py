@@ -1,4 +1,4 @@
-"""Companies and their travellers: policies, habits and preferences. None of it changes during the simulated months."""
+"""Companies and their travellers: what the files show, policies and routes; ``tastes.py`` has their tastes."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -6,9 +6,14 @@ from itertools import combinations
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
-from competitions.flight.simulator.geography import CARRIERS, DIRTY_LOYALTY, Sizes, hashed, hashed_normal
-from competitions.flight.simulator.timetable import Pairs
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import CARRIER_CODES, FERRY, Pairs
 
+# Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.
+TRAIN_SESSIONS, TRAIN_USERS, TRAIN_COMPANIES = 105_539, 32_922, 641
+TEST_SESSIONS, TEST_USERS, TEST_COMPANIES, UNSEEN_COMPANIES = 45_231, 18_981, 495, 41
+CITY_PAIRS = 2300  # assumed: gives about the 5,769 search routes of train at scale 1
+COMPANY_POWER, PAIR_POWER = 0.85, 0.5  # how companies and routes grow with the scale
 # Sessions of a train user, 1..10, in users; then 1,425 users up to 53. Kaggle FlightRank 2025 column statistics.
 SESSIONS_HISTOGRAM = (12438, 7566, 3930, 2580, 1621, 1146, 833, 607, 422, 354)
 UNSEEN_SHARE = 0.07  # of the travellers that only test has; assumed
@@ -20,10 +25,44 @@ COMPANY_SIGMA = 1.0  # of the logarithm of a company's size; assumed
 LOYAL_USERS = (0.34, 0.52)  # of the travellers of train, and of those that only test has
 MALE, VIP, HOME_NATION = 0.66, 0.04, 0.95
 ROUTE_SLOTS, OWN_ROUTES = 10, 3
-# Companies with an agreement, by the size of their travel, with the first carrier and with each other one of the table:
+DIRTY_LOYALTY = ("SU/SU", "- ЮТэйр ЗАО", "S7/ S7", "SU/", "- Аэрофлот", "su")  # noqa: RUF001
+# Companies with an agreement, by the size of their travel, with the first carrier and with each other large one:
 # set so that 49.1 % of the rows have a code, as in Kaggle FlightRank 2025; which carriers the others are is assumed.
 AGREED_FIRST, AGREED_OTHERS = 0.63, 0.20
 TARIFF_CODES = 182  # Kaggle FlightRank 2025 column statistics: 0 to 181
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of sessions, users and companies in the two files, and of city pairs, at a scale."""
+
+    train_sessions: int
+    test_sessions: int
+    train_users: int
+    test_users: int
+    train_companies: int
+    test_companies: int
+    unseen_companies: int
+    pairs: int
+
+
+def sizes_at(scale: float) -> Sizes:
+    """Sizes at a scale; 1.0 gives the host's.
+
+    Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
+    world still has several of them and a large one repeats its routes more often.
+    """
+    slow = scale**COMPANY_POWER
+    return Sizes(
+        train_sessions=round(TRAIN_SESSIONS * scale),
+        test_sessions=round(TEST_SESSIONS * scale),
+        train_users=round(TRAIN_USERS * scale),
+        test_users=round(TEST_USERS * scale),
+        train_companies=max(6, round(TRAIN_COMPANIES * slow)),
+        test_companies=max(5, round(TEST_COMPANIES * slow)),
+        unseen_companies=max(1, round(UNSEEN_COMPANIES * slow)),
+        pairs=max(30, round(CITY_PAIRS * scale**PAIR_POWER)),
+    )
 
 
 @dataclass(frozen=True)
@@ -31,22 +70,16 @@ class Companies:
     """One entry a company. ``cap``: prices up to ``cap`` times the cheapest are within the policy."""
 
     code: Ints
-    agreement: Ints  # (companies, carriers of the table): the tariff code with each, -1 for none
-    carrier: Ints  # preferred
-    carrier_weight: Floats
+    agreement: Ints  # (companies, carriers): the tariff code with each, -1 for none
     cap: Floats
     business: Floats  # how often its searches include business fares, as a factor
     money: Floats  # units of its currency that a rouble buys
-    price: Floats  # preferences that its travellers share
-    bags: Floats
-    flexible: Floats
-    tariff: Floats
     routes: Ints  # (companies, ROUTE_SLOTS): pairs, the usual first
 
 
 @dataclass(frozen=True)
 class Travellers:
-    """One entry a traveller: what the files show, then the latent preferences (of ``choice_model``)."""
+    """One entry a traveller."""
 
     company: Ints
     code: Ints
@@ -58,17 +91,6 @@ class Travellers:
     one_way: Floats  # probability that a trip is one way
     train_sessions: Ints
     test_sessions: Ints
-    price: Floats
-    minutes: Floats
-    stops: Floats
-    out_hour: Floats
-    back_hour: Floats
-    hour: Floats
-    carrier: Ints
-    carrier_weight: Floats
-    bags: Floats
-    flexible: Floats
-    cabin: Floats
 
 
 def loyalty_names() -> tuple[str, ...]:
@@ -79,9 +101,9 @@ def loyalty_names() -> tuple[str, ...]:
 
 
 def loyalty_table() -> Bools:
-    """Shape (loyalty names, carriers of the table): whether the name holds the carrier; dirty names hold none."""
+    """Shape (loyalty names, carriers): whether the name holds the carrier; dirty names hold none."""
     clean = [set(name.split("/")) if name not in DIRTY_LOYALTY else set() for name in loyalty_names()]
-    return np.array([[carrier in held for carrier in CARRIERS["code"]] for held in clean])
+    return np.array([[carrier in held for carrier in CARRIER_CODES] for held in clean])
 
 
 def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Floats]:
@@ -89,7 +111,6 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     count = sizes.train_companies + sizes.unseen_companies
     company = np.arange(count)
     rng = np.random.default_rng([2, seed])
-    steps = np.cumsum(CARRIERS["weight_russia"].to_numpy()) / 1.02
     weight = np.exp(COMPANY_SIGMA * hashed_normal(seed, 56, company))
     # Only small ones, lest the prices of a small world be mostly in another currency.
     foreign = (weight < np.median(weight)) & (rng.random(count) < FOREIGN_SHARE)
@@ -97,16 +118,10 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     companies = Companies(
         code=np.sort(rng.choice(np.arange(12_120, 63_482), count, replace=False))[rng.permutation(count)],
         agreement=_make_agreements(weight, sizes.train_companies, seed),
-        carrier=np.searchsorted(steps, hashed(seed, 52, company)).clip(0, 7),
-        carrier_weight=np.abs(hashed_normal(seed, 53, company)),
         cap=1.25 + 1.1 * np.exp(0.6 * hashed_normal(seed, 54, company)),
         business=np.exp(0.7 * hashed_normal(seed, 55, company)),
         money=np.select([foreign & (kind < 0.7), foreign], [5.4, 30.0], 1.0),
         routes=_choose_routes(pairs, weight, rng),
-        price=np.exp(0.45 * hashed_normal(seed, 57, company)),
-        bags=0.5 * hashed_normal(seed, 58, company),
-        flexible=0.6 * hashed_normal(seed, 59, company),
-        tariff=1.0 + 0.7 * hashed_normal(seed, 60, company),
     )
     return companies, weight
 
@@ -126,11 +141,11 @@ def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> In
 
 
 def _make_agreements(weight: Floats, known: int, seed: int) -> Ints:
-    """The tariff code of each company with each carrier, -1 for none; a carrier outside the table has none."""
-    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIERS))[None]
+    """The tariff code of each company with each carrier, -1 for none; the small ones have none."""
+    company, carrier = np.arange(len(weight))[:, None], np.arange(len(CARRIER_CODES))[None]
     agreed = hashed(seed, 75, company, carrier) < AGREED_OTHERS
     agreed[:, 0] = _choose_share(weight, known, AGREED_FIRST)
-    agreed[:, -1] = False
+    agreed[:, FERRY:] = False
     return np.where(agreed, (hashed(seed, 76, company, carrier) * TARIFF_CODES).astype(int), -1)
 
 
@@ -156,10 +171,6 @@ def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: in
     company, active = _assign_companies(weight, sizes, rng)
     train, test = _count_sessions(sizes, active, rng)
     user = np.arange(len(train))
-
-    def normal(key: int) -> Floats:
-        return hashed_normal(seed, key, user)
-
     slot = np.minimum(-np.log(hashed(seed, 61, user[:, None], np.arange(OWN_ROUTES)[None])) * 2.2, ROUTE_SLOTS - 1)
     return Travellers(
         company=company,
@@ -172,19 +183,6 @@ def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: in
         one_way=0.44 + 0.35 * (hashed(seed, 62, user) - 0.5),
         train_sessions=train,
         test_sessions=test,
-        price=np.exp(0.2 * normal(63)),
-        minutes=np.exp(0.3 * normal(64)),
-        stops=np.exp(0.3 * normal(65)),
-        out_hour=normal(66),
-        back_hour=normal(67),
-        hour=np.exp(0.3 * normal(68)),
-        carrier=np.where(
-            hashed(seed, 69, user) < 0.6, companies.carrier[company], (hashed(seed, 70, user) * 8).astype(int)
-        ),
-        carrier_weight=np.abs(normal(71)),
-        bags=0.3 * normal(72),
-        flexible=0.25 * normal(73),
-        cabin=normal(74),
     )
 
 

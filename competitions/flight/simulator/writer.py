@@ -8,11 +8,11 @@ import pyarrow as pa
 from common.arrays import Bools, Floats, Ints
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
-from competitions.flight.simulator.geography import hashed
+from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.host_layout import ORIGIN, coded, file_schema, ranker_ids
+from competitions.flight.simulator.legs import DAY, SEGMENTS
 from competitions.flight.simulator.offers import BUSINESS, Options
 from competitions.flight.simulator.population import SimulationState
-from competitions.flight.simulator.timetable import DAY, SEGMENTS
 
 EMPTY_IATA = 0.0008  # of legs lack the airport of arrival; the file then has ""
 # Rows without a value: Kaggle FlightRank 2025 column statistics, (train, test).
@@ -129,16 +129,16 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
 def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
     legs, texts = chunk.state.legs, chunk.state.vocabularies
     empty = hashed(chunk.state.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
-    arrival = {"city": legs.city[:, segment], "airport": legs.destination[:, segment]}
+    arrival = {"city": legs.city[:, segment + 1], "airport": legs.airport[:, segment + 1]}
     arrival = {kind: np.where(empty, len(texts[kind]) - 1, codes) for kind, codes in arrival.items()}  # the last is ""
     source = {
         "aircraft_code": ("aircraft", legs.aircraft[:, segment]),
         "arrivalTo_airport_city_iata": ("city", arrival["city"]),
         "arrivalTo_airport_iata": ("airport", arrival["airport"]),
-        "departureFrom_airport_iata": ("airport", legs.origin[:, segment]),
+        "departureFrom_airport_iata": ("airport", legs.airport[:, segment]),
         "duration": ("duration", legs.minutes[:, segment] // 5),
         "flightNumber": ("flight", legs.flight[:, segment]),
-        "marketingCarrier_code": ("carrier", legs.marketing[:, segment]),
+        "marketingCarrier_code": ("carrier", legs.carrier),
         "operatingCarrier_code": ("carrier", legs.operating[:, segment]),
     }
     return {name: coded(np.where(flown, codes[leg], -1), texts[kind]) for name, (kind, codes) in source.items()}

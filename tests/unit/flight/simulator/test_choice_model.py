@@ -12,11 +12,13 @@ import pytest
 
 from common.arrays import Floats, join
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
-from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, FERRY, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, Choices
+from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.legs import CARRIER_CODES
 from competitions.flight.simulator.offers import Options
 from competitions.flight.simulator.population import SimulationState, draw_state
-from competitions.flight.simulator.travellers import loyalty_names
+from competitions.flight.simulator.tastes import renewed
+from competitions.flight.simulator.travellers import loyalty_names, sizes_at
 from competitions.flight.simulator.writer import Chunk
 
 SEED = 5
@@ -34,59 +36,53 @@ def chunks(state: SimulationState) -> list[Chunk]:
     return [simulate.make_chunk(state, part) for part in parts]
 
 
-def value_of(state: SimulationState, chunk: Chunk, session: int, row: int, rows: list[int]) -> float:
+def value_of(state: SimulationState, chunk: Chunk, choices: Choices, session: int, row: int, rows: list[int]) -> float:
     """V of an option by the definition, with plain numbers."""
-    legs, people, firms, options, rules = state.legs, state.travellers, state.companies, chunk.options, chunk.rules
+    legs, people, options, rules = state.legs, state.travellers, chunk.options, chunk.rules
     at = chunk.part.start + session
     user = int(state.sessions.user[at])
     firm, clerk = int(people.company[user]), not state.sessions.by_self[at]
+    likes, day = choices.tastes, choices.asked.day[session : session + 1]
 
     def segments(option: int) -> int:
         back = options.back[option]
         return int(legs.segments[options.out[option]] + (legs.segments[back] if back >= 0 else 0))
 
     cheapest, fewest = min(options.price[option] for option in rows), min(segments(option) for option in rows)
-    taste = people.price[user] * firms.price[firm] * (choice_model.CLERK_PRICE if clerk else 1.0)
+    taste = likes.price[session] * (choice_model.CLERK_PRICE if clerk else 1.0)
     value = -WEIGHTS["price"] * taste * math.log(options.price[row] / cheapest)
-    value -= WEIGHTS["stops"] * people.stops[user] * (segments(row) - fewest)
+    value -= WEIGHTS["stops"] * likes.stops[session] * (segments(row) - fewest)
     value += WEIGHTS["policy"] * (choice_model.CLERK_POLICY if clerk else 1.0) * rules.within[row]
-    value += WEIGHTS["tariff"] * firms.tariff[firm] * (rules.tariff[row] >= 0)
+    value += WEIGHTS["tariff"] * likes.tariff[session] * (rules.tariff[row] >= 0)
     cheaper = [other for other in rows if options.price[other] < options.price[row]]
     flights = {(options.out[other], options.back[other]) for other in cheaper}
     value -= WEIGHTS["dearer"] * ((options.out[row], options.back[row]) in flights)
     fare = options.fare[row]
     if rules.bags[row] > 0:
-        value += WEIGHTS["bags"] * (choice_model.BAGS_MEAN + people.bags[user] + firms.bags[firm])
+        value += WEIGHTS["bags"] * likes.bags[session]
     free = (0.6 if rules.exchange_allowed[row] == 1 else 0.0) + (0.8 if fare in (2, 5) else 0.0)
-    value += WEIGHTS["flexible"] * (choice_model.FLEXIBLE_MEAN + people.flexible[user] + firms.flexible[firm]) * free
+    value += WEIGHTS["flexible"] * likes.flexible[session] * free
     if fare >= 3:
-        value += WEIGHTS["cabin"] * (people.cabin[user] - 1.2 + (2.0 if people.vip[user] else 0.0))
+        value += WEIGHTS["cabin"] * (likes.cabin[session] - 1.2 + (2.0 if people.vip[user] else 0.0))
     carrier = int(legs.carrier[options.out[row]])
-    if carrier == people.carrier[user]:
-        value += WEIGHTS["carrier"] * people.carrier_weight[user]
-    if carrier == firms.carrier[firm]:
-        value += WEIGHTS["company carrier"] * firms.carrier_weight[firm]
+    value += WEIGHTS["carrier"] * likes.carrier_weight[session] * (carrier == likes.carrier[session])
+    if carrier == likes.company_carrier[session]:
+        value += WEIGHTS["company carrier"] * likes.company_carrier_weight[session]
     club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and carrier < FERRY and CARRIERS["code"][carrier] in club.split("/"):
+    if club in CLEAN and CARRIER_CODES[carrier] in club.split("/"):
         value += WEIGHTS["club"]
-    ways = ((options.out, people.out_hour, 9.0), (options.back, people.back_hour, 18.0))
-    for way, (leg_of, own, centre) in enumerate(ways):
+    for way, leg_of in enumerate((options.out, options.back)):
         leg = int(leg_of[row])
         if leg < 0:
             continue
         fastest = min(legs.duration[leg_of[option]] for option in rows)
-        value -= WEIGHTS["minutes"] * people.minutes[user] * min((legs.duration[leg] - fastest) / 60, 12.0)
-        direction = int(legs.direction[leg])
-        wished = centre + choice_model.OWN_HOURS * own[user]
-        wished += choice_model.COMPANY_HOURS * hashed_normal(SEED, 160, firm, way)[0]
-        wished += choice_model.HABIT_HOURS * hashed_normal(SEED, 161, firm, direction)[0]
-        wished += choice_model.ROUTE_HOURS * hashed_normal(SEED, 164, direction)[0]
+        value -= WEIGHTS["minutes"] * likes.minutes[session] * min((legs.duration[leg] - fastest) / 60, 12.0)
         hour = legs.departure[leg] / 60
-        apart = min(abs(hour - wished + 24 * turn) for turn in (-2, -1, 0, 1, 2))
-        value -= WEIGHTS["hour"] * people.hour[user] * apart
+        apart = min(abs(hour - likes.hours[way][session] + 24 * turn) for turn in (-2, -1, 0, 1, 2))
+        value -= WEIGHTS["hour"] * likes.hour[session] * apart
         value -= WEIGHTS["night"] * (hour < 5.5 or hour > 23)
-        value += WEIGHTS["habit"] * (hashed(SEED, 162, firm, leg)[0] < choice_model.HABIT_SHARE)
-        value += WEIGHTS["habit"] * (hashed(SEED, 163, user, leg)[0] < choice_model.HABIT_SHARE)
+        value += WEIGHTS["habit"] * (renewed(SEED, day, 162, firm, leg)[0] < choice_model.HABIT_SHARE)
+        value += WEIGHTS["habit"] * (renewed(SEED, day, 163, user, leg)[0] < choice_model.HABIT_SHARE)
     return float(value)
 
 
@@ -95,11 +91,11 @@ CLEAN = {
 }
 
 
-def chances_of(state: SimulationState, chunk: Chunk, session: int) -> Floats:
+def chances_of(state: SimulationState, chunk: Chunk, choices: Choices, session: int) -> Floats:
     """The logit of a session by the definition, twins aside."""
     rows = chunk.bookings.row[slice(*chunk.bookings.first[session : session + 2])].tolist()
     sharp = choice_model.LAMBDA * (len(rows) / choice_model.USUAL_SIZE) ** -choice_model.TIRING
-    weights = np.exp([sharp * value_of(state, chunk, session, row, rows) for row in rows])
+    weights = np.exp([sharp * value_of(state, chunk, choices, session, row, rows) for row in rows])
     chances: Floats = weights / weights.sum()
     return chances
 
@@ -108,12 +104,13 @@ def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks:
     checked: Counter[bool] = Counter()
     for chunk in (chunks[0], chunks[-1]):
         size = np.diff(chunk.bookings.first)
+        choices = choice_model.list_choices(state, chunk.part, chunk.options)
         joined = state.sessions.joined[chunk.part]
         for session in np.flatnonzero(size < 40)[:60].tolist():
-            probability = chances_of(state, chunk, session)
+            probability = chances_of(state, chunk, choices, session)
             if joined[session]:
                 leader = session - int(np.argmin(joined[: session + 1][::-1]))
-                probability = 0.85 * chances_of(state, chunk, leader) + 0.15 * probability
+                probability = 0.85 * chances_of(state, chunk, choices, leader) + 0.15 * probability
             got = chunk.bookings.probability[slice(*chunk.bookings.first[session : session + 2])]
             np.testing.assert_allclose(got, probability, rtol=1e-9)
             checked[bool(joined[session])] += 1
@@ -142,12 +139,16 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
-    ranks = [oracle.rank_sessions(chunk.bookings, state.sessions.search[chunk.part]) for chunk in chunks]
+    ranks = []
+    for chunk in chunks:
+        stale = choice_model.chances_on(state, chunk.part, chunk.options, chunk.rules, simulate.TEST_DAY)
+        ranks.append(oracle.rank_sessions(chunk.bookings, stale, state.sessions.search[chunk.part]))
     made = oracle.summarise_ranks(join(ranks))
     assert abs(made.score - made.expected) < 4 * made.error
     assert 0.58 < made.expected < 0.68
     small, middle, large = (made.details[f"hit_rate@3[{size}]"] for size in ("11-27", "28-160", "161+"))
     assert small > middle + 0.1 > large + 0.3
+    assert made.score - 0.09 < made.details["hit_rate@3[tastes of the end of train]"] < made.score - 0.01
 
 
 def test_ranks_and_hit_rates_by_hand() -> None:
@@ -156,19 +157,22 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     )
     session = np.repeat([0, 1, 2], [10, 11, 28])
     bookings = Bookings(np.array([0, 10, 21, 49]), session, np.arange(49), probability, np.array([2, 3, 0]))
-    ranks = oracle.rank_sessions(bookings, np.array([0, 1, 2]))
+    stale = np.where(np.arange(49) > 45, 1.0, probability)  # the last three of the third go first
+    ranks = oracle.rank_sessions(bookings, stale, np.array([0, 1, 2]))
     assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
+    assert ranks.stale.tolist() == [True, False, False]
     np.testing.assert_allclose(ranks.expected, [0.8, 3 / 11, (28 + 27 + 26) / 406])
     made = oracle.summarise_ranks(ranks)
     assert made.queries == 2  # the first has too few options
     assert made.details == {
         **{"hit_rate@1": 0.5, "hit_rate@3": 0.5, "hit_rate@5": 1.0, "hit_rate@10": 1.0},
         **{"hit_rate@3[11-27]": 0.0, "hit_rate@3[28-160]": 1.0, "hit_rate@3[161+]": 0.0},
+        "hit_rate@3[tastes of the end of train]": 0.0,
     }
     assert made.score == 0.5
     assert made.error == pytest.approx(0.5 / 2**0.5)
     assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
-    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, np.array([0, 1, 1])))
+    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, stale, np.array([0, 1, 1])))
     assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
 
 
