@@ -41,10 +41,11 @@ def pool_variance(groups: Iterable[Sequence[float]]) -> FitNoise | None:
     return FitNoise(squares / freedom, freedom, sum(map(len, known))) if freedom else None
 
 
-def widen_error(error: float, noise: FitNoise, fits: tuple[int, int]) -> float:
+def widen_error(error: float, noise: FitNoise, fits: tuple[float, float]) -> float:
     """The error of a difference between the means of so many ``fits`` each, such that twice it bounds chance.
 
-    ``error``: that of the queries. The two variances add up (Welch-Satterthwaite gives the sum's degrees of freedom);
+    ``error``: that of the queries; ``fits`` may be infinite: of what no seed moves. The two variances add up
+    (Welch-Satterthwaite gives the sum's degrees of freedom);
     where few fits are known the error grows as Student's quantile does over the normal one. What a fit does to single
     queries is in both parts, so that the error is rather too large than too small.
 
@@ -90,6 +91,15 @@ def find_noise(folders: Iterable[Path], pair: tuple[Row, Row]) -> FitNoise | Non
     """
     records = [*pair, *(other for folder in dict.fromkeys(folders) for other in _read_runs(folder))]
     return pool_noise(pair, {other["run"]: other for other in records}.values())
+
+
+def find_noise_of_files(folder: Path, digest: str, metric: str) -> FitNoise | None:
+    """The noise of the fits of all runs in a folder on these files, whatever their settings; None where no run has
+    several fits.
+    """
+    alike = (record for record in _read_runs(folder) if (record.get("data") or {}).get("digest") == digest)
+    same = (record for record in alike if str(record.get("metric")).lower() == metric.lower())
+    return pool_variance(record.get("fits") or [] for record in same)
 
 
 def pool_noise(pair: tuple[Row, Row], records: Iterable[Row]) -> FitNoise | None:

@@ -141,7 +141,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "ranking": judged.ranking,
         "fits": list(judged.fits),
         "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
-        "notes": [note.as_row() for note in judged.notes],
+        "notes": [note.as_row() for note in (*run.notes, *judged.notes)],
         "tables": [{"title": title, "rows": rows} for title, rows in tables if rows],
         "features": list(judged.features),
         "insight": insight,

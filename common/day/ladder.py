@@ -13,6 +13,7 @@ second climb shows the same numbers as the first.
 """
 
 import inspect
+import math
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.fit_noise import FitNoise, find_noise_of_files, widen_error
 from common.day.record_schema import FiguresFile, decode_file
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
@@ -34,9 +36,12 @@ from common.learning.metrics import weighted_error, weighted_mean
 
 Row = dict[str, Any]
 TABLE, LISTS = "ladder.json", "rungs"
-KEY, BASE, GAIN, GAIN_ERROR, BEFORE = "rung", "builds on", "gain", "gain error", "before"
+KEY, BASE, GAIN, GAIN_ERROR, FITS, BEFORE = "rung", "builds on", "gain", "gain error", "fits counted", "before"
 SECONDS, MEMORY, CODE = "seconds", "MiB beyond the start", "code"
-CAPTION = "Gain: over the rung it builds on, query by query; the errors do not include the noise between fits"
+CAPTION = (
+    f"Gain: over the rung it builds on, query by query; {FITS}: whose noise its error includes (0: not known, a run"
+    " with --seeds 3 on these files measures it)"
+)
 
 POPULARITY = "popularity"
 RULE = "rule"
@@ -73,6 +78,9 @@ PATH = {
     RERANKING: 15,
     QUANTISATION: 16,
 }
+# What another seed fits otherwise; and what takes over the very fit of the rung that it builds on.
+FITTED = {FACTORS, BOOSTING, DEEP, SEQUENCE, LANGUAGE, GENERATIVE, BLEND}
+TAKEN_OVER = {CALIBRATION, RERANKING, QUANTISATION}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -135,6 +143,8 @@ class Ladder:
         """Nothing is measured yet."""
         self.run, self.title, self.metric, self.files = run, title, metric, files
         self._each: dict[str, Floats] = {}
+        self._families: dict[str, str] = {}
+        self._noise: FitNoise | None = None
 
     def climb(self, rungs: Sequence[Rung], only: str | None = None) -> list[Row]:
         """Measure every rung, or the one of the key ``only`` and that which it builds on; the rows asked for.
@@ -142,18 +152,20 @@ class Ladder:
         Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
         LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
         recorded (None where a rung has no such number), the rung that it builds on, the gain over that with its
-        standard error, the score in the last ladder of the same files, seconds, memory (what a step took beyond what
+        standard error and how many fits' noise is in that (None where no seed moves it), the score in the last ladder
+        of the same files, seconds, memory (what a step took beyond what
         the process held as it began, at most; None: not known), the place of its code. ``UserError`` for a rung that
         there is not.
         """
         digest = digest_files(self.files, self.run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
+        self._noise = find_noise_of_files(self.run.folder.parent, digest, self.metric)
         if not known:  # lists of other files would stand beside these
             shutil.rmtree(self.run.folder / LISTS, ignore_errors=True)
         rows = {rung.key: self._measure(rung, base, known) for rung, base in choose_rungs(rungs, only)}
         every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
         ordered = [every[rung.key] for rung in sorted(rungs, key=find_step) if rung.key in every]
-        last = (BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE)
+        last = (BASE, GAIN, GAIN_ERROR, FITS, BEFORE, SECONDS, MEMORY, CODE)
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
         table = [{name: row.get(name) for name in names} for row in ordered]
         self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": table})
@@ -167,7 +179,8 @@ class Ladder:
         seconds, memory = add_up([*before, *own])
         score, error = scored.weigh(scored.each)
         gain, gain_error = scored.weigh(scored.each - self._each[base]) if base else (None, None)
-        self._each[rung.key] = scored.each
+        self._each[rung.key], self._families[rung.key] = scored.each, rung.family
+        gain_error, counted = self._count_fits(gain_error, rung.family, self._families.get(base or ""))
         say(f"  rung {rung.key}: {score:.4f}")
         if scored.lists is not None:
             folder = self.run.folder / LISTS
@@ -180,9 +193,19 @@ class Ladder:
             BASE: base,
             GAIN: gain,
             GAIN_ERROR: gain_error,
+            FITS: counted,
             BEFORE: past if is_number(past) else None,
         }
         return row | {SECONDS: seconds, MEMORY: memory, CODE: rung.place()}
+
+    def _count_fits(self, error: float | None, family: str, base: str | None) -> tuple[float | None, int | None]:
+        """The error of a gain with the noise of both rungs' fits, and how many fits that is known by: those of runs of
+        the whole pipeline.
+        """
+        own, below = (1.0 if one in FITTED else math.inf for one in (family, base))
+        if error is None or family in TAKEN_OVER or min(own, below) == math.inf:
+            return error, None
+        return (error, 0) if self._noise is None else (widen_error(error, self._noise, (own, below)), self._noise.fits)
 
     def _read_rows(self, digest: str) -> list[Row]:
         """The rows of the ladder that the folder holds; of other files or in another metric none."""

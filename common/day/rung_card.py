@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, PATH, SECONDS, Row
+from common.day.ladder import BASE, BEFORE, FITS, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, PATH, SECONDS, Row
 from common.day.report.formatting import is_number, score, with_error
 from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.io.tables import read_parquet
@@ -21,7 +21,9 @@ def describe_rung(row: Row, metric: str) -> list[str]:
     lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; before {before}" if before else ""))
     if row[BASE]:
         gain = with_error(row[GAIN], row[GAIN_ERROR])
-        lines.append(f"  against {row[BASE]}: {gain}, on the same queries (without the noise between fits)")
+        noise = "" if row.get(FITS) is None else f", with the noise of {row.get(FITS)} fits"
+        noise = ", without the noise between fits (a run with --seeds 3 measures it)" if row.get(FITS) == 0 else noise
+        lines.append(f"  against {row[BASE]}: {gain}, on the same queries{noise}")
     further = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
     if further:
         lines.append("  " + ", ".join(f"{name} {each:.4g}" for name, each in further.items()))

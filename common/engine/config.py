@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 import msgspec
 
 from common.engine.errors import UserError
-from common.engine.setting_text import list_choices, parse_value, show_setting
+from common.engine.setting_text import list_choices, parse_value
 
 # msgspec's message: the problem, the dotted key of the field, and where inside its value.
 ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
@@ -95,10 +95,10 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], chec
         config = msgspec.convert(merged, schema)
         check(config)
     except ValueError as error:  # msgspec's own among them
-        raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
+        raise UserError(_describe(error, schema, merged, origins)) from error
     for key, _ in _keys(schema):
         if get_origin(_type_at(schema, key.split("."))) is dict and key in origins:
-            _refuse_parameters(key, _value_at(merged, key), _value_or_default(schema, key, given) or {}, origins)
+            _refuse_parameters(key, _value_at(merged, key), _find_table(given, key), origins)
     return config
 
 
@@ -112,10 +112,8 @@ def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -
             raise UserError(f"{where} is refused: use the setting `seed` for the seed of the fits.")
         is_number = isinstance(given.get(name), int | float)
         if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
-            shown = show_setting(f"{key}.{name}", given.get(name))
-            works = f" One that works: --set {shown}" if shown else ""
             expected = "a number" if is_number else "no table"
-            raise UserError(f"{where} cannot be {_shorten(repr(value))}: expected {expected}.{works}")
+            raise UserError(f"{where} cannot be {_shorten(repr(value))}: expected {expected}.")
 
 
 def _read(file: Path) -> Table:
@@ -185,26 +183,11 @@ def _find_rule(error: ValueError) -> BaseException | None:
     return error.__cause__ if isinstance(error, msgspec.ValidationError) else error
 
 
-def _suggest(error: ValueError, schema: type[msgspec.Struct], given: Table) -> str:
-    """A value that works for the key that an error is about: what the files have, or the schema's own default."""
-    problem, key, _ = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
-    if FIELD.fullmatch(problem):
-        return ""
-    if _find_rule(error):  # which names the key that it refuses
-        named = [name for name, _ in _keys(schema) if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", problem)]
-        key = named[0] if named else ""
-    shown = show_setting(key, _value_or_default(schema, key, given)) if key else None
-    return f" One that works: --set {shown}" if shown else ""
-
-
-def _value_or_default(schema: type[msgspec.Struct], key: str, given: Table) -> Any:
-    try:
-        return _value_at(given, key)
-    except (KeyError, TypeError):
-        *outer, last = key.split(".")
-        inner = functools.reduce(lambda kind, part: _nested(_field_types(kind).get(part)) or kind, outer, schema)
-        field = next((field for field in msgspec.structs.fields(inner) if field.name == last), None)
-        return None if field is None or field.default is msgspec.NODEFAULT else field.default
+def _find_table(table: Table, key: str) -> Table:
+    """The table of a key, empty where there is none."""
+    for part in key.split("."):
+        table = table.get(part) or {}
+    return table
 
 
 def _shorten(text: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from common.engine.progress import say
+from common.engine.progress import say_once
 
 AUTO = "auto"
-_SAID: set["Decision"] = set()
 
 
 @dataclass(frozen=True)
@@ -21,9 +20,7 @@ class Decision:
 def say_decisions(decisions: Iterable[Decision]) -> None:
     """A line each, on the console; several fits of one process decide alike, and it is said once."""
     for each in decisions:
-        if each not in _SAID:
-            _SAID.add(each)
-            say(f"  {each.setting} = {each.value}: {each.reason}")
+        say_once(f"  {each.setting} = {each.value}: {each.reason}")
 
 
 def list_decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:

@@ -39,6 +39,13 @@ def say(line: str) -> None:
     _DISPLAY.say(line)
 
 
+def say_once(line: str) -> None:
+    """The same, but for a line that was said before: several fits of one process find the same of the files."""
+    if line not in _SAID:
+        _SAID.add(line)
+        say(line)
+
+
 def describe_seconds(seconds: float) -> str:
     """A time to wait, in words."""
     return f"{max(seconds, 1):.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
@@ -122,3 +129,4 @@ def _start() -> Progress:
 
 
 _DISPLAY = _Display()
+_SAID: set[str] = set()

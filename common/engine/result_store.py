@@ -34,6 +34,7 @@ from common.io.ownership import is_private, make_private
 from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
+LEAST_FREE = 2**30  # bytes on the disk, at least, and twice the largest result
 VALUE = "value"
 OTHER_HOST_AGE_S = 86_400
 SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
@@ -46,6 +47,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make the folder, and clear it of what killed runs left. Raises ``UserError`` when it cannot be written."""
         self.folder = folder
+        self.largest = 0  # bytes of a result that was stored
+        self._warned = False
         self._sound: dict[Path, tuple[int, ...]] = {}  # the state of files whose digest was compared, once a run
         with writing(folder):
             make_private(folder)
@@ -100,9 +103,18 @@ class Store:
                     raise DamagedEntryError(f"{file} was changed after it was written")
                 self._sound[file] = stamp
 
+    def _warn_of_disk(self) -> None:
+        """Say once that the disk is nearly full, before a result that does not fit ends the run."""
+        free = shutil.disk_usage(self.folder).free
+        if not self._warned and free < max(LEAST_FREE, 2 * self.largest):
+            self._warned = True
+            sizes = f"{free / 2**30:.1f} GiB are free, the largest result so far has {self.largest / 2**30:.1f} GiB"
+            progress.say(f"  CHECK the disk of {self.folder}: {sizes}; free some space, or the run may end there")
+
     @contextlib.contextmanager
     def draft(self) -> Iterator["Draft"]:
         """A temporary folder for one entry; gone at the end, whatever happens, unless it was published."""
+        self._warn_of_disk()
         temporary = _temporary(self.folder)
         with writing(self.folder):
             temporary.mkdir(mode=0o700)
@@ -130,6 +142,7 @@ class Draft:
         target = self.store.path(record.name, key)
         with writing(self.store.folder):
             write_entry(self.folder, key, record)
+            self.store.largest = max(self.store.largest, _count_bytes(self.folder))
             try:
                 self.folder.rename(target)
             except OSError as error:
@@ -173,7 +186,7 @@ def prune(cache: Path, keep_gib: float) -> int:
     for path in cache.iterdir():
         with contextlib.suppress(OSError):  # another run may be pruning too
             if (path / ENTRY).is_file():
-                entries.append((path.stat().st_mtime_ns, path, sum(file.stat().st_size for file in path.iterdir())))
+                entries.append((path.stat().st_mtime_ns, path, _count_bytes(path)))
     left = keep_gib * 2**30
     removed = 0
     for _, path, size in sorted(entries, reverse=True):
@@ -182,6 +195,10 @@ def prune(cache: Path, keep_gib: float) -> int:
             _remove(path, cache)
             removed += 1
     return removed
+
+
+def _count_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def _is_private(path: Path, entry: Entry) -> bool:

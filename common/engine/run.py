@@ -14,7 +14,7 @@ it goes on where it was.
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, overload
 
@@ -28,6 +28,7 @@ from common.engine.result import Result, Step, bundle, collect, collect_named, d
 from common.engine.result_store import Store, prune, writing
 from common.engine.step_key import Keys, function_name
 from common.engine.stored_entry import StepRecord
+from common.io.notes import Note
 from common.io.submission import write_bytes
 
 __all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
@@ -59,6 +60,7 @@ class Run:
         self.folder = folder
         self.cache = cache
         self.timings: list[StepRecord] = []
+        self.notes: list[Note] = []
         self._store = Store(cache)
         self._keys = Keys(cache, root)
         self.expected: Mapping[str, float] = {}
@@ -151,6 +153,12 @@ class Run:
         load = functools.partial(_give, value)
         key = self._keys.key(Result, [value])
         return Result(key, load, step=Step("hold", key, load, ()))
+
+    def warn(self, notes: Iterable[Note]) -> None:
+        """Say what disagrees in the raw files before anything is fitted on them, and keep it for the record."""
+        for note in notes:
+            self.notes.append(note)
+            progress.say_once(f"  CHECK {note.file}: {note.what} ({note.done})")
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""

@@ -1,10 +1,9 @@
-"""A setting as a person types it behind ``--set``: text -> value of the type that its key has, and a value as text.
+"""A setting as a person types it behind ``--set``: text -> value of the type that its key has.
 
 A shell takes quotes away, and make a second time. So words need none here: ``rank.models=xgboost``,
 ``rank.models=xgboost,catboost`` and ``rank.models=[xgboost, catboost]`` are lists where the key holds a list.
 """
 
-import shlex
 import tomllib
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -55,20 +54,3 @@ def _is_text(expected: object) -> bool:
     if get_origin(expected) is Literal:
         return all(isinstance(choice, str) for choice in get_args(expected))
     return expected is str or (get_origin(expected) is Annotated and _is_text(get_args(expected)[0]))
-
-
-def show_setting(key: str, value: Any) -> str | None:
-    """``key=value`` as it can be typed in a shell; None for a value that has no such form."""
-    if isinstance(value, dict):
-        shown = (show_setting(f"{key}.{name}", inner) for name, inner in value.items())
-        return next((text for text in shown if text is not None), None)
-    if value is None:
-        return None
-    words = [_show_word(item) for item in value] if isinstance(value, list | tuple) else [_show_word(value)]
-    return f"{key}={','.join(words) or '[]'}" if all(words) else None
-
-
-def _show_word(value: Any) -> str:
-    """A plain value as one word; nothing for one that a comma or a quote would tear apart."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return shlex.quote(text) if not any(letter in text for letter in ",'\"[]\n") else ""

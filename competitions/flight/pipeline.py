@@ -20,6 +20,7 @@ from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.features.build import EXTRA_BLOCKS
+from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
 from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
@@ -101,6 +102,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[st
     train = step(read_searches, files.train, codes, True, name="train.read")
     test = step(read_searches, files.test, codes, False, name="test.read")
     step(refuse_shared, train, test)
+    run.warn(step(compare_files, train, test).value)
 
     # 2. Settings meet the log: how to validate, from which features, how large the models are.
     plan = step(make_plan, train.sessions, test.sessions, config, tuple(EXTRA_BLOCKS)).value

@@ -26,6 +26,7 @@ from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.io import reader
+from competitions.mgtv.io.agreement import compare_days
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
@@ -111,6 +112,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
     frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
+    run.warn(step(compare_days, frames, videos.frame, comments.frame).value)
     choices = step(choose_settings, frames, *tables, list_open(config)).value
     say_decisions(choices.decisions)
     config = settle(config, choices)

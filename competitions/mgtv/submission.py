@@ -130,6 +130,9 @@ def score_queries(path: Path, truth: Path) -> pl.DataFrame:
 def _score_devices(path: Path, truth: Path) -> pl.DataFrame:
     """One row per device of a truth file: did, hit, score."""
     submission, answers = _read_submission(path), read_truth(truth, TRUTH_COLUMNS, "did")
+    odd = answers.with_row_index("line", offset=2).filter(~pl.col("completion_rate").is_between(0, 1e9, closed="left"))
+    if odd.height:
+        raise UserError(f"{truth}, line {odd['line'][0]}: '{RATES}' is broken: {odd['completion_rate'][0]}")
     refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
     joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
     if joined["vid_answered"].null_count() == joined.height:

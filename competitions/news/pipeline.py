@@ -23,6 +23,7 @@ from competitions.news import features, ranking, split, submission
 from competitions.news.blending import Blend
 from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.io import reader
+from competitions.news.io.agreement import compare_files
 from competitions.news.plan import Plan, list_blocks, make_plan
 from competitions.news.ranking import Labelled
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS, list_tables
@@ -102,6 +103,8 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     articles = step(reader.read_articles, files.articles)
     clicks = step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
     content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
+
+    run.warn(step(compare_files, clicks.frame, articles.frame, files.target.name).value)
 
     # 2. Split: hide the last click of some users, as the organiser did with the test users.
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")

@@ -1,11 +1,12 @@
 """The news submission: build it from ranked lists, write it, check the file on disk, score it against a truth file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, refuse, write_csv
+from common.io.submission import Checked, Violation, are_whole, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.news import list_metrics
@@ -30,6 +31,11 @@ RULES = (
     f"{len(HEADER)} fields a row",
     *(INTEGERS, ONE_ROW, NO_EXTRA, NO_MISSING, DISTINCT, EXISTING),
 )
+# What a file breaks by itself, whatever log it answers.
+BY_ITSELF = {
+    ONE_ROW: pl.col("user_id").is_duplicated(),
+    DISTINCT: pl.concat_list(ARTICLES).list.n_unique() < LENGTH,
+}
 
 
 def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
@@ -108,16 +114,20 @@ def check_submission(path: Path, raw: RawFiles) -> Checked:
     log, _ = read_table(raw.target, CLICK_COLUMNS)
     users, given = log["user"].unique(), submission["user_id"]
     catalogue = read_articles(raw.articles).frame["item"]
-    articles = pl.concat_list(ARTICLES)
-    marks = submission.select(
-        pl.col("user_id").is_duplicated().alias(ONE_ROW),
-        (~pl.col("user_id").is_in(users.implode())).alias(NO_EXTRA),
-        (articles.list.n_unique() < LENGTH).alias(DISTINCT),
-        pl.any_horizontal(~pl.col(name).is_in(catalogue.implode()) for name in ARTICLES).alias(EXISTING),
-    )
-    violations = [row for rule in marks.columns for row in find_rows(text, rule, pl.lit(marks[rule]))]
-    refuse(path, violations + find_ids(users.filter(~users.is_in(given.implode())), NO_MISSING))
+    rules = {
+        **BY_ITSELF,
+        NO_EXTRA: ~pl.col("user_id").is_in(users.implode()),
+        EXISTING: pl.any_horizontal(~pl.col(name).is_in(catalogue.implode()) for name in ARTICLES),
+    }
+    missing = find_ids(users.filter(~users.is_in(given.implode())), NO_MISSING)
+    refuse(path, _find_broken(text, submission, rules) + missing)
     return Checked(path, submission.height, RULES)
+
+
+def _find_broken(text: pl.DataFrame, submission: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> list[Violation]:
+    """The rows that break each of the rules."""
+    marks = submission.select(broken.alias(rule) for rule, broken in rules.items())
+    return [row for rule in marks.columns for row in find_rows(text, rule, pl.lit(marks[rule]))]
 
 
 def _read_submission(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -167,7 +177,8 @@ def score_queries(path: Path, truth: Path) -> pl.DataFrame:
 
 def _read_answered(path: Path, truth: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The listed articles of the users of a truth file (query, item, rank), and their answers (query, item)."""
-    _, submission = _read_submission(path)
+    text, submission = _read_submission(path)
+    refuse(path, _find_broken(text, submission, BY_ITSELF))  # a user twice would count twice
     answers, _ = read_table(truth, TRUTH_COLUMNS)
     answers = answers.select(pl.col("user").alias("query"), "item")
     repeated = answers.filter(answers["query"].is_duplicated())

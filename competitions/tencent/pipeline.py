@@ -28,6 +28,7 @@ from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io import reader
+from competitions.tencent.io.agreement import compare_files
 from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, prepare_content
@@ -115,6 +116,7 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
         say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = read_embeddings(files, corpus, config, run)
+    run.warn(step(compare_files, corpus).value)
 
     plan = step(make_plan, corpus, len(embeddings), config)
     say_decisions(plan.value.decisions)

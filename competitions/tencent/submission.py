@@ -156,11 +156,14 @@ def check_submission(path: Path, expected: Expected) -> Checked:
     users = pl.Series("user", answers.users, dtype=pl.String)
     violations = find_ids(users.filter(users.is_duplicated()), ONCE)
     violations += find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
-    ordered = np.sort(answers.ads, axis=1)
-    violations += _mark(TEN, users, answers.ads, np.diff(ordered, axis=1) == 0)
+    violations += _find_repeats(users, answers.ads)
     violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates))
     refuse(path, violations)
     return Checked(path, len(users), RULES)
+
+
+def _find_repeats(users: pl.Series, ads: Int64s) -> list[Violation]:
+    return _mark(TEN, users, ads, np.diff(np.sort(ads, axis=1), axis=1) == 0)
 
 
 def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[Violation]:
@@ -212,7 +215,8 @@ def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFra
     """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
-    refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
+    repeated = find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE)
+    refuse(path, repeated + _find_repeats(frame["user"], answers.ads))
     joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")

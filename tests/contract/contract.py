@@ -91,6 +91,7 @@ class Contract:
     ``futures``: edits of a raw folder that touch only what labelled
     queries must not see; each returns the number of rows it changed. ``earlier``: by name, every frame that a run made
     for labelled queries before the fits, which no future may change; ``answers``: the true answers (query, item).
+    ``move(raw)`` moves the dates of a file by two years and returns what is then said; None: nothing is compared.
     ``same_split``: settings that keep the split of the planted files where it is when rows are added behind it.
     """
 
@@ -112,6 +113,7 @@ class Contract:
     model_change: Change  # ``what`` is a setting
     feature_change: Change  # ``what`` is module file:function
     kill_after: str
+    move: Callable[[Path], str] | None = None
     same_split: Callable[[Path], tuple[str, ...]] = lambda raw: ()
 
     @property

@@ -18,6 +18,7 @@ from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
     add_future,
+    edit_parquet,
     find_cut_ms,
     replace_future,
     write_by_price,
@@ -167,6 +168,12 @@ def find_answers(results: Results) -> pl.DataFrame:
     return train.sessions.join(valid, on="session").select(query="ranker_id", item="booked")
 
 
+def move(folder: Path) -> str:
+    """The searches of the test two years earlier."""
+    edit_parquet(folder / schema.TEST, pl.col("requestDate") - pl.duration(days=730, time_unit="ns"))
+    return " days earlier"
+
+
 FLIGHT = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
@@ -197,5 +204,6 @@ FLIGHT = Contract(
         frozenset({"train.features", "choose_features"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="train.features",
+    move=move,
     same_split=keep_cut,
 )

@@ -11,7 +11,15 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import schema
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_lines, edit_row
-from tests.contract.mgtv_planted import DAYS, FIRST_VID, add_future, replace_future, write_popular, write_raw
+from tests.contract.mgtv_planted import (
+    DAYS,
+    FIRST_VID,
+    add_future,
+    edit_table,
+    replace_future,
+    write_popular,
+    write_raw,
+)
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
 SMALL = (
@@ -128,6 +136,12 @@ def find_answers(results: Results) -> pl.DataFrame:
     )
 
 
+def move(folder: Path) -> str:
+    """The clicks of a day two years later."""
+    edit_table(folder / schema.click_path(DAYS), pl.col("click_time").str.replace("2025", "2027"))
+    return "730 days later"
+
+
 MGTV = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
@@ -164,5 +178,6 @@ MGTV = Contract(
         ),
     ),
     kill_after="test.list",
+    move=move,
     same_split=keep_days,
 )

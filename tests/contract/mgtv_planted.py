@@ -237,12 +237,13 @@ def replace_future(folder: Path, day: int = DAYS) -> int:
 def add_future(folder: Path) -> int:
     """On the last day, clicks and plays of strangers who were shown nothing, and a later click of everybody.
 
-    And one more day: what the last one showed, with other clicks and plays.
+    And one more day: what the last one showed, in another order, with other clicks and plays.
     """
     for write in (schema.show_path, schema.click_path, schema.play_path):
         path = folder / write(DAYS + 1)
         path.parent.mkdir()
         shutil.copy(folder / write(DAYS), path)
+    read_text(folder / schema.show_path(DAYS + 1)).reverse().write_csv(folder / schema.show_path(DAYS + 1))
     today, tomorrow = (str(FIRST_DATE + datetime.timedelta(days=day)) for day in (DAYS - 1, DAYS))
     edit_table(folder / schema.click_path(DAYS + 1), pl.col("click_time").str.replace(today, tomorrow))
     added = replace_future(folder, DAYS + 1)

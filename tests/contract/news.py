@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from common.learning.split import Fold
+from common.time_units import DAY_MS
 from competitions.news import submission
 from competitions.news.competition import COMPETITION
 from competitions.news.io import reader
@@ -58,6 +59,13 @@ def pack(folder: Path) -> None:
     """The train log in the archive that it came in."""
     shutil.make_archive(str(folder / reader.TRAIN), "zip", folder, reader.TRAIN)
     (folder / reader.TRAIN).unlink()
+
+
+def move(folder: Path) -> str:
+    """The test log two years later."""
+    path = folder / reader.TEST_A
+    pl.read_csv(path).with_columns(pl.col("click_timestamp") + 730 * DAY_MS).write_csv(path)
+    return "730 days later"
 
 
 BAD_INPUTS = {
@@ -116,4 +124,5 @@ NEWS = Contract(
         frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="labelled.pair_block",
+    move=move,
 )

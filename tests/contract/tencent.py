@@ -3,20 +3,30 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.learning.gbdt import Ranker
+from common.time_units import DAY_S
 from competitions.tencent import submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
+from competitions.tencent.io import schema
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
 from tests.contract.contract import Change, Contract, Mutation, Results, edit_lines, edit_row
 from tests.contract.tencent_faults import BAD_INPUTS
-from tests.contract.tencent_planted import add_future, replace_future, write_popular, write_raw
+from tests.contract.tencent_planted import (
+    add_future,
+    read_sequences,
+    replace_future,
+    write_popular,
+    write_raw,
+    write_sequences,
+)
 
 LENGTH = 20
 EARLIER = 3
@@ -120,6 +130,14 @@ def find_answers(results: Results) -> pl.DataFrame:
     return pl.DataFrame({"query": names, "item": corpus.catalogue.oid[fold.target]})
 
 
+def move(folder: Path) -> str:
+    """The sequences of the test two years later."""
+    path = folder / schema.EVAL / schema.PREDICT_SEQUENCES
+    lines = [[[*row[:5], row[5] + 730 * DAY_S] for row in line] for line in read_sequences(path)]
+    write_sequences(path, lines)
+    return "730 days later"
+
+
 TENCENT = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
@@ -151,4 +169,5 @@ TENCENT = Contract(
         edit="np.roll({}, 1)",
     ),
     kill_after="measure",
+    move=move,
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.ladder import CAPTION, CODE, GAIN, GAIN_ERROR, MEMORY
+from common.day.ladder import CAPTION, CODE, FITS, GAIN, GAIN_ERROR, MEMORY
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation
@@ -12,7 +12,7 @@ from common.day.report.cost_sections import memory, times
 from common.day.report.record import Row
 from common.day.report.tables import make_table
 
-SHOWN_OF_LADDER = ("rung", "title", "family", "score", "error", GAIN, GAIN_ERROR, "seconds", MEMORY, CODE)
+SHOWN_OF_LADDER = ("rung", "title", "family", "score", "error", GAIN, GAIN_ERROR, FITS, "seconds", MEMORY, CODE)
 LEAST_QUERIES = 20  # of a score that is not drawn pale
 LEADERBOARD_NAMES = ("board", "name", "when")
 

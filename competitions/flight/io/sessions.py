@@ -80,6 +80,7 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
         length=pl.col("row").shift(-1, fill_value=len(ids)) - pl.col("row")
     )
     names = runs.select(pl.col("ranker_id").unique(maintain_order=True)).with_row_index("session")
+    _refuse_cases(source, names["ranker_id"])
     runs = runs.join(names, on="ranker_id", how="left", maintain_order="left").cast({"session": pl.Int32})
     session = np.repeat(runs["session"].to_numpy(), runs["length"].to_numpy())
     scattered = runs.filter(pl.col("session").is_duplicated())["session"].n_unique()
@@ -100,6 +101,16 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
     column = pl.Series("session", session)
     aligned = None if order is None else order.cast(pl.Int64).alias("row")
     return Grouping(sessions, column if together is None else column.gather(together), aligned), notes
+
+
+def _refuse_cases(source: Source, names: pl.Series) -> None:
+    """Refuse ids that differ by case alone: sessions would be split."""
+    split = names.filter(names.str.to_lowercase().is_duplicated())
+    if len(split):
+        raise UserError(
+            f"{source.path}, column 'ranker_id': {len(split):,} ids differ from another by case alone (first: "
+            f"{split[0]!r}), so sessions are split; write all in one case, or download the file again"
+        )
 
 
 def _mark_starts(column: pl.Series) -> pl.Series:

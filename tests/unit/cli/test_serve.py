@@ -70,10 +70,9 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
     write_run(tmp_path, "news", "20260102-000000-000", scores + 0.5)
     serve.replay("news", "last~1", "last", None, 0, tmp_path)
     printed = capsys.readouterr().out
-    assert "same queries, t" in printed
+    assert "same queries" in printed
     assert "0.5000" in printed
-    assert "100.0% of 1000 splits detect it" in printed
-    assert "Run A against itself" in printed
+    assert "A live test needs about" in printed
     serve.replay("news", "last", "last", None, 0, tmp_path)
     assert "the same on the same queries" in capsys.readouterr().out
 

@@ -137,6 +137,8 @@ def test_the_score_by_hand(scored: tuple[Path, Path]) -> None:
     ("change", "message"),
     [
         (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
+        (lambda _: "did,vid,completion_rate\na,10,0.5\nb,10,-1\n", f"line 3: '{submissions.RATES}' is broken: -1.0"),
+        (lambda _: "did,vid,completion_rate\na,10,1e300\n", f"line 2: '{submissions.RATES}' is broken: 1e+300"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
     ],
 )

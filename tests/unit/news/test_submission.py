@@ -151,6 +151,24 @@ def test_score_counts_absent_users_as_zero(written: Path, tmp_path: Path) -> Non
     assert {"auc", "category_diversity@5", "novelty@5", "ndcg@5", "map@5", "recall@1", "f1@5"} <= scores.keys()
 
 
+@pytest.mark.parametrize(
+    ("mutate", "rule"),
+    [
+        (lambda text: text + text.split(b"\n", 1)[1], submission.ONE_ROW),
+        (replace("6,8,7,6,1,2", "6,8,8,8,8,8"), submission.DISTINCT),
+    ],
+)
+def test_score_refuses_what_check_refuses(
+    written: Path, tmp_path: Path, mutate: Callable[[bytes], bytes], rule: str
+) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("user_id,click_article_id\n5,8\n")
+    written.write_bytes(mutate(written.read_bytes()))
+    for score in (submission.score_submission, submission.score_queries):
+        with pytest.raises(UserError, match=f"'{rule}' is broken"):
+            score(written, truth)
+
+
 def test_score_refuses_a_truth_of_other_users_or_with_two_answers(written: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("user_id,click_article_id\n77,8\n")

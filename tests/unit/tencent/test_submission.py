@@ -141,6 +141,10 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
     written[0].write_text(CSV.replace("user_c", "user_a"))
     with pytest.raises(UserError, match="no user is repeated"):
         submission.score_submission(written[0], truth)
+    ads = CSV.splitlines()[1].split(",")
+    written[0].write_text(CSV.replace(ads[2], ads[1]))
+    with pytest.raises(UserError, match=f"'{submission.TEN}' is broken"):
+        submission.score_submission(written[0], truth)
     written[0].write_text(CSV)
     truth.write_text("user,creative_id\nnobody,1\n")
     with pytest.raises(UserError, match="belong to different files"):

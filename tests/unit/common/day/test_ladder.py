@@ -2,14 +2,17 @@
 
 import inspect
 import json
+import math
 import re
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from common.day.fit_noise import FitNoise, widen_error
 from common.day.ladder import (
     BASE,
     BEFORE,
@@ -18,6 +21,7 @@ from common.day.ladder import (
     CODE,
     CONTENT,
     DEEP,
+    FITS,
     GAIN,
     GAIN_ERROR,
     GENERATIVE,
@@ -37,6 +41,8 @@ from common.day.ladder import (
     Scored,
     add_up,
 )  # fmt: skip
+from common.day.record_schema import RECORD
+from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.run import Run, StepRecord
 
@@ -105,12 +111,12 @@ def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path
     assert all(step.kept for step in run.timings)
     written = json.loads((tmp_path / "run" / "ladder.json").read_text())
     assert (written["title"], written["metric"], written["rows"]) == ("Two <methods>", "MRR@5", again)
-    paired = [BASE, GAIN, GAIN_ERROR, BEFORE]
+    paired = [BASE, GAIN, GAIN_ERROR, FITS, BEFORE]
     assert [list(row) for row in rows] == [
         ["rung", "title", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY, CODE]
     ] * 2
     error = pytest.approx(0.1 / 2**0.5)
-    assert list(rows[0].values())[:-7] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
+    assert list(rows[0].values())[:-8] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
     assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosted", 7)
 
 
@@ -185,6 +191,35 @@ def test_a_rung_is_paired_with_the_one_that_it_builds_on(tmp_path: Path) -> None
     rows = climb_pairs(make_run(tmp_path), scores)
     assert [(row[BASE], row[GAIN]) for row in rows] == [(None, None), ("a", 0.4), ("a", 0.0), ("c on a", 0.2)]
     assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
+
+
+def test_a_gain_counts_the_noise_of_the_fits_where_runs_on_these_files_tell_it(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("1")
+    run, files = make_run(tmp_path), [tmp_path / "log.csv"]
+    families = {"rule": "rule", "trees": "gradient-boosted ranker", "blend": "blend", "variety": "re-ranking"}
+
+    def climb_families() -> list[tuple[float, int | None]]:
+        scores = [partial(Scored, np.array([0.0, 0.5, 1.0, at / 10])) for at in range(len(families))]
+        rungs = [
+            Rung(key, key, family, score, wait) for score, (key, family) in zip(scores, families.items(), strict=True)
+        ]
+        return [(row[GAIN_ERROR], row[FITS]) for row in Ladder(run, "t", "MRR", files).climb(rungs)]
+
+    plain = [error for error, _ in climb_families()]
+    assert [counted for _, counted in climb_families()] == [None, 0, 0, None]
+    for number, digest in enumerate((digest_files(files, run.cache), "of other files")):
+        folder = run.folder.parent / f"run{number}"
+        folder.mkdir()
+        record = dict.fromkeys(["name", "run", "steps", "config", "cv"]) | {"name": "news", "metric": "mrr"}
+        record |= {"data": {"digest": digest}, "fits": [0.50, 0.52, 0.54][: 3 - number]}
+        (folder / RECORD).write_text(json.dumps(record))
+    noise = FitNoise(0.02**2, 2, 3)
+    assert climb_families() == [
+        (plain[0], None),
+        (pytest.approx(widen_error(plain[1], noise, (1, math.inf))), 3),
+        (pytest.approx(widen_error(plain[2], noise, (1, 1))), 3),
+        (plain[3], None),  # the fit is that of the rung above
+    ]
 
 
 def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:

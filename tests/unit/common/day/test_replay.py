@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from common.day import replay
-from common.day.replay import assign, bootstrap_interval, code_units, compare_arms, needed_requests, t_interval
+from common.day.replay import assign, code_units, compare_arms, needed_requests, t_interval
 from common.engine.errors import UserError
 from common.learning.metrics import weighted_error
 
@@ -58,18 +58,6 @@ def test_both_intervals_are_scipys() -> None:
     assert t_interval(a[:25], b, paired=True) == pytest.approx(((b - a[:25]).mean(), paired.low, paired.high))
 
 
-def test_the_tests_of_many_splits_are_those_of_each() -> None:
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(0, 1, 60), rng.normal(0.5, 2, 60)
-    masks = list(replay.splits(code_units(pl.Series(np.arange(60))), 0))
-    means, p_values = replay.split_tests(a, b, masks)
-    for mask, mean, p_value in zip(masks[:20], means, p_values, strict=False):
-        interval = t_interval(a[~mask], b[mask])
-        assert mean == pytest.approx(interval.mean)
-        assert p_value == pytest.approx(stats.ttest_ind(b[mask], a[~mask], equal_var=False).pvalue)
-        assert (p_value < 0.05) == interval.excludes_zero
-
-
 def draw_scores(rng: np.random.Generator, mean: float, size: int) -> np.ndarray:
     """Reciprocal ranks, most of them 0: nothing like a normal distribution."""
     hit = rng.random(size) < mean / 0.5
@@ -80,15 +68,14 @@ def expected_score(mean: float) -> float:
     return mean / 0.5 * float(np.mean(1 / np.arange(1, 6)))
 
 
-def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "RESAMPLES", 300)
+def test_intervals_hold_the_true_difference_about_as_often_as_they_say() -> None:
     rng, truth = np.random.default_rng(2), expected_score(0.25) - expected_score(0.2)
-    held = np.zeros((200, 2), bool)
+    held = np.zeros(200, bool)
     for draw in range(200):
         a, b = draw_scores(rng, 0.2, 400), draw_scores(rng, 0.25, 300)
-        ways = t_interval(a, b), bootstrap_interval(a, b, draw)
-        held[draw] = [one.low <= truth <= one.high for one in ways]
-    assert ((held.mean(axis=0) >= 0.9) & (held.mean(axis=0) <= 0.99)).all()
+        interval = t_interval(a, b)
+        held[draw] = interval.low <= truth <= interval.high
+    assert 0.9 <= held.mean() <= 0.99
     assert t_interval(np.ones(5), np.full(7, 3.0)) == (2, 2, 2)
 
 
@@ -111,11 +98,10 @@ def test_a_planted_difference_is_found_by_both_ways_and_more_closely_on_the_same
     rng = np.random.default_rng(5)
     before = rng.random(4_000)
     result = compare_arms(make_traffic(before, before + 0.1 + rng.normal(0, 0.02, 4_000)), "MRR@5", 0)
-    for interval in (result.split, result.split_bootstrap, result.paired, result.paired_bootstrap):
+    for interval in (result.split, result.paired):
         assert interval.low < 0.1 < interval.high
         assert interval.excludes_zero
     assert result.paired.high - result.paired.low < (result.split.high - result.split.low) / 10
-    assert result.power > 0.95
     assert result.requests == 4_000
 
 
@@ -124,7 +110,7 @@ def test_a_small_difference_is_lost_in_the_split_and_seen_on_the_same_queries() 
     before = rng.random(2_000)
     result = compare_arms(make_traffic(before, before + (rng.random(2_000) < 0.1) * 0.02), "MRR@5", 0)
     assert result.paired.excludes_zero
-    assert result.power < 0.2
+    assert not result.split.excludes_zero
     assert 2_000 < (result.needed or 0) < (result.needed_high or 0)
     assert (result.needed_low or 0) < (result.needed or 0)
     assert result.changed == pytest.approx(200, abs=50)
@@ -133,19 +119,10 @@ def test_a_small_difference_is_lost_in_the_split_and_seen_on_the_same_queries() 
 def test_a_run_against_itself_differs_by_chance_alone() -> None:
     scores = draw_scores(np.random.default_rng(7), 0.25, 1_500)
     result = compare_arms(make_traffic(scores, scores), "MRR@5", 0)
-    assert 0.03 < result.false_alarms < 0.07
+    assert sum(result.sizes) == 1_500
     assert result.paired == (0, 0, 0)
     assert result.needed is None
     assert result.changed == 0
-    # The false alarms are those of run A, whatever B does.
-    assert compare_arms(make_traffic(scores, scores + 1), "MRR@5", 0).false_alarms == result.false_alarms
-
-
-def test_looks_take_the_traffic_in_its_order() -> None:
-    looks = compare_arms(make_traffic(np.zeros(400), np.repeat([0.0, 1.0], [100, 300])), "MRR@5", 0).looks
-    assert [look.requests for look in looks] == [look.a + look.b for look in looks] == [100, 200, 300, 400]
-    means = [look.split.mean for look in looks]
-    assert means[0] == 0 < means[1] < means[2] < means[3]
 
 
 # --- two runs on disk ---

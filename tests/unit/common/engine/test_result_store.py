@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -294,3 +295,18 @@ def test_a_value_outside_any_run_is_mapped_and_replaced_as_a_whole(tmp_path: Pat
     file.write_bytes(file.read_bytes()[:-8] + bytes(8))
     with pytest.raises(DamagedEntryError, match="was changed after"):
         read_value(tmp_path / "export")
+
+
+def test_a_disk_that_is_nearly_full_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = 3 * 2**30
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    store = Store(tmp_path)
+    save(store, np.arange(10), key="a" * 64)
+    assert capsys.readouterr().err == ""
+    store.largest = 2 * 2**30  # twice as much does not fit
+    for key in ("b" * 64, "c" * 64):
+        save(store, np.arange(10), key=key)
+    said = f"  CHECK the disk of {tmp_path}: 3.0 GiB are free, the largest result so far has 2.0 GiB; "
+    assert capsys.readouterr().err == f"{said}free some space, or the run may end there\n"

@@ -15,6 +15,7 @@ import pytest
 
 from common.engine.errors import UserError
 from common.engine.run import Run, collect, collect_named, prune
+from common.io.notes import Note
 
 CALLS: list[str] = []
 
@@ -220,3 +221,12 @@ def test_a_step_that_is_computed_prints_one_line_unless_quiet(
     assert line.split()[0] == "make_frame"
     assert line.split()[-1] == "MiB"
     assert shown.out == ""
+
+
+def test_what_disagrees_in_the_files_is_said_once_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    note = Note("test.csv", "time: 400 days earlier", 7, "used as it is")
+    for number in range(2):  # further fits of one run read the same files
+        run = Run(tmp_path / f"run{number}", tmp_path / "cache")
+        run.warn([note])
+        assert run.notes == [note]
+    assert capsys.readouterr().err == "  CHECK test.csv: time: 400 days earlier (used as it is)\n"

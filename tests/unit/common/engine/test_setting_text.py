@@ -1,12 +1,11 @@
-"""Values as they are typed behind --set: bare words, lists, TOML; and values shown so that they can be typed."""
+"""Values as they are typed behind --set: bare words, lists, TOML."""
 
-import shlex
 from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
-from common.engine.setting_text import parse_value, show_setting
+from common.engine.setting_text import parse_value
 
 WORDS = list[str]
 AUTO = Literal["auto"] | tuple[Literal["content", "counts"], ...]
@@ -38,27 +37,3 @@ BOUNDED = Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Me
 )
 def test_text_becomes_a_value_of_the_keys_type(text: str, expected: object, value: object) -> None:
     assert parse_value(text, expected) == value
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (["a", "b"], "k=a,b"),
-        ([], "k=[]"),
-        (0.5, "k=0.5"),
-        (True, "k=true"),
-        ("auto", "k=auto"),
-        ({"x": None, "y": 3}, "k.y=3"),
-        (["a,b"], None),
-        (None, None),
-    ],
-)
-def test_a_value_is_shown_as_it_can_be_typed(value: object, text: str | None) -> None:
-    assert show_setting("k", value) == text
-
-
-def test_what_is_shown_reads_back_through_a_shell() -> None:
-    shown = show_setting("k", ["two words", "a$b"])
-    assert shown is not None
-    (word,) = shlex.split(shown)
-    assert parse_value(word.partition("=")[2], WORDS) == ["two words", "a$b"]

@@ -107,3 +107,28 @@ def test_a_line_of_a_gzipped_file_is_named(tmp_path: Path, monkeypatch: pytest.M
     lines = as_lines(tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, 1e6]})
     (tmp_path / "part-00000.gz").write_bytes(gzip.compress(b"\n" + lines.read_bytes()))
     assert "line 3: a vector with a number that is not finite" in refusal(tmp_path / "part-00000.gz")
+
+
+@pytest.mark.parametrize(
+    ("factor", "what"),
+    [
+        (0.0, "all vectors are the same, or 0"),
+        (1e-18, "all vectors are the same, or 0"),
+        (1e-5, "its numbers reach about"),
+    ],
+)
+@pytest.mark.parametrize("width", [2, 200])
+def test_vectors_that_lose_their_content_are_refused(factor: float, what: str, width: int, tmp_path: Path) -> None:
+    count = 60
+    catalogue = Catalogue(np.arange(count + 1), np.zeros((count + 1, 13), np.int32), count, (0,) * 13)
+    drawn = np.random.default_rng(0).normal(size=(count, width)).clip(-1, 1)
+
+    def read(vectors: Any) -> None:
+        rows = {number + 1: row.tolist() for number, row in enumerate(vectors)}
+        reader.read_embedding((as_lines(tmp_path, rows),), catalogue, f"emb_82_{width}")
+
+    read(drawn)
+    with pytest.raises(UserError, match=what):
+        read(drawn * factor)
+    with pytest.raises(UserError, match="all vectors are the same"):
+        read(np.broadcast_to(drawn[0], drawn.shape))

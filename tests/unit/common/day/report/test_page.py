@@ -105,7 +105,7 @@ def test_a_missing_part_leaves_no_heading_and_no_link(name: str, how: str) -> No
 
 def test_ladder_and_studies_are_there_when_given() -> None:
     climbed = whole().texts["ladder"]
-    assert all(part in climbed for part in (".1660 ± .0021", "the noise between fits", "memory beyond the start"))
+    assert all(part in climbed for part in (".1660 ± .0021", "fits counted", "memory beyond the start"))
     assert not {"ladder", "tuning"} & set(build().sections)
     empty = build(None, {"title": "t", "metric": "m", "rows": []}, [{"study": "s", "metric": "m", "trials": []}])
     assert not {"ladder", "tuning"} & set(empty.sections)

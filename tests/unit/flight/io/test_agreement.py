@@ -1,0 +1,73 @@
+"""Two files of one market say nothing; each kind of disagreement, made in one of them, is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from competitions.flight.io import reader
+from competitions.flight.io.agreement import compare_files
+from competitions.flight.io.reader import Searches
+from tests.unit.flight.flight_rows import CODES, write_train
+from tests.unit.flight.flight_rows import option as option_row
+from tests.unit.flight.flight_world import NOON, make_searches, option, search
+
+COUNT = 60
+
+
+def make_file(days_later: float = 0) -> Searches:
+    """Searches of sixty days, for a flight ten days later; the prices of each are its own."""
+    shift = round(days_later * 1440)
+    times = [NOON + day * 1440 + shift for day in range(COUNT)]
+    return make_searches(
+        *(
+            search(
+                option(price=100.0 + day, out_departure=time, out_arrival=time + 90),
+                option(price=300.0 + day, out_departure=time + 60, out_arrival=time + 150),
+                day=day + days_later,
+            )
+            for day, time in enumerate(times)
+        )
+    )
+
+
+def edit(searches: Searches, **columns: pl.Expr) -> Searches:
+    return replace(searches, options=searches.options.with_columns(**columns))
+
+
+@pytest.mark.parametrize("days_later", [0, COUNT, COUNT + 150])
+def test_a_test_file_behind_the_train_file_says_nothing(days_later: float) -> None:
+    assert compare_files(make_file(), edit(make_file(days_later), price=pl.col("price") * 0.74)) == ()
+
+
+@pytest.mark.parametrize(("days", "expected"), [(-365, "365 days earlier"), (25_000, "25,000 days later")])
+def test_a_moved_test_file_is_named(days: int, expected: str) -> None:
+    (note,) = compare_files(make_file(), make_file(days))
+    assert note.what.startswith("requestDate: quartiles ")
+    assert note.what.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"price": pl.col("price") * 100}, "totalPrice: quartiles"),
+        ({"out_duration": pl.col("out_duration").cast(pl.Int32) * 60}, "legs0_duration in minutes: quartiles"),
+        ({"out_departure": pl.col("out_departure") - 12 * 1440}, "legs0_departureAt before the requestDate in 100%"),
+        ({"out_departure": pl.col("out_departure") - NOON}, "legs0_departureAt before 2000 in 100%"),
+        ({"out_arrival": pl.col("out_departure") - 90}, "legs0_arrivalAt before the departure in 100%"),
+        ({"out_arrival": pl.lit(None, pl.Int32)}, "legs0_arrivalAt before the departure in 100%"),
+    ],
+)
+def test_other_units_and_impossible_times_are_named(columns: dict[str, pl.Expr], expected: str) -> None:
+    said = [note.what for note in compare_files(make_file(), edit(make_file(COUNT), **columns))]
+    assert any(what.startswith(expected) for what in said), said
+
+
+def test_ids_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
+    rows = [option_row(10, "ab", selected=1), option_row(11, "AB"), option_row(12, "c")]
+    with pytest.raises(UserError, match=r"ranker_id.*2 ids differ .* by case alone \(first: 'ab'\)"):
+        reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    other = [option_row(10, "ab", selected=1), option_row(11, "AC"), option_row(12, "c")]
+    assert reader.read_searches(write_train(tmp_path, other), CODES, labelled=True).sessions.height == 3

@@ -1,0 +1,100 @@
+"""Days that belong together say nothing; a copied, swapped or moved day, other units and blank columns are named."""
+
+import datetime
+
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from common.time_units import DAY_MS, MINUTE_MS
+from competitions.mgtv.io.agreement import compare_days
+from competitions.mgtv.io.logs import DAY_SCHEMA
+from competitions.mgtv.io.schema import click_path, play_path
+from competitions.mgtv.io.videos import ORDER
+
+ROWS, DAYS, LAST = 100, 5, 4  # of a day; the index of the last
+START = 1_745_078_400_000  # 2025-04-19 16:00 UTC, day 1
+VIDEOS = pl.DataFrame({name: [1] * ROWS for name in ORDER}).with_columns(
+    video=pl.int_range(ROWS, dtype=pl.Int32), duration=pl.lit(600.0), known=pl.lit(True)
+)
+DATES = [datetime.date(2025, 3, 1) + datetime.timedelta(days=day) for day in range(60)]
+COMMENTS = pl.DataFrame({"video": [0] * 60, "date": DATES})
+
+
+def make_day(number: int) -> pl.DataFrame:
+    """A video each for a hundred devices, all clicked and played for some minutes."""
+    row = pl.int_range(ROWS)
+    columns = {
+        "day": pl.lit(number),
+        "device": (row + number) % ROWS,
+        "video": row,
+        "position": pl.lit(0),
+        "shown": pl.lit(True),
+        "clicked": pl.lit(True),
+        "click_ms": START + (number - 1) * DAY_MS + row * 10 * MINUTE_MS,
+        "play": 100.0 + row + number,
+    }
+    return pl.select(**columns).cast(dict(DAY_SCHEMA))
+
+
+def make_days() -> list[pl.DataFrame]:
+    return [make_day(number) for number in range(1, DAYS + 1)]
+
+
+def say(days: list[pl.DataFrame], videos: pl.DataFrame = VIDEOS) -> list[tuple[str, str]]:
+    return [(note.file, note.what) for note in compare_days(days, videos, COMMENTS)]
+
+
+def test_days_that_belong_together_say_nothing() -> None:
+    assert say(make_days()) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "log"),
+    [
+        (("device", "video", "position", "clicked", "click_ms", "play"), "did_show_data05.csv"),
+        (("device", "video", "click_ms"), "did_show_data05.csv"),
+        (("device", "video", "play"), "did_show_data05.csv"),
+    ],
+)
+def test_a_copy_of_another_day_is_refused(columns: tuple[str, ...], log: str) -> None:
+    days = make_days()
+    days[LAST] = days[LAST].with_columns(days[1].select(columns))
+    with pytest.raises(UserError, match=f"{log} has the rows of .*02.csv, all 100 of them: day 5 or day 2 is a copy"):
+        compare_days(days, VIDEOS, COMMENTS)
+
+
+@pytest.mark.parametrize("other", [2, 3])
+def test_swapped_days_are_named(other: int) -> None:
+    days = make_days()
+    days[LAST] = days[LAST].with_columns(pl.col("click_ms") - (DAYS - other) * DAY_MS)
+    ((file, what),) = say(days)
+    assert file == click_path(DAYS)
+    assert what.endswith(f"in the other days: {DAYS - other} days earlier")
+
+
+def test_clicks_years_behind_the_comments_are_named() -> None:
+    late = [day.with_columns(pl.col("click_ms") + 1_826 * DAY_MS) for day in make_days()]
+    ((_, what),) = say(late)
+    assert what.startswith("click_time: quartiles 2030-04-")
+
+
+def test_play_in_another_unit_is_named() -> None:
+    minutes = [day.with_columns(pl.col("play") / 60) for day in make_days()]
+    assert [what.endswith("times as much") for _, what in say(minutes)] == [True]
+    one = [*make_days()[:LAST], minutes[LAST]]
+    assert [file for file, _ in say(one)] == [play_path(DAYS)]
+
+
+def test_clicks_on_what_is_not_shown_are_named() -> None:
+    days = make_days()
+    days[LAST] = days[LAST].with_columns(shown=pl.lit(False))
+    ((file, what),) = say(days)
+    assert file == click_path(DAYS)
+    assert what.endswith("does not show in 100% of 100 rows")
+
+
+@pytest.mark.parametrize(("ours", "name"), [("collection", "item_cid"), ("duration", "item_duration")])
+def test_a_blank_column_of_the_videos_is_named(ours: str, name: str) -> None:
+    blank = VIDEOS.with_columns(pl.lit(None, VIDEOS.schema[ours]).alias(ours))
+    assert any(what == f"{name} blank in 100% of 100 rows" for _, what in say(make_days(), blank))
