@@ -14,8 +14,13 @@ from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
 from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig
 from competitions.mgtv.features.build import EXTRA_BLOCKS
+from competitions.mgtv.io.csv_reader import Kind, read_table
+from competitions.mgtv.io.encoding import VIDEO
+from competitions.mgtv.io.folder import DayFiles
+from competitions.mgtv.io.logs import LONGEST_S
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
+LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
 BOOSTED = "lightgbm_softmax"
 MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
@@ -77,13 +82,13 @@ def list_open(config: MgtvConfig) -> OpenSettings:
 
 def choose_settings(
     days: Sequence[pl.DataFrame],
-    videos: pl.DataFrame,
     profiles: pl.DataFrame,
     comments: pl.DataFrame,
+    looped: float,
     given: OpenSettings,
 ) -> Choices:
-    """Decide what is left to the files: the log by day (device, video, clicked, play), the tables by code."""
-    clip, why = decide_clip(days, videos["duration"], given.clip)
+    """Decide what is left to the files: the log by day (device, clicked), the tables; ``looped``: ``share_looped``."""
+    clip, why = decide_clip(looped, given.clip)
     decisions = [Decision("truth.clip", f"{clip:g}", why)]
     count, why = decide_train_days(days, given.train_days, given.most_lists)
     decisions.append(Decision("split.train_days", str(count), why))
@@ -94,15 +99,27 @@ def choose_settings(
     return Choices(clip, count, blocks, steps, tuple(decisions))
 
 
-def decide_clip(days: Sequence[pl.DataFrame], durations: pl.Series, given: float | str) -> tuple[float, str]:
+def share_looped(days: Sequence[DayFiles], videos: pl.DataFrame) -> float:
+    """The share of the plays of the last days that last longer than ``LOOPED`` times their video (vid, duration).
+
+    Every play of a file counts by itself: ``host.several_plays`` may add up those of a pair, and a video that was
+    watched twice did not loop.
+    """
+    files = [day.play for day in days[-LOOKED_DAYS:] if day.play is not None]
+    plays = [read_table(path, VIDEO | {"play_time": Kind.NUMBER}).frame for path in files]
+    if not plays:
+        return 0.0
+    known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))
+    rates = known.join(videos, on="vid").select(pl.col("play_time") / pl.col("duration")).to_series().drop_nulls()
+    return float((rates > LOOPED).mean() or 0.0)
+
+
+def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
     """1 where videos start again at their end, so that seconds played say nothing beyond the first time; else 0."""
     if not isinstance(given, str):
         return given, "set"
-    rates = [(day["play"] / durations.gather(day["video"])).drop_nulls().to_numpy() for day in days]
-    played = np.concatenate([rate[rate > 0] for rate in rates]) if rates else np.empty(0)
-    share = float((played > LOOPED).mean()) if len(played) else 0.0
-    why = f"{share:.1%} of the plays last longer than {LOOPED:g} times the video"
-    return (1.0, f"{why}: videos loop") if share >= LOOPING else (0.0, why)
+    why = f"{looped:.1%} of the plays last longer than {LOOPED:g} times the video"
+    return (1.0, f"{why}: videos loop") if looped >= LOOPING else (0.0, why)
 
 
 def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists: int) -> tuple[int, str]:
