@@ -3,14 +3,14 @@
 One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
+from common.engine.decisions import Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
 from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig
 from competitions.mgtv.features.build import EXTRA_BLOCKS
@@ -22,18 +22,12 @@ from competitions.mgtv.io.logs import LONGEST_S
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
-BOOSTED = "lightgbm_softmax"
-MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
-SMALL_STEPS = {"learning_rate": 0.1, "lambda_l2": 10.0}
-LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 
 
 @dataclass(frozen=True)
 class OpenSettings:
     """The settings that may be left to the files, as they are set; ``most_lists`` of a training day. ``known``: the
     blocks that there are.
-
-    ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
     """
 
     clip: float | str
@@ -41,20 +35,15 @@ class OpenSettings:
     blocks: tuple[str, ...] | str
     known: tuple[str, ...]
     most_lists: int
-    steps: tuple[str, ...]
-    valid_days: int
 
 
 @dataclass(frozen=True)
 class Choices:
-    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; ``steps`` of the boosted choice, by
-    LightGBM's names; what was decided, and why.
-    """
+    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; what was decided, and why."""
 
     clip: float
     train_days: int
     blocks: tuple[str, ...]
-    steps: Mapping[str, float]
     decisions: tuple[Decision, ...]
 
 
@@ -74,10 +63,8 @@ def check_names(config: MgtvConfig) -> None:
 
 def list_open(config: MgtvConfig) -> OpenSettings:
     """What a config leaves to the files."""
-    parameters, split = getattr(config.watch, BOOSTED), config.split
-    steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
-    blocks, most = config.features.blocks, split.train_queries
-    return OpenSettings(config.truth.clip, split.train_days, blocks, list_blocks(), most, steps, split.valid_days)
+    split = config.split
+    return OpenSettings(config.truth.clip, split.train_days, config.features.blocks, list_blocks(), split.train_queries)
 
 
 def choose_settings(
@@ -94,9 +81,7 @@ def choose_settings(
     decisions.append(Decision("split.train_days", str(count), why))
     blocks, why = decide_blocks(given, profiles.height > 0, comments.height > 0)
     decisions.append(Decision("features.blocks", ", ".join(blocks), why))
-    steps, why = decide_steps(days, count, given)
-    decisions += [Decision(f"watch.{BOOSTED}.{name}", f"{value:g}", why) for name, value in steps.items()]
-    return Choices(clip, count, blocks, steps, tuple(decisions))
+    return Choices(clip, count, blocks, tuple(decisions))
 
 
 def share_looped(days: Sequence[DayFiles], videos: pl.DataFrame) -> float:
@@ -111,7 +96,7 @@ def share_looped(days: Sequence[DayFiles], videos: pl.DataFrame) -> float:
         return 0.0
     known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))
     rates = known.join(videos, on="vid").select(pl.col("play_time") / pl.col("duration")).to_series().drop_nulls()
-    return float((rates > LOOPED).mean() or 0.0)
+    return (rates > LOOPED).sum() / max(len(rates), 1)
 
 
 def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
@@ -126,25 +111,10 @@ def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists
     """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
     if not isinstance(given, str):
         return given, "set"
-    lists = count_lists(days, most_lists)
+    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
+    lists = min(float(np.median(clicking or [1])), most_lists)
     count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
     return count, f"about {lists:,.0f} lists with a click per day"
-
-
-def count_lists(days: Sequence[pl.DataFrame], most: int) -> float:
-    """Lists with an answer that a day gives, at most so many of them."""
-    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
-    return min(float(np.median(clicking or [1])), most)
-
-
-def decide_steps(days: Sequence[pl.DataFrame], train_days: int, given: OpenSettings) -> tuple[dict[str, float], str]:
-    """How boldly the boosted choice learns: from many lists in large steps, from few in small ones, which stop late
-    enough to be stopped well.
-    """
-    learned = min(train_days, max(len(days) - 1 - given.valid_days, 0))  # the first day has no past
-    lists = count_lists(days, given.most_lists) * learned
-    steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
-    return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} training lists"
 
 
 def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
@@ -166,12 +136,11 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
     for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
         if not left:
             raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
-    boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
     return replace(
         config,
         truth=replace(config.truth, clip=choices.clip),
         split=replace(config.split, train_days=choices.train_days),
         features=replace(config.features, blocks=blocks),
-        watch=replace(config.watch, blocks=watch, **{BOOSTED: boosted}),
+        watch=replace(config.watch, blocks=watch),
         completion=replace(config.completion, blocks=completion),
     )

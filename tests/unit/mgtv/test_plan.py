@@ -105,25 +105,3 @@ def test_a_model_without_a_block_is_refused() -> None:
     config = COMPETITION.load_config(["features.blocks=-video,-device,-pair,-list"], tuned=False)
     with pytest.raises(UserError, match=r"features\.blocks has no block .* data in these files"):
         plan.settle(config, plan.choose_settings([day([5.0])], NONE, NONE, 0.0, plan.list_open(config)))
-
-
-@pytest.mark.parametrize(
-    ("lists", "days", "rate", "penalty"),
-    [
-        (50, 30, 0.1, 10.0),
-        (2_400, 30, 0.1, 10.0),
-        (2_600, 30, 0.2, 100.0),
-        (4_900, 8, 0.1, 10.0),
-        (4_900, 1, 0.1, 10.0),
-    ],
-)
-def test_many_lists_are_learned_from_in_large_steps(lists: int, days: int, rate: float, penalty: float) -> None:
-    """What counts is what is learned from: not the days that validate, nor the first."""
-    settled = plan.settle(PLAIN, choose([day([5.0], lists)] * days))
-    parameters = settled.watch.lightgbm_softmax
-    assert (parameters["learning_rate"], parameters["lambda_l2"]) == (rate, penalty)
-    assert parameters["num_leaves"] == PLAIN.watch.lightgbm_softmax["num_leaves"]
-    own = "watch.lightgbm_softmax.learning_rate=0.03"
-    settled = plan.settle(COMPETITION.load_config([own], tuned=False), choose([day([5.0], lists)] * days, own))
-    assert settled.watch.lightgbm_softmax["learning_rate"] == 0.03
-    assert settled.watch.lightgbm_softmax["lambda_l2"] == penalty
