@@ -30,7 +30,7 @@ from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
-from competitions.mgtv.plan import choose_settings, list_open, settle, share_looped
+from competitions.mgtv.plan import measure_files, settle
 from competitions.mgtv.split import Plan, Slates, plan_days
 
 Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
@@ -111,10 +111,9 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     comments = step(reader.read_comments, files, codes, config.host)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
-    frames, looped = collect([day.frame for day in days]), step(share_looped, files.days, videos.frame)
-    choices = step(choose_settings, frames, profiles.frame, comments.frame, looped, list_open(config)).value
-    say_decisions(choices.decisions)
-    config = settle(config, choices)
+    frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
+    config, decisions = settle(config, step(measure_files, files.days, frames, *tables).value)
+    say_decisions(decisions)
     log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
     sources = bundle(
         Sources,
@@ -137,7 +136,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         labelled[day] = build_day(run, name, sources, slates[day], outcome, config)
     return Prepared(
         config=config,
-        decisions=choices.decisions,
+        decisions=decisions,
         tables=RawTables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,

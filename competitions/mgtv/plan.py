@@ -1,6 +1,7 @@
 """Settings meet the files: what ``auto`` in config.toml stands for on these, each with its reason.
 
-One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
+One step measures the files; what follows is printed and recorded. Whatever config.toml, or ``--set``, gives in place of
+``auto`` stays as it is.
 """
 
 from collections.abc import Sequence
@@ -25,26 +26,14 @@ LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
 
 
 @dataclass(frozen=True)
-class OpenSettings:
-    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day. ``known``: the
-    blocks that there are.
+class Facts:
+    """What decides: the share of plays that ``looped``, ``lists`` with a click of the median day, and the blocks whose
+    tables are ``empty``.
     """
 
-    clip: float | str
-    train_days: int | str
-    blocks: tuple[str, ...] | str
-    known: tuple[str, ...]
-    most_lists: int
-
-
-@dataclass(frozen=True)
-class Choices:
-    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; what was decided, and why."""
-
-    clip: float
-    train_days: int
-    blocks: tuple[str, ...]
-    decisions: tuple[Decision, ...]
+    looped: float
+    lists: float
+    empty: tuple[str, ...]
 
 
 def list_blocks() -> tuple[str, ...]:
@@ -61,42 +50,63 @@ def check_names(config: MgtvConfig) -> None:
     refuse_choice("completion.blocks", config.completion.blocks, built)
 
 
-def list_open(config: MgtvConfig) -> OpenSettings:
-    """What a config leaves to the files."""
-    split = config.split
-    return OpenSettings(config.truth.clip, split.train_days, config.features.blocks, list_blocks(), split.train_queries)
-
-
-def choose_settings(
+def measure_files(
+    files: Sequence[DayFiles],
     days: Sequence[pl.DataFrame],
+    videos: pl.DataFrame,
     profiles: pl.DataFrame,
     comments: pl.DataFrame,
-    looped: float,
-    given: OpenSettings,
-) -> Choices:
-    """Decide what is left to the files: the log by day (device, clicked), the tables; ``looped``: ``share_looped``."""
-    clip, why = decide_clip(looped, given.clip)
-    decisions = [Decision("truth.clip", f"{clip:g}", why)]
-    count, why = decide_train_days(days, given.train_days, given.most_lists)
-    decisions.append(Decision("split.train_days", str(count), why))
-    blocks, why = decide_blocks(given, profiles.height > 0, comments.height > 0)
-    decisions.append(Decision("features.blocks", ", ".join(blocks), why))
-    return Choices(clip, count, blocks, tuple(decisions))
+) -> Facts:
+    """Look at the play ``files``, the log by day (device, clicked) and the tables."""
+    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
+    empty = [name for name, table in (("profile", profiles), ("comment", comments)) if table.is_empty()]
+    return Facts(share_looped(files, videos), float(np.median(clicking or [1])), tuple(empty))
 
 
-def share_looped(days: Sequence[DayFiles], videos: pl.DataFrame) -> float:
+def share_looped(files: Sequence[DayFiles], videos: pl.DataFrame) -> float:
     """The share of the plays of the last days that last longer than ``LOOPED`` times their video (vid, duration).
 
     Every play of a file counts by itself: ``host.several_plays`` may add up those of a pair, and a video that was
     watched twice did not loop.
     """
-    files = [day.play for day in days[-LOOKED_DAYS:] if day.play is not None]
-    plays = [read_table(path, VIDEO | {"play_time": Kind.NUMBER}).frame for path in files]
+    paths = [day.play for day in files[-LOOKED_DAYS:] if day.play is not None]
+    plays = [read_table(path, VIDEO | {"play_time": Kind.NUMBER}).frame for path in paths]
     if not plays:
         return 0.0
     known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))
-    rates = known.join(videos, on="vid").select(pl.col("play_time") / pl.col("duration")).to_series().drop_nulls()
-    return (rates > LOOPED).sum() / max(len(rates), 1)
+    rates = known.join(videos, on="vid").select(rate=pl.col("play_time") / pl.col("duration"))["rate"].drop_nulls()
+    return float((rates.to_numpy() > LOOPED).mean()) if len(rates) else 0.0
+
+
+def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision, ...]]:
+    """The config with a choice in place of every ``auto``; the models take those of their blocks that there are.
+
+    Beside it what was decided, and why.
+    """
+    replace = msgspec.structs.replace
+    clip, clip_why = decide_clip(facts.looped, config.truth.clip)
+    count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
+    blocks, blocks_why = decide_blocks(facts.empty, config.features.blocks)
+    watch, completion = (
+        tuple(block for block in choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS)) if block in blocks)
+        for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
+    )
+    for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
+        if not left:
+            raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
+    settled = replace(
+        config,
+        truth=replace(config.truth, clip=clip),
+        split=replace(config.split, train_days=count),
+        features=replace(config.features, blocks=blocks),
+        watch=replace(config.watch, blocks=watch),
+        completion=replace(config.completion, blocks=completion),
+    )
+    return settled, (
+        Decision("truth.clip", f"{clip:g}", clip_why),
+        Decision("split.train_days", str(count), count_why),
+        Decision("features.blocks", ", ".join(blocks), blocks_why),
+    )
 
 
 def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
@@ -107,40 +117,17 @@ def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
     return (1.0, f"{why}: videos loop") if looped >= LOOPING else (0.0, why)
 
 
-def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists: int) -> tuple[int, str]:
+def decide_train_days(lists: float, given: int | str) -> tuple[int, str]:
     """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
     if not isinstance(given, str):
         return given, "set"
-    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
-    lists = min(float(np.median(clicking or [1])), most_lists)
     count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
     return count, f"about {lists:,.0f} lists with a click per day"
 
 
-def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
+def decide_blocks(empty: Sequence[str], given: tuple[str, ...] | str) -> tuple[tuple[str, ...], str]:
     """All blocks that there is anything for, or as set."""
-    empty = [name for name, there in (("profile", profiles), ("comment", comments)) if not there]
-    chosen = choose_names(given.blocks, [block for block in given.known if block not in empty])
-    if not isinstance(given.blocks, str):
+    chosen = choose_names(given, [block for block in list_blocks() if block not in empty])
+    if not isinstance(given, str):
         return chosen, "set"
     return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"
-
-
-def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
-    """The config with the choices in place of ``auto``; the models take those of their blocks that there are."""
-    replace, blocks = msgspec.structs.replace, choices.blocks
-    watch, completion = (
-        tuple(block for block in choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS)) if block in blocks)
-        for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
-    )
-    for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
-        if not left:
-            raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
-    return replace(
-        config,
-        truth=replace(config.truth, clip=choices.clip),
-        split=replace(config.split, train_days=choices.train_days),
-        features=replace(config.features, blocks=blocks),
-        watch=replace(config.watch, blocks=watch),
-        completion=replace(config.completion, blocks=completion),
-    )
