@@ -1,17 +1,15 @@
 """The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-import itertools
 import re
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, Positive, RunSettings
+from common.engine.config import Count, NotNegative, RunSettings
 
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
 WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
 COMPLETION_BLOCKS = ("video", "device", "pair", "profile", "comment")
-MODELS = ("lightgbm_softmax",)  # of the choice; what was mixed in never raised the score, see LOG.md
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,31 +62,22 @@ class SplitSettings(Settings, frozen=True):
 
 class FeatureSettings(Settings, frozen=True):
     """``blocks``: "auto" are all that the files have data for and those of your own (features/build.py); ["+a", "-b"]
-    these with a and without b. ``half_lives`` in days, of the decayed counts, the
-    longest last. ``categories``: profile columns that are names, not amounts.
+    these with a and without b.
     """
 
     blocks: tuple[str, ...] | Literal["auto"]
-    half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    categories: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse half-lives out of order."""
-        if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
-            raise ValueError("features.half_lives must be in ascending order")
 
 
 class WatchSettings(Settings, frozen=True):
     """The model of the choice, on the features of ``blocks``, "auto": WATCH_BLOCKS and your own. ``negatives``: of each
-    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``seeds``: fits
-    whose scores are averaged; ``lightgbm_softmax``: LightGBM's parameters.
+    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``;
+    ``lightgbm_softmax``: LightGBM's parameters.
     """
 
     blocks: tuple[str, ...] | Literal["auto"]
     negatives: Count
     rounds: Count
     patience: Count
-    seeds: Count
     lightgbm_softmax: dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""What is measured on the validation days: the score of the full decision, of each model, of simpler decisions."""
+"""What is measured on the validation days: the score of the full decision and of simpler ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,28 +15,19 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores on the validation days: of each model and the ``blend`` under the full decision, of the decision
-    ``ladder`` on the blend, and of the final answer by day.
-    """
+    """Scores on the validation days: the ``final`` answer's, the same by day, and of the decision ``ladder``."""
 
-    models: dict[str, Scores]
-    ladder: list[dict[str, Any]]
-    days: dict[int, Scores]
     final: Scores
+    days: dict[int, Scores]
+    ladder: list[dict[str, Any]]
 
 
-def measure(valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], seed: int) -> Measured:
-    """Everything measured on the ``valid`` days; ``mixed``: the blend's out-of-time probabilities of each."""
-    days = [part.day for part in valid]
-    alone = {
-        name: click_ranker.mix_across(days, [part.scores[:, [i]] for part in valid], [name], 0.0)
-        for i, name in enumerate(names)
-    }
-    models = {name: judge(valid, parts) for name, parts in (alone | {"blend": mixed}).items()}
+def measure(valid: Sequence[Predictions], mixed: Sequence[Floats], seed: int) -> Measured:
+    """Everything measured on the ``valid`` days; ``mixed``: the out-of-time probabilities of each."""
     paired = list(zip(valid, mixed, strict=True))
     by_day = {part.day.day: judge([part], [probabilities]) for part, probabilities in paired}
     climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
-    return Measured(models, pool_ladder(climbed), by_day, models["blend"])
+    return Measured(judge(valid, mixed), by_day, pool_ladder(climbed))
 
 
 def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Scores:

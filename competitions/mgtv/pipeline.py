@@ -20,7 +20,7 @@ from common.learning.conditional_logit import Logit
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv import labels, metrics, split, submission
-from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
+from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.features import build, comment, device, pair, profile, target_encoding, video
 from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.build import Sources
@@ -31,7 +31,7 @@ from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
-from competitions.mgtv.plan import choose_settings, list_open, settle
+from competitions.mgtv.plan import measure_files, settle
 from competitions.mgtv.split import Plan, Slates, plan_days
 
 Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
@@ -67,9 +67,9 @@ class Prepared:
 
 @dataclass(frozen=True)
 class DayModels:
-    """The rankers of P(watch), in the order of ``MODELS``, and the completion model."""
+    """The ranker of P(watch), and the completion model."""
 
-    rankers: Sequence[Result[Ranker]]
+    ranker: Result[Ranker]
     completion: Result[Completion]
 
 
@@ -77,7 +77,8 @@ class DayModels:
 class Validated:
     """What a run knows once it has validated; results are read from disk when needed.
 
-    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` their blend.
+    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` the
+    probabilities, each day's as calibrated on the others; ``blend``: the calibration by all of them.
     """
 
     files: reader.RawFiles
@@ -113,15 +114,13 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     test = step(reader.read_test, logs, codes)
     frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
     run.warn(step(compare_days, frames, videos.frame, comments.frame).value)
-    choices = step(choose_settings, frames, *tables, list_open(config)).value
-    say_decisions(choices.decisions)
-    config = settle(config, choices)
+    config, decisions = settle(config, step(measure_files, files.days, frames, *tables).value)
+    say_decisions(decisions)
     log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
     sources = bundle(
         Sources,
         log=log,
         tally=step(target_encoding.tally_videos, log),
-        categories=step(profile.tally_categories, log, profiles.frame, videos.frame, config.features.categories),
         videos=videos.frame,
         profiles=profiles.frame,
         comments=comments.frame,
@@ -139,7 +138,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         labelled[day] = build_day(run, name, sources, slates[day], outcome, config)
     return Prepared(
         config=config,
-        decisions=choices.decisions,
+        decisions=decisions,
         tables=RawTables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,
@@ -169,22 +168,18 @@ def build_blocks(
 
     ``pair`` and ``list`` compare with the rates of ``video`` and ``device``, which are then built as well.
     """
-    step, chosen, half_lives = run.step, settings.blocks, settings.half_lives
-    log, videos, longest = sources.log, sources.videos, half_lives[-1]
-    history = step(build_history, log, slates, videos, name=f"{day}.history")
+    step, chosen, videos = run.step, settings.blocks, sources.videos
+    history = step(build_history, sources.log, slates, videos, name=f"{day}.history")
     frames: dict[str, Result[pl.DataFrame]] = {}
     if {"video", "pair", "list"} & {*chosen}:
-        frames["video"] = step(
-            video.describe_videos, sources.tally, videos, slates.day, half_lives, name=f"{day}.video"
-        )
+        frames["video"] = step(video.describe_videos, sources.tally, videos, slates.day, name=f"{day}.video")
     if {"device", "pair", "list"} & {*chosen}:
-        frames["device"] = step(device.describe_devices, history, slates, half_lives, name=f"{day}.device")
+        frames["device"] = step(device.describe_devices, history, slates, name=f"{day}.device")
     if "pair" in chosen:
         above = frames["video"], frames["device"]
-        frames["pair"] = step(pair.describe_pairs, history, slates, videos, *above, longest, name=f"{day}.pair")
+        frames["pair"] = step(pair.describe_pairs, history, slates, videos, *above, name=f"{day}.pair")
     if "profile" in chosen:
-        known = sources.profiles, sources.categories
-        frames["profile"] = step(profile.describe_profiles, *known, slates, videos, longest, name=f"{day}.profile")
+        frames["profile"] = step(profile.describe_profiles, sources.profiles, slates, name=f"{day}.profile")
     if "comment" in chosen:
         dated = sources.comments, sources.dates
         frames["comment"] = step(comment.describe_comments, *dated, videos, slates.day, name=f"{day}.comment")
@@ -206,9 +201,8 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     early = fit_models(run, labelled, config, plan.valid)
     valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
-    blend = step(click_ranker.find_blend, days, scores, MODELS)
-    mixed = step(click_ranker.mix_across, days, scores, MODELS)
-    measured = step(metrics.measure, collect(valid), mixed, MODELS, config.seed)
+    blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
+    measured = step(metrics.measure, collect(valid), mixed, config.seed)
     return Validated(
         files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
     )
@@ -237,7 +231,7 @@ def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int
     A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
     """
     ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), valid)
-    return DayModels([ranker], fit_completion(run, labelled, config, valid))
+    return DayModels(ranker, fit_completion(run, labelled, config, valid))
 
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
@@ -266,17 +260,17 @@ def name_days(days: Sequence[int]) -> str:
 def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
-    recipe, (stopped,) = click_ranker.make_recipe(config.watch, config.model_seed), early.rankers
-    ranker = run.step(refit, recipe, stopped, collect([day.rows for day in days]), name=f"refit.{recipe.kind}")
+    recipe, rows = click_ranker.make_recipe(config.watch, config.model_seed), collect([day.rows for day in days])
+    ranker = run.step(refit, recipe, early.ranker, rows, name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
     fitted = run.step(completion.refit, collect(days), early.completion, settings, config.model_seed, name=name)
-    return DayModels([ranker], fitted)
+    return DayModels(ranker, fitted)
 
 
 def predict_day(
     run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], models: DayModels
 ) -> Result[Predictions]:
-    """The rankers' scores of a day's rows, and the expected reward of each row."""
-    scores = run.step(click_ranker.score, day, collect(models.rankers), name=f"{name}.score")
+    """The ranker's scores of a day's rows, and the expected reward of each row."""
+    scores = run.step(click_ranker.score, day, models.ranker, name=f"{name}.score")
     rewards = run.step(decision.expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
     return bundle(Predictions, day=day, scores=scores, rewards=rewards)

@@ -1,56 +1,39 @@
 """Settings meet the files: what ``auto`` in config.toml stands for on these, each with its reason.
 
-One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
+One step measures the files; what follows is printed and recorded. Whatever config.toml, or ``--set``, gives in place of
+``auto`` stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
+from common.engine.decisions import Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
 from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig
 from competitions.mgtv.features.build import EXTRA_BLOCKS
+from competitions.mgtv.io.csv_reader import Kind, read_table
+from competitions.mgtv.io.encoding import VIDEO
+from competitions.mgtv.io.folder import DayFiles
+from competitions.mgtv.io.logs import LONGEST_S
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
+LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
-BOOSTED = "lightgbm_softmax"
-MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
-SMALL_STEPS = {"learning_rate": 0.1, "lambda_l2": 10.0}
-LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 
 
 @dataclass(frozen=True)
-class OpenSettings:
-    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day. ``known``: the
-    blocks that there are.
-
-    ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
+class Facts:
+    """What decides: the share of plays that ``looped``, ``lists`` with a click of the median day, and the blocks whose
+    tables are ``empty``.
     """
 
-    clip: float | str
-    train_days: int | str
-    blocks: tuple[str, ...] | str
-    known: tuple[str, ...]
-    most_lists: int
-    steps: tuple[str, ...]
-    valid_days: int
-
-
-@dataclass(frozen=True)
-class Choices:
-    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; ``steps`` of the boosted choice, by
-    LightGBM's names; what was decided, and why.
-    """
-
-    clip: float
-    train_days: int
-    blocks: tuple[str, ...]
-    steps: Mapping[str, float]
-    decisions: tuple[Decision, ...]
+    looped: float
+    lists: float
+    empty: tuple[str, ...]
 
 
 def list_blocks() -> tuple[str, ...]:
@@ -67,81 +50,43 @@ def check_names(config: MgtvConfig) -> None:
     refuse_choice("completion.blocks", config.completion.blocks, built)
 
 
-def list_open(config: MgtvConfig) -> OpenSettings:
-    """What a config leaves to the files."""
-    parameters, split = getattr(config.watch, BOOSTED), config.split
-    steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
-    blocks, most = config.features.blocks, split.train_queries
-    return OpenSettings(config.truth.clip, split.train_days, blocks, list_blocks(), most, steps, split.valid_days)
-
-
-def choose_settings(
+def measure_files(
+    files: Sequence[DayFiles],
     days: Sequence[pl.DataFrame],
     videos: pl.DataFrame,
     profiles: pl.DataFrame,
     comments: pl.DataFrame,
-    given: OpenSettings,
-) -> Choices:
-    """Decide what is left to the files: the log by day (device, video, clicked, play), the tables by code."""
-    clip, why = decide_clip(days, videos["duration"], given.clip)
-    decisions = [Decision("truth.clip", f"{clip:g}", why)]
-    count, why = decide_train_days(days, given.train_days, given.most_lists)
-    decisions.append(Decision("split.train_days", str(count), why))
-    blocks, why = decide_blocks(given, profiles.height > 0, comments.height > 0)
-    decisions.append(Decision("features.blocks", ", ".join(blocks), why))
-    steps, why = decide_steps(days, count, given)
-    decisions += [Decision(f"watch.{BOOSTED}.{name}", f"{value:g}", why) for name, value in steps.items()]
-    return Choices(clip, count, blocks, steps, tuple(decisions))
-
-
-def decide_clip(days: Sequence[pl.DataFrame], durations: pl.Series, given: float | str) -> tuple[float, str]:
-    """1 where videos start again at their end, so that seconds played say nothing beyond the first time; else 0."""
-    if not isinstance(given, str):
-        return given, "set"
-    rates = [(day["play"] / durations.gather(day["video"])).drop_nulls().to_numpy() for day in days]
-    played = np.concatenate([rate[rate > 0] for rate in rates]) if rates else np.empty(0)
-    share = float((played > LOOPED).mean()) if len(played) else 0.0
-    why = f"{share:.1%} of the plays last longer than {LOOPED:g} times the video"
-    return (1.0, f"{why}: videos loop") if share >= LOOPING else (0.0, why)
-
-
-def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists: int) -> tuple[int, str]:
-    """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
-    if not isinstance(given, str):
-        return given, "set"
-    lists = count_lists(days, most_lists)
-    count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
-    return count, f"about {lists:,.0f} lists with a click per day"
-
-
-def count_lists(days: Sequence[pl.DataFrame], most: int) -> float:
-    """Lists with an answer that a day gives, at most so many of them."""
+) -> Facts:
+    """Look at the play ``files``, the log by day (device, clicked) and the tables."""
     clicking = [day.filter("clicked")["device"].n_unique() for day in days]
-    return min(float(np.median(clicking or [1])), most)
+    empty = [name for name, table in (("profile", profiles), ("comment", comments)) if table.is_empty()]
+    return Facts(share_looped(files, videos), float(np.median(clicking or [1])), tuple(empty))
 
 
-def decide_steps(days: Sequence[pl.DataFrame], train_days: int, given: OpenSettings) -> tuple[dict[str, float], str]:
-    """How boldly the boosted choice learns: from many lists in large steps, from few in small ones, which stop late
-    enough to be stopped well.
+def share_looped(files: Sequence[DayFiles], videos: pl.DataFrame) -> float:
+    """The share of the plays of the last days that last longer than ``LOOPED`` times their video (vid, duration).
+
+    Every play of a file counts by itself: ``host.several_plays`` may add up those of a pair, and a video that was
+    watched twice did not loop.
     """
-    learned = min(train_days, max(len(days) - 1 - given.valid_days, 0))  # the first day has no past
-    lists = count_lists(days, given.most_lists) * learned
-    steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
-    return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} training lists"
+    paths = [day.play for day in files[-LOOKED_DAYS:] if day.play is not None]
+    plays = [read_table(path, VIDEO | {"play_time": Kind.NUMBER}).frame for path in paths]
+    if not plays:
+        return 0.0
+    known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))
+    rates = known.join(videos, on="vid").select(rate=pl.col("play_time") / pl.col("duration"))["rate"].drop_nulls()
+    return float((rates.to_numpy() > LOOPED).mean()) if len(rates) else 0.0
 
 
-def decide_blocks(given: OpenSettings, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
-    """All blocks that there is anything for, or as set."""
-    empty = [name for name, there in (("profile", profiles), ("comment", comments)) if not there]
-    chosen = choose_names(given.blocks, [block for block in given.known if block not in empty])
-    if not isinstance(given.blocks, str):
-        return chosen, "set"
-    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"
+def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision, ...]]:
+    """The config with a choice in place of every ``auto``; the models take those of their blocks that there are.
 
-
-def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
-    """The config with the choices in place of ``auto``; the models take those of their blocks that there are."""
-    replace, blocks = msgspec.structs.replace, choices.blocks
+    Beside it what was decided, and why.
+    """
+    replace = msgspec.structs.replace
+    clip, clip_why = decide_clip(facts.looped, config.truth.clip)
+    count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
+    blocks, blocks_why = decide_blocks(facts.empty, config.features.blocks)
     watch, completion = (
         tuple(block for block in choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS)) if block in blocks)
         for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
@@ -149,12 +94,40 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
     for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
         if not left:
             raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
-    boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
-    return replace(
+    settled = replace(
         config,
-        truth=replace(config.truth, clip=choices.clip),
-        split=replace(config.split, train_days=choices.train_days),
+        truth=replace(config.truth, clip=clip),
+        split=replace(config.split, train_days=count),
         features=replace(config.features, blocks=blocks),
-        watch=replace(config.watch, blocks=watch, **{BOOSTED: boosted}),
+        watch=replace(config.watch, blocks=watch),
         completion=replace(config.completion, blocks=completion),
     )
+    return settled, (
+        Decision("truth.clip", f"{clip:g}", clip_why),
+        Decision("split.train_days", str(count), count_why),
+        Decision("features.blocks", ", ".join(blocks), blocks_why),
+    )
+
+
+def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
+    """1 where videos start again at their end, so that seconds played say nothing beyond the first time; else 0."""
+    if not isinstance(given, str):
+        return given, "set"
+    why = f"{looped:.1%} of the plays last longer than {LOOPED:g} times the video"
+    return (1.0, f"{why}: videos loop") if looped >= LOOPING else (0.0, why)
+
+
+def decide_train_days(lists: float, given: int | str) -> tuple[int, str]:
+    """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
+    if not isinstance(given, str):
+        return given, "set"
+    count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
+    return count, f"about {lists:,.0f} lists with a click per day"
+
+
+def decide_blocks(empty: Sequence[str], given: tuple[str, ...] | str) -> tuple[tuple[str, ...], str]:
+    """All blocks that there is anything for, or as set."""
+    chosen = choose_names(given, [block for block in list_blocks() if block not in empty])
+    if not isinstance(given, str):
+        return chosen, "set"
+    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"

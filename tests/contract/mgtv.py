@@ -38,7 +38,6 @@ SMALL = (
     "completion.parameters.num_threads=1",
     f"split.train_days={TRAIN_DAYS}",
     f"split.valid_days={VALID_DAYS}",
-    "features.half_lives=[4.0]",
 )
 QUICK = ("watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
@@ -120,8 +119,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     What came of the rows is there but for the last day.
     """
     step: dict[str, Any] = dict(results)
-    tallies = {"tally": step["tally_videos"], **step["tally_categories"]}
-    frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in tallies.items()}
+    frames = {"tally": step["tally_videos"].filter(pl.col("day") < DAYS)}
     names = [f"{day}.{block}" for day in LABELLED for block in BLOCKS] + [f"{day}.outcome" for day in LABELLED[:-1]]
     return frames | {name: step[name] for name in names}
 

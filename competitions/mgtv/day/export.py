@@ -9,14 +9,13 @@ from common.day.serving.service import Export, spread
 from common.engine.run import Run
 from common.io.submission import read_truth
 from competitions.mgtv import pipeline
-from competitions.mgtv.config import FeatureSettings, MgtvConfig
+from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.service import NEW, DayTables, MgtvService
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.list import describe_positions
-from competitions.mgtv.features.profile import tabulate_profiles
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import Outcome
@@ -44,32 +43,32 @@ def gather(outcome: Outcome) -> MgtvService:
     """What a service of the test day needs."""
     ready, config, models = outcome.ready, outcome.config, outcome.final
     return MgtvService(
-        tables=tabulate(ready.test_slates.value, ready.sources.value, ready.tables.codes.value, config.features),
-        rankers=[ranker.value for ranker in models.rankers],
+        tables=tabulate(ready.test_slates.value, ready.sources.value, ready.tables.codes.value),
+        ranker=models.ranker.value,
         completion=models.completion.value,
         blend=outcome.blend.value,
         config=config,
     )
 
 
-def tabulate(slates: Slates, sources: Sources, codes: reader.Codes, settings: FeatureSettings) -> DayTables:
-    """What the blocks say of videos, devices, comments and profile names on the day of the slates."""
-    videos, day, half_lives = sources.videos, slates.day, settings.half_lives
+def tabulate(slates: Slates, sources: Sources, codes: reader.Codes) -> DayTables:
+    """What the blocks say of videos, devices and comments on the day of the slates."""
+    videos, day = sources.videos, slates.day
     history = build_history(sources.log, slates, videos)
     devices = pl.concat([slates.queries["device"], pl.Series([NEW], dtype=pl.Int32)]).to_frame()
     queries = devices.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
-    described = describe_devices(history, replace(slates, queries=queries), half_lives).drop("query")
+    described = describe_devices(history, replace(slates, queries=queries)).drop("query")
     return DayTables(
         day=day,
         did=slates.queries.select("device", did=codes.devices["did"].gather(slates.queries["device"])),
         vid=codes.videos["vid"],
         videos=videos,
-        by_video=describe_videos(sources.tally, videos, day, half_lives),
+        by_video=describe_videos(sources.tally, videos, day),
         comments=describe_comments(sources.comments, sources.dates, videos, day),
         shares=count_shares(slates, videos),
         devices=pl.concat([devices, described], how="horizontal").sort("device"),
         history=history.log,
-        profiles=tabulate_profiles(sources.profiles, sources.categories, slates, videos, half_lives[-1]),
+        profiles=sources.profiles.join(slates.queries, on="device", how="semi").sort("device"),
     )
 
 

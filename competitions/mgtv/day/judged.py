@@ -28,11 +28,12 @@ from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
 from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
-from competitions.mgtv.config import MODELS, MgtvConfig
+from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.rows import list_rivals, list_rows
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import decision
+from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.pipeline import Outcome, Validated
 
 METRIC = "score"
@@ -50,18 +51,18 @@ SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    models = [{"model": name, **scores} for name, scores in summary["models"].items()]
     queries = list_queries(outcome)
-    by_day = [{"model": f"blend, day {day}", **scores} for day, scores in summary["by_day"].items()]
+    final = {"model": MODEL, **summary["models"][MODEL]}
+    by_day = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in summary["by_day"].items()]
     return Judged(
         metric=METRIC,
         meaning=MEANING,
         rivals=list_rivals(outcome),
         queries=queries.drop("behind"),
         behind=queries["behind"],
-        ranking=[{key: row[key] for key in ("model", "score", "error")} for row in models],
+        ranking=[{key: final[key] for key in ("model", "score", "error")}],
         tables=[
-            ("Models on the validation days: video by P(watch) x E[s], share by max E[s]", [*models, *by_day]),
+            ("The validation days: video by P(watch) x E[s], share by max E[s]", [final, *by_day]),
             ("Decision rules: rows choose the video, columns the share", summary["ladder"][1:]),  # random is a rival
         ],
         notes=pool_notes(outcome),
@@ -101,18 +102,18 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
-    measured, blend, labelled = outcome.measured.value, outcome.blend.value, outcome.ready.labelled
-    fits, completion = [ranker.value for ranker in outcome.early.rankers], outcome.early.completion.value
+    measured, labelled, blend = outcome.measured.value, outcome.ready.labelled, outcome.blend.value
+    ranker, completion = outcome.early.ranker.value, outcome.early.completion.value
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
         "warnings": [text for text in (outcome.ready.tables.comments.value.warning,) if text],
         "cv": measured.final | {"devices": sum(len(labelled[day].value.rows.group_sizes) for day in measured.days)},
-        "models": measured.models,
+        "models": {MODEL: measured.final},
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
-        "rounds": {ranker.kind: ranker.rounds for ranker in fits} | {"completion": completion.rounds},
-        "blend": {"models": list(MODELS), "weights": dict(zip(MODELS, blend.gain(), strict=True))},
-        "gains": dict(list(share_gains(fits).items())[:GAINS_SHOWN]),
+        "rounds": {MODEL: ranker.rounds, "completion": completion.rounds},
+        "blend": {"models": [MODEL], "weights": {MODEL: blend.gain()[0]}},
+        "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
         "plan": list_decisions(outcome.ready.decisions),
         "board": outcome.files.board,
         **({"submission": {"path": str(checked.path), "rows": checked.rows}} if checked else {}),
@@ -150,7 +151,7 @@ def explain(outcome: Outcome) -> Insight:
     Drift is of the last training day: a statistic of a day has one value on it and tells any two days apart, so that
     day against the last labelled one stands beside it.
     """
-    ready, rankers = outcome.ready, collect(outcome.early.rankers)
+    ready, rankers = outcome.ready, collect([outcome.early.ranker])
     before, last = ready.plan.train[-1], ready.plan.valid[-1]
     train, valid, test = ready.labelled[before].rows, ready.labelled[last].rows, outcome.test.day.rows
     between = f"the labelled days {before} and {last}"
@@ -158,7 +159,7 @@ def explain(outcome: Outcome) -> Insight:
     return Insight(
         importance=Diagnostic(measure_importance, (valid, rankers, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (train, test, reference, between, DRIFT_ROWS)),
-        curves=curves({ranker.kind: ranker for ranker in rankers.value}),
+        curves=curves({MODEL: outcome.early.ranker.value}),
         calibration=calibrate_days(outcome),
         answers=list_answers(outcome),
         cutoff=1,
@@ -167,7 +168,7 @@ def explain(outcome: Outcome) -> Insight:
 
 
 def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
-    """The blend's utilities (rows,) of the rankers' scores."""
+    """The calibrated utilities (rows,) of the ranker's scores."""
     return blend.predict(scores.astype(np.float32))
 
 

@@ -18,7 +18,8 @@ from common.arrays import Floats
 from common.day import ladder as families
 from common.day.ladder import Ladder, Rung, Scored
 from common.engine.run import Result, Run, bundle, collect
-from competitions.mgtv.config import MODELS, MgtvConfig
+from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import baselines, calibration, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
@@ -29,12 +30,11 @@ from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
 from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
-(FIRST,) = MODELS
 DEEP = deep_training.DeepSettings()
 SHOWN = 3  # videos of a list
 RANDOM, POPULARITY = "random", "popularity"  # the rungs that methods which stand alone build on
 Row = dict[str, Any]
-Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
+Scores = dict[int, Result[Floats]]  # by validation day: (rows,)
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,14 @@ class Bench:
         """The labelled days before a day."""
         return [other for other in self.ready.plan.days if other < day]
 
-    def measure(self, scores: Scores, name: str) -> Scored:
-        """A rung's scores, calibrated on a validation day by the other one."""
+    def calibrate(self, scores: Scores) -> list[Floats]:
+        """A rung's probabilities of each validation day, calibrated by the other one."""
         own = collect([scores[day] for day in self.ready.plan.valid])
-        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, [name]).value)
+        return self.run.step(click_ranker.mix_across, self.valid, own).value
+
+    def measure(self, scores: Scores) -> Scored:
+        """A rung by its scores."""
+        return self.compare(self.calibrate(scores))
 
     def compare(self, probabilities: Sequence[Floats]) -> Scored:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
@@ -127,13 +131,13 @@ def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench
     for day in ready.plan.valid:
         own, no_duration = ready.labelled[day], config.truth.no_duration
         rewards = run.step(expect_rewards, own, model, no_duration, name=f"day{day:02d}.value").value
-        predictions.append(Predictions(own.value, np.empty((len(rewards.rate), 0)), rewards))
+        predictions.append(Predictions(own.value, np.empty(0), rewards))
     return Bench(run, config, ready, predictions)
 
 
 def list_plain(bench: Bench) -> Iterator[Rung]:
     """Rungs without a ranker: by chance, by position, by click rate, by neighbours."""
-    rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
+    rate = f"video_own_click_{HALF_LIVES[-1]:g}d"
 
     def draw(column: str | None, kept: str) -> Scored:
         return bench.compare(
@@ -166,7 +170,7 @@ def score_positions(bench: Bench) -> Scored:
     for day in bench.ready.plan.valid:
         train, name = collect([labelled[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
         scores[day] = bench.run.step(baselines.score_positions, train, labelled[day], name=name)
-    return bench.measure(scores, "position")
+    return bench.measure(scores)
 
 
 def score_public_baseline(bench: Bench, tag: str) -> Scored:
@@ -186,7 +190,7 @@ def score_neighbours(bench: Bench) -> Scored:
     for day in ready.plan.valid:
         name = f"day{day:02d}.ladder.neighbours"
         scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
-    return bench.measure(scores, "neighbours")
+    return bench.measure(scores)
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -207,9 +211,9 @@ def list_blocks(bench: Bench) -> Iterator[Rung]:
     for count in range(1, len(blocks) + 1):
 
         def score(count: int = count) -> Scored:
-            return bench.measure(score_blocks(bench, blocks[:count]), FIRST)
+            return bench.measure(score_blocks(bench, blocks[:count]))
 
-        title = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
+        title = f"{click_ranker.MODEL} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
         below = POPULARITY if count == 1 else None
         yield Rung(
             f"lightgbm-{blocks[count - 1]}",
@@ -226,8 +230,8 @@ def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
     """Out-of-time scores of each validation day from LightGBM on some blocks."""
     step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
-    fits = collect([fit_ranker(bench.run, labelled, recipe, valid)])
-    return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
+    ranker = fit_ranker(bench.run, labelled, recipe, valid)
+    return {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in valid}
 
 
 def list_calibrated(bench: Bench) -> Iterator[Rung]:
@@ -236,9 +240,7 @@ def list_calibrated(bench: Bench) -> Iterator[Rung]:
     for kind, fit in calibration.CALIBRATIONS.items():
 
         def score(kind: str = kind) -> Scored:
-            scores = score_blocks(bench, blocks)
-            own = collect([scores[day] for day in bench.ready.plan.valid])
-            mixed = bench.run.step(click_ranker.mix_across, bench.valid, own, [FIRST]).value
+            mixed = bench.calibrate(score_blocks(bench, blocks))
             labels = [part.day.rows.labels.astype(np.float64) for part in bench.predictions]
             return bench.compare(calibration.calibrate_across(kind, mixed, labels))
 
@@ -254,7 +256,7 @@ def list_networks(bench: Bench) -> Iterator[Rung]:
 
         def score(kind: str = kind) -> Scored:
             days, fields = prepare_networks(bench)
-            return bench.measure(run_network(bench, days, fields, kind), kind)
+            return bench.measure(run_network(bench, days, fields, kind))
 
         yield Rung(kind.lower().replace(" ", "-"), kind, families.DEEP, score, NETWORKS[kind], needs, builds_on=boosted)
 
@@ -263,9 +265,9 @@ def prepare_networks(
     bench: Bench,
 ) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.FieldTables]]:
     """The days with the ids of each row, and the tables of these ids."""
-    ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
+    ready, step = bench.ready, bench.run.step
     videos = step(deep_training.code_videos, ready.sources.videos, name="ladder.videos")
-    devices = step(deep_training.code_devices, ready.sources.profiles, names, name="ladder.devices")
+    devices = step(deep_training.code_devices, ready.sources.profiles, name="ladder.devices")
     fields = bundle(deep_training.FieldTables, videos=videos, devices=devices)
     height, log, days = len(devices.value.ids), ready.sources.log, {}
     for day, slates in ready.slates.items():

@@ -7,8 +7,9 @@ from common.day.answers import BLEND, ValidationRows, score_rivals
 from common.day.run_record import Row
 from common.learning.dataset import join_datasets
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.config import MODELS
+from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.models.decision import expected_score
 from competitions.mgtv.pipeline import Validated
 
@@ -26,9 +27,7 @@ def list_rows(outcome: Validated) -> ValidationRows:
         device = codes.devices["did"].gather(slate["device"]).cast(pl.String)
         query = pl.lit(f"{part.day.day:02d}/") + device
         candidates.append(slate.select(query=query, item=codes.videos["vid"].gather(slate["video"])))
-        values = pl.Series(EXPECTED, expected_score(mixed, part.rewards))
-        models = pl.DataFrame(part.scores, schema=list(MODELS))
-        scores.append(models.with_columns(values, pl.Series(BLEND, mixed)))
+        scores.append(pl.DataFrame({MODEL: part.scores, EXPECTED: expected_score(mixed, part.rewards), BLEND: mixed}))
     rows = join_datasets([part.day.rows for part in parts])
     return ValidationRows(pl.concat(candidates), rows, pl.concat(scores), by=EXPECTED)
 
@@ -39,6 +38,6 @@ def list_rivals(outcome: Validated) -> list[Row]:
     rows = join_datasets([part.day.rows for part in parts])
     scores = [score_rates(part.day.rates.astype(np.float64), part.rewards.rate) for part in parts]
     right = np.add.reduceat(np.concatenate(scores) * rows.labels, find_starts(rows.group_sizes))
-    rate = f"video_own_click_{outcome.config.features.half_lives[-1]:g}d"
+    rate = f"video_own_click_{HALF_LIVES[-1]:g}d"
     orders = {"Popularity: smoothed click rate": (rate, 1.0), "In the order shown": None}
     return score_rivals(rows, orders, lambda ranks: np.where(ranks == 1, right, 0.0), 1)

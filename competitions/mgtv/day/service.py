@@ -2,13 +2,13 @@
 that will be played.
 
 The clock of this competition is the day, so that most of what is known was tabulated at export, from the log before
-the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past,
+the day: what describes a video, a device, a comment stream, and the device's own past,
 which in a live service would grow during the day. A request joins these and computes what depends on the list: pair_
 and list_ features, models, decision. A device that the test does not ask about is answered as a new one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -26,7 +26,7 @@ from competitions.mgtv.features.build import EXTRA_BLOCKS
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.list import describe_lists
 from competitions.mgtv.features.pair import describe_pairs
-from competitions.mgtv.features.profile import ProfileTables, look_up_profiles
+from competitions.mgtv.features.profile import describe_profiles
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import join_day
@@ -50,8 +50,8 @@ class Slate(msgspec.Struct, forbid_unknown_fields=True):
 class DayTables:
     """What is known of a ``day``. By row, the video's code: the host's id ``vid``, ``videos``, their block
     ``by_video``, their ``comments``, their ``shares`` of all that is shown. By device: its code by ``did`` (did,
-    device), ``devices`` (their block, also that of ``NEW``), the log of their ``history``. What the profile
-    block looks up: ``profiles``.
+    device), ``devices`` (their block, also that of ``NEW``), the log of their ``history``, their
+    ``profiles``.
     """
 
     day: int
@@ -63,7 +63,7 @@ class DayTables:
     shares: pl.Series
     devices: pl.DataFrame
     history: pl.DataFrame
-    profiles: ProfileTables
+    profiles: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class MgtvService:
     """What answers are made of: the tables and the models of a day."""
 
     tables: DayTables
-    rankers: Sequence[Ranker]
+    ranker: Ranker
     completion: Completion
     blend: Logit
     config: MgtvConfig
@@ -101,8 +101,8 @@ class MgtvService:
         blocks = describe_blocks(self.tables, slates, self.config.features, mark)
         day = join_day(blocks, slates, self.tables.videos, hide_outcome(slates))
         mark("matrix")
-        probabilities = click_ranker.mix(self.blend, click_ranker.score(day, self.rankers), day)
-        mark("watch models")
+        probabilities = click_ranker.mix(self.blend, click_ranker.score(day, self.ranker), day)
+        mark("watch model")
         rewards = decision.expect_rewards(day, self.completion, self.config.truth.no_duration)
         mark("completion")
         rows = decision.decide(day, probabilities, rewards)
@@ -124,10 +124,9 @@ def describe_blocks(
     by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
     blocks = {"video": by_video, "device": by_query, "comment": tables.comments[shown]}
     mark("look up")
-    blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
+    blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query)
     mark("pair")
-    named = take_rows(tables.profiles.devices, "device", queries["device"])
-    blocks["profile"] = look_up_profiles(rows, replace(tables.profiles, devices=named))
+    blocks["profile"] = describe_profiles(take_rows(tables.profiles, "device", queries["device"]), slates)
     mark("profile")
     lists = describe_lists(slates, videos, by_video, blocks["pair"])
     blocks["list"] = lists.with_columns(tables.shares[rows["video"]])

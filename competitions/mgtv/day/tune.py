@@ -19,7 +19,7 @@ from common.engine.run import Run
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit
 from common.learning.listwise_softmax import log_likelihoods
-from competitions.mgtv.config import MODELS, CompletionSettings, MgtvConfig
+from competitions.mgtv.config import CompletionSettings, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import click_ranker, completion, decision
@@ -34,7 +34,7 @@ Parameters = Mapping[str, Any]
 
 def list_tasks(config: MgtvConfig) -> list[str]:
     """Names of what can be tuned."""
-    return [*MODELS, COMPLETION]
+    return [click_ranker.MODEL, COMPLETION]
 
 
 def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -> Task:
@@ -119,5 +119,4 @@ class Study:
 
 def score_likelihood(ranker: Ranker, day: DayFeatures) -> Floats:
     """The log likelihood of each answer of a day."""
-    scores = click_ranker.score(day, [ranker])
-    return np.asarray(log_likelihoods(scores[:, 0], day.rows.labels, day.rows.group_sizes))
+    return np.asarray(log_likelihoods(click_ranker.score(day, ranker), day.rows.labels, day.rows.group_sizes))

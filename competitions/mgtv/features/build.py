@@ -26,7 +26,7 @@ EXTRA_BLOCKS: dict[str, Callable[[DeviceHistory, Slates, pl.DataFrame], pl.DataF
 
 @dataclass(frozen=True)
 class Sources:
-    """What features are made of: the log of all days, the tallies of it, and the host's tables.
+    """What features are made of: the log of all days, the tally of it, and the host's tables.
 
     ``videos``: one row per video code; ``profiles``: one per device; ``comments``: one per (video, date); ``dates``:
     the date of each day of the log.
@@ -34,7 +34,6 @@ class Sources:
 
     log: pl.DataFrame
     tally: pl.DataFrame
-    categories: Mapping[str, pl.DataFrame]
     videos: pl.DataFrame
     profiles: pl.DataFrame
     comments: pl.DataFrame

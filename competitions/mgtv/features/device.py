@@ -10,6 +10,7 @@ from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import (
     COUNTS,
     DEVICE_PRIOR,
+    HALF_LIVES,
     count_events,
     decay_weight,
     log_rate,
@@ -22,7 +23,7 @@ RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
 LAST = 3
 
 
-def describe_devices(history: DeviceHistory, slates: Slates, half_lives: Sequence[float]) -> pl.DataFrame:
+def describe_devices(history: DeviceHistory, slates: Slates, half_lives: Sequence[float] = HALF_LIVES) -> pl.DataFrame:
     """One row per query, in order: query, and the block's features."""
     queries = slates.queries
     parts = [_describe_rates(history, queries, half_life) for half_life in half_lives]

@@ -9,7 +9,7 @@ import polars as pl
 from common.learning.cooccurrence import FIXED_POINT, to_fixed_point
 from common.learning.features import attach
 from competitions.mgtv.features.device_history import DeviceHistory
-from competitions.mgtv.features.target_encoding import DEVICE_PRIOR, decay_weight, weigh_events
+from competitions.mgtv.features.target_encoding import DEVICE_PRIOR, HALF_LIVES, decay_weight, weigh_events
 from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
@@ -25,7 +25,7 @@ def describe_pairs(
     videos: pl.DataFrame,
     by_video: pl.DataFrame,
     by_query: pl.DataFrame,
-    half_life: float,
+    half_life: float = HALF_LIVES[-1],
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: the block's features.
 

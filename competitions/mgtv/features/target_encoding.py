@@ -12,7 +12,8 @@ import polars as pl
 from common.learning.cooccurrence import exact_sum
 from competitions.mgtv.split import Slates
 
-# Impressions (or plays) that the level above speaks for: of videos and profile names; of devices and their pairs.
+HALF_LIVES = (2.0, 14.0)  # of decayed counts, in days, the longest last
+# Impressions (or plays) that the level above speaks for: of videos; of devices and their pairs.
 PRIOR, DEVICE_PRIOR = 20.0, 4.0
 FINISHED, ABANDONED = 0.95, 0.15
 LOWEST, HIGHEST = 0.01, 2.0  # log t is taken of t within these: one play of 50 rounds is not 50 viewers

@@ -6,7 +6,7 @@ import polars as pl
 
 from common.learning.cooccurrence import exact_sum
 from common.learning.features import attach
-from competitions.mgtv.features.target_encoding import COUNTS, PRIOR, repeat_rates, shrink, sum_decayed
+from competitions.mgtv.features.target_encoding import COUNTS, HALF_LIVES, PRIOR, repeat_rates, shrink, sum_decayed
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
@@ -14,7 +14,9 @@ RATES = ("click", "answer", "finish", "abandon", "log_t")
 BROAD = ("type", "source", "intact", "stype")  # few values: the long half-life alone is enough
 
 
-def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_lives: Sequence[float]) -> pl.DataFrame:
+def describe_videos(
+    tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_lives: Sequence[float] = HALF_LIVES
+) -> pl.DataFrame:
     """One row per video code, in code order: video, and the block's features as of the start of ``day``."""
     parts = [videos.select("video"), _describe_facts(videos), _describe_age(tally, videos, day)]
     for half_life in half_lives:

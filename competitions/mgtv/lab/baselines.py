@@ -1,6 +1,6 @@
 """Baselines that pick a video out of a slate: by its position, by what was watched together.
 
-Each gives one score a row, (rows, 1), which ``click_ranker.mix_across`` calibrates.
+Each gives one score a row, (rows,), which ``click_ranker.mix_across`` calibrates.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def score_positions(before: Sequence[DayFeatures], day: DayFeatures, prior: floa
     shown = np.bincount(positions, minlength=width)
     answered = np.bincount(positions, labels, minlength=width)
     share = (answered + prior * labels.mean()) / (shown + prior)
-    return np.asarray(np.log(share[own]))[:, None]
+    return np.asarray(np.log(share[own]))
 
 
 def _positions(day: DayFeatures) -> NDArray[np.int64]:
@@ -56,4 +56,4 @@ def score_neighbours(log: pl.DataFrame, slates: Slates) -> Floats:
     scored = pairs.select("row", score=score).sort("row", "score").collect()
     # Added up one after the other in a fixed order, so that the last bit does not depend on threads.
     scores = np.bincount(scored["row"].to_numpy(), scored["score"].to_numpy(), slates.rows.height)
-    return np.asarray(np.log1p(scores))[:, None]
+    return np.asarray(np.log1p(scores))

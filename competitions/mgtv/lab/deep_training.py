@@ -25,7 +25,7 @@ from common.learning.conditional_logit import Standardiser, fit_standardiser
 from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks
 from common.learning.determinism import deterministic_torch
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.features.profile import code_names
+from competitions.mgtv.features.profile import NAMES
 from competitions.mgtv.lab.clicks import list_recent
 from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, Shape
 from competitions.mgtv.models.dataset import DayFeatures
@@ -82,13 +82,13 @@ def code_videos(videos: pl.DataFrame) -> Fields:
     return _code(videos.select(ITEM_FIELDS))
 
 
-def code_devices(profiles: pl.DataFrame, names: Sequence[str]) -> Fields:
+def code_devices(profiles: pl.DataFrame) -> Fields:
     """Ids of the profile columns that are names; row 0 is a device without a profile, row d + 1 device d.
 
     Rows of ``profiles`` may stand in any order, and devices may lack.
     """
-    chosen = [name for name in names if name in profiles.columns]
-    coded = profiles.select("device", *(code_names(name) for name in chosen))
+    chosen = [name for name in NAMES if name in profiles.columns]
+    coded = profiles.select("device", *(pl.col(name).rank("dense").cast(pl.Int32) for name in chosen))
     height = int(profiles["device"].max() or 0) + 1 if profiles.height else 0  # type: ignore[arg-type]
     every = pl.DataFrame({"device": pl.int_range(height, dtype=pl.Int32, eager=True)})
     return _code(every.join(coded, on="device", how="left", maintain_order="left").drop("device"))
@@ -197,7 +197,7 @@ def fit_network(
 
 @torch.inference_mode()
 def score_network(day: NetworkDay, fields: FieldTables, network: Network, settings: DeepSettings) -> Floats:
-    """Scores of the day's rows, (rows, 1); batches of slates, so that memory does not grow with the day."""
+    """Scores of the day's rows, (rows,); batches of slates, so that memory does not grow with the day."""
     rows = day.features.rows
     columns = [rows.names.index(name) for name in network.names]
     data = _Data(
@@ -210,7 +210,7 @@ def score_network(day: NetworkDay, fields: FieldTables, network: Network, settin
         count = len(rows.group_sizes)
         batches = np.array_split(np.arange(count), count // settings.lists + 1)
         parts = [model(data.batch(slates)[0]).numpy() for slates in batches if len(slates)]
-    return np.concatenate([np.empty(0), *parts]).astype(np.float64)[:, None]
+    return np.concatenate([np.empty(0), *parts]).astype(np.float64)
 
 
 def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:

@@ -30,7 +30,7 @@ class ExpectedReward:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the models say of a ``day``: the rankers' ``scores`` (rows, models), and the ``rewards`` of its rows."""
+    """What the models say of a ``day``: the ranker's ``scores`` (rows,), and the ``rewards`` of its rows."""
 
     day: DayFeatures
     scores: Floats

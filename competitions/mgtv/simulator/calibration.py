@@ -58,10 +58,7 @@ COMPLETIONS = (
 )
 CATALOGUE = (
     Measure("videos", pl.len(), VIDEOS, "2025", "otherwise"),
-    Measure(
-        "collections", pl.col("item_cid").replace(0, None).drop_nulls().n_unique(), COLLECTIONS, "2025", "otherwise"
-    ),
-    Measure("series", pl.col("sid").replace(0, None).drop_nulls().n_unique()),
+    Measure("collections", pl.col("item_cid").n_unique(), COLLECTIONS, "2025", "otherwise"),
 )
 PROFILES = (
     Measure("devices with a profile", pl.len(), DEVICES, "2025", "otherwise"),

@@ -1,4 +1,4 @@
-"""The catalogue: programmes by channel, their episodes day by day, and the trailers, shorts and extras about them.
+"""The catalogue: programmes by channel, their episodes day by day, and the trailers and shorts about them.
 
 A collection is a programme. Its episodes 1 .. N are released ``at_once`` every ``every`` days; of a running programme
 the last one known falls in these days, others were complete before. A video's popularity on a day is
@@ -17,6 +17,7 @@ from competitions.mgtv.simulator.constants import (
     CHANNELS,
     FEATURE,
     KINDS,
+    SHORT,
     TEST_DAY,
     TRAILER,
     Sizes,
@@ -31,9 +32,8 @@ NOVELTY, NOVELTY_DAYS = 1.5, 2.5
 AFTER = 20  # days after the log in which running programmes may end; what comes out then is never seen
 TO_COME = 0.14  # of the videos, about, come out after the test day
 EPISODE_SHARE = 0.56  # of the videos; the others are about them
-FRESH_EXTRAS = 0.8  # of the extras of complete programmes that come out in these days
-CLOSING = (0.02, 0.05, 0.09, 0.14)  # of an episode are closing titles, at which one leaves; by programme
-UNSERIED = 0.10  # of the collections have no sid
+TRAILERS = 0.25  # of what is about the episodes
+FRESH = 0.8  # of what is about complete programmes: comes out in these days
 BLANK_DURATION, ZERO_DURATION, UNLISTED = 0.005, 0.003, 0.02  # of the videos; the last of those of cold programmes
 
 
@@ -45,9 +45,7 @@ class Collections:
     episodes: Ints
     first: Ints
     quality: Floats
-    closing: Ints  # position in CLOSING
     code: Ints
-    series: Ints  # 0: none
     heat: Floats
 
 
@@ -79,18 +77,16 @@ class Pool:
 
     def draw(self, group: Ints, rng: np.random.Generator) -> Ints:
         """An item of each ``group``, of any where the group weighs nothing."""
-        empty = self.edges[group + 1] <= self.edges[group]
-        low = np.where(empty, 0.0, self.edges[group])
-        high = np.where(empty, self.edges[-1], self.edges[group + 1])
-        return self._draw_between(low, high - low, rng)
+        own = self.edges[group + 1] > self.edges[group]
+        low, high = np.where(own, self.edges[group], 0.0), np.where(own, self.edges[group + 1], self.edges[-1])
+        return self._take(low + rng.random(len(group)) * (high - low))
 
     def draw_any(self, count: int, rng: np.random.Generator) -> Ints:
         """``count`` items of all groups."""
-        return self._draw_between(np.zeros(count), self.edges[-1], rng)
+        return self._take(rng.random(count) * self.edges[-1])
 
-    def _draw_between(self, low: Floats, width: Floats | float, rng: np.random.Generator) -> Ints:
-        at = np.searchsorted(self.steps, low + rng.random(len(low)) * width, side="right") - 1
-        return self.order[np.clip(at, 0, len(self.order) - 1)]
+    def _take(self, level: Floats) -> Ints:
+        return self.order[np.clip(np.searchsorted(self.steps, level, side="right") - 1, 0, len(self.order) - 1)]
 
 
 def make_pool(group: Ints, groups: int, weight: Floats) -> Pool:
@@ -128,16 +124,16 @@ def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
     episodes = _count_episodes(channel, round(EPISODE_SHARE * total), rng)
     quality = rng.standard_normal(sizes.collections)
     base = _draw_heat(channel, quality, rng)
-    last = _last_days(channel, rng)
-    videos = _make_videos(channel, episodes, quality, base, last, total, rng)
+    running = rng.random(len(channel)) < channel_values("running")[channel]
+    # Evenly, on and beyond the log's end: the test day is a day like any other.
+    recent, old = rng.integers(2, TEST_DAY + AFTER, len(channel)), -rng.geometric(1 / 200, len(channel))
+    videos = _make_videos(channel, episodes, quality, base, np.where(running, recent, old), total, rng)
     collections = Collections(
         channel=channel,
         episodes=episodes,
         first=np.cumsum(episodes) - episodes,
         quality=quality,
-        closing=rng.integers(0, len(CLOSING), sizes.collections),
         code=300_000 + rng.permutation(8 * sizes.collections)[: sizes.collections],
-        series=_group_series(channel, sizes.series, rng),
         heat=_walk(base, videos, rng),
     )
     members = make_pool(videos.collection, sizes.collections, np.ones(len(videos.kind)))
@@ -172,90 +168,53 @@ def _draw_heat(channel: Ints, quality: Floats, rng: np.random.Generator) -> Floa
     return np.asarray(heat - (weight * heat).sum() / weight.sum())
 
 
-def _last_days(channel: Ints, rng: np.random.Generator) -> Ints:
-    """The day of each programme's last episode: in the log's days or after them where it is running."""
-    running = rng.random(len(channel)) < channel_values("running")[channel]
-    old = -rng.geometric(1 / 200, len(channel))
-    # Evenly, on and beyond the log's end: the test day is a day like any other.
-    recent = rng.integers(2, TEST_DAY + AFTER, len(channel))
-    return np.where(running, recent, old)
-
-
-def _release_days(channel: Ints, last: Ints, to_come: Ints) -> Ints:
-    """The day of an episode that has ``to_come`` behind it, by the channel's rhythm and the day of the last one."""
-    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
-    return last - to_come // at_once * every
-
-
 def _make_videos(
     channel: Ints, episodes: Ints, quality: Floats, base: Floats, last: Ints, total: int, rng: np.random.Generator
 ) -> Videos:
-    """Episodes, then extras up to ``total``."""
-    programme = np.repeat(np.arange(len(channel)), episodes)
-    serial = np.arange(len(programme)) - np.repeat(np.cumsum(episodes) - episodes, episodes) + 1
-    release = _release_days(channel[programme], last[programme], episodes[programme] - serial)
-    about, kind, their_serial, their_release = _draw_extras(
-        channel, episodes, base, last, max(total - len(programme), len(KINDS)), rng
-    )
-    usual = channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel)))
-    minutes = np.clip(usual, *KINDS[FEATURE].minutes)[programme] * np.exp(0.05 * rng.standard_normal(len(programme)))
-    low, high = np.array([KINDS[k].minutes for k in range(len(KINDS))])[kind].T
-    lengths = np.concatenate([np.clip(minutes, 20, 90), low + (high - low) * rng.random(len(kind))])
-    duration = np.round(lengths * 60)
-    collection = np.concatenate([programme, about])
-    count = len(collection)
-    recorded, lost = duration.astype(np.int64), rng.random(count)
-    recorded = np.select([lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION], [-1, 0], recorded)
+    """Episodes, then what is about them up to ``total``: hot programmes of some channels have most.
+
+    Episode k comes out as many days before the ``last`` one as the channel's rhythm says; a trailer three days before
+    its episode, a short up to two days after it, and of a complete programme on any day.
+    """
+    weight = channel_values("extras")[channel] * np.exp(0.5 * base) * np.sqrt(episodes)
+    count = max(total - int(episodes.sum()), len(KINDS))
+    about = np.sort(rng.choice(len(channel), count, p=weight / weight.sum()))
+    kind = np.append(np.full(episodes.sum(), FEATURE), np.where(rng.random(count) < TRAILERS, TRAILER, SHORT))
+    collection = np.append(np.repeat(np.arange(len(channel)), episodes), about)
+    number = np.arange(episodes.sum()) - np.repeat(np.cumsum(episodes) - episodes, episodes) + 1
+    serial = np.append(number, rng.integers(1, episodes[about] + 1))
+    at_once, every = (channel_values(name).astype(np.int64)[channel[collection]] for name in ("at_once", "every"))
+    release = last[collection] - (episodes[collection] - serial) // at_once * every
+    beside = np.where(kind == TRAILER, release - 3, release + rng.integers(0, 3, len(kind)))
+    again = (last[collection] < 1) & (rng.random(len(kind)) < FRESH)
+    beside = np.where(again, rng.integers(1, TEST_DAY + AFTER, len(kind)), beside)
+    low, high = np.array([row.minutes for row in KINDS])[kind].T
+    usual = np.clip(channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
+    minutes = usual[collection] * np.exp(0.05 * rng.standard_normal(len(kind)))
+    minutes = np.where(kind == FEATURE, np.clip(minutes, low, high), low + (high - low) * rng.random(len(kind)))
+    duration, lost = np.round(minutes * 60), rng.random(len(kind))
+    unknown = [lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION]
     return Videos(
         collection=collection,
         channel=channel[collection],
-        kind=np.concatenate([np.full(len(programme), FEATURE), kind]),
-        serial=np.concatenate([serial, their_serial]),
-        release=np.concatenate([release, their_release]),
+        kind=kind,
+        serial=serial,
+        release=np.where(kind == FEATURE, release, beside),
         duration=duration,
-        recorded=recorded,
-        quality=0.7 * quality[collection] + 0.7 * rng.standard_normal(count),
-        code=10_000_000 + rng.permutation(20 * count)[:count],
-        listed=(base[collection] > np.quantile(base, 0.3)) | (rng.random(count) >= UNLISTED),
+        recorded=np.select(unknown, [-1, 0], duration.astype(np.int64)),
+        quality=0.7 * quality[collection] + 0.7 * rng.standard_normal(len(kind)),
+        code=10_000_000 + rng.permutation(20 * len(kind))[: len(kind)],
+        listed=(base[collection] > np.quantile(base, 0.3)) | (rng.random(len(kind)) >= UNLISTED),
     )
-
-
-def _draw_extras(
-    channel: Ints, episodes: Ints, base: Floats, last: Ints, count: int, rng: np.random.Generator
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """(programme, kind, serial, release) of each extra; hot programmes of some channels have most."""
-    weight = channel_values("extras")[channel] * np.exp(0.5 * base) * np.sqrt(episodes)
-    about = np.sort(rng.choice(len(channel), count, p=weight / weight.sum()))
-    shares = kind_values("share")
-    kind = rng.choice(len(KINDS), count, p=shares / shares.sum())
-    serial = rng.integers(1, episodes[about] + 1)
-    beside = _release_days(channel[about], last[about], episodes[about] - serial) + rng.integers(0, 3, count)
-    # A trailer comes out before its episode; old programmes get new shorts as well.
-    beside = np.where(kind == TRAILER, beside - 3, beside)
-    again = (last[about] < 1) & (rng.random(count) < FRESH_EXTRAS)
-    release = np.where(again, rng.integers(1, TEST_DAY + AFTER, count), beside)
-    return about, kind, serial, release
-
-
-def _group_series(channel: Ints, codes: int, rng: np.random.Generator) -> Ints:
-    """The series of each programme: seasons of one channel share one; 0 where there is none."""
-    season = rng.random(len(channel)) < 0.3
-    order = np.argsort(channel, kind="stable")
-    group = np.empty(len(channel), np.int64)
-    new = ~season[order] | (np.diff(channel[order], prepend=-1) != 0)
-    group[order] = np.cumsum(new) - 1
-    names = 1 + rng.permutation(max(codes, int(group.max()) + 1))
-    return np.where(rng.random(len(channel)) < UNSERIED, 0, names[group])
 
 
 def _walk(base: Floats, videos: Videos, rng: np.random.Generator) -> Floats:
     """Heat by day (0 .. 31) and programme: the base, a random walk, a boost that fades after every release."""
-    steps = WALK * rng.standard_normal((TEST_DAY + 1, len(base)))
-    heat = base + np.cumsum(steps, axis=0)
+    heat = base + np.cumsum(WALK * rng.standard_normal((TEST_DAY + 1, len(base))), axis=0)
     boost = np.zeros(len(base))
     for day in range(TEST_DAY + 1):
-        new = (videos.release == day) & (videos.kind == FEATURE)
+        new = videos.collection[(videos.release == day) & (videos.kind == FEATURE)]
         boost *= np.exp(-1 / BOOST_DAYS)
-        boost += BOOST * (np.bincount(videos.collection[new], minlength=len(base)) > 0)
+        boost += BOOST * (np.bincount(new, minlength=len(base)) > 0)
         heat[day] += np.minimum(boost, MOST_BOOST)
     return heat

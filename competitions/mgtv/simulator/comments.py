@@ -1,7 +1,6 @@
 """Time-synced comments: how many a video has follows its popularity on the day, their tone its quality."""
 
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,10 @@ from competitions.mgtv.simulator.constants import DAYS, START
 BOOK_ROWS, MOST_BOOKS = 3000, 20
 TONE = 1.3  # slope of the logit of a good word by quality
 NEUTRAL = 0.35  # of the comments
-WHO = ("这集", "这段", "男主", "女主", "剧情", "主持人", "嘉宾", "音乐")
 GOOD = ("好看", "喜欢", "太棒了", "精彩", "感动", "笑死我了", "绝了")
 BAD = ("无聊", "难看", "失望", "尴尬", "太假了", "弃了", "拖沓")
 PLAIN = ("打卡", "第一", "来了", "有人吗", "几点更新", "前方高能", "二刷", "2025年的举手", "这是哪里", "哈哈哈")
-ENDS = ("", "!", "啊", "~")
+PHRASES = (BAD, GOOD, PLAIN)
 
 
 def write_comments(folder: Path, catalogue: Catalogue, rows: int, seed: int) -> int:
@@ -58,15 +56,9 @@ def _draw_videos(catalogue: Catalogue, day: Ints, rng: np.random.Generator) -> I
 
 def _phrase(tone: Ints, rng: np.random.Generator) -> list[str]:
     """A comment for each tone: 0 bad, 1 good, 2 plain."""
-    phrases: list[str] = []
-    starts, counts = [], []
-    for words, who in ((BAD, WHO), (GOOD, WHO), (PLAIN, ("",))):
-        made = ["".join(parts) for parts in product(who, words, ENDS)]
-        starts.append(len(phrases))
-        counts.append(len(made))
-        phrases += made
-    at = np.array(starts)[tone] + (rng.random(len(tone)) * np.array(counts)[tone]).astype(int)
-    return [phrases[one] for one in at.tolist()]
+    counts = np.array([len(words) for words in PHRASES])
+    at = (np.cumsum(counts) - counts)[tone] + rng.integers(0, counts[tone])
+    return [str(text) for text in np.concatenate(PHRASES)[at]]
 
 
 def _write_book(path: Path, columns: list[list[object]]) -> None:

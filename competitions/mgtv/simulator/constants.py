@@ -15,8 +15,8 @@ from common.arrays import Floats, Ints
 
 Codes: TypeAlias = NDArray[np.int32]
 
-# Devices, videos, collections, series codes, days: sizes of the embedding tables of a team of the 2025 edition.
-DEVICES, VIDEOS, COLLECTIONS, SERIES = 1_500_000, 17_000, 2_500, 20_000
+# Devices, videos, collections: sizes of the embedding tables of a team of the 2025 edition.
+DEVICES, VIDEOS, COLLECTIONS = 1_500_000, 17_000, 2_500
 LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
 COMMENTS, LEAST_COMMENTS = 60_000, 400  # assumed
 DAYS = 30  # with a log; the day after is the test day
@@ -61,13 +61,12 @@ CHANNELS = (
 
 
 class Kind(NamedTuple):
-    """A kind of video beside the episodes: its isIntact code, share of the extras, minutes, and what it is like.
+    """A kind of video: its isIntact code, minutes, and what it is like.
 
     ``heat`` lifts what is shown, ``pull`` what is clicked; ``abandon`` and ``complete`` are logits against the middle.
     """
 
     code: int
-    share: float
     minutes: tuple[float, float]
     heat: float
     pull: float
@@ -75,26 +74,22 @@ class Kind(NamedTuple):
     complete: float
 
 
-# Assumed. Feature, short, trailer, extras, side story, digest; the codes are those of an earlier edition.
+# Assumed; the codes are those of an earlier edition.
 KINDS = (
-    Kind(1, 0.0, (20, 90), 0.0, 0.25, 0.0, 0.0),
-    Kind(2, 0.35, (1, 5), -0.9, 0.0, 0.1, 0.0),
-    Kind(3, 0.25, (0.5, 2), -0.8, -0.1, -0.5, 0.7),
-    Kind(4, 0.20, (3, 15), -1.0, -0.1, 0.1, -0.1),
-    Kind(5, 0.08, (5, 25), -1.1, -0.2, 0.0, 0.1),
-    Kind(9, 0.12, (2, 8), -1.0, 0.1, 0.2, -0.2),
+    Kind(1, (20, 90), 0.0, 0.25, 0.0, 0.0),
+    Kind(2, (1, 12), -0.95, 0.0, 0.1, 0.0),
+    Kind(3, (0.5, 2), -0.8, -0.1, -0.5, 0.7),
 )
-FEATURE, TRAILER = 0, 2
+FEATURE, SHORT, TRAILER = range(3)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of devices, videos, collections and series codes, and rows of comments, at a scale."""
+    """Numbers of devices, videos and collections, and rows of comments, at a scale."""
 
     devices: int
     videos: int
     collections: int
-    series: int
     comments: int
 
 
@@ -108,7 +103,6 @@ def measure_sizes(scale: float) -> Sizes:
         devices=round(DEVICES * scale),
         videos=max(LEAST_VIDEOS, round(VIDEOS * slow)),
         collections=max(LEAST_COLLECTIONS, round(COLLECTIONS * slow)),
-        series=round(SERIES * slow),
         comments=min(COMMENTS, max(LEAST_COMMENTS, round(COMMENTS * scale))),
     )
 
@@ -126,10 +120,3 @@ def kind_values(name: str) -> Floats:
 def group_rows(first: Ints) -> Ints:
     """By row the run it is in, for runs that ``first`` bounds (one entry more than runs)."""
     return np.repeat(np.arange(len(first) - 1), np.diff(first))
-
-
-def draw_columns(weights: Floats, at: Floats) -> Ints:
-    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers."""
-    steps = np.cumsum(weights, axis=1)
-    drawn = (steps < (at * steps[:, -1])[:, None]).sum(axis=1)
-    return np.asarray(np.minimum(drawn, weights.shape[1] - 1))

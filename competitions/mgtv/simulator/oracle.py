@@ -2,7 +2,7 @@
 
 A truth row is a device's first click where its duration is known. Given that, the first click is row j with the chance
 of ``click_model`` over the rows of known duration, and its t follows ``watch_time_model``. The oracle answers the row
-and the rate that maximise chance * E[s]; the rate is tried on a grid. The other rates are given for the same rows.
+and the rate that maximise chance * E[s]; the rate is tried on a grid.
 """
 
 from dataclasses import dataclass, fields
@@ -15,15 +15,14 @@ from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import group_rows
 from competitions.mgtv.simulator.slates import SimulationState, Slates
-from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_tables, part_weights
+from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_gains, part_weights
 
 BLOCK = 50_000  # rows whose answers are tried at once
-RATES = ("best", "median", "mean", "0", "1")
 
 
 @dataclass(frozen=True)
 class OracleScores:
-    """One entry a truth row. ``gain`` (rows, len(RATES)): s of a hit, else 0, by the rate answered."""
+    """One entry a truth row: whether the oracle's video is right, its s, and what it expected of both."""
 
     hit: Bools
     gain: Floats
@@ -50,14 +49,14 @@ def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, truth: 
     known = has_duration(state, slates.video[row])
     chance = np.where(known, clicks.chance[row], 0.0)
     chance /= np.add.reduceat(chance, bounds[:-1])[owner] if len(owner) else 1.0
-    gain, rates = best_rates(state, slates.row_device[row], slates.video[row], slates.next[row])
-    value = chance * gain
+    expected, rates = best_rates(state, slates.row_device[row], slates.video[row], slates.next[row])
+    value = chance * expected
     order = np.lexsort((-value, owner))
     chosen = order[bounds[:-1]]
     hit = (row[chosen] == truth.row) & truth.given
     return OracleScores(
         hit=hit,
-        gain=score_rates(truth.completion[:, None], rates[chosen]) * hit[:, None],
+        gain=score_rates(truth.completion, rates[chosen]) * hit,
         expected=value[chosen] * truth.given,
         expected_hit=chance[chosen] * truth.given,
     )
@@ -69,29 +68,22 @@ def has_duration(state: SimulationState, video: Ints) -> Bools:
 
 
 def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> tuple[Floats, Floats]:
-    """By row: E[s] of the best rate, and the rates (rows, len(RATES))."""
-    tables = make_tables()
-    gain, rates = np.empty(len(video)), np.empty((len(video), len(RATES)))
+    """By row: E[s] of the best rate, and that rate."""
+    gains, expected, rates = make_gains(), np.empty(len(video)), np.empty(len(video))
     weights, forms = part_weights(state, device, video, is_next), find_forms(state.catalogue, video)
-    rates[:, 2] = (weights * tables.mean[forms]).sum(axis=1)
-    rates[:, 3:] = 0.0, 1.0
-    for form in range(len(tables.mean)):
+    for form in range(len(gains)):
         rows = np.flatnonzero(forms == form)
         for start in range(0, len(rows), BLOCK):
             some = rows[start : start + BLOCK]
-            expected = weights[some] @ tables.gain[form]
-            best = expected.argmax(axis=1)
-            gain[some] = expected[np.arange(len(some)), best]
-            rates[some, 0] = GRID[best]
-            rates[some, 1] = GRID[(weights[some] @ tables.below[form] >= 0.5).argmax(axis=1)]
-    return gain, rates
+            tried = weights[some] @ gains[form]
+            best = tried.argmax(axis=1)
+            expected[some], rates[some] = tried[np.arange(len(some)), best], GRID[best]
+    return expected, rates
 
 
 def summarise_scores(scores: list[OracleScores]) -> Oracle:
-    """The oracle of all slates; beside it its hits, and what other rates earn on its picks."""
+    """The oracle of all slates; beside it its hits."""
     hit, gain, expected, expected_hit = (
         np.concatenate([getattr(score, field.name) for score in scores]) for field in fields(OracleScores)
     )
-    rates = {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit}
-    others = {f"score_{rate}": gain[:, at] for at, rate in enumerate(RATES) if at}
-    return summarise(gain[:, 0], expected, rates | others)
+    return summarise(gain, expected, {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit})

@@ -12,13 +12,12 @@ import numpy as np
 
 from common.arrays import Bools, Floats, Ints
 from competitions.mgtv.simulator.catalogue import Catalogue, DayPopularity
-from competitions.mgtv.simulator.constants import MOST_SHOWN, SIZE_MEAN_LOG, SIZE_SIGMA, channel_values, draw_columns
-from competitions.mgtv.simulator.users import CLICKED, UserHistory, Users, next_videos
+from competitions.mgtv.simulator.constants import MOST_SHOWN, SIZE_MEAN_LOG, SIZE_SIGMA
+from competitions.mgtv.simulator.users import CLICKED, UserHistory, Users, draw_channels, next_videos
 
 # Next episode, known programme, clicked of late, liked channel, hot, any.
 SOURCES = np.array([0.26, 0.10, 0.14, 0.28, 0.18, 0.04])
 NEXT, KNOWN, AGAIN, LIKED, HOT, ANY = range(6)
-AHEAD = 0.12  # of the next episodes: the one after is shown instead
 ESTIMATE_WEIGHTS = (0.45, 0.35, 0.8, 1.6)  # weights in the order of a slate: taste, heat, next episode, noise
 
 
@@ -75,7 +74,7 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     slot = rng.integers(0, following.shape[1], len(owner))
     video = np.full(len(owner), -1)
     rows = np.flatnonzero(source == NEXT)
-    video[rows] = _step_ahead(catalogue, following[owner[rows], slot[rows]], rng)
+    video[rows] = following[owner[rows], slot[rows]]
     rows = np.flatnonzero(source == KNOWN)
     video[rows] = _draw_known(state, devices[owner[rows]], slot[rows], rng)
     rows = np.flatnonzero(source == AGAIN)
@@ -86,15 +85,10 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     video[rows] = rng.integers(0, len(catalogue.videos.kind), len(rows))
     video = np.where(popularity.released[np.maximum(video, 0)], video, -1)
     rows = np.flatnonzero(video < 0)
-    video[rows] = popularity.pool.draw(_draw_channels(state, devices[owner[rows]], rng), rng)
+    # By liking, popularity on the day, and how many devices watch the channel.
+    weight = np.diff(popularity.pool.edges) ** 0.5
+    video[rows] = popularity.pool.draw(draw_channels(state.users, devices[owner[rows]], weight, rng), rng)
     return video
-
-
-def _step_ahead(catalogue: Catalogue, video: Ints, rng: np.random.Generator) -> Ints:
-    """Some next episodes replaced by the one after them, where the programme has one."""
-    videos, safe = catalogue.videos, np.maximum(video, 0)
-    more = (video >= 0) & (videos.serial[safe] < catalogue.collections.episodes[videos.collection[safe]])
-    return video + (more & (rng.random(len(video)) < AHEAD))
 
 
 def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
@@ -105,12 +99,6 @@ def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random
     followed = history.follow[device, slot]
     programme = np.where(followed >= 0, followed, recent)
     return np.where(programme >= 0, catalogue.members.draw(np.maximum(programme, 0), rng), -1)
-
-
-def _draw_channels(state: SimulationState, device: Ints, rng: np.random.Generator) -> Ints:
-    """A channel for each row, by liking, popularity on the day, and how many devices watch it."""
-    weight = np.diff(state.popularity.pool.edges) ** 0.5 * np.exp(channel_values("pull"))
-    return draw_columns(np.exp(state.users.taste[device]) * weight, rng.random(len(device)))
 
 
 def _estimate(state: SimulationState, device: Ints, video: Ints, is_next: Bools, rng: np.random.Generator) -> Floats:

@@ -1,8 +1,8 @@
 """The devices: how active they are, what they like, and what they remember of the days before.
 
-A device's taste for a channel is ``0.87 own + 0.5 region's`` (standard normals), its patience and its activity are
-standard normal. History: up to four followed programmes with the next episode, the last videos clicked and whether
-they were finished, the last videos shown. All of it can be derived from the log, day by day.
+A device's taste for each channel, its patience and its activity are standard normal. History: up to four followed
+programmes with the next episode, the last videos clicked and whether they were finished, the last videos shown. All of
+it can be derived from the log, day by day.
 
 An episode watched to ``FINISHED`` moves the pointer to the next one; watched in a programme not yet followed, it makes
 the device follow with a chance that grows with the quality. An episode that was abandoned is still the next one.
@@ -17,11 +17,10 @@ from scipy.special import expit
 
 from common.arrays import Bools, Floats, Ints, Singles
 from competitions.mgtv.simulator.catalogue import Catalogue, make_pool
-from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values, draw_columns
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values
 
 RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 WEEKEND = 1.15
-REGIONS, REGION_TASTE, OWN_TASTE = 500, 0.5, 0.87
 SLOTS, CLICKED, SHOWN = 4, 8, 16  # followed programmes, clicked and shown videos that a device remembers
 FINISHED = 0.6
 STARTED = 0.45  # chance that a slot is taken when the log begins
@@ -34,7 +33,6 @@ class Users:
     did: pl.Series
     activity: Singles
     patience: Singles
-    region: Codes
     taste: Singles  # (devices, channels)
 
 
@@ -67,18 +65,11 @@ class Watched:
 def make_users(devices: int, seed: int) -> Users:
     """Draw the devices."""
     rng = np.random.default_rng([21, seed])
-    weight = 1.0 / (np.arange(REGIONS) + 20.0)
-    region = rng.choice(REGIONS, devices, p=weight / weight.sum()).astype(np.int32)
-    shared = REGION_TASTE * rng.standard_normal((REGIONS, len(CHANNELS)), dtype=np.float32)
-    taste = rng.standard_normal((devices, len(CHANNELS)), dtype=np.float32)
-    taste *= np.float32(OWN_TASTE)
-    taste += shared[region]
     return Users(
         did=_name(devices, rng),
         activity=rng.standard_normal(devices, dtype=np.float32),
         patience=rng.standard_normal(devices, dtype=np.float32),
-        region=region,
-        taste=taste,
+        taste=rng.standard_normal((devices, len(CHANNELS)), dtype=np.float32),
     )
 
 
@@ -108,8 +99,7 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
     next_serial = np.ones((devices, SLOTS), np.int32)
     for slot in range(SLOTS):
         taken = np.flatnonzero(rng.random(devices) < STARTED)
-        liked = np.exp(users.taste[taken] + channel_values("pull")) * np.diff(pool.edges)
-        programme = pool.draw(draw_columns(liked, rng.random(len(taken))), rng)
+        programme = pool.draw(draw_channels(users, taken, np.diff(pool.edges), rng), rng)
         new = ~(follow[taken] == programme[:, None]).any(axis=1)
         taken, programme = taken[new], programme[new]
         follow[taken, slot] = programme
@@ -124,6 +114,14 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
         shown=np.full((devices, SHOWN), -1, np.int32),
         shows=np.zeros(devices, np.int32),
     )
+
+
+def draw_channels(users: Users, device: Ints, weight: Floats, rng: np.random.Generator) -> Ints:
+    """A channel for each device, by its taste, what the channel draws, and a ``weight`` by channel."""
+    with np.errstate(divide="ignore"):
+        liking = users.taste[device] + channel_values("pull") + np.log(weight)
+    # The largest of log weight plus Gumbel noise is a draw by weight (Yellott 1977).
+    return np.asarray((liking + rng.gumbel(size=liking.shape)).argmax(axis=1))
 
 
 def next_videos(catalogue: Catalogue, history: UserHistory, devices: Ints, day: int) -> Ints:

@@ -11,7 +11,7 @@ from common.simulation.writer import append_csv
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER
+from competitions.mgtv.simulator.constants import FEATURE, KINDS, START, TEST_DAY
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 from competitions.mgtv.simulator.users import Watched
 
@@ -20,7 +20,6 @@ TWICE_SHOWN, CLICK_UNSHOWN, NO_PLAY, ZERO_PLAY, TWICE_PLAYED = 5e-4, 5e-4, 8e-4,
 # Clicks by hour of the day, as shares of the busiest.
 HOURS = np.array([30, 15, 8, 5, 4, 5, 12, 25, 35, 40, 45, 55, 75, 65, 50, 48, 50, 55, 70, 85, 100, 98, 75, 10], float)
 GAP_S = (30, 600)  # between two clicks of a device
-UNCOLLECTED = 0.02  # of the videos beside episodes: item_cid 0
 
 
 def write_slates(path: Path, state: SimulationState, slates: Slates, copies: Ints) -> int:
@@ -44,12 +43,13 @@ def frame_clicks(
     """One row a click of some devices: what the day's files have of it, once the day is whole and sorted by time."""
     base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
     base = np.minimum(base + rng.integers(0, 3600, len(base)), 86_399 - 7 * GAP_S[1])
+    programmes = state.catalogue.collections
     # The gaps of a device's clicks add up, so that time follows the order of the clicks.
     total = np.cumsum(rng.integers(*GAP_S, len(clicks.row)))
     opens = clicks.rank == 0
     second = base[slates.owner[clicks.row]] + total - total[opens][np.cumsum(opens) - 1]
     return pair_rows(state, watched.device, watched.video).with_columns(
-        item_cid=pl.Series(collection_codes(state.catalogue)[watched.video]),
+        item_cid=pl.Series(programmes.code[state.catalogue.videos.collection[watched.video]]),
         second=pl.Series(second),
         play_time=pl.Series(watched.play).fill_nan(None),
         twice=pl.Series(rng.random(len(second)) < TWICE_PLAYED),
@@ -87,13 +87,6 @@ def pair_rows(state: SimulationState, device: Ints, video: Ints) -> pl.DataFrame
     return pl.DataFrame({"did": state.users.did.gather(device), "vid": state.catalogue.videos.code[video]})
 
 
-def collection_codes(catalogue: Catalogue) -> Ints:
-    """The item_cid of every video; 0 for those few that name no programme, though they belong to one."""
-    videos = catalogue.videos
-    lost = (videos.kind > 0) & (videos.code % 1000 < 1000 * UNCOLLECTED)
-    return np.where(lost, 0, catalogue.collections.code[videos.collection])
-
-
 def log_plays(completion: Floats, duration: Floats, rng: np.random.Generator) -> Floats:
     """Seconds as the log has them, in thousandths: some are 0, nan where none is logged."""
     play = np.round(completion * duration, 3)
@@ -103,25 +96,20 @@ def log_plays(completion: Floats, duration: Floats, rng: np.random.Generator) ->
 
 def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
     """Write the table of videos out by the log's end or the day after; its rows."""
-    rng = np.random.default_rng([41, seed])
-    videos = catalogue.videos
-    channel, kind, count = videos.channel, videos.kind, len(videos.kind)
-    # Which channel and kind have which codes is arbitrary, but fixed.
-    own = rng.random(count)
-    source = np.select([own < 0.1, kind > 0], [1 + rng.integers(0, 5, count), 1 + kind % 2], 1 + channel % 4)
-    stype = np.where(rng.random(count) < 0.1, 0, 1 + (channel + 2 * np.minimum(kind, TRAILER + 1)) % 9)
+    videos, rng = catalogue.videos, np.random.default_rng([41, seed])
+    channel, kind = videos.channel, videos.kind
     frame = pl.DataFrame(
         {
             "vid": videos.code,
-            "item_cid": collection_codes(catalogue),
-            "item_type": np.where(kind == 0, channel % 3, 3 + kind % 2),
+            "item_cid": catalogue.collections.code[videos.collection],
+            "item_type": np.where(kind == FEATURE, channel % 3, 3),
             "item_duration": pl.Series(np.maximum(videos.recorded, 0)).set(pl.Series(videos.recorded < 0), None),
-            "item_assetSource": source,
-            "item_classify": np.array([1 + 7 * at % (len(CHANNELS) + 1) for at in range(len(CHANNELS))])[channel],
+            "item_assetSource": 1 + rng.integers(0, 5, len(kind)),
+            "item_classify": 1 + channel,
             "item_isIntact": np.array([row.code for row in KINDS])[kind],
             "item_serialno": videos.serial,
-            "sid": catalogue.collections.series[videos.collection],
-            "stype": stype,
+            "sid": 1 + videos.collection,  # each programme is a series of its own
+            "stype": 1 + kind,
         }
     )
     frame = frame.filter(pl.Series(videos.listed & (videos.release <= TEST_DAY))).sort("vid")

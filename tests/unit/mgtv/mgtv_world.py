@@ -12,17 +12,12 @@ from common.engine.run import Result, Run, bundle
 from common.learning.dataset import RankingDataset
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
 from competitions.mgtv.features.build import Sources, join_blocks
-from competitions.mgtv.features.profile import tally_categories
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.split import Slates, build_slates, hide_outcome
 
-SETTINGS = FeatureSettings(
-    blocks=BLOCKS,
-    half_lives=(2.0, 14.0),
-    categories=("f0", "f87"),
-)
+SETTINGS = FeatureSettings(blocks=BLOCKS)
 SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
 LOG = {
     "day": pl.Int16,
@@ -165,13 +160,11 @@ def make_sources(
     videos: pl.DataFrame,
     profiles: pl.DataFrame | None = None,
     comments: pl.DataFrame | None = None,
-    settings: FeatureSettings = SETTINGS,
 ) -> Sources:
-    """The sources that belong to a log: its tallies, and tables that are empty unless given."""
+    """The sources that belong to a log: its tally, and tables that are empty unless given."""
     profiles = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
     comments = pl.DataFrame(schema=COMMENTS) if comments is None else comments
-    categories = tally_categories(log, profiles, videos, settings.categories)
-    return Sources(log, tally_videos(log), categories, videos, profiles, comments, {1: date_of(1)})
+    return Sources(log, tally_videos(log), videos, profiles, comments, {1: date_of(1)})
 
 
 class DirectRun:

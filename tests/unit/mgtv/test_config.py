@@ -12,8 +12,6 @@ from competitions.mgtv.competition import COMPETITION
         ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "comment"]),
         ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
         ("completion.blocks=-video,-device,-pair,-list,-profile,-comment", ["completion.blocks", "empty"]),
-        ("features.half_lives=[0.0]", ["features.half_lives", "> 0"]),
-        ("features.half_lives=[14.0, 2.0]", ["features.half_lives", "ascend"]),
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
         ("host.asked={days}.csv", ["host.asked", "only {board}"]),
         ("host.shown={board.csv", ["host.shown", "only {board}"]),

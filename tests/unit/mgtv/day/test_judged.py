@@ -1,4 +1,4 @@
-"""What a run reports of its scores: summed up by hand, a ladder of all days pooled, each model and each day."""
+"""What a run reports of its scores: summed up by hand, a ladder of all days pooled, each day."""
 
 import numpy as np
 import pytest
@@ -66,19 +66,15 @@ def test_the_decision_weighs_what_is_expected_and_days_by_their_devices() -> Non
     assert scores["log_likelihood"] == pytest.approx(np.log([0.9, 0.2, 0.2, 0.8]).mean())
 
 
-def test_each_model_the_blend_and_each_day_are_measured() -> None:
+def test_the_answer_and_each_day_are_measured() -> None:
     rng = np.random.default_rng(0)
     days = [make_day([3] * 40, rng.integers(0, 3, 40).tolist(), rates=rng.random(120) + 0.1, day=day) for day in (7, 8)]
-    scores = [np.column_stack([day.rows.labels * 2 + rng.normal(size=120), rng.normal(size=120)]) for day in days]
+    scores = [day.rows.labels * 2 + rng.normal(size=120) for day in days]
     draw, pairs = rng.random, zip(days, scores, strict=True)
     predictions = [predict(day, draw(120).tolist(), (draw(120) / 2 + 0.5).tolist(), own) for day, own in pairs]
-    mixed = click_ranker.mix_across(days, scores, ["one", "two"], 0.01)
-    measured = measure(predictions, mixed, ["one", "two"], 3)
-    assert list(measured.models) == ["one", "two", "blend"]
-    second = click_ranker.mix_across(days, [score[:, 1:] for score in scores], ["two"], 0.0)
-    assert measured.models["two"] == judge(predictions, second)
-    assert measured.models["blend"] == measured.final == judge(predictions, mixed)
-    assert measured.models["one"]["hit_rate"] > measured.models["two"]["hit_rate"] + 0.2
+    mixed = click_ranker.mix_across(days, scores)
+    measured = measure(predictions, mixed, 3)
+    assert measured.final == judge(predictions, mixed)
     paired = list(zip(predictions, mixed, strict=True))
     assert measured.days == {part.day.day: judge([part], [own]) for part, own in paired}
     assert measured.days[7] != measured.days[8]

@@ -26,8 +26,8 @@ def test_videos_of_the_devices_taste_score_higher() -> None:
     log = draw_tastes()
     slates = make_slates(6, {0: list(range(VIDEOS)), 1: list(range(VIDEOS)), 999: [3, 4]})
     scores = baselines.score_neighbours(log, slates)
-    assert scores.shape == (2 * VIDEOS + 2, 1)
-    even, odd, unknown = scores[:VIDEOS, 0], scores[VIDEOS : 2 * VIDEOS, 0], scores[2 * VIDEOS :, 0]
+    assert scores.shape == (2 * VIDEOS + 2,)
+    even, odd, unknown = scores[:VIDEOS], scores[VIDEOS : 2 * VIDEOS], scores[2 * VIDEOS :]
     assert even[:6].min() > even[6:].max()
     assert odd[6:].min() > odd[:6].max()
     assert unknown.tolist() == [0.0, 0.0]
@@ -53,4 +53,4 @@ def test_a_position_scores_how_often_it_was_the_answer() -> None:
     day = make_day([3], [2])
     scores = baselines.score_positions(before, day, prior=4.0)
     # Place 0: 3 of 4 shown; place 1: 1 of 4; place 2 was never shown; the mean share is a half.
-    assert np.exp(scores[:, 0]) == pytest.approx([(3 + 2) / (4 + 4), (1 + 2) / (4 + 4), 0.5])
+    assert np.exp(scores) == pytest.approx([(3 + 2) / (4 + 4), (1 + 2) / (4 + 4), 0.5])

@@ -14,8 +14,8 @@ from common.day.serving.benchmark import answer_all
 from common.day.serving.service import ignore
 from common.engine.errors import UserError
 from common.engine.result_store import read_value, write_value
-from common.learning.conditional_logit import Logit, fit_logit
-from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.conditional_logit import Logit
+from common.learning.dataset import to_matrix
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
@@ -43,7 +43,7 @@ class Tried:
 
     sources: Sources
     day: DayFeatures
-    rankers: list[Ranker]
+    ranker: Ranker
     completion: Completion
     blend: Logit
 
@@ -57,24 +57,19 @@ def tried() -> Tried:
     rows = replace(features.rows, labels=labels)
     day = replace(features, rows=rows, rates=rng.gamma(1, 0.6, len(labels)))
     parameters = {"num_leaves": 4, "min_data_in_leaf": 3, "num_threads": 1}
-    rankers = [
-        fit_rows("lightgbm_softmax", parameters, rows, None, 10, 0, 0),
-        fit_rows("logit", {"l2": 0.1}, rows, None, 20, 0, 0),
-    ]
+    ranker = fit_rows(click_ranker.MODEL, parameters, rows, None, 10, 0, 0)
     names = tuple(name for name in rows.names if not name.startswith("list_"))
     own = rows.features[:, [rows.names.index(name) for name in names]]
     settings = CompletionSettings(blocks=BLOCKS, bins=4, rounds=8, patience=1, parameters=parameters)
     fitted = completion.fit(completion.Plays(names, own, day.rates), None, settings, 0)
-    scores = click_ranker.score(day, rankers).astype(np.float32)
-    scored = RankingDataset(("a", "b"), scores, labels, rows.group_sizes)
-    return Tried(sources, day, rankers, fitted, fit_logit(scored, None, 0.1))
+    return Tried(sources, day, ranker, fitted, click_ranker.find_blend([day], [click_ranker.score(day, ranker)]))
 
 
 def serve(tried: Tried, folder: Path, config: MgtvConfig = CONFIG) -> MgtvService:
     """The service as it comes back from its export."""
     codes = Codes(pl.DataFrame({"did": DIDS}), pl.DataFrame({"vid": VIDS}))
-    tables = export.tabulate(SLATES, tried.sources, codes, config.features)
-    write_value(folder, MgtvService(tables, tried.rankers, tried.completion, tried.blend, config))
+    tables = export.tabulate(SLATES, tried.sources, codes)
+    write_value(folder, MgtvService(tables, tried.ranker, tried.completion, tried.blend, config))
     service: MgtvService = read_value(folder)
     return service
 
@@ -119,7 +114,7 @@ def test_a_block_of_ones_own_is_described_as_by_the_pipeline(
 
 def test_one_device_at_a_time_is_answered_as_by_the_pipeline(tried: Tried, tmp_path: Path) -> None:
     service, day = serve(tried, tmp_path), tried.day
-    probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.rankers), day)
+    probabilities = click_ranker.mix(tried.blend, click_ranker.score(day, tried.ranker), day)
     rewards = decision.expect_rewards(day, tried.completion, CONFIG.truth.no_duration)
     rows = decision.decide(day, probabilities, rewards)
     expected = [

@@ -97,7 +97,7 @@ def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(sources: Sources
     # The day after sees it, else there would be nothing to leak.
     later = replace(SLATES, day=DAY + 1)
     changed = find_changed(build(sources, later), build(turned, later))
-    assert changed == {"video", "device", "pair", "list", "profile"}
+    assert changed == {"video", "device", "pair", "list"}
 
 
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:

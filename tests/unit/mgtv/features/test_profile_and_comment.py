@@ -5,102 +5,19 @@ import math
 import polars as pl
 import pytest
 
-from competitions.mgtv.features import profile
 from competitions.mgtv.features.comment import describe_comments
-from competitions.mgtv.features.profile import describe_profiles, tally_categories
-from tests.unit.mgtv.mgtv_world import COMMENTS, date_of, make_log, make_slates, make_videos, row
-
-VIDEOS = make_videos(channel=[0, 1, None])
-# Devices 1 and 2 are of one name, 3 of another, 4 of none; 5 is not in the table.
-PROFILES = pl.DataFrame(
-    {"device": [1, 2, 3, 4], "f0": [7.0, 7.0, 8.0, None], "f1": [0.5, None, 2.0, 3.0]},
-    schema={"device": pl.Int32, "f0": pl.Float32, "f1": pl.Float32},
-)
-# Yesterday: name 7 has 4 shows and 2 clicks, both in channel 0; name 8 has 2 shows and 2 clicks, one in channel 1.
-LOG = make_log(
-    row(9, 1, 0, 1.0),
-    row(9, 2, 0, 0.25),
-    row(9, 2, 1, position=1),
-    row(9, 1, 2, position=1),
-    row(9, 3, 1, 0.5),
-    row(9, 3, 2, 0.5, answer=False),
-    row(9, 4, 0, 0.5),
-    row(10, 1, 1, 0.5),
-    row(11, 3, 0),
-)
-
-
-@pytest.fixture(autouse=True)
-def prior_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Easier by hand."""
-    monkeypatch.setattr(profile, "PRIOR", 2.0)
-
-
-def describe(
-    profiles: pl.DataFrame, lists: dict[int, list[int]], log: pl.DataFrame = LOG, day: int = 10, *categories: str
-) -> pl.DataFrame:
-    tallies = tally_categories(log, profiles, VIDEOS, categories or ("f0",))
-    return describe_profiles(profiles, tallies, make_slates(day, lists), VIDEOS, 14.0)
-
+from competitions.mgtv.features.profile import describe_profiles
+from tests.unit.mgtv.mgtv_world import COMMENTS, date_of, make_slates, make_videos
 
 # --- profiles ---
 
 
-def test_amounts_are_taken_as_they_are() -> None:
-    described = describe(PROFILES, {3: [0, 1], 5: [0], 2: [0]})
-    assert described["profile_f1"].to_list() == [2, 2, None, None]
-    assert "profile_f0" not in described.columns
-    assert describe(PROFILES, {3: [0]}, LOG, 10, "f68")["profile_f0"].to_list() == [8]
-
-
-def test_a_name_is_told_by_what_devices_of_the_name_did() -> None:
-    """Of devices with a name: 6 shows, 4 clicks. A name that is unknown has the rate of all."""
-    described = describe(PROFILES, {2: [0], 3: [0], 4: [0], 5: [0]})
-    base = 4 / 6
-    expected = [(2 + 2 * base) / 6, (2 + 2 * base) / 4, base, base]
-    assert described["profile_f0_click"].to_list() == pytest.approx(expected)
-    finished = 1 / 4
-    expected = [(1 + 2 * finished) / 4, 2 * finished / 4, finished, finished]
-    assert described["profile_f0_finish"].to_list() == pytest.approx(expected)
-    logs = 3 * math.log(0.5) + math.log(0.5)
-    expected = [(math.log(0.25) + 2 * logs / 4) / 4, (2 * math.log(0.5) + 2 * logs / 4) / 4, logs / 4, logs / 4]
-    assert described["profile_f0_log_t"].to_list() == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_names_lift_in_a_channel_is_against_the_channel() -> None:
-    """Prior 2. Channel 0: 2 of 2 shows clicked, by name 7; channel 1: 1 of 2, by name 8; no channel: 1 of 2, by 8."""
-    described = describe(PROFILES, {2: [0, 1, 2], 3: [0], 4: [1]})
-    base = 4 / 6
-    channels = {0: (2 + 2 * base) / 4, 1: (1 + 2 * base) / 4, None: (1 + 2 * base) / 4}
-    expected = [
-        (2 + 2 * channels[0]) / 4 - channels[0],
-        2 * channels[1] / 3 - channels[1],
-        2 * channels[None] / 3 - channels[None],
-        0.0,
-        0.0,
-    ]
-    assert described["profile_f0_channel_click"].to_list() == pytest.approx(expected, abs=1e-6)
-
-
-def test_counts_of_names_fade_by_the_longest_half_life() -> None:
-    log = make_log(row(7, 1, 0, 1.0), row(9, 2, 1))
-    tallies = tally_categories(log, PROFILES, VIDEOS, ("f0",))
-    described = describe_profiles(PROFILES, tallies, make_slates(10, {1: [0]}), VIDEOS, 2.0)
-    base = 0.5 / 1.5
-    assert described["profile_f0_click"].to_list() == pytest.approx([(0.5 + 2 * base) / 3.5])
-
-
-def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = set(describe(PROFILES, {2: [0]}).columns)
-    crossed = {f"profile_f0_channel_{rate}" for rate in ("click", "finish", "log_t")}
-    assert crossed < names
-    plain = describe(PROFILES, {2: [0]})
-    monkeypatch.setattr(profile, "MANY", 1)
-    described = describe(PROFILES, {2: [0]})
-    assert set(described.columns) == names - crossed
-    assert described.equals(plain.select(described.columns))
-    monkeypatch.setattr(profile, "MANY", 2)
-    assert set(describe(PROFILES, {2: [0]}).columns) == names
+def test_a_device_has_its_amounts_and_nothing_of_its_names() -> None:
+    """Devices 2 and 3 in the order of the slates, and one that is not in the table."""
+    columns = {"f0": [7.0, 8.0, None], "f1": [0.5, None, 2.0], "f68": [1.0, 1.0, 2.0], "f87": [0, 1, 1]}
+    profiles = pl.DataFrame({"device": [1, 2, 3], **columns}, schema_overrides={"device": pl.Int32})
+    described = describe_profiles(profiles, make_slates(10, {3: [0, 1], 5: [0], 2: [0]}))
+    assert described.to_dict(as_series=False) == {"query": [0, 1, 2], "profile_f1": [2.0, None, None]}
 
 
 # --- comments ---

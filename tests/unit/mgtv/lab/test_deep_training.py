@@ -42,7 +42,7 @@ def draw_day(seed: int, lists: int = 240) -> tuple[DayFeatures, Inputs]:
 def tables() -> FieldTables:
     videos = make_videos(channel=[video % CHANNELS for video in range(VIDEOS)])
     devices = pl.DataFrame({"device": [0], "f0": [3]})
-    return FieldTables(code_videos(videos), code_devices(devices, ["f0"]))
+    return FieldTables(code_videos(videos), code_devices(devices))
 
 
 def hit_rate(day: DayFeatures, scores: Floats) -> float:
@@ -56,8 +56,8 @@ def learn(kind: str, settings: DeepSettings = SETTINGS, seed: int = 0) -> tuple[
     new, new_inputs = draw_day(2)
     network = fit_network([NetworkDay(day, inputs)], tables(), kind, ["video"], settings, seed)
     scores = score_network(NetworkDay(new, new_inputs), tables(), network, settings)
-    assert scores.shape == (len(new.rates), 1)
-    return hit_rate(new, scores[:, 0]), scores
+    assert scores.shape == (len(new.rates),)
+    return hit_rate(new, scores), scores
 
 
 def test_only_the_network_that_reads_the_history_finds_the_channel_watched_last() -> None:

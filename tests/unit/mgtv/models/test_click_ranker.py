@@ -1,4 +1,4 @@
-"""The models of the choice: what they are fitted on, what they learn, and how they are mixed."""
+"""The model of the choice: what it is fitted on, what it learns, and how it is calibrated."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import WatchSettings
+from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.click_ranker import (
     find_blend,
     make_recipe,
@@ -57,7 +58,7 @@ def hit_rate(day: DayFeatures, scores: Floats) -> float:
 
 def make(**changes: Any) -> Recipe:
     """The recipe of a small fit on the two blocks that do not tell the answer."""
-    plain = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "seeds": 1}
+    plain = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8}
     return make_recipe(WatchSettings(**plain | {"lightgbm_softmax": PARAMETERS} | changes), 1)
 
 
@@ -71,9 +72,9 @@ def test_a_planted_choice_is_learned() -> None:
     assert max(model.gain, key=model.gain.__getitem__) == "pair_taste"
     assert 1 <= model.rounds <= 60
     truth = DAYS[3].rows.features[:, 1].astype(float)
-    assert hit_rate(DAYS[3], score(DAYS[3], [model])[:, 0]) > hit_rate(DAYS[3], truth) - 0.08
+    assert hit_rate(DAYS[3], score(DAYS[3], model)) > hit_rate(DAYS[3], truth) - 0.08
     again = refit(make(), [model], [day.rows for day in DAYS[:2]])
-    np.testing.assert_allclose(score(DAYS[3], [again]), score(DAYS[3], [model]), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(score(DAYS[3], again), score(DAYS[3], model), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture
@@ -99,38 +100,32 @@ def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
 
-# --- the mix ---
+# --- the calibration ---
 
 
 def draw_scored(seed: int, lists: int = 1500, size: int = 5) -> tuple[DayFeatures, Floats]:
-    """A day chosen by a softmax of utilities, and three models' scores: half of the truth each, scaled, and noise."""
+    """A day chosen by a softmax of utilities, and a model's scores: these, scaled and moved."""
     rng = np.random.default_rng(seed)
-    parts = rng.normal(size=(lists * size, 2))
-    answers = choose(parts @ [1.0, 1.0], np.full(lists, size), rng)
-    scores = np.column_stack([7 * parts[:, 0] + 3, parts[:, 1] / 4, rng.normal(size=lists * size)])
-    return make_day([size] * lists, answers, day=seed), scores
+    utilities = rng.normal(size=lists * size)
+    answers = choose(utilities, np.full(lists, size), rng)
+    return make_day([size] * lists, answers, day=seed), 7 * utilities + 3
 
 
-NAMES = ("one", "two", "noise")
-SCORED = [draw_scored(seed) for seed in (1, 2)]
-
-
-def test_the_mix_is_calibrated() -> None:
-    """The weights of the law that made the choices are found, so that a fifth of the rows at .2 are answers."""
-    (day, scores), (fresh, unseen) = SCORED
-    blend = find_blend([day], [scores], NAMES, 0.0)
-    mixed = mix(blend, unseen, fresh)
-    truth = softmax_within(unseen[:, 0] / 7 + unseen[:, 1] * 4, fresh.rows.group_sizes)
-    np.testing.assert_allclose(mixed, truth, atol=0.06)
+def test_probabilities_are_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scale of the law that made the choices is found, so that a fifth of the rows at .2 are answers."""
+    monkeypatch.setattr(click_ranker, "BLEND_L2", 0.0)
+    (day, scores), (fresh, unseen) = draw_scored(1), draw_scored(2)
+    mixed = mix(find_blend([day], [scores]), unseen, fresh)
+    np.testing.assert_allclose(mixed, softmax_within(unseen / 7, fresh.rows.group_sizes), atol=0.06)
     order = np.argsort(mixed)
     for rows in np.array_split(order, 5):
         assert fresh.rows.labels[rows].mean() == pytest.approx(mixed[rows].mean(), abs=0.04)
 
 
-def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
+def test_a_day_is_calibrated_by_the_other_days() -> None:
     days = [draw_scored(seed, 200 * seed) for seed in (5, 6, 7)]
-    mixed = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
+    mixed = mix_across([day for day, _ in days], [scores for _, scores in days])
     for i, (day, scores) in enumerate(days):
         others = [days[other] for other in range(3) if other != i]
-        blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others], NAMES, 0.01)
+        blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others])
         np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))

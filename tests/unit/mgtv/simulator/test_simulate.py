@@ -54,7 +54,7 @@ def test_profiles_have_the_hosts_oddities(made: Simulation) -> None:
     assert all(rows[f"f{at}"].null_count() == rows.height for at in profiles.EMPTY)
     assert all(0 < rows[f"f{at}"].null_count() < rows.height for at in range(87) if at not in profiles.EMPTY)
     assert rows["f0"].n_unique() > 400
-    assert 300 < rows["f68"].n_unique() <= 501
+    assert rows["f68"].n_unique() > 300
     counts = rows["f29"].drop_nulls()
     assert (counts % 1 == 0).all()
     assert float(counts.max()) > 20 * float(counts.median())  # type: ignore[arg-type]
