@@ -8,7 +8,7 @@ from common.engine.config import Count, RunSettings
 from common.engine.decisions import refuse_unknown
 
 MODELS = ("lightgbm_lambdarank", "xgboost")
-BLOCKS = ("query", "item", "pair", "channel")
+BLOCKS = ("item", "pair", "channel")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

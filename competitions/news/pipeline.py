@@ -167,7 +167,6 @@ def build_candidates(
     step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
     candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
     blocks = {
-        "query": step(features.query_block, fold, articles, name=f"{prefix}.query_block"),
         "item": step(features.item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
         "pair": step(features.pair_block, fold, articles, candidates, inputs.content, name=f"{prefix}.pair_block"),
         "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),

@@ -60,9 +60,9 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
             "training, or recall.channels has too few channels."
         )
     return Labelled(
-        train=_take(train, candidates, blocks),
-        stop=_take(stop, candidates, blocks),
-        valid=_take(valid, candidates, blocks),
+        train=_take(train, blocks),
+        stop=_take(stop, blocks),
+        valid=_take(valid, blocks),
         weights=list_weights(fold, valid),
     )
 
@@ -74,13 +74,13 @@ def list_weights(fold: Fold, valid: pl.DataFrame) -> NDArray[np.float64]:
     return queries.sort("index", nulls_last=True, maintain_order=True)["weight"].to_numpy()
 
 
-def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
+def _take(marked: pl.DataFrame, blocks: Blocks) -> RankingDataset:
     names = feature_names(blocks)
     features = np.empty((marked.height, len(names)), np.float32)
     for start in range(0, marked.height, CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         rows = marked["row"][part].to_numpy()
-        features[part] = assemble(candidates["query"][rows], blocks, rows)
+        features[part] = assemble(blocks, rows)
     return RankingDataset(names, features, marked["label"].to_numpy(), count_rows(marked))
 
 
@@ -135,7 +135,7 @@ def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranke
     scores = np.empty((candidates.height, len(rankers)))
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))
-        features = assemble(candidates["query"][part], blocks, part)
+        features = assemble(blocks, part)
         for column, ranker in enumerate(rankers):
             scores[part, column] = predict(ranker, features)
     blended = standardise(scores, count_rows(candidates)) @ np.array(blend.weights)

@@ -14,7 +14,7 @@ from tests.contract.news_planted import TEST_FROM, add_future, replace_future, w
 
 SMALL = (
     'rank.models=["lightgbm_lambdarank", "xgboost"]',
-    'rank.blocks=["query", "item", "pair", "channel"]',
+    'rank.blocks=["item", "pair", "channel"]',
     "rank.negatives=10",
     "rank.rounds=30",
     "rank.patience=10",

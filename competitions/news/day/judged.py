@@ -169,8 +169,7 @@ def take_first(candidates: pl.DataFrame, blocks: Mapping[str, pl.DataFrame]) -> 
     """The candidates of the first queries of the test, whose features are built for these alone."""
     sizes = count_rows(candidates)
     sizes = sizes[: count_first(sizes, DRIFT_ROWS)]
-    part = slice(0, int(sizes.sum()))
-    features = assemble(candidates["query"][part], blocks, part)
+    features = assemble(blocks, slice(0, int(sizes.sum())))
     return RankingDataset(feature_names(blocks), features, np.zeros(len(features), np.float32), sizes)
 
 

@@ -53,7 +53,7 @@ ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     ("covisits", "item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit", score_neighbours),
     ("transitions", "transitions from the last clicks", steps.NEIGHBOURS, "next", score_neighbours),
 )
-ORDER = ("channel", "item", "pair", "query")
+ORDER = ("channel", "item", "pair")
 LAST = f"lightgbm-{ORDER[-1]}"  # the pipeline with one model, which is re-ranked
 # (key, title, method, its trade-off or strength)
 RERANKED: tuple[tuple[str, str, reranking.Method, float], ...] = (

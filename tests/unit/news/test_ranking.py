@@ -15,7 +15,7 @@ from competitions.news.blending import Blend
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 QUERIES, EACH = 40, 25
-NAMES = ("user_own", "item_planted", "item_holes", "pair_twice")
+NAMES = ("channel_query", "item_planted", "item_holes", "pair_twice")
 
 
 Rows = tuple[Fold, pl.DataFrame, dict[str, pl.DataFrame]]  # a fold, its candidates, their blocks
@@ -39,7 +39,7 @@ def prepared() -> Rows:
     found = pl.when(pl.col("query") % 5 == 0).then(1000).otherwise(pl.col("item").fill_null(1000)).cast(pl.Int32)
     answers = number.join(listed, on="query", how="left").with_columns(item=found)
     blocks = {
-        "query": number.with_columns(user_own=pl.col("query") * 1.0).sample(fraction=1, shuffle=True, seed=0),
+        "channel": candidates.select(channel_query=pl.col("query").cast(pl.Float32)),
         "item": candidates.select(
             item_planted=(pl.col("query") * 1000 + pl.col("item")).cast(pl.Float32),
             item_holes=pl.when(pl.col("item") % 2 == 0).then(pl.col("item")).cast(pl.Float32),

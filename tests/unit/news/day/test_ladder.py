@@ -43,19 +43,19 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
     counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, _, c in rungs]
     assert counts == sorted(counts)
     assert counts[0] == (len(CHANNELS[0][2]), 1, 1)
-    assert counts[-1] == (len(config.recall.channels), 4, 2)
+    assert counts[-1] == (len(config.recall.channels), 3, 2)
     assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
     last = rungs[-1][3]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(BLOCKS)
     own = rungs[-2][3]  # further models are asked for by name
     assert own.rank.models == config.rank.models
-    assert len(own.rank.blocks) == 4
+    assert len(own.rank.blocks) == 3
     assert [title for _, title, _, _ in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
-    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
+    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 2 + 1
     assert ladder.LAST in {key for key, _, _, _ in rungs}
 
 

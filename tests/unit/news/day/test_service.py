@@ -84,7 +84,7 @@ def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
 
 def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[Ranker]:
     """Rankers of drawn answers: what they learn is nothing, but they tell rows apart."""
-    matrix, sizes = features.assemble(candidates["query"], blocks, slice(None)), ranking.count_rows(candidates)
+    matrix, sizes = features.assemble(blocks, slice(None)), ranking.count_rows(candidates)
     labels = np.zeros(len(matrix), np.float32)
     labels[np.cumsum(sizes) - 1 - np.random.default_rng(0).integers(0, 5, len(sizes))] = 1
     rows = RankingDataset(features.feature_names(blocks), matrix, labels, sizes)
@@ -113,7 +113,7 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     retrieved = [loaded.retrieve(query.histories) for query in queries]
     described = [loaded.describe(query, one) for query, one in zip(queries, retrieved, strict=True)]
     assert described[0][0] == features.feature_names(tried.blocks)
-    whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
+    whole = features.assemble(tried.blocks, slice(None))
     np.testing.assert_array_equal(np.vstack([matrix for _, matrix in described]), whole)
     fused = [fused_to_frame(np.array([number], np.int32), one, CHANNELS) for number, one in enumerate(retrieved)]
     assert_frame_equal(pl.concat(fused), tried.candidates, check_exact=True)
