@@ -35,7 +35,7 @@ RULES = (
 def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
     """The submission frame: the best five of every test user by score, padded from popularity."""
     if not predictions["score"].is_finite().fill_null(False).all():
-        raise UserError("A blended score is not a finite number: a fitted ranker is damaged; fit it again.")
+        raise UserError("A score is not a finite number: the fitted ranker is damaged; fit it again.")
     users = test.queries.select("query", "user")
     order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
     top = predictions.with_columns(rank=order).filter(pl.col("rank") <= LENGTH).join(users, on="query")
