@@ -75,11 +75,10 @@ def list_notes(outcome: Validated) -> list[Note]:
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
     labelled = outcome.ready.labelled
-    fold = labelled.inputs.fold.value
-    scores = list_ranked(fold, labelled.candidates.value).select("query", score=pl.Series(outcome.reciprocal.value))
     return (
-        fold.queries.filter(role="valid")
-        .join(scores, on="query", maintain_order="left")
+        list_ranked(labelled.inputs.fold.value, labelled.candidates.value)
+        .with_columns(score=pl.Series(outcome.reciprocal.value))
+        .sort("query")
         .select(
             query=pl.col("user").cast(pl.String),
             fold=pl.lit("validation users"),
