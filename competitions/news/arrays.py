@@ -142,22 +142,6 @@ def mean_by_row(rows: NDArray[np.int64], values: NDArray[np.float64], height: in
     return means
 
 
-def median_by_row(rows: NDArray[np.int64], values: NDArray[np.float64], height: int) -> NDArray[np.float64]:
-    """The median of the values of each of ``height`` rows, NaN left out; NaN where there is none.
-
-    >>> median_by_row(np.array([0, 0, 0, 1, 1]), np.array([9.0, 1.0, 2.0, 3.0, 4.0]), 3).tolist()
-    [2.0, 3.5, nan]
-    """
-    known = ~np.isnan(values)
-    ordered = values[known][np.lexsort((values[known], rows[known]))]
-    count = np.bincount(rows[known], minlength=height)
-    first, some = np.cumsum(count) - count, count > 0
-    medians = np.full(height, np.nan)
-    lower, upper = (ordered[(first + (count - shift) // 2)[some]] for shift in (1, 0))
-    medians[some] = (lower + upper) / 2
-    return medians
-
-
 def normalise_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero.
 

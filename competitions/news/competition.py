@@ -24,12 +24,9 @@ def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
-    """Every metric of a submission; coverage, diversity and novelty need the raw files."""
-    if files is None:
-        return submission.score_submission(path, truth)
-    articles = reader.read_articles(files.articles).frame
-    clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame
-    return submission.score_submission(path, truth, articles, clicks)
+    """Every metric of a submission; coverage and diversity need the raw files."""
+    articles = None if files is None else reader.read_articles(files.articles).frame
+    return submission.score_submission(path, truth, articles)
 
 
 def climb(files: reader.RawFiles, config: NewsConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:

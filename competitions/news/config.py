@@ -5,10 +5,9 @@ from typing import Any, Literal
 import msgspec
 
 from common.engine.config import Count, RunSettings
-from common.engine.decisions import refuse_unknown
 
-MODELS = ("lightgbm_lambdarank", "xgboost")
-BLOCKS = ("query", "item", "pair", "channel")
+MODEL = "lightgbm_lambdarank"
+BLOCKS = ("item", "pair", "channel")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,22 +35,16 @@ class RecallSettings(Settings, frozen=True):
 
 class RankSettings(Settings, frozen=True):
     """``blocks`` of features, "auto": all and your own (features.py); ["+a", "-b"]: these with a and without b.
-    ``negatives`` drawn per training query, or auto; ``seeds``: fits of each model, whose scores are averaged;
-    parameters of each library under its own names.
+    ``negatives`` drawn per training query, or auto; ``seeds``: fits whose scores are averaged; the model's parameters
+    under LightGBM's own names.
     """
 
-    models: list[str]
     blocks: list[str] | Literal["auto"]
     negatives: Count | Literal["auto"]
     rounds: Count
     patience: Count
     seeds: Count
     lightgbm_lambdarank: dict[str, Any]
-    xgboost: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown model."""
-        refuse_unknown("rank.models", self.models, MODELS)
 
 
 class NewsConfig(RunSettings, frozen=True):

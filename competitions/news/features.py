@@ -1,7 +1,6 @@
-"""Features in blocks named by grain. Each reads a fold's history and queries, never its answers.
+"""Features in blocks: ``item_``, ``pair_``, ``channel_``. Each reads a fold's history and queries, never its answers.
 
-``query_`` and ``user_``: one row per query. ``item_``, ``pair_`` and ``channel_``: one row per candidate, in the order
-of the candidates, so that blocks stand side by side without a join.
+A block has one row per candidate, in the order of the candidates, so that blocks stand side by side without a join.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,16 +10,15 @@ import polars as pl
 
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.split import Fold
-from common.time_units import HOUR_MS, MINUTE_MS
+from common.time_units import HOUR_MS
 from competitions.news import arrays, lookups
 from competitions.news.arrays import Groups, lookup_rows, take_known
 from competitions.news.io.reader import Embeddings
 from competitions.news.lookups import Catalogue, Columns, FeatureTables, ItemClicks, Pairs, Queries
 from competitions.news.pair_features import pair_columns
 from competitions.news.retrieval.fusion import FusedLists
-from competitions.news.retrieval.lists import Int64s, cut_rows, pack_pairs, work_side_by_side
+from competitions.news.retrieval.lists import Int64s, cut_rows, work_side_by_side
 
-SESSION_MS = 30 * MINUTE_MS
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_m15min": (0.25, 0.0),
     "item_clicks_p15min": (0.0, 0.25),
@@ -37,7 +35,7 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
 }
 COUNTED_ROWS = 50_000  # whose windows are counted at once, all of them while the rows are near the processor
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
-Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
+Blocks = Mapping[str, pl.DataFrame]
 
 # Blocks of your own, by the name that their features begin with: a function of the fold, the articles and the
 # candidates, one row per candidate in order. What is registered here is on.
@@ -49,46 +47,6 @@ def to_block(columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(
         {name: values.astype(np.float32, copy=False) for name, values in columns.items()}, nan_to_null=True
     )
-
-
-def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
-    """One row per query: time, device, length of the history, the session and the user's habits."""
-    ids, queries = lookups.read_queries(fold)
-    block = to_block(query_columns(queries, lookups.index_catalogue(articles)))
-    return block.insert_column(0, pl.Series("query", ids))
-
-
-def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
-    """The columns of ``query_block``."""
-    histories = queries.histories
-    rows, clicked, height = histories.rows, histories.clicked, len(histories.times)
-    some = histories.sizes > 0
-    first, last = histories.starts[:-1][some], histories.starts[1:][some] - 1
-    wait = np.full(len(clicked), np.nan)
-    wait[1:] = np.diff(clicked)
-    wait[first] = np.nan
-    session = np.cumsum(~(wait <= SESSION_MS))  # the first click of a query has no wait, and starts one
-    session_start = np.searchsorted(session, session[last])
-    known = lookup_rows(catalogue.items, histories.items)
-    age = (clicked - take_known(catalogue.created, known)) / HOUR_MS
-    category = np.unique(pack_pairs(rows, take_known(catalogue.category, known, missing=-1) + 1)) >> 32
-    habits = {
-        "query_sessions": session[last] - session[first] + 1,
-        "query_session_clicks": last - session_start + 1,
-        "query_session_minutes": (clicked[last] - clicked[session_start]) / MINUTE_MS,
-        "query_last_wait_minutes": wait[last] / MINUTE_MS,
-        "query_span_hours": (clicked[last] - clicked[first]) / HOUR_MS,
-        "user_categories": np.bincount(category, minlength=height)[some],
-        "user_words": arrays.mean_by_row(rows, take_known(catalogue.words, known), height)[some],
-        "user_age_hours": arrays.median_by_row(rows, age, height)[some],
-        "query_last_age_hours": age[last],
-    }
-    basis: Columns = {"query_hour": histories.times // HOUR_MS % 24, "query_clicks": histories.sizes}
-    basis |= {f"query_{name}": values for name, values in queries.context.items()}
-    columns = {name: np.full(height, np.nan, np.float32) for name in habits}
-    for name, values in habits.items():
-        columns[name][some] = values
-    return basis | columns
 
 
 def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
@@ -160,19 +118,12 @@ def channel_columns(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], 
 def feature_names(blocks: Mapping[str, pl.DataFrame | Columns]) -> tuple[str, ...]:
     """Names of the feature columns, block after block."""
     columns = (block.columns if isinstance(block, pl.DataFrame) else block for block in blocks.values())
-    return tuple(name for block in columns for name in block if name != "query")
+    return tuple(name for block in columns for name in block)
 
 
-def assemble(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
+def assemble(blocks: Blocks, rows: Int64s | slice) -> Matrix:
     """The features of some candidate rows side by side, float32 (rows, features)."""
-    matrices = []
-    for name, block in blocks.items():
-        if name == "query":
-            part = queries.to_frame("query").join(block, on="query", how="left", maintain_order="left").drop("query")
-        else:
-            part = block[rows]
-        matrices.append(to_matrix(part))
-    return np.hstack(matrices)
+    return np.hstack([to_matrix(block[rows]) for block in blocks.values()])
 
 
 def build_columns(
@@ -181,9 +132,7 @@ def build_columns(
     """The columns of every block for the candidates of some queries, one value a candidate."""
     rows = fused.rows
     pairs = Pairs(rows, fused.items, arrays.group_rows(rows))
-    query = query_columns(queries, tables.catalogue)
     return {
-        "query": {name: values[rows] for name, values in query.items()},
         "item": item_columns(queries, pairs, tables.catalogue, tables.clicks),
         "pair": pair_columns(queries, pairs, tables),
         "channel": channel_columns(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),

@@ -1,45 +1,9 @@
-"""What the lists are like beside their score: areas under the ROC curve, coverage, novelty, diversity.
+"""What the lists are like beside their score: coverage and diversity.
 
 ``ranked`` has one row per (query, item) with its ``rank``, 1 = best.
 """
 
-import numpy as np
 import polars as pl
-
-
-def auc(scored: pl.DataFrame) -> float | None:
-    """Area under the ROC curve of all rows (score, relevant) together; a tie counts one half; None with one class.
-
-    >>> auc(pl.DataFrame({"score": [0.9, 0.4, 0.4], "relevant": [True, True, False]}))  # one pair right, one tied
-    0.75
-    """
-    return gauc(scored.select("score", "relevant", pl.lit(0).alias("query")))
-
-
-def gauc(scored: pl.DataFrame) -> float | None:
-    """AUC per query of (query, score, relevant), averaged with the query's number of rows as weight.
-
-    Queries with one class only have no AUC and are left out; None where that leaves nothing. The weighting is that of
-    Zhou et al. 2018 (Deep Interest Network), the ranks are the Mann-Whitney form of the area.
-
-    >>> rows = {"query": [0, 0, 1, 1], "score": [2.0, 1.0, 5.0, 6.0], "relevant": [True, False, True, False]}
-    >>> gauc(pl.DataFrame(rows))  # query 0 is right, query 1 is wrong
-    0.5
-    """
-    relevant = pl.col("relevant").cast(pl.Float64)
-    above = pl.col("score").rank("average").over("query")
-    per_query = (
-        scored.lazy()
-        .select("query", relevant.alias("relevant"), (above * relevant).alias("ranks"))
-        .group_by("query")
-        .agg(pl.len().cast(pl.Float64).alias("rows"), pl.col("relevant").sum().alias("good"), pl.col("ranks").sum())
-        .filter((pl.col("good") > 0) & (pl.col("good") < pl.col("rows")))
-        .sort("query")
-    )
-    good, bad = pl.col("good"), pl.col("rows") - pl.col("good")
-    area = (pl.col("ranks") - good * (good + 1) / 2) / (good * bad)
-    result: float | None = per_query.select((area * pl.col("rows")).sum() / pl.col("rows").sum()).collect().item()
-    return None if result is None or np.isnan(result) else result
 
 
 def coverage(ranked: pl.DataFrame, catalogue: int, k: int) -> float:
@@ -49,21 +13,6 @@ def coverage(ranked: pl.DataFrame, catalogue: int, k: int) -> float:
     0.2
     """
     return ranked.filter(pl.col("rank") <= k)["item"].n_unique() / catalogue
-
-
-def novelty(ranked: pl.DataFrame, clicks: pl.DataFrame, k: int) -> float | None:
-    """Mean of -log2(an item's share of all clicks) over the first k ranks of all lists (Vargas and Castells 2011).
-
-    ``clicks`` has one row per click (item). An item never clicked counts as clicked once, so that the mean is finite.
-
-    >>> novelty(pl.DataFrame({"item": [7, 8], "rank": [1, 2]}), pl.DataFrame({"item": [7, 7, 8, 9]}), k=2)
-    1.5
-    """
-    counts = clicks.group_by("item").agg(pl.len().alias("count"))
-    listed = ranked.filter(pl.col("rank") <= k).join(counts, on="item", how="left", maintain_order="left")
-    share = pl.col("count").fill_null(1) / max(clicks.height, 1)
-    result: float | None = listed.select((-share.log(2)).mean()).item()
-    return result
 
 
 def category_diversity(ranked: pl.DataFrame, categories: pl.DataFrame, k: int) -> float | None:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from common.engine.decisions import choose_names, say_decisions
 from common.engine.run import Result, Run, collect, collect_named
 from common.io.submission import Checked
-from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
-from competitions.news.blending import Blend
-from competitions.news.config import NewsConfig, RecallSettings
+from competitions.news.config import MODEL, NewsConfig, RecallSettings
 from competitions.news.io import reader
 from competitions.news.io.agreement import compare_files
 from competitions.news.plan import Plan, list_blocks, make_plan
@@ -75,23 +73,25 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated; results are read from disk when used. Rankers: in the config's order."""
+    """What a run knows once it has validated; results are read from disk when used.
+
+    ``scores``: of the validation rows; ``reciprocal``: what each validation query earns by them.
+    """
 
     files: reader.RawFiles
     ready: Prepared
-    early: list[Result[Ranker]]
-    out_of_fold: Result[NDArray[np.float64]]
-    blend: Result[Blend]
+    early: Result[Ranker]
+    scores: Result[NDArray[np.float64]]
+    reciprocal: Result[NDArray[np.float64]]
     recall: Result[pl.DataFrame]
-    scores: Result[list[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the test's candidates, the ``final`` rankers that scored them, the submission."""
+    """What a whole run leaves: the test's candidates, the ``final`` ranker that scored them, the submission."""
 
     test: FoldCandidates
-    final: list[Result[Ranker]]
+    final: Result[Ranker]
     checked: Checked
 
 
@@ -170,7 +170,6 @@ def build_candidates(
     step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
     candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
     blocks = {
-        "query": step(features.query_block, fold, articles, name=f"{prefix}.query_block"),
         "item": step(features.item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
         "pair": step(features.pair_block, fold, articles, candidates, inputs.content, name=f"{prefix}.pair_block"),
         "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),
@@ -183,24 +182,18 @@ def build_candidates(
 
 
 def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
-    """Fit with an early stop on the validation queries, blend, measure; nothing is made of the test but its queries."""
+    """Fit with an early stop on the validation queries, measure; nothing is made of the test but its queries."""
     step = run.step
     ready = prepare(files, config, run)
     labelled, rows = ready.labelled, ready.rows
 
-    # 5. Rank: each model alone, then the blend.
-    recipes = list_recipes(config)
-    early = [step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
-    out_of_fold = step(ranking.score_valid, rows, collect(early))
-    blend = step(ranking.find_blend, rows, out_of_fold)
+    # 5. Rank the candidates.
+    recipe = ranking.make_recipe(config.rank, config.model_seed)
+    early = step(fit, recipe, rows.train, rows.stop, name=f"fit.{MODEL}")
+    scores = step(ranking.score_valid, rows, early)
+    reciprocal = step(ranking.rank_valid, rows, scores)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
-    scores = step(ranking.evaluate_models, rows, out_of_fold, name="measure")
-    return Validated(files, ready, early, out_of_fold, blend, recall, scores)
-
-
-def list_recipes(config: NewsConfig) -> list[Recipe]:
-    """How each model is fitted, in the order of the config."""
-    return [ranking.make_recipe(config.rank, kind, config.model_seed) for kind in config.rank.models]
+    return Validated(files, ready, early, scores, reciprocal, recall)
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
@@ -210,14 +203,14 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     ready, early = validated.ready, validated.early
 
     # 6. Refit on everything, for the rounds of the early stop.
-    pairs, parts = zip(list_recipes(config), early, strict=True), collect([ready.rows.train, ready.rows.stop])
-    final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
+    recipe, parts = ranking.make_recipe(config.rank, config.model_seed), collect([ready.rows.train, ready.rows.stop])
+    final = step(refit, recipe, early, parts, name=f"refit.{MODEL}")
 
     # 7. The test through the same functions; write the submission, read it back from disk and check it.
     inputs = FoldInputs("test", ready.test, ready.articles.frame, ready.content)
     channels = retrieve(inputs, config.recall, run)
     test = build_candidates(inputs, channels, ready.fusion, config, run)
-    predictions = step(ranking.score_test, test.candidates, test.blocks, collect(final), validated.blend)
+    predictions = step(ranking.score_test, test.candidates, test.blocks, final)
     lists = step(submission.recommend, inputs.fold, predictions, ready.articles.frame, name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
     return Outcome(**vars(validated), test=test, final=final, checked=submission.check_submission(path, files))

@@ -13,7 +13,7 @@ from common.learning.split import Fold
 from competitions.news.config import BLOCKS, NewsConfig
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.retrieval.channels import CHANNELS
-from competitions.news.split import GAP_MS, ends_on_gap, stratify_test, terminal_share
+from competitions.news.split import GAP_MS, ends_on_gap, terminal_share
 
 MOST_ROWS = 3_000_000  # of candidates of training queries: 1.5 GB of features, and minutes of a fit
 LEAST_NEGATIVES = 20
@@ -39,10 +39,10 @@ def check_names(config: NewsConfig) -> None:
 
 
 def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
-    """Decide what config.toml leaves to the log, and say what the split took from it."""
+    """Decide what config.toml leaves to the log, and say which clicks the split took for targets."""
     negatives, why = decide_negatives(fold.queries.filter(role="train").height, config)
     drawn = Decision("rank.negatives", str(negatives), why)
-    return Plan(negatives, (explain_targets(clicks), explain_validation(clicks, fold), drawn))
+    return Plan(negatives, (explain_targets(clicks), drawn))
 
 
 def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
@@ -60,12 +60,3 @@ def explain_targets(clicks: pl.DataFrame) -> Decision:
     value = f"clicks after a gap of {GAP_MS / 1000:g} s" if ends_on_gap(clicks) else "last clicks"
     share = terminal_share(clicks)
     return Decision("targets", value, f"{share:.0%} of the train users end with a gap of {GAP_MS / 1000:g} s")
-
-
-def explain_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
-    """How many users validate, and what share of the test they stand for."""
-    valid, test = fold.queries.filter(role="valid"), stratify_test(clicks)
-    own = valid["user"].is_in(test["user"].implode()).sum()
-    value = f"{valid.height:,} users"
-    why = f"at most a quarter of the train users; {own:,} test users fill groups without train users"
-    return Decision("validation", value, why)

@@ -1,6 +1,6 @@
 """From candidates and feature blocks to scores: training rows, fits, predictions, blend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,7 @@ from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
 from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
 from common.learning.split import Fold
-from competitions.news.blending import Blend, fit_blend, standardise
-from competitions.news.config import RankSettings
+from competitions.news.config import MODEL, RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
 
 CHUNK_ROWS = 50_000  # whose features are put together at once: more leave the processor's cache, and take twice as long
@@ -60,9 +59,9 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
             "training, or recall.channels has too few channels."
         )
     return Labelled(
-        train=_take(train, candidates, blocks),
-        stop=_take(stop, candidates, blocks),
-        valid=_take(valid, candidates, blocks),
+        train=_take(train, blocks),
+        stop=_take(stop, blocks),
+        valid=_take(valid, blocks),
         weights=list_weights(fold, valid),
     )
 
@@ -74,13 +73,13 @@ def list_weights(fold: Fold, valid: pl.DataFrame) -> NDArray[np.float64]:
     return queries.sort("index", nulls_last=True, maintain_order=True)["weight"].to_numpy()
 
 
-def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
+def _take(marked: pl.DataFrame, blocks: Blocks) -> RankingDataset:
     names = feature_names(blocks)
     features = np.empty((marked.height, len(names)), np.float32)
     for start in range(0, marked.height, CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         rows = marked["row"][part].to_numpy()
-        features[part] = assemble(candidates["query"][rows], blocks, rows)
+        features[part] = assemble(blocks, rows)
     return RankingDataset(names, features, marked["label"].to_numpy(), count_rows(marked))
 
 
@@ -89,54 +88,42 @@ def count_rows(candidates: pl.DataFrame) -> NDArray[np.int32]:
     return candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
 
 
-def make_recipe(settings: RankSettings, kind: str, seed: int, parameters: Mapping[str, Any] | None = None) -> Recipe:
-    """How a model of ``kind`` is fitted, with the configured parameters or with those given."""
-    chosen = getattr(settings, kind) if parameters is None else parameters
-    return Recipe(kind, chosen, settings.rounds, settings.patience, seed, seeds=settings.seeds)
+def make_recipe(settings: RankSettings, seed: int, parameters: Mapping[str, Any] | None = None) -> Recipe:
+    """How the model is fitted, with the configured parameters or with those given."""
+    chosen = settings.lightgbm_lambdarank if parameters is None else parameters
+    return Recipe(MODEL, chosen, settings.rounds, settings.patience, seed, seeds=settings.seeds)
 
 
-def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
-    """Each ranker's scores of the validation rows, which none of them was fitted on: (rows, rankers)."""
-    return np.column_stack([predict(ranker, labelled.valid.features) for ranker in rankers])
+def score_valid(labelled: Labelled, ranker: Ranker) -> NDArray[np.float64]:
+    """The scores (rows,) of the validation rows, which the ranker was not fitted on."""
+    return predict(ranker, labelled.valid.features)
 
 
-def find_blend(labelled: Labelled, scores: NDArray[np.float64]) -> Blend:
-    """Blend weights from the out-of-fold scores of the validation queries."""
-    valid, answers = labelled.valid, len(labelled.weights)
-    return fit_blend(scores, valid.labels, valid.group_sizes, answers=answers, k=CUTOFF)
-
-
-def evaluate_models(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """(MRR@5, its standard error) of each column of validation scores, weighted; no retrieved answer counts 0."""
-    valid, scored = labelled.valid, []
-    for column in scores.T:
-        ranks = reciprocal_ranks(column, valid.labels, valid.group_sizes, CUTOFF)
-        scored.append(weigh_scores(ranks, labelled.weights))
-    return scored
+def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each validation query earns by the scores of its rows, in the order of ``weights``: the reciprocal rank of
+    its answer, 0 where that is not among the first five or was not retrieved.
+    """
+    valid = labelled.valid
+    reciprocal = reciprocal_ranks(scores, valid.labels, valid.group_sizes, CUTOFF)
+    return np.pad(reciprocal, (0, len(labelled.weights) - len(reciprocal)))
 
 
 def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
     """The weighted mean of independent queries, and its standard error; zeros where there is no query.
 
-    Queries beyond those of ``reciprocal`` have no candidates and count 0.
-
-    >>> mean, error = weigh_scores(np.array([1.0, 0.5]), np.array([1.0, 1.0, 2.0]))
+    >>> mean, error = weigh_scores(np.array([1.0, 0.5, 0.0]), np.array([1.0, 1.0, 2.0]))
     >>> mean  # (1 + 0.5 + 2 * 0) / 4
     0.375
     """
-    reciprocal = np.pad(reciprocal, (0, len(weights) - len(reciprocal)))
     if not weights.any():
         return 0.0, 0.0
     return weighted_mean(reciprocal, weights), weighted_error(reciprocal, weights)
 
 
-def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranker], blend: Blend) -> pl.DataFrame:
-    """Blended scores of every candidate: one row per (query, item, score); features are built a block at a time."""
-    scores = np.empty((candidates.height, len(rankers)))
+def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker) -> pl.DataFrame:
+    """The score of every candidate: one row per (query, item, score); rows are put together a slice at a time."""
+    scores = np.empty(candidates.height)
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))
-        features = assemble(candidates["query"][part], blocks, part)
-        for column, ranker in enumerate(rankers):
-            scores[part, column] = predict(ranker, features)
-    blended = standardise(scores, count_rows(candidates)) @ np.array(blend.weights)
-    return candidates.select("query", "item", score=pl.Series(blended))
+        scores[part] = predict(ranker, assemble(blocks, part))
+    return candidates.select("query", "item", score=pl.Series(scores))

@@ -41,7 +41,7 @@ BY_ITSELF = {
 def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
     """The submission frame: the best five of every test user by score, padded from popularity."""
     if not predictions["score"].is_finite().fill_null(False).all():
-        raise UserError("A blended score is not a finite number: a fitted ranker is damaged; fit it again.")
+        raise UserError("A score is not a finite number: the fitted ranker is damaged; fit it again.")
     users = test.queries.select("query", "user")
     order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
     top = predictions.with_columns(rank=order).filter(pl.col("rank") <= LENGTH).join(users, on="query")
@@ -143,27 +143,19 @@ def _as_id(name: str) -> pl.Expr:
     return pl.when(value.is_between(0, INT32_MAX)).then(value).cast(pl.Int32).alias(name)
 
 
-def score_submission(
-    path: Path, truth: Path, articles: pl.DataFrame | None = None, clicks: pl.DataFrame | None = None
-) -> dict[str, float]:
+def score_submission(path: Path, truth: Path, articles: pl.DataFrame | None = None) -> dict[str, float]:
     """Score a submission file against a truth file (user_id, click_article_id): every metric, by name.
 
     Users of the truth without a row count 0. ``mrr@5`` is the competition's score, ``mrr@5_error`` its standard error.
-    AUC and GAUC compare the ranks within the listed five. ``articles`` adds coverage and diversity of the categories,
-    ``clicks`` novelty.
+    ``articles`` adds coverage and diversity of the categories.
     """
     answered, answers = _read_answered(path, truth)
     table = metrics.evaluate_ranks(answered, answers, CUTOFFS)
     error = table.filter(metric="mrr", k=LENGTH)["error"].item()
     scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
-    relevant = answered.join(answers.with_columns(relevant=pl.lit(True)), on=["query", "item"], how="left")
-    scored = relevant.select("query", (-pl.col("rank")).alias("score"), pl.col("relevant").fill_null(False))
-    scores |= {"auc": list_metrics.auc(scored), "gauc": list_metrics.gauc(scored)}
     if articles is not None:
         scores[f"coverage@{LENGTH}"] = list_metrics.coverage(answered, articles.height, LENGTH)
         scores[f"category_diversity@{LENGTH}"] = list_metrics.category_diversity(answered, articles, LENGTH)
-    if clicks is not None:
-        scores[f"novelty@{LENGTH}"] = list_metrics.novelty(answered, clicks, LENGTH)
     return {name: value for name, value in scores.items() if value is not None}
 
 

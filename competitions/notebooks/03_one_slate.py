@@ -28,7 +28,7 @@ news = find_competition("news")
 files = reader.locate(news.choose_raw(None, 0.01, 0, Path("build")))
 outcome = validate(files, news.load_config([]), Run(Path("build/news/notebook"), Path("build/news/cache")))
 rows = list_rows(outcome)
-data, ranker = rows.rows, outcome.early[0].value
+data, ranker = rows.rows, outcome.early.value
 print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} readers, {len(data.names)} features")
 
 # %% [markdown]

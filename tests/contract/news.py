@@ -14,15 +14,14 @@ from tests.contract.contract import BadInput, Change, Contract, Mutation, Result
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
 SMALL = (
-    'rank.models=["lightgbm_lambdarank", "xgboost"]',
-    'rank.blocks=["query", "item", "pair", "channel"]',
+    'rank.blocks=["item", "pair", "channel"]',
     "rank.negatives=10",
     "rank.rounds=30",
     "rank.patience=10",
     "recall.candidates=40",
 )
-AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance"}
-FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
+AFTER_FITS = {"score_valid", "rank_valid", "score_test", "answer", "insight.importance"}
+FITS = {"fit.lightgbm_lambdarank", "refit.lightgbm_lambdarank"}
 UTF8, HEADER, FIELDS = submission.RULES[:3]
 
 
@@ -116,9 +115,7 @@ NEWS = Contract(
     answers=find_answers,
     # The votes' weights are learned from training answers, as a model is: test_retrieval.py says from these alone.
     quick=("rank.rounds=1", 'recall.fusion="equal"'),
-    model_change=Change(
-        "rank.xgboost.max_depth=2", frozenset({"make_plan", "fit.xgboost", "refit.xgboost"} | AFTER_FITS)
-    ),
+    model_change=Change("rank.lightgbm_lambdarank.num_leaves=5", frozenset({"make_plan"} | FITS | AFTER_FITS)),
     feature_change=Change(
         "competitions/news/features.py:pair_block",
         frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS | {"insight.drift"}),

@@ -29,7 +29,7 @@ from competitions.news.retrieval.popularity import count_popular
 
 
 def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) -> Export:
-    """The final fits, with so many ``requests`` of the test."""
+    """The final fit, with so many ``requests`` of the test."""
     outcome = pipeline.solve(files, config, run)
     test = outcome.test.inputs.fold.value
     users = test.queries.sort("query")[spread(test.queries.height, requests)]
@@ -37,7 +37,7 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) 
     services = {"float32": service}
     if service.features.vectors:
         services |= {kind: service.store_vectors(kind) for kind in ("float16", "int8")}
-    score = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
+    score = weigh_scores(outcome.reciprocal.value, outcome.ready.rows.value.weights)
     return Export(services, list(list_bodies(test, users)), list_expected(outcome.checked.path, users), score)
 
 
@@ -54,8 +54,7 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
         fusion=outcome.ready.fusion.value,
         recall=config.recall,
         blocks=blocks,
-        rankers=[ranker.value for ranker in outcome.final],
-        weights=outcome.blend.value.weights,
+        ranker=outcome.final.value,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a finished news run reports: scores by user, models side by side, recall, folds, and why the score is so."""
+"""What a finished news run reports: scores by user, recall, folds, and why the score is so."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.day.answers import Answers, Example, rank_answers
 from common.day.hosts import TRUTH
@@ -21,8 +22,8 @@ from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news import submission
-from competitions.news.config import NewsConfig
-from competitions.news.day.rows import FUSION, list_ranked, list_rivals, list_rows, mix
+from competitions.news.config import MODEL, NewsConfig
+from competitions.news.day.rows import FUSION, list_ranked, list_rivals, list_rows
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
@@ -40,15 +41,12 @@ LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a 
 def judge(outcome: Validated, config: NewsConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    models = [{"model": name, **row} for name, row in summary["models"].items()]
-    scored = [{"model": row["model"], "score": row["mrr@5"], "error": row["error"]} for row in models]
-    blend = {"model": "blend", "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}
     return Judged(
         metric=METRIC,
         meaning=MEANING,
         rivals=list_rivals(outcome),
         queries=list_queries(outcome),
-        ranking=[*scored, blend],
+        ranking=[{"model": MODEL, "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}],
         tables=[
             ("Settings decided from the data", summary["plan"]),
             # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
@@ -56,7 +54,6 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
                 "Recall of retrieval on validation, by channel",
                 [{name: value for name, value in row.items() if name != "mrr@5"} for row in summary["recall"]],
             ),
-            ("Models on validation", models),
         ],
         notes=list_notes(outcome),
         features=feature_names(outcome.ready.labelled.blocks.value),
@@ -76,14 +73,12 @@ def list_notes(outcome: Validated) -> list[Note]:
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per validation user: the reciprocal rank of the blend, 0 where nothing was retrieved."""
-    labelled, reciprocal = outcome.ready.labelled, outcome.blend.value.reciprocal
-    fold = labelled.inputs.fold.value
-    ranked = list_ranked(fold, labelled.candidates.value)
-    scores = ranked.select("query", score=pl.Series(np.pad(reciprocal, (0, ranked.height - len(reciprocal)))))
+    """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
+    labelled = outcome.ready.labelled
     return (
-        fold.queries.filter(role="valid")
-        .join(scores, on="query", maintain_order="left")
+        list_ranked(labelled.inputs.fold.value, labelled.candidates.value)
+        .with_columns(score=pl.Series(outcome.reciprocal.value))
+        .sort("query")
         .select(
             query=pl.col("user").cast(pl.String),
             fold=pl.lit("validation users"),
@@ -99,22 +94,17 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
-    ready, blend = outcome.ready, outcome.blend.value
-    rankers = [ranker.value for ranker in outcome.early]
-    models = {
-        ranker.kind: {"mrr@5": mrr, "error": error, "rounds": ranker.rounds, "weight": weight}
-        for ranker, (mrr, error), weight in zip(rankers, outcome.scores.value, blend.weights, strict=True)
-    }
+    ready, ranker = outcome.ready, outcome.early.value
     queries = pl.concat(fold.value.queries["role"] for fold in (ready.labelled.inputs.fold, ready.test))
-    cv, error = weigh_scores(blend.reciprocal, ready.rows.value.weights)
+    cv, error = weigh_scores(outcome.reciprocal.value, ready.rows.value.weights)
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
         "board": outcome.files.board,
         "plan": list_decisions(ready.plan.decisions),
         "cv": {"mrr@5": cv, "error": error, "queries": dict(queries.value_counts(sort=True).iter_rows())},
-        "models": models,
+        "rounds": ranker.rounds,
         "recall": outcome.recall.value.to_dicts(),
-        "gains": dict(list(share_gains(rankers).items())[:GAINS_SHOWN]),
+        "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
         **({"submission": {"path": str(checked.path), "rows": checked.rows}} if checked else {}),
     }
 
@@ -143,20 +133,25 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the blend goes by, how validation and test differ, where right articles are lost."""
-    ready, early, test = outcome.ready, collect(outcome.early), outcome.test
+    """What the ranker goes by, how validation and test differ, where right articles are lost."""
+    ready, early, test = outcome.ready, outcome.early, outcome.test
     valid, fold, candidates = ready.rows.valid, ready.labelled.inputs.fold, ready.labelled.candidates
     reference = derive(compare_periods, rows=valid, fold=fold, candidates=candidates)
     first = derive(take_first, candidates=test.candidates, blocks=test.blocks)
     return Insight(
-        importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, SAMPLE)),
+        importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, SAMPLE)),
         drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),
         given=FUSION,
-        curves=curves({ranker.kind: ranker for ranker in early.value}),
+        curves=curves({MODEL: early.value}),
         answers=list_answers(outcome),
         cutoff=CUTOFF,
         rows=lambda: list_rows(outcome),
     )
+
+
+def take_only(_: None, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """The scores of the one model."""
+    return scores[:, 0]
 
 
 def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:
@@ -169,23 +164,21 @@ def take_first(candidates: pl.DataFrame, blocks: Mapping[str, pl.DataFrame]) -> 
     """The candidates of the first queries of the test, whose features are built for these alone."""
     sizes = count_rows(candidates)
     sizes = sizes[: count_first(sizes, DRIFT_ROWS)]
-    part = slice(0, int(sizes.sum()))
-    features = assemble(candidates["query"][part], blocks, part)
+    features = assemble(blocks, slice(0, int(sizes.sum())))
     return RankingDataset(feature_names(blocks), features, np.zeros(len(features), np.float32), sizes)
 
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the right articles of the validation users are lost, and some users' lists in words."""
     labelled, rows = outcome.ready.labelled, outcome.ready.rows.value.valid
-    fold, scores = labelled.inputs.fold.value, outcome.out_of_fold.value
+    fold, scores = labelled.inputs.fold.value, outcome.scores.value
     assert fold.answers is not None
     queries = list_ranked(fold, labelled.candidates.value)
     answers = queries.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
-    blended = mix(outcome.blend.value, scores, rows.group_sizes)
     unlisted = (0, queries.height - len(rows.group_sizes))
-    ranks = np.pad(rank_answers(blended, rows.labels, rows.group_sizes), unlisted)
+    ranks = np.pad(rank_answers(scores, rows.labels, rows.group_sizes), unlisted)
     listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
-    scored = listed.select("query", "item", score=pl.Series(blended))
+    scored = listed.select("query", "item", score=pl.Series(scores))
 
     def name(items: pl.Series, time: int | None = None) -> list[str]:
         articles = outcome.ready.articles.value.frame

@@ -1,4 +1,4 @@
-"""What each part is worth: from popularity to the blend of all rankers, on the same validation users.
+"""What each part is worth: from popularity to the whole pipeline, on the same validation users.
 
     make ladder-news      make rung-news RUNG=als      or      python -m competitions ladder news --only als
 
@@ -21,7 +21,7 @@ from common.engine.run import Result, Run
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
-from competitions.news.config import BLOCKS, MODELS, NewsConfig
+from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day.judged import list_queries
 from competitions.news.day.rows import list_rows
 from competitions.news.io import reader
@@ -53,8 +53,8 @@ ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     ("covisits", "item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit", score_neighbours),
     ("transitions", "transitions from the last clicks", steps.NEIGHBOURS, "next", score_neighbours),
 )
-ORDER = ("channel", "item", "pair", "query")
-LAST = f"lightgbm-{ORDER[-1]}"  # the pipeline with one model, which is re-ranked
+ORDER = ("channel", "item", "pair")
+LAST = f"lightgbm-{ORDER[-1]}"  # the whole pipeline, which is re-ranked
 # (key, title, method, its trade-off or strength)
 RERANKED: tuple[tuple[str, str, reranking.Method, float], ...] = (
     ("mmr", "re-ranked by MMR, trade-off .9", "mmr", 0.9),
@@ -64,7 +64,7 @@ RERANKED: tuple[tuple[str, str, reranking.Method, float], ...] = (
 )
 SEQUENCE = gru4rec.SequenceSettings()
 # What a pipeline does beside answering the validation users is no cost of a rung.
-FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
+FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure_recall")
 LEARNED: Literal["learned"] = "learned"
 Row = dict[str, Any]
 Judge = Callable[[Path], float | None]  # a submission's score on a known truth
@@ -178,7 +178,7 @@ def list_reranked(way: Climb) -> Iterator[Rung]:
     for key, title, method, weight in RERANKED:
 
         def score_reranked(method: reranking.Method = method, weight: float = weight) -> Scored:
-            rows = list_rows(solve(way.files, change(way.config, way.config.recall.channels, ORDER, 1), way.run))
+            rows = list_rows(solve(way.files, change(way.config, way.config.recall.channels, ORDER), way.run))
             ranked = rows.candidates.with_columns(score=rows.scores[rows.by])
             inputs = (ranked, content.value, method, weight, CUTOFF)
             users = way.fold.value.queries.select("query", user=pl.col("user").cast(pl.String))
@@ -189,7 +189,7 @@ def list_reranked(way: Climb) -> Iterator[Rung]:
 
 
 def score_outcome(way: Climb, outcome: Outcome) -> Scored:
-    """A run of the pipeline: the scores of its queries in the fold's order, its lists by the blend."""
+    """A run of the pipeline: the scores of its queries in the fold's order, and its lists."""
     recall_all = outcome.recall.value["recall@all"][-1]
     rows = list_rows(outcome)
     listed = rows.candidates.with_columns(score=rows.scores[rows.by], answer=pl.Series(rows.rows.labels) > 0)
@@ -252,22 +252,19 @@ def take_valid(fold: Fold) -> Fold:
 
 
 def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, str, NewsConfig]]:
-    """(key, title, family, settings) from one channel and one model to everything: channels, blocks, then models."""
+    """(key, title, family, settings) from one channel to everything: channels, then blocks."""
     channels: list[str] = []
     for key, name, more in CHANNELS:
         channels += more
-        title = f"{MODELS[0]} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
-        yield key, title, steps.BOOSTING, change(config, list(channels), ORDER[:1], 1)
-    for count in range(2, len(BLOCKS) + 1):
+        title = f"{MODEL} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
+        yield key, title, steps.BOOSTING, change(config, list(channels), ORDER[:1])
+    for count in range(2, len(ORDER) + 1):
         block = ORDER[count - 1]
-        settings = change(config, config.recall.channels, ORDER[:count], 1)
+        settings = change(config, config.recall.channels, ORDER[:count])
         yield f"lightgbm-{block}", f"+ {block} features", steps.BOOSTING, settings
-    for count in range(2, len(MODELS) + 1):
-        title = f"+ {MODELS[count - 1]}, blended"
-        yield f"blend-{count}", title, steps.BLEND, change(config, config.recall.channels, ORDER, count)
 
 
-def change(config: NewsConfig, channels: list[str], blocks: tuple[str, ...], models: int) -> NewsConfig:
-    """The settings with these channels, blocks and so many models."""
-    rank = msgspec.structs.replace(config.rank, blocks=list(blocks), models=list(MODELS[:models]))
+def change(config: NewsConfig, channels: list[str], blocks: tuple[str, ...]) -> NewsConfig:
+    """The settings with these channels and blocks."""
+    rank = msgspec.structs.replace(config.rank, blocks=list(blocks))
     return msgspec.structs.replace(config, recall=msgspec.structs.replace(config.recall, channels=channels), rank=rank)

@@ -2,12 +2,10 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.day.answers import BLEND, ValidationRows, is_within, score_rivals
 from common.day.run_record import Row
 from common.learning.split import Fold
-from competitions.news.blending import Blend, standardise
 from competitions.news.pipeline import Validated
 from competitions.news.ranking import CUTOFF
 
@@ -17,13 +15,12 @@ FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retr
 def list_rows(outcome: Validated) -> ValidationRows:
     """One row per candidate article of a validation user."""
     labelled, rows = outcome.ready.labelled, outcome.ready.rows.value.valid
-    scores, candidates = outcome.out_of_fold.value, labelled.candidates.value
+    candidates = labelled.candidates.value
     users = list_ranked(labelled.inputs.fold.value, candidates).select("query", "user")
     listed = candidates.join(users, on="query", maintain_order="left")
-    models = pl.DataFrame(scores, schema=[ranker.value.kind for ranker in outcome.early])
-    blend = pl.Series(BLEND, mix(outcome.blend.value, scores, rows.group_sizes))
     query = pl.col("user").cast(pl.String)
-    return ValidationRows(listed.select("item", query=query).select("query", "item"), rows, models.with_columns(blend))
+    scores = pl.DataFrame({BLEND: outcome.scores.value})
+    return ValidationRows(listed.select("item", query=query).select("query", "item"), rows, scores)
 
 
 def list_rivals(outcome: Validated) -> list[Row]:
@@ -46,8 +43,3 @@ def list_ranked(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
     listed = candidates.select("query").unique(maintain_order=True).with_row_index("position")
     ranked = valid.join(listed, on="query", how="left", maintain_order="left")
     return ranked.sort("position", nulls_last=True, maintain_order=True).drop("position")
-
-
-def mix(blend: Blend, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Blended scores (rows,) of rows whose queries have these sizes."""
-    return np.asarray(standardise(scores, sizes) @ np.array(blend.weights))

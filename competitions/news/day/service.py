@@ -18,7 +18,6 @@ from common.day.serving.service import Answer, Mark, decode
 from common.day.serving.vectors import pack
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker, score_rows
-from competitions.news.blending import standardise
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
@@ -47,7 +46,7 @@ class Clicks(msgspec.Struct, forbid_unknown_fields=True):
 @dataclass(frozen=True)
 class NewsService:
     """What answers are made of: tables of a fold, the weight of each channel's vote by name, the names of the blocks,
-    the rankers and the ``weights`` of their blend.
+    the ranker.
     """
 
     channels: ChannelTables
@@ -55,8 +54,7 @@ class NewsService:
     fusion: Mapping[str, float]
     recall: RecallSettings
     blocks: Sequence[str]
-    rankers: Sequence[Ranker]
-    weights: Sequence[float]
+    ranker: Ranker
 
     def parse(self, body: bytes) -> Int64s:
         """The clicks of a user [clicks, ``COLUMNS``], in order of time, each once."""
@@ -70,13 +68,12 @@ class NewsService:
         mark("retrieval")
         names, features = self.describe(queries, candidates)
         mark("features")
-        scores, sizes = score_rows(names, features, self.rankers), np.diff(candidates.starts)
+        scores = score_rows(names, features, [self.ranker])[:, 0]
         mark("models")
-        blended = standardise(scores, sizes[sizes > 0]) @ np.array(self.weights)
         answers = []
         for start, end in pairwise(candidates.starts):
             items = candidates.items[start:end]
-            best = items[np.lexsort((items, -blended[start:end]))[:LENGTH]]
+            best = items[np.lexsort((items, -scores[start:end]))[:LENGTH]]
             answers.append({"articles": best.tolist()})
         mark("ranking")
         return answers

@@ -1,4 +1,4 @@
-"""What `make tune-news` searches: the parameters of each ranker.
+"""What `make tune-news` searches: the parameters of the ranker.
 
 Studies see the training queries only, in an expanding window by the time of their visible clicks, with fewer negatives
 where these are many; the validation queries judge the result, by the score of a run.
@@ -9,37 +9,36 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from common.day.tuning.gbdt_task import Folds, thin_folds, tune_ranker
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
-from common.learning.dataset import RankingDataset, cut_by_time
-from common.learning.gbdt import Ranker, fit, predict
+from common.learning.dataset import cut_by_time
+from common.learning.gbdt import fit, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
-from competitions.news.config import NewsConfig
+from competitions.news.config import MODEL, NewsConfig
 from competitions.news.io import reader
 from competitions.news.pipeline import Prepared, prepare
-from competitions.news.ranking import CUTOFF, Labelled, make_recipe
+from competitions.news.ranking import CUTOFF, Labelled, make_recipe, rank_valid, score_valid
 
 FOLDS = 3
 Parameters = Mapping[str, Any]
 
 
 def list_tasks(config: NewsConfig) -> list[str]:
-    """Names of what can be tuned: every ranker of the settings."""
-    return list(config.rank.models)
+    """Names of what can be tuned: the ranker."""
+    return [MODEL]
 
 
 def make_task(name: str, files: reader.RawFiles, config: NewsConfig, run: Run) -> Task:
-    """The task of a ranker, on cached features."""
+    """The task of the ranker, on cached features."""
     ready = prepare(files, config, run)
     labelled = ready.labelled
     folds = run.step(cut_train, ready.rows, labelled.inputs.fold, labelled.candidates, name="tune.folds").value
-    score, judge = partial(_score, name, config, folds), partial(_judge, name, config, ready, run)
-    task = tune_ranker(name, f"rank.{name}", getattr(config.rank, name), f"MRR@{CUTOFF}", FOLDS, score, judge)
+    score, judge = partial(_score, config, folds), partial(_judge, config, ready, run)
+    task = tune_ranker(name, f"rank.{name}", config.rank.lightgbm_lambdarank, f"MRR@{CUTOFF}", FOLDS, score, judge)
     return replace(task, weights=ready.rows.value.weights, rows=folds.rows)
 
 
@@ -51,18 +50,13 @@ def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Folds
     return thin_folds(cut_by_time(labelled.train, queries["time"].to_numpy(), FOLDS))
 
 
-def _reciprocal_ranks(ranker: Ranker, valid: RankingDataset) -> Scores:
+def _score(config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
+    train, valid = folds.pairs[fold]
+    ranker = fit(make_recipe(config.rank, config.model_seed, parameters), train, valid)
     return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 
 
-def _score(name: str, config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
-    train, valid = folds.pairs[fold]
-    ranker = fit(make_recipe(config.rank, name, config.model_seed, parameters), train, valid)
-    return _reciprocal_ranks(ranker, valid)
-
-
-def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:
-    recipe, rows = make_recipe(config.rank, name, config.of_fit(number).model_seed, parameters), ready.rows
-    ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value
-    reciprocal = _reciprocal_ranks(ranker, rows.value.valid)
-    return np.pad(reciprocal, (0, len(rows.value.weights) - len(reciprocal)))  # 0 for a query without candidates
+def _judge(config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:
+    recipe, rows = make_recipe(config.rank, config.of_fit(number).model_seed, parameters), ready.rows
+    ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{MODEL}").value
+    return rank_valid(rows.value, score_valid(rows.value, ranker))

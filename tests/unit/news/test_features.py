@@ -33,7 +33,6 @@ def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFram
 
 def build(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
     return {
-        "query": features.query_block(fold, world.articles),
         "item": features.item_block(fold, world.articles, candidates),
         "pair": features.pair_block(fold, world.articles, candidates, world.content),
         "channel": features.channel_block(candidates),
@@ -53,16 +52,13 @@ def blocks(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
 # --- shape ---
 
 
-def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_show_its_grain(
-    blocks: Blocks, fold: Fold, candidates: pl.DataFrame
+def test_a_block_has_a_row_for_each_candidate_and_names_that_show_the_block(
+    blocks: Blocks, candidates: pl.DataFrame
 ) -> None:
-    assert blocks["query"]["query"].to_list() == fold.queries["query"].to_list()
     for name, block in blocks.items():
-        own = block.drop("query", strict=False)
-        assert block.height == (fold.queries.height if name == "query" else candidates.height)
-        assert set(own.dtypes) == {pl.Float32}
-        grains = ("query_", "user_") if name == "query" else (f"{name}_",)
-        assert all(column.startswith(grains) for column in own.columns)
+        assert block.height == candidates.height
+        assert set(block.dtypes) == {pl.Float32}
+        assert all(column.startswith(f"{name}_") for column in block.columns)
     names = [column for block in blocks.values() for column in block.columns]
     assert len(set(names)) == len(names)
 
@@ -129,32 +125,6 @@ def test_the_age_and_the_life_of_an_article_by_hand() -> None:
     assert item["item_since_middle_hours"][0] == pytest.approx(now - 5)
     assert item["item_trend"][:2].to_list() == [1, 0]  # clicks of the next hour by those of the last, and one
     assert item["item_trend_6h"][:2].to_list() == [1, 1]  # article 20: two clicks behind, one before
-
-
-# --- query ---
-
-
-def test_habits_of_a_user_by_hand() -> None:
-    block = features.query_block(split.build_test_fold(SMALL), SMALL_ARTICLES)
-    first, second = block.to_dicts()
-    expected = {
-        "query": 0,
-        "query_clicks": 4,
-        "query_sessions": 2,
-        "query_session_clicks": 2,
-        "query_session_minutes": 2,
-        "query_last_wait_minutes": 2,
-        "query_span_hours": 4 + 2 / 60,
-        "query_hour": (START // HOUR_MS + 4) % 24,
-        "query_device_group": 5 % 3,
-        "query_referrer": 13 % 7,
-        "user_categories": 3,
-        "user_words": 250,
-        "query_last_age_hours": 44 + 2 / 60,
-        "user_age_hours": (20 + 1 / 60 + 34) / 2,
-    }
-    assert {name: first[name] for name in expected} == pytest.approx(expected)
-    assert (second["query_clicks"], second["query_sessions"], second["query_last_wait_minutes"]) == (1, 1, None)
 
 
 # --- pair ---
@@ -232,8 +202,6 @@ def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> N
     clicks = WORLD.clicks.with_columns(pl.when(here).then(pl.lit(time)).otherwise("time").alias("time"))
     fold, before = features_of(WORLD)
     _, after = features_of(replace(WORLD, clicks=clicks.sort("user", "time", "item")))
-    queries = fold.queries["user"] != USER
-    assert after["query"].filter(queries).equals(before["query"].filter(queries))
     users = CANDIDATES.join(fold.queries.select("query", "user"), on="query", maintain_order="left")["user"]
     rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
     assert rows.sum() > 500

@@ -1,6 +1,5 @@
 """From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
 
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,11 +10,10 @@ from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
-from competitions.news.blending import Blend
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 QUERIES, EACH = 40, 25
-NAMES = ("user_own", "item_planted", "item_holes", "pair_twice")
+NAMES = ("channel_query", "item_planted", "item_holes", "pair_twice")
 
 
 Rows = tuple[Fold, pl.DataFrame, dict[str, pl.DataFrame]]  # a fold, its candidates, their blocks
@@ -39,7 +37,7 @@ def prepared() -> Rows:
     found = pl.when(pl.col("query") % 5 == 0).then(1000).otherwise(pl.col("item").fill_null(1000)).cast(pl.Int32)
     answers = number.join(listed, on="query", how="left").with_columns(item=found)
     blocks = {
-        "query": number.with_columns(user_own=pl.col("query") * 1.0).sample(fraction=1, shuffle=True, seed=0),
+        "channel": candidates.select(channel_query=pl.col("query").cast(pl.Float32)),
         "item": candidates.select(
             item_planted=(pl.col("query") * 1000 + pl.col("item")).cast(pl.Float32),
             item_holes=pl.when(pl.col("item") % 2 == 0).then(pl.col("item")).cast(pl.Float32),
@@ -132,50 +130,35 @@ def pick_column(ranker: Ranker, features: Matrix) -> np.ndarray:
 
 
 @pytest.mark.parametrize("chunk", [7, 10_000])
-def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
+def test_the_test_has_the_scores_of_its_own_rows_whatever_the_chunk(
     prepared: Rows, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     _, candidates, blocks = prepared
     monkeypatch.setattr(ranking, "CHUNK_ROWS", chunk)
     monkeypatch.setattr(ranking, "predict", pick_column)
-    noise = pl.DataFrame({"pair_noise": np.random.default_rng(3).normal(size=candidates.height).astype(np.float32)})
-    rankers = [Ranker("x", None, column, {}) for column in (1, 4)]
-    scored = ranking.score_test(candidates, {**blocks, "extra": noise}, rankers, Blend((0.75, 0.25), 0.0, np.zeros(0)))
+    scored = ranking.score_test(candidates, blocks, Ranker("x", None, 1, {}))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
-
-    both = candidates.select("query", planted=blocks["item"]["item_planted"], other=noise["pair_noise"])
-    columns = pl.col("planted", "other").cast(pl.Float64)
-    standard = both.select((columns - columns.mean().over("query")) / columns.std(ddof=0).over("query"))
-    np.testing.assert_allclose(scored["score"], standard.to_numpy() @ [0.75, 0.25], atol=1e-4)
+    assert scored["score"].to_list() == blocks["item"]["item_planted"].to_list()
 
 
-def test_the_measure_counts_queries_without_candidates() -> None:
+def test_queries_without_candidates_earn_nothing() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
     )
     labelled = ranking.Labelled(rows, rows, rows, np.ones(4))
-    scores = np.array([[2.0, 0.0], [1.0, 5.0], [9.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
-    # Reciprocal ranks 1/2, 1, and 0, 0 for two queries without candidates; then 1, 1/3, 0, 0.
-    first, second = ranking.evaluate_models(labelled, scores)
-    assert first == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
-    assert second == pytest.approx((4 / 3 / 4, np.std([1, 1 / 3, 0, 0]) / 2))
+    reciprocal = ranking.rank_valid(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]))
+    assert reciprocal.tolist() == [1 / 2, 1, 0, 0]
+    scored = ranking.weigh_scores(reciprocal, labelled.weights)
+    assert scored == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
     # The first query counts three times as much, which is not the same as being there three times.
-    heavy, _ = ranking.evaluate_models(replace(labelled, weights=np.array([3.0, 1, 1, 1])), scores)
+    heavy = ranking.weigh_scores(reciprocal, np.array([3.0, 1, 1, 1]))
     mean = (3 * 0.5 + 1) / 6
     spread = [3 * (0.5 - mean), 1 - mean, mean, mean]
     assert heavy == pytest.approx((mean, np.sqrt(np.square(spread).sum()) / 6))
 
 
-def test_scores_and_blend_are_of_validation_rows(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_of_validation_rows(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "predict", pick_column)
     labelled = gather(prepared, 4)
-    picked = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
-    np.testing.assert_array_equal(picked, labelled.valid.features[:, [3, 0]])
-    rng = np.random.default_rng(0)
-    noise = rng.normal(size=(len(labelled.valid.labels), 2))
-    scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])
-    blend = ranking.find_blend(labelled, scores)
-    assert blend.weights[1] > 0.5
-    hits = float(labelled.valid.labels.sum())
-    assert 0.9 * hits / 14 < blend.mrr <= hits / 14
-    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores).mrr == pytest.approx(blend.mrr / 2)
+    picked = ranking.score_valid(labelled, Ranker("x", None, 3, {}))
+    np.testing.assert_array_equal(picked, labelled.valid.features[:, 3])

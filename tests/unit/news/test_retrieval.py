@@ -104,9 +104,9 @@ def test_a_registered_block_is_built_beside_the_others_unless_it_is_left_out(
     inputs = FoldInputs("labelled", result(fold), result(world.articles), None)
     lists, votes = result(retrieved[0]), result({name: 1.0 for name in retrieved[0]})
     for settings, blocks in (
-        (["rank.blocks=-pair,-item"], ["query", "channel", "own"]),
-        (["rank.blocks=query,own"], ["query", "own"]),
-        (["rank.blocks=-own,-pair,-item"], ["query", "channel"]),
+        (["rank.blocks=-pair"], ["item", "channel", "own"]),
+        (["rank.blocks=item,own"], ["item", "own"]),
+        (["rank.blocks=-own,-pair"], ["item", "channel"]),
     ):
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
         made = build_candidates(inputs, lists, votes, COMPETITION.load_config(settings), run)

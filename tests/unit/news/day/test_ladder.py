@@ -37,26 +37,23 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
     return Fold(history, queries, pl.DataFrame(rows, schema=schema, orient="row"), right)
 
 
-def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() -> None:
+def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     config = COMPETITION.load_config([])
     rungs = list(list_rungs(config))
-    counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, _, c in rungs]
+    counts = [(len(c.recall.channels), len(c.rank.blocks)) for _, _, _, c in rungs]
     assert counts == sorted(counts)
-    assert counts[0] == (len(CHANNELS[0][2]), 1, 1)
-    assert counts[-1] == (len(config.recall.channels), 4, 2)
+    assert counts[0] == (len(CHANNELS[0][2]), 1)
+    assert counts[-1] == (len(config.recall.channels), 3)
     assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
     last = rungs[-1][3]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(BLOCKS)
-    own = rungs[-2][3]  # further models are asked for by name
-    assert own.rank.models == config.rank.models
-    assert len(own.rank.blocks) == 4
     assert [title for _, title, _, _ in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
-    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
-    assert ladder.LAST in {key for key, _, _, _ in rungs}
+    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 2
+    assert rungs[-1][0] == ladder.LAST
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:

@@ -18,9 +18,8 @@ from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
-from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
-from competitions.news.config import NewsConfig
+from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day import export, service
 from competitions.news.day.service import NewsService
 from competitions.news.lookups import Int64s, build_feature_tables, read_queries
@@ -35,7 +34,7 @@ from tests.unit.rankers import fit_rows
 
 T = TypeVar("T")
 CONFIG: NewsConfig = COMPETITION.load_config(["recall.per_channel=12", "recall.candidates=20"])
-CHANNELS, WEIGHTS = CONFIG.recall.channels, (0.7, 0.3)
+CHANNELS = CONFIG.recall.channels
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Tried:
     fold: Fold
     candidates: pl.DataFrame
     blocks: dict[str, pl.DataFrame]
-    rankers: list[Ranker]
+    ranker: Ranker
     folder: Path
 
 
@@ -64,16 +63,16 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
     candidates = fuse_channels(lists, settings.candidates, fusion)
     blocks = build(world, fold, candidates)
-    rankers = fit_two(candidates, blocks)
+    ranker = fit_drawn(candidates, blocks)
     steps = len(run.timings)
     channels = export.make_channel_tables(inputs, settings, run)
     tables = build_feature_tables(fold.history, articles, world.content)
-    served = NewsService(channels, tables, fusion, settings, list_blocks(), rankers, WEIGHTS)
+    served = NewsService(channels, tables, fusion, settings, list_blocks(), ranker)
     write_value(folder / "export", served)
     write_value(folder / "bodies", list(export.list_bodies(fold, fold.queries)))
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
-    return Tried(fold, candidates, blocks, rankers, folder)
+    return Tried(fold, candidates, blocks, ranker, folder)
 
 
 def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
@@ -82,16 +81,14 @@ def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
     return served, [served.parse(body) for body in read_value(tried.folder / "bodies")]
 
 
-def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[Ranker]:
-    """Rankers of drawn answers: what they learn is nothing, but they tell rows apart."""
-    matrix, sizes = features.assemble(candidates["query"], blocks, slice(None)), ranking.count_rows(candidates)
+def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Ranker:
+    """A ranker of drawn answers: what it learns is nothing, but it tells rows apart."""
+    matrix, sizes = features.assemble(blocks, slice(None)), ranking.count_rows(candidates)
     labels = np.zeros(len(matrix), np.float32)
     labels[np.cumsum(sizes) - 1 - np.random.default_rng(0).integers(0, 5, len(sizes))] = 1
     rows = RankingDataset(features.feature_names(blocks), matrix, labels, sizes)
-    lightgbm = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1, "objective": "lambdarank"}
-    xgboost = {"objective": "rank:ndcg", "max_depth": 3, "nthread": 1}
-    parameters = {"lightgbm_lambdarank": lightgbm, "xgboost": xgboost}
-    return [fit_rows(kind, values, rows, None, 10, 0, 0) for kind, values in parameters.items()]
+    parameters = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1, "objective": "lambdarank"}
+    return fit_rows(MODEL, parameters, rows, None, 10, 0, 0)
 
 
 @pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
@@ -113,7 +110,7 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     retrieved = [loaded.retrieve(query.histories) for query in queries]
     described = [loaded.describe(query, one) for query, one in zip(queries, retrieved, strict=True)]
     assert described[0][0] == features.feature_names(tried.blocks)
-    whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
+    whole = features.assemble(tried.blocks, slice(None))
     np.testing.assert_array_equal(np.vstack([matrix for _, matrix in described]), whole)
     fused = [fused_to_frame(np.array([number], np.int32), one, CHANNELS) for number, one in enumerate(retrieved)]
     assert_frame_equal(pl.concat(fused), tried.candidates, check_exact=True)
@@ -123,7 +120,7 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
     loaded, requests = load(tried)
-    predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, Blend(WEIGHTS, 0.0, np.empty(0)))
+    predicted = ranking.score_test(tried.candidates, tried.blocks, tried.ranker)
     rows = submission.recommend(tried.fold, predicted, world.articles)
     expected = [{"articles": list(row[1:])} for row in rows.sort("user_id").iter_rows()]
     answers = [loaded.answer([request], ignore)[0] for request in requests]
