@@ -36,7 +36,7 @@ from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.split import Snapshots
+from competitions.flight.split import Snapshots, number_searches
 
 METRIC = f"HitRate@{CUTOFF}"
 METRIC_KEY = f"hit_rate@{CUTOFF}"
@@ -105,10 +105,19 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         traveller=mark_known(train),
         behind="behind",
     )
-    search = pl.Series("search", outcome.split.value.searches[sessions["session"].to_numpy()])
-    twins = rows.with_columns(search).group_by("search", "fold", maintain_order=True)
-    means, first = pl.col("score", "behind").mean(), pl.col("query", "options", "trip", "traveller").first()
-    return twins.agg(means, first, pl.len().cast(pl.Float64).alias(WEIGHT)).drop("search")
+    return merge_twins(rows, train)
+
+
+def merge_twins(queries: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """One row a search of queries that are one a session, with the mean of its numbers; ``weight``: its sessions."""
+    numbers = sessions.select(query=pl.col("ranker_id").cast(pl.String), search=pl.Series(number_searches(sessions)))
+    merged = [pl.col(pl.Float64).mean(), pl.col(pl.String).first(), pl.len().cast(pl.Float64).alias(WEIGHT)]
+    return (
+        queries.join(numbers, on="query", maintain_order="left")
+        .group_by("search", maintain_order=True)
+        .agg(*merged)
+        .drop("search")
+    )
 
 
 def name_folds(outcome: Validated) -> pl.Series:
@@ -203,10 +212,10 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
-        scores.get("hit_rate@3_error", 0.0),
+        measured[-1]["error"],  # the submission's own score, whose twins count as one
         oracle.score,
         scores,
-        submission.score_queries(path, truth),
+        merge_twins(submission.score_queries(path, truth), outcome.test.value.sessions),
         [("HitRate@3 on the simulated truth, after the refit on all data", rows)],
     )
 

@@ -18,6 +18,7 @@ from common.time_units import DAY_MS
 from competitions.flight.day.folds import count_sessions
 from competitions.flight.day.judged import (
     list_queries,
+    merge_twins,
     score_truth,
 )
 from competitions.flight.day.rows import list_rivals
@@ -112,6 +113,7 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     )
     queries = list_queries(outcome)
     assert queries["query"].to_list() == train.sessions["ranker_id"].to_list()[:2]
+    assert queries["weight"].to_list() == [1, 1]
     assert queries["score"].to_list() == [0.5, 1.0]
     assert queries["trip"].to_list() == ["return", "one way"]
     assert queries["traveller"].to_list() == ["is new", "has booked"]
@@ -121,3 +123,14 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
     assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
     assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
+
+
+def test_twin_sessions_are_one_query_that_weighs_as_much_as_they() -> None:
+    sessions = make_searches(*[search(day=day) for day in (0, 3e-4, 0.5)]).sessions  # twenty-six seconds, half a day
+    names = sessions["ranker_id"].cast(pl.String)
+    queries = pl.DataFrame({"query": names[[2, 0, 1]], "score": [1.0, 1.0, 0.0], "trip": ["return"] * 3})
+    merged = merge_twins(queries, sessions)
+    assert merged.select("query", "score", "trip", "weight").rows() == [
+        (names[2], 1.0, "return", 1.0),
+        (names[0], 0.5, "return", 2.0),
+    ]
