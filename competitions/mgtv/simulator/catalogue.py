@@ -1,7 +1,7 @@
 """The catalogue: programmes by channel, their episodes day by day, and the trailers and shorts about them.
 
 A collection is a programme. Its episodes 1 .. N are released ``at_once`` every ``every`` days; of a running programme
-the last one known falls in these days, others were complete before. A video's popularity on a day is
+some fall in these days, others were complete before. A video's popularity on a day is
 
     exp(heat of the collection on the day + lift of its kind + 0.3 quality + 1.5 exp(-age in days / 2.5) - 0.02 serial)
 
@@ -29,11 +29,10 @@ ZIPF, ZIPF_SHIFT = 0.9, 3.0
 WALK = 0.12  # deviation of a day's step of the heat
 BOOST, BOOST_DAYS, MOST_BOOST = 0.8, 2.0, 1.2
 NOVELTY, NOVELTY_DAYS = 1.5, 2.5
-AFTER = 20  # days after the log in which running programmes may end; what comes out then is never seen
-TO_COME = 0.14  # of the videos, about, come out after the test day
+TO_COME = 0.07  # of the videos, about, come out after the test day
 EPISODE_SHARE = 0.56  # of the videos; the others are about them
 TRAILERS = 0.25  # of what is about the episodes
-FRESH = 0.8  # of what is about complete programmes: comes out in these days
+FRESH = 0.5  # of what is about complete programmes: comes out in these days
 BLANK_DURATION, ZERO_DURATION, UNLISTED = 0.005, 0.003, 0.02  # of the videos; the last of those of cold programmes
 
 
@@ -124,9 +123,11 @@ def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
     episodes = _count_episodes(channel, round(EPISODE_SHARE * total), rng)
     quality = rng.standard_normal(sizes.collections)
     base = _draw_heat(channel, quality, rng)
+    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
     running = rng.random(len(channel)) < channel_values("running")[channel]
-    # Evenly, on and beyond the log's end: the test day is a day like any other.
-    recent, old = rng.integers(2, TEST_DAY + AFTER, len(channel)), -rng.geometric(1 / 200, len(channel))
+    # Of a running programme the last day is drawn evenly, until its first episode would come out after the test day:
+    # as many episodes come out on that day as on any other.
+    recent, old = rng.integers(2, TEST_DAY + 1 + episodes // at_once * every), -rng.geometric(1 / 200, len(channel))
     videos = _make_videos(channel, episodes, quality, base, np.where(running, recent, old), total, rng)
     collections = Collections(
         channel=channel,
@@ -187,7 +188,7 @@ def _make_videos(
     release = last[collection] - (episodes[collection] - serial) // at_once * every
     beside = np.where(kind == TRAILER, release - 3, release + rng.integers(0, 3, len(kind)))
     again = (last[collection] < 1) & (rng.random(len(kind)) < FRESH)
-    beside = np.where(again, rng.integers(1, TEST_DAY + AFTER, len(kind)), beside)
+    beside = np.where(again, rng.integers(1, TEST_DAY + 1, len(kind)), beside)
     low, high = np.array([row.minutes for row in KINDS])[kind].T
     usual = np.clip(channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
     minutes = usual[collection] * np.exp(0.05 * rng.standard_normal(len(kind)))

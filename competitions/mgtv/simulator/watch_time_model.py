@@ -56,7 +56,7 @@ def part_weights(state: SimulationState, device: Ints, video: Ints, is_next: Boo
 
 def find_forms(catalogue: Catalogue, video: Ints) -> Ints:
     """The form of each video: its row of ``SHAPES``."""
-    return (catalogue.videos.kind[video] != FEATURE).astype(np.int64)
+    return np.asarray(catalogue.videos.kind[video] != FEATURE, np.int64)
 
 
 def draw_completion(weights: Floats, form: Ints, rng: np.random.Generator) -> Floats:

@@ -101,7 +101,7 @@ def test_marginals_are_near_what_is_known(made: Simulation) -> None:
     table = calibration.describe(made.folder)
     assert table["simulated"].is_not_null().all()
     known = {what: (value, target) for what, value, target, _ in table.iter_rows() if target is not None}
-    width = {"clickers a day": 0.08, "clicks a clicker": 0.03, "pairs clicked once": 0.05}
+    width = {"clickers a day": 0.1, "clicks a clicker": 0.03, "pairs clicked once": 0.05}
     for what, share in width.items():
         assert known[what][0] == pytest.approx(known[what][1], rel=share), what
     value, target = known["clicked videos of a day that are new"]
