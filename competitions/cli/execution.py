@@ -76,7 +76,7 @@ def execute(options: RunOptions) -> None:
     record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
-    prune(build / "cache", config.keep_gib)
+    prune(build / "cache", config.keep_gib, started.timestamp())
     close(record, work.folder, before, options, cv_only)
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
     if foreign:
