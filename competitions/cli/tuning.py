@@ -1,4 +1,4 @@
-"""What ``tune`` does: a study a task, filled by this process and by others on its storage, judged, kept where it gains."""
+"""What ``tune`` does: a study a task, filled by this process and others on its storage, judged, kept where it gains."""
 
 import os
 import time
