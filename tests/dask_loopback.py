@@ -26,13 +26,13 @@ class Loopback:
 
 
 @contextlib.contextmanager
-def start_cluster(folder: Path, workers: int, *, cwd: Path = ROOT, nanny: bool = False) -> Iterator[Loopback]:
+def start_cluster(folder: Path, workers: int, *, cwd: Path = ROOT) -> Iterator[Loopback]:
     """A scheduler and single-threaded workers, named 0, 1, ..., started in ``cwd``; stopped at the end."""
     file = folder / "scheduler.json"
     with contextlib.ExitStack() as stack:
         scheduler = _start(stack, ["scheduler", "--host", "127.0.0.1", "--port", "0", *QUIET], file, ROOT, folder)
         told = ["worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder)]
-        told += ["--nanny" if nanny else "--no-nanny"]
+        told += ["--no-nanny"]
         started = [_start(stack, [*told, "--name", str(name)], file, cwd, folder) for name in range(workers)]
         address = _read_address(file, scheduler)
         if workers:

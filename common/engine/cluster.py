@@ -68,7 +68,7 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         raise UserError(f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s: {HELP}.") from error
     store = Store(cache)
     try:
-        _refresh_workers(client)
+        _require_workers(client)
         # The folder of a draft, which is there as long as this run, is the mark by which a worker knows the store.
         with store.draft() as draft:
             cluster = Cluster(client, store, draft.folder.name)
@@ -78,11 +78,11 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         client.close(timeout=CONNECT_S)
 
 
-def _refresh_workers(client: Any) -> None:
-    """Start those workers again that have imported source which was edited since, so that an edit needs no hand."""
+def _require_workers(client: Any) -> None:
+    """Refuse a cluster without workers, or with one outside the project."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
-        current = client.run(is_current)
+        count = len(client.run(answer))
     except TimeoutError as error:
         raise UserError(f"The Dask scheduler has had no workers for {CONNECT_S:.0f} s: {HELP}.") from error
     except Exception as error:  # whatever a worker raises that finds other modules, or none
@@ -90,10 +90,7 @@ def _refresh_workers(client: Any) -> None:
             f"A Dask worker cannot run this project ({error}): start all of them in the project's folder, with its"
             " environment."
         ) from error
-    if stale := [worker for worker, answer in current.items() if not answer]:
-        with contextlib.suppress(Exception):  # one without a nanny cannot be, and refuses what it would compute wrongly
-            client.restart_workers(stale, timeout=IDLE_S)
-    progress.say(f"Steps are computed by the workers of {client.scheduler.address}, now {len(current)}.")
+    progress.say(f"Steps are computed by the workers of {client.scheduler.address}, now {count}.")
 
 
 class Cluster:
@@ -231,9 +228,8 @@ def _open_keys() -> Keys:
     return Keys(Path())
 
 
-def is_current() -> bool:
-    """Whether the source that this process has imported is what its files say."""
-    return _open_keys().code.is_current()
+def answer() -> None:
+    """What a worker does that finds this module."""
 
 
 def compute_sent(place: tuple[Path, str, str, str], sent: bytes, *_: object) -> str:

@@ -73,11 +73,6 @@ class SourceTree:
         for name in list(sys.modules):
             self._snapshot(name)
 
-    def is_current(self) -> bool:
-        """Whether every file still holds the source that was taken up."""
-        files = ((self._file(name), source) for name, source in self._sources.items())
-        return all(file is not None and file.read_text(encoding="utf-8") == source for file, source in files)
-
     def is_first_party(self, module: str) -> bool:
         """Whether the module's source file lies below the root, outside of any environment kept there."""
         return self._file(module) is not None

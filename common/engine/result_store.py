@@ -11,6 +11,7 @@ another user owns or may write is refused, and such an entry in it is computed a
 
 import contextlib
 import errno
+import math
 import os
 import pickle
 import re
@@ -180,8 +181,10 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def prune(cache: Path, keep_gib: float) -> int:
-    """Remove the least recently used entries until the rest fits into ``keep_gib``; returns the number removed."""
+def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
+    """Remove the least recently used entries until the rest fits into ``keep_gib``; returns the number removed. Those
+    that were used ``since`` a time stay: the next run goes on from them.
+    """
     entries = []
     for path in cache.iterdir():
         with contextlib.suppress(OSError):  # another run may be pruning too
@@ -189,9 +192,9 @@ def prune(cache: Path, keep_gib: float) -> int:
                 entries.append((path.stat().st_mtime_ns, path, _count_bytes(path)))
     left = keep_gib * 2**30
     removed = 0
-    for _, path, size in sorted(entries, reverse=True):
+    for used, path, size in sorted(entries, reverse=True):
         left -= size
-        if left < 0:
+        if left < 0 and used < since * 1e9:
             _remove(path, cache)
             removed += 1
     return removed

@@ -14,7 +14,7 @@ it goes on where it was.
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, overload
 
@@ -51,8 +51,8 @@ class Run:
 
         The folder of the outputs goes again until there is one: a run that is killed before leaves none.
 
-        Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them the time to
-        go, where ``expected`` is given the seconds of each in a run like this one.
+        Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them how many are
+        kept.
 
         ``cluster``: whose workers compute the steps that read no raw file; what they compute is waited for when its
         value is read.
@@ -63,7 +63,6 @@ class Run:
         self.notes: list[Note] = []
         self._store = Store(cache)
         self._keys = Keys(cache, root)
-        self.expected: Mapping[str, float] = {}
         self.cluster: Cluster | None = None
         self._began = False
         progress.set_quiet(quiet)
@@ -169,7 +168,8 @@ class Run:
         """Compute a step, or have it computed."""
         if not self._began:
             self._began = True
-            self._tell_start()
+            if self.timings:
+                progress.say(f"  {_count_steps(len(self.timings))} kept from an earlier run")
         with self._count_at_stop():
             if self.cluster is None or not self.cluster.submit(step, self._note):
                 self._note(step.compute(self._store))
@@ -194,15 +194,6 @@ class Run:
         except KeyboardInterrupt as stop:
             stop.args = stop.args or (f"{_count_steps(len(self.timings))} kept",)
             raise
-
-    def _tell_start(self) -> None:
-        """Before the first step that is computed: how many are kept, and how long the others took last time."""
-        done = {record.name for record in self.timings}
-        left = sum(seconds for name, seconds in self.expected.items() if name not in done)
-        words = [f"{_count_steps(len(self.timings))} kept from an earlier run"] if self.timings else []
-        words += [f"about {progress.describe_seconds(left)} left, as in the last run"] if left >= 1 else []
-        if words:
-            progress.say(f"  {'; '.join(words)}")
 
     def _note(self, record: StepRecord, where: str = "") -> None:
         self.timings.append(record)

@@ -19,16 +19,15 @@ from common.day.figures.stamp import label_data, make_stamp
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
-from common.day.record_schema import RECORD, read_record
+from common.day.record_schema import RECORD
 from common.day.registry import find_runs
-from common.day.rerun import adds_nothing
 from common.day.run_record import Origin
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
-from competitions import NAMES, find_competition
+from competitions import find_competition
 from competitions.cli.closing import describe_change, show_end, show_tables
 from competitions.cli.data import find_source
 from competitions.cli.fits import judge_fits
@@ -36,7 +35,6 @@ from competitions.cli.options import CV, RunOptions
 from competitions.cli.report import write_page
 from competitions.cli.settings import load_inputs
 
-RECENT = 20  # runs that are looked at for one like this
 KILLED_S = 3_600  # since a run without a record last wrote: no living one takes so long to judge its scores
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
@@ -54,14 +52,11 @@ def execute(options: RunOptions) -> None:
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until
-    earlier = find_runs(options.build, [options.name])
-    before = earlier[0] if earlier else None
+    before = next(iter(find_runs(options.build, [options.name])), None)
     build, overrides = options.build / options.name, options.overrides
-    like = {"until": until, "overrides": overrides, "folder": str(inputs.folder)}
-    work = Run(build / name_run(started, options.build), build / "cache")
+    work = Run(build / stamp(started), build / "cache")
     remove_unrecorded((path for path in build.glob("*") if STAMP.fullmatch(path.name)), time.time() - KILLED_S)
     atexit.register(remove_unrecorded, [work.folder], math.inf)
-    work.expected = expect_steps(earlier[:RECENT], like)
     try:
         with connect(options.cluster, work.cache) as work.cluster:
             outcome = (competition.validate if until else competition.solve)(files, config, work)
@@ -81,7 +76,7 @@ def execute(options: RunOptions) -> None:
     record = write_record(work, origin, replace(judged, fits=fits), truth, began)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
-    prune(build / "cache", config.keep_gib)
+    prune(build / "cache", config.keep_gib, started.timestamp())
     close(record, work.folder, before, options, cv_only)
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
     if foreign:
@@ -100,33 +95,9 @@ def remove_unrecorded(folders: Iterable[Path], before: float) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def expect_steps(runs: Sequence[Path], like: dict[str, Any]) -> dict[str, float]:
-    """The seconds of each step in the newest of the runs that is ``like`` this one, kept or computed; else nothing.
-
-    "(rest)": what that run took beside its steps.
-    """
-    for folder in runs:
-        with contextlib.suppress(UserError, KeyError, TypeError):  # of a damaged record
-            record = read_record(folder / RECORD)
-            own = {key: record.get(key) for key in ("until", "overrides")}
-            if own | {"folder": (record.get("data") or {}).get("folder")} == like:
-                steps = record["steps"]
-                computed = sum(step["seconds"] for step in steps if not step["kept"])
-                rest = max((record.get("wall_seconds") or 0.0) - computed, 0.0)
-                return {step["name"]: step["seconds"] for step in steps} | {"(rest)": rest}
-    return {}
-
-
 def close(record: dict[str, Any], folder: Path, before: Path | None, options: RunOptions, cv_only: str | None) -> None:
-    """Write the report of a run and say what came of it. One that adds nothing to the one before leaves no folder."""
-    change = None
-    if before is not None and adds_nothing(before, folder):
-        shutil.rmtree(folder)
-        folder, kept = before, f"{before.parent.name}/{before.name}"
-        record = read_record(before / RECORD) | {key: record[key] for key in ("wall_seconds", "peak_mib")}
-        change = f"Unchanged: nothing was computed. Every score is from {kept}, which stays the last run."
-    elif before is not None:
-        change = describe_change(before, folder)
+    """Write the report of a run and say what came of it."""
+    change = None if before is None else describe_change(before, folder)
     write_page(folder)
     if options.tables:
         show_tables(record)
@@ -145,14 +116,6 @@ def list_words(typed: Sequence[str]) -> list[str]:
         for before, word in zip(["", *typed], typed, strict=False)
         if before != "--until" and not word.startswith("--until")
     ]
-
-
-def name_run(started: datetime.datetime, build: Path) -> str:
-    """The stamp of a run, behind that of every other: after a clock went back, the newest run is still the last."""
-    newest = max((folder.name for folder in find_runs(build, NAMES) if STAMP.fullmatch(folder.name)), default="")
-    if stamp(started) > newest:
-        return stamp(started)
-    return stamp(datetime.datetime.strptime(newest, "%Y%m%d-%H%M%S-%f") + datetime.timedelta(milliseconds=1))
 
 
 def stamp(moment: datetime.datetime) -> str:

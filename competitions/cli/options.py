@@ -110,7 +110,7 @@ class TuneOptions(InputOptions):
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="No trial starts after this time; the studies share it.")
     ] = None
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
+    workers: Annotated[int, typer.Option(min=1, help="Processes on one study, each typed by you: says how.")] = 1
     storage: Storage = None
 
     @property

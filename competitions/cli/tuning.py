@@ -1,9 +1,9 @@
-"""What ``tune`` does: a study a task, filled by this process or by several, judged, and kept where it gains."""
+"""What ``tune`` does: a study a task, filled by this process and others on its storage, judged, kept where it gains."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from optuna import Study
@@ -13,7 +13,6 @@ from common.day.run_record import digest_files
 from common.day.tuning.study import (
     count_finished,
     fill,
-    fill_together,
     fingerprint,
     open_storage,
     open_study,
@@ -24,7 +23,7 @@ from common.day.tuning.task import Task, Verdict, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.engine.progress import say, set_quiet
+from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import find_competition, find_room
 from competitions.cli.options import TuneOptions
@@ -61,11 +60,10 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     if done := count_finished(study):
         say(f"  {study.study_name}: continues after {done} finished trials")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
-    if options.workers == 1:
-        fill(study, task, options.most_trials, seconds)
-    else:
-        end = None if seconds is None else time.time() + seconds
-        fill_together(study, [partial(work, options, name, number + 1, end) for number in range(options.workers)])
+    if options.workers > 1:
+        threads = max((os.cpu_count() or 1) // options.workers, 1)
+        say(f"  for {options.workers} processes, type the same in each terminal behind OMP_NUM_THREADS={threads}")
+    fill(study, task, options.most_trials, seconds)
     verdict = judge_study(task, study)
     write_study(study, task, run.folder / f"{name}.json")
     if verdict.accepted:
@@ -76,27 +74,20 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     return verdict
 
 
-def prepare_study(options: TuneOptions, name: str, worker: int = 0) -> tuple[Inputs, Run, Task, Study]:
+def prepare_study(options: TuneOptions, name: str) -> tuple[Inputs, Run, Task, Study]:
     """The files and settings of a task, the run that keeps its steps, the task, its features made, and its study, whose
     name says by which files and settings.
     """
     inputs, build = load_inputs(options), options.build / options.name
-    run = Run(build / "tuning", build / "cache", quiet=worker > 0)
+    run = Run(build / "tuning", build / "cache")
     task: Task = find_room(options.name, "day.tune").make_task(name, inputs.files, inputs.config, run)
     title = f"{options.name}:{name}:{digest_inputs(inputs, run)}:{fingerprint(task)}"
-    return inputs, run, task, open_study(open_storage(options.storage, run.folder), title, task, options.seed + worker)
+    return inputs, run, task, open_study(open_storage(options.storage, run.folder), title, task, options.seed)
 
 
 def digest_inputs(inputs: Inputs, run: Run) -> str:
     """Eight digits of the raw files."""
     return digest_files(inputs.files, run.cache)[:8]
-
-
-def work(options: TuneOptions, name: str, number: int, end: float | None) -> None:
-    """One of several processes: try settings until the study is full, or the clock shows ``end``."""
-    _, _, task, study = prepare_study(options, name, number)
-    set_quiet(False)  # the steps were told already
-    fill(study, task, options.most_trials, None if end is None else max(end - time.time(), 0))
 
 
 def show_studies(options: TuneOptions, verdicts: Sequence[Verdict], elapsed: float) -> None:

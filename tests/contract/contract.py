@@ -129,16 +129,12 @@ class Contract:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run: its raw files, the answers, where it worked, and what it left.
-
-    ``repeated``: it added nothing to the run before, whose ``folder`` this is.
-    """
+    """A finished run: its raw files, the answers, where it worked, and what it left."""
 
     raw: Path
     truth: Path
     build: Path
     folder: Path
-    repeated: bool = False
 
     @property
     def submission(self) -> Path:
@@ -164,11 +160,11 @@ class Finished:
 
     def computed(self) -> set[str]:
         """Names of the steps that this run had to compute."""
-        return {step["name"] for step in self.summary["steps"] if not (step["kept"] or self.repeated)}
+        return {step["name"] for step in self.summary["steps"] if not step["kept"]}
 
     def kept(self) -> set[str]:
         """Names of the steps that it found done."""
-        return {step["name"] for step in self.summary["steps"] if step["kept"] or self.repeated}
+        return {step["name"] for step in self.summary["steps"] if step["kept"]}
 
 
 class Recorder(Run):
@@ -222,9 +218,6 @@ def run(
     assert process.returncode == 0, out + err
     made = set(build.glob("*/*/run.json")) - before
     truth = truth or raw.with_name("truth.csv")
-    if "Unchanged: " in out:
-        assert not made
-        return Finished(raw, truth, build, max(before).parent, repeated=True)
     (record,) = made
     return Finished(raw, truth, build, record.parent)
 

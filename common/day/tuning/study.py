@@ -7,10 +7,6 @@ missing heartbeat tells the others.
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -86,10 +82,11 @@ def open_study(storage: BaseStorage, name: str, task: Task, seed: int) -> Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         pruner = optuna.pruners.WilcoxonPruner()
-    sampler = optuna.samplers.TPESampler(seed=seed)
     study = optuna.create_study(
-        storage=storage, study_name=name, direction="maximize", load_if_exists=True, sampler=sampler, pruner=pruner
+        storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner
     )
+    # Of two processes the second has trials before it: it draws other settings than the first did.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.get_trials(deepcopy=False)))
     if fits(task.space, task.current):
         study.enqueue_trial(task.current, skip_if_exists=True)
     return study
@@ -111,40 +108,6 @@ def fill(study: Study, task: Task, trials: int | None, seconds: float | None = N
     if trials is not None:
         callbacks.append(MaxTrialsCallback(trials, FINISHED))
     study.optimize(partial(run_trial, task), timeout=seconds, catch=EXPECTED, callbacks=callbacks)
-
-
-def fill_together(study: Study, workers: Sequence[Callable[[], None]]) -> None:
-    """Let a process of each worker fill the study from its storage; where one of them dies, the others go on.
-
-    ``UserError`` where all of them end in a fault.
-    """
-    spawn = multiprocessing.get_context("spawn")  # a copy of this process would wait for locks of its threads
-    processes = [spawn.Process(target=_work, args=(worker,), daemon=True) for worker in workers]
-    threads, before = str(max((os.cpu_count() or 1) // len(workers), 1)), dict(os.environ)
-    os.environ.update(OMP_NUM_THREADS=threads, POLARS_MAX_THREADS=threads)  # read when a library is loaded
-    try:
-        for process in processes:
-            process.start()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    for process in processes:
-        process.join()
-        if process.exitcode:
-            say(f"  a worker ended with {process.exitcode}; the trials of the others are kept")
-    if all(process.exitcode for process in processes):
-        raise UserError(
-            f"All workers of the study {study.study_name} ended after {count_finished(study)} trials, which are kept:"
-            " run the same command again to continue."
-        )
-
-
-def _work(worker: Callable[[], None]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first process, which ends this one
-    try:
-        worker()
-    except UserError as error:
-        sys.exit(f"error: {error}")
 
 
 def count_finished(study: Study) -> int:

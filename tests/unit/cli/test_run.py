@@ -1,7 +1,6 @@
 """The verbs run, simulate, ladder, check and score: what they call of a competition, and what they print."""
 
 import dataclasses
-import datetime
 import functools
 import json
 import os
@@ -202,36 +201,10 @@ def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_mo
     assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
 
 
-def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:
-    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, 678_000)
-    assert execution.name_run(moment, tmp_path) == "20260102-030405-678"
-    for name, run in (("news", "20260102-030405-678"), ("flight", "20260301-235959-999"), ("mgtv", "kept-for-later")):
-        (tmp_path / name / run).mkdir(parents=True)
-        (tmp_path / name / run / "run.json").write_text("{}")
-    assert execution.name_run(moment, tmp_path) == "20260302-000000-000"
-    assert execution.name_run(datetime.datetime(2026, 4, 1), tmp_path) == "20260401-000000-000"
-
-
 @pytest.mark.parametrize("until", [["--until", "cv"], ["--until=cv"]])
 def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
     typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
     assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
-
-
-def test_the_newest_run_like_this_one_says_what_each_step_will_take(tmp_path: Path) -> None:
-    def write(number: int, **changed: object) -> Path:
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        steps = [{"name": "read", "seconds": number, "kept": False}, {"name": "fit", "seconds": 9.0, "kept": True}]
-        record = {"name": "news", "run": str(number), "overrides": ["a=1"], "data": {"folder": "raw"}, "steps": steps}
-        record |= {"config": {}, "cv": {}, "metric": "MRR@5"}
-        (folder / "run.json").write_text(json.dumps(record | {"wall_seconds": 12.0} | changed))
-        return folder
-
-    like = {"until": None, "overrides": ["a=1"], "folder": "raw"}
-    runs = [write(5, overrides=[]), write(4, until="cv"), write(3, steps=[{"name": "odd"}]), write(2), write(1)]
-    assert execution.expect_steps(runs, like) == {"read": 2, "fit": 9.0, "(rest)": 10.0}
-    assert execution.expect_steps(runs, like | {"folder": "other"}) == {}
 
 
 def interrupt(*_: object) -> NoReturn:

@@ -202,12 +202,6 @@ def test_a_worker_without_the_function(run: Run) -> None:
         clusters.compute_sent((run.cache, "mark", "gone", "key"), b"cnowhere\ngone\n.")
 
 
-def test_source_that_was_edited_since_its_import_is_seen(worker: SimpleNamespace) -> None:
-    assert clusters.is_current()
-    clusters._open_keys().code._sources[__name__] = "an older text"
-    assert not clusters.is_current()
-
-
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with connect(None, tmp_path) as none:

@@ -121,15 +121,6 @@ def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Pa
     assert end(start(tmp_path, 1, "", here))[1] == ["first: 101", "sum: 203", "computed: add begin long0 long1"]
 
 
-def test_an_edit_starts_the_workers_again(tmp_path: Path) -> None:
-    copy = copy_project(tmp_path / "copy")
-    with start_cluster(tmp_path, 1, cwd=copy, nanny=True) as started:
-        assert end(start(tmp_path, 1, started.address, copy))[1][:2] == ["first: 2", "sum: 5"]
-        edit(copy)
-        code, out, err = end(start(tmp_path, 1, started.address, copy))
-        assert (code, out) == (0, ["first: 101", "sum: 203", "computed: add begin long0 long1"]), err
-
-
 def test_nobody_there_no_workers_and_a_worker_outside_the_project(tmp_path: Path) -> None:
     assert "No Dask scheduler answers at 'tcp://127.0.0.1:1' within 2 s" in refused(
         start(tmp_path, 0, "tcp://127.0.0.1:1")

@@ -283,6 +283,15 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert prune(tmp_path, 1.0) == 0
 
 
+def test_prune_leaves_what_the_run_itself_used(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for key, used in (("a" * 64, 1_000), ("b" * 64, 2_000), ("c" * 64, 3_000)):
+        save(store, 1, key)
+        os.utime(store.path("step", key), (used, used))
+    assert prune(tmp_path, 1e-9, since=2_000) == 1
+    assert sorted(path.name[-1] for path in tmp_path.glob("step-*")) == ["b", "c"]
+
+
 def test_a_value_outside_any_run_is_mapped_and_replaced_as_a_whole(tmp_path: Path) -> None:
     for seed in (0, 1):
         table = np.random.default_rng(seed).random((400, 400))

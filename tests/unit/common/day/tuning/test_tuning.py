@@ -1,14 +1,10 @@
 """Tuning: a study finds a planted optimum, keeps a gain only beyond the noise, and loses nothing when it is cut off."""
 
-import contextlib
 import datetime
 import json
-import os
 import re
-import signal
 import tomllib
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,7 @@ from optuna.distributions import FloatDistribution
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Settings
-from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, find_value, judge_study
+from common.day.tuning.task import FOLDS, Scores, Task, Verdict, find_value, judge_study
 from common.engine.errors import UserError
 
 Storage = optuna.storages.BaseStorage
@@ -182,48 +178,13 @@ def test_no_trial_begins_behind_the_time(storage: Storage) -> None:
     assert studies.count_finished(study) == 3
 
 
-# --- workers ---
-
-
-def work(folder: Path, mark: Path) -> None:
-    """Fill a study with eight trials; whoever first sees the ``mark`` is killed in the midst of one."""
-
-    def score(settings: Settings, fold: int) -> Scores:
-        with contextlib.suppress(FileNotFoundError):
-            mark.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return make_task().score(settings, fold)
-
-    task = replace(make_task(), score=score)
-    study = studies.open_study(studies.open_storage(None, folder), "s", task, os.getpid())
-    studies.fill(study, task, 8)
-
-
-def refuse_to_work() -> None:
-    raise UserError("no files here")
-
-
-def test_workers_fill_a_study_though_one_is_killed(
-    storage: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (mark := tmp_path / "kill-one").write_text("")
-    study = studies.open_study(storage, "s", make_task(), 0)
-    studies.fill_together(study, [partial(work, tmp_path / "tuning", mark)] * 2)
-    assert studies.count_finished(study) >= 8
-    assert "a worker ended with -9" in capsys.readouterr().err
-    assert len({trial.user_attrs[WORKER] for trial in study.trials if WORKER in trial.user_attrs}) == 2
-
-
-def test_when_every_worker_fails_the_study_says_so_and_keeps_its_trials(
-    storage: Storage, capfd: pytest.CaptureFixture[str]
-) -> None:
-    _, study = begin(storage, 2)
-    with pytest.raises(UserError, match="ended after 2 trials, which are kept"):
-        studies.fill_together(study, [refuse_to_work])
-    assert studies.count_finished(study) == 2
-    told = capfd.readouterr().err
-    assert "error: no files here" in told
-    assert "Traceback" not in told
+def test_a_second_process_draws_other_settings_than_the_first(storage: Storage) -> None:
+    _, first = begin(storage, 3)
+    task = make_task()
+    second = studies.open_study(storage, first.study_name, task, 0)
+    studies.fill(second, task, 6)
+    drawn = [tuple(trial.params.values()) for trial in second.trials]
+    assert len(set(drawn)) == len(drawn) == 6
 
 
 # --- the storage ---
