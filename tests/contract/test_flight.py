@@ -99,7 +99,8 @@ def test_every_way_of_validation_ends_in_a_submission_as_good(
     queries = pl.read_parquet(made.folder / "queries.parquet")
     counts = made.summary["cv"]["queries"]
     assert queries["query"].is_unique().all()
-    assert queries.height == counts["valid_scored"] == made.summary["models"]["blend"]["sessions"]
+    assert queries["weight"].sum() == counts["valid_scored"]
+    assert queries.height == made.summary["models"]["blend"]["searches"]
     assert set(queries["score"]) <= {count / times for count in range(times + 1)}
     assert counts["valid"] == (400 if way == "folds" else pytest.approx(240, abs=1))
     assert read_truth(made, finished.truth, call) > FLIGHT.floor

@@ -7,9 +7,11 @@ import datetime
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from common.time_units import DAY_MS
 from competitions.flight import split
 from competitions.flight.features import booking_history
 from competitions.flight.features.build import BLOCKS, build_features
@@ -18,6 +20,7 @@ from competitions.flight.io.reader import Codes, Searches
 from tests.contract.flight import FLIGHT
 
 PERIOD_DAYS = 7.0
+LAGS = np.array([0, 5, 40]) * DAY_MS
 Planted = tuple[Path, Codes, Searches]
 
 
@@ -44,7 +47,7 @@ def train(planted: Planted) -> Searches:
 
 def build_all(searches: Searches, cut: int) -> pl.DataFrame:
     """Every feature of every option, where the sessions see what the pipeline lets them see."""
-    snapshots = split.split_by_time(searches.sessions, [cut], PERIOD_DAYS, "planted").final
+    snapshots = split.split_by_time(searches.sessions, LAGS, [cut], PERIOD_DAYS, "planted", 0).final
     past = booking_history.build_history(booking_history.collect_bookings(searches), snapshots)
     return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, BLOCKS)
 

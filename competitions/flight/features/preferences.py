@@ -135,13 +135,15 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
-    everybody = np.zeros(len(NAMES))
+    everybody, by_time = np.zeros(len(NAMES)), not snapshots.assigned["until"].null_count()
     for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
         rows = bookings["row"].to_numpy()
         x, present = choices.x[rows], choices.present[rows]
-        # A snapshot's weights are near those of the one before: Newton's method needs two or three steps from there.
-        everybody = fit_weights(x[-FITTED:], present[-FITTED:], everybody)
+        # A later snapshot's weights are near: Newton's method needs two or three steps from there. Of folds, which see
+        # each other's bookings, none may begin at another's.
+        start = everybody if by_time else np.zeros(len(NAMES))
+        everybody = fit_weights(x[-FITTED:], present[-FITTED:], start)
         tables["everybody"].append(_to_table(snapshot, keys["everybody"], everybody[None]))
         weights = np.broadcast_to(everybody, (len(x), len(everybody)))
         for name, level in LEVELS.items():

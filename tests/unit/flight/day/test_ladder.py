@@ -51,6 +51,9 @@ class Runner:
         self.timings: list[StepRecord] = []
         self.written: dict[str, Any] = {}
 
+    def warn(self, notes: Any) -> None:
+        """Searches drawn at random depart at any time."""
+
     def write_json(self, name: str, data: Any) -> None:
         self.written[name] = data
 
