@@ -33,5 +33,11 @@ def test_times_that_are_none_are_named() -> None:
     assert say(TIMES * 0, TIMES * 0) == [
         f"one timestamp for all events, so that only the order is left, in 100% of {len(TIMES)} rows"
     ]
-    some = np.where(np.arange(len(TIMES)) % 10 == 0, 0, TIMES)
-    assert say(some, some) == ["timestamp outside 2000 to 2099 in 10% of 480 rows"]
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(10, -1_747_000_000), (2, -365 * DAY_S)])
+def test_times_of_another_year_in_part_of_the_log_are_named(share: int, seconds: int) -> None:
+    some = TIMES + np.where(np.arange(len(TIMES)) % share == 0, seconds, 0)
+    (what,) = say(some, some)
+    assert what.startswith("timestamp apart from the rest by ")
+    assert what.endswith(f"days without an event in {1 / share:.0%} of 480 rows")
