@@ -1,6 +1,5 @@
 """From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
 
-
 import numpy as np
 import polars as pl
 import pytest
