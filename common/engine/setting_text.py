@@ -1,7 +1,7 @@
 """A setting as a person types it behind ``--set``: text -> value of the type that its key has.
 
-A shell takes quotes away, and make a second time. So words need none here: ``rank.models=xgboost``,
-``rank.models=xgboost,catboost`` and ``rank.models=[xgboost, catboost]`` are lists where the key holds a list.
+A shell takes quotes away, and make a second time. So words need none here: ``rank.blocks=core``,
+``rank.blocks=core,lift`` and ``rank.blocks=[core, lift]`` are lists where the key holds a list.
 """
 
 import tomllib

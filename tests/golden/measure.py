@@ -95,7 +95,7 @@ MGTV_FEATURES = (
     "pair_episode_due",
     "list_position",
     "list_video_own_click_14d_rank",
-    "profile_f68_channel_click",
+    "profile_f1",
     "comment_collection_log_number",
 )
 Metrics = dict[str, float]
@@ -112,7 +112,6 @@ def measure_news(folder: Path) -> Metrics:
     union = next(row for row in summary["recall"] if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in summary["recall"]}
     measured |= {f"union {name}": union[name] for name in ("recall@50", "recall@all")}
-    measured |= {f"model {kind} mrr@5": model["mrr@5"] for kind, model in summary["models"].items()}
     measured |= {"cv mrr@5": summary["cv"]["mrr@5"], "truth mrr@5": truth.scores["mrr@5"]}
     return measured | {"oracle mrr@5": truth.oracle}
 
