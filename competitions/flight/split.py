@@ -155,21 +155,20 @@ def split_by_time(
     time, begin = sessions["time"].to_numpy(), int(usual_times(sessions)[0])
     half = int(period_days * DAY_MS / 2)
 
-    def look_back(time: Numbers, lag: Numbers, latest: Numbers | int) -> pl.Series:
-        """The start of a period that is nearest to the time less the lag, not behind ``latest``."""
-        nearest = np.minimum(start_of_period(time - lag + half, begin, period_days), latest)
-        return pl.Series(np.where(time - lag >= latest, latest, nearest))
+    # Drawn by a session's own time: another session changes no lag.
+    back = time - lags[(sessions["time"].hash(seed) % len(lags)).to_numpy().astype(np.int64)]
 
-    drawn = np.random.default_rng(seed).permutation(spread_lags(lags, len(time)))
-    until = look_back(time, drawn, start_of_period(time, begin, period_days))
-    parts = [sessions.select("session", until=until)]
+    def look_back(latest: Numbers | int) -> pl.Series:
+        """By session the start of a period that is nearest to its time less its lag, not behind ``latest``."""
+        nearest = np.minimum(start_of_period(back + half, begin, period_days), latest)
+        return pl.Series(np.where(back >= latest, latest, nearest))
+
+    parts = [sessions.select("session", until=look_back(start_of_period(time, begin, period_days)))]
     roles = []
     for cut, end in zip(cuts, [*cuts[1:], ALL_TIME], strict=True):
         roles.append(_cut_fold(sessions, cut, end, name))
-        judged = sessions.filter((pl.col("time") >= cut) & (pl.col("time") < end)).sort("time", maintain_order=True)
-        # As in the test, the later the longer the lag: none of them looks behind the cut.
-        until = look_back(judged["time"].to_numpy(), spread_lags(lags, judged.height), cut)
-        parts.append(judged.select("session", until=until))
+        judged = (pl.col("time") >= cut) & (pl.col("time") < end)
+        parts.append(sessions.select("session", "time", until=look_back(cut)).filter(judged).drop("time"))
     final, *seen = take_snapshots(sessions, parts)
     folds = tuple(Fold(role, snapshots) for role, snapshots in zip(roles, seen, strict=True))
     return Split(name, folds, final, number_searches(sessions))

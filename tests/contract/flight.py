@@ -112,12 +112,12 @@ BAD_INPUTS = {
 
 
 def keep_cut(folder: Path) -> tuple[str, ...]:
-    """The cut at the same moment, whatever was added after it."""
+    """The cut at the same moment, whatever was added after it; no lags, which go by where the train file ends."""
     train = pl.read_parquet(folder / schema.TRAIN, columns=["ranker_id", "requestDate"])
     late = pl.col("requestDate").dt.epoch("ms") >= find_cut_ms(train)
     sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
     share = (int(sessions["late"].sum()) - 0.5) / sessions.height
-    return (f"split.valid_share={share}",)
+    return f"split.valid_share={share}", "split.lags=none"
 
 
 def take(results: Results, name: str) -> object:
@@ -137,12 +137,14 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     assert isinstance(data, TrainingData)
     (fold,), (rows,) = split.folds, data.folds
     planted = train.sessions.filter(pl.col("time") < END_MS).join(fold.roles, on="session")
-    learns = planted.filter(role="train").join(split.final.assigned, on="session")["snapshot"].unique()
-    seen = {"in training": (histories.final, learns), "at the cut": (histories.folds[0], pl.Series([0]))}
-    tables = {
-        f"{what} {when}": frame.filter(pl.col("snapshot").is_in(snapshots.implode()))
-        for when, (history, snapshots) in seen.items()
-        for what, frame in list_tables(history).items()
+    assigned = {"train": split.final.assigned, "valid": fold.snapshots.assigned}
+    seen = {role: planted.filter(role=role).join(own, on="session") for role, own in assigned.items()}
+    tables = {  # by the time of a snapshot: its number says how many there are before it
+        f"{what} for {role}": frame.join(own.select("snapshot", "until").unique(), on="snapshot")
+        .drop("snapshot")
+        .sort("until", maintain_order=True)
+        for role, own in seen.items()
+        for what, frame in list_tables(histories.final).items()
     }
     judged = planted.filter(role="valid")["size"].sum()
     names = list(rows.train.names)
