@@ -46,8 +46,10 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         known = join_history(keys, table, preferences.LEVELS[name].key if name in preferences.LEVELS else ())
         weights = known.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
         parts[name] = np.einsum("nk,nk->n", x, weights[rows])
-    # Tastes move: what was booked long ago tells less.
-    lag = chunk.sessions.select((pl.col("time") - pl.col("until")) / DAY_MS).to_series()
+    # Tastes move: what was booked long ago tells less. Of other folds' bookings there is no such age.
+    by_time = not chunk.sessions["until"].null_count()
+    lag = chunk.sessions.select((pl.col("time") - pl.col("until")) / DAY_MS).to_series()[chunk.session_rows]
+    age = {"lag": lag} if by_time else {}
     utility = pl.DataFrame(parts).with_columns(chunk.options["session"], total=pl.sum_horizontal(*parts))
     total, best = pl.col("total"), pl.col("total").max().over("session")
     return utility.select(
@@ -55,5 +57,5 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         total=total - best,
         rank=total.rank("min", descending=True).over("session"),
         log_chance=total - best - (total - best).exp().sum().over("session").log(),
-        lag=lag[chunk.session_rows],
+        **age,
     )
