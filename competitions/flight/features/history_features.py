@@ -47,7 +47,9 @@ def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
         weights = known.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
         parts[name] = np.einsum("nk,nk->n", x, weights[rows])
     # Tastes move: what was booked long ago tells less. Of other folds' bookings there is no such age.
-    by_time = not chunk.sessions["until"].null_count()
+    by_time = (
+        chunk.sessions["until"].null_count() < chunk.sessions.height
+    )  # sessions that nobody judges have no snapshot
     lag = chunk.sessions.select((pl.col("time") - pl.col("until")) / DAY_MS).to_series()[chunk.session_rows]
     age = {"lag": lag} if by_time else {}
     utility = pl.DataFrame(parts).with_columns(chunk.options["session"], total=pl.sum_horizontal(*parts))
