@@ -36,7 +36,6 @@ from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
 LEAST_FREE = 2**30  # bytes on the disk, at least, and twice the largest result
-VALUE = "value"
 OTHER_HOST_AGE_S = 86_400
 SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
 TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{32}")
@@ -149,20 +148,6 @@ class Draft:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-
-
-def write_value(folder: Path, value: Any) -> None:
-    """Keep one value that is no step's in a folder of its own, in place of what was there."""
-    store = Store(folder)
-    store.remove(VALUE, VALUE)
-    with store.draft() as draft:
-        draft.write(value)
-        draft.publish(VALUE, StepRecord(name=VALUE, seconds=0.0, peak_mib=0.0))
-
-
-def read_value(folder: Path) -> Any:
-    """The value of ``write_value``, its frames and large arrays mapped."""
-    return Store(folder).load(VALUE, VALUE)
 
 
 @contextlib.contextmanager

@@ -106,4 +106,6 @@ def note_long_plays(day: Day, videos: Videos) -> tuple[Note, ...]:
     longer = joined.filter(pl.col("play") > pl.col("duration"))
     if longer.is_empty():
         return ()
-    return (Note(play_path(longer["day"][0]), "time of a device on a video, longer than the video", longer.height, "kept"),)
+    return (
+        Note(play_path(longer["day"][0]), "time of a device on a video, longer than the video", longer.height, "kept"),
+    )

@@ -1,12 +1,12 @@
-"""Export a finished run as a service, and requests of the test with the answers of its submission."""
+"""A finished run as a service, and requests of the test with the answers of its submission."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
-from common.day.serving.service import Answer, Export, spread
 from common.engine.decisions import choose_names
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -14,13 +14,13 @@ from common.io.tables import read_csv
 from common.learning.split import Fold
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig, RecallSettings
+from competitions.news.day.serve import Answer
 from competitions.news.day.service import COLUMNS, NewsService
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
 from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
-from competitions.news.ranking import weigh_scores
 from competitions.news.retrieval.channels import ChannelTables, list_windows
 from competitions.news.retrieval.fresh import index_fresh
 from competitions.news.retrieval.lists import gather_histories
@@ -28,17 +28,22 @@ from competitions.news.retrieval.neighbours import index_neighbours
 from competitions.news.retrieval.popularity import count_popular
 
 
+class Export(NamedTuple):
+    """``bodies``: requests of the test as JSON; ``expected``: the answers of the run's submission."""
+
+    service: NewsService
+    bodies: list[bytes]
+    expected: list[Answer]
+
+
 def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) -> Export:
-    """The final fit, with so many ``requests`` of the test."""
+    """The final fit, with about so many ``requests`` of the test, evenly spread over its users."""
     outcome = pipeline.solve(files, config, run)
     test = outcome.test.inputs.fold.value
-    users = test.queries.sort("query")[spread(test.queries.height, requests)]
-    service = gather(outcome, config, run)
-    services = {"float32": service}
-    if service.features.vectors:
-        services |= {kind: service.store_vectors(kind) for kind in ("float16", "int8")}
-    score = weigh_scores(outcome.reciprocal.value, outcome.ready.rows.value.weights)
-    return Export(services, list(list_bodies(test, users)), list_expected(outcome.checked.path, users), score)
+    users = test.queries.sort("query").gather_every(max(test.queries.height // requests, 1))
+    return Export(
+        gather(outcome, config, run), list(list_bodies(test, users)), list_expected(outcome.checked.path, users)
+    )
 
 
 def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsService:

@@ -7,21 +7,20 @@ known: who clicked nothing that is known gets what is popular.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
-from common.day.serving.service import Answer, Mark, decode
-from common.day.serving.vectors import pack
+from common.engine.errors import UserError
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker, score_rows
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
-from competitions.news.lookups import FeatureTables, Int64s, Queries, UnitVectors
+from competitions.news.lookups import FeatureTables, Int64s, Queries
 from competitions.news.retrieval.channels import ChannelTables, list_channels
 from competitions.news.retrieval.fusion import FusedLists, fuse_lists
 from competitions.news.retrieval.lists import Histories, count_up
@@ -57,25 +56,25 @@ class NewsService:
     ranker: Ranker
 
     def parse(self, body: bytes) -> Int64s:
-        """The clicks of a user [clicks, ``COLUMNS``], in order of time, each once."""
-        table = np.array([msgspec.structs.astuple(click) for click in decode(body, Clicks).clicks])
+        """The clicks of a user [clicks, ``COLUMNS``], in order of time, each once. ``UserError`` says what is wrong."""
+        try:
+            clicks = msgspec.json.decode(body, type=Clicks).clicks
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UserError(f"The request cannot be read: {error}") from error
+        table = np.array([msgspec.structs.astuple(click) for click in clicks])
         return table[np.unique(table[:, [TIME, ITEM]], axis=0, return_index=True)[1]]
 
-    def answer(self, requests: Sequence[Int64s], mark: Mark) -> list[Answer]:
+    def answer(self, requests: Sequence[Int64s]) -> list[dict[str, Any]]:
         """For each user the ids of five articles, best first, equal ones by id; fewer where fewer were retrieved."""
         queries = join_requests(requests)
         candidates = self.retrieve(queries.histories)
-        mark("retrieval")
         names, features = self.describe(queries, candidates)
-        mark("features")
         scores = score_rows(names, features, [self.ranker])[:, 0]
-        mark("models")
         answers = []
         for start, end in pairwise(candidates.starts):
             items = candidates.items[start:end]
             best = items[np.lexsort((items, -scores[start:end]))[:LENGTH]]
             answers.append({"articles": best.tolist()})
-        mark("ranking")
         return answers
 
     def retrieve(self, histories: Histories) -> FusedLists:
@@ -94,14 +93,6 @@ class NewsService:
         for index, values in enumerate(columns):
             features[:, index] = values
         return feature_names(blocks), features
-
-    def store_vectors(self, kind: str) -> "NewsService":
-        """The same, whose vectors of articles are written as ``kind``."""
-        vectors: dict[str, Any] = {
-            name: UnitVectors(each.items, pack(each.vectors, kind))  # type: ignore[arg-type]
-            for name, each in self.features.vectors.items()
-        }
-        return replace(self, features=replace(self.features, vectors=vectors))
 
 
 def join_requests(requests: Sequence[Int64s]) -> Queries:

@@ -8,10 +8,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from common.day.serving.vectors import round_off
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import rank_all
@@ -63,9 +64,19 @@ def multiply_whole(vectors: Tensor, bits: int) -> Multiply:
     >>> multiply(torch.tensor([0, 1]), torch.tensor([1])).round().tolist()
     [[28.0], [49.0]]
     """
-    packed = round_off(vectors.numpy(), 2 ** (bits - 1) - 1)
-    values, scale = torch.from_numpy(packed.values), torch.from_numpy(packed.scale)
+    values, scale = map(torch.from_numpy, round_off(vectors.numpy(), 2 ** (bits - 1) - 1))
     return lambda left, right: (torch._int_mm(values[left], values[right].T) * scale[left]).mul_(scale[right].T)
+
+
+def round_off(vectors: NDArray[np.float32], largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Vectors [vectors, dimensions] as whole numbers from -``largest`` to ``largest``, at most 127, and the scale
+    [vectors, 1] by which each is to be multiplied: no part is off by more than half of it.
+
+    >>> round_off(np.float32([[0.6, -1.0]]), 7)[0].tolist()
+    [[4, -7]]
+    """
+    scale = np.maximum(np.abs(vectors).max(1, keepdims=True), np.float32(1e-12)) / np.float32(largest)
+    return (vectors / scale).round().astype(np.int8), scale
 
 
 def score_history(multiply: Multiply, queries: Histories, rows: Int64s) -> Tensor:

@@ -8,12 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.http import listen
-from common.day.serving.service import Export
 from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
-from tests.unit.common.day.serving.serving_echo import Echo
+from competitions.news.day.serve import listen
 
 
 def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
@@ -47,9 +45,9 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
         serve.find_run(tmp_path, "news", str(other))
 
 
-def test_a_folder_that_is_not_there_is_named_before_anything_is_exported(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_named_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="RAW /nope does not exist"):
-        serve.export_run("news", {}, tmp_path, Path("/nope"), tmp_path / "build", 5)
+        serve.export_run({}, Path("/nope"), tmp_path / "build", 5)
     assert not (tmp_path / "build").exists()
 
 
@@ -77,18 +75,12 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "the same on the same queries" in capsys.readouterr().out
 
 
-def test_the_figures_are_printed_with_what_a_request_is(capsys: pytest.CaptureFixture[str]) -> None:
-    columns = {**serve.COLUMNS, **serve.CLIENT_COLUMNS, **serve.VECTOR_COLUMNS}.values()
-    row = dict.fromkeys(columns, 2.5) | {"stages": {"models": 1.5}}
-    export = Export({"float32": Echo(), "int8": Echo()}, [], [], (0.25, 0.01))
-    serve.show_figures({"name": "news", "run": "r", "metric": "MRR@5"}, export, [row, row], [row])
-    printed = capsys.readouterr().out
-    assert "MRR@5 of news/r on validation: 0.2500 +- 0.0100" in printed
-    assert "A service for the tests: it answers a number with its double" in printed
-    for title in ("single requests", "Milliseconds of a request", "with concurrent clients", "fewer bits"):
-        assert title in printed
-
-
-def test_a_port_that_is_taken_is_told_before_anything_is_exported(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    write_run(tmp_path, "news", "20260101-000000-000", np.zeros(5))
     with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):
         serve.serve("news", http=True, port=server.getsockname()[1], build=tmp_path)
+
+
+def test_a_competition_without_a_service_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="news alone has a service: write one for mgtv as"):
+        serve.serve("mgtv", build=tmp_path)

@@ -21,7 +21,7 @@ import scipy.sparse
 from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
-from common.engine.result_store import Store, prune, read_value, write_value
+from common.engine.result_store import Store, prune
 from common.engine.stored_entry import DamagedEntryError, StepRecord
 from common.simulation.writer import written_at_once
 
@@ -290,20 +290,6 @@ def test_prune_leaves_what_the_run_itself_used(tmp_path: Path) -> None:
         os.utime(store.path("step", key), (used, used))
     assert prune(tmp_path, 1e-9, since=2_000) == 1
     assert sorted(path.name[-1] for path in tmp_path.glob("step-*")) == ["b", "c"]
-
-
-def test_a_value_outside_any_run_is_mapped_and_replaced_as_a_whole(tmp_path: Path) -> None:
-    for seed in (0, 1):
-        table = np.random.default_rng(seed).random((400, 400))
-        write_value(tmp_path / "export", {"table": table, "names": ("a", "b")})
-        kept = read_value(tmp_path / "export")
-        assert isinstance(kept["table"].base, np.memmap)
-        np.testing.assert_array_equal(kept["table"], table)
-        assert kept["names"] == ("a", "b")
-    (file,) = (tmp_path / "export").glob("*/*.npy")
-    file.write_bytes(file.read_bytes()[:-8] + bytes(8))
-    with pytest.raises(DamagedEntryError, match="was changed after"):
-        read_value(tmp_path / "export")
 
 
 def test_a_disk_that_is_nearly_full_is_said_once(

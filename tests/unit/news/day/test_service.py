@@ -1,4 +1,4 @@
-"""Users answered from an export, one at a time: the candidates, features and articles of the pipeline."""
+"""Users answered one at a time: the candidates, features and articles of the pipeline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all
-from common.day.serving.service import ignore
-from common.engine.result_store import read_value, write_value
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
@@ -39,13 +36,15 @@ CHANNELS = CONFIG.recall.channels
 
 @dataclass(frozen=True)
 class Tried:
-    """A tiny competition as the pipeline solves it, and its export."""
+    """A tiny competition as the pipeline solves it, and its service."""
 
     fold: Fold
     candidates: pl.DataFrame
     blocks: dict[str, pl.DataFrame]
     ranker: Ranker
     folder: Path
+    service: NewsService
+    bodies: list[bytes]
 
 
 def result(value: T, key: str) -> Result[T]:
@@ -68,17 +67,15 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     channels = export.make_channel_tables(inputs, settings, run)
     tables = build_feature_tables(fold.history, articles, world.content)
     served = NewsService(channels, tables, fusion, settings, list_blocks(), ranker)
-    write_value(folder / "export", served)
-    write_value(folder / "bodies", list(export.list_bodies(fold, fold.queries)))
+    bodies = list(export.list_bodies(fold, fold.queries))
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
-    return Tried(fold, candidates, blocks, ranker, folder)
+    return Tried(fold, candidates, blocks, ranker, folder, served, bodies)
 
 
 def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
-    """The service as it comes back from its export, and the requests that it reads of its bodies."""
-    served: NewsService = read_value(tried.folder / "export")
-    return served, [served.parse(body) for body in read_value(tried.folder / "bodies")]
+    """The service, and the requests that it reads of its bodies."""
+    return tried.service, [tried.service.parse(body) for body in tried.bodies]
 
 
 def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Ranker:
@@ -123,9 +120,9 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: 
     predicted = ranking.score_test(tried.candidates, tried.blocks, tried.ranker)
     rows = submission.recommend(tried.fold, predicted, world.articles)
     expected = [{"articles": list(row[1:])} for row in rows.sort("user_id").iter_rows()]
-    answers = [loaded.answer([request], ignore)[0] for request in requests]
+    answers = [loaded.answer([request])[0] for request in requests]
     assert answers == expected
-    assert answer_all(loaded, requests, batch=7) == expected
+    assert loaded.answer(requests) == expected
     for request, answer in zip(requests, answers, strict=True):
         assert not {*answer["articles"]} & {*request[:, service.ITEM].tolist()}
 
@@ -140,7 +137,7 @@ def test_the_order_of_clicks_and_a_repeated_one_make_no_difference(tried: Tried)
                 np.testing.assert_array_equal(getattr(one, name), values)
     for name, values in queries.context.items():
         np.testing.assert_array_equal(joined.context[name], values)
-    body = max(read_value(tried.folder / "bodies"), key=len)
+    body = max(tried.bodies, key=len)
     clicks = msgspec.json.decode(body)["clicks"]
     mixed = msgspec.json.encode({"clicks": [*clicks[::-1], clicks[0]]})
     np.testing.assert_array_equal(loaded.parse(mixed), loaded.parse(body))

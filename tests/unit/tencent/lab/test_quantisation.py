@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from common.day.serving.vectors import round_off, unpack
 from competitions.tencent.day.ladder import Climb, list_quantised
 from competitions.tencent.lab.plain_rules import score_interests
-from competitions.tencent.lab.quantisation import BITS, multiply_whole, score_history
+from competitions.tencent.lab.quantisation import BITS, multiply_whole, round_off, score_history
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.lab.test_plain_rules import CONTENT, LOG, ROWS
 
@@ -18,9 +17,9 @@ VECTORS = np.float32([[0.6, -0.8, 0.003], [5e-4, 9e-4, -1e-3], [300.0, 7.0, -2.6
 
 @pytest.mark.parametrize("bits", BITS.values())
 def test_rounding_is_off_by_half_a_step_of_the_vectors_own_scale(bits: int) -> None:
-    packed = round_off(VECTORS, 2 ** (bits - 1) - 1)
-    rounded, rows = unpack(packed.values, packed.scale), torch.arange(len(VECTORS))
-    steps = np.abs(rounded - VECTORS) / packed.scale
+    whole_numbers, scale = round_off(VECTORS, 2 ** (bits - 1) - 1)
+    rounded, rows = whole_numbers * scale, torch.arange(len(VECTORS))
+    steps = np.abs(rounded - VECTORS) / scale
     assert 0.1 < steps.max() <= 0.5 + 1e-4
     products = multiply_whole(torch.from_numpy(VECTORS), bits)(rows, rows)
     np.testing.assert_allclose(products, rounded @ rounded.T, rtol=1e-5)

@@ -1,1 +1,0 @@
-"""Export of models, and what one request costs."""
