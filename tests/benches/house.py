@@ -59,7 +59,7 @@ ACROSS = (
     Room(
         "serving, exports, services",
         900,
-        ("common/day/serving/*", "*/day/service.py", "*/day/export.py", "*/cli/serv*.py"),
+        ("*/day/serv*.py", "*/day/export.py", "*/cli/serv*.py"),
     ),
     Room("tuning with its verb", 900, ("common/day/tuning/*", "*/day/tune.py", "*/cli/tun*.py")),
 )
