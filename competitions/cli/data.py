@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from common.day.hosts import SIMULATED, STANDIN, UNSAID, Basis, find_basis, huggingface, kaggle
-from common.day.hosts.download import Source
+from common.day.hosts.layout import Source
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_run, find_runs, require_submission
 from common.engine.console import print_table, wide_console

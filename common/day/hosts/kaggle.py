@@ -1,12 +1,12 @@
-"""Kaggle by its own Python client: list, download and hand in; whatever goes wrong is one sentence.
+"""Kaggle by its own Python client: download and hand in; whatever goes wrong is one sentence with the client's reason.
 
 The client takes the credentials from where it always does (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME
-and KAGGLE_KEY, ~/.kaggle/kaggle.json, ``kaggle auth login``).
+and KAGGLE_KEY, ~/.kaggle/kaggle.json, ``kaggle auth login``), and goes on with a file that it left unfinished.
 """
 
-import functools
 import io
 import shlex
+import shutil
 import sys
 import zipfile
 import zlib
@@ -15,27 +15,34 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from common.day.hosts.download import RemoteFile, download, explained
 from common.engine.errors import UserError
-from common.engine.progress import running
+from common.engine.progress import running, say
 
-PAGE_SIZE = 200  # more files than any competition here has
-UNAUTHORIZED = (
-    "Kaggle needs a login: create a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN "
-    "(or use KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), and run this again."
+LOGIN = (
+    "create a token at https://www.kaggle.com/settings/api and put it into KAGGLE_API_TOKEN (or kaggle auth login),"
+    " accept the rules at {page}/rules"
 )
-REFUSALS = {  # by HTTP status; {page} is the competition's
-    401: UNAUTHORIZED,
-    403: "Kaggle refuses access: log in, accept the rules at {page}/rules, and run this again.",
-    404: "Kaggle cannot find the competition or the file: check whether {page} is still open.",
-}
 
 
 def fetch(competition: str, names: Sequence[str], raw: Path) -> None:
-    """Bring the named files of a competition into ``raw``; those that are there stay."""
+    """Bring the named files of a competition into ``raw``; those that are there stay.
+
+    A file waits in ``raw.partial`` until it is whole, so that nothing takes a part of it for the file.
+    """
+    real = raw.resolve()  # a link to a large disk is followed
+    partial = real.with_name(f"{real.name}.partial")
     with connect(competition) as api:
-        files = _list_files(api, competition, names)
-        download(raw, files, functools.partial(_fetch_file, api, competition))
+        partial.mkdir(parents=True, exist_ok=True)
+        (partial / ".gitignore").write_text("*\n")
+        real.mkdir(exist_ok=True)
+        for name in names:
+            if not (real / name).exists():
+                say(f"  {name}")
+                api.competition_download_file(competition, name, str(partial), quiet=not sys.stderr.isatty())
+                if (archive := partial / f"{name}.zip").is_file():
+                    unzip(archive, partial / name)
+                (partial / name).replace(real / name)
+    shutil.rmtree(partial)
 
 
 def submit(competition: str, path: Path, message: str) -> str:
@@ -55,46 +62,23 @@ def submit_command(competition: str, path: Path, message: str) -> str:
 
 @contextmanager
 def connect(competition: str) -> Iterator[Any]:
-    """Kaggle's client, logged in (a ``KaggleApi``). It prints to stdout what a sentence says: that is dropped."""
-    page = f"https://www.kaggle.com/competitions/{competition}"
-
-    def explain(error: Exception, status: int | None) -> str | None:
-        return REFUSALS[status].format(page=page) if status in REFUSALS else None
-
-    with redirect_stdout(io.StringIO()), explained("Kaggle", explain):
-        try:
+    """Kaggle's client, logged in (a ``KaggleApi``). What it prints to stdout is dropped; its errors are a sentence."""
+    login = LOGIN.format(page=f"https://www.kaggle.com/competitions/{competition}")
+    try:
+        with redirect_stdout(io.StringIO()):
             from kaggle import api  # imported here: it takes a second and tries to log in at once
 
             api.authenticate()
-        except SystemExit as error:  # no credentials, or expired ones
-            raise UserError(UNAUTHORIZED) from error
-        yield api
-
-
-def _list_files(api: Any, competition: str, names: Sequence[str]) -> list[RemoteFile]:
-    """The named files as Kaggle lists them, with their sizes."""
-    sizes = {file.name: file.total_bytes for file in api.competition_list_files(competition, page_size=PAGE_SIZE).files}
-    for name in names:
-        if name not in sizes:
-            raise UserError(
-                f"Kaggle's list of files of {competition} has no {name}; see "
-                f"https://www.kaggle.com/competitions/{competition}/data for the reason."
-            )
-    return [RemoteFile(name, sizes[name]) for name in names]
-
-
-def _fetch_file(api: Any, competition: str, file: RemoteFile, partial: Path) -> None:
-    """Bring a file into the partial folder; the client goes on with what it left there itself."""
-    target = partial / file.path
-    archive = target.with_name(f"{target.name}.zip")
-    marker = target.with_name(f"{target.name}.kaggle-partial")  # the client's: there while a file is not finished
-    whole = target.is_file() and target.stat().st_size == file.size
-    if whole and not marker.exists():
-        return
-    quiet = not sys.stderr.isatty()
-    api.competition_download_file(competition, file.path, str(partial), force=whole, quiet=quiet)
-    if archive.is_file():
-        unzip(archive, target)
+            yield api
+    except UserError:
+        raise
+    except SystemExit as error:  # no credentials, or expired ones
+        raise UserError(f"Kaggle needs a login: {login}, and run this again.") from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"Kaggle's client failed ({reason}): check the network, {login}, and run this again."
+        ) from error
 
 
 def unzip(archive: Path, target: Path) -> None:
@@ -104,6 +88,6 @@ def unzip(archive: Path, target: Path) -> None:
             opened.extract(target.name, target.parent)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         target.unlink(missing_ok=True)
-        archive.unlink()
         raise UserError(f"{archive} cannot be unpacked ({error}); it is removed: run this again.") from error
-    archive.unlink()
+    finally:
+        archive.unlink()

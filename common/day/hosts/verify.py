@@ -1,6 +1,7 @@
 """Compare the files of a raw folder with what is known of them: size, rows, columns, digest."""
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from common.day.hosts import REPORT
-from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
+from common.day.hosts.layout import FileSpec, FilesRead, Layout
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
@@ -165,6 +166,12 @@ def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
     if spec.sha256 is not None:
         faults += [f"{path.name} has a different sha256" for path in paths if digest(path) != spec.sha256]
     return facts, faults
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256 in hexadecimal."""
+    with running(f"digest of {path.name}"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_about(size: int, megabytes: float) -> bool:

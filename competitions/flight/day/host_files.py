@@ -1,6 +1,6 @@
 """Where the flight competition's files come from, and what is known of them."""
 
-from common.day.hosts.download import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from competitions.flight.io.schema import TEST, TRAIN, required
 
 COMPETITION = "aeroclub-recsys-2025"

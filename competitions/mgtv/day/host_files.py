@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from competitions.mgtv.io import schema
 from competitions.mgtv.io.folder import RawFiles, find_workbooks, unpacked
 

@@ -1,6 +1,6 @@
 """Where the news competition's files come from, and what is known of them."""
 
-from common.day.hosts.download import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from competitions.news.io import reader
 
 PAGE = "https://tianchi.aliyun.com/competition/entrance/531842"

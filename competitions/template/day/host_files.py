@@ -1,6 +1,6 @@
 """Where the competition's files come from, and what is known of them: fill in rows, sizes and digests."""
 
-from common.day.hosts.download import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from competitions.template.io.reader import EVENT_FIELDS, EVENTS, USER_FIELDS, USERS
 
 FILES = tuple(

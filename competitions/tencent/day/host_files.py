@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES

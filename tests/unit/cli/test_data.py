@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit

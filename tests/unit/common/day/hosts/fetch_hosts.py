@@ -75,14 +75,13 @@ def _serve(handler: type[_Handler], **attributes: object) -> Iterator[str]:
 class Kaggle:
     """The competition ``a-contest``: its files, its faults, and what it was sent.
 
-    ``archives``: by file, the zip archive that is sent instead. ``sizes``: by file, another size in the listing.
+    ``archives``: by file, the zip archive that is sent instead.
     ``status``: a refusal of whatever is called. ``cut``: by file, the byte at which the line breaks, every time.
     """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     archives: dict[str, bytes] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
     status: int | None = None
     upload_status: int = 200
     cut: dict[str, int] = field(default_factory=dict)
@@ -107,10 +106,7 @@ class _KaggleHandler(_Handler):
             self._send_json({"code": kaggle.status, "message": "the server's words"}, kaggle.status)
             return
         assert request["competitionName"] == "a-contest"
-        if method == "ListDataFiles":
-            sizes = {name: len(body) for name, body in sorted(kaggle.files.items())} | kaggle.sizes
-            self._send_json({"files": [{"name": name, "totalBytes": size} for name, size in sizes.items()]})
-        elif method == "DownloadDataFile":
+        if method == "DownloadDataFile":
             name = request["fileName"]
             end = ".zip" if name in kaggle.archives else ""
             self._send(302, b"", {"Location": f"{kaggle.address}/files/{name}{end}?signature=x"})
@@ -162,14 +158,12 @@ class Hub:
     """A data set ``lab/clicks`` on a server: its files, and its faults.
 
     ``refuse``: status and code for every request. ``cut``: by path, the bytes after which the line breaks, once.
-    ``spoil``: paths of which other bytes are sent than are listed.
     """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     refuse: tuple[int, str] | None = None
     cut: dict[str, int] = field(default_factory=dict)
-    spoil: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path in the data set, Range
 
     def fetched(self) -> list[tuple[str, str | None]]:
@@ -178,12 +172,7 @@ class Hub:
 
     def listing(self) -> list[dict[str, Any]]:
         return [
-            {
-                "rfilename": path,
-                "size": len(content),
-                "blobId": "0" * 40,
-                "lfs": {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130},
-            }
+            {"type": "file", "path": path, "size": len(content), "oid": "0" * 40}
             for path, content in self.files.items()
         ]
 
@@ -207,7 +196,9 @@ class _HubHandler(_Handler):
             status, code = hub.refuse
             self._send(status, b"{}", {"X-Error-Code": code})
         elif path in (f"/api/datasets/lab/clicks/revision/{end}" for end in ("main", COMMIT)):
-            self._send(200, json.dumps({"id": "lab/clicks", "sha": COMMIT, "siblings": hub.listing()}).encode(), {})
+            self._send(200, json.dumps({"id": "lab/clicks", "sha": COMMIT, "siblings": []}).encode(), {})
+        elif path == f"/api/datasets/lab/clicks/tree/{COMMIT}":
+            self._send(200, json.dumps(hub.listing()).encode(), {})
         elif name in hub.files:
             self._send_file(name, body)
         else:
@@ -217,8 +208,6 @@ class _HubHandler(_Handler):
         hub, content = self.hub, self.hub.files[name]
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
         headers = {"X-Repo-Commit": COMMIT, "ETag": etag, "Accept-Ranges": "bytes"}
-        if name in hub.spoil:
-            content = b"?" * len(content)
         self._send_from_range(content, headers, hub.cut.pop(name, None) if body else 0)
 
 

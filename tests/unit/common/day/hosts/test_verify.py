@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout
+from common.day.hosts.layout import FileSpec, FilesRead, Layout
 from common.day.hosts.verify import (
     ABSENT,
     DIFFERS,

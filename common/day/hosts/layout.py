@@ -1,0 +1,68 @@
+"""What is known of an organiser's files: where they come from, what each of them holds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
+
+    ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
+    rounded size, ``least_megabytes`` one that the host's files, but for a sample, are all above, ``sha256`` the digest
+    of a single file. ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
+    """
+
+    path: str
+    needed: bool = True
+    fetched: bool = True
+    unless: str | None = None
+    files: int | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    megabytes: float | None = None
+    least_megabytes: float = 0.0
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files that belong together; a folder has this layout where any of ``signs``, patterns, fits a file."""
+
+    name: str
+    signs: tuple[str, ...]
+    files: tuple[FileSpec, ...]
+
+
+@dataclass(frozen=True)
+class FilesRead:
+    """What a competition's reader makes of a raw folder: the files that it would read, by what they are, such as
+    ``emb_81_32``, and what lies in the folders that it reads and would not be read.
+    """
+
+    read: Mapping[str, Sequence[Path]]
+    unread: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a competition's files come from.
+
+    ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
+    only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
+    there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
+    competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
+    ``boards``: a file of the test of each board, where there are several; ``board_setting`` chooses between them.
+    """
+
+    name: str
+    host: str
+    dataset: str
+    layouts: tuple[Layout, ...]
+    submission_files: tuple[str, ...]
+    upload: str
+    steps: tuple[str, ...] = ()
+    list_read: Callable[[Path], FilesRead] | None = None
+    boards: Mapping[str, str] = field(default_factory=dict)
+    board_setting: str = ""
