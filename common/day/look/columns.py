@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from common.day.look.differences import DIFFERS, measure_distance
-from common.day.look.distributions import CLIPPED, Histogram, Shares, histogram, is_constant, share_values
+from common.day.look.distributions import CLIPPED, Picture, histogram, is_constant, share_values, timeline
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
@@ -71,11 +71,13 @@ def describe_columns(table: RawTable) -> list[Row]:
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
 
 
-def draw_column(name: str, sides: Mapping[str, pl.Series]) -> Histogram | Shares | None:
-    """The known values of a column: numbers and times as a histogram, on an axis of powers of ten where a few are far
-    above the rest; others by their most frequent values, unless nearly each is another.
+def draw_column(name: str, sides: Mapping[str, pl.Series]) -> Picture | None:
+    """The known values of a column: times by day; numbers as a histogram, on an axis of powers of ten where a few are
+    far above the rest; others by their most frequent values, unless nearly each is another.
     """
     known = {side: values for side, values in sides.items() if len(values)}
+    if known and all(values.dtype == pl.Datetime("ms") for values in known.values()):
+        return timeline(name, {side: values.to_physical() for side, values in known.items()})
     kinds = {values.dtype.is_numeric() or values.dtype.is_temporal() for values in known.values()}
     if kinds == {True}:
         numbers = {side: values.to_physical().cast(pl.Float64) for side, values in known.items()}
@@ -90,7 +92,27 @@ def draw_column(name: str, sides: Mapping[str, pl.Series]) -> Histogram | Shares
     return share_values(name, texts) if max(of.n_unique() for of in texts.values()) <= MOST_LABELS else None
 
 
-def _measure_drift(sides: Sequence[Row], picture: Histogram | Shares | None) -> float | None:
+def draw_frames(sides: Mapping[str, pl.DataFrame]) -> list[Picture]:
+    """Every column of these frames that is worth a picture, in their order; nulls are left out."""
+    names = dict.fromkeys(name for frame in sides.values() for name in frame.columns)
+    columns = {
+        name: {side: frame[name].drop_nulls() for side, frame in sides.items() if name in frame.columns}
+        for name in names
+    }
+    drawn = (draw_column(name, of) for name, of in columns.items())
+    return [picture for picture in drawn if picture is not None and not is_constant(picture)]
+
+
+def count_rows(frame: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
+    """A row each value of the keys that occurs: under ``name`` the number of its rows.
+
+    >>> count_rows(pl.DataFrame({"user": [7, 7, 9]}), ["user"], "clicks of a user").to_series().sort().to_list()
+    [1, 2]
+    """
+    return frame.group_by(keys).agg(pl.len().alias(name)).select(name)
+
+
+def _measure_drift(sides: Sequence[Row], picture: Picture | None) -> float | None:
     missing = [side["missing"] or 0.0 for side in sides]
     gap = abs(missing[1] - missing[0]) if len(missing) > 1 else 0.0
     return max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0) or None

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.day.look.distributions import TIMELINE, Curves, Histogram, Picture, Shares
+from common.day.look.distributions import TIMELINE, Histogram, Picture, Shares
 from common.day.report import formatting as numbers
 
 DIFFERS = 0.1  # distance of two distributions, from which on it is worth a sentence
@@ -15,7 +15,6 @@ ALIKE = 1.5  # times that, since the events of a user are alike
 MOST_SENTENCES = 8
 MOST_COLUMNS = 6
 DISJOINT = 0.97  # the distance of two distributions that have hardly a value in common
-FEW = (0.01, 0.1)  # of the items, whose share of events is told: the first of which every side has one item at least
 
 
 class Sentence(NamedTuple):
@@ -27,19 +26,15 @@ class Sentence(NamedTuple):
 
 
 def list_sentences(groups: Mapping[str, Sequence[Picture | None]]) -> list[Sentence]:
-    """How popular the few are, then the pictures whose first two sides differ, the most at first; ``groups`` by the
-    part of the page.
-    """
-    facts, differences = [], []
+    """Of the pictures whose first two sides differ, the most at first; ``groups`` by the part of the page."""
+    differences = []
     for part, pictures in groups.items():
         for picture in pictures:
-            if isinstance(picture, Curves):
-                facts += [Sentence(picture.title, part, text) for text in describe_few(picture)]
-            elif isinstance(picture, Histogram | Shares) and (distance := measure_distance(picture)):
+            if picture is not None and (distance := measure_distance(picture)):
                 text = describe_label(picture) if isinstance(picture, Shares) else describe_medians(picture)
                 differences.append((distance, Sentence(picture.title, part, text)))
     ranked = sorted(differences, key=lambda one: -one[0])
-    return [*facts, *(sentence for _, sentence in ranked[:MOST_SENTENCES])]
+    return [sentence for _, sentence in ranked[:MOST_SENTENCES]]
 
 
 def list_drifting(title: str, rows: Sequence[Mapping[str, Any]], part: str) -> list[Sentence]:
@@ -89,23 +84,4 @@ def describe_label(picture: Shares) -> str:
     """The label whose share differs most."""
     (one, before), (other, after) = list(picture.shares.items())[:2]
     at = int(np.abs(np.asarray(after) - np.asarray(before)).argmax())
-    label = "" if picture.labels[at] == "yes" else f"{picture.labels[at]} is "
-    return f"{label}{numbers.share(before[at])} of {one}, {numbers.share(after[at])} of {other}."
-
-
-def describe_few(picture: Curves) -> list[str]:
-    """What the most frequent hundredth holds on each side, or the tenth of few items; nothing of still fewer."""
-    least = max(points[0][0] for points in picture.lines.values())
-    few = next((few for few in FEW if math.log10(few) >= least), None)
-    if few is None or picture.linear:
-        return []
-    what = picture.x_title.removeprefix("share of ").partition(",")[0]
-    held = {side: _read_line(points, math.log10(few)) for side, points in picture.lines.items()}
-    first, *others = (f"{numbers.share(share)}{{}} in {side}" for side, share in held.items())
-    told = ", ".join([first.format(" of the events"), *(other.format("") for other in others)])
-    return [f"the most frequent {100 * few:.0f} % of the {what} have {told}."]
-
-
-def _read_line(points: Sequence[tuple[float, float]], x: float) -> float:
-    xs, ys = zip(*points, strict=True)
-    return float(np.interp(x, xs, ys))
+    return f"{picture.labels[at]} is {numbers.share(before[at])} of {one}, {numbers.share(after[at])} of {other}."

@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from common.time_units import DAY_MS
 
 BINS, WHOLE_BINS, DAYS = 30, 40, 60
+TOP = 10  # labels of their own
 CLIPPED = 0.005  # of the values at either end are put into the outermost bins
-POINTS = 60
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
 TIMELINE = "days from"  # how the unit of a timeline begins
 Columns = Mapping[str, ArrayLike]
@@ -34,7 +33,6 @@ class Histogram:
     medians: Mapping[str, float]
     sizes: Mapping[str, int]
     logarithmic: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,33 +43,18 @@ class Shares:
     labels: Sequence[str]
     shares: Mapping[str, Sequence[float]]
     sizes: Mapping[str, int]
-    note: str = ""
 
 
-@dataclass(frozen=True)
-class Curves:
-    """Lines over one axis, a line each side; the axis is one of shares, in powers of ten, unless ``linear``."""
-
-    title: str
-    x_title: str
-    y_title: str
-    lines: Mapping[str, Sequence[tuple[float, float]]]
-    note: str = ""
-    linear: bool = False
+Picture = Histogram | Shares
 
 
-Picture = Histogram | Shares | Curves
-
-
-def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = False, note: str = "") -> Histogram | None:
+def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = False) -> Histogram | None:
     """A histogram on common edges; None where no side has a value. Whole numbers of a short range get a bin each."""
     known = _find_known(sides, logarithmic)
-    return (
-        _bin(title, unit, known, _find_edges(list(known.values()), logarithmic), logarithmic, note) if known else None
-    )
+    return _bin(title, unit, known, _find_edges(list(known.values()), logarithmic), logarithmic) if known else None
 
 
-def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
+def timeline(title: str, sides: Columns) -> Histogram | None:
     """When events happened: ``sides`` in ms since 1970; a bin a day, or one of equal parts of a long log."""
     known = _find_known(sides)
     if not known:
@@ -81,7 +64,7 @@ def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
     edges = np.linspace(0, last - first, min(int(last - first), DAYS) + 1)
     day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
     days = {side: values / DAY_MS - first for side, values in known.items()}
-    return _bin(title, f"{TIMELINE} {day}", days, edges, False, note)
+    return _bin(title, f"{TIMELINE} {day}", days, edges, False)
 
 
 def _find_known(sides: Columns, positive: bool = False) -> dict[str, Values]:
@@ -109,7 +92,7 @@ def _find_edges(sides: Sequence[Values], logarithmic: bool) -> Values:
     return np.linspace(low, high, BINS + 1) if low < high else np.linspace(low - 0.5, high + 0.5, BINS + 1)
 
 
-def _bin(title: str, unit: str, sides: Mapping[str, Values], edges: Values, logarithmic: bool, note: str) -> Histogram:
+def _bin(title: str, unit: str, sides: Mapping[str, Values], edges: Values, logarithmic: bool) -> Histogram:
     """The shares of each side between the edges, what lies outside in the outermost bins."""
     shares = {}
     for side, values in sides.items():
@@ -117,13 +100,11 @@ def _bin(title: str, unit: str, sides: Mapping[str, Values], edges: Values, loga
         counts, _ = np.histogram(np.clip(scaled, edges[0], edges[-1]), edges)
         shares[side] = (counts / len(values)).tolist()
     medians = {side: float(np.median(values)) for side, values in sides.items()}
-    return Histogram(title, unit, edges.tolist(), shares, medians, _count(sides), logarithmic, note)
+    return Histogram(title, unit, edges.tolist(), shares, medians, _count(sides), logarithmic)
 
 
 def is_constant(picture: Picture) -> bool:
     """Whether all sides have one and the same value: nothing to draw."""
-    if isinstance(picture, Curves):
-        return all(len(points) < 2 for points in picture.lines.values())
     return len({int(np.argmax(of)) for of in picture.shares.values()}) == 1 and all(
         max(of) == 1 for of in picture.shares.values()
     )
@@ -136,10 +117,6 @@ def _count(sides: Mapping[str, Sized]) -> dict[str, int]:
 def share_values(
     title: str,
     sides: Mapping[str, pl.Series],
-    *,
-    top: int = 10,
-    names: Mapping[int, str] | None = None,
-    note: str = "",
 ) -> Shares | None:
     """The shares of the most frequent values of all sides together, missing among them; the rest as one."""
     known = {side: values for side, values in sides.items() if len(values)}
@@ -148,59 +125,11 @@ def share_values(
     counts = {side: dict(values.value_counts().iter_rows()) for side, values in known.items()}
     share = {side: {value: n / len(known[side]) for value, n in own.items()} for side, own in counts.items()}
     values = {value for own in share.values() for value in own}
-    order = sorted(values, key=lambda value: (-max(own.get(value, 0.0) for own in share.values()), str(value)))[:top]
-    labels = ["missing" if value is None else (names or {}).get(value, str(value)) for value in order]
+    order = sorted(values, key=lambda value: (-max(own.get(value, 0.0) for own in share.values()), str(value)))[:TOP]
+    labels = ["missing" if value is None else str(value) for value in order]
     columns = {side: [own.get(value, 0.0) for value in order] for side, own in share.items()}
     if len(values) > len(order):
         others = len(values) - len(order)
         labels.append(f"{others:,} other{'s' * (others > 1)}")
         columns = {side: [*column, max(1 - sum(column), 0.0)] for side, column in columns.items()}
-    return Shares(title, labels, columns, _count(known), note)
-
-
-def concentration(title: str, sides: Mapping[str, pl.Series], what: str, *, note: str = "") -> Curves | None:
-    """Popularity: the share of all events that falls to the most frequent share of items, from a share of .1 % on."""
-    lines = {}
-    for side, values in sides.items():
-        counts = values.drop_nulls().value_counts()["count"].sort(descending=True).to_numpy()
-        if len(counts):
-            held = np.cumsum(counts) / counts.sum()
-            at = np.unique(np.geomspace(1, len(counts), POINTS).round().astype(int))
-            lines[side] = [(float(np.log10(number / len(counts))), float(held[number - 1])) for number in at]
-    return Curves(title, f"share of {what}, the most frequent first", "share of events", lines, note) if lines else None
-
-
-def count_by(frame: pl.DataFrame, key: str) -> NDArray[np.float64]:
-    """How many rows each value of a column has."""
-    return frame.group_by(key).len()["len"].cast(pl.Float64).to_numpy()
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A frame by side ("train", "test"), whose columns are drawn beside each other; nulls are left out."""
-
-    frames: Mapping[str, pl.DataFrame]
-
-    def column(self, name: str, missing: bool = False) -> dict[str, pl.Series]:
-        """A column of every side; with its nulls where these are ``missing`` values to be shown."""
-        return {side: frame[name] if missing else frame[name].drop_nulls() for side, frame in self.frames.items()}
-
-    def histogram(self, name: str, title: str, unit: str, **options: Any) -> Histogram | None:
-        """Of a column."""
-        return histogram(title, unit, self.column(name), **options)
-
-    def counts(self, key: str, title: str, unit: str, **options: Any) -> Histogram | None:
-        """Of how many rows each value of a column has."""
-        return histogram(title, unit, {side: count_by(frame, key) for side, frame in self.frames.items()}, **options)
-
-    def shares(self, name: str, title: str, *, missing: bool = False, **options: Any) -> Shares | None:
-        """Of the most frequent values of a column."""
-        return share_values(title, self.column(name, missing), **options)
-
-    def concentration(self, name: str, title: str, what: str) -> Curves | None:
-        """Of a column of items."""
-        return concentration(title, self.column(name), what)
-
-    def timeline(self, name: str, title: str) -> Histogram | None:
-        """Of a column of times."""
-        return timeline(title, self.column(name))
+    return Shares(title, labels, columns, _count(known))

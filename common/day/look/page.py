@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from markupsafe import Markup
 
-from common.day.look.columns import RawTable, count_files, describe_columns, is_table
+from common.day.look.columns import RawTable, count_files, describe_columns, draw_frames, is_table
 from common.day.look.differences import describe_drift, list_drifting, list_sentences
-from common.day.look.distributions import Curves, Histogram, Picture, Shares, is_constant
+from common.day.look.distributions import Histogram, Picture, Shares
 from common.day.report import formatting as numbers
 from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, shares
 from common.day.report.page import POLICY, load_templates
@@ -23,10 +24,14 @@ PAGE = "look.html"
 
 @dataclass(frozen=True)
 class Look:
-    """What a competition shows of its raw files: tables, pictures by heading, what reading settled."""
+    """What a competition shows of its raw files: the host's tables, and what reading settled.
+
+    ``frames``: by heading and side ("train", "test") rows whose columns are drawn beside each other, each under its
+    name: numbers as histograms, times (``Datetime("ms")``) by day, texts and truth values by their shares.
+    """
 
     tables: Sequence[RawTable]
-    pictures: Mapping[str, Sequence[Picture | None]]
+    frames: Mapping[str, Mapping[str, pl.DataFrame]]
     notes: Sequence[Note] = ()
 
 
@@ -43,9 +48,7 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
         {"title": table.title, "sides": list(zip(table.sides, STYLES, strict=False)), "table": lay_out(rows)}
         for table, rows in described
     ]
-    pictures = {
-        title: [one for one in of if one is not None and not is_constant(one)] for title, of in look.pictures.items()
-    }
+    pictures = {title: draw_frames(sides) for title, sides in look.frames.items()}
     sentences = list_sentences({f"part-{number}": of for number, of in enumerate(pictures.values())})
     sentences += [one for table, rows in described for one in list_drifting(table.title, rows, "columns")]
     groups = [
@@ -80,7 +83,7 @@ def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
     return [first, *own, *others]
 
 
-def sketch(picture: Histogram | Shares | None) -> str:
+def sketch(picture: Picture | None) -> str:
     """A picture in a cell of a table: steps over its bins or labels, a line each side; the text names what it shows."""
     if picture is None:
         return ""
@@ -103,20 +106,15 @@ def write_medians(picture: Histogram) -> dict[str, str]:
 
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
-    head = {"title": picture.title, "note": picture.note}
+    head = {"title": picture.title}
     if isinstance(picture, Shares):
         most = 100 * max(max(values) for values in picture.shares.values())
         columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
         return head | {"kind": "shares", "marks": MarkTable("", picture.labels, columns)}
-    if isinstance(picture, Histogram):
-        sides, across, upward = write_medians(picture), picture.unit, "share"
-        plot = draw_steps(picture.edges, picture.shares, picture.logarithmic)
-    else:
-        sides, across, upward = dict.fromkeys(picture.lines, ""), picture.x_title, picture.y_title
-        plot = draw_curves(picture)
+    sides, plot = write_medians(picture), draw_steps(picture.edges, picture.shares, picture.logarithmic)
     legend = [{"side": side, "style": style, "text": sides[side]} for side, style in zip(sides, STYLES, strict=False)]
     described = "; ".join(f"{one['side']} {one['text']}".strip() for one in legend)
-    drawn = {"kind": "plot", "plot": plot, "legend": legend, "across": across, "upward": upward}
+    drawn = {"kind": "plot", "plot": plot, "legend": legend, "across": picture.unit, "upward": "share"}
     return head | drawn | {"description": f"{picture.title}, {described}"}
 
 
@@ -129,11 +127,3 @@ def draw_steps(edges: Sequence[float], shares: Mapping[str, Sequence[float]], lo
     highest = max(max(values, default=0.0) for values in shares.values())
     across = make_span(edges[0], edges[-1], logarithmic=logarithmic)
     return Plot(lines, [], across, make_scale([0.0, highest], zero=True))
-
-
-def draw_curves(picture: Curves) -> Plot:
-    """A line each side, up from 0; to 1 where both axes are shares."""
-    lines = [Line(points, style) for style, points in zip(STYLES, picture.lines.values(), strict=False)]
-    xs, ys = zip(*(point for points in picture.lines.values() for point in points), strict=True)
-    across = make_span(min(xs), max(xs), logarithmic=not picture.linear, percent=True)
-    return Plot(lines, [], across, make_scale([0.0, max(ys) if picture.linear else 1.0], zero=True))

@@ -1,28 +1,23 @@
-"""What `make look-news` shows of the raw files: histories, times, popularity, articles, devices; train beside test."""
+"""What `make look-news` shows of the raw files: clicks, users, articles; train beside test."""
 
 import polars as pl
 
-from common.day.look.columns import RawTable
-from common.day.look.distributions import Sides
+from common.day.look.columns import RawTable, count_rows
 from common.day.look.page import Look
 from common.engine.run import Run
 from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 
+PLACES = ("device_group", "os", "region", "referrer", "category")
+
 
 def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
-    """Tables and pictures of the host's files."""
+    """Tables of the host's files, and what their rows are."""
     articles = run.step(reader.read_articles, files.articles)
     clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
-    log = clicks.value.frame.join(articles.value.frame, on="item", how="left").with_columns(
-        wait=pl.col("time").diff().over("user", order_by="time") / MINUTE_MS,
-        age=(pl.col("time") - pl.col("created")) / HOUR_MS,
-        hour=pl.col("time") % DAY_MS // HOUR_MS,
-    )
-    sides = Sides({"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")})
-    hidden, ends = "The test users' last click is hidden.", "In the host's log, many sessions end with a gap of 30 s."
-    places = ("device_group", "os", "region", "referrer")
+    log = clicks.value.frame.join(articles.value.frame, on="item", how="left")
+    sides = {"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")}
     embeddings = [RawTable("embeddings", {"all": [files.embeddings]})] if files.embeddings else []
     return Look(
         tables=[
@@ -30,25 +25,23 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
             RawTable("articles", {"all": [files.articles]}),
             *embeddings,
         ],
-        pictures={
-            "Histories": [
-                sides.counts("user", "Clicks of a user", "clicks", note=hidden),
-                sides.histogram("wait", "Minutes between two clicks", "minutes", logarithmic=True, note=ends),
-            ],
-            "Times": [
-                sides.timeline("time", "Clicks by day"),
-                sides.histogram("hour", "Hour of the day", "hour (UTC)"),
-            ],
-            "Popularity": [
-                sides.concentration("item", "Share of clicks on the most clicked articles", "articles"),
-                sides.counts("item", "Clicks of an article", "clicks", logarithmic=True),
-            ],
-            "Articles": [
-                sides.histogram("age", "Age of clicked articles", "hours", logarithmic=True),
-                sides.histogram("words", "Length of clicked articles", "words"),
-                sides.shares("category", "Category of clicked articles"),
-            ],
-            "Devices and places": [sides.shares(name, name.replace("_", " ")) for name in places],
+        frames={
+            "Clicks": {side: derive_columns(frame) for side, frame in sides.items()},
+            "Users": {side: count_rows(frame, ["user"], "clicks of a user") for side, frame in sides.items()},
+            "Articles": {side: count_rows(frame, ["item"], "clicks of an article") for side, frame in sides.items()},
         },
         notes=(*files.notes, *articles.value.notes, *clicks.value.notes),
+    )
+
+
+def derive_columns(clicks: pl.DataFrame) -> pl.DataFrame:
+    """A row a click; a test user's last click is hidden, and many sessions of the host's log end with a gap of 30 s."""
+    time = pl.col("time")
+    return clicks.select(
+        time.cast(pl.Datetime("ms")).alias("day"),
+        (time % DAY_MS // HOUR_MS).alias("hour of the day, UTC"),
+        (time.diff().over("user", order_by="time") / MINUTE_MS).alias("minutes since the click before"),
+        ((time - pl.col("created")) / HOUR_MS).alias("age of the article, hours"),
+        pl.col("words").alias("words of the article"),
+        *(pl.col(name).cast(pl.String).alias(name.replace("_", " ")) for name in PLACES),
     )

@@ -1,7 +1,8 @@
 """What `make look-template` shows of the raw files: histories, times, popularity."""
 
-from common.day.look.columns import RawTable
-from common.day.look.distributions import Sides
+import polars as pl
+
+from common.day.look.columns import RawTable, count_rows
 from common.day.look.page import Look
 from common.engine.run import Run
 from competitions.template.config import TemplateConfig
@@ -13,12 +14,12 @@ def look(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Look:
     events = run.step(reader.read_events, files.events)
     users = run.step(reader.read_users, files.users, events).value
     log = events.value
-    sides = Sides({"all": log, "test": log.join(users, on="user", how="semi")})
+    sides = {"all": log, "test": log.join(users, on="user", how="semi")}
     return Look(
         tables=[RawTable("events", {"all": [files.events]}), RawTable("users", {"test": [files.users]})],
-        pictures={
-            "Histories": [sides.counts("user", "Events of a user", "events")],
-            "Times": [sides.timeline("time", "Events by day")],
-            "Popularity": [sides.concentration("item", "Share of events of the most frequent items", "items")],
+        frames={
+            "Events": {side: frame.select(pl.col("time").cast(pl.Datetime("ms"))) for side, frame in sides.items()},
+            "Users": {side: count_rows(frame, ["user"], "events of a user") for side, frame in sides.items()},
+            "Items": {side: count_rows(frame, ["item"], "events of an item") for side, frame in sides.items()},
         },
     )

@@ -4,11 +4,10 @@ import numpy as np
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Curves, Picture, concentration, histogram, share_values, timeline
 from common.day.look.page import Look
 from common.engine.run import Run
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Corpus, RawFiles, Sequences
+from competitions.tencent.corpus import Corpus, Int64s, RawFiles, Sequences
 from competitions.tencent.io import reader, schema
 
 ACTIONS = {
@@ -18,10 +17,7 @@ ACTIONS = {
     schema.CONVERSION: "converted",
 }
 MOST_VALUES = 1_000  # of a feature whose values are shown
-FEWEST_CLICKS = 20  # of a day whose share is drawn
-HOUR_S, SECOND_MS = 3_600, 1_000
-
-Sides = dict[str, Sequences]
+HOUR_S = 3_600
 
 
 def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
@@ -33,80 +29,48 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     return Look(
         # Files of the competition's own layout are no tables but JSON and pickles.
         tables=[RawTable(name, {"all": list(at)}) for name, at in (*files.files.items(), *files.embeddings.items())],
-        pictures={
-            "Histories": show_histories(sides),
-            "Times": show_times(sides),
-            "Popularity": show_popularity(sides, corpus),
-            "Ads": show_features(corpus),
+        frames={
+            "Events": {side: list_events(events) for side, events in sides.items()},
+            "Users": {side: pl.DataFrame({"events": np.diff(events.offsets)}) for side, events in sides.items()},
+            "Ads": {"train": count_events(corpus)},
+            "Features of ads": {
+                "all ads": list_features(corpus, slice(1, None)),
+                "candidates": list_features(corpus, corpus.candidates),
+            },
         },
         notes=corpus.notes,
     )
 
 
-def show_histories(sides: Sides) -> list[Picture | None]:
-    """How much users do, what, and how long they pause."""
-    lengths = {side: np.diff(events.offsets) for side, events in sides.items()}
-    actions = {side: pl.Series(events.action) for side, events in sides.items()}
-    gaps = {side: list_gaps(events) for side, events in sides.items()}
-    return [
-        histogram("Events of a user", "events", lengths),
-        share_values("Actions", actions, names=ACTIONS),
-        histogram("Hours between two events", "hours", gaps, logarithmic=True),
-    ]
+def list_events(events: Sequences) -> pl.DataFrame:
+    """A row an event; times are missing where the files have none."""
+    day = pl.from_epoch("time", "s").cast(pl.Datetime("ms")).alias("day")
+    hour = (pl.col("time") // HOUR_S % 24).alias("hour of the day, UTC")
+    gap = pl.Series("hours since the event before", list_gaps(events)).fill_nan(None)
+    frame = pl.DataFrame({"time": events.time, "action": pl.Series(events.action).replace_strict(ACTIONS)})
+    return frame.select("action", day, hour, gap) if events.time.any() else frame.select("action")
 
 
 def list_gaps(events: Sequences) -> np.ndarray:
-    """Hours from each event to the next of its user."""
-    gaps = np.diff(events.time) / HOUR_S
-    inside = np.ones(len(gaps), bool)
-    ends = events.offsets[1:-1] - 1
-    inside[ends[(ends >= 0) & (ends < len(gaps))]] = False
-    return gaps[inside]
+    """Hours to each event from the one before of its user; NaN at a user's first."""
+    gaps = np.diff(events.time, prepend=0) / HOUR_S
+    starts = events.offsets[:-1]
+    gaps[starts[starts < len(gaps)]] = np.nan
+    return gaps
 
 
-def show_times(sides: Sides) -> list[Picture | None]:
-    """By day and by hour; sides whose events have no time are left out."""
-    times = {side: events.time * SECOND_MS for side, events in sides.items() if events.time.any()}
-    hours = {side: time // SECOND_MS // HOUR_S % 24 for side, time in times.items()}
-    return [timeline("Events by day", times), histogram("Hour of the day", "hour (UTC)", hours)]
+def count_events(corpus: Corpus) -> pl.DataFrame:
+    """A row an ad that is in a sequence."""
+    return pl.DataFrame({"events of an ad": np.unique(corpus.train.item, return_counts=True)[1]})
 
 
-def show_popularity(sides: Sides, corpus: Corpus) -> list[Picture | None]:
-    """How events are spread over ads, and how many ads are new."""
-    seen, counts = np.unique(corpus.train.item, return_counts=True)
-    offered = {"candidates": pl.Series(np.isin(corpus.candidates, seen))}
-    items = {side: pl.Series(events.item) for side, events in sides.items()}
-    return [
-        concentration("Share of events of the most frequent ads", items, "ads"),
-        histogram("Events of an ad", "events", {"ads": counts}, logarithmic=True),
-        share_values("Candidates", offered, names={True: "seen in a sequence", False: "never seen"}),
-        show_new_ads(corpus.train),
-    ]
-
-
-def show_new_ads(events: Sequences) -> Curves | None:
-    """By day, the share of clicks on ads that no earlier day showed: why an id alone says nothing."""
-    if not events.time.any():
-        return None
-    day = (events.time - events.time.min()) // (24 * HOUR_S)
-    first = np.full(int(events.item.max()) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, events.item, day)
-    clicked = events.action >= schema.CLICK
-    counts = np.bincount(day[clicked])
-    fresh = np.bincount(day[clicked & (first[events.item] == day)], minlength=len(counts))
-    line = [(float(at), fresh[at] / counts[at]) for at in np.flatnonzero(counts >= FEWEST_CLICKS)]
-    title = "Clicks on ads not seen on earlier days"
-    return Curves(title, "day", "share of clicks", {"users": line}, linear=True) if len(line) > 1 else None
-
-
-def show_features(corpus: Corpus) -> list[Picture | None]:
-    """Values of the ads' features of few values."""
+def list_features(corpus: Corpus, rows: Int64s | slice) -> pl.DataFrame:
+    """The ads' features of few values, a row an ad."""
     catalogue = corpus.catalogue
-    sides = {"all ads": catalogue.features[1:], "candidates": catalogue.features[corpus.candidates]}
-    return [
-        share_values(
-            f"Feature {name}", {side: pl.Series(of[:, at]) for side, of in sides.items()}, top=6, names={0: "missing"}
-        )
-        for at, name in enumerate(schema.ITEM_FEATURES)
-        if catalogue.sizes[at] < MOST_VALUES
-    ]
+    return pl.DataFrame(
+        {
+            f"feature {name}": pl.Series(catalogue.features[rows, at]).cast(pl.String).replace("0", "missing")
+            for at, name in enumerate(schema.ITEM_FEATURES)
+            if catalogue.sizes[at] < MOST_VALUES
+        }
+    )
