@@ -209,12 +209,13 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
     rates = {name: rate for name, rate in oracle.details.items() if name in scores}
     best = {"oracle": rates | {"error": oracle.error}}
+    error = measured[-1]["error"]  # of the submission's own scores, whose twins count as one
     rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
-        measured[-1]["error"],  # the submission's own score, whose twins count as one
+        error,
         oracle.score,
-        scores,
+        scores | {"hit_rate@3_error": error},
         merge_twins(submission.score_queries(path, truth), outcome.test.value.sessions),
         [("HitRate@3 on the simulated truth, after the refit on all data", rows)],
     )
