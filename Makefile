@@ -22,8 +22,9 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: help install install-torch all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
+TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: $(TARGETS)
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
 ROW = printf '  %-20s %s\n'
@@ -48,15 +49,27 @@ help: ## This text
 PROBE = $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-cache-dir --retries 0 --timeout 15 --dest $(VENV)/probe pip
 NO_INDEX = error: No package index can be reached. Nothing was installed: check the network and the proxy, or name an \
 index with PIP_INDEX_URL, then run make install again. (What pip said: $(VENV)/pip.log)
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 EXPLAIN = if $(PROBE) > /dev/null 2>&1; then cat $(VENV)/pip.log; else echo "$(NO_INDEX)"; fi >&2
 
 install: $(VENV)/installed ## Install everything from requirements.lock
 
+install-torch: $(VENV)/torch ## And PyTorch: tencent, networks, tests (done by need)
+
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, {v.major}.{v.minor} found: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install it first (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
+	@$(PIP) -r requirements.lock 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
 	@touch $@
+
+$(VENV)/torch: $(VENV)/installed
+	@echo "Installing PyTorch, which this needs (hundreds of MB; with CUDA some GB)" >&2
+	@$(PIP) "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
+	@touch $@
+
+# What needs PyTorch: tencent, the networks among the methods of news and mgtv, the tests and the linters of all.
+tencent all test test-nightly test-fast lint bench $(NAMES:%=test-%): $(VENV)/torch
+$(foreach verb,ladder rung,$(verb)-news $(verb)-mgtv) $(filter %-tencent,$(TARGETS)): $(VENV)/torch
 
 $(NAMES): $(VENV)/installed
 	@$(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)

@@ -73,6 +73,10 @@ def main() -> None:
         app()
     except UserError as error:
         _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        _refuse("This needs PyTorch, which the other competitions do without: run make install-torch.")
     except PermissionError as error:  # of a folder that somebody named
         _refuse(f"{error.filename} cannot be read or written by this user: change its permissions, or name another.")
 
