@@ -29,6 +29,7 @@ Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 KEY = re.compile(r"[\w-]+")
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
+FILE_NAME = re.compile("data|valid|test|machines|task|config|.*(file|filename|_dir|_path|model)")  # read or written
 SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
@@ -103,13 +104,15 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], chec
 
 
 def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -> None:
-    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a table;
-    anything but a number where the files, ``given``, have one.
+    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a file or
+    a machine; a table; anything but a number where the files, ``given``, have one.
     """
     for name, value in table.items():
         where = f"{key}.{name} in {_origin(origins, f'{key}.{name}', value)}"
         if SEED_NAME.fullmatch(name):
             raise UserError(f"{where} is refused: use the setting `seed` for the seed of the fits.")
+        if FILE_NAME.fullmatch(name):
+            raise UserError(f"{where} is refused: a fit reads the rows of this run and writes no file of its own.")
         is_number = isinstance(given.get(name), int | float)
         if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
             expected = "a number" if is_number else "no table"

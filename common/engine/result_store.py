@@ -30,7 +30,16 @@ import pyarrow as pa
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.stored_entry import ENTRY, DamagedEntryError, Entry, StepRecord, find_digest, read_entry, write_entry
+from common.engine.stored_entry import (
+    ENTRY,
+    VALUE,
+    DamagedEntryError,
+    Entry,
+    StepRecord,
+    find_digest,
+    read_entry,
+    write_entry,
+)
 from common.io.ownership import is_private, make_private
 from common.io.tables import scan_ipc
 
@@ -80,7 +89,7 @@ class Store:
         """The value of an entry. Raises any ``Exception`` when its files are not what was written."""
         path = self.path(name, key)
         self._verify(path)
-        with (path / "value.pkl").open("rb") as stream:
+        with (path / VALUE).open("rb") as stream:
             return _Unpickler(stream, path).load()
 
     def remove(self, name: str, key: str) -> None:
@@ -134,7 +143,7 @@ class Draft:
 
     def write(self, value: Any) -> None:
         """Write the value. Raises ``UserError`` when the disk refuses, ``TypeError`` when it cannot be pickled."""
-        with writing(self.store.folder), (self.folder / "value.pkl").open("wb") as stream:
+        with writing(self.store.folder), (self.folder / VALUE).open("wb") as stream:
             _Pickler(stream, self.folder).dump(value)
 
     def publish(self, key: str, record: StepRecord) -> None:
@@ -202,7 +211,16 @@ def _remove(path: Path, folder: Path) -> None:
     doomed = _temporary(folder)
     with writing(folder), contextlib.suppress(FileNotFoundError):
         path.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    _delete(doomed)
+
+
+def _delete(path: Path) -> None:
+    """Remove a folder with all that is in it, or what stands in its place: a file, or a link, but not what it names."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -210,8 +228,8 @@ def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob(".tmp-*"):
         match = TEMPORARY.fullmatch(path.name)
         with contextlib.suppress(OSError):
-            if match and not _is_alive(match["host"], int(match["pid"]), path.stat().st_mtime):
-                shutil.rmtree(path, ignore_errors=True)
+            if match and not _is_alive(match["host"], int(match["pid"]), path.lstat().st_mtime):
+                _delete(path)
 
 
 def _is_alive(host: str, pid: int, modified: float) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-ENTRY = "entry.json"
+ENTRY, VALUE = "entry.json", "value.pkl"
 DIGEST_BYTES = 16
 
 
@@ -56,13 +56,15 @@ def write_entry(folder: Path, key: str, record: StepRecord) -> None:
 
 
 def read_entry(path: Path) -> Entry | None:
-    """What entry.json says, unless it is not there, is damaged, or a file has not the size that it says."""
+    """What entry.json says, unless it is not there, is damaged, does not name the value (a foreign file of that name
+    would be run), or a file has not the size that it says.
+    """
     try:
         entry = msgspec.json.decode((path / ENTRY).read_bytes(), type=Entry)
         whole = all((path / name).stat().st_size == file.size for name, file in entry.files.items())
     except (OSError, ValueError):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         return None
-    return entry if whole else None
+    return entry if whole and VALUE in entry.files else None
 
 
 def find_digest(path: Path) -> str:

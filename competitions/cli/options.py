@@ -12,17 +12,31 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from common.engine import config
+from common.engine.errors import UserError
 from competitions import NAMES, ROOM, find_room
 
+
+def name_folder(text: str | Path) -> Path:
+    """The folder of an option. ``UserError`` for an empty name, which would be the folder where one stands."""
+    if not str(text).strip():
+        raise UserError("An empty name is no folder: leave the option out, or name one.")
+    return Path(text)
+
+
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
-Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
+Raw = Annotated[
+    Path | None,
+    typer.Option(
+        parser=name_folder, metavar="PATH", help="Folder with the host's files; default data/NAME/raw, else simulated."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
 Law = Annotated[
     str | None,
     typer.Option(help="The choice model of simulated users; tencent: round1, round2."),
 ]
-Build = Annotated[Path, typer.Option(help="Folder for all results.")]
+Build = Annotated[Path, typer.Option(parser=name_folder, metavar="PATH", help="Folder for all results.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, with the host's ids.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: --set a.b=c, or --set @FILE (repeatable).")
@@ -43,6 +57,7 @@ Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
 DEFAULT_TRIALS = 20
+LONGEST_NOTE = 500  # letters
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,11 @@ class RunOptions(InputOptions):
         typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
     ] = None
     any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even if memory seems too small.")] = False
+
+    def __post_init__(self) -> None:
+        """``UserError`` for a note that no page could show."""
+        if self.note and not (self.note.isprintable() and len(self.note) <= LONGEST_NOTE):
+            raise UserError(f"--note takes one line of at most {LONGEST_NOTE} letters, without control characters.")
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,21 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: 
     assert_refused(call("data", "tencent", "--check", "--raw", "."), "cannot be read")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--build", ""), "An empty name is no folder"),
+        (("--raw", " "), "An empty name is no folder"),
+        (("--note", "a\x1b[31m"), "--note takes one line of at most 500 letters"),
+        (("--note", "x" * 501), "--note takes one line of at most 500 letters"),
+        (("rank.lightgbm_lambdarank.data=rows.csv",), "rank.lightgbm_lambdarank.data in --set"),
+        (("rank.lightgbm_lambdarank.machines=x",), "writes no file of its own"),
+    ],
+)
+def test_what_would_reach_beyond_the_run_is_refused_at_once(call: Call, words: tuple[str, ...], said: str) -> None:
+    assert_refused(call("run", "news", *words), said)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_in_place_of_a_submission_is_refused(name: str, tmp_path: Path) -> None:
     suffix = {"tencent": ".json", "flight": ".parquet"}.get(name, ".csv")

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -290,6 +291,27 @@ def test_prune_leaves_what_the_run_itself_used(tmp_path: Path) -> None:
         os.utime(store.path("step", key), (used, used))
     assert prune(tmp_path, 1e-9, since=2_000) == 1
     assert sorted(path.name[-1] for path in tmp_path.glob("step-*")) == ["b", "c"]
+
+
+def test_a_value_that_its_entry_does_not_name_is_never_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    entry = save(store, np.arange(3)) / "entry.json"
+    named = msgspec.json.decode(entry.read_bytes())
+    del named["files"]["value.pkl"]  # so that no digest of it is compared
+    entry.write_bytes(msgspec.json.encode(named))
+    assert store.find("step", KEY) is None
+    assert not entry.parent.exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_file_or_a_link_in_the_place_of_an_entry_goes_and_what_it_names_stays(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path / "store")
+    (tmp_path / "other").mkdir()
+    path = store.path("step", KEY)
+    path.touch() if kind == "file" else path.symlink_to(tmp_path / "other")
+    store.remove("step", KEY)
+    assert list(store.folder.iterdir()) == []
+    assert (tmp_path / "other").exists()
 
 
 def test_a_disk_that_is_nearly_full_is_said_once(
