@@ -14,7 +14,7 @@ import pytest
 from common.competition import Competition
 from common.engine import progress
 from common.simulation.oracle import Oracle
-from competitions import NAMES
+from competitions import NAMES, ROOM
 from competitions import __main__ as command_line
 
 # The report of a finished simulation, as far as a run reads it.
@@ -25,6 +25,9 @@ Call = Callable[..., CommandResult]
 # A time limit on an example would make a busy machine fail the tests.
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("untimed")
+
+# One that ``make new`` has just made has no such page yet, nor what its README says is to be written.
+FINISHED = tuple(name for name in NAMES if (ROOM / name / "FIGURES.md").exists())
 
 
 TESTS = Path(__file__).parent

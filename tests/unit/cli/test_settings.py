@@ -10,6 +10,7 @@ import pytest
 from common.engine.config import _keys
 from common.engine.errors import UserError
 from competitions import NAMES, find_competition
+from tests.conftest import FINISHED
 
 
 def list_values(name: str) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def is_word_list(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(re.fullmatch(r"\w+", str(item)) for item in value)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FINISHED)
 def test_every_list_can_be_given_without_quotes(name: str) -> None:
     competition = find_competition(name)
     lists = {key: list(map(str, value)) for key, value in list_values(name).items() if is_word_list(value)}
@@ -114,7 +115,7 @@ def refuse(name: str, setting: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FINISHED)
 def test_the_quick_settings_fit_and_say_how_they_are_used(name: str) -> None:
     competition = find_competition(name)
     path = competition.folder / "quick.toml"

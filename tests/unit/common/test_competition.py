@@ -95,5 +95,5 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert (competition.name, competition.folder.name) == (name, name)
     assert isinstance(competition.load_config([], tuned=False), competition.config)
     assert competition.load_config(["seed=7"]).seed == 7
-    for room in ("day.tune", "day.host_files"):
+    for room in ("day.look", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"

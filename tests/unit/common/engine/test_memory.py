@@ -8,8 +8,8 @@ import pytest
 from common.engine import memory
 from common.engine.errors import UserError
 from common.engine.memory import GIB, MemoryNeed, find_room, refuse_too_large
-from competitions import NAMES, find_competition
-from tests.conftest import Call
+from competitions import find_competition
+from tests.conftest import FINISHED, Call
 
 NEED = MemoryNeed(((0.0, 0.5), (0.1, 1.5), (1.0, 6.0)), raw_gib=2 / 1024)  # 2 MiB of raw files at the host's size
 
@@ -63,7 +63,7 @@ def test_raw_files_that_are_too_many_are_refused(monkeypatch: pytest.MonkeyPatch
         refuse_too_large(NEED, tmp_path, 0.1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FINISHED)
 def test_ten_times_the_default_rows_are_refused_before_anything_is_made(
     call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
