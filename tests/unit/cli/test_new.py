@@ -43,7 +43,7 @@ def test_make_runs_it_to_a_checked_submission_near_its_ceiling(checkout: Path) -
 
 
 def test_its_tests_pass(checkout: Path) -> None:
-    """As ``make test-podcasts2027`` runs them, but for those of processes and time that know nothing of a competition."""
+    """As ``make test-podcasts2027`` runs them, but for those that take processes and time, and know no competition."""
     pytest_words = (sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
     out = words(checkout, *pytest_words, "-m", "podcasts2027", "-k", "not killed and not disk and not cold")
     assert " passed" in out
