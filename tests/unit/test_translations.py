@@ -21,7 +21,7 @@ def read(page: Path) -> str:
 
 def list_commands(text: str) -> Counter[str]:
     """The code spans, and the commands of the blocks."""
-    blocks = "\n".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
+    blocks = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL))
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
     spans = re.findall("`([^`\n]+)`", re.sub("```.*?```", "", text, flags=re.DOTALL))
     return Counter([" ".join(span.split()) for span in spans] + lines)
@@ -48,4 +48,5 @@ def test_every_page_that_a_newcomer_opens_first_is_translated() -> None:
     pages = {"README", "competitions/LEARNING"} | {
         f"competitions/{name}/README" for name in ("news", "flight", "mgtv", "tencent")
     }
-    assert names == {f"{page}.zh.md" for page in pages}
+    lessons = [page for page in ROOT.glob("competitions/learning/*.md") if not page.name.endswith(".zh.md")]
+    assert names == {f"{page}.zh.md" for page in pages | {f"competitions/learning/{page.stem}" for page in lessons}}
