@@ -49,6 +49,10 @@ def test_every_other_figure_of_the_learning_path_stands_in_the_figures_or_the_lo
     text = "".join((ROOM / name / page).read_text() for name in NAMES for page in ("FIGURES.md", "LOG.md"))
     figures = [float(number) for number in FIGURE.findall(text)]
     words = learning.BLOCK.sub("", (ROOM / "LEARNING.md").read_text())
-    quoted = [number for number in FIGURE.findall(re.sub("```.*?```|`[^`\n]+`", "", words, flags=re.DOTALL)) if len(number) > len(".00")]
+    quoted = [
+        number
+        for number in FIGURE.findall(re.sub("```.*?```|`[^`\n]+`", "", words, flags=re.DOTALL))
+        if len(number) > len(".00")
+    ]
     assert quoted
     assert [number for number in quoted if not any(is_rounded(number, figure) for figure in figures)] == []
