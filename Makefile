@@ -134,9 +134,10 @@ $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-# figures-NAME: ## Update FIGURES.md from the records of runs and ladders
-$(NAMES:%=figures-%): figures-%: $(VENV)/installed
-	@$(RUN) figures $* $(ARGS)
+# figures-NAME: ## Update FIGURES.md and LEARNING.md from the records of runs
+.PHONY: figures-learning
+$(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
+	@$(PY) -m tests.benches.figures $* $(ARGS)
 
 # serve-NAME: ## Latency of a request; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed

@@ -10,7 +10,7 @@ try:
     import typer
 
     from common.engine.errors import UserError
-    from competitions.cli import dashboard, data, figures, new, public_data, run, runs, serve
+    from competitions.cli import dashboard, data, new, public_data, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped before anything began.", file=sys.stderr)
     sys.exit(STOPPED)
@@ -55,7 +55,6 @@ VERBS = (
     runs.compare,
     runs.lb,
     runs.report,
-    figures.figures,
     data.data,
     data.submit,
     public_data.standin,

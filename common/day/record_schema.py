@@ -15,7 +15,7 @@ Number = float | None
 Row = dict[str, Any]
 Rows = list[Row]
 
-RECORD = "run.json"
+RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
 # What a record has at least, once it was read.
 WHOLE: dict[str, Row] = {
     "code": {"revision": None, "changed": False},

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from common.day.figures.stamp import DataLabel, Stamp
 from common.day.hosts import STANDIN_SIGNS
 from common.day.record_schema import Row as Row
+from common.day.stamp import DataLabel, Stamp
 from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_error, weighted_mean
 

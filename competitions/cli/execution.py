@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.day.figures.stamp import label_data, make_stamp
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
 from common.day.record_schema import RECORD
 from common.day.registry import find_runs
 from common.day.run_record import Origin
+from common.day.stamp import label_data, make_stamp
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError

@@ -80,8 +80,7 @@ def look(options: InputOptions) -> None:
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one rung only."""
     from common.day import ladder as ladders
-    from common.day.figures.records import stamp_ladder
-    from common.day.figures.stamp import label_data, make_stamp
+    from common.day.stamp import label_data, make_stamp, stamp_ladder
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
@@ -141,8 +140,7 @@ def check(name: Name, submission: Submission, raw: Raw = None) -> None:
 
 def score(name: Name, submission: Submission, truth: Truth, raw: Raw = None) -> None:
     """Score a submission file against a truth file: every metric."""
-    from common.day.figures.records import SCORES
-    from common.day.record_schema import RECORD
+    from common.day.record_schema import RECORD, SCORES
 
     competition = find_competition(name)
     files = competition.locate_known(raw) if raw is not None else None

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.figures.records import keep_bench
-from common.day.figures.stamp import make_stamp
+from common.day.stamp import StampedTable, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.progress import track
 from common.engine.run import Run
@@ -63,7 +62,8 @@ def main() -> None:
             parts.append(pl.read_parquet(folder / HITS))
             print(f"repeat {repeat + 1} fold {fold + 1}: {parts[-1][PIPELINE].mean():.3f}", flush=True)
     table = compare(pl.concat(parts))
-    keep_bench("flight", "folds", f"python -m tests.benches.flight_folds --raw {options.raw.name}", stamp, None, table)
+    command = f"python -m tests.benches.flight_folds --raw {options.raw.name}"
+    keep_table("flight", "folds", StampedTable(command, stamp, None, table))
     print_table(wide_console(), "Held-out sessions", table)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from common.day.figures.stamp import make_stamp
+from common.day.stamp import make_stamp
 
 Ready = Callable[[], Any]
 Way = Callable[[Path], Ready]

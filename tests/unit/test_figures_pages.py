@@ -1,18 +1,18 @@
 """FIGURES.md says what its records say, and the pages that quote a figure quote today's."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from common.day.figures import page
-from common.day.figures.records import FILE, read_figures
 from competitions import ROOM, find_room
+from tests.benches.figures import learning, page
+from tests.benches.figures.records import FILE, read_figures
 from tests.conftest import FINISHED
 
 ROOT = ROOM.parent
-LADDERS = {"news": "0.04", "flight": "0.05", "mgtv": "0.02", "tencent": "0.01"}
 FIGURE = re.compile(r"(?<![\d\w.])\.\d+")
-QUOTED = re.compile(r"`(?:make rung-(?P<name>\w+) )?(?:RUNG=)?(?P<rung>[\w-]+)` \((?P<score>\.\d+)")
+PAGES = learning.list_pages()
 
 
 def is_rounded(quoted: str, figure: float) -> bool:
@@ -40,19 +40,20 @@ def test_the_results_of_the_readme_stand_in_the_figures(name: str) -> None:
     assert missing == []
 
 
-def test_the_scores_that_the_learning_path_quotes_are_those_of_the_ladders() -> None:
-    wrong, name, quoted = [], "", 0
-    ladders = {
-        name: {
-            row["rung"]: row["score"].split()[0]
-            for row in read_figures(ROOM / name / FILE)[f"ladder simulated/{size}"].rows
-        }
-        for name, size in LADDERS.items()
-    }
-    for match in QUOTED.finditer((ROOM / "LEARNING.md").read_text()):
-        name, rung, score = match["name"] or name, match["rung"], match["score"]
-        quoted += 1
-        if rung not in ladders[name] or not is_rounded(score, float(ladders[name][rung])):
-            wrong.append((name, rung, score, ladders[name].get(rung)))
-    assert wrong == []
-    assert quoted > 40
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_tables_of_the_learning_path_are_what_the_command_wrote(path: Path) -> None:
+    text = path.read_text()
+    assert text == learning.fill(text, learning.read_ladders(), path.name.endswith(".zh.md")), "make figures-learning"
+
+
+def test_every_other_figure_of_the_learning_path_stands_in_the_figures_or_the_log() -> None:
+    text = "".join((ROOM / name / page).read_text() for name in NAMES for page in ("FIGURES.md", "LOG.md"))
+    figures = [float(number) for number in FIGURE.findall(text)]
+    words = learning.BLOCK.sub("", (ROOM / "LEARNING.md").read_text())
+    quoted = [
+        number
+        for number in FIGURE.findall(re.sub("```.*?```|`[^`\n]+`", "", words, flags=re.DOTALL))
+        if len(number) > len(".00")
+    ]
+    assert quoted
+    assert [number for number in quoted if not any(is_rounded(number, figure) for figure in figures)] == []

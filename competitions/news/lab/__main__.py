@@ -6,9 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.figures.records import keep_bench
-from common.day.figures.stamp import make_stamp
 from common.day.hosts import TRUTH
+from common.day.stamp import StampedTable, keep_table, make_stamp
 from common.engine.errors import UserError
 from common.io.tables import read_csv
 from competitions.news.io import reader
@@ -29,7 +28,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     if not options.only:
-        keep_bench("news", "public", "python -m competitions.news.lab --raw DIR", stamp, VERSION, rows)
+        keep_table("news", "public", StampedTable("python -m competitions.news.lab --raw DIR", stamp, VERSION, rows))
     for row in rows:
         print(
             f"{row['method']:<52}{row['fold']:<9}{row['metric']:<8}"

@@ -1,4 +1,7 @@
-"""The stamp of a figure: by which version, on which machine, beside what load, on which day, of which files."""
+"""The stamp of a figure: by which version, on which machine, beside what load, on which day, of which files.
+
+Runs, ladders and labs leave it beside their figures; ``make figures-NAME`` writes pages from these.
+"""
 
 import datetime
 import json
@@ -6,15 +9,19 @@ import os
 import platform
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
 
 from common.day.hosts import REPORT
+from common.day.record_schema import Row
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.meter import count_threads
 
 CPUINFO = Path("/proc/cpuinfo")
+BUILD, BENCHES = Path("build"), "figures"
+STAMP, LABEL = "stamp", "label"  # their names in the JSON of a run and of a ladder
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -74,3 +81,30 @@ def label_data(folder: Path, default_scale: float) -> DataLabel | None:
     words = [*([f"LAW={law}"] if law else []), *([f"SCALE={scale:g}"] if scale != default_scale else [])]
     name = "/".join(["simulated", *([law] if law else []), f"{scale:g}"])
     return DataLabel(name, words, report.get("version"))  # a competition that is being made may have none
+
+
+class StampedTable(msgspec.Struct):
+    """A table that the ``command`` of a lab or bench made. ``simulator``: its version; None: of other files."""
+
+    command: str
+    stamp: Stamp
+    simulator: int | None
+    rows: list[Row]
+
+
+def keep_table(name: str, key: str, table: StampedTable) -> None:
+    """Keep a table of the competition ``name`` below build/, where ``make figures-NAME`` looks for it."""
+    path = BUILD / name / BENCHES / f"{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(table, enc_hook=unwrap_number))
+
+
+def unwrap_number(value: Any) -> Any:
+    """A number of numpy as Python's."""
+    return value.item()
+
+
+def stamp_ladder(path: Path, label: DataLabel | None, stamp: Stamp) -> None:
+    """Note in a ladder's JSON that it was climbed whole, of which files and when."""
+    ladder: Row = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))

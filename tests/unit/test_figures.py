@@ -1,16 +1,22 @@
 """Tables for a page: which records count, what a cell says, what stands between the marks, what is stale."""
 
+import doctest
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
-from common.day.figures import page, records
-from common.day.figures.records import Figure
-from common.day.figures.stamp import DataLabel, Stamp, label_data, make_stamp
+from common.day import stamp
+from common.day.stamp import DataLabel, Stamp, StampedTable, label_data, make_stamp, stamp_ladder
 from common.engine.errors import UserError
+from competitions import NAMES
+from tests.benches.figures import __main__ as command
+from tests.benches.figures import learning, page, records
+from tests.benches.figures.records import Figure
 
 STAMP = Stamp("0.16.0", "1 thread of 2 x Xeon, 24 GiB", 0.2, "2026-11-29")
 SCALE = 0.04
@@ -134,15 +140,16 @@ def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
     row = {"rung": "als", "title": "ALS", "family": "x", "score": 0.1, "error": 0.01, "builds on": None, "seconds": 5.6}
     path.write_text(json.dumps({"rows": [row]}))
     assert records.collect(build) == {}
-    records.stamp_ladder(path, label_data(raw, SCALE), STAMP)
+    stamp_ladder(path, label_data(raw, SCALE), STAMP)
     figure = records.collect(build)["ladder simulated/0.04"]
     assert figure.command == "make ladder-news"
     assert figure.rows == [{"rung": "als", "title": "ALS", "score": ".1000 ± .0100", "seconds": "6"}]
 
 
 def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "BUILD", tmp_path)
-    records.keep_bench("news", "folds", "python -m x", STAMP, 2, [{"method": "a", "score": 0.5, "its error": 0.1}])
+    monkeypatch.setattr(stamp, "BUILD", tmp_path)
+    rows = [{"method": "a", "score": np.float64(0.5), "its error": 0.1}]
+    stamp.keep_table("news", "folds", StampedTable("python -m x", STAMP, 2, rows))
     figure = Figure("python -m x", STAMP, 2, [{"method": "a", "score": ".5000 ± .1000"}])
     assert records.collect(tmp_path / "news") == {"bench folds": figure}
 
@@ -185,5 +192,83 @@ def test_a_busy_machine_is_said() -> None:
 
 def test_the_stamp_of_now_has_the_version_of_the_workspace() -> None:
     stamp = make_stamp()
-    assert f'version = "{stamp.version}"' in (Path(__file__).resolve().parents[5] / "pyproject.toml").read_text()
+    assert f'version = "{stamp.version}"' in (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
     assert stamp.machine.endswith("GiB")
+
+
+def ladder(*rows: tuple[str, str, str]) -> Figure:
+    return Figure("make ladder", STAMP, None, [dict(zip(("rung", "title", "score"), row, strict=True)) for row in rows])
+
+
+SCORES = """# Path
+<!-- scores: news als, mmr = MMR; flight logit -->
+old
+<!-- end -->
+"""
+
+
+def write_room(room: Path, **figures: dict[str, Figure]) -> Path:
+    for name in NAMES:
+        (room / name).mkdir()
+        (room / name / records.FILE).write_bytes(records.encode_figures(figures.get(name, {})))
+    (room / "learning").mkdir()
+    for file in ("LEARNING.md", "LEARNING.zh.md", "learning/swing.md"):
+        (room / file).write_text(SCORES)
+    return room
+
+
+def test_the_path_shows_simulated_and_real_scores_side_by_side(tmp_path: Path) -> None:
+    simulated = ladder(("als", "ALS", ".1036 ± .0086"), ("mmr", "re-ranked", ".2818 ± .0120"))
+    real = ladder(("als", "ALS: users", ".0434 ± .0033"))
+    folds = Figure("bench", STAMP, None, [{"method": "conditional logit", "HitRate@3": ".4161 ± .0227"}])
+    room = write_room(
+        tmp_path,
+        news={"ladder simulated/0.04": simulated, "ladder globo-tenth": real},
+        flight={"ladder simulated/0.05": ladder(("logit", "logit", ".4449 ± .0155")), "bench folds": folds},
+    )
+    command.write_learning(room)
+    rows = (
+        "| ALS | `make rung-news RUNG=als` | .1036 ± .0086 | Globo .0434 ± .0033 |\n"
+        "| MMR | `make rung-news RUNG=mmr` | .2818 ± .0120 |  |\n"
+        "| logit | `make rung-flight RUNG=logit` | .4449 ± .0155 | larch .4161 ± .0227 |\n"
+    )
+    for file in ("LEARNING.md", "learning/swing.md"):
+        assert (room / file).read_text() == SCORES.replace("old\n", learning.HEADS + rows)
+    chinese = (room / "LEARNING.zh.md").read_text()
+    assert "| ALS | `make rung-news RUNG=als` | 0.1036 ± 0.0086 | Globo 0.0434 ± 0.0033 |" in chinese
+    assert chinese == learning.fill(chinese, learning.read_ladders(room), chinese=True)
+
+
+def test_a_ladder_of_real_files_comes_before_the_folds_of_the_bench() -> None:
+    folds = Figure("bench", STAMP, None, [{"method": "pipeline", "HitRate@3": ".4730 ± .0212"}])
+    real = ladder(("blend", "the models, blended", ".4885 ± .0225"))
+    methods = learning.read_methods("flight", {"ladder larch": real, "bench folds": folds})
+    assert methods == {"blend": learning.Method("the models, blended", "", {"larch": ".4885 ± .0225"})}
+
+
+def test_a_method_that_no_ladder_has_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"news als, which no ladder .* make ladder-news figures-news") as refused:
+        command.write_learning(write_room(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+def test_the_page_of_a_competition_keeps_what_was_not_measured_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figure = Figure("make news", STAMP, None, [{"a": "1"}])
+    room = write_room(tmp_path, news={"bench a": figure, "bench gone": figure})
+    (room / "news" / "FIGURES.md").write_text(PAGE)
+    command.write_figures("news", tmp_path / "build", room)
+    assert (room / "news" / "FIGURES.md").read_text() == page.fill(PAGE, {"bench a": figure}, 2)
+    assert records.read_figures(room / "news" / records.FILE) == {"bench a": figure}
+    assert "not measured yet   bench b" in capsys.readouterr().out
+    (room / "news" / "FIGURES.md").unlink()
+    with pytest.raises(UserError, match=r"There is no .*FIGURES.md"):
+        command.write_figures("news", tmp_path / "build", room)
+
+
+@pytest.mark.parametrize("module", [records, learning])
+def test_the_examples_are_true(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed

@@ -21,14 +21,12 @@ from typing import Any
 
 import msgspec
 
-from common.day.figures.stamp import DataLabel, Stamp
-from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
+from common.day.record_schema import RECORD, SCORES, FiguresFile, Row, decode_file, read_record
 from common.day.report.formatting import is_number, score, share, with_error
+from common.day.stamp import BENCHES, LABEL, STAMP, DataLabel, Stamp, StampedTable
 from common.engine.errors import UserError
 
-BUILD = Path("build")
-FILE, BENCHES, SCORES = "figures.json", "figures", "scores.json"
-STAMP, LABEL = "stamp", "label"
+FILE = "figures.json"
 LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
 
 
@@ -52,7 +50,8 @@ def collect(build: Path) -> dict[str, Figure]:
     for path in sorted(build.glob("*/ladder.json")):
         figures |= dict(list_ladder(path, build.name))
     for path in sorted((build / BENCHES).glob("*.json")):
-        figures[f"bench {path.stem}"] = msgspec.json.decode(path.read_bytes(), type=Figure)
+        kept = msgspec.json.decode(path.read_bytes(), type=StampedTable)
+        figures[f"bench {path.stem}"] = Figure(kept.command, kept.stamp, kept.simulator, write_cells(kept.rows))
     return figures
 
 
@@ -144,19 +143,6 @@ def list_ladder(path: Path, name: str) -> Iterator[tuple[str, Figure]]:
         f"ladder {label.name}",
         Figure(command, msgspec.convert(ladder[STAMP], Stamp), label.simulator, write_cells(rows)),
     )
-
-
-def stamp_ladder(path: Path, label: DataLabel | None, stamp: Stamp) -> None:
-    """Note in a ladder's JSON that it was climbed whole, of which files and when."""
-    ladder: Row = msgspec.json.decode(path.read_bytes())
-    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))
-
-
-def keep_bench(name: str, key: str, command: str, stamp: Stamp, simulator: int | None, rows: Sequence[Row]) -> None:
-    """Keep the table that a command made of the competition ``name``, where ``collect`` looks for it."""
-    path = BUILD / name / BENCHES / f"{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(Figure(command, stamp, simulator, write_cells(rows))))
 
 
 def write_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
