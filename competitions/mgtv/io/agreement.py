@@ -9,8 +9,7 @@ from common.engine.errors import UserError
 from common.io.agreement import FEWEST, Amounts, Dates, Share, compare, note_shares
 from common.io.notes import Note
 from common.time_units import DAY_MS
-from competitions.mgtv.io.csv_reader import short_name
-from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, VIDEOS, click_path, play_path, show_path
+from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, VIDEOS, click_path, play_path, short_name, show_path
 from competitions.mgtv.io.videos import WORDS
 
 SAMPLE = 2_000  # rows of a day beside those of the others

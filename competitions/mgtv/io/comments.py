@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.io.column import DIGITS_BEFORE_POINT, NULL_WORD, READ_AS_BLANK, blank_nulls
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io import nulls
-from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
-from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS
+from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS, NULLS
 from competitions.mgtv.io.sentiment import score_sentiment
 from competitions.mgtv.io.timestamps import parse_excel_days, parse_moments
 from competitions.mgtv.io.videos import read_videos
@@ -33,7 +32,7 @@ DONE = {
     "comment with an etime that is not a number": "kept, at an unknown offset",
     "comment with an etime below 0": "kept, at an unknown offset",
     "comment with an etime beyond the end of the video": "kept, at an unknown offset",
-    nulls.WHAT: nulls.DONE,
+    NULL_WORD: READ_AS_BLANK,
 }
 ODD_VIDEO, STRANGE, UNDATED, SILENT, ODD_OFFSET, NEGATIVE, BEYOND, _ = DONE
 
@@ -82,7 +81,7 @@ def _warn(notes: list[Note], sample: dict[str, str | None]) -> str:
 
 def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """One row per (video, date) of a workbook, in whole numbers, whose sums do not depend on the order."""
-    blanked = [nulls.blank_nulls(column) for column in table]
+    blanked = [blank_nulls(column, NULLS) for column in table]
     rows = pl.DataFrame([column for column, _ in blanked]).filter(~pl.all_horizontal(pl.all().is_null()))
     vid = pl.col("videoid").str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
     etime = pl.col("etime").str.strip_chars().cast(pl.Float64, strict=False)
@@ -114,7 +113,7 @@ def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, d
         offset_ms=pl.when(inside).then(offset.round().cast(pl.Int64, strict=False)).sum(),
         length=pl.col("content").str.len_chars().cast(pl.Int64).sum(),
     )
-    return sums, faults | lost | {nulls.WHAT: sum(words for _, words in blanked)}
+    return sums, faults | lost | {NULL_WORD: sum(words for _, words in blanked)}
 
 
 def _parse_times(text: pl.Series) -> pl.Series:

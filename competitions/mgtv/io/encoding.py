@@ -1,18 +1,15 @@
 """Small integers for devices and videos: the row of a sorted list of all that the files name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from common.io.column import Column
 from common.io.notes import Note
-from competitions.mgtv.io.csv_reader import Kind, read_blocks
 from competitions.mgtv.io.folder import RawFiles
-
-DEVICE = {"did": Kind.KEY}
-VIDEO = {"vid": Kind.WHOLE}
-PAIR = DEVICE | VIDEO
+from competitions.mgtv.io.tables import DEVICE, PAIR, VIDEO, open_csv
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,10 @@ def learn_codes(files: RawFiles) -> Codes:
     return Codes(_sort_distinct(devices), _sort_distinct(videos))
 
 
-def _list_distinct(path: Path, columns: dict[str, Kind]) -> dict[str, pl.Series]:
-    blocks = [frame for frame, _ in read_blocks(path, columns)]
-    return {name: pl.concat([block[name].unique() for block in blocks]).unique() for name in columns}
+def _list_distinct(path: Path, columns: Sequence[Column]) -> dict[str, pl.Series]:
+    names = [column.header for column in columns]
+    parts = [[frame[name].unique() for name in names] for frame, *_ in open_csv(path, columns).read_blocks()]
+    return {name: pl.concat(part).unique() for name, part in zip(names, zip(*parts, strict=True), strict=True)}
 
 
 def _sort_distinct(parts: Iterable[pl.Series]) -> pl.DataFrame:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.engine.errors import UserError
-from common.io.files import hint_where
+from common.io.files import hint_where, require_file
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import require_file, short_name
-from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, PROFILES, SHOWS, VIDEOS, WHERE, click_path
+from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, PROFILES, SHOWS, VIDEOS, WHERE, click_path, short_name
 
 DAY_FOLDER = re.compile(r"day([0-9]{1,4})")
 WORKBOOK = re.compile(r"([0-9]+)\.xlsx", re.IGNORECASE)
@@ -54,13 +53,13 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     """
     days = _find_days(folder)
     videos, profiles = unpacked(folder, VIDEOS), unpacked(folder, PROFILES)
-    require_file(videos)
+    require_file(videos, WHERE)
     board = host.board
     if board == "auto":
         board = "B" if unpacked(folder, host.asked.format(board="B")).exists() else "A"
     test_devices, shown = (unpacked(folder, path.format(board=board)) for path in (host.asked, host.shown))
     for path in (test_devices, shown):
-        require_file(path)
+        require_file(path, WHERE)
     notes = [*_note_gaps(days)]
     if not profiles.exists():
         notes.append(Note(PROFILES, f"no such file{hint_where(profiles)}", 1, "no device has a profile"))
@@ -117,7 +116,7 @@ def _find_logs(folder: Path, file: str) -> dict[int, Path]:
         for number in dict.fromkeys((f"{day:02d}", match[1], str(day))):
             log = path / file.format(day=number)
             if log.exists():
-                require_file(log)
+                require_file(log, WHERE)
                 if day in logs:
                     raise UserError(f"{logs[day]} and {log} are both of day {day}; remove one of the two")
                 logs[day] = log

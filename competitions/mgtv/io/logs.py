@@ -10,9 +10,10 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
-from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode, keep_notes
+from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import DayFiles, RawFiles
+from competitions.mgtv.io.schema import short_name
+from competitions.mgtv.io.tables import CLICK_TIME, DEVICE, PAIR, PLAY_TIME, read_table
 
 KEYS = ("device", "video")
 POSITION_MAX = (1 << 15) - 1
@@ -109,7 +110,7 @@ def _number(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _read_clicks(path: Path, codes: Codes) -> tuple[pl.DataFrame, list[Note], datetime.date | None]:
     """One row per pair: device, video, clicked, click_ms of the first click; and the date of most clicks."""
-    table = read_table(path, PAIR | {"click_time": Kind.TIME})
+    table = read_table(path, [*PAIR, CLICK_TIME])
     rows = encode(table.frame, codes).rename({"click_time": "click_ms"})
     distinct = rows.unique()
     frame = distinct.group_by(KEYS).agg(pl.col("click_ms").min(), clicked=pl.lit(True))
@@ -133,7 +134,7 @@ def _read_plays(path: Path | None, codes: Codes, several: str) -> Noted:
     if path is None:
         schema = {"device": pl.Int32, "video": pl.Int32, "play": pl.Float32, "played": pl.Boolean}
         return pl.DataFrame(schema=schema), []
-    table = read_table(path, PAIR | {"play_time": Kind.NUMBER})
+    table = read_table(path, [*PAIR, PLAY_TIME])
     rows = encode(table.frame, codes).rename({"play_time": "play"})
     negative, odd = pl.col("play") < 0, pl.col("play") > LONGEST_S
     known = rows.with_columns(play=pl.when(~negative & ~odd).then("play"))

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from common.io.notes import Note
-from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
-from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD
+from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD, short_name
+from competitions.mgtv.io.tables import DEVICE, hold_number, hold_text, read_table
 from competitions.mgtv.io.videos import encode_words
 
-KINDS = {"did": Kind.KEY} | dict.fromkeys(NUMBERS, Kind.NUMBER) | {WORD: Kind.TEXT}
+COLUMNS = (*DEVICE, *map(hold_number, NUMBERS), hold_text(WORD))
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
     """Read the profiles of the devices of ``codes``; without the file, a frame without rows."""
     if files.profiles is None:
         return Profiles(pl.DataFrame(schema={"device": pl.Int32}), ())
-    read = read_table(files.profiles, KINDS)
+    read = read_table(files.profiles, COLUMNS)
     rows, notes, table = read.frame.height, read.notes, encode(read.frame, codes)
     del read
     known = table.filter(pl.col("device").is_not_null())

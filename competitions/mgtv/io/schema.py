@@ -3,6 +3,8 @@
 Paths are Chinese, in UTF-8. Files are CSV with a header, their columns are found by name, further columns are not read.
 """
 
+from pathlib import Path
+
 SHOWS = "用户历史曝光数据"  # impressions: dayDD/did_show_dataDD.csv
 CLICKS = "用户历史点击数据"  # clicks: dayDD/dayDD_data.csv
 PLAYS = "用户历史播放数据"  # seconds played: dayDD/dayDD_data.csv
@@ -34,10 +36,20 @@ PROFILE_COLUMNS = ("did", *NUMBERS, WORD)
 COMMENT_COLUMNS = ("videoid", "content", "ctime", "etime")
 SUBMISSION_COLUMNS = ("did", "vid", "completion_rate")
 
+# The words for nothing that ``pandas.read_csv`` takes for a null; the host's readers are written in pandas.
+NULLS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
 WHERE = (
     "put the host's files in data/mgtv/raw or name their folder with RAW=DIR (MGTV Malanshan Cup 2025, "
     "challenge.ai.mgtv.com)"
 )
+
+
+def short_name(path: Path) -> str:
+    """The path as the host's layout has it: clicks and plays of a day have one file name, their folders tell them."""
+    return "/".join(path.parts[-3 if path.parent.name.startswith("day") else -2 :])
 
 
 def show_path(day: int) -> str:

@@ -6,11 +6,11 @@ import polars as pl
 
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.logs import Day
-from competitions.mgtv.io.schema import VIDEO_COLUMNS, play_path
+from competitions.mgtv.io.schema import VIDEO_COLUMNS, play_path, short_name
+from competitions.mgtv.io.tables import VIDEO, hold_number, hold_text, read_table
 
 # Columns of texts that are read as codes, by the name in the host's file.
 WORDS = {
@@ -53,8 +53,8 @@ class Videos:
 
 def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
     """Read the table of videos; a video that it lacks gets a row of nulls."""
-    kinds = dict.fromkeys(VIDEO_COLUMNS, Kind.TEXT) | {"vid": Kind.WHOLE, "item_duration": Kind.NUMBER}
-    table = read_table(files.videos, kinds)
+    columns = [(hold_number if name == "item_duration" else hold_text)(name) for name in VIDEO_COLUMNS[1:]]
+    table = read_table(files.videos, [*VIDEO, *columns])
     distinct = table.frame.unique(maintain_order=True)
     first = distinct.unique("vid", keep="first", maintain_order=True)
     duration = pl.col("item_duration")

@@ -16,7 +16,8 @@ import polars as pl
 from common.day.hosts.public import TRUTH, PublicDataset, find_file, write_dataset
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from common.time_units import HOUR_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 
@@ -28,11 +29,11 @@ CLICK_FOLDERS = ("clicks", "clicks/clicks", ".")
 CLICK_FILES = "clicks_hour_*.csv"
 METADATA = "articles_metadata.csv"
 CLICK_FIELDS = (
-    Field("user_id", pl.Int64),
-    Field("click_article_id", pl.Int64),
-    Field("click_timestamp", pl.Int64),
+    Column("user_id", pl.Int64),
+    Column("click_article_id", pl.Int64),
+    Column("click_timestamp", pl.Int64),
 )
-ARTICLE_FIELDS = tuple(Field(column.header, pl.Int64) for column in ARTICLE_COLUMNS)
+ARTICLE_FIELDS = tuple(Column(column.header, pl.Int64) for column in ARTICLE_COLUMNS)
 SAMPLE, MULTIPLIER, MODULUS = 10, 2_654_435_761, 1 << 32  # a user is in where its hash lies in the first tenth
 TEST_SHARE = 5  # the first fifth of the users to arrive are test users, as the host's are
 FIRST_TEST_USER = 200_000
@@ -78,7 +79,7 @@ def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:
         raise UserError(f"no {CLICK_FILES} is in {source / CLICK_FOLDERS[0]}; {HINT}")
     samples, clicked = [], []
     for path in track(files, "Reading clicks"):
-        clicks = read_fields(path, CLICK_FIELDS, HINT)
+        clicks = CsvFile(path, CLICK_FIELDS, HINT).read().frame
         clicked.append(clicks["click_article_id"].unique())
         in_sample = (pl.col("user_id") * MULTIPLIER % MODULUS) * SAMPLE < MODULUS
         names = {"user": "user_id", "item": "click_article_id", "time": "click_timestamp"}
@@ -95,7 +96,7 @@ def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:
 
 def convert_articles(path: Path, clicked: pl.Series) -> pl.DataFrame:
     """articles.csv: the articles that anyone clicked, in the order of their ids."""
-    articles = read_fields(path, ARTICLE_FIELDS, HINT)
+    articles = CsvFile(path, ARTICLE_FIELDS, HINT).read().frame
     unknown = clicked.filter(~clicked.is_in(articles["article_id"].implode()))
     if len(unknown):
         raise UserError(f"{path} has no row for {len(unknown)} article(s) of the log (first: {unknown[0]}); {HINT}")

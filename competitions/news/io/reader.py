@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.io import files
+from common.io.column import TIME_MAX_MS, TIME_MIN_MS, Column
+from common.io.csv import BLOCK_BYTES, CsvFile, refuse_repeated
 from common.io.notes import Note
 from common.time_units import DAY_MS, HOUR_MS
-from competitions.news.io import csv_reader
-from competitions.news.io.csv_reader import TIME_MAX_MS, TIME_MIN_MS, Column, read_table
 
 TRAIN = "train_click_log.csv"
 TEST_A = "testA_click_log.csv"
@@ -29,33 +29,30 @@ WEEK_MS = 7 * DAY_MS
 FAR_MS = 366 * DAY_MS  # the host's log is of a fortnight
 FAR_SPREADS = 3  # of the distance of the quartiles of all times, beyond these
 FEWEST, ALIKE, CLEARLY = 5_000, 0.8, 0.2  # clicks of a log, and correlations of clicks by the hour of the day
+TWICE = "remove one of the two"
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
 
 
-def _context(header: str, name: str) -> Column:
-    return Column(header, name, pl.Int16, -(1 << 15), (1 << 15) - 1)
-
-
 CLICK_COLUMNS = (
-    Column("user_id", "user", pl.Int32),
-    Column("click_article_id", "item", pl.Int32),
-    Column("click_timestamp", "time", pl.Int64, TIME_MIN_MS, TIME_MAX_MS),
-    _context("click_environment", "environment"),
-    _context("click_deviceGroup", "device_group"),
-    _context("click_os", "os"),
-    _context("click_country", "country"),
-    _context("click_region", "region"),
-    _context("click_referrer_type", "referrer"),
+    Column("user_id", pl.Int32, "user", 0),
+    Column("click_article_id", pl.Int32, "item", 0),
+    Column("click_timestamp", pl.Int64, "time", TIME_MIN_MS, TIME_MAX_MS),
+    Column("click_environment", pl.Int16, "environment"),
+    Column("click_deviceGroup", pl.Int16, "device_group"),
+    Column("click_os", pl.Int16, "os"),
+    Column("click_country", pl.Int16, "country"),
+    Column("click_region", pl.Int16, "region"),
+    Column("click_referrer_type", pl.Int16, "referrer"),
 )
 ARTICLE_COLUMNS = (
-    Column("article_id", "item", pl.Int32),
-    Column("category_id", "category", pl.Int32),
-    Column("created_at_ts", "created", pl.Int64, TIME_MIN_MS, TIME_MAX_MS),
-    Column("words_count", "words", pl.Int32),
+    Column("article_id", pl.Int32, "item", 0),
+    Column("category_id", pl.Int32, "category", 0),
+    Column("created_at_ts", pl.Int64, "created", TIME_MIN_MS, TIME_MAX_MS),
+    Column("words_count", pl.Int32, "words", 0),
 )
 EMBEDDING_COLUMNS = (
-    Column("article_id", "item", pl.Int32),
-    *(Column(f"emb_{i}", f"emb_{i}", pl.Float32) for i in range(EMBEDDING_WIDTH)),
+    Column("article_id", pl.Int32, "item", 0),
+    *(Column(f"emb_{i}", pl.Float32) for i in range(EMBEDDING_WIDTH)),
 )
 
 
@@ -133,10 +130,10 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     created long after the logs (kept).
     """
     paths = (train, *tests)
-    tables = [read_table(path, CLICK_COLUMNS) for path in paths]
-    logs = [frame.with_columns(log=pl.lit(path.name)) for path, (frame, _) in zip(paths, tables, strict=True)]
+    tables = [CsvFile(path, CLICK_COLUMNS).read() for path in paths]
+    logs = [table.frame.with_columns(log=pl.lit(path.name)) for path, table in zip(paths, tables, strict=True)]
     _refuse_shared_users(train, tests, logs)
-    notes = [note for _, noted in tables for note in noted]
+    notes = [note for table in tables for note in (*table.header_notes, *table.notes)]
     if len(logs) == 3:
         both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
         notes.append(Note(tests[1].name, "user also in the board-A log", both, "clicks merged"))
@@ -196,40 +193,41 @@ def read_articles(path: Path) -> Articles:
 
     Counted: articles of more than ``MOST_WORDS`` words (taken as of the median length).
     """
-    frame, notes = read_table(path, ARTICLE_COLUMNS)
+    frame, notes, header = CsvFile(path, ARTICLE_COLUMNS).read()
     names = [column.name for column in ARTICLE_COLUMNS]
     distinct = frame.unique(names, keep="first", maintain_order=True).sort("item")
-    clash = distinct.filter(pl.col("item").is_duplicated())
-    if clash.height:
-        lines = clash.filter(pl.col("item") == clash["item"][0])["line"].sort().head(2).to_list()
-        raise UserError(
-            f"{path}, line {lines[1]}: article {clash['item'][0]} is already on line {lines[0]} with other values; "
-            "remove one of the two"
-        )
+    refuse_repeated(path, distinct, "item", TWICE, "article")
     repeated = Note(path.name, "repeated identical row", frame.height - distinct.height, "dropped")
     odd = pl.col("words") > MOST_WORDS
     what, done = f"words_count above {MOST_WORDS:,}", "taken as the median"
     long = Note(path.name, what, distinct.filter(odd).height, done)
     usual = distinct.with_columns(words=pl.when(odd).then(pl.col("words").median().cast(pl.Int32)).otherwise("words"))
-    return Articles(usual.select(names), notes + tuple(note for note in (repeated, long) if note.rows))
+    return Articles(usual.select(names), tuple(note for note in (*header, *notes, repeated, long) if note.rows))
 
 
 def read_embeddings(path: Path) -> Embeddings:
     """Read articles_emb.csv block by block; peak memory is the result plus a few blocks of 16 MiB."""
-    names = [column.name for column in EMBEDDING_COLUMNS[1:]]
-    _, notes = csv_reader.read_header(path, EMBEDDING_COLUMNS)
-    size, end = csv_reader.count_rows(path), 0
+    file, size, end = CsvFile(path, EMBEDDING_COLUMNS), count_lines(path), 0
     items, lines = np.empty(size, np.int32), np.empty(size, np.int64)
     vectors = np.empty((size, EMBEDDING_WIDTH), np.float32)
-    for block in csv_reader.read_blocks(path, EMBEDDING_COLUMNS):
-        start, end = end, end + block.height
-        items[start:end], lines[start:end] = block["item"].to_numpy(), block["line"].to_numpy()
-        vectors[start:end] = block.select(names).to_numpy()
+    for frame, *_ in file.read_blocks():
+        start, end = end, end + frame.height
+        items[start:end], lines[start:end] = frame["item"].to_numpy(), frame["line"].to_numpy()
+        vectors[start:end] = frame.drop("line", "item").to_numpy()
     if not end:
         raise UserError(f"{path} has a header but no rows; download it again")
     order = np.argsort(items[:end], kind="stable")
-    _refuse_repeated_articles(path, items[order], lines[order])
-    return Embeddings(items[order], _reorder(vectors[:end], order), notes)
+    refuse_repeated(path, pl.DataFrame({"line": lines[:end], "item": items[:end]}), "item", TWICE, "article")
+    return Embeddings(items[order], _reorder(vectors[:end], order), file.read_header().notes)
+
+
+def count_lines(path: Path) -> int:
+    """Count the lines of a CSV below its header, blank ones included."""
+    lines, last = 0, b"\n"
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            lines, last = lines + block.count(b"\n"), block[-1:]
+    return lines - 1 + (last != b"\n")
 
 
 def note_unembedded(clicks: pl.DataFrame, embeddings: Embeddings) -> tuple[Note, ...]:
@@ -238,16 +236,6 @@ def note_unembedded(clicks: pl.DataFrame, embeddings: Embeddings) -> tuple[Note,
     lacking = len(clicked) - int(clicked.is_in(pl.Series(embeddings.items).implode()).sum())
     what, done = f"clicked article without an embedding, of {len(clicked)}", "it has no neighbours by content"
     return (Note(EMBEDDINGS, what, lacking, done),) if lacking else ()
-
-
-def _refuse_repeated_articles(path: Path, items: NDArray[np.int32], lines: NDArray[np.int64]) -> None:
-    repeated = np.flatnonzero(np.diff(items) == 0)
-    if len(repeated):
-        first = int(repeated[0])
-        raise UserError(
-            f"{path}, line {lines[first + 1]}: article {items[first]} is already on line {lines[first]}; "
-            "remove one of the two"
-        )
 
 
 def _reorder(vectors: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -12,8 +12,7 @@ import polars as pl
 from common.io.tables import read_csv
 from common.simulation.calibration import Measure, calibrate, quantiles, top_share
 from common.time_units import DAY_MS, HOUR_MS
-from competitions.news.io.csv_reader import count_rows
-from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
+from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN, count_lines
 from competitions.news.simulator.articles import START_MS
 from competitions.news.simulator.sessions import SESSION_BREAK_MS, TERMINAL_GAP_MS
 
@@ -104,7 +103,7 @@ def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Sequence[Measure]]
     yield train.group_by(session).len(), TRAIN_SESSIONS
     yield train, TRAIN_GAPS
     articles = read_csv(folder / ARTICLES).lazy()
-    yield articles.with_columns(embeddings=count_rows(folder / EMBEDDINGS)), CATALOGUE
+    yield articles.with_columns(embeddings=count_lines(folder / EMBEDDINGS)), CATALOGUE
     both = pl.concat([train, test]).join(articles, left_on="click_article_id", right_on="article_id")
     before = CATEGORY.shift(1).over("user_id", order_by="click_timestamp")
     yield both.with_columns(category_before=before), ALL_CLICKS

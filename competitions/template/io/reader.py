@@ -9,12 +9,13 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from common.io.files import require_file
 
 EVENTS, USERS = "events.csv", "users.csv"
-EVENT_FIELDS = (Field("user_id", pl.Int32), Field("item_id", pl.Int32), Field("timestamp", pl.Int64))
-USER_FIELDS = (Field("user_id", pl.Int32),)
+EVENT_FIELDS = (Column("user_id", pl.Int32), Column("item_id", pl.Int32), Column("timestamp", pl.Int64))
+USER_FIELDS = (Column("user_id", pl.Int32),)
 WHERE = "put the host's files into data/template/raw or name their folder with RAW=DIR"
 
 
@@ -35,13 +36,13 @@ def locate(raw: Path) -> RawFiles:
 
 def read_events(path: Path) -> pl.DataFrame:
     """The log, by user and time: user, item, time (in ms)."""
-    table = read_fields(path, EVENT_FIELDS, WHERE)
+    table = CsvFile(path, EVENT_FIELDS, WHERE).read().frame
     return table.select(user="user_id", item="item_id", time=pl.col("timestamp") * 1000).sort("user", "time", "item")
 
 
 def read_users(path: Path, events: pl.DataFrame) -> pl.DataFrame:
     """The users to answer for (user), each of whom must have an event in the log."""
-    users = read_fields(path, USER_FIELDS, WHERE).select(user="user_id").unique().sort("user")
+    users = CsvFile(path, USER_FIELDS, WHERE).read().frame.select(user="user_id").unique().sort("user")
     unknown = users.join(events, on="user", how="anti")
     if unknown.height:
         raise UserError(f"{path}: user {unknown['user'][0]} has no event in {EVENTS} ({unknown.height} such users).")

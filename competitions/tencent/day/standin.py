@@ -21,7 +21,7 @@ import polars as pl
 from common.day.hosts.public import PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running
-from common.io.fields import read_bytes
+from common.io.files import read_bytes
 from competitions.tencent.day.standin_kuairand import HINT as KUAIRAND_HINT
 from competitions.tencent.day.standin_kuairand import find_folder, read_kuairand
 from competitions.tencent.day.standin_release import PublicLog, write_release

@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.day.standin_release import PublicLog, encode_columns
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
@@ -26,7 +27,7 @@ CHINA_S = 8 * HOUR_S
 BEHIND = 0.2  # of the log, behind the reference
 AROUND_S = DAY_S  # of the reference, on either side: what was shown then is a candidate
 MOST_EVENTS = 100  # of a history, the last ones, as in the host's
-LOG_FIELDS = tuple(Field(name, pl.Int64) for name in ("user_id", "video_id", "time_ms", "is_click"))
+LOG_FIELDS = tuple(Column(name, pl.Int64) for name in ("user_id", "video_id", "time_ms", "is_click"))
 # Columns by field: fields have no meaning beyond that. An author stands where the host has the advertiser.
 ITEM_COLUMNS = {
     "100": "video_type",
@@ -47,11 +48,11 @@ USER_COLUMNS = {
 }
 TEXTS = ("video_type", "upload_type", "music_type", "tag", "music_id", "author_id")
 VIDEO_FIELDS = (
-    Field("video_id", pl.Int64),
-    Field("video_duration", pl.Float64, blank=True),
-    *(Field(name, pl.String, blank=True) for name in TEXTS),
+    Column("video_id", pl.Int64),
+    Column("video_duration", pl.Float64, blank="null"),
+    *(Column(name, pl.String, blank="null") for name in TEXTS),
 )
-USER_FIELDS = (Field("user_id", pl.Int64), *(Field(name, pl.String, blank=True) for name in USER_COLUMNS.values()))
+USER_FIELDS = (Column("user_id", pl.Int64), *(Column(name, pl.String, blank="null") for name in USER_COLUMNS.values()))
 
 
 def find_folder(source: Path) -> Path | None:
@@ -65,14 +66,18 @@ def find_folder(source: Path) -> Path | None:
 def read_kuairand(folder: Path) -> PublicLog:
     """Read the logs of the standard policy and the features of videos and users."""
     basics, profiles = (_find_only(folder, pattern) for pattern in (BASICS, USERS))
-    parts = [read_fields(path, LOG_FIELDS, HINT).drop("line") for path in sorted(folder.glob(LOGS))]
+    parts = [CsvFile(path, LOG_FIELDS, HINT).read().frame.drop("line") for path in sorted(folder.glob(LOGS))]
     log = pl.concat(parts).with_columns(time=pl.col("time_ms") // 1000, action=(pl.col("is_click") == 1) * CLICK)
-    videos = read_fields(basics, VIDEO_FIELDS, HINT, key="video_id").with_columns(
-        (pl.col("video_duration").replace(0.0, None) / 1000).log(2).floor().alias("duration_class"),
-        pl.col("tag").str.split(",").list.first().alias("first_tag"),
+    videos = (
+        CsvFile(basics, VIDEO_FIELDS, HINT)
+        .read(key="video_id")
+        .frame.with_columns(
+            (pl.col("video_duration").replace(0.0, None) / 1000).log(2).floor().alias("duration_class"),
+            pl.col("tag").str.split(",").list.first().alias("first_tag"),
+        )
     )
     name = f"KuaiRand {basics.stem.rpartition('_')[2]}"
-    return build_log(name, log, videos, read_fields(profiles, USER_FIELDS, HINT, key="user_id"))
+    return build_log(name, log, videos, CsvFile(profiles, USER_FIELDS, HINT).read(key="user_id").frame)
 
 
 def _find_only(folder: Path, pattern: str) -> Path:

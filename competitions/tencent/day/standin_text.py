@@ -17,12 +17,13 @@ import pyarrow as pa
 from common.arrays import Ints, Singles
 from common.engine.errors import UserError
 from common.engine.progress import say, track
-from common.io.fields import Field, read_fields
+from common.io.column import Column
+from common.io.csv import CsvFile
 from competitions.tencent.simulator.writer import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
 ITEM, TEXT = "item", "text"
-FIELDS = (Field(ITEM, pl.Int64), Field(TEXT, pl.String, blank=True))
+FIELDS = (Column(ITEM, pl.Int64), Column(TEXT, pl.String, blank="null"))
 SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as the sequences have them"
 # Of the host's six embeddings 81 and 84 were finetuned on pairs of ads that the same people click; 82 is the first that
 # says what an ad's text says and no more, which is what a sentence encoder knows.
@@ -50,7 +51,7 @@ def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
     The file has a header that names ``item`` and ``text``, among other columns or not, or these two columns without
     one. Items without a text have no vector.
     """
-    table = read_fields(path, FIELDS, SHAPE, key=ITEM, separator="\t")
+    table = CsvFile(path, FIELDS, SHAPE, separator="\t").read(key=ITEM).frame
     rows = items.rename(ITEM).to_frame().with_row_index("row")
     known = table.join(rows, on=ITEM)
     texts = known.filter(pl.col(TEXT) != "").select(pl.col("row").cast(pl.Int64), TEXT).sort("row")

@@ -60,10 +60,10 @@ def change_truth(**values: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda frame: frame.drop("Id"), "must have the columns Id,ranker_id"),
-        (lambda frame: frame.clear(), "a row for each answer"),
-        (change_truth(Id=pl.col("Id").replace(0, None)), "line 9: a value is missing or not a number"),
-        (change_truth(ranker_id=pl.lit("g")), "ranker_id g is on the lines 2 and 3; keep one"),
+        (lambda frame: frame.drop("Id"), "the header lacks 'Id'"),
+        (lambda frame: frame.clear(), "has a header but no rows"),
+        (change_truth(Id=pl.col("Id").replace(0, None)), "line 9: Id is blank"),
+        (change_truth(ranker_id=pl.lit("g")), "line 3: ranker_id g is already on line 2"),
         (change_truth(ranker_id=pl.col("ranker_id").replace("a", "z")), "1 booked option(s) are not rows of"),
         (lambda frame: frame.filter(pl.col("ranker_id").is_in(["a", "b"])), "no session of more than 10 options"),
     ],

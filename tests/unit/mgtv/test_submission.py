@@ -136,7 +136,7 @@ def test_the_score_by_hand(scored: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
+        (replace("c,10", "a,10"), "line 3: did a is already on line 2"),
         (lambda _: "did,vid,completion_rate\na,10,0.5\nb,10,-1\n", f"line 3: '{submissions.RATES}' is broken: -1.0"),
         (lambda _: "did,vid,completion_rate\na,10,1e300\n", f"line 2: '{submissions.RATES}' is broken: 1e+300"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),

@@ -173,5 +173,5 @@ def test_score_refuses_a_truth_of_other_users_or_with_two_answers(written: Path,
     with pytest.raises(UserError, match="no user in common"):
         submission.score_submission(written, truth)
     truth.write_text("user_id,click_article_id\n5,8\n5,7\n")
-    with pytest.raises(UserError, match="user 5 has more than one row"):
+    with pytest.raises(UserError, match="line 3: user 5 is already on line 2"):
         submission.score_submission(written, truth)

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from competitions.mgtv.io import nulls, reader, schema, xlsx
+from common.io.column import NULL_WORD
+from competitions.mgtv.io import reader, schema, xlsx
 from competitions.mgtv.io.sentiment import score_sentiment
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_book, write_text
 from tests.unit.mgtv.mgtv_world import COMMENTS
@@ -79,7 +80,7 @@ def at(*etimes: object) -> list[tuple[object, ...]]:
             [(10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)],
             ("date", "comments", "offset_s", "length"),
             [(FIRST, 1, 0.0, 0)],
-            {ODD_VIDEO: 1, UNDATED: 1, "comment without a text": 1, nulls.WHAT: 4},
+            {ODD_VIDEO: 1, UNDATED: 1, "comment without a text": 1, NULL_WORD: 4},
         ),
         (
             [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)],

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from competitions.mgtv.io import nulls, reader, schema
+from common.io.column import NULL_WORD
+from competitions.mgtv.io import reader, schema
 from tests.unit.mgtv.mgtv_raw_files import counted, locate, profile, profiles, shows
 
 ALL_BUT_TWO = f"column without a value ({'f1, f2, f3'}, …)"
@@ -38,7 +39,7 @@ def test_values_that_are_missing(tmp_path: Path) -> None:
         "f0": [1.5, None, None],
         "f87": [None, 0, None],
     }
-    assert counted(table.notes) == {nulls.WHAT: 1, ALL_BUT_TWO: 86}
+    assert counted(table.notes) == {NULL_WORD: 1, ALL_BUT_TWO: 86}
 
 
 def test_only_devices_of_the_logs_and_the_test_are_read(tmp_path: Path) -> None:

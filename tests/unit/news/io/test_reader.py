@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.io import csv_blocks
+from common.io import csv
 from common.io.notes import Note
-from competitions.news.io import csv_reader, reader
+from competitions.news.io import reader
 from tests.unit.news.news_world import CLICKS, START
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
@@ -55,7 +55,7 @@ def list_counts(notes: tuple[Note, ...], what: str) -> list[tuple[str, int]]:
 def refusal(path: Path) -> str:
     """Read the one click log at ``path`` and return the sentence that refuses it."""
     with pytest.raises(UserError) as caught:
-        csv_reader.read_table(path, reader.CLICK_COLUMNS)
+        csv.CsvFile(path, reader.CLICK_COLUMNS).read()
     assert path.name in str(caught.value)
     return str(caught.value)
 
@@ -119,7 +119,7 @@ def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
 
 def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
     path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end="\r\n")
-    frame, notes = csv_reader.read_table(path, reader.CLICK_COLUMNS)
+    frame, notes, _ = csv.CsvFile(path, reader.CLICK_COLUMNS).read()
     assert frame["line"].to_list() == [3, 5]
     assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
 
@@ -130,9 +130,9 @@ def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (click(3, 10).replace("1507", "x507"), "line 4: click_timestamp is 'x507000000000', not an integer"),
-        (f"3,10.5,{START},4,1,17,1,25,2", "line 4: click_article_id is '10.5', not an integer"),
-        (f"3,,{START},4,1,17,1,25,2", "line 4: click_article_id is '', not an integer"),
+        (click(3, 10).replace("1507", "x507"), "line 4: click_timestamp is 'x507000000000', not a whole number"),
+        (f"3,10.5,{START},4,1,17,1,25,2", "line 4: click_article_id is '10.5', not a whole number"),
+        (f"3,,{START},4,1,17,1,25,2", "line 4: click_article_id is blank"),
         (click(3, 10) + ",1", "line 4: 10 fields where 9 are expected"),
         (click(-3, 10), "line 4: user_id is -3, outside 0 to"),
         (click(3, 2**31), "line 4: click_article_id is 2147483648, outside"),
@@ -146,7 +146,7 @@ def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
 def test_bad_row_is_refused_with_its_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, row: str, said: str, block_bytes: int
 ) -> None:
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv, "BLOCK_BYTES", block_bytes)
     assert said in refusal(write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), click(2, 10), row, click(4, 10)))
 
 
@@ -214,7 +214,7 @@ def test_articles_are_sorted_by_item_and_their_repeats_and_odd_values_counted(fo
 
 @pytest.mark.parametrize("block_bytes", [1 << 24, 3000])
 def test_embeddings_are_ordered_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv, "BLOCK_BYTES", block_bytes)
     vectors = np.random.default_rng(0).normal(size=(4, reader.EMBEDDING_WIDTH)).astype(np.float32)
     items = [7, 3, 11, 5]
     lines = [",".join([str(item), *map(str, vector.tolist())]) for item, vector in zip(items, vectors, strict=True)]
@@ -229,7 +229,7 @@ def test_embeddings_are_ordered_by_item(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (embedding(3, "nan"), "line 3: emb_0 is 'nan', not a finite number"),
         (embedding(3)[:-3] + "1e39", "line 3: emb_249 is '1e39', not a finite number"),
-        (embedding(3)[:-3], "line 3: emb_249 is '', not a finite number"),
+        (embedding(3)[:-3], "line 3: emb_249 is blank"),
         (embedding(3) + ",0.5", "line 3: 252 fields where 251 are expected"),
         (embedding(1), "line 3: article 1 is already on line 2"),
     ],

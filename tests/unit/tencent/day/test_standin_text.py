@@ -80,14 +80,14 @@ def test_quotes_and_odd_breaks_belong_to_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "the header has no item, text"),
-        ("3\tred\t1\n", "line 1: the header has no item, text"),
-        ("3 red\n", "line 1: the header has no item, text"),
+        ("", "is empty"),
+        ("3\tred\t1\n", "line 1: the header lacks 'item', 'text'"),
+        ("3 red\n", "line 1: the header lacks 'item', 'text'"),
         ("id\ttitle\n3\tred\n", "line 1: item is 'id', not a whole number"),
-        ("3\tred\n4\tblue\tnail\n", "cannot be read as CSV (found more fields than defined"),
-        ("3\tred\n\n3\tblue\n", "line 3: item 3 is there twice"),
+        ("3\tred\n4\tblue\tnail\n", "line 2: 3 fields where 2 are expected"),
+        ("3\tred\n\n3\tblue\n", "line 3: item 3 is already on line 1"),
         ("8\tred\n3\t\n", "has no text of any item of the sequences"),
-        (TITLES.encode("utf-16"), "is a binary or compressed file"),
+        (TITLES.encode("utf-16"), "line 1: the header is not UTF-8"),
     ],
 )
 def test_an_odd_table_is_refused_in_one_sentence(tmp_path: Path, content: str | bytes, fault: str) -> None:

@@ -1,56 +1,19 @@
-"""What public data sets share: a folder written at once, columns read by name, and the command that converts a set."""
+"""What public data sets share: a folder written at once, and the command that converts a set."""
 
 import contextlib
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from common.day.hosts.public import MARKER, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
-from common.io.fields import Field, read_fields
 from competitions.cli import public_data
 from tests.unit.tencent.day.test_standin import write_beauty
 
-FIELDS = (Field("a", pl.Int64), Field("b", pl.Float64, blank=True), Field("c", pl.String, blank=True))
 WHERE = "fetch it again"
-
-
-def read(tmp_path: Path, text: str) -> pl.DataFrame:
-    path = tmp_path / "file.csv"
-    path.write_text(text)
-    return read_fields(path, FIELDS, WHERE)
-
-
-def test_columns_are_read_by_name_and_cast_where_nothing_is_lost(tmp_path: Path) -> None:
-    frame = read(tmp_path, 'c,a,extra,b\nx,1,?,0.5\n,2.0,?,\n"y,z", 3 ,?,-1\n')
-    assert frame.rows() == [(2, 1, 0.5, "x"), (3, 2, None, None), (4, 3, -1.0, "y,z")]
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("a,b\n1,2\n", "line 1: the header has no c"),
-        ("a,b,c\n1,2,x\n1.5,2,x\n", "line 3: a is '1.5', not a whole number"),
-        ("a,b,c\n,2,x\n", "line 2: a is blank"),
-        ("a,b,c\n1,nan,x\n", "line 2: b is 'nan', not a number"),
-        ("a,b,c\n1,2,x,4\n", "cannot be read as CSV"),
-        ("", "the header has no a, b, c"),
-        ("x,y\n1,2\n", "the header has no a, b, c"),
-        ("PK\x03\x04\x00\x00", "is a binary or compressed file, not text; unpack it first"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
-    with pytest.raises(UserError) as caught:
-        read(tmp_path, text)
-    message = str(caught.value)
-    assert fault in message
-    assert str(tmp_path / "file.csv") in message
-    assert message.endswith((WHERE, "unpack it first"))
-    assert "\n" not in message
 
 
 def test_a_missing_file_names_where_it_was_looked_for(tmp_path: Path) -> None:

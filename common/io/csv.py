@@ -1,0 +1,258 @@
+"""Read columns of a CSV by name, in their types and in bounded memory; what does not fit is one sentence with its line.
+
+A file is read in blocks of whole lines, which polars parses. Only where it fails, or a check on its result does, is a
+block read again as texts, and its lines walked in Python, to find the first that is odd.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, NoReturn
+
+import polars as pl
+
+from common.engine.errors import UserError
+from common.io.column import NULL_WORD, READ_AS_BLANK, Column, cast_cells, describe_fault, parsed_type
+from common.io.files import UNREADABLE, describe_failure
+from common.io.notes import Note
+from common.io.tables import read_csv
+
+BLOCK_BYTES = 1 << 24
+HEADER_BYTES = 1 << 16
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+ADVICE = "correct it, or download the file again"
+Schema = dict[str, type[pl.DataType]]
+
+
+class Block(NamedTuple):
+    """Rows of a file, cast, behind their ``line`` (1-based in the file); how many blank lines, rows that were left out
+    and words for nothing stood among them.
+    """
+
+    frame: pl.DataFrame
+    blank: int
+    left_out: int
+    null_words: int
+
+
+class Header(NamedTuple):
+    """The ``names`` of all columns, the offset and the number of the first line below, and what to note of it."""
+
+    names: list[str]
+    offset: int
+    line: int
+    notes: tuple[Note, ...]
+
+
+class Table(NamedTuple):
+    """``frame``: ``line`` and the columns by their names, in file order; ``notes``: what a rule settled among the rows,
+    ``header_notes``: above them.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[Note, ...]
+    header_notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV and the ``columns`` to read of it, found by name; ``UserError`` for whatever does not fit them.
+
+    ``advice`` ends a refusal. ``nulls``: the words for nothing in columns that may be blank. ``content``: the file as
+    unpacked, where that at ``path`` is packed. Cells between tabs have no quotes; where the first row of such a table
+    has none of the names, it is no header, and the table has these columns in their order.
+    """
+
+    path: Path
+    columns: Sequence[Column]
+    advice: str = ADVICE
+    nulls: Sequence[str] = ("",)
+    separator: str = ","
+    content: bytes | None = None
+
+    def read(self, key: str = "", may_be_empty: bool = False) -> Table:
+        """Read all rows; a value of the column ``key`` stands once."""
+        header, blocks = self.read_header(), list(self.read_blocks())
+        frame = pl.concat([block.frame for block in blocks])
+        keys = " or ".join(column.header for column in self.columns if column.blank == "left out")
+        _, *counts = zip(*blocks, strict=True)
+        blank, left_out, words = map(sum, counts)
+        if left_out and frame.is_empty():
+            raise UserError(f"{self.path}: {keys} is blank in every row; {self.advice}")
+        if frame.is_empty() and not may_be_empty:
+            raise UserError(f"{self.path} has a header but no rows; {self.advice}")
+        if key:
+            refuse_repeated(self.path, frame, key, self.advice)
+        settled = (
+            Note(self.path.name, "blank line", blank, "skipped"),
+            Note(self.path.name, f"row whose {keys} is blank", left_out, "left out"),
+            Note(self.path.name, NULL_WORD, words, READ_AS_BLANK),
+        )
+        return Table(frame, tuple(note for note in settled if note.rows), header.notes)
+
+    def read_header(self) -> Header:
+        """Read the first line; refuses what is no CSV, and a header without one of the columns or with two of it."""
+        try:
+            with self._open() as file:
+                line = file.readline(HEADER_BYTES)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read: {error.strerror}; {self.advice}") from error
+        if not line:
+            raise UserError(f"{self.path} is empty (0 bytes); {self.advice}")
+        if line.startswith(COMPRESSED):
+            raise UserError(f"{self.path} is a compressed archive, not a CSV; unpack it first")
+        if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
+            raise UserError(
+                f"{self.path}: its lines end in carriage returns only; save the file as CSV with line feeds"
+            )
+        try:
+            cells = self._split(line.removeprefix(BYTE_ORDER_MARK).decode())
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.path}, line 1: the header is not UTF-8; save the file as UTF-8 CSV") from error
+        except csv.Error:
+            self._refuse(1, "the header has a quote or a carriage return out of place")
+        names, marked = [name.strip() for name in cells], line.startswith(BYTE_ORDER_MARK)
+        wanted = [column.header for column in self.columns]
+        if self.separator == "\t" and len(names) == len(wanted) and not set(names) & set(wanted):
+            return Header(wanted, len(BYTE_ORDER_MARK) * marked, 1, ())
+        self._check_names(names, wanted)
+        further = [name for name in names if name not in wanted]
+        notes = (
+            Note(self.path.name, "byte-order mark before the header", int(marked), "skipped"),
+            Note(self.path.name, f"further column ({_shorten(further)})", len(further), "not read"),
+        )
+        return Header(names, len(line), 2, tuple(note for note in notes if note.rows))
+
+    def _check_names(self, names: list[str], wanted: list[str]) -> None:
+        lacking = [name for name in wanted if name not in names]
+        repeated = [name for name in wanted if names.count(name) > 1]
+        faults = [f"{verb} {_shorten(some)}" for verb, some in (("lacks", lacking), ("repeats", repeated)) if some]
+        if faults:
+            others = [name for name in names if name not in wanted]
+            near = get_close_matches(lacking[0], others, 1) if lacking else []
+            hint = f" (the nearest other name is {near[0]!r})" if near else ""
+            self._refuse(1, f"the header {' and '.join(faults)}{hint}; there is {_shorten(names, 9)}")
+
+    def read_blocks(self) -> Iterator[Block]:
+        """Yield the rows below the header, about ``BLOCK_BYTES`` of text a block; at least one block."""
+        header = self.read_header()
+        line, rest = header.line, b""
+        with self._open() as file:
+            file.seek(header.offset)
+            while True:
+                chunk = file.read(BLOCK_BYTES)
+                whole, newline, rest = (rest + chunk).rpartition(b"\n") if chunk else (rest, b"", b"")
+                text = whole + newline
+                yield self._read_block(text, line, header.names)
+                line += text.count(b"\n")
+                if not chunk:
+                    return
+
+    def _read_block(self, text: bytes, first: int, names: list[str]) -> Block:
+        """Cast whole lines; ``first``: the number of the first one in the file."""
+        if invalid := find_invalid_utf8(text):
+            self._refuse(first + invalid[0], f"bytes that are not UTF-8 ({invalid[1]!r}); save the file as UTF-8 CSV")
+        texts: Schema = {f"c{at}": pl.String for at in range(len(names))}
+        types: Schema = {f"c{names.index(column.header)}": parsed_type(column) for column in self.columns}
+        reason = ""
+        for schema in (texts | types, texts):  # only a text says what is odd about a number
+            try:
+                rows, blank = self._parse(text, first, schema)
+            except UNREADABLE as error:
+                reason = describe_failure(error)
+                continue
+            cast = [
+                cast_cells(rows[name], column, self.nulls) for name, column in zip(types, self.columns, strict=True)
+            ]
+            faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit.any()]
+            if not faults:
+                labelled = zip(cast, self.columns, strict=True)
+                values = [value.cast(column.dtype).alias(column.label()) for (value, _, _), column in labelled]
+                frame = pl.DataFrame([rows["line"], *values])
+                kept = frame.drop_nulls([column.label() for column in self.columns if column.blank == "left out"])
+                return Block(kept, blank, frame.height - kept.height, sum(words for _, _, words in cast))
+            if schema is texts:
+                row, at = min(faults)
+                cell = rows[f"c{names.index(self.columns[at].header)}"][row]
+                self._refuse(rows["line"][row], describe_fault(self.columns[at], cell, cast[at][0][row]))
+        self._refuse_misshapen(text, first, len(names))
+        self._refuse(first, f"polars cannot read the lines from here ({reason})")
+
+    def _parse(self, text: bytes, first: int, schema: Schema) -> tuple[pl.DataFrame, int]:
+        """All columns of the lines that hold anything, behind their ``line``, and how many hold nothing."""
+        separator, width = self.separator.encode(), len(schema)
+        # The header goes before every block: polars counts the columns on the first line. All columns are read: of a
+        # selection, polars would not see that a row has too many fields. Nor does it see a comma at the very end, and a
+        # quote there may make it panic.
+        end = b"\n" if text.endswith((separator, separator + b"\r", b'"')) else b""
+        source = b"".join([separator.join(name.encode() for name in schema), b"\n", text, end])
+        cells = read_csv(source, schema=schema, separator=self.separator, quote_char='"' if separator == b"," else None)
+        lines = text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
+        has_blanks = cells[:, -1].null_count() > 0
+        # polars fills up a row with too few fields in silence, and a blank line is one of these.
+        if cells.height != lines or (has_blanks and text.count(separator) < (width - 1) * lines):
+            self._refuse_misshapen(text, first, width)
+        if cells.height != lines:
+            self._refuse(first, "from here on, rows and lines differ in number: check the quotes")
+        rows = cells.with_columns(line=pl.int_range(first, first + lines, dtype=pl.Int64))
+        if has_blanks:
+            blank = [pl.col(name).is_null() for name in schema if schema[name] != pl.String]
+            blank += [
+                pl.col(name).fill_null("").str.strip_chars() == "" for name in schema if schema[name] == pl.String
+            ]
+            rows = rows.filter(~pl.all_horizontal(blank))
+        return rows, lines - rows.height
+
+    def _refuse_misshapen(self, text: bytes, first: int, width: int) -> None:
+        """Raise for the first line with a quote out of place or another number of fields, if there is one."""
+        for line, row in enumerate(text.decode().split("\n"), first):
+            start = repr(row[:60])
+            try:
+                cells = self._split(row.rstrip("\r")) if row.strip() else [""] * width
+            except csv.Error:
+                what = (
+                    "a carriage return inside the line" if "\r" in row.rstrip("\r") else "a quote that does not close"
+                )
+                self._refuse(line, f"{what}: {start}")
+            if len(cells) != width:
+                self._refuse(line, f"{len(cells)} fields where {width} are expected: {start}")
+
+    def _split(self, line: str) -> list[str]:
+        """The cells of a line; ``csv.Error`` for a quote that does not close."""
+        if self.separator == "\t":
+            return line.split("\t")
+        return next(csv.reader([line], strict=True), [])
+
+    def _refuse(self, line: int, fault: str) -> NoReturn:
+        raise UserError(f"{self.path}, line {line}: {fault}; {self.advice}")
+
+    def _open(self) -> BinaryIO:
+        return self.path.open("rb") if self.content is None else io.BytesIO(self.content)
+
+
+def find_invalid_utf8(text: bytes) -> tuple[int, bytes] | None:
+    """The line (from 0) of the first byte that is not UTF-8, and the bytes there up to the end of the line."""
+    if text.isascii():
+        return None
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return text.count(b"\n", 0, error.start), text[error.start : error.start + 20].split(b"\n")[0]
+    return None
+
+
+def refuse_repeated(path: Path, frame: pl.DataFrame, key: str, advice: str, what: str = "") -> None:
+    """Refuse a value of ``key`` that stands on two lines; ``what``: the kind of it, where the name does not say so."""
+    repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line")
+    if repeated.height:
+        first, second = repeated["line"].head(2)
+        raise UserError(f"{path}, line {second}: {what or key} {repeated[key][0]} is already on line {first}; {advice}")
+
+
+def _shorten(names: Sequence[str], most: int = 5) -> str:
+    tail = f", … ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(repr(name[:40]) if name else "(no name)" for name in names[:most]) + tail
