@@ -125,9 +125,3 @@ class RawFiles:
     def has_queries(self) -> bool:
         """Whether there are predict files; the organiser's sample has none."""
         return "candidates" in self.files
-
-    def find_embedding(self, name: str) -> str | None:
-        """The name of the embedding that ``name`` means: of the same number, for some are named by other widths."""
-        number = name.rpartition("_")[0]
-        names = [name, *(other for other in self.embeddings if other.rpartition("_")[0] == number)]
-        return next((other for other in names if other in self.embeddings), None)

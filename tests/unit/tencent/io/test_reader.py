@@ -156,14 +156,14 @@ def change_indexer(folder: Path, **parts: Any) -> None:
     ("parts", "reason"),
     [
         ({"i": {BASE: 1, BASE + 1: 3}}, "'i': re-ids are not 1..2, 3 stands where 2 is expected"),
-        ({"i": [(BASE, 1), (BASE, 2)]}, "'i': re-ids are not 1..1, 2 stands where 1"),
         ({"i": {"x": 1}}, "'i': 'x' is not a whole number"),
         ({"i": {1 << 70: 1}}, "beyond 64 bits"),
-        ({"i": 3}, "neither a dict nor a list of pairs"),
+        ({"i": 3}, "'i': 3 stands where a dict is expected"),
+        ({"i": [(BASE, 1)]}, "stands where a dict is expected"),
+        ({"i": {BASE: 1.0}}, "'i': 1.0 is not a whole number"),
         ({"u": {"": 1}}, "'' is not a user name"),
         ({"u": {"ü": 1}}, "is not a user name"),
         ({"u": {"x" * 65: 1}}, "is not a user name"),
-        ({"u": [("a", 1), ("a", 2)]}, "'u': re-ids are not 1..1, 2 stands where 1"),
         ({"f": {name: {} for name in ("100", "101")}}, "lacks '102'"),
     ],
 )
