@@ -95,8 +95,8 @@ class Corpus:
     """Everything that was read.
 
     ``train`` is what may be learned from, the sequences of ``users``; ``test`` those of ``test_users``, the queries of
-    the submission, whose histories may hold unseen items. ``candidates``: what may be recommended, one a retrieval id,
-    which is the index 0..N-1. In the release layout both are the same sequences.
+    the submission, whose histories may hold unseen items. ``candidates``: what may be recommended, ascending. In the
+    release layout both are the same sequences.
     ``actions``: of round 2, what each test user will do (int8 [test users]), None where the host does not say.
     """
 
