@@ -95,8 +95,8 @@ class Corpus:
     """Everything that was read.
 
     ``train`` is what may be learned from, the sequences of ``users``; ``test`` those of ``test_users``, the queries of
-    the submission, whose histories may hold unseen items. ``candidates``: what may be recommended, one a retrieval id,
-    which is the index 0..N-1. In the release layout both are the same sequences.
+    the submission, whose histories may hold unseen items. ``candidates``: what may be recommended, ascending. In the
+    release layout both are the same sequences.
     ``actions``: of round 2, what each test user will do (int8 [test users]), None where the host does not say.
     """
 
@@ -125,9 +125,3 @@ class RawFiles:
     def has_queries(self) -> bool:
         """Whether there are predict files; the organiser's sample has none."""
         return "candidates" in self.files
-
-    def find_embedding(self, name: str) -> str | None:
-        """The name of the embedding that ``name`` means: of the same number, for some are named by other widths."""
-        number = name.rpartition("_")[0]
-        names = [name, *(other for other in self.embeddings if other.rpartition("_")[0] == number)]
-        return next((other for other in names if other in self.embeddings), None)

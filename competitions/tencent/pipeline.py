@@ -135,16 +135,13 @@ def read_embeddings(
     files: RawFiles, corpus: Result[Corpus], config: TencentConfig, run: Run
 ) -> dict[str, Result[Embedding]]:
     """All embeddings that are there, or those that ``host.embeddings`` names, by name."""
-    wanted = config.host.embeddings
-    if isinstance(wanted, str):
-        names = sorted(files.embeddings)
-    else:
-        found = {name: files.find_embedding(name) for name in wanted}
-        for name in (name for name, there in found.items() if there is None):
+    names, wanted = sorted(files.embeddings), config.host.embeddings
+    if not isinstance(wanted, str):
+        for name in sorted(set(wanted) - set(names)):
             say(f"  {name} is not in the files; the content of an ad comes from the others")
-        names = [there for there in found.values() if there is not None]
-        for other in sorted(set(files.embeddings) - set(names)):
-            say(f"  {other} is not read: host.embeddings does not name it")
+        for name in sorted(set(names) - set(wanted)):
+            say(f"  {name} is not read: host.embeddings does not name it")
+        names = [name for name in wanted if name in names]
     return {
         name: run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
         for name in names

@@ -84,7 +84,6 @@ def build_test_fold(
 
     ``UserError`` where no list of ten can be made.
     """
-    candidates = CatalogueRows(np.unique(candidates))
     if len(candidates) < schema.TOP:
         raise UserError(
             f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates)} candidates but each"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Int32s, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories
 
-SeenPairs = tuple[Int64s, Int64s]  # row of the query in a block, position of the ad
+SeenPairs = tuple[Int64s, Int64s]  # index of the query in a block, index of the ad
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,8 @@ class FoldAnswers:
         return self.retrieval_rank
 
 
-def find_seen(histories: Histories, position_of_row: Int64s) -> SeenPairs:
-    """What each query has seen of some ads, query after query. ``position_of_row``: of each row of the catalogue the
-    ad's position among them, -1 for none.
+def find_seen(histories: Histories, index_of_row: Int32s) -> SeenPairs:
+    """What each query has seen of some ads, query after query. ``index_of_row``: see ``number_rows``.
 
     >>> from competitions.tencent.corpus import Sequences
     >>> log = Sequences(np.array([0, 2, 3]), np.int32([5, 2, 4]), np.int8([1, 0, 1]), np.zeros(3, np.int64))
@@ -75,12 +74,5 @@ def find_seen(histories: Histories, position_of_row: Int64s) -> SeenPairs:
     [[0, 1], [1, 0]]
     """
     query = np.repeat(np.arange(len(histories)), histories.lengths)
-    position = position_of_row[histories.sequences.item[histories.events()]]
-    return query[position >= 0], position[position >= 0]
-
-
-def number_positions(rows: CatalogueRows, size: int) -> Int64s:
-    """The position of each row of a catalogue of this ``size`` among the ``rows``, -1 for none."""
-    positions = np.full(size, -1)
-    positions[rows] = np.arange(len(rows))
-    return positions
+    index = index_of_row[histories.sequences.item[histories.events()]]
+    return query[index >= 0], index[index >= 0].astype(np.int64)

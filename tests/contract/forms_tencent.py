@@ -1,7 +1,6 @@
 """The forms in which Tencent's files are known to come: the organiser's sample, the hub's release, public loaders."""
 
 import collections
-import gzip
 import json
 import pickle
 import shutil
@@ -11,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from competitions.tencent.competition import COMPETITION, explain_cv_only
 from competitions.tencent.corpus import Sequences, Users
@@ -20,7 +17,7 @@ from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
 from tests.contract.tencent_faults import edit_users, on_folder, void
 from tests.contract.tencent_planted import plant, write_release
-from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
+from tests.unit.tencent.tencent_files import EMBEDDING, write_lines, write_pickle
 
 Edit = Callable[[Path], None]
 TRAIN, EVAL = schema.TRAIN, schema.EVAL
@@ -34,9 +31,7 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     files = COMPETITION.locate(raw, config)
     corpus = reader.read_corpus(files)
     catalogue, known = corpus.catalogue, corpus.catalogue.known + 1
-    name = files.find_embedding(EMBEDDING)
-    assert name, files.embeddings
-    vectors = reader.read_embedding(files.embeddings[name], catalogue, name).vectors
+    vectors = reader.read_embedding(files.embeddings[EMBEDDING], catalogue, EMBEDDING).vectors
     items = pl.DataFrame({"oid": catalogue.oid, "features": catalogue.features, "vector": vectors.astype(np.float32)})
     frames = {"items": items[:known], "sizes": pl.DataFrame({"items": catalogue.sizes})}
     frames["users"] = pl.DataFrame({"sizes": corpus.users.sizes})
@@ -76,47 +71,22 @@ def on_feature_rids(edit: Callable[[Any], Any]) -> Edit:
     return on_pickle(INDEXER, lambda content: content | {"f": edit(content["f"])})
 
 
-def nest(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
-
-    def change(value: Any) -> Any:
-        return kind({key: change(inner) for key, inner in value.items()}) if isinstance(value, dict) else value
-
-    return change
-
-
-def to_numpy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {to_numpy(key): to_numpy(inner) for key, inner in value.items()}
-    return np.int64(value) if isinstance(value, int) else value
-
-
 def with_default(value: dict[Any, Any]) -> dict[Any, Any]:
     return collections.defaultdict(dict, value)
-
-
-def to_lists(vectors: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if value is None else value.tolist() for key, value in vectors.items()}
 
 
 def take_vectors(raw: Path) -> dict[str, Any]:
     path = raw / TRAIN / f"{VECTORS}.pkl"
     content = load(path)
     path.unlink()
-    return to_lists(content)
-
-
-def write_json(path: Path, vectors: dict[str, Any], packed: bool = False) -> None:
-    lines = [json.dumps({"anonymous_cid": key} | ({"emb": emb} if emb else {})) for key, emb in vectors.items()]
-    text = "".join(f"{line}\n" for line in lines).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text) if packed else text)
+    return {key: None if value is None else value.tolist() for key, value in content.items()}
 
 
 @on_folder
-def in_parts(raw: Path, folder: str, *names: str, packed: bool = False) -> None:
-    vectors = list(take_vectors(raw).items())
+def in_parts(raw: Path, folder: str, *names: str) -> None:
+    lines = [{"anonymous_cid": key} | ({"emb": emb} if emb else {}) for key, emb in take_vectors(raw).items()]
     for number, name in enumerate(names):
-        write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
+        write_lines(raw / folder / name, lines[number :: len(names)])
 
 
 def as_spark(raw: Path) -> None:
@@ -127,41 +97,11 @@ def as_spark(raw: Path) -> None:
 
 
 def without_lists(raw: Path) -> None:
-    """Lines whose ``emb`` is no list, or the JSON text of one; blank lines between them."""
-    vectors = take_vectors(raw)
-    odd = ["null", "7", '"none"', '"[1.0, 2.0"', "true", "{}", '"{}"']
-    lines = [f'{{"anonymous_cid": "{90_000_000_000 + at}", "emb": {emb}}}' for at, emb in enumerate(odd)]
-    for key, emb in vectors.items():
-        lines += [json.dumps({"anonymous_cid": key, "emb": json.dumps(emb) if int(key) % 2 else emb}), ""]
-    path = raw / TRAIN / VECTORS / "part-00000"
-    path.parent.mkdir()
-    path.write_text("\n".join([*lines, " ", ""]))
-
-
-@on_folder
-def in_parquet(raw: Path, name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    (raw / name).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
-
-
-def list_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    return {"anonymous_cid": list(vectors), "emb": pa.array(vectors.values(), pa.list_(pa.float64()))}
-
-
-def text_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    texts = [None if emb is None else json.dumps(emb) for emb in vectors.values()]
-    return {"anonymous_cid": list(map(int, vectors)), "emb": texts}
-
-
-def float_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: emb for key, emb in vectors.items() if emb}
-    return {"anonymous_cid": list(kept), "emb": pa.array(kept.values(), pa.list_(pa.float32(), 32))}
-
-
-@on_folder
-def move(raw: Path, source: str, target: str) -> None:
-    (raw / target).parent.mkdir(parents=True, exist_ok=True)
-    (raw / source).rename(raw / target)
+    """Lines whose ``emb`` is no list."""
+    odd: list[Any] = [None, 7, "none", "[1.0, 2.0]", True, {}]
+    vectors = {str(90_000_000_000 + at): emb for at, emb in enumerate(odd)} | take_vectors(raw)
+    lines = [{"anonymous_cid": key, "emb": emb} for key, emb in vectors.items()]
+    write_lines(raw / TRAIN / VECTORS / "part-00000", lines)
 
 
 @on_folder
@@ -174,10 +114,6 @@ def add(raw: Path, name: str, content: bytes = b"") -> None:
 def both(raw: Path, *edits: Edit) -> None:
     for edit in edits:
         edit(raw)
-
-
-def drop_folder(name: str) -> Edit:
-    return lambda raw: (raw / name).rmdir()
 
 
 def at_root(raw: Path) -> None:
@@ -220,10 +156,6 @@ def fill_features(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"features": fill_nulls(line["features"])}
 
 
-def name_twice(line: dict[str, Any]) -> dict[str, Any]:
-    return {"reid_creative_id": str(line["creative_id"]), **line}
-
-
 def null_items(raw: Path) -> None:
     path = raw / TRAIN / schema.ITEM_TABLE
     path.write_text(json.dumps({rid: fill_nulls(features) for rid, features in json.loads(path.read_text()).items()}))
@@ -237,25 +169,10 @@ def as_release(raw: Path, *edits: Edit) -> None:
     both(*edits)(raw)
 
 
-def convert(raw: Path) -> None:
-    """Every table in a folder for its split, numbered, as the hub converts."""
-    for path in list(raw.rglob("*.parquet")):
-        move(str(path.relative_to(raw)), f"{path.parent.relative_to(raw)}/train/0000.parquet")(raw)
-
-
-def old_numpy(raw: Path) -> None:
-    """Arrays as numpy 1 names them. Protocol 2 writes names between line ends: one may be of another length."""
-    path = raw / TRAIN / f"{VECTORS}.pkl"
-    path.write_bytes(pickle.dumps(load(path), 2).replace(b"cnumpy._core.", b"cnumpy.core."))
-
-
 INDEXER, OFFSETS = f"{TRAIN}/{schema.INDEXER}", f"{TRAIN}/{schema.OFFSETS}"
 HOLDER, FOLDER = f"{TRAIN}/{schema.EMBEDDINGS}", f"{TRAIN}/{VECTORS}"
-PICKLE, PARQUET = f"{FOLDER}.pkl", f"{FOLDER}_parquet/part-0.parquet"
 SEQUENCES, QUERIES = f"{TRAIN}/{schema.SEQUENCES}", f"{EVAL}/{schema.PREDICT_SEQUENCES}"
 PARTS = ("part-00000", "part-00001")
-NO_VECTOR = {"90000000001": 3.0, "90000000002": "none", "90000000003": 0}
-RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 
 
 def list_forms(known_from: str, edits: dict[str, Edit], says: str = "") -> list[Form]:
@@ -281,47 +198,14 @@ EVALUATED: dict[str, Edit] = {
     "predict_set.jsonl: numbers and texts mixed in a feature": on_candidates(fill_features),
 }
 LOADED: dict[str, Edit] = {
-    "indexer.pkl: a defaultdict as a whole": on_pickle(INDEXER, nest(with_default)),
-    "indexer.pkl: numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
-    "indexer.pkl: lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
-    "indexer.pkl: in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
-    "emb_81_32.pkl: lists for arrays": on_pickle(PICKLE, to_lists),
-    "emb_81_32.pkl: numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
-    "emb_81_32.pkl: a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
-    "emb_81_32.pkl: whole numbers as keys": on_pickle(
-        PICKLE, lambda vectors: {int(key): vectors[key] for key in vectors}
-    ),
-    "emb_81_32.pkl: arrays of numpy 1, protocol 2": old_numpy,
     "emb_81_32/: *.json": in_parts(FOLDER, "a.json", "b.json"),
-    "emb_81_32/: *.json.gz": in_parts(FOLDER, "a.json.gz", "part-00001.json.gz", packed=True),
-    "emb_81_32/: part-*, gzipped": in_parts(FOLDER, "part-00000", "part-00001.gz", packed=True),
-    "emb_81_32/: an empty part": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/part-00002")),
-    "emb_81_32/: a folder in the folder": in_parts(f"{FOLDER}/{EMBEDDING}", *PARTS),
-    "emb_81_32/: emb that is no list, or its JSON text; blank lines": without_lists,
-    "emb_81_32/: another width in its name, as emb_85_4096 has": in_parts(f"{HOLDER}/emb_81_64", *PARTS),
-    "emb_81_32_parquet/: in creative_emb": in_parquet(PARQUET, list_columns),
-    "emb_81_32_parquet/: JSON texts, numbers for ids": in_parquet(PARQUET, text_columns),
-    "emb_81_32_parquet/: single precision, lists of one length": in_parquet(PARQUET, float_columns),
-    "creative_emb/: emb_81_32.json": in_parts(HOLDER, "emb_81_32.json"),
-    "creative_emb/: mm_emb_81_32.pkl": move(PICKLE, f"{HOLDER}/mm_emb_81_32.pkl"),
-    "creative_emb/: at the root": move(HOLDER, schema.EMBEDDINGS),
-    "creative_emb/: in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
-    "mm_emb_81_32/: at the root": both(in_parts("mm_emb_81_32", *PARTS), drop_folder(HOLDER)),
-    "predict_set.jsonl: reid_creative_id, which is not read": on_candidates(name_twice),
+    "emb_81_32/: emb that is no list": without_lists,
     "item_feat_dict.json: nulls for missing features": null_items,
 }
 UNREAD: dict[str, Edit] = {
     "emb_81_32/: a file of another kind": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/notes.txt")),
     "seq_offsets.pkl: whatever it holds": add(OFFSETS, b"no pickle"),
     "emb_82_1024/: nothing in it": add(f"{HOLDER}/emb_82_1024/_SUCCESS"),
-}
-CONVERTED: dict[str, Edit] = {
-    "release: in a folder": as_release(in_folder),
-    "release: seq/train/0000.parquet and so on": as_release(convert),
-    "mm_emb/: emb_81_32/train/": as_release(move(RELEASE_VECTORS, f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}/train")),
-    "mm_emb_81_32/: train/, at the root": as_release(
-        move(RELEASE_VECTORS, "mm_emb_81_32/train"), drop_folder(schema.RELEASE_EMBEDDINGS)
-    ),
 }
 NO_QUERIES = "are not in the files: there are no queries to answer"
 SAYS = {
@@ -338,5 +222,4 @@ FORMS: tuple[Form, ...] = (
     *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
     *list_forms("a rule of this project: what is not read is said", UNREAD),
     *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE),
-    *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
 )

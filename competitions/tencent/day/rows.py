@@ -18,13 +18,14 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.features.popularity import ALWAYS
 from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ids import number_rows
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.pipeline import Validated
 from competitions.tencent.ranking import BLOCK, WAYS, find_hits, score_candidates, take_queries
 from competitions.tencent.retrieval.search import Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import find_seen, number_positions
+from competitions.tencent.top_k import find_seen
 
 MOST_QUERIES = 2_000  # their features take about a gigabyte
 SHUFFLED = Sample(queries=400, rows=80_000)
@@ -100,13 +101,13 @@ def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
     (where times say nothing, of most events) that its user has not seen; 0 for a target that is not in the pool.
     """
     assert fold.target is not None
-    popularity, position_of_row = tables.popularity, number_positions(tables.pool, len(corpus.catalogue.oid))
+    popularity, index_of_row = tables.popularity, number_rows(tables.pool, len(corpus.catalogue.oid))
     columns = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
-    events = np.exp(popularity.columns[:, :, columns].astype(np.float32)).sum(2)
+    events = np.exp(popularity.table[:, :, columns].astype(np.float32)).sum(2)
     rank = np.argsort(np.argsort(-events, 1, kind="stable"), 1) + 1  # [slots, pool]
-    slot, target = popularity.slots.find(fold.query_times), position_of_row[fold.target]
+    slot, target = popularity.slots.find(fold.query_times), index_of_row[fold.target]
     own = np.where(target >= 0, rank[slot, target], 0)
-    query, position = find_seen(fold.queries(corpus.train), position_of_row)
-    ahead = rank[slot[query], position] < own[query]
-    seen = np.unique(np.stack([query, position])[:, ahead], axis=1)[0]
+    query, index = find_seen(fold.queries(corpus.train), index_of_row)
+    ahead = rank[slot[query], index] < own[query]
+    seen = np.unique(np.stack([query, index])[:, ahead], axis=1)[0]
     return np.asarray(own - np.bincount(seen, minlength=len(own)))

@@ -58,9 +58,9 @@ def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     columns = {"search rank": np.log1p(candidates.rank)}
     for channel in map(find_channel, tables.tables):
         for part in channel.parts:
-            if channel.columns and part in candidates.columns:
-                names = (f"{part} {what}" for what in channel.columns.names)
-                columns |= dict(zip(names, np.moveaxis(candidates.columns[part], 2, 0), strict=True))
+            if channel.features and part in candidates.features:
+                names = (f"{part} {what}" for what in channel.features.names)
+                columns |= dict(zip(names, np.moveaxis(candidates.features[part], 2, 0), strict=True))
     return columns
 
 
@@ -171,7 +171,7 @@ def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 
 def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``popularity``."""
-    own = tables.popularity.of(candidates.slot, candidates.position)
+    own = tables.popularity.of(candidates.queries.time, candidates.item)
     return {name: own[:, :, at] for at, name in enumerate(tables.popularity.names)}
 
 

@@ -9,6 +9,7 @@ training as in the test; the target is hidden in both.
 Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,11 +19,10 @@ import numpy.typing as npt
 from common.arrays import Singles
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
-from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import number_positions
 
 EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to each of these, on either side
 DAY = EDGES_H.index(24)
@@ -33,6 +33,8 @@ CELLS = 5_000_000  # slots x ads
 LONG_H = 2_000.0  # hours from which on an age is one class
 ALWAYS = "events in all"
 BY_VALUE = "{} within a day"
+# What retrieval weighs too, by the beginning of a column's name. A column of another name is the ranker's alone.
+FUSED = ("events ", "clicks ", "age", "runs on", "unseen", *(BY_VALUE.format(name) for name in schema.ITEM_FEATURES))
 Floats = npt.NDArray[np.float64]
 
 
@@ -68,20 +70,31 @@ def make_slots(query_times: Int64s, ads: int) -> Slots:
 
 @dataclass(frozen=True)
 class Popularity:
-    """``columns`` float16 [slots, ads, len(names)]: of the ads of a pool at the time of each slot, see ``describe``."""
+    """``table`` float16 [slots, ads, len(names)]: of the ads of a ``pool``, rows of the catalogue, ascending, at the
+    time of each slot, see ``describe``.
+    """
 
     slots: Slots
+    pool: CatalogueRows
     names: tuple[str, ...]
-    columns: Halves
+    table: Halves
 
-    def of(self, slot: Int64s, position: PoolPositions) -> Singles:
-        """Of the ads at these positions [queries, any] for queries of these slots, float32 [queries, any, names]."""
-        return np.asarray(self.columns[slot[:, None], position], np.float32)
+    @property
+    def fused(self) -> tuple[str, ...]:
+        """The columns that retrieval weighs."""
+        return tuple(name for name in self.names if name.startswith(FUSED))
+
+    def of(self, query_times: Int64s, item: CatalogueRows, names: Sequence[str] = ()) -> Singles:
+        """Of these ads of the pool [queries, any] at the times of the queries, float32 [queries, any, names]; all names
+        unless some are given.
+        """
+        own = self.table[self.slots.find(query_times)[:, None], np.searchsorted(self.pool, item)]
+        return np.asarray(own[:, :, [self.names.index(name) for name in names]] if names else own, np.float32)
 
     def add_up(self, weights: dict[str, float]) -> Singles:
         """The columns times their weights, 0 for one without, float32 [slots, ads]."""
         own = np.array([weights.get(name, 0.0) for name in self.names], np.float32)
-        return np.stack([np.asarray(columns, np.float32) @ own for columns in self.columns])
+        return np.stack([np.asarray(part, np.float32) @ own for part in self.table])
 
 
 class AdLog:
@@ -98,28 +111,28 @@ class AdLog:
         self.all_time, self.all_item = time, item
         self.codes, self.rows = np.asarray(catalogue.features), rows
         self.fields = [at for at, size in enumerate(catalogue.sizes) if size]
-        position = number_positions(rows, len(catalogue.oid))[item]
-        own = position >= 0
+        index = number_rows(rows, len(catalogue.oid))[item]
+        own = index >= 0
         clicked = history.sequences.action[events[own]] >= schema.CLICK
         # Where all events are clicks, or none, clicks say the same again.
-        self.log = {"events": (time[own], position[own])}
+        self.log = {"events": (time[own], index[own])}
         if clicked.any() and not clicked.all():
-            self.log["clicks"] = time[own][clicked], position[own][clicked]
+            self.log["clicks"] = time[own][clicked], index[own][clicked]
         self.first, self.last = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
-        np.minimum.at(self.first, position[own], time[own])
-        np.maximum.at(self.last, position[own], time[own])
+        np.minimum.at(self.first, index[own], time[own])
+        np.maximum.at(self.last, index[own], time[own])
         counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in self.log.items()}
         self.total = {kind: count.astype(np.float64) for kind, count in counts.items()}
 
     def count_windows(self, moment: int, kind: str) -> tuple[Floats, Floats]:
         """Events or clicks before a ``moment`` and behind it: float64 [windows, ads], by the hours of ``EDGES_H``."""
-        time, position = self.log[kind]
+        time, index = self.log[kind]
         here = np.searchsorted(time, moment, side="right")
         sides = []
         for sign in (-1, 1):
             edges = np.append(here, np.searchsorted(time, moment + sign * np.array(EDGES_H) * HOUR_S, side="right"))
             # Rings between two edges are counted once each, and added up.
-            rings = [np.bincount(position[min(pair) : max(pair)], minlength=len(self.rows)) for pair in pairwise(edges)]
+            rings = [np.bincount(index[min(pair) : max(pair)], minlength=len(self.rows)) for pair in pairwise(edges)]
             sides.append(np.cumsum(rings, 0).astype(float))
         return sides[0], sides[1]
 
@@ -159,11 +172,11 @@ def measure_popularity(
     if not times:
         counted = np.log1p(log.total["events"]).astype(np.float16)
         slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(fold.users)]))
-        return Popularity(slots, (ALWAYS,), counted[None, :, None])
+        return Popularity(slots, pool, (ALWAYS,), counted[None, :, None])
     slots = make_slots(fold.query_times, len(pool))
     described = [describe(log, int(moment), list(log.log)) for moment in slots.times]
     table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
-    return Popularity(slots, tuple(described[0]), table)
+    return Popularity(slots, pool, tuple(described[0]), table)
 
 
 def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:

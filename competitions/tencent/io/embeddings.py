@@ -1,4 +1,4 @@
-"""Read multimodal embeddings, of every form that the host gives them in, into one float16 table by item."""
+"""Read multimodal embeddings, of the three forms that the host gives them in, into one float16 table by item."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -15,8 +15,8 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.io.agreement import FEWEST, MOST
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
-from competitions.tencent.io.indexer import parse_id, to_dict
-from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
+from competitions.tencent.io.indexer import parse_id
+from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, read_batches, to_numpy
 from competitions.tencent.io.projection import Vectors, project
 from competitions.tencent.io.safe_pickle import brief, read_pickle
@@ -31,42 +31,34 @@ WRONG_WIDTH = "a vector with {} dimensions; the first has {}"
 
 
 class _Line(msgspec.Struct, gc=False):
-    anonymous_cid: str | int
+    anonymous_cid: str
     emb: list[float] | dict[str, Any] | str | float | bool | None = None
 
 
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
-VECTOR = msgspec.json.Decoder(list[float])
 
 
 def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Embedding:
     """Read the vectors of the catalogue's items; the last file wins where two have one.
 
-    The first vector says how wide they are: what ``name`` says, such as 1024 in ``emb_82_1024``, is not true of every
-    release, and is said where it is wrong. Of wide ones the directions along which ads differ most are kept
-    (``projection``). A vector of another width, or with a number that is not finite in float16, is refused; ids that
-    the catalogue lacks and entries without a vector are counted in a line of the log.
+    The first vector says how wide they are, whatever ``name`` says. Of wide ones the directions along which ads differ
+    most are kept (``projection``). A vector of another width, or with a number that is not finite in float16, is
+    refused; ids that the catalogue lacks and entries without a vector are counted in a line of the log.
     """
     order = np.argsort(catalogue.oid, kind="stable")
     ordered = catalogue.oid[order]
     files, others, filled = _Files(paths), 0, np.zeros(len(order), np.bool_)
-    vectors: Halves | None = None
+    vectors = np.zeros((len(order), 1), np.float16)
     for oids, block in project(files.read_blocks()):
-        if vectors is None:
+        if not filled.any():
             vectors = np.zeros((len(order), block.shape[1]), np.float16)
         at = np.minimum(np.searchsorted(ordered, oids), len(order) - 1)
         known = (ordered[at] == oids) & (oids > 0)
         rows = order[at[known]]
         vectors[rows], filled[rows] = block[known], True
         others += int((~known).sum())
-    last, width = name.rpartition("_")[2], files.width
-    named = int(last) if last.isascii() and last.isdigit() else 0
-    if vectors is None:
-        vectors = np.zeros((len(order), named or 1), np.float16)
-    elif width != (named or width):
-        say(f"  {name}: its vectors have {width:,} dimensions, not the number in the name")
-    if width > vectors.shape[1]:
-        say(f"  {name}: {vectors.shape[1]} of its {width:,} dimensions are kept (largest variance)")
+    if files.width > vectors.shape[1]:
+        say(f"  {name}: {vectors.shape[1]} of its {files.width:,} dimensions are kept (largest variance)")
     say(
         f"  {name}: {filled.sum():,} of {len(order) - 1:,} items have a vector; {others:,} vectors are of"
         " other ids" + (f", {files.without:,} entries have no vector" if files.without else "")
@@ -99,14 +91,12 @@ class _Files:
         self.paths, self.width, self.without, self.largest = paths, 0, 0, 0.0
 
     def read_blocks(self) -> Iterator[Vectors]:
-        """The vectors of all files, whose form is known by their first bytes, else by their suffix."""
+        """The vectors of all files, whose form is known by their suffix."""
         for path in self.paths:
-            with path.open("rb") as file:
-                head = file.read(4)
             blocks: Iterator[Block]
-            if path.suffix == ".pkl" or head[:1] == b"\x80":
+            if path.suffix == ".pkl":
                 blocks = _read_pickled(path)
-            elif path.suffix == ".parquet" or head == b"PAR1":
+            elif path.suffix == ".parquet":
                 blocks = map(_parse_batch, read_batches((path,), ("anonymous_cid", "emb"), ROWS))
             else:
                 blocks = read_lines(path, parse_lines)
@@ -121,33 +111,28 @@ class _Files:
 
 
 def parse_lines(text: bytes) -> Block:
-    """The vectors of some whole lines, blank ones among them. Raises ``LineError``."""
-    lines = decode_lines(text, LINE, may_be_blank=True)
-    vectors = [None if line is None else _to_list(line.emb) for line in lines]
-    filled = [number for number, vector in enumerate(vectors) if vector is not None]
+    """The vectors of some whole lines. An ``emb`` that is no list is no vector, as in the organiser's own loader.
+    Raises ``LineError``.
+    """
+    lines = decode_lines(text, LINE)
+    filled = [number for number, line in enumerate(lines) if isinstance(line.emb, list)]
+    vectors = [lines[number].emb for number in filled]
 
     def refuse(index: int, reason: str) -> NoReturn:
         raise LineError(filled[index], reason)
 
-    lists = [vector for vector in vectors if vector is not None]
-    lengths, flat = np.array(list(map(len, lists)), np.int64), np.fromiter(chain.from_iterable(lists), np.float64)
+    lengths, flat = np.array(list(map(len, vectors)), np.int64), np.fromiter(chain.from_iterable(vectors), np.float64)
     oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, refuse)
-    return oids, block, sum(line is not None for line in lines) - len(filled)
-
-
-def _to_list(value: object) -> list[float] | None:
-    """A list, or the JSON text of one; anything else is no vector, as the organiser's own loader has it."""
-    try:
-        value = VECTOR.decode(value) if isinstance(value, str) else value
-    except UNREADABLE:
-        return None
-    return value if isinstance(value, list) else None
+    return oids, block, len(lines) - len(filled)
 
 
 def _read_pickled(path: Path) -> Iterator[Block]:
-    """``{id: vector}`` or pairs of them; what is neither an array nor a list of numbers is no vector."""
-    entries = to_dict(str(path), read_pickle(path))
-    arrays = {key: array for key, value in entries.items() if (array := _to_array(value)) is not None}
+    """``{id: array}``; None is no vector."""
+    entries = read_pickle(path)
+    none = np.empty(0)  # a value that is no array
+    arrays = {
+        key: value if isinstance(value, np.ndarray) else none for key, value in entries.items() if value is not None
+    }
     yield np.empty(0, np.int64), np.empty((0, 1), np.float16), len(entries) - len(arrays)
     ids = list(arrays)
     for begin in range(0, len(ids), ROWS):
@@ -157,28 +142,16 @@ def _read_pickled(path: Path) -> Iterator[Block]:
             raise UserError(f"{path}, id {brief(chosen[index])}: {reason}; download it again")
 
         vectors = [arrays[key] for key in chosen]
-        # A matrix has no width that a vector could have.
-        lengths = np.array([len(vector) if vector.ndim == 1 else 0 for vector in vectors], np.int64)
-        yield *_encode(chosen, lengths, np.concatenate([vector.ravel() for vector in vectors]), refuse), 0
-
-
-def _to_array(value: object) -> "np.ndarray[Any, Any] | None":
-    if not isinstance(value, (np.ndarray, list, tuple)):
-        return None
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of several lengths
-        return None
-    return array if array.ndim and array.dtype.kind in "fiu" else None
+        # What is no row of numbers has no width that a vector could have.
+        lengths = np.array([len(one) if one.ndim == 1 and one.dtype.kind in "fiu" else 0 for one in vectors], np.int64)
+        if not lengths.all():
+            refuse(int(np.argmin(lengths)), "no vector of numbers")
+        yield *_encode(chosen, lengths, np.concatenate(vectors), refuse), 0
 
 
 def _parse_batch(batch: Batch) -> Block:
-    """The vectors of some rows of a parquet file: lists of numbers, or the JSON texts of them."""
-    column, kind = batch.table.column("emb"), pa.list_(pa.float64())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pa.array(map(_to_list, column.to_pylist()), kind)
-    else:
-        column = batch.column("emb", kind)
+    """The vectors of some rows of a parquet file."""
+    column = batch.column("emb", pa.list_(pa.float64()))
     valid = pc.is_valid(column)
     rows = np.flatnonzero(valid)
     column = column.filter(valid)
@@ -194,12 +167,12 @@ def _parse_batch(batch: Batch) -> Block:
 def _encode(
     ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], refuse: Refuse
 ) -> tuple[Int64s, Halves]:
-    """Original ids, and vectors as one table; ``ids`` are texts or numbers, ``flat`` the vectors end to end."""
+    """Original ids, and vectors as one table; ``flat``: the vectors end to end."""
     width = max(int(lengths[0]) if len(lengths) else 1, 1)
     if (lengths != width).any():
         index = int(np.argmax(lengths != width))
         refuse(index, WRONG_WIDTH.format(lengths[index], width))
-    oids = np.fromiter(map(_to_oid, ids), np.int64, len(ids))
+    oids = np.fromiter((parse_id(one) if isinstance(one, str) else 0 for one in ids), np.int64, len(ids))
     if not oids.all():
         index = int(np.argmin(oids))
         refuse(index, f"{brief(ids[index])} is not an original id")
@@ -208,10 +181,3 @@ def _encode(
     if wrong.any():
         refuse(int(np.argmax(wrong)), f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)")
     return oids, vectors.astype(np.float16)
-
-
-def _to_oid(value: object) -> int:
-    """An original id, 0 for what is none."""
-    if isinstance(value, str):
-        return parse_id(value)
-    return int(value) if isinstance(value, (int, np.integer)) and 0 < value < 1 << 62 else 0

@@ -67,7 +67,6 @@ class RawCandidates:
     """Candidates in file order, ``features`` int32 [candidates, 13] as the host's numbers."""
 
     oid: Int64s
-    retrieval: Int64s
     features: Int32s
 
 
@@ -122,30 +121,14 @@ def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int
 
 
 def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> RawCandidates:
-    """The candidates by retrieval id; features as codes.
-
-    Refused: retrieval ids that are not 0..N-1, original ids that repeat.
-    """
-    count, retrieval = len(raw.oid), raw.retrieval
-    if not count:
+    """The candidates with features as codes; refused: original ids that repeat, and no candidate."""
+    if not len(raw.oid):
         raise UserError(f"{source.path} has no candidate; download it again")
-    outside = (retrieval < 0) | (retrieval >= count)
-    for wrong, values, reason in (
-        (outside, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates"),
-        (_repeats(retrieval), retrieval, "retrieval id {} was given to another candidate before"),
-        (raw.oid < 1, raw.oid, "{} is not an original id of a candidate"),
-        (_repeats(raw.oid), raw.oid, "candidate {} is repeated"),
-    ):
-        source.refuse(wrong, f"{reason}; download the file again", values)
-    order = np.argsort(retrieval)
-    return RawCandidates(raw.oid[order], retrieval[order], encode(raw.features[order], indexer.item_sizes))
-
-
-def _repeats(values: Int64s) -> Bools:
-    """Which values occurred before."""
-    repeats = np.ones(len(values), np.bool_)
-    repeats[np.unique(values, return_index=True)[1]] = False
-    return repeats
+    repeated = np.ones(len(raw.oid), np.bool_)
+    repeated[np.unique(raw.oid, return_index=True)[1]] = False
+    source.refuse(raw.oid < 1, "{} is not an original id of a candidate; download the file again", raw.oid)
+    source.refuse(repeated, "candidate {} is repeated; download the file again", raw.oid)
+    return RawCandidates(raw.oid, encode(raw.features, indexer.item_sizes))
 
 
 def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, test: RawSequences) -> Catalogue:

@@ -19,11 +19,11 @@ WHERE = (
     "there and where to get it)"
 )
 DEEPEST = 3  # folders between the one that is named and the files: an archive unpacks into one or two of its name
-# An embedding is a file, or a folder of files, of such a name; Spark writes parts that may have no extension.
-EMBEDDING = re.compile(r"(?:mm_)?(emb_[0-9]+_[0-9]+)(?:_parquet)?(?:\..+)?")
-VECTORS = re.compile(r"(?:part-[^.]*|.+\.jsonl?)(?:\.gz)?|.+\.(?:parquet|pkl)")
-TABLES = re.compile(r".+\.parquet")  # also in folders of the folder, where the hub's converter puts them
-EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
+# An embedding is a pickle, or a folder of files, of such a name; Spark writes parts without an extension.
+EMBEDDING = re.compile(r"(emb_[0-9]+_[0-9]+)(?:_parquet|\.pkl)?")
+VECTORS = re.compile(r"part-[^.]*|.+\.(?:json|parquet|pkl)")
+TABLES = re.compile(r".+\.parquet")
+EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS)
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
 NOT_NEEDED = (schema.TRUTH, REPORT, MARKER, schema.OFFSETS, schema.PREDICT_OFFSETS)
 MOST_NAMED = 3
@@ -129,8 +129,8 @@ def _find_embeddings(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _list_files(path: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
-    """The file, or those of a folder and the folders in it, whose names fit."""
-    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    """The file, or those of a folder, whose names fit."""
+    paths = sorted(path.iterdir()) if path.is_dir() else [path]
     return (one for one in paths if pattern.fullmatch(one.name) and not SILENT.fullmatch(one.name) and one.is_file())
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.io.safe_pickle import brief, read_pickle
+from competitions.tencent.io.safe_pickle import brief, read_pickle, require_dict
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
 Names = npt.NDArray[np.bytes_]
@@ -45,11 +45,11 @@ class Indexer:
 
 
 def read_indexer(path: Path) -> Indexer:
-    """Read indexer.pkl: ``{"i": {OID: RID}, "u": {name: RID}, "f": {feature: {value: RID}}}``, or lists of pairs.
+    """Read indexer.pkl: ``{"i": {OID: RID}, "u": {name: RID}, "f": {feature: {value: RID}}}``.
 
-    Refused: re-ids that are not 1..n, which they cannot be where a key occurs twice; a feature that is missing.
+    Refused: re-ids that are not 1..n; a feature that is missing.
     """
-    content = to_dict(f"{path}", read_pickle(path))
+    content = read_pickle(path)
     items, users, features = (_get_numbering(f"{path}", content, key) for key in ("i", "u", "f"))
     oid = _to_integers(f"{path}, 'i'", items)[_order_by_rid(f"{path}, 'i'", items)]
     names = _to_names(f"{path}, 'u'", users)[_order_by_rid(f"{path}, 'u'", users)]
@@ -69,14 +69,6 @@ def read_indexer(path: Path) -> Indexer:
     )
 
 
-def to_dict(where: str, value: Any) -> dict[Any, Any]:
-    """A dict, or the list of pairs of one; ``where`` is named in the refusal."""
-    try:
-        return value if isinstance(value, dict) else dict(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: neither a dict nor a list of pairs; download it again") from error
-
-
 def parse_id(text: str) -> int:
     """The number that a text of plain digits names, 0 for any other; ``int`` takes signs, blanks and underscores too.
 
@@ -89,12 +81,12 @@ def parse_id(text: str) -> int:
 def _get_numbering(where: str, numberings: dict[Any, Any], key: str) -> dict[Any, Any]:
     if key not in numberings:
         raise UserError(f"{where} lacks {key!r}, one of its numberings; download it again")
-    return to_dict(f"{where}, {key!r}", numberings[key])
+    return require_dict(f"{where}, {key!r}", numberings[key])
 
 
 def _to_integers(where: str, values: Collection[object]) -> Int64s:
-    if not all(issubclass(kind, (int, np.integer)) for kind in set(map(type, values))):
-        wrong = next(value for value in values if not isinstance(value, (int, np.integer)))
+    if set(map(type, values)) - {int}:
+        wrong = next(value for value in values if type(value) is not int)
         raise UserError(f"{where}: {brief(wrong)} is not a whole number; download it again")
     try:
         return np.fromiter(values, np.int64, len(values))

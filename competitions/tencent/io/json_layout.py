@@ -32,7 +32,6 @@ BLOCK = 1 << 16  # items whose features are held as objects
 
 class _Candidate(msgspec.Struct, gc=False):
     creative_id: Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
-    retrieval_id: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
     features: ItemFeatures | None = None
 
 
@@ -91,7 +90,6 @@ def parse_candidates(text: bytes) -> RawCandidates:
     no_features = ItemFeatures()
     return RawCandidates(
         oid=np.array([line.creative_id for line in lines], np.int64),
-        retrieval=np.array([line.retrieval_id for line in lines], np.int64),
         features=item_numbers([line.features or no_features for line in lines]),
     )
 

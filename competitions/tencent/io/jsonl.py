@@ -1,8 +1,6 @@
 """Read large JSON files in pieces that end at line ends; each piece comes back as arrays."""
 
 import gc
-import gzip
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,38 +29,24 @@ def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> T:
 
 
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[T]:
-    """Apply ``parse`` to the bytes of some whole lines at a time.
-
-    The ``LineError`` of ``parse`` becomes a ``UserError``. A gzipped file is known by its first bytes, whatever it is
-    called.
-    """
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
+    """Apply ``parse`` to the bytes of some whole lines at a time; its ``LineError`` becomes a ``UserError``."""
     lines = 0
-    for text in _read_pieces(path, is_gzip):
-        try:
-            yield parse(text)
-        except LineError as error:
-            line, reason = error.args
-            raise UserError(
-                f"{path}, line {lines + line + 1}: {reason}; correct the line or download the file again"
-            ) from error
-        lines += text.count(b"\n")
-
-
-def _read_pieces(path: Path, is_gzip: bool) -> Iterator[bytes]:
     try:
-        with gzip.open(path) if is_gzip else path.open("rb") as file:
+        with path.open("rb") as file:
             while text := file.read(PIECE_BYTES) + file.readline():
-                yield text
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be {'unpacked' if is_gzip else 'read'}: {error}; download it again") from error
+                yield parse(text)
+                lines += text.count(b"\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}; download it again") from error
+    except LineError as error:
+        line, reason = error.args
+        raise UserError(
+            f"{path}, line {lines + line + 1}: {reason}; correct the line or download the file again"
+        ) from error
 
 
-def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]", may_be_blank: bool = False) -> list[Any]:
-    """One value a line, None where it is blank and may be; ``LineError`` at the first line that is no JSON or not of
-    the decoder's type.
-    """
+def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
+    """One value a line; ``LineError`` at the first line that is no JSON or not of the decoder's type."""
     was_on = gc.isenabled()
     gc.disable()  # it would walk millions of fresh tuples, four times the time of decoding
     try:
@@ -77,7 +61,7 @@ def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]", may_be_blank
     rows = []  # one line is wrong, or the decoder has skipped a blank one
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
         try:
-            rows.append(None if may_be_blank and not line.strip() else decoder.decode(line))
+            rows.append(decoder.decode(line))
         except UNREADABLE as error:
             raise LineError(number, f"{error}" if line.strip() else "the line is blank") from error
     return rows

@@ -47,11 +47,10 @@ def _values(batch: Batch, name: str) -> tuple[Int32s, Int64s]:
 def read_candidates(files: RawFiles) -> RawCandidates:
     """Read candidate/."""
     paths = files.files["candidates"]
-    batches = read_batches(paths, ("item_id", "retrieval_id", *ITEM_FEATURES), older=OLDER)
+    batches = read_batches(paths, ("item_id", *ITEM_FEATURES), older=OLDER)
     parts = [
         RawCandidates(
             oid=batch.numbers("item_id", -1),
-            retrieval=batch.numbers("retrieval_id", -1),
             features=np.stack([_candidate_values(batch, name) for name in ITEM_FEATURES], axis=1),
         )
         for batch in batches

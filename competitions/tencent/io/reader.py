@@ -12,7 +12,7 @@ import numpy as np
 from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, RawFiles, Users
-from competitions.tencent.ids import Oids
+from competitions.tencent.ids import CatalogueRows, Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
@@ -64,7 +64,7 @@ def read_corpus(files: RawFiles) -> Corpus:
         users=users,
         test=test,
         test_users=test_users,
-        candidates=catalogue.rows_of(Oids(candidates.oid)),
+        candidates=CatalogueRows(np.sort(catalogue.rows_of(Oids(candidates.oid)))),
         actions=actions,
         notes=(
             *note_unread(files),
@@ -100,11 +100,11 @@ def _read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequen
 
 
 def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCandidates:
-    """The candidates by retrieval id; where there are no predict files, any known item could be the target."""
+    """The candidates; where there are no predict files, any known item could be the target."""
     if files.has_queries:
         raw = LAYOUTS[files.layout].read_candidates(files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
-    return RawCandidates(indexer.oid[1:], np.arange(indexer.known), items[1:])
+    return RawCandidates(indexer.oid[1:], items[1:])
 
 
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:

@@ -1,4 +1,4 @@
-"""Read a pickle that comes from outside: it may name containers, numpy's arrays and numbers, and nothing else runs."""
+"""Read a pickle that comes from outside: it may name dicts, lists and numpy's arrays of numbers; nothing else runs."""
 
 import pickle
 import re
@@ -10,7 +10,7 @@ import numpy as np
 
 from common.engine.errors import UserError
 
-KINDS = re.compile(r"[?biufSUO][0-9]*")  # of numpy's types, as their pickles name them
+KINDS = re.compile(r"[iuf][0-9]+")  # of numpy's numbers, as their pickles name them
 SHOWN = 40  # characters of a value
 
 
@@ -31,35 +31,21 @@ class _Dtype:
 
 
 class _Array(np.ndarray[Any, Any]):
-    """An empty array, which gets its content from a state. numpy checks that its bytes fit; objects come as a list."""
+    """An empty array, which gets its content from a state. numpy checks that its bytes fit."""
 
     def __setstate__(self, state: Any) -> None:
         version, shape, kind, is_fortran, data = state
         super().__setstate__((version, shape, kind.dtype, is_fortran, data))
 
 
-def _from_buffer(buffer: bytes, kind: _Dtype, shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
-    return np.frombuffer(buffer, kind.dtype).reshape(shape, order=order)
-
-
-def _scalar(kind: _Dtype, data: bytes) -> object:
-    return np.frombuffer(data, kind.dtype, 1)[0]
-
-
-CONTAINERS = (dict, list, set, frozenset, tuple, str, bytes, int, float, bool)
 ALLOWED: dict[tuple[str, str], Any] = {
     ("collections", "defaultdict"): lambda *_: {},  # without its factory: a key that is missing stays missing
-    ("collections", "OrderedDict"): dict,
-    ("_codecs", "encode"): lambda text, _: text.encode("latin-1"),  # in which old pickles write bytes
     ("numpy", "ndarray"): None,  # named alone, as the class of an empty array
     ("numpy", "dtype"): _Dtype,
 }
-ALLOWED |= {(module, kind.__name__): kind for module in ("builtins", "__builtin__") for kind in CONTAINERS}
-ALLOWED |= {("__builtin__", "long"): int, ("__builtin__", "unicode"): str}  # as Python 2 and old protocols have them
+ALLOWED |= {("builtins", kind.__name__): kind for kind in (dict, list, int)}  # factories of a defaultdict
 for _core in ("numpy.core", "numpy._core"):  # before and since numpy 2
     ALLOWED[f"{_core}.multiarray", "_reconstruct"] = lambda *_: _Array(0, np.int8)
-    ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
-    ALLOWED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 
 
 class _Unpickler(pickle.Unpickler):
@@ -70,16 +56,24 @@ class _Unpickler(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
-def read_pickle(path: Path) -> object:
-    """The data of a pickle file; ``UserError`` where it is damaged or anything but plain data."""
+def read_pickle(path: Path) -> dict[Any, Any]:
+    """The dict that a pickle file holds; ``UserError`` where it is damaged or anything but plain data."""
     try:
         with path.open("rb") as file:
-            return _Unpickler(file).load()
+            content = _Unpickler(file).load()
     except ForbiddenError as error:
         raise UserError(f"{path} is not a pickle of plain data: {_line(error)}; do not trust the file") from error
     except Exception as error:  # a damaged pickle may raise anything
         reason = f"{type(error).__name__}: {_line(error)}"
         raise UserError(f"{path} cannot be read as a pickle ({reason}); download it again") from error
+    return require_dict(str(path), content)
+
+
+def require_dict(where: str, value: object) -> dict[Any, Any]:
+    """The value, a dict; ``where`` is named in the refusal."""
+    if isinstance(value, dict):
+        return value
+    raise UserError(f"{where}: {brief(value)} stands where a dict is expected; download it again")
 
 
 def brief(value: object) -> str:

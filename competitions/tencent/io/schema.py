@@ -22,8 +22,8 @@ EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/part-00000, JSON li
 # Each file by its role, with the folders that may hold it, the usual one first; the first that has it wins.
 TRAIN_FILES = {
     "sequences": (SEQUENCES, (TRAIN, ".")),
-    "indexer": (INDEXER, (TRAIN, EVAL, ".")),
-    "items": (ITEM_TABLE, (TRAIN, EVAL, ".")),
+    "indexer": (INDEXER, (TRAIN, ".")),
+    "items": (ITEM_TABLE, (TRAIN, ".")),
 }
 QUERY_FILES = {
     "test_sequences": (PREDICT_SEQUENCES, (EVAL, ".")),

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Int32s, Int64s
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.top_k import TopK, find_seen, number_positions
+from competitions.tencent.top_k import TopK, find_seen
 
 
 @torch.inference_mode()
@@ -31,10 +31,10 @@ def rank_all(
     return best
 
 
-def number_seen(queries: Histories, candidates: CatalogueRows) -> Int64s:
+def number_seen(queries: Histories, candidates: CatalogueRows) -> Int32s:
     """The position among the ``candidates`` of every row that a history or they hold, -1 for none."""
     size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
-    return number_positions(candidates, size)
+    return number_rows(candidates, size)
 
 
 def check_finite(*vectors: Tensor) -> None:

@@ -40,12 +40,12 @@ def smooth_scores(
     ads: Int64s | None,
     attributes: Sparse,
     weight: float,
-    columns: Int64s,
+    candidates: Int64s,
     shared: Sparse | None = None,
 ) -> Singles:
-    """Scores (sparse or dense [users, ads]) at these rows of the catalogue, float32 [users, columns], smoothed through
-    attributes. ``ads``: the rows that are scored, ascending; None for all. ``shared``: ``attributes[columns]`` of a
-    caller that has it, since picking 60,000 rows takes as long as a block of queries.
+    """Scores (sparse or dense [users, ads]) of ``candidates``, rows of the catalogue, float32 [users, candidates],
+    smoothed through attributes. ``ads``: the rows that are scored, ascending; None for all. ``shared``:
+    ``attributes[candidates]`` of a caller that has it, since picking 60,000 rows takes as long as a block of queries.
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
     ``scores`` may be overwritten.
@@ -54,24 +54,24 @@ def smooth_scores(
     >>> smooth_scores(np.float32([[0, 8, 4, 0]]), None, shared, 0.5, np.array([1, 2, 3])).tolist()
     [[12.0, 6.0, 4.0]]
     """
-    own = _take(scores, ads, columns)
+    own = _take(scores, ads, candidates)
     if not weight or not attributes.shape[1]:
         return own
     by_value = as_dense(scores @ (attributes if ads is None else attributes[ads]))
-    own += np.float32(weight) * ((attributes[columns] if shared is None else shared) @ by_value.T).T
+    own += np.float32(weight) * ((attributes[candidates] if shared is None else shared) @ by_value.T).T
     return own
 
 
-def _take(scores: Sparse | Singles, ads: Int64s | None, columns: Int64s) -> Singles:
-    """A dense matrix of these columns, 0 where they are not among the ads; the ``scores`` themselves where all are."""
+def _take(scores: Sparse | Singles, ads: Int64s | None, candidates: Int64s) -> Singles:
+    """A dense matrix of these candidates, 0 where one is not among the ads; the ``scores`` where all are."""
     if ads is None:
-        return np.array(as_dense(scores[:, columns]))
-    if np.array_equal(ads, columns):  # as a fold's own pool has it
+        return np.array(as_dense(scores[:, candidates]))
+    if np.array_equal(ads, candidates):  # as a fold's own pool has it
         return as_dense(scores)
-    at = np.searchsorted(ads, columns)
+    at = np.searchsorted(ads, candidates)
     known = np.flatnonzero(at < len(ads))
-    known = known[ads[at[known]] == columns[known]]
-    own = np.zeros((scores.shape[0], len(columns)), np.float32)
+    known = known[ads[at[known]] == candidates[known]]
+    own = np.zeros((scores.shape[0], len(candidates)), np.float32)
     own[:, known] = as_dense(scores[:, at[known]])
     return own
 

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ids import number_rows
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
 from competitions.tencent.retrieval.regression import choose_items
@@ -21,7 +22,6 @@ from competitions.tencent.retrieval.sparse_history import (
     Sparse,
     flatten_log,
     number_items,
-    number_rows,
 )
 from competitions.tencent.sequences import Histories
 
@@ -94,4 +94,4 @@ def factorise(near: Sparse) -> Singles:
     return scale_to_one(left * np.sqrt(values))
 
 
-CHANNEL = Channel(NAME, fit, dict.fromkeys(name_parts(NAME), as_it_is), columns=None, widths=WIDTHS)
+CHANNEL = Channel(NAME, fit, dict.fromkeys(name_parts(NAME), as_it_is), features=None, widths=WIDTHS)

@@ -13,7 +13,7 @@ import numpy as np
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.histories import WeightedHistories
 from competitions.tencent.sequences import Histories
 
@@ -76,23 +76,24 @@ def deviations(scores: Singles) -> Singles:
     return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
 
 
-def describe_shares(scores: Singles, position: PoolPositions) -> Singles:
-    """The ``scores`` [queries, candidates] of the retrieved ones as three columns each, float32 [queries, retrieved,
-    3]: in standard deviations, the logarithm of the share of the best, the logarithm of the rank among them.
+def compute_shares(scores: Singles, retrieved: Int64s) -> Singles:
+    """Three features of the ``retrieved`` [queries, retrieved], indices of candidates, from the ``scores`` [queries,
+    candidates], float32 [queries, retrieved, 3]: in standard deviations, the logarithm of the share of the best, the
+    logarithm of the rank among them.
 
     >>> scores = np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)
-    >>> describe_shares(scores, PoolPositions(np.array([[2, 1]]))).astype(float).round(2).tolist()
+    >>> compute_shares(scores, np.array([[2, 1]])).astype(float).round(2).tolist()
     [[[2.45, 0.0, 0.0], [0.82, -1.1, 0.69]]]
     """
-    own = np.take_along_axis(scores, position, 1)
+    own = np.take_along_axis(scores, retrieved, 1)
     share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
     scaled = own / (scores.std(1, keepdims=True) + TINY)
     return np.stack([scaled, share, np.log1p(rank_scores(own))], 2).astype(np.float32)
 
 
-def describe_logits(scores: Singles, position: PoolPositions) -> Singles:
+def compute_logits(scores: Singles, retrieved: Int64s) -> Singles:
     """The same of ``scores`` that are logarithms: how far they lie below the best, in place of the share."""
-    own = np.take_along_axis(scores, position, 1)
+    own = np.take_along_axis(scores, retrieved, 1)
     scaled = (own - scores.mean(1, keepdims=True)) / (scores.std(1, keepdims=True) + TINY)
     return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
 
@@ -102,15 +103,15 @@ def rank_scores(scores: Singles) -> Int64s:
     return np.argsort(np.argsort(-scores, 1, kind="stable"), 1)
 
 
-class Columns(NamedTuple):
-    """What the ranker gets of a channel's scores: the ``names`` of the columns, and what makes them."""
+class ScoreFeatures(NamedTuple):
+    """What the ranker gets of a channel's scores: the ``names`` of the features, and what computes them."""
 
     names: tuple[str, ...]
-    describe: Callable[[Singles, PoolPositions], Singles]
+    compute: Callable[[Singles, Int64s], Singles]
 
 
-SHARES = Columns(("score", "share of the best", "rank"), describe_shares)
-LOGITS = Columns(("score", "below the best", "rank"), describe_logits)
+SHARES = ScoreFeatures(("score", "share of the best", "rank"), compute_shares)
+LOGITS = ScoreFeatures(("score", "below the best", "rank"), compute_logits)
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,12 @@ class Channel:
     ``contents`` (all of these) and ``seed``, by these names; it gives a ``Table``.
 
     ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
-    factor. ``columns``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
+    factor. ``features``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
     a kernel, tried by ``fusion``.
     """
 
     name: str
     fit: Callable[..., Table]
     parts: Mapping[str, Scale]
-    columns: Columns | None = SHARES
+    features: ScoreFeatures | None = SHARES
     widths: tuple[float, ...] = ()

@@ -16,7 +16,7 @@ from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.retrieval.sparse_history import (
@@ -27,7 +27,6 @@ from competitions.tencent.retrieval.sparse_history import (
     Sparse,
     count_neighbour_pairs,
     flatten_log,
-    number_rows,
     split_by_cost,
     weight_histories,
 )
@@ -249,12 +248,12 @@ def keep_top(table: Sparse, top: int) -> Sparse:
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 
-def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Singles:
-    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns]; an
-    ad that is no target has what its attributes give it.
+def score_counts(model: Counts, queries: Histories, candidates: Int64s, shared: Sparse | None = None) -> Singles:
+    """Co-occurrence scores of each history with ``candidates``, rows of the catalogue, float32 [queries, candidates];
+    an ad that is no target has what its attributes give it.
 
-    ``shared``: ``model.attributes[columns]`` of a caller that has it. With ``from_attributes`` a query takes 4 bytes a
-    target on the way, else 12 a neighbour.
+    ``shared``: ``model.attributes[candidates]`` of a caller that has it. With ``from_attributes`` a query takes 4 bytes
+    a target on the way, else 12 a neighbour.
     """
     settings = model.settings
     rows = model.neighbours.shape[0]
@@ -264,7 +263,7 @@ def score_counts(model: Counts, queries: Histories, columns: Int64s, shared: Spa
     if by_value is not None:  # nearly every ad gets something: dense is faster from here on
         scores = as_dense(scores)
         scores += np.float32(settings.from_attributes) * as_dense((seen @ model.attributes) @ by_value)
-    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, candidates, shared)
 
 
 CHANNEL = Channel(

@@ -8,7 +8,7 @@ from common.engine.progress import say, track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import PoolPositions
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.fusion import (
     ChannelScores,
@@ -21,7 +21,6 @@ from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search, scale_part
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import number_positions
 
 QUERIES = 1_000  # that are learned from
 FIRST, DRAWN = 200, 250  # candidates that the even sum puts first, and those that stand for all others
@@ -39,7 +38,7 @@ def learn_fusion(
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
     assert fold.target is not None
-    target = number_positions(tables.pool, len(corpus.catalogue.oid))[fold.target]
+    target = number_rows(tables.pool, len(corpus.catalogue.oid))[fold.target]
     reachable = np.flatnonzero(target >= 0)
     if len(reachable) < FEWEST:
         return tables.fusion
@@ -60,8 +59,8 @@ def learn_fusion(
 
 
 def collect_scores(search: Search, queries: Queries, target: Int64s, rng: np.random.Generator) -> ChannelScores:
-    """What every channel, and every column of popularity, says of each query's ``target``, a position in the pool, of
-    the candidates that the search puts first, and of a draw of the others.
+    """What every channel, and every fused column of popularity, says of each query's ``target``, an index in the pool,
+    of the candidates that the search puts first, and of a draw of the others.
     """
     names: tuple[str, ...] = ()
     values, stands_for = [], []
@@ -69,27 +68,26 @@ def collect_scores(search: Search, queries: Queries, target: Int64s, rng: np.ran
     with torch.inference_mode():
         for rows in track(list(blocks(len(target), BLOCK)), "learning fusion weights"):
             own = queries.take(rows)
-            slot = popularity.slots.find(own.time)
-            total, parts = search.popular[torch.from_numpy(slot)], {}
+            total, parts = search.popular[torch.from_numpy(popularity.slots.find(own.time))], {}
             seen = search.find_seen(own.histories)
             for channel, scores in search.score(search.block(own), seen):
                 for name, each in scores.items():
                     parts[name] = scale_part(channel, name, each).numpy()
                     total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
             total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
-            positions, weight = sample_candidates(total.numpy(), target[rows], rng)
-            names = (*parts, *popularity.names)
-            columns = [np.take_along_axis(each, positions, 1) for each in parts.values()]
-            popular = popularity.of(slot, PoolPositions(positions))
-            values.append(np.concatenate([np.stack(columns, 2), popular], 2) if columns else popular)
+            sampled, weight = sample_candidates(total.numpy(), target[rows], rng)
+            names = (*parts, *popularity.fused)
+            scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]
+            popular = popularity.of(own.time, CatalogueRows(search.pool[sampled]), popularity.fused)
+            values.append(np.concatenate([np.stack(scored, 2), popular], 2) if scored else popular)
             stands_for.append(weight)
     weights = np.concatenate(stands_for)
     possible = weights > 0
-    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popularity.names)
+    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popularity.fused)
 
 
 def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
-    """Positions in the pool [queries, candidates], the ``target`` first, and how many candidates each stands for: 0 for
+    """Indices in the pool [queries, candidates], the ``target`` first, and how many candidates each stands for: 0 for
     one that is seen (of score -inf) or the target again.
     """
     queries, pool = scores.shape
@@ -101,11 +99,11 @@ def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator)
     others = ~np.take_along_axis(in_top, drawn, 1)
     # The others' draw, less what fell among the first, stands for all of them.
     share = (pool - first) / np.maximum(others.sum(1, keepdims=True), 1)
-    positions = np.concatenate([target[:, None], top, drawn], 1)
+    sampled = np.concatenate([target[:, None], top, drawn], 1)
     weight = np.concatenate([np.ones((queries, 1)), np.ones(top.shape), others * share], 1)
-    seen = ~np.isfinite(np.take_along_axis(scores, positions[:, 1:], 1))
-    weight[:, 1:][seen | (positions[:, 1:] == target[:, None])] = 0
-    return positions, weight.astype(np.float32)
+    seen = ~np.isfinite(np.take_along_axis(scores, sampled[:, 1:], 1))
+    weight[:, 1:][seen | (sampled[:, 1:] == target[:, None])] = 0
+    return sampled, weight.astype(np.float32)
 
 
 def choose_width(

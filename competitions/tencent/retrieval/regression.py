@@ -22,7 +22,7 @@ from scipy.linalg import lapack
 from common.arrays import Singles
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, deviations
@@ -34,7 +34,6 @@ from competitions.tencent.retrieval.sparse_history import (
     Sparse,
     flatten_log,
     number_items,
-    number_rows,
     pick_columns,
     weight_histories,
 )
@@ -221,11 +220,13 @@ def _multiply_in_place(inverse: Singles, follows: Sparse) -> Singles:
     return inverse if wide == len(inverse) else inverse[:, :wide].copy()
 
 
-def score_regression(model: Regression, queries: Histories, columns: Int64s, shared: Sparse | None = None) -> Singles:
-    """Scores of the ads in these rows of the catalogue, float32 [queries, columns].
+def score_regression(
+    model: Regression, queries: Histories, candidates: Int64s, shared: Sparse | None = None
+) -> Singles:
+    """Scores of ``candidates``, rows of the catalogue, float32 [queries, candidates].
 
     An ad that is no target has what its attributes give it, and 0 where scores do not spread. ``shared``:
-    ``model.attributes[columns]`` of a caller that has it.
+    ``model.attributes[candidates]`` of a caller that has it.
     """
     settings = model.settings
     seen = weight_histories(queries, model.attributes.shape[0], settings.weights, settings.fade)
@@ -233,7 +234,7 @@ def score_regression(model: Regression, queries: Histories, columns: Int64s, sha
     scores = own @ model.coefficients
     if others.nnz and len(model.values):
         scores += pick_columns(others @ model.attributes, model.values)[0] @ model.by_value
-    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, columns, shared)
+    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, candidates, shared)
 
 
 CHANNEL = Channel(NAME, fit, {NAME: deviations})

@@ -16,13 +16,13 @@ from common.arrays import Singles, take
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Int64s, Sequences
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
 from competitions.tencent.retrieval.histories import NOW, WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import SeenPairs, find_seen, number_positions
+from competitions.tencent.top_k import SeenPairs, find_seen
 
 
 @dataclass(frozen=True)
@@ -53,34 +53,31 @@ class Queries:
 class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
-    ``queries``, and their ``history`` as weighted events; ``slot`` int64 [queries]: of their times; ``position``,
-    ``item``: the same ads [queries, retrieved] by their position in the pool and by their row; ``scores`` of retrieval,
-    -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score; ``columns``: of each
-    part of a channel float32 [queries, retrieved, columns], see ``Channel.columns``.
+    ``queries``, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the ads; ``scores`` of
+    retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score;
+    ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``.
     """
 
     queries: Queries
     history: WeightedHistories
-    slot: Int64s
-    position: PoolPositions
     item: CatalogueRows
     scores: Singles
     rank: Int64s
     best: Singles
-    columns: dict[str, Singles]
+    features: dict[str, Singles]
 
     def take(self, rows: Int64s, kept: Int64s) -> "Candidates":
         """Of some queries, by their index, the candidates ``kept`` int64 [rows, any], by their index in the list."""
         return Candidates(
             queries=self.queries.take(rows),
             history=take(self.history, rows),
-            slot=self.slot[rows],
-            position=PoolPositions(np.take_along_axis(self.position[rows], kept, 1)),
             item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
             scores=np.take_along_axis(self.scores[rows], kept, 1),
             rank=np.take_along_axis(self.rank[rows], kept, 1),
             best=self.best[rows],
-            columns={name: np.take_along_axis(each[rows], kept[:, :, None], 1) for name, each in self.columns.items()},
+            features={
+                name: np.take_along_axis(each[rows], kept[:, :, None], 1) for name, each in self.features.items()
+            },
         )
 
 
@@ -96,7 +93,7 @@ class Search:
             for name, table in tables.tables.items()
         ]
         self.popular = torch.from_numpy(tables.popularity.add_up(fusion.weights))
-        self.position_of_row = number_positions(self.pool, len(tables.catalogue.oid))
+        self.index_of_row = number_rows(self.pool, len(tables.catalogue.oid))
 
     def block(self, queries: Queries) -> QueryBlock:
         """The queries as channels take them."""
@@ -106,14 +103,14 @@ class Search:
         return QueryBlock(queries.histories, weighted, heaviest, now, queries.action)
 
     def find_seen(self, histories: Histories) -> SeenPairs:
-        """What each query has seen of the pool, as pairs: index of the query, position in the pool."""
-        return find_seen(histories, self.position_of_row)
+        """What each query has seen of the pool, as pairs: index of the query, index in the pool."""
+        return find_seen(histories, self.index_of_row)
 
     def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, Scores]]:
         """The scores of each channel by part, float32 [queries, pool]; 0 for seen ads where the ranker gets them."""
         for channel, scorer in self.channels:
             scores = scorer(block)
-            if channel.columns:
+            if channel.features:
                 for each in scores.values():
                     each[seen] = 0.0
             yield channel, scores
@@ -128,22 +125,22 @@ class Search:
             for name, each in scores.items():
                 if name in self.tables.fusion.weights:
                     total.add_(scale_part(channel, name, each), alpha=self.tables.fusion.weights[name])
-            if channel.columns:
-                described.append((channel.columns, scores))
+            if channel.features:
+                described.append((channel.features, scores))
         total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
-        position = PoolPositions(best.indices.numpy())
+        retrieved = best.indices.numpy()
         return Candidates(
             queries=queries,
             history=block.weighted,
-            slot=slot,
-            position=position,
-            item=CatalogueRows(self.pool[position]),
+            item=CatalogueRows(self.pool[retrieved]),
             scores=best.values.numpy(),
-            rank=np.broadcast_to(np.arange(position.shape[1]), position.shape),
+            rank=np.broadcast_to(np.arange(retrieved.shape[1]), retrieved.shape),
             best=best.values[:, :1].numpy(),
-            columns={
-                name: columns.describe(each, position) for columns, scores in described for name, each in scores.items()
+            features={
+                name: features.compute(each, retrieved)
+                for features, scores in described
+                for name, each in scores.items()
             },
         )
 

@@ -113,4 +113,4 @@ def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float
     return seconds if device == "cpu" else seconds / GPU_SPEED
 
 
-CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, columns=LOGITS)
+CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, features=LOGITS)

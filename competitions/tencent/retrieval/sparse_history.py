@@ -82,15 +82,6 @@ def number_items(log: Log, number: Int32s) -> Log:
     return Log(_offsets(owner, len(log.offsets) - 1), owner, item[known], log.weight[known])
 
 
-def number_rows(kept: Int64s | None, rows: int) -> Int32s:
-    """The index of each row of the catalogue in ``kept``, -1 where it is not among them; None for all."""
-    if kept is None:
-        return np.arange(rows, dtype=np.int32)
-    number = np.full(rows, -1, np.int32)
-    number[kept] = np.arange(len(kept))
-    return number
-
-
 def _offsets(owner: Int32s, histories: int) -> Int64s:
     return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=histories))])
 

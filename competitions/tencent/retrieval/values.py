@@ -140,15 +140,15 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
 
 
 def score_value_counts(
-    model: ValueCounts, queries: Histories, columns: Int64s, shared: Sparse | None = None
+    model: ValueCounts, queries: Histories, candidates: Int64s, shared: Sparse | None = None
 ) -> Singles:
     """What the values of each history's ads give to those of the ads in these rows of the catalogue, float32 [queries,
-    columns]. ``shared``: ``model.attributes[columns]`` of a caller that has it.
+    candidates]. ``shared``: ``model.attributes[candidates]`` of a caller that has it.
     """
     seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
     values = seen @ model.attributes
     by_value = values.toarray() if model.table is None else values @ model.table
-    own = model.attributes[columns] if shared is None else shared
+    own = model.attributes[candidates] if shared is None else shared
     return np.ascontiguousarray((own @ by_value.T).T, np.float32)
 
 

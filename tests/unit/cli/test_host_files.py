@@ -78,11 +78,8 @@ def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, layout: str)
 
 
 def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:
-    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, "release").folder
-    for table in list(raw.rglob("*.parquet")):  # as the hub converts
-        (table.parent / "train").mkdir(exist_ok=True)
-        table.rename(table.parent / "train" / table.name)
-    by_file = states(raw, "tencent")
+    simulate_tencent(tmp_path / "raw" / "TencentGR-1M", 0.0005, 1, "release")  # in a folder, as an archive unpacks
+    by_file = states(tmp_path / "raw", "tencent")
     assert MISSING not in by_file.values()
     assert by_file["mm_emb/emb_81_32_parquet/*.parquet"] == DIFFERS  # of rows
 

@@ -15,7 +15,7 @@ from competitions.tencent import ranking
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import SEARCH_SCORE
-from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.sequences import blocks
@@ -177,18 +177,8 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     monkeypatch.setattr(ranking, "pair_features", lambda *_: (np.ones((1, 3, 1), np.float32), ("x",)))
     monkeypatch.setattr(ranking, "score_features", lambda *_: np.float32([1, 99, 2]))
     nothing: Any = None
-    item = np.array([[5, 6, 7]])
-    candidates = Candidates(
-        nothing,
-        nothing,
-        nothing,
-        PoolPositions(item),
-        CatalogueRows(item),
-        np.float32([[3, NONE, 1]]),
-        nothing,
-        nothing,
-        {},
-    )
+    item = CatalogueRows(np.array([[5, 6, 7]]))
+    candidates = Candidates(nothing, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {})
     search: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
     assert ranking.score_candidates(nothing or object(), search, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 

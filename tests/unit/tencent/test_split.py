@@ -239,7 +239,7 @@ def test_all_test_users_are_asked_at_their_last_event_and_all_may_be_learned_fro
     assert fold.condition.tolist() == [schema.CLICK] * 3
     assert (fold.target, fold.unseen, fold.target_action) == (None, None, None)
     with pytest.raises(UserError, match="has 9 candidates but each user needs 10"):
-        build_test_fold(LOG, test, CatalogueRows(np.r_[TWELVE[:9], 1]), None, HOST)
+        build_test_fold(LOG, test, CatalogueRows(TWELVE[:9]), None, HOST)
 
 
 def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:

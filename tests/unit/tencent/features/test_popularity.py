@@ -8,6 +8,7 @@ import pytest
 
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Catalogue, Corpus, Sequences
+from competitions.tencent.features import popularity as popularity_module
 from competitions.tencent.features.popularity import (
     EDGES_H,
     FEWEST_SLOTS,
@@ -21,7 +22,7 @@ from competitions.tencent.features.popularity import (
     make_slots,
     measure_popularity,
 )
-from competitions.tencent.ids import CatalogueRows, PoolPositions
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking import answer_queries, take_queries
 from competitions.tencent.retrieval.search import Search
@@ -83,6 +84,22 @@ def last_of(event: Event) -> int:
     return event[-1]
 
 
+def test_retrieval_weighs_no_column_that_it_is_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = make_sequences([(1, 1, 1), (2, 0, 2)], [(3, 1, 1)])
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None, HOST)
+    inputs = (whole(log), make_catalogue(11), fold, fold.candidates)
+    popularity = measure_popularity(*inputs, times=True)
+    assert popularity.fused == popularity.names
+    monkeypatch.setattr(
+        popularity_module, "describe", lambda log, *rest: {"trend": log.rows / 2, **describe(log, *rest)}
+    )
+    more = measure_popularity(*inputs, times=True)
+    assert (more.names, more.fused) == (("trend", *popularity.names), popularity.names)
+    times, item = fold.query_times, CatalogueRows(np.array([[4, 3], [2, 5]]))
+    assert more.of(times, item)[:, :, 0].tolist() == [[2, 1.5], [1, 2.5]]
+    assert np.array_equal(more.of(times, item, more.fused), popularity.of(times, item))
+
+
 @pytest.mark.parametrize("action", [0, 1])
 def test_where_all_events_are_clicks_or_none_they_are_not_counted_twice(action: int) -> None:
     log = AdLog(whole(make_sequences([(1, action, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])))
@@ -94,8 +111,7 @@ def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None, HOST)
     popularity = measure_popularity(whole(log), make_catalogue(11), fold, fold.candidates, times=False)
     assert popularity.names == ("events in all",)
-    slot = popularity.slots.find(fold.query_times)
-    found = popularity.of(slot, PoolPositions(np.array([[0, 1, 2, 3], [3, 2, 1, 0]])))
+    found = popularity.of(fold.query_times, CatalogueRows(np.array([[1, 2, 3, 4], [4, 3, 2, 1]])))
     assert found[:, :, 0] == pytest.approx(np.log1p([[2, 1, 1, 0], [0, 1, 1, 2]]), abs=1e-3)
 
 
@@ -186,8 +202,7 @@ def describe_own(corpus: Corpus, fold: Fold) -> dict[int, dict[str, float]]:
     """The columns of every ad at user 0's query."""
     history = fold.history(corpus.train)
     popularity: Popularity = measure_popularity(history, corpus.catalogue, fold, fold.candidates, times=True)
-    slot = popularity.slots.find(fold.query_times[[LATE]])
-    found = popularity.of(slot, PoolPositions(np.arange(30)[None]))[0]
+    found = popularity.of(fold.query_times[[LATE]], CatalogueRows(np.arange(1, 31)[None]))[0]
     return {ad: dict(zip(popularity.names, found[ad - 1].tolist(), strict=True)) for ad in range(1, 31)}
 
 
@@ -209,7 +224,7 @@ def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(k
         tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
         search, queries = Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)
         found = answer_queries(search, queries, None, fold.target).best
-        answers.append((tables.popularity.columns.tobytes(), found.rows.tolist(), found.scores.tolist()))
+        answers.append((tables.popularity.table.tobytes(), found.rows.tolist(), found.scores.tolist()))
     assert answers[0] == answers[1]
 
 

@@ -21,27 +21,25 @@ from tests.unit.tencent.tencent_files import (
 )
 
 
-def line(oid: int, index: int | None, **more: Any) -> dict[str, Any]:
-    return {"creative_id": oid, "features": {}, **({} if index is None else {"retrieval_id": index}), **more}
+def line(oid: int, **more: Any) -> dict[str, Any]:
+    return {"creative_id": oid, "features": {}, **more}
 
 
-def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
-    lines = [line(BASE + 9, 2), line(BASE + 1, 0, features={"100": "x"}), line(BASE + 3, 1, reid_creative_id=2)]
+def test_candidates_as_rows_of_the_catalogue_ascending(tmp_path: Path) -> None:
+    lines = [line(BASE + 9), line(BASE + 1, features={"100": "x"}), line(BASE + 3, retrieval_id=7)]
     write_candidates(write_competition(tmp_path), lines)
     corpus = read(tmp_path)
-    assert corpus.candidates.tolist() == [4, 2, 3]
+    assert corpus.candidates.tolist() == [2, 3, 4]
     assert corpus.catalogue.features[4, 0] == 10
 
 
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([line(BASE, 0), line(BASE + 1, 2)], "line 2: retrieval id 2 is not one of 0..1"),
-        ([line(BASE, 1), line(BASE + 1, None)], "line 2: Object missing required field `retrieval_id`"),
-        ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} is repeated"),
-        ([line(BASE, 0), line(0, 1)], "line 2: Expected `int` >= 1"),
-        ([line(BASE, 0), {"retrieval_id": 1}], "line 2: Object missing required field `creative_id`"),
-        ([line(BASE, 0), line(BASE + 1, 1, features={"100": [1]})], "line 2: Expected `int | str | null`, got `array`"),
+        ([line(BASE), line(BASE)], f"line 2: candidate {BASE} is repeated"),
+        ([line(BASE), line(0)], "line 2: Expected `int` >= 1"),
+        ([line(BASE), {"retrieval_id": 1}], "line 2: Object missing required field `creative_id`"),
+        ([line(BASE), line(BASE + 1, features={"100": [1]})], "line 2: Expected `int | str | null`, got `array`"),
     ],
 )
 def test_candidate_lines_that_are_refused(tmp_path: Path, lines: list[Any], reason: str) -> None:
@@ -74,8 +72,6 @@ def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        (changed(1, retrieval_id=0), "row 2: retrieval id 0 was given to another candidate before"),
-        (changed(2, retrieval_id=5), "row 3: retrieval id 5 is not one of 0..2"),
         (changed(2, item_id=BASE + 7), f"row 3: candidate {BASE + 7} is repeated"),
         (
             changed(1, **{"101": {"cold_start": 0, "feature_value": "x"}}),

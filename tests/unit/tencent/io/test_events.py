@@ -118,7 +118,7 @@ def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path:
     assert result.catalogue.features[7, [0, 11]].tolist() == [4, 10]  # of its first event
     assert result.catalogue.features[6].tolist() == [0] * 13  # its first event has none
     assert result.catalogue.features[5, 0] == 2  # the candidate file goes first
-    assert result.candidates.tolist() == [5, 1, 4]
+    assert result.candidates.tolist() == [1, 4, 5]
     what = "event of an item that is not in the indexer: kept with its original id"
     assert counts(result)[what] == (6, f"item {BASE + 30}")
 

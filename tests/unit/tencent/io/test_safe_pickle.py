@@ -17,9 +17,8 @@ from tests.unit.tencent.tencent_files import write_pickle
 NESTED = {
     "i": {20_000_000_000: 1, -(1 << 70): 2},
     "f": {"100": {1.5: 1, "x": 2, None: 3, True: 4}},
-    "l": [1, (2, [b"", b"bytes", b"\xff\x00"]), set(), {1, 2}, frozenset({3})],
+    "l": [1, (2, [b"", b"bytes", b"\xff\x00"]), set(), {1, 2}],
 }
-PROTOCOLS = pytest.mark.parametrize("protocol", range(6))
 
 
 def refusal(path: Path) -> str:
@@ -31,27 +30,24 @@ def refusal(path: Path) -> str:
     return message
 
 
-@PROTOCOLS
-def test_plain_data_and_numbers_of_numpy(tmp_path: Path, protocol: int) -> None:
-    numbers = {np.int64(20_000_000_000): np.int32(1), np.str_("user"): [np.float32(1.5), np.bool_(True)]}
-    for value in (NESTED, numbers):
-        assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
-    objects = np.array([1, None, "a", (2, 3)], object)
-    array: Any = read_pickle(write_pickle(tmp_path / "a.pkl", objects, protocol))
-    assert array.tolist() == objects.tolist()
-    default = collections.defaultdict(list, {"100": collections.OrderedDict(b=2, a=1)})
-    content = read_pickle(write_pickle(tmp_path / "a.pkl", default, protocol))
+def test_plain_data(tmp_path: Path) -> None:
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", NESTED)) == NESTED
+    default = collections.defaultdict(dict, {"100": {1: 2}})
+    content = read_pickle(write_pickle(tmp_path / "a.pkl", default))
     assert (type(content), content) == (dict, default)  # a key that is missing must not come into being
 
 
-@PROTOCOLS
-@pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "int64", "uint8", "bool", "float16", "U3"])
-def test_arrays(tmp_path: Path, kind: str, protocol: int) -> None:
+@pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "int64", "uint8", "float16"])
+@pytest.mark.parametrize("core", [b"numpy.core.", b"numpy._core."])  # before numpy 2, and since
+def test_arrays(tmp_path: Path, kind: str, core: bytes) -> None:
     values = {1: np.arange(6).reshape(2, 3).astype(kind), 2: np.asfortranarray(np.ones((2, 3), kind))}
-    arrays: Any = read_pickle(write_pickle(tmp_path / "a.pkl", values, protocol))
-    for key, value in values.items():
-        assert arrays[key].dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy turns bytes round by itself
-        np.testing.assert_array_equal(arrays[key], value)
+    # Protocol 3 writes names between line ends: one may be of another length.
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(values, 3).replace(b"numpy._core.", core))
+    for arrays in (read_pickle(tmp_path / "a.pkl"), read_pickle(write_pickle(tmp_path / "b.pkl", values))):
+        for key, value in values.items():
+            own = arrays[key].dtype, value.dtype
+            assert own[0].newbyteorder("=") == own[1].newbyteorder("=")  # numpy turns bytes round by itself
+            np.testing.assert_array_equal(arrays[key], value)
 
 
 class Runs:
@@ -64,7 +60,7 @@ class Runs:
         return self.parts
 
 
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", [3, 4])
 def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
     canary = tmp_path / "canary"
     command, code = f"touch {canary}", f"open({str(canary)!r}, 'w')"
@@ -76,7 +72,7 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
         "getattr": Runs(getattr, "text", "upper"),
         "numpy.load": Runs(np.load, str(canary), None, True),
         "print": collections.defaultdict(print),
-        "system": np.array([Runs(os.system, command)], object),
+        "an array of 'O8'": {"a": np.array([Runs(os.system, command)], object)},
         "pathlib": canary,
     }
     for named, value in attacks.items():
@@ -97,10 +93,10 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
 
 @pytest.mark.parametrize("flags", [0x01, 0x3F, 0xFF])
 def test_a_type_takes_its_byte_order_from_a_state_and_no_flags(tmp_path: Path, flags: int) -> None:
-    stream = pickle.dumps(np.array([1, 2]), 4)
+    stream = pickle.dumps({"a": np.array([1, 2])}, 4)
     at = stream.index(b"K\x00t\x94b") + 1  # the last of the type's state, before it is built
     (tmp_path / "a.pkl").write_bytes(stream[:at] + bytes([flags]) + stream[at + 1 :])
-    array: Any = read_pickle(tmp_path / "a.pkl")
+    array = read_pickle(tmp_path / "a.pkl")["a"]
     assert (array.dtype, array.dtype.flags, array.tolist()) == (np.dtype("i8"), 0, [1, 2])
 
 

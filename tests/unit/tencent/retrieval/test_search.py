@@ -75,7 +75,7 @@ def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
     shown = [(9, 0, 20), (10, 0, 30), *[(9, 0, 40), (10, 0, 50)] * 5]
     search, _ = make_search(shown, pool=2)
     assert search.pool.tolist() == [9, 10]
-    assert search.tables.popularity.columns.shape[1] == 2
+    assert search.tables.popularity.table.shape[1] == 2
 
 
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
@@ -94,5 +94,5 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
     retrieved = search.retrieve(queries)
     weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
     for row, position in enumerate(target):
-        at = retrieved.position[row].tolist().index(position)
+        at = retrieved.item[row].tolist().index(search.pool[position])
         assert scores.values[row, 0] @ weights == pytest.approx(retrieved.scores[row, at], abs=1e-3)
