@@ -1,20 +1,15 @@
 """The end of a run on the console: its tables on request, the score, what changed, and what a person opens next."""
 
-import contextlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from common.day.board import describe_standing
-from common.day.compare import Difference, list_changed_settings, measure_difference
-from common.day.record_schema import RECORD, read_record
+from common.day.difference import find_change
 from common.engine.console import print_table, shorten_steps, wide_console
-from common.engine.errors import UserError
 from competitions import ROOM
 from competitions.cli.data import describe_boards
 
 Record = dict[str, Any]
-LOOKED_BACK = 20  # runs
-SETTINGS_SHOWN, VALUE_CHARS = 3, 30
 
 
 def show_tables(record: Record) -> None:
@@ -26,7 +21,7 @@ def show_tables(record: Record) -> None:
     print_table(console, "Steps", shorten_steps(record["steps"]))
 
 
-def show_end(record: Record, folder: Path, queries: str, change: str | None = None, on: str | None = None) -> None:
+def show_end(record: Record, folder: Path, queries: str, change: str = "", on: str | None = None) -> None:
     """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its ``change``
     against an earlier run; the submission, how to go ``on``, the report.
     """
@@ -68,50 +63,9 @@ def _say_fits(record: Record) -> None:
         print(f"This is the mean of {len(fits)} fits with different seeds: {single}")
 
 
-class Change(NamedTuple):
-    """The earlier ``run`` that a run is held against, the ``settings`` that differ, and the ``gain``, paired."""
-
-    run: Path
-    settings: list[Record]
-    gain: Difference
-
-
-def describe_change(before: Path, after: Path) -> str:
-    """The change of the score, query by query, against the last run of like settings, and which settings differ where
-    none has the same; ``before`` is the run before.
-    """
-    change = find_change(after)
+def describe_change(run: Path) -> str:
+    """What changed against the most similar earlier run: settings, features, code, and by how much the score."""
+    change = find_change(run)
     if change is None:
-        return f"{before.parent.name}/{before.name}, the run before, used different files or queries: no comparison."
-    like, changed, gain = change
-    which = "the run before" if like == before else "the last run with these settings"
-    if changed:
-        shown = [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in changed[:SETTINGS_SHOWN]]
-        more = f" and {len(changed) - SETTINGS_SHOWN} more" if len(changed) > SETTINGS_SHOWN else ""
-        which = f"with other settings ({', '.join(shown)}{more})"
-    return f"Against {like.parent.name}/{like.name}, {which}: {gain.sentence}"
-
-
-def find_change(run: Path) -> Change | None:
-    """Of the last runs before this one, on the same files by the same metric, the one whose settings differ least, the
-    newest of several: a quick run is no change of a whole one. None where there is none with queries of both.
-    """
-    own = read_record(run / RECORD)
-    earlier = sorted((path.parent for path in run.parent.glob(f"*/{RECORD}")), reverse=True)
-    found = []
-    for folder in [one for one in earlier if one.name < run.name][:LOOKED_BACK]:
-        with contextlib.suppress(UserError):  # a damaged record
-            other = read_record(folder / RECORD)
-            alike = [((one["data"] or {}).get("digest"), one["metric"]) for one in (own, other)]
-            if alike[0] == alike[1]:
-                found.append((folder, list_changed_settings(other["config"], own["config"])))
-    like, changed = min(found, key=lambda each: len(each[1]), default=(None, []))
-    with contextlib.suppress(UserError):  # other queries, a damaged file
-        return None if like is None else Change(like, changed, measure_difference(like, run))
-    return None
-
-
-def shorten(value: str) -> str:
-    """A setting's value in a sentence."""
-    value = value.replace(": ", ":")
-    return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
+        return "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
+    return f"Against {change.run.parent.name}/{change.run.name} ({change.what}): {change.difference.sentence}"

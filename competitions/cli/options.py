@@ -33,7 +33,8 @@ Words = Annotated[
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
-    str | None, typer.Argument(help="Run A; default the one before the last. A competition's name: its last two runs.")
+    str | None,
+    typer.Argument(help="Run A; a competition's name, or nothing: its last run beside the most similar earlier one."),
 ]
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Storage = Annotated[  # by the environment, since the URL may hold a password

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.day import registry
-from common.day.fit_noise import find_queries
+from common.day.difference import describe_question
 from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
@@ -24,7 +24,7 @@ def write_runs(build: Path, rows: Sequence[Row]) -> Path:
 
 
 def build_runs(build: Path, rows: Sequence[Row]) -> str:
-    """The page as text. Runs are held against each other where files, metric and queries are the same."""
+    """The page as text. Runs stand together where files, metric and queries are the same, quick ones apart."""
     entries, damaged = [], []
     for row in rows:
         folder = build / row["run"]
@@ -48,11 +48,10 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
 
 def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
     """The runs of a competition by their files, those of the newest run first, and its studies."""
-    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str, bool], list[Entry]] = {}
     for entry in entries:
         if entry.folder.parent.name == folder.name:
-            kind = entry.row["data"], str(entry.record["metric"]), find_queries(entry.record)
-            groups.setdefault(kind, []).append(entry)
+            groups.setdefault(describe_question(entry.record), []).append(entry)
     return {
         "name": folder.name,
         "groups": [describe_group(runs) for runs in groups.values()],

@@ -64,19 +64,6 @@ def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
         COMPETITION.read_config({"config": whole, "run": "a"})
 
 
-def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = np.random.default_rng(0).random(300)
-    write_run(tmp_path, "news", "20260101-000000-000", scores)
-    write_run(tmp_path, "news", "20260102-000000-000", scores + 0.5)
-    serve.replay("news", "last~1", "last", None, 0, tmp_path)
-    printed = capsys.readouterr().out
-    assert "same queries" in printed
-    assert "0.5000" in printed
-    assert "A live test needs about" in printed
-    serve.replay("news", "last", "last", None, 0, tmp_path)
-    assert "the same on the same queries" in capsys.readouterr().out
-
-
 def test_the_figures_are_printed_with_what_a_request_is(capsys: pytest.CaptureFixture[str]) -> None:
     columns = {**serve.COLUMNS, **serve.CLIENT_COLUMNS, **serve.VECTOR_COLUMNS}.values()
     row = dict.fromkeys(columns, 2.5) | {"stages": {"models": 1.5}}
