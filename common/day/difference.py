@@ -81,11 +81,9 @@ class Difference(NamedTuple):
         on = f"on {self.queries:,} common queries, {self.changed:,} of them scored differently"
         if self.repeat and self.changed:
             return f"{self.mean:+.4f} {on}. {self.repeat}"
-        what = f"{self.mean:+.4f} +- {self.error:.4f} {on}: {self.verdict}"
-        if not self.changed:
-            return what
+        what = f"{self.mean:+.4f} ± {self.error:.4f} {on}: {self.verdict}"
         known = f"{self.fits} fits known" if self.fits else "no fits known: a run with --seeds 3 tells their noise"
-        return f"{what} ({f'as of {self.time}, ' if self.time else ''}{known})"
+        return f"{what} (as of {self.time}, {known})" if self.changed else what
 
 
 def measure_difference(first: Path, second: Path) -> Difference:
@@ -148,7 +146,7 @@ def describe_repeat(what: str, error: float, noise: FitNoise | None, fits: int, 
         return f"{head}: how far a fit moves this score is not known (as of {time})"
     gain, needed = smallest_gain(error, noise, fits), count_needed(error, noise, fits)
     return (
-        f"{head}: a fit moves this score by about +- {math.sqrt(noise.variance):.4f} (as of {time}, {noise.fits} fits"
+        f"{head}: a fit moves this score by about ± {math.sqrt(noise.variance):.4f} (as of {time}, {noise.fits} fits"
         f" known). A gain below {gain:.4f} cannot be seen with {fits} fit{'s' * (fits > 1)} a run; for half of it you"
         f" need {needed} (--seeds {needed})"
     )
@@ -164,6 +162,11 @@ class Change(NamedTuple):
     record: Row
     what: str
     difference: Difference
+
+    @property
+    def sentence(self) -> str:
+        """All of it, the same words at the end of a run, in its report and on the page of runs."""
+        return f"Against {self.run.parent.name}/{self.run.name} ({self.what}): {self.difference.sentence}"
 
 
 def find_change(run: Path, partner: Path | None = None) -> Change | None:

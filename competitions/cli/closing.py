@@ -1,29 +1,21 @@
-"""The end of a run on the console: its tables on request, the score, what changed, and what a person opens next."""
+"""The end of a run on the console: the score, what changed, and what a person opens next."""
 
 from pathlib import Path
 from typing import Any
 
 from common.day.board import describe_standing
 from common.day.difference import find_change
-from common.engine.console import print_table, shorten_steps, wide_console
+from common.engine.console import print_table, wide_console
 from competitions import ROOM
 from competitions.cli.data import describe_boards
 
 Record = dict[str, Any]
+ALONE = "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
 
 
-def show_tables(record: Record) -> None:
-    """Print every table of the run; run.json has more digits, and every step."""
-    console = wide_console()
-    print_table(console, "Notes from reading", record["notes"])
-    for table in record["tables"]:
-        print_table(console, table["title"], table["rows"])
-    print_table(console, "Steps", shorten_steps(record["steps"]))
-
-
-def show_end(record: Record, folder: Path, queries: str, change: str = "", on: str | None = None) -> None:
-    """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its ``change``
-    against an earlier run; the submission, how to go ``on``, the report.
+def show_end(record: Record, folder: Path, queries: str, on: str | None = None) -> None:
+    """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its change
+    against the most similar earlier run; the submission, how to go ``on``, the report.
     """
     from common.day.report.page import PAGE  # `compare` needs no report
 
@@ -36,8 +28,8 @@ def show_end(record: Record, folder: Path, queries: str, change: str = "", on: s
         print(f"WARNING: {warning}")
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
     _say_fits(record)
-    if change:
-        print(change)
+    change = find_change(folder)
+    print(change.sentence if change else ALONE)
     if standing := describe_standing(record, ROOM / str(record.get("name"))):
         print(standing)
     if truth:
@@ -61,11 +53,3 @@ def _say_fits(record: Record) -> None:
     if fits := record.get("fits"):
         single = ", ".join(f"{score:.4f}" for score in fits)
         print(f"This is the mean of {len(fits)} fits with different seeds: {single}")
-
-
-def describe_change(run: Path) -> str:
-    """What changed against the most similar earlier run: settings, features, code, and by how much the score."""
-    change = find_change(run)
-    if change is None:
-        return "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
-    return f"Against {change.run.parent.name}/{change.run.name} ({change.what}): {change.difference.sentence}"

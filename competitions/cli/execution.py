@@ -27,7 +27,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import find_competition
-from competitions.cli.closing import describe_change, show_end, show_tables
+from competitions.cli.closing import show_end
 from competitions.cli.data import find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
@@ -96,12 +96,10 @@ def remove_unrecorded(folders: Iterable[Path], before: float) -> None:
 def close(record: dict[str, Any], folder: Path, options: RunOptions, cv_only: str | None) -> None:
     """Write the report of a run and say what came of it."""
     write_page(folder)
-    if options.tables:
-        show_tables(record)
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
     on = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
     queries = find_competition(options.name).queries
-    show_end(record, folder, queries, describe_change(folder), on if record.get("until") and not cv_only else None)
+    show_end(record, folder, queries, on if record.get("until") and not cv_only else None)
     if cv_only:
         print(f"Stopped after validation: {cv_only}")
 

@@ -33,26 +33,20 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
     """
     competition, config = inputs.competition, inputs.config
     fits = [competition.judge(outcome, config)]
-    scores = [_mean(fits[0])]
     others = [config.of_fit(number) for number in range(1, config.fits)]
     validated: Iterable[Any] = (_validate(another, inputs, work) for another in others)
     if work.cluster is not None:  # all are stated before the first is waited for
         validated = list(validated)
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
-        scores.append(_mean(fits[-1]))
-        say(f"  fit {number} of {config.fits}: {scores[-1]:.4f}")
-    return average_fits(fits), scores if len(scores) > 1 else []
+        say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries)['score']:.4f}")
+    return average_fits(fits), [describe_queries(one.queries)["score"] for one in fits if len(fits) > 1]
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
     again = Run(work.folder, work.cache)
     again.cluster = work.cluster
     return inputs.competition.validate(inputs.files, config, again)
-
-
-def _mean(judged: Judged) -> float:
-    return float(describe_queries(judged.queries)["score"])
 
 
 def average_fits(fits: Sequence[Judged]) -> Judged:

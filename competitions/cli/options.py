@@ -80,7 +80,6 @@ class RunOptions(InputOptions):
         int | None, typer.Option(min=1, max=100, help="The setting `fits`: the score is the mean of this many fits.")
     ] = None
     note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
-    tables: Annotated[bool, typer.Option("--tables", help="Also print the report's tables.")] = False
     cluster: Annotated[
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),

@@ -7,7 +7,7 @@ import msgspec
 
 from common.day.board import find_board
 from common.day.difference import describe_question, find_change
-from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
+from common.day.record_schema import RECORD, FiguresFile, decode_file, read_record
 from common.day.registry import read_leaderboard
 from common.day.report.page import write_report
 from competitions import ROOM
@@ -18,8 +18,9 @@ ABLATION = Path("ablation", "ablation.json")  # below the competition's folder o
 def write_page(folder: Path) -> Path:
     """The report of a run from its record, with its competition's ladder, studies and ablation where there are any."""
     record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
-    if before := compare_with_before(folder):
-        record |= {"before": before}
+    if change := find_change(folder):
+        cv = change.record["cv"]
+        record |= {"before": {"score": cv["score"], "error": cv["error"], "sentence": change.sentence}}
     board = find_board(record, ROOM / record["name"])
     if board is not None:
         record |= {"board": msgspec.to_builtins(board)}
@@ -29,16 +30,6 @@ def write_page(folder: Path) -> Path:
     ladder = _read_json(folder.parent / "ladder" / "ladder.json")
     studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
-
-
-def compare_with_before(folder: Path) -> Row | None:
-    """The earlier run whose settings are most alike: its score, the paired difference, what differs; None without."""
-    change = find_change(folder)
-    if change is None:
-        return None
-    own = {"run": f"{change.run.parent.name}/{change.run.name}", "what": change.what.replace("->", "→")}
-    cv, sentence = change.record["cv"], change.difference.sentence.replace("+-", "±")
-    return own | {"score": cv["score"], "error": cv["error"], "sentence": sentence}
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -112,7 +112,6 @@ def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
             "task": verdict.task,
             "trials": verdict.trials,
             "ended early": verdict.pruned,
-            "s each": round(verdict.seconds),
             "metric": verdict.metric,
             "before": verdict.before,
             "after": verdict.after,

@@ -1,7 +1,7 @@
 """The runs of a competition on the same files: scores by date, what each run changed, what that brought."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,7 +50,6 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
     shown = list(runs[:RUNS_SHOWN])
     metric = str(runs[0].record["metric"])
     scored = [run for run in shown if numbers.is_number(run.row["CV"])]
-    names = {run.folder: run.title for run in runs}
     return {
         "files": runs[0].row["data"],
         "quick": describe_question(runs[0].record)[-1],
@@ -61,19 +60,16 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
         "sentence": describe_best(scored) if scored else "No run has a score.",
         "plot": draw_history(scored[::-1]) if len(scored) > 1 else None,
         "legend": [(style, name) for style, name, key in SERIES if any(run.row[key] is not None for run in scored)],
-        "marks": list_marks(shown, names, metric),
+        "marks": list_marks(shown, metric),
     }
 
 
 def describe_best(scored: Sequence[Entry]) -> str:
     """The best run, and how the last one differs from it, query by query."""
     best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
-    head = f"The best run is {best.title} with {best.score}"
-    if best is last:
-        return f"{head}. It is also the last run." if len(scored) > 1 else f"{head}. It is the only run."
-    change = find_change(last.folder, best.folder)
-    how = f": {change.difference.sentence.replace('+-', '±')}" if change else ""
-    return f"{head}. The last run has {last.score}{how}."
+    head = f"The best of {len(scored)} run{'s' * (len(scored) > 1)} is {best.title} with {best.score}."
+    change = None if best is last else find_change(last.folder, best.folder)
+    return f"{head} The last run: {change.sentence}." if change else head
 
 
 # --- by date ---
@@ -110,10 +106,8 @@ def scale_dates(runs: Sequence[Entry]) -> Scale:
 # --- side by side ---
 
 
-def list_marks(runs: Sequence[Entry], names: Mapping[Path, str], metric: str) -> MarkTable:
-    """A row a run: score, change against the most similar earlier run, truth and board where known, minutes; ``names``:
-    what runs are called, by their folders.
-    """
+def list_marks(runs: Sequence[Entry], metric: str) -> MarkTable:
+    """A row a run: score, change against the most similar earlier run, truth and board where known, minutes."""
     changes = [find_change(run.folder) for run in runs]
     known = {title: [run.row[key] for run in runs] for title, key in (("truth", "truth"), ("board", "leaderboard"))}
     minutes = [run.row["minutes"] for run in runs]
@@ -137,7 +131,7 @@ def list_marks(runs: Sequence[Entry], names: Mapping[Path, str], metric: str) ->
         ),
         Column("minutes", [Mark(text="" if one is None else f"{one:.1f}") for one in minutes], "plain"),
     ]
-    details = [f"since {names.get(change.run, change.run.name)}: {change.what}" if change else "" for change in changes]
+    details = [change.sentence if change else "" for change in changes]
     return MarkTable("run", [link(run) for run in runs], columns, details)
 
 

@@ -7,7 +7,7 @@ it can only gain; a trial that lies behind the best one beyond chance after a fo
 import math
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,7 @@ class Verdict:
 
     ``gain``: on the unseen split, between the means of ``FITS`` fits each, as ``compare`` has it of two runs;
     ``fold_gain`` and ``fold_error`` are mean and standard error of the gain over the study's folds. Of ``trials`` so
-    many were ``pruned``; a trial took ``seconds``. ``trial``: the number of the best, None where there was none.
+    many were ``pruned``. ``trial``: the number of the best, None where there was none.
     """
 
     task: str
@@ -79,7 +79,6 @@ class Verdict:
     fold_gain: float
     fold_error: float
     pruned: int = 0
-    seconds: float = 0.0
 
     @property
     def accepted(self) -> bool:
@@ -146,7 +145,6 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
         fold_gain=float(fold_gains.mean()),
         fold_error=float(fold_gains.std(ddof=1)) / math.sqrt(len(fold_gains)) if len(fold_gains) > 1 else 0.0,
         pruned=len(finished) - len(whole),
-        seconds=mean_seconds(finished),
     )
 
 
@@ -177,12 +175,6 @@ def describe_need(task: Task, today: Scores) -> str:
         f"today's settings have {weighted_mean(today.mean(0), weights):.4f} on {today.shape[1]:,} unseen queries"
         f" ({FITS} fits): {seen}. The first {FEW} trials are drawn at random: a search takes more, 30 as a rule"
     )
-
-
-def mean_seconds(trials: Sequence[FrozenTrial]) -> float:
-    """What a finished trial took, on average; 0 of none."""
-    taken = [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
-    return float(np.mean(taken)) if taken else 0.0
 
 
 def suggest_again(task: Task, trial: FrozenTrial) -> Settings:

@@ -29,7 +29,7 @@ from competitions.news.competition import COMPETITION
 from tests.conftest import Call, CommandResult
 
 GAIN = Difference(0.01, 0.02, 90, 60, 6)
-VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN, 0.01, 0.005, 5, 30.0)
+VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN, 0.01, 0.005, 5)
 Tune = Callable[..., CommandResult]
 
 

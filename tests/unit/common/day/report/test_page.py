@@ -141,8 +141,7 @@ def one_fold(name: str) -> Record:
     return record | {"cv": record["cv"] | {"folds": [record["cv"]["folds"][0] | {"fold": name}]}}
 
 
-BEFORE = {"run": "mgtv/1", "score": 0.36, "error": 0.0048, "sentence": "+0.0019 +- 0.0010 on 6598 queries"}
-BEFORE |= {"what": "watch.rounds 100 → 200; code of a.py"}
+BEFORE = {"score": 0.36, "error": 0.0048, "sentence": "Against mgtv/1 (watch.rounds 100 -> 200): +0.0019 ± 0.0010"}
 LOSSES = {"name": "ranker, hold-out", "metric": "training loss", "values": [2.5, 1.5, 1.25], "falls": True}
 STEPS = [
     {"name": "read", "seconds": 200.0, "peak_mib": 100.0, "kept": True},
@@ -182,7 +181,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         [
             "Earlier run",
             ".3600",
-            "Against mgtv/1, the most similar earlier run (watch.rounds 100 → 200; code of a.py): +0.0019 +- 0.0010 on",
+            "Against mgtv/1 (watch.rounds 100 -> 200): +0.0019 ± 0.0010.",
         ],
         [],
     ),

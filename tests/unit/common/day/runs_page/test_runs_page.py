@@ -40,9 +40,9 @@ def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(thre
     table = group["marks"]
     score, gain, board, minutes = table.columns
     assert table.labels == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
-    assert table.details == [
-        "since 02 Jan 12:00: nothing changed",
-        "since 01 Jan 12:00: rank.rounds 5 -> 9; features +g",
+    assert [detail.partition(": ")[0] for detail in table.details] == [
+        "Against news/20260102-120000-000 (nothing changed)",
+        "Against news/20260101-120000-000 (rank.rounds 5 -> 9; features +g)",
         "",
     ]
     assert [mark.value for mark in score.marks] == [0.25, 0.75, 0.625]
@@ -51,7 +51,9 @@ def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(thre
     assert (gain.marks[0].value, gain.marks[2]) == (-0.5, Mark())
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
-    assert group["sentence"].startswith("The best run is 02 Jan 12:00 with .7500 ± .1000. The last run has .2500")
+    assert group["sentence"].startswith(
+        "The best of 3 runs is 02 Jan 12:00 with .7500 ± .1000. The last run: Against news/20260102"
+    )
     assert (
         "of them scored differently: more than the noise of the queries, but that of the fits is not known"
         in group["sentence"]
@@ -75,7 +77,7 @@ def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_pat
     make("20260103-120000-000", [0.1, 0.2], note="half the days")
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
-    assert page.count("It is the only run.") == 3  # of other files, of other queries
+    assert page.count("The best of 1 run is ") == 3  # of other files, of other queries
     assert "scale 0.2, seed 3 (99), 1 queries" in page
     assert "? (abcd), 2 queries" in page
     assert "03 Jan 12:00, half the days" in page
@@ -86,7 +88,7 @@ def test_a_quick_run_stands_apart_from_a_whole_one(make: Make, tmp_path: Path) -
     make("20260102-120000-000", [0.1, 0.2], until="cv", overrides=["@competitions/news/quick.toml"])
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
-    assert page.count("It is the only run.") == 2
+    assert page.count("The best of 1 run is ") == 2
     assert "2 queries, quick settings: 1 run" in page
 
 

@@ -13,7 +13,8 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 
-from common.day.difference import Difference
+from common.day.difference import Difference, compute_difference
+from common.day.fit_noise import pool_variance
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Settings
@@ -27,6 +28,7 @@ from common.day.tuning.task import (
     find_value,
     judge_settings,
     judge_study,
+    pair_fits,
 )
 from common.engine.errors import UserError
 
@@ -105,6 +107,10 @@ def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> No
     verdict = judge_study(task, study, judge_settings(task, task.current))
     assert verdict.gain.mean == pytest.approx(0.25, abs=0.02)
     assert verdict.gain.error > 0.4
+    assert verdict.gain.verdict == "within the noise"  # by the function that compares two runs
+    today, later = (judge_settings(task, each) for each in (task.current, verdict.settings))
+    noise = pool_variance([list(fits.mean(1)) for fits in (today, later)])
+    assert verdict.gain == compute_difference(pair_fits(today, later, np.ones(50)), noise, (FITS, FITS))
     assert not verdict.accepted
 
 

@@ -8,10 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.cli.closing import describe_change
+from common.day.difference import find_change
 
 WHOLE: dict[str, Any] = {"rank": {"rounds": 300, "negatives": "auto"}}
 QUICK: dict[str, Any] = {"rank": {"rounds": 60, "negatives": 20}}
+
+
+def describe_change(run: Path) -> str:
+    change = find_change(run)
+    return "" if change is None else change.sentence
 
 
 def write_run(build: Path, name: str, config: dict[str, Any], score: float, **more: Any) -> Path:
@@ -30,19 +35,19 @@ def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> 
     quick = write_run(tmp_path, "2", QUICK, 0.2)
     write_run(tmp_path, "3", WHOLE, 0.9)
     after = write_run(tmp_path, "4", QUICK, 0.5)
-    assert describe_change(after).startswith(f"Against news/{quick.name} (nothing changed): +0.1000 +- ")
+    assert describe_change(after).startswith(f"Against news/{quick.name} (nothing changed): +0.1000 ± ")
 
 
 def test_a_quick_run_is_not_compared_with_a_whole_one(tmp_path: Path) -> None:
     write_run(tmp_path, "1", WHOLE, 0.9)
     after = write_run(tmp_path, "2", QUICK, 0.5, overrides=["@competitions/news/quick.toml"])
-    assert describe_change(after).startswith("No earlier run to compare with")
+    assert find_change(after) is None
 
 
 def test_the_settings_that_differ_are_named(tmp_path: Path) -> None:
     write_run(tmp_path, "1", WHOLE, 0.9)
     said = describe_change(write_run(tmp_path, "2", QUICK, 0.5))
-    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.1333 +- ")
+    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.1333 ± ")
 
 
 @pytest.mark.parametrize(
