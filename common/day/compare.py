@@ -11,7 +11,7 @@ from common.day.difference import (
     EACH,
     GAIN,
     Difference,
-    describe_question,
+    is_quick,
     judge,
     list_changed_settings,
     list_first,
@@ -140,8 +140,8 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
         warnings.append("the raw files differ: the scores come from different data")
     if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
         warnings.append(f"only {shared} of the validation queries are common to both runs; only these are used")
-    if (quick := [describe_question(record)[-1] for record in (one, other)])[0] != quick[1]:
-        warnings.append(f"{'AB'[quick.index(True)]} is a quick run, the other is not: the scores differ by that")
+    if is_quick(one) != is_quick(other):
+        warnings.append(f"{'A' if is_quick(one) else 'B'} is a quick run, the other is not: the scores differ by that")
     if (files := list_differing(one["code"], other["code"])) != []:
         warnings.append(f"the code differs{f', in {list_first(files)}' if files else ''}")
     before, after = (record.get("threads") for record in (one, other))

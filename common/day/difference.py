@@ -18,7 +18,6 @@ from common.day.fit_noise import (
     FITS,
     FitNoise,
     count_fits,
-    count_needed,
     find_noise,
     find_queries,
     flatten,
@@ -37,7 +36,6 @@ from common.learning.metrics import weighted_error, weighted_mean
 BEFORE, AFTER = pl.col("before"), pl.col("after")
 GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
 SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value
-QUICK = "quick.toml"  # of every competition: few rows and trees, whose score says nothing of a whole run's
 
 
 class Difference(NamedTuple):
@@ -127,14 +125,15 @@ def compute_difference(
 
 
 def name_repeat(one: Row, other: Row) -> str | None:
-    """What differs between two runs of the same settings, features and code: the seed, the number of fits; None where
-    anything else does, or nothing.
+    """What differs between two runs of the same settings, features and code: the seed, with it the number of fits; None
+    where anything else does, or nothing.
     """
     changed = {row["setting"] for row in list_changed_settings(one["config"], other["config"])}
-    code = list_differing(one["code"], other["code"])
-    if not changed or changed - set(FITS) or one["features"] != other["features"] or code != []:
+    if not changed or changed - set(FITS) or one["features"] != other["features"]:
         return None
-    return " and ".join([*["the seed"] * bool(changed - {"fits"}), *["the number of fits"] * ("fits" in changed)])
+    if list_differing(one["code"], other["code"]) != []:
+        return None
+    return "the seed" + " and the number of fits" * ("fits" in changed)
 
 
 def describe_repeat(what: str, error: float, noise: FitNoise | None, fits: int, time: str) -> str:
@@ -144,11 +143,11 @@ def describe_repeat(what: str, error: float, noise: FitNoise | None, fits: int, 
     head = f"Nothing but {what} differs"
     if noise is None:
         return f"{head}: how far a fit moves this score is not known (as of {time})"
-    gain, needed = smallest_gain(error, noise, fits), count_needed(error, noise, fits)
+    gain = smallest_gain(error, noise, fits)
     return (
         f"{head}: a fit moves this score by about ± {math.sqrt(noise.variance):.4f} (as of {time}, {noise.fits} fits"
         f" known). A gain below {gain:.4f} cannot be seen with {fits} fit{'s' * (fits > 1)} a run; for half of it you"
-        f" need {needed} (--seeds {needed})"
+        f" need four times as many (--seeds {4 * fits})"
     )
 
 
@@ -198,8 +197,12 @@ def find_partner(run: Path) -> Path | None:
 
 def describe_question(record: Row) -> tuple[str, str, str, bool]:
     """What two runs share that are compared unasked: files, metric, queries, and whether they are quick ones."""
-    quick = any(Path(word).name == QUICK for word in record["overrides"])
-    return str((record["data"] or {}).get("digest")), str(record["metric"]), find_queries(record), quick
+    return str((record["data"] or {}).get("digest")), str(record["metric"]), find_queries(record), is_quick(record)
+
+
+def is_quick(record: Row) -> bool:
+    """Whether a run has the few rows and trees of a quick.toml, so that its score says nothing of a whole run's."""
+    return any(Path(word).name == "quick.toml" for word in record["overrides"])
 
 
 def describe_change(one: Row, other: Row) -> str:
@@ -213,10 +216,11 @@ def describe_change(one: Row, other: Row) -> str:
     before, after = one["features"], other["features"]
     features = [f"+{name}" for name in after if name not in set(before)]
     features += [f"-{name}" for name in before if name not in set(after)]
+    code = list_differing(one["code"], other["code"])
     parts = {
         "": [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in rows],
         "features ": features if before and after else [],
-        "code of ": [Path(path).name for path in list_differing(one["code"], other["code"]) or []],
+        "code of ": ["unlisted files"] if code is None else [Path(path).name for path in code],
     }
     return "; ".join(f"{kind}{list_first(names)}" for kind, names in parts.items() if names) or "nothing changed"
 

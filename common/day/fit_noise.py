@@ -69,21 +69,6 @@ def smallest_gain(error: float, noise: FitNoise, fits: int) -> float:
     return CLEAR * widen_error(error, noise, (fits, fits))
 
 
-def count_needed(error: float, noise: FitNoise, fits: int) -> int:
-    """The fits of each run with which half of the ``smallest_gain`` is clear: these are then known as well.
-
-    >>> [count_needed(0.003, FitNoise(8e-6, freedom), 1) for freedom in (1, 10_000)]  # few known: most of it is that
-    [2, 4]
-    """
-    half, more = smallest_gain(error, noise, fits) / 2, fits + 1
-    while more < 4 * fits:
-        known = noise._replace(freedom=noise.freedom + 2 * (more - 1))
-        if smallest_gain(error * math.sqrt(fits / more), known, more) <= half:
-            break
-        more += 1
-    return more
-
-
 def student_95(freedom: float) -> float:
     """Student's quantile at .975, by Fisher's expansion (Abramowitz and Stegun 26.7.5): from two degrees of freedom on
     within 1 %, at one 11 % low. SciPy, which has it exactly, takes longer to import than `compare` to answer.

@@ -80,6 +80,19 @@ def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
     return plain
 
 
+def read_figures(path: Path) -> Row | None:
+    """A ladder's or a study's figures; None where there are none that can be read."""
+    try:
+        return decode_file(path.read_bytes(), FiguresFile)
+    except (OSError, ValueError):
+        return None
+
+
+def read_studies(folder: Path) -> Rows:
+    """The studies of tuning below a competition's folder of the build; a damaged file has none."""
+    return [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]
+
+
 def read_record(path: Path) -> Row:
     """A run.json. ``UserError`` where it is missing or not whole.
 

@@ -1,13 +1,12 @@
 """The report of a run, made from what lies in its folder and beside it."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from common.day.board import find_board
 from common.day.difference import describe_question, find_change
-from common.day.record_schema import RECORD, FiguresFile, decode_file, read_record
+from common.day.record_schema import RECORD, read_figures, read_record
 from common.day.registry import read_leaderboard
 from common.day.report.page import write_report
 from competitions import ROOM
@@ -24,17 +23,9 @@ def write_page(folder: Path) -> Path:
     board = find_board(record, ROOM / record["name"])
     if board is not None:
         record |= {"board": msgspec.to_builtins(board)}
-    ablation = _read_json(folder.parent / ABLATION) or {}
+    ablation = read_figures(folder.parent / ABLATION) or {}
     if ablation.get("question") == list(describe_question(record)):
         record |= {"ablation": ablation["rows"]}
-    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
-    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
+    ladder = read_figures(folder.parent / "ladder" / "ladder.json")
+    studies = [read_figures(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """A ladder's or a study's figures; None where there are none that can be read."""
-    try:
-        return decode_file(path.read_bytes(), FiguresFile) if path.is_file() else None
-    except (OSError, ValueError):
-        return None

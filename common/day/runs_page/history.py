@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from common.day.difference import Difference, describe_question, find_change
+from common.day.difference import Difference, find_change, is_quick
 from common.day.record_schema import Row
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
@@ -52,7 +52,7 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
     scored = [run for run in shown if numbers.is_number(run.row["CV"])]
     return {
         "files": runs[0].row["data"],
-        "quick": describe_question(runs[0].record)[-1],
+        "quick": is_quick(runs[0].record),
         "queries": runs[0].record["cv"]["queries"],
         "metric": metric,
         "total": len(runs),

@@ -1,13 +1,12 @@
 """``runs.html`` in the build folder: every run of every competition, offline and without script."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.day import registry
 from common.day.difference import describe_question
-from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
+from common.day.record_schema import RECORD, Row, read_figures, read_record
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
@@ -55,14 +54,7 @@ def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, An
     return {
         "name": folder.name,
         "groups": [describe_group(runs) for runs in groups.values()],
-        "studies": read_studies(folder),
+        "studies": tuning(
+            [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]
+        ),
     }
-
-
-def read_studies(folder: Path) -> list[dict[str, Any]]:
-    """Every study below a competition's folder of the build that has trials; a damaged file has none."""
-    studies = []
-    for path in sorted((folder / "tuning").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError):
-            studies.append(decode_file(path.read_bytes(), FiguresFile))
-    return tuning(studies)

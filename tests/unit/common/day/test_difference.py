@@ -9,7 +9,7 @@ import pytest
 
 from common.day.compare import count_requests, simulate_live_test
 from common.day.difference import find_change, measure_difference
-from common.day.fit_noise import FitNoise, count_needed, smallest_gain
+from common.day.fit_noise import FitNoise, smallest_gain
 from common.day.record_schema import read_record
 from common.engine.errors import UserError
 from competitions.cli import closing
@@ -75,7 +75,7 @@ def test_runs_that_differ_in_the_seed_alone_are_not_judged(make: Make, call: Cal
     assert found is not None
     assert float(found[1]) == pytest.approx(0.1414, abs=1e-4)
     assert float(found[2]) == pytest.approx(smallest_gain(difference.error, noise, 1), abs=1e-4)
-    assert difference.repeat.endswith(f"(--seeds {count_needed(difference.error, noise, 1)})")
+    assert difference.repeat.endswith("for half of it you need four times as many (--seeds 4)")
     for words in (["compare", "news"], ["replay", "news"]):
         out = call(*words, "--build", tmp_path / "build")[1]
         assert "+0.2000 on 27 common queries, 18 of them scored differently. Nothing but the seed differs" in out
@@ -89,7 +89,7 @@ def test_runs_that_differ_in_the_seed_alone_are_not_judged(make: Make, call: Cal
     ("changed", "what"),
     [
         ({"config": {"seed": 1, "fit_seed": 0}}, "the seed"),
-        ({"config": {"seed": 0, "fit_seed": 0, "fits": 3}, "fits": [0.2, 0.4, 0.3]}, "the number of fits"),
+        ({"config": {"seed": 0, "fit_seed": 0, "fits": 3}, "fits": [0.2, 0.4, 0.3]}, "the seed and the number of fits"),
         ({"config": {"seed": 0, "fit_seed": 1, "fits": 3}}, "the seed and the number of fits"),
         ({"config": {"seed": 0, "fit_seed": 1, "rounds": 9}}, ""),
         ({"config": {"seed": 0, "fit_seed": 1}, "features": ["g"]}, ""),
