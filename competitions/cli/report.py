@@ -6,7 +6,7 @@ import msgspec
 
 from common.day.board import find_board
 from common.day.difference import describe_question, find_change
-from common.day.record_schema import RECORD, read_figures, read_record
+from common.day.record_schema import RECORD, read_figures, read_record, read_studies
 from common.day.registry import read_leaderboard
 from common.day.report.page import write_report
 from competitions import ROOM
@@ -27,5 +27,4 @@ def write_page(folder: Path) -> Path:
     if ablation.get("question") == list(describe_question(record)):
         record |= {"ablation": ablation["rows"]}
     ladder = read_figures(folder.parent / "ladder" / "ladder.json")
-    studies = [read_figures(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
-    return write_report(record, folder, ladder, [study for study in studies if study])
+    return write_report(record, folder, ladder, read_studies(folder.parent))

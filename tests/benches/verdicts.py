@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.day.difference import CLEAR, compute_difference, pair_queries
-from common.day.fit_noise import count_fits, describe_kind, pool_noise
+from common.day.difference import compute_difference, pair_queries
+from common.day.fit_noise import CLEAR, count_fits, describe_kind, pool_noise
 from common.day.record_schema import RECORD, read_record
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.day import registry
 from common.day.difference import describe_question
-from common.day.record_schema import RECORD, Row, read_figures, read_record
+from common.day.record_schema import RECORD, Row, read_record, read_studies
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
@@ -54,7 +54,5 @@ def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, An
     return {
         "name": folder.name,
         "groups": [describe_group(runs) for runs in groups.values()],
-        "studies": tuning(
-            [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]
-        ),
+        "studies": tuning(read_studies(folder)),
     }
