@@ -58,8 +58,8 @@ VERBS = (
     data.data,
     data.submit,
     public_data.standin,
+    runs.replay,
     serve.serve,
-    serve.replay,
     new.new,
 )
 for verb in VERBS:

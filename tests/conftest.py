@@ -61,7 +61,6 @@ SLOW_MODULES = {
     "unit/common/engine/test_run_types.py",
     "unit/common/day/tuning/test_study_postgres.py",
     "unit/common/day/tuning/test_tuning.py",
-    "unit/common/day/test_replay.py",
     "unit/common/day/test_registry.py",
     "unit/flight/ranking/test_training_data.py",
     "unit/mgtv/features/test_build.py",

@@ -1,27 +1,31 @@
-"""What changed between two runs: settings, features, code, data, and the score, query by query where that is possible.
+"""Two runs side by side: settings, features, code, data, the score by slices; and what a live A/B test would see."""
 
-Two scores of the same validation queries share most of their noise. Their difference is taken query by query, so that
-its standard error is that of the difference and not of two scores.
-"""
-
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
-from common.day.fit_noise import count_fits, find_noise, flatten, widen_error
-from common.day.record_schema import RECORD, Row, read_record
-from common.day.revision import describe_difference as describe_code
-from common.day.run_record import QUERIES, TRUTH, WEIGHT, group_slice, weigh_alike
+from common.day.difference import (
+    AFTER,
+    BEFORE,
+    EACH,
+    GAIN,
+    Difference,
+    is_quick,
+    judge,
+    list_changed_settings,
+    list_first,
+    pair_queries,
+    pair_truth,
+    read_records,
+)
+from common.day.fit_noise import NORMAL_95
+from common.day.record_schema import Row
+from common.day.revision import list_differing
+from common.day.run_record import WEIGHT, group_slice, weigh_alike
 from common.engine.errors import UserError
-from common.io.files import UNREADABLE, describe_failure
-from common.io.tables import read_parquet
 from common.learning.metrics import weighted_error, weighted_mean
 
-CLEAR = 2.0  # standard errors
-BEFORE, AFTER = pl.col("before"), pl.col("after")
-GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
 OUTCOMES = (
     WON,
@@ -41,166 +45,50 @@ PAIRED = (
     LOST,
     pl.len().alias("queries"),
 )
+SETTINGS, DECISIONS = "Settings that differ", "Settings that the data decided otherwise (auto)"
+FEATURES, SCORES = "Features in only one run", "Scores"
+SLICES = (
+    "Common queries, by fold and slice; the errors do not include the noise of the fits; of twenty slices one differs"
+    " by two errors by chance alone"
+)
+OUTCOME = "Queries that B answers better (won), worse (lost) or the same (equal)"
 FEW = 20  # queries, of which a mean says nothing
-
-
-class Difference(NamedTuple):
-    """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently.
-
-    ``fits``: the error is that of the queries and of the fits, of which so many are known; 0: of the queries alone.
-    """
-
-    mean: float
-    error: float
-    queries: int
-    changed: int
-    fits: int = 0
-
-    @property
-    def clear(self) -> bool:
-        """Whether chance, that of the fits too, would bring such a difference once in twenty times at most."""
-        return self.fits > 0 and self.changed > 0 and abs(self.mean) >= CLEAR * self.error
-
-    @property
-    def verdict(self) -> str:
-        """In words. Never "clearly" where it is not known how far another fit moves the score."""
-        if not self.changed:
-            return "no query is scored differently"
-        size = abs(self.mean) / self.error if self.error else float("inf")
-        sign = "better" if self.mean > 0 else "worse"
-        if size < 1:
-            return "within the noise"
-        return f"{'clearly' if self.clear else 'perhaps'} {sign} ({size:.1f} standard errors)"
-
-    @property
-    def sentence(self) -> str:
-        """The difference, its error and what is counted in it, the same words on every page."""
-        what = (
-            f"{self.mean:+.4f} +- {self.error:.4f} on {self.queries:,} common queries, {self.changed:,} of them scored"
-        )
-        what = f"{what} differently: {self.verdict}"
-        if not self.changed:
-            return what
-        if self.fits:
-            return f"{what}, with the noise of {self.fits} fits included"
-        return f"{what}; the noise between fits is not included (--seeds 3 measures it)"
+POWER_80 = 0.841621  # standard errors: the normal quantile of a power of 80 %
 
 
 class Comparison(NamedTuple):
-    """Everything that a comparison prints: tables of rows, the paired difference on the validation queries and, where
-    both runs know it, on the simulated ``truth``, what to mind, what the two are called.
+    """What a comparison prints: ``warnings``; ``tables`` by their titles; the ``difference`` on the validation queries
+    and, where both runs know it, on the simulated ``truth``.
     """
 
-    settings: list[Row]
-    features: list[Row]
-    scores: list[Row]
-    slices: list[Row]
-    outcomes: list[Row]
+    warnings: list[str]
+    tables: dict[str, list[Row]]
     difference: Difference
     truth: Difference | None
-    warnings: list[str]
-    notes: tuple[str | None, str | None]
 
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
     (one, other), joined = read_records(first, second), pair_queries(first, second)
     truth, folders = pair_truth(first, second), (first.parent, second.parent)
+    tables = {
+        SETTINGS: list_changed_settings(one["config"], other["config"]),
+        DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
+        FEATURES: list_changed_features(one, other),
+        SCORES: list_scores(one, other),
+        SLICES: list_slices(weigh_alike(joined)),
+        OUTCOME: joined.select(*OUTCOMES).to_dicts(),
+    }
     return Comparison(
-        list_changed_settings(one["config"], other["config"]),
-        list_changed_features(one, other),
-        list_scores(one, other),
-        list_slices(weigh_alike(joined)),
-        joined.select(*OUTCOMES).to_dicts(),
-        add_fits(compute_difference(joined), (one, other), folders),
-        None if truth is None else add_fits(compute_difference(truth), (one, other), folders, (1, 1)),
         list_warnings(one, other, joined.height),
-        (one.get("note"), other.get("note")),
+        tables,
+        judge(joined, (one, other), folders),
+        None if truth is None else judge(truth, (one, other), folders, (1, 1)),
     )
 
 
-def read_records(first: Path, second: Path) -> tuple[Row, Row]:
-    """The records of two runs. ``UserError`` where they are not of one competition, or of other simulated files."""
-    one, other = read_record(first / RECORD), read_record(second / RECORD)
-    if one["name"] != other["name"]:
-        raise UserError(f"{first} is a run of {one['name']}, {second} of {other['name']}: they cannot be compared.")
-    data = [record["data"] or {} for record in (one, other)]
-    if data[0].get("digest") != data[1].get("digest") and any(each.get("simulated") for each in data):
-        folders = " and ".join(str(each.get("folder") or "other files") for each in data)
-        raise UserError(
-            f"{first} and {second} are of different files ({folders}), so their queries are not the same:"
-            " compare two runs on the same files."
-        )
-    return one, other
-
-
-def pair_queries(first: Path, second: Path) -> pl.DataFrame:
-    """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``. ``UserError`` where
-    there is none.
-    """
-    joined = _pair(first / QUERIES, second / QUERIES)
-    if not joined.height:
-        raise UserError(
-            f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
-        )
-    return joined
-
-
-def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
-    """The same of the queries of the test; None where a run does not know their truth."""
-    if not ((first / TRUTH).exists() and (second / TRUTH).exists()):
-        return None
-    joined = _pair(first / TRUTH, second / TRUTH)
-    return joined if joined.height else None
-
-
-def _pair(first: Path, second: Path) -> pl.DataFrame:
-    return pair_scores(_read_queries(first), _read_queries(second))
-
-
-def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """One row per query of both: the second's columns with its score as ``after``, the first's as ``before``."""
-    before = first.select("fold", "query", before="score")
-    return second.rename({"score": "after"}).join(before, on=["fold", "query"], maintain_order="left")
-
-
-def _read_queries(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
-    try:
-        return read_parquet(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
-
-
-def compute_difference(joined: pl.DataFrame) -> Difference:
-    """The paired difference of some queries."""
-    mean, error = weighted_mean(GAIN, EACH), weighted_error(GAIN, EACH)
-    figures = mean.alias("mean"), error.alias("error"), (GAIN != 0).sum().alias("changed")
-    (row,) = weigh_alike(joined).select(*figures).to_dicts()
-    return Difference(row["mean"], row["error"], joined.height, row["changed"])
-
-
-def add_fits(
-    difference: Difference, pair: tuple[Row, Row], folders: Sequence[Path], fits: tuple[int, int] | None = None
-) -> Difference:
-    """The difference of two runs with the noise of their fits in its error, where runs in ``folders`` tell it.
-
-    ``fits``: how many each score is the mean of; by default those of the records.
-    """
-    noise = find_noise(folders, pair)
-    if noise is None or not difference.changed:
-        return difference
-    error = widen_error(difference.error, noise, fits or (count_fits(pair[0]), count_fits(pair[1])))
-    return difference._replace(error=error, fits=noise.fits)
-
-
-def measure_difference(first: Path, second: Path) -> Difference:
-    """B - A of two runs by their folders, as every page has it. ``UserError`` where they answered other queries."""
-    pair = read_records(first, second)
-    if pair[0]["metric"] != pair[1]["metric"]:
-        raise UserError(f"{first} is scored by {pair[0]['metric']}, {second} by {pair[1]['metric']}.")
-    return add_fits(compute_difference(pair_queries(first, second)), pair, (first.parent, second.parent))
+def _read_decisions(record: Row) -> Row:
+    return {row["setting"]: row["value"] for row in (record.get("summary") or {}).get("plan") or []}
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
@@ -216,34 +104,20 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
 
 
 def list_scores(one: Row, other: Row) -> list[Row]:
-    """The score, the truth and every model, side by side."""
-    rows = [_score_row("CV", one["cv"], other["cv"])]
-    if one.get("truth") and other.get("truth"):
-        rows.append(_score_row("simulated truth", one["truth"], other["truth"]))
-    after = {row.get("model"): row for row in other["ranking"]}
-    shared = [(row.get("model"), row) for row in one["ranking"] if row.get("model") in after]
-    rows += [_score_row(str(model), row, after[model]) for model, row in shared]
+    """The score, the truth and every model, side by side, where both runs have them."""
+    sides = [
+        {"CV": record["cv"], "simulated truth": record.get("truth")}
+        | {str(row.get("model")): row for row in record["ranking"]}
+        for record in (one, other)
+    ]
+    rows = []
+    for name, before in sides[0].items():
+        after = sides[1].get(name)
+        if before and after:
+            row = {"score": name, "A": before.get("score"), "error A": before.get("error")}
+            row |= {"B": after.get("score"), "error B": after.get("error")}
+            rows.append(row | {"B - A": None if None in (row["A"], row["B"]) else row["B"] - row["A"]})
     return rows
-
-
-def _score_row(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Row:
-    before, after = one.get("score"), other.get("score")
-    return {
-        "score": name,
-        "A": before,
-        "error A": one.get("error"),
-        "B": after,
-        "error B": other.get("error"),
-        "B - A": None if before is None or after is None else after - before,
-    }
-
-
-def list_changed_settings(one: Row, other: Row) -> list[Row]:
-    """Every setting with another value, by its dotted key."""
-    before, after = dict(flatten(one)), dict(flatten(other))
-    absent = "(not set)"
-    rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
-    return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
 
 
 def list_changed_features(one: Row, other: Row) -> list[Row]:
@@ -266,10 +140,68 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
         warnings.append("the raw files differ: the scores come from different data")
     if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
         warnings.append(f"only {shared} of the validation queries are common to both runs; only these are used")
-    if difference := describe_code(one["code"], other["code"]):
-        warnings.append(difference)
+    if is_quick(one) != is_quick(other):
+        warnings.append(f"{'A' if is_quick(one) else 'B'} is a quick run, the other is not: the scores differ by that")
+    if (files := list_differing(one["code"], other["code"])) != []:
+        warnings.append(f"the code differs{f', in {list_first(files)}' if files else ''}")
     before, after = (record.get("threads") for record in (one, other))
     if before and after and before != after:
         names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]
         warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings
+
+
+# --- as a live test would see it ---
+
+
+def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[str]]:
+    """Two runs with their validation queries as the requests of a live test, a hash of a query sending it to one run: a
+    title with both scores; rows of B - A with its 95 % interval, where one run answers each request, as in a live test,
+    and where both do; what a live test needs, and the difference as everywhere.
+    """
+    pair, joined = read_records(first, second), weigh_alike(pair_queries(first, second))
+    difference, to_b = judge(joined, pair, (first.parent, second.parent)), pl.col("query").hash(0) % 2 == 1
+    one, other = (_measure(joined.filter(arm), score) for arm, score in ((~to_b, BEFORE), (to_b, AFTER)))
+    a, b = (_measure(joined, score) for score in (BEFORE, AFTER))
+    if min(one["requests"], other["requests"]) < 2:
+        raise UserError(f"{joined.height} request(s) are too few to split: each run needs at least 2.")
+    live = other["score"] - one["score"], (one["error"] ** 2 + other["error"] ** 2) ** 0.5
+    rows = [
+        {"answered by": way, "requests of A": to_one, "requests of B": to_other, "B - A": mean, "error": error}
+        | {"95 % from": mean - NORMAL_95 * error, "to": mean + NORMAL_95 * error}
+        for way, to_one, to_other, (mean, error) in (
+            ("one run", one["requests"], other["requests"], live),
+            ("both runs", joined.height, joined.height, difference[:2]),
+        )
+    ]
+    needed = describe_needed(difference, (a["error"] ** 2 + b["error"] ** 2) * joined.height)
+    title = f"{pair[0]['metric']} on {joined.height} requests: A {a['score']:.4f}, B {b['score']:.4f}"
+    return title, rows, [needed, f"B - A = {difference.sentence}"]
+
+
+def _measure(joined: pl.DataFrame, score: pl.Expr) -> Row:
+    mean, error = weighted_mean(score, EACH).alias("score"), weighted_error(score, EACH).alias("error")
+    return joined.select(pl.len().alias("requests"), mean, error).row(0, named=True)
+
+
+def describe_needed(difference: Difference, variance: float) -> str:
+    """How many requests a live test takes; ``variance``: of a request's score, the sum of both runs'."""
+    if not difference.changed or difference.repeat:
+        return "The two runs do not differ: a live test would find nothing."
+    mean, reach = difference.mean, NORMAL_95 * difference.error
+    least, most = abs(mean) + reach, abs(mean) - reach
+    high = f"{count_requests(most, variance):,.0f}" if most > 0 else "no limit"
+    return (
+        f"A live test needs about {count_requests(mean, variance):,.0f} requests to find {mean:+.4f} with a power of 80"
+        f" % ({count_requests(least, variance):,.0f} to {high} over the interval of both runs)."
+    )
+
+
+def count_requests(gain: float, variance: float) -> float:
+    """Requests, half of them to each run, of a two-sided test at the level of 5 % that finds a ``gain`` with a power of
+    80 %: 2 (z_level + z_power)^2 variance / gain^2.
+
+    >>> round(count_requests(0.1, 2))  # 7.8489 x 2 / 0.01 to each run
+    3140
+    """
+    return 2 * (NORMAL_95 + POWER_80) ** 2 * variance / gain**2 if gain else float("inf")

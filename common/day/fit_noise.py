@@ -15,6 +15,7 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
 
 NORMAL_95 = 1.959964  # standard errors each way of a 95 % interval
+CLEAR = 2.0  # standard errors: a difference of so many is no chance
 READ = 100  # runs, newest first
 # What differs between runs whose fits vary alike: which fit it is, how many, what the features are.
 FITS, ALIKE = ("seed", "fit_seed", "fits"), ".blocks"
@@ -61,6 +62,13 @@ def widen_error(error: float, noise: FitNoise, fits: tuple[float, float]) -> flo
     return math.sqrt(total) * student_95(noise.freedom * (total / fitted) ** 2) / NORMAL_95
 
 
+def smallest_gain(error: float, noise: FitNoise, fits: int) -> float:
+    """The gain that is ``CLEAR`` between two runs of so many ``fits`` each; ``error``: of the queries, between two runs
+    that differ by the fit alone.
+    """
+    return CLEAR * widen_error(error, noise, (fits, fits))
+
+
 def student_95(freedom: float) -> float:
     """Student's quantile at .975, by Fisher's expansion (Abramowitz and Stegun 26.7.5): from two degrees of freedom on
     within 1 %, at one 11 % low. SciPy, which has it exactly, takes longer to import than `compare` to answer.
@@ -89,7 +97,7 @@ def find_noise(folders: Iterable[Path], pair: tuple[Row, Row]) -> FitNoise | Non
     """The noise of the fits of two runs, by all runs in ``folders`` that vary as theirs: on the same files and queries,
     by the same settings but for the features. None where none of these tells it.
     """
-    records = [*pair, *(other for folder in dict.fromkeys(folders) for other in _read_runs(folder))]
+    records = [*pair, *(other for folder in dict.fromkeys(folders) for _, other in read_runs(folder))]
     return pool_noise(pair, {other["run"]: other for other in records}.values())
 
 
@@ -97,7 +105,7 @@ def find_noise_of_files(folder: Path, digest: str, metric: str) -> FitNoise | No
     """The noise of the fits of all runs in a folder on these files, whatever their settings; None where no run has
     several fits.
     """
-    alike = (record for record in _read_runs(folder) if (record.get("data") or {}).get("digest") == digest)
+    alike = (record for _, record in read_runs(folder) if (record.get("data") or {}).get("digest") == digest)
     same = (record for record in alike if str(record.get("metric")).lower() == metric.lower())
     return pool_variance(record.get("fits") or [] for record in same)
 
@@ -146,9 +154,10 @@ def _group_runs(records: Iterable[Row], seeds: Sequence[str]) -> list[list[float
     return scaled
 
 
-def _read_runs(folder: Path) -> list[Row]:
+def read_runs(folder: Path) -> list[tuple[Path, Row]]:
+    """The last ``READ`` runs of a competition's folder of the build, newest first, with their records."""
     paths = sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]
-    return [record for path in paths if (record := _read_run(path, path.stat().st_mtime_ns))]
+    return [(path.parent, record) for path in paths if (record := _read_run(path, path.stat().st_mtime_ns))]
 
 
 @functools.lru_cache(maxsize=10 * READ)

@@ -80,8 +80,25 @@ def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
     return plain
 
 
+def read_figures(path: Path) -> Row | None:
+    """A ladder's or a study's figures; None where there are none that can be read."""
+    try:
+        return decode_file(path.read_bytes(), FiguresFile)
+    except (OSError, ValueError):
+        return None
+
+
+def read_studies(folder: Path) -> Rows:
+    """The studies of tuning below a competition's folder of the build; a damaged file has none."""
+    return [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]
+
+
 def read_record(path: Path) -> Row:
-    """A run.json. ``UserError`` where it is missing or not whole."""
+    """A run.json. ``UserError`` where it is missing or not whole.
+
+    Where the score has another error than that of its queries, as users who click the same ad are right together, it is
+    that one on every page.
+    """
     try:
         record = decode_file(path.read_bytes(), RunFile)
     except OSError as error:
@@ -89,4 +106,5 @@ def read_record(path: Path) -> Row:
     except ValueError as error:
         raise UserError(f"{path} is not a record of a run ({error}); run again.") from error
     parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
+    parts["cv"]["error"] = (record.get("expected") or {}).get("error", parts["cv"]["error"])
     return record | parts | {name: record.get(name) or [] for name in LISTS}

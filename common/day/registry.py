@@ -50,11 +50,13 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
 
 def find_pair(build: Path, names: Sequence[str], first: str | None, second: str | None) -> tuple[Path, Path]:
     """The folders of two runs. Without the second, the first is compared with the last run of its competition; a
-    competition alone, or nothing, stands for the last two runs.
+    competition alone, or nothing, stands for its last run and the earlier one that is most like it.
     """
+    from common.day.difference import find_partner  # the ledger compares nothing, and lists at once
+
     if first is None or (second is None and first in names):
-        head = "" if first is None else f"{first}/"
-        first, second = f"{head}last~1", f"{head}last"
+        last = find_run(build, names, "last" if first is None else f"{first}/last")
+        return find_partner(last) or find_run(build, names, f"{last.parent.name}/last~1"), last
     one = find_run(build, names, first)
     own = [name for name in names if name == one.parent.name]
     return one, find_run(build, own or names, "last") if second is None else find_run(build, names, second)

@@ -53,15 +53,3 @@ def _format(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
     return "" if value is None else str(value)
-
-
-def shorten_steps(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Steps of a second and more in order, then the others in one row."""
-    short = [step for step in steps if step["seconds"] < 1]
-    rest = {
-        "name": f"{len(short)} shorter steps",
-        "seconds": sum(step["seconds"] for step in short),
-        "peak_mib": max((step["peak_mib"] for step in short), default=0.0),
-        "kept": all(step["kept"] for step in short),
-    }
-    return [step for step in steps if step["seconds"] >= 1] + ([rest] if short else [])

@@ -19,7 +19,6 @@ from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import write_record
 from common.day.record_schema import RECORD
-from common.day.registry import find_runs
 from common.day.run_record import Origin
 from common.day.stamp import label_data, make_stamp
 from common.day.tuning.tuned_config import list_foreign
@@ -28,7 +27,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import find_competition
-from competitions.cli.closing import describe_change, show_end, show_tables
+from competitions.cli.closing import show_end
 from competitions.cli.data import find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
@@ -52,7 +51,6 @@ def execute(options: RunOptions) -> None:
     competition, config, files = inputs.competition, inputs.config, inputs.files
     cv_only = competition.explain_cv_only(files)
     until = CV if cv_only else options.until
-    before = next(iter(find_runs(options.build, [options.name])), None)
     build, overrides = options.build / options.name, options.overrides
     work = Run(build / stamp(started), build / "cache")
     remove_unrecorded((path for path in build.glob("*") if STAMP.fullmatch(path.name)), time.time() - KILLED_S)
@@ -77,7 +75,7 @@ def execute(options: RunOptions) -> None:
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib, started.timestamp())
-    close(record, work.folder, before, options, cv_only)
+    close(record, work.folder, options, cv_only)
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
     if foreign:
         print(
@@ -95,16 +93,13 @@ def remove_unrecorded(folders: Iterable[Path], before: float) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def close(record: dict[str, Any], folder: Path, before: Path | None, options: RunOptions, cv_only: str | None) -> None:
+def close(record: dict[str, Any], folder: Path, options: RunOptions, cv_only: str | None) -> None:
     """Write the report of a run and say what came of it."""
-    change = None if before is None else describe_change(before, folder)
     write_page(folder)
-    if options.tables:
-        show_tables(record)
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
     on = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
     queries = find_competition(options.name).queries
-    show_end(record, folder, queries, change, on if record.get("until") and not cv_only else None)
+    show_end(record, folder, queries, on if record.get("until") and not cv_only else None)
     if cv_only:
         print(f"Stopped after validation: {cv_only}")
 

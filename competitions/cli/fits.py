@@ -10,15 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from common.day.compare import compute_difference, pair_scores
-from common.day.fit_noise import pool_variance, widen_error
+from common.day.difference import Difference, compute_difference, describe_question, pair_scores
+from common.day.fit_noise import pool_variance
 from common.day.judged import Judged
-from common.day.run_record import describe_queries
+from common.day.run_record import describe_queries, digest_files
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run
 from competitions.cli.options import InputOptions
+from competitions.cli.report import ABLATION
 from competitions.cli.settings import Inputs, load_inputs
 
 FITS = 3  # where the settings do not ask for several
@@ -32,26 +33,20 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
     """
     competition, config = inputs.competition, inputs.config
     fits = [competition.judge(outcome, config)]
-    scores = [_mean(fits[0])]
     others = [config.of_fit(number) for number in range(1, config.fits)]
     validated: Iterable[Any] = (_validate(another, inputs, work) for another in others)
     if work.cluster is not None:  # all are stated before the first is waited for
         validated = list(validated)
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
-        scores.append(_mean(fits[-1]))
-        say(f"  fit {number} of {config.fits}: {scores[-1]:.4f}")
-    return average_fits(fits), scores if len(scores) > 1 else []
+        say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries)['score']:.4f}")
+    return average_fits(fits), [describe_queries(one.queries)["score"] for one in fits if len(fits) > 1]
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
     again = Run(work.folder, work.cache)
     again.cluster = work.cluster
     return inputs.competition.validate(inputs.files, config, again)
-
-
-def _mean(judged: Judged) -> float:
-    return float(describe_queries(judged.queries)["score"])
 
 
 def average_fits(fits: Sequence[Judged]) -> Judged:
@@ -63,12 +58,13 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     queries = queries.select(first.queries.columns)
     by_model = [{row.get("model"): row.get("score") for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
+    error = (first.expected or whole)["error"]
     for row in first.ranking:
         known = [score for one in by_model if (score := one.get(row.get("model"))) is not None]
         score = sum(known) / len(known) if known else None
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = score is not None and math.isclose(score, whole["score"], rel_tol=1e-9)
-        ranking.append(dict(row) | {"score": score} | ({"error": whole["error"]} if own else {}))
+        ranking.append(dict(row) | {"score": score} | ({"error": error} if own else {}))
     return replace(first, queries=queries, ranking=ranking)
 
 
@@ -86,12 +82,23 @@ def ablate(options: InputOptions) -> None:
         left = [] if name == ALL else [f"{setting}=-{name}"]
         say(f"{name}:" if name == ALL else f"without {name}:")
         scored[name] = _score(inputs, [*options.settings, *left], options)
-    fits = len(scored[ALL][1])
+    fits, rows = len(scored[ALL][1]), list_differences(scored)
     title = f"{competition.metric} without each block of features, mean of {fits} fits; {ALL}: " + (
         f"{sum(scored[ALL][1]) / fits:.4f}"
     )
-    print_table(wide_console(), title, list_differences(scored))
+    print_table(wide_console(), title, rows)
+    write_ablation(inputs, scored[ALL][0], options, rows)
     print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
+
+
+def write_ablation(
+    inputs: Inputs, queries: pl.DataFrame, options: InputOptions, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Leave the rows for the reports of runs on the same files and ``queries``."""
+    work = Run(options.build / options.name / ABLATION.parent, options.build / options.name / "cache")
+    record = {"data": {"digest": digest_files(inputs.files, work.cache)}, "metric": inputs.competition.metric}
+    record |= {"cv": describe_queries(queries), "overrides": options.overrides}
+    work.write_json(ABLATION.name, {"question": describe_question(record), "rows": rows})
 
 
 def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Scored:
@@ -101,13 +108,14 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> S
     if config.fits == 1:
         config = competition.load_config([*overrides, f"fits={FITS}"], inputs.tuned)
     build = options.build / options.name
-    work, inputs = Run(build / "ablation", build / "cache"), inputs._replace(config=config)
+    work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
     judged, fits = judge_fits(competition.validate(inputs.files, config, work), inputs, work)
     return judged.queries, fits, time.monotonic() - began
 
 
 def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
-    """A row a block: the score without it, what it adds with the error of that, in words, the seconds.
+    """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words,
+    the seconds.
 
     The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike.
     """
@@ -116,18 +124,22 @@ def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
     for name, (queries, fits, seconds) in scored.items():
         if name == ALL:
             continue
-        difference = compute_difference(pair_scores(queries, whole[0]))
-        if noise is not None and difference.changed:
-            error = widen_error(difference.error, noise, (len(fits), len(whole[1])))
-            difference = difference._replace(error=error, fits=noise.fits)
+        difference = compute_difference(pair_scores(queries, whole[0]), noise, (len(fits), len(whole[1])))
         rows.append(
             {
-                "without": name,
-                "score": sum(fits) / len(fits),
+                "block": name,
+                "score without": sum(fits) / len(fits),
                 "it adds": difference.mean,
                 "error": difference.error,
-                "verdict": difference.verdict if difference.changed else "not used",
+                "comparison": describe_block(difference),
                 "seconds": round(seconds),
             }
         )
     return sorted(rows, key=lambda row: -float(row["it adds"]))
+
+
+def describe_block(difference: Difference) -> str:
+    """What the ``difference`` that a block makes says of it."""
+    if not difference.changed:
+        return "not used"
+    return difference.verdict.replace("clear gain", "clear: it helps").replace("clear loss", "clear: better without it")

@@ -47,7 +47,8 @@ Words = Annotated[
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 FirstRun = Annotated[
-    str | None, typer.Argument(help="Run A; default the one before the last. A competition's name: its last two runs.")
+    str | None,
+    typer.Argument(help="Run A; a competition's name, or nothing: its last run beside the most similar earlier one."),
 ]
 SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Storage = Annotated[  # by the environment, since the URL may hold a password
@@ -94,7 +95,6 @@ class RunOptions(InputOptions):
         int | None, typer.Option(min=1, max=100, help="The setting `fits`: the score is the mean of this many fits.")
     ] = None
     note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
-    tables: Annotated[bool, typer.Option("--tables", help="Also print the report's tables.")] = False
     cluster: Annotated[
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),

@@ -1,5 +1,6 @@
 """The verbs that read what runs left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes a score."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, FirstRun, RunName, SecondRun
+from competitions.cli.options import BUILD, Build, FirstRun, Name, RunName, SecondRun
 
 
 def runs(
@@ -58,26 +59,47 @@ def _shorten(row: Row) -> Row:
     }
 
 
-def compare(first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
+def compare(
+    first: FirstRun = None,
+    second: SecondRun = None,
+    ab: Annotated[
+        bool, typer.Option("--ab", help="As a live A/B test would see it, with the requests it needs.")
+    ] = False,
+    build: Build = BUILD,
+) -> None:
     """What changed from run A to run B: settings, features, and scores with the error of the difference."""
     from common.day import compare as comparing
 
     one, other = registry.find_pair(build, NAMES, first, second)
+    if ab:
+        show_live_test(one, other)
+        return
     comparison = comparing.compare(one, other)
-    console = wide_console()
-    for letter, run, note in zip("AB", (one, other), comparison.notes, strict=True):
+    for letter, run in zip("AB", (one, other), strict=True):
+        note = read_record(run / RECORD).get("note")
         print(f"{letter} = {run}{f' ({note})' if note else ''}")
     for warning in comparison.warnings:
         print(f"Note: {warning}.")
-    print_table(console, "Settings that differ", comparison.settings)
-    print_table(console, "Features in only one run", comparison.features)
-    print_table(console, "Scores", comparison.scores)
-    title = "Common queries, by fold and slice; the errors do not include the noise between fits"
-    print_table(console, title, comparison.slices)
-    print_table(console, "Queries that B answers better (won), worse (lost) or the same (equal)", comparison.outcomes)
+    for title, rows in comparison.tables.items():
+        print_table(wide_console(), title, rows)
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
+
+
+def replay(name: Name, first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
+    """The same as compare --ab: two runs as a live A/B test would see them."""
+    show_live_test(*registry.find_pair(build, [check_name(name)], first or name, second))
+
+
+def show_live_test(one: Path, other: Path) -> None:
+    """Print the difference of two runs as a live test would see it, and as measured on the same queries."""
+    from common.day.compare import simulate_live_test
+
+    title, rows, lines = simulate_live_test(one, other)
+    print(f"A = {one}\nB = {other}")
+    print_table(wide_console(), title, rows)
+    print("", *lines, sep="\n")
 
 
 def lb(

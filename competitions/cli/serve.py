@@ -1,4 +1,4 @@
-"""Two verbs of the command line: what it costs to serve a run of news, and a simulated A/B comparison of two runs."""
+"""A verb of the command line: what it costs to serve a run of news."""
 
 import contextlib
 import os
@@ -16,13 +16,12 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import check_name, find_competition
-from competitions.cli.options import BUILD, Build, FirstRun, Name, SecondRun
+from competitions.cli.options import BUILD, Build, Name
 
 if TYPE_CHECKING:
-    from common.day.replay import Interval, Replay
     from competitions.news.day.export import Export
 
-MOST = (1 << 31) - 1  # of a seed, and of requests: what every library takes
+MOST = (1 << 31) - 1  # requests: what every library takes
 SERVED = "news"  # one service shows how; the others would be written as this one
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
@@ -86,53 +85,3 @@ def export_run(record: dict[str, Any], raw_folder: Path | None, build: Path, req
     if again := [step.name for step in work.timings if not step.kept and step.name in known]:
         say(f"{len(again)} steps were computed again: code or raw files changed since the run ({', '.join(again)})")
     return exported
-
-
-def replay(
-    name: Name,
-    first: FirstRun = None,
-    second: SecondRun = None,
-    requests: Annotated[
-        int | None, typer.Option(min=4, max=MOST, help="At most this many requests; default all.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Salt of the split.")] = 0,
-    build: Build = BUILD,
-) -> None:
-    """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
-    from common.day.replay import replay as replay_runs
-
-    pair = registry.find_pair(build, [check_name(name)], first, second)
-    folders = [find_run(build, name, str(folder))[0] for folder in pair]
-    show_replay(folders, replay_runs(folders[0], folders[1], requests, seed))
-
-
-def show_replay(folders: list[Path], result: "Replay") -> None:
-    """Print the difference as a live test would see it, and as measured on the same queries."""
-    print(f"A = {folders[0]}\nB = {folders[1]}")
-    print(f"{result.metric} on {result.requests} requests: A {result.means[0]:.4f}, B {result.means[1]:.4f}")
-    ways = {"split": (result.split, result.sizes), "same queries": (result.paired, (result.requests,) * 2)}
-    print_table(
-        wide_console(),
-        "Split traffic: a hash sends each request to one run, and only that answer counts; beside both answers to all "
-        f"{result.requests} requests, {result.changed} of them scored differently",
-        [{"way": way, "A": a, "B": b, **interval_columns(each)} for way, (each, (a, b)) in ways.items()],
-    )
-    for line in describe_needed(result):
-        print(line)
-
-
-def interval_columns(interval: "Interval") -> dict[str, Any]:
-    """A difference as columns."""
-    verdict = "clear" if interval.excludes_zero else "no clear difference"
-    return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
-
-
-def describe_needed(result: "Replay") -> list[str]:
-    """What a live test would take."""
-    if result.needed is None:
-        return ["A and B score the same on the same queries: more requests would not show a difference."]
-    high = "no limit" if result.needed_high is None else f"{result.needed_high:,.0f}"
-    return [
-        f"A live test needs about {result.needed:,.0f} requests to detect {result.paired.mean:+.4f} with a power of"
-        f" 80 % ({result.needed_low:,.0f} to {high} over the interval on the same queries)."
-    ]

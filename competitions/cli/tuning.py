@@ -19,7 +19,7 @@ from common.day.tuning.study import (
     show_storage,
     write_study,
 )
-from common.day.tuning.task import Task, Verdict, judge_study
+from common.day.tuning.task import Task, Verdict, describe_need, judge_settings, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -57,6 +57,8 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
     say(f"  study {study.study_name} in {show_storage(options.storage, run.folder)}")
     if task.rows:
         say(f"  {name}: a trial trains on {task.rows}; the best settings are tested on all rows")
+    today = judge_settings(task, task.current)
+    say(f"  {name}: {describe_need(task, today)}")
     if done := count_finished(study):
         say(f"  {study.study_name}: continues after {done} finished trials")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
@@ -64,7 +66,7 @@ def tune_one(options: TuneOptions, name: str, began: float, left: int) -> Verdic
         threads = max((os.cpu_count() or 1) // options.workers, 1)
         say(f"  for {options.workers} processes, type the same in each terminal behind OMP_NUM_THREADS={threads}")
     fill(study, task, options.most_trials, seconds)
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, today)
     write_study(study, task, run.folder / f"{name}.json")
     if verdict.accepted:
         data = f"{'simulated ' * is_simulated(inputs.folder)}{digest_inputs(inputs, run)}"
@@ -110,15 +112,14 @@ def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
             "task": verdict.task,
             "trials": verdict.trials,
             "ended early": verdict.pruned,
-            "s each": round(verdict.seconds),
             "metric": verdict.metric,
             "before": verdict.before,
             "after": verdict.after,
-            "gain": verdict.gain,
-            "error": verdict.error,
+            "gain": verdict.gain.mean,
+            "error": verdict.gain.error,
             "gain on folds": verdict.fold_gain,
             "error on folds": verdict.fold_error,
-            "verdict": verdict.conclusion,
+            "comparison": verdict.conclusion,
         }
         for verdict in verdicts
     ]

@@ -3,9 +3,9 @@
     python -m tests.benches.verdicts mgtv --quick --runs 15       # makes the runs, then judges
     python -m tests.benches.verdicts mgtv --build DIR --runs 0    # judges the runs that are there
 
-Nothing differs but chance, so that "clearly" is wrong: of 105 pairs at most 5. ``at the time``: each pair by the runs
+Nothing differs but chance, so that "clear" is wrong: of 105 pairs at most 5. ``at the time``: each pair by the runs
 that were there when the later of the two ended. ``found``: the same pairs, either way round, with a gain planted into
-the second that is worth twice the error: how many are then "clearly".
+the second that is worth twice the error: how many are then "clear".
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.day.compare import Difference, compute_difference, pair_queries
-from common.day.fit_noise import count_fits, describe_kind, pool_noise, widen_error
+from common.day.difference import compute_difference, pair_queries
+from common.day.fit_noise import CLEAR, count_fits, describe_kind, pool_noise
 from common.day.record_schema import RECORD, read_record
 
 
@@ -46,26 +46,22 @@ def judge_pairs(runs: list[Path]) -> None:
     scores = [records[run]["cv"]["score"] for run in runs]
     counts, errors = np.zeros(4, int), []
     for one, other in itertools.combinations(runs, 2):
-        plain = compute_difference(pair_queries(one, other))
+        joined = pair_queries(one, other)
+        plain = compute_difference(joined)
         fits = count_fits(records[one]), count_fits(records[other])
-        counts[0] += abs(plain.mean) >= 2 * plain.error
+        counts[0] += abs(plain.mean) >= CLEAR * plain.error
         for column, known in ((1, runs), (2, [run for run in runs if run <= other])):
             noise = pool_noise((records[one], records[other]), [records[run] for run in known])
-            judged = plain if noise is None else add(plain, widen_error(plain.error, noise, fits))
+            judged = compute_difference(joined, noise, fits)
             counts[column] += judged.clear
         errors.append(judged.error)
         counts[3] += sum(judged._replace(mean=mean + 2 * judged.error).clear for mean in (judged.mean, -judged.mean))
     pairs = len(runs) * (len(runs) - 1) // 2
     print(
         f"{runs[0].parent.name}: {len(runs)} runs of {fits[0]} fits, deviation {np.std(scores, ddof=1):.4f}, error"
-        f" {np.mean(errors):.4f}; clearly: {counts[0]} of {pairs} by the queries alone, {counts[1]} by all runs,"
+        f" {np.mean(errors):.4f}; clear: {counts[0]} of {pairs} by the queries alone, {counts[1]} by all runs,"
         f" {counts[2]} at the time; found {counts[3]} of {2 * pairs}"
     )
-
-
-def add(plain: Difference, error: float) -> Difference:
-    """The difference with the noise of fits in its error."""
-    return plain._replace(error=error, fits=2)
 
 
 if __name__ == "__main__":

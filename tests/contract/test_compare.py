@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.day.compare import compare
+from common.day.compare import OUTCOME, SLICES, compare
 from common.engine.run import Run
 from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_mean
@@ -28,25 +28,25 @@ def test_compare_counts_every_query_once_in_every_slice(
 ) -> None:
     after, printed = changed
     comparison = compare(finished.folder, after.folder)
-    (whole,) = comparison.outcomes
+    (whole,) = comparison.tables[OUTCOME]
     queries = whole["won"] + whole["lost"] + whole["equal"]
     assert queries == comparison.difference.queries == finished.record["cv"]["queries"]
     assert whole["won"] + whole["lost"] == comparison.difference.changed
     assert queries == whole["hit by both"] + whole["only A"] + whole["only B"] + whole["neither"]
-    names = [row["slice"] for row in comparison.slices]
+    names = [row["slice"] for row in comparison.tables[SLICES]]
     for kind in dict.fromkeys(name.partition(": ")[0] for name in names):
         own = [name for name in names if name.startswith(f"{kind}: ")]
         assert own == sorted(own, key=natural_key)
-        assert sum(row["queries"] for row in comparison.slices if row["slice"] in own) <= queries
+        assert sum(row["queries"] for row in comparison.tables[SLICES] if row["slice"] in own) <= queries
     # The run has told its change against the run before it, whichever that was, in the words of compare.
     (change,) = [line for line in printed.splitlines() if line.startswith("Against ")]
-    before = change.removeprefix("Against ").partition(",")[0]
+    before = change.removeprefix("Against ").partition(" (")[0]
     assert before.startswith(f"{contract.name}/")
     code, out, err = call("compare", before, after.folder.name, "--build", finished.build)
     assert code == 0, err
     assert "Queries that B answers better (won), worse (lost) or the same (equal)" in out
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
-    assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
+    assert change.partition("): ")[2].partition(" (as of ")[0] == gain.removeprefix("B - A = ").partition(" (as of ")[0]
     assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]
 
 

@@ -96,7 +96,7 @@ def test_an_unchanged_rerun_computes_nothing_and_says_that_the_scores_are_the_sa
     last = run(contract, finished.raw, finished.build)  # whatever ran before it
     code, out, err = call(*words(contract, finished.raw, finished.build))
     assert code == 0, err
-    assert f"Against {contract.name}/{last.folder.name}, the run before: " in out
+    assert f"Against {contract.name}/{last.folder.name} (nothing changed): " in out
     assert "no query is scored differently" in out
     assert [line for line in err.splitlines() if line.endswith(" MiB")] == []
 

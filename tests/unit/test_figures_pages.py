@@ -47,7 +47,7 @@ def test_the_tables_of_the_learning_path_are_what_the_command_wrote(path: Path) 
 
 
 def test_every_other_figure_of_the_learning_path_stands_in_the_figures_or_the_log() -> None:
-    text = "".join((ROOM / name / page).read_text() for name in NAMES for page in ("FIGURES.md", "LOG.md"))
+    text = "".join((ROOM / name / page).read_text() for name in FINISHED for page in ("FIGURES.md", "LOG.md"))
     figures = [float(number) for number in FIGURE.findall(text)]
     words = learning.BLOCK.sub("", (ROOM / "LEARNING.md").read_text())
     quoted = [

@@ -96,6 +96,20 @@ def is_calm(drift: Row) -> bool:
     return drift["auc"] < ALIKE or is_chance(drift) or follows_from_calendar(drift)
 
 
+def explain_calm(drift: Row) -> str | None:
+    """Why an AUC that looks like an alarm is none; None where it does not look like one."""
+    if not numbers.is_number(drift.get("auc")) or drift["auc"] < DRIFT_AUC or not is_calm(drift):
+        return None
+    apart = f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)})"
+    if is_chance(drift):
+        return f"{apart}, but of {numbers.count(drift['queries'])} queries that may be chance."
+    return (
+        f"{apart}, but so can {drift.get('between') or 'two periods of the labelled rows'}"
+        f" ({numbers.score(drift['reference'], 3)}): some features describe a period itself, so this says nothing of"
+        " the test."
+    )
+
+
 def is_chance(drift: Row) -> bool:
     """Whether there are too few queries to tell."""
     return bool((drift.get("queries") or FEWEST_QUERIES) < FEWEST_QUERIES)

@@ -20,7 +20,7 @@ from common.day.report import formatting as numbers
 from common.day.report.advice import advise
 from common.day.report.answer_sections import answers
 from common.day.report.charts import NORMAL_95
-from common.day.report.checks import check_record, name_validation
+from common.day.report.checks import check_record, explain_calm, name_validation
 from common.day.report.record import Row, fill_record
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
@@ -60,7 +60,7 @@ def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Seq
 
 def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = ()) -> str:
     """The page as text; a section without data is left out."""
-    record = take_expected(fill_record(record))
+    record = fill_record(record)
     sections = [
         Section("folds", "Folds", score_sections.folds(record)),
         Section("slices", "Slices", score_sections.slices(record)),
@@ -116,10 +116,5 @@ def summarise(record: Row) -> dict[str, Any]:
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
         "strongest": model_sections.name_strongest(record),
         "notes": check_record(record),
+        "calm": explain_calm(record["insight"]["drift"]),
     }
-
-
-def take_expected(record: Row) -> Row:
-    """The record with the error of the score that the truth is expected to have, where that is not the queries' own."""
-    error = record["expected"].get("error")
-    return {**record, "cv": {**record["cv"], "error": error}} if numbers.is_number(error) else record

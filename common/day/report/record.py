@@ -27,6 +27,7 @@ EMPTY: dict[str, Any] = {
     "notes": [],
     "tables": [],
     "features": [],
+    "ablation": [],
     "insight": {
         "importance": [],
         "features": {"lost": "score", "given": []},  # what a record of before it was named measured, as a rule

@@ -14,7 +14,6 @@ from common.day.report.tables import make_table
 
 SHOWN_OF_LADDER = ("rung", "title", "family", "score", "error", GAIN, GAIN_ERROR, FITS, "seconds", MEMORY, CODE)
 LEAST_QUERIES = 20  # of a score that is not drawn pale
-LEADERBOARD_NAMES = ("board", "name", "when")
 
 
 def standing(record: Row) -> MarkTable | None:
@@ -24,7 +23,7 @@ def standing(record: Row) -> MarkTable | None:
     truth, before = record["truth"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
     rows += [("Earlier run", _mark(before)), *((str(row.get("name")), _mark(row)) for row in record["rivals"])]
-    rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
+    rows += [(f"Leaderboard {entry['when']}", _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
     if len(known) < 2:
@@ -32,16 +31,11 @@ def standing(record: Row) -> MarkTable | None:
     return MarkTable("", [name for name, _ in known], [Column(str(record["metric"]), [mark for _, mark in known])])
 
 
-def name_entry(entry: Row) -> str:
-    """What a leaderboard entry is called: the first that it has of a board, a name, a date."""
-    return next((str(entry[key]) for key in LEADERBOARD_NAMES if entry.get(key)), "")
-
-
 def board(record: Row) -> dict[str, Any] | None:
     """The known marks of the host's board, with this run's scores among them in their order."""
     known = record["board"]
     own = [(f"this run, {name_validation(record['cv'])}", "", record["cv"])]
-    own += [(f"this run, leaderboard {name_entry(entry)}".strip(), "", entry) for entry in record["leaderboard"]]
+    own += [(f"this run, leaderboard {entry['when']}", "", entry) for entry in record["leaderboard"]]
     own = [row for row in own if numbers.is_number(row[2].get("score"))]
     if not known["mark"] or not own:
         return None

@@ -1,23 +1,19 @@
 """The runs of a competition on the same files: scores by date, what each run changed, what that brought."""
 
 import datetime
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from common.day import compare
+from common.day.difference import Difference, find_change, is_quick
 from common.day.record_schema import Row
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
 from common.day.report.page import PAGE
-from common.day.revision import describe_difference as describe_code
-from common.engine.errors import UserError
 
 RUNS_SHOWN = 30  # newest, of the same files
-CHANGES_NAMED, VALUE_SHOWN = 3, 24  # settings of a run, letters of a value
 MOST_TICKS = 5
 STAMP = "%Y%m%d-%H%M%S"
 
@@ -54,9 +50,9 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
     shown = list(runs[:RUNS_SHOWN])
     metric = str(runs[0].record["metric"])
     scored = [run for run in shown if numbers.is_number(run.row["CV"])]
-    gains = [find_gain(before, run) for run, before in itertools.pairwise(shown)]
     return {
         "files": runs[0].row["data"],
+        "quick": is_quick(runs[0].record),
         "queries": runs[0].record["cv"]["queries"],
         "metric": metric,
         "total": len(runs),
@@ -64,27 +60,16 @@ def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
         "sentence": describe_best(scored) if scored else "No run has a score.",
         "plot": draw_history(scored[::-1]) if len(scored) > 1 else None,
         "legend": [(style, name) for style, name, key in SERIES if any(run.row[key] is not None for run in scored)],
-        "marks": list_marks(shown, [*gains, None], metric),
+        "marks": list_marks(shown, metric),
     }
 
 
 def describe_best(scored: Sequence[Entry]) -> str:
     """The best run, and how the last one differs from it, query by query."""
     best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
-    head = f"The best run is {best.title} with {best.score}"
-    if best is last:
-        return f"{head}. It is also the last run." if len(scored) > 1 else f"{head}. It is the only run."
-    gain = find_gain(best, last)
-    how = f": {gain.sentence.replace('+-', '±')}" if gain else ""
-    return f"{head}. The last run has {last.score}{how}."
-
-
-def find_gain(before: Entry, after: Entry) -> compare.Difference | None:
-    """The paired difference of two runs; None where they answered no query in common, or a file is damaged."""
-    try:
-        return compare.measure_difference(before.folder, after.folder)
-    except UserError:
-        return None
+    head = f"The best of {len(scored)} run{'s' * (len(scored) > 1)} is {best.title} with {best.score}."
+    change = None if best is last else find_change(last.folder, best.folder)
+    return f"{head} The last run: {change.sentence}." if change else head
 
 
 # --- by date ---
@@ -121,14 +106,21 @@ def scale_dates(runs: Sequence[Entry]) -> Scale:
 # --- side by side ---
 
 
-def list_marks(runs: Sequence[Entry], gains: Sequence[compare.Difference | None], metric: str) -> MarkTable:
-    """A row a run: score, change against the run before, truth and board where they are known, minutes."""
+def list_marks(runs: Sequence[Entry], metric: str) -> MarkTable:
+    """A row a run: score, change against the most similar earlier run, truth and board where known, minutes."""
+    changes = [find_change(run.folder) for run in runs]
     known = {title: [run.row[key] for run in runs] for title, key in (("truth", "truth"), ("board", "leaderboard"))}
     minutes = [run.row["minutes"] for run in runs]
     columns = [
         Column(metric, [Mark(run.row["CV"], run.row["error"], run.score) for run in runs]),
         *(
-            [Column("against the run before", [mark_gain(gain) for gain in gains], reference=0.0)]
+            [
+                Column(
+                    "against the most similar earlier run",
+                    [mark_gain(change.difference if change else None) for change in changes],
+                    reference=0.0,
+                )
+            ]
             if len(runs) > 1
             else []
         ),
@@ -139,16 +131,18 @@ def list_marks(runs: Sequence[Entry], gains: Sequence[compare.Difference | None]
         ),
         Column("minutes", [Mark(text="" if one is None else f"{one:.1f}") for one in minutes], "plain"),
     ]
-    changes = [describe_change(before, run) for run, before in itertools.pairwise(runs)]
-    return MarkTable("run", [link(run) for run in runs], columns, [*changes, ""])
+    details = [change.sentence if change else "" for change in changes]
+    return MarkTable("run", [link(run) for run in runs], columns, details)
 
 
-def mark_gain(gain: compare.Difference | None) -> Mark:
+def mark_gain(gain: Difference | None) -> Mark:
     """A paired difference: pale where it is within the noise."""
     if gain is None:
         return Mark()
     if not gain.changed:
         return Mark(text="no query changed")
+    if gain.repeat:
+        return Mark(text=f"{gain.mean:+.4f}, by chance alone")
     text = f"{'+' if gain.mean > 0 else ''}{numbers.with_error(gain.mean, gain.error)}"
     return Mark(gain.mean, gain.error, text, pale=not gain.clear)
 
@@ -158,24 +152,3 @@ def link(run: Entry) -> str:
     if not (run.folder / PAGE).is_file():
         return run.title
     return Markup('<a href="{}">{}</a>').format("/".join([*run.folder.parts[-2:], PAGE]), run.title)
-
-
-def describe_change(before: Entry, after: Entry) -> str:
-    """What a run changed against the one before it: settings, features, code."""
-    one, other = before.record, after.record
-    rows = compare.list_changed_settings(one["config"], other["config"])
-    parts = [f"{row['setting']} {shorten(row['A'])} → {shorten(row['B'])}" for row in rows[:CHANGES_NAMED]]
-    parts += [f"{len(rows) - CHANGES_NAMED} more settings"] if len(rows) > CHANGES_NAMED else []
-    sides = [set(record["features"]) for record in (one, other)]
-    for word, names in (("more", sides[1] - sides[0]), ("less", sides[0] - sides[1])):
-        parts += [f"{len(names)} feature{'s' * (len(names) > 1)} {word}"] if names and all(sides) else []
-    if describe_code(one["code"], other["code"]):
-        parts.append("other code")
-    if other.get("until"):
-        parts.append("validation only")
-    return "; ".join(parts) or "nothing changed"
-
-
-def shorten(value: str) -> str:
-    """A value in a few letters."""
-    return value if len(value) <= VALUE_SHOWN else f"{value[: VALUE_SHOWN - 1]}…"

@@ -1,13 +1,12 @@
 """``runs.html`` in the build folder: every run of every competition, offline and without script."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.day import registry
-from common.day.fit_noise import find_queries
-from common.day.record_schema import RECORD, FiguresFile, Row, decode_file, read_record
+from common.day.difference import describe_question
+from common.day.record_schema import RECORD, Row, read_record, read_studies
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
@@ -24,7 +23,7 @@ def write_runs(build: Path, rows: Sequence[Row]) -> Path:
 
 
 def build_runs(build: Path, rows: Sequence[Row]) -> str:
-    """The page as text. Runs are held against each other where files, metric and queries are the same."""
+    """The page as text. Runs stand together where files, metric and queries are the same, quick ones apart."""
     entries, damaged = [], []
     for row in rows:
         folder = build / row["run"]
@@ -48,22 +47,12 @@ def build_runs(build: Path, rows: Sequence[Row]) -> str:
 
 def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
     """The runs of a competition by their files, those of the newest run first, and its studies."""
-    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str, bool], list[Entry]] = {}
     for entry in entries:
         if entry.folder.parent.name == folder.name:
-            kind = entry.row["data"], str(entry.record["metric"]), find_queries(entry.record)
-            groups.setdefault(kind, []).append(entry)
+            groups.setdefault(describe_question(entry.record), []).append(entry)
     return {
         "name": folder.name,
         "groups": [describe_group(runs) for runs in groups.values()],
-        "studies": read_studies(folder),
+        "studies": tuning(read_studies(folder)),
     }
-
-
-def read_studies(folder: Path) -> list[dict[str, Any]]:
-    """Every study below a competition's folder of the build that has trials; a damaged file has none."""
-    studies = []
-    for path in sorted((folder / "tuning").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError):
-            studies.append(decode_file(path.read_bytes(), FiguresFile))
-    return tuning(studies)

@@ -7,18 +7,21 @@ it can only gain; a trial that lies behind the best one beyond chance after a fo
 import math
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from optuna import Study, Trial, TrialPruned
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from common.day.fit_noise import pool_variance, widen_error
+from common.day.difference import Difference, compute_difference
+from common.day.fit_noise import pool_variance, smallest_gain
+from common.day.run_record import WEIGHT
 from common.day.tuning.search_space import Settings, Space, suggest
 from common.engine.errors import UserError
-from common.learning.metrics import weighted_error, weighted_mean
+from common.learning.metrics import weighted_mean
 
 Scores = NDArray[np.float64]
 # Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
@@ -59,10 +62,9 @@ class Task:
 class Verdict:
     """The result of a study: the best settings beside today's, on its folds and on the unseen split.
 
-    ``gain`` with its ``error`` is the paired difference on the unseen split between the means of ``FITS`` fits each,
-    the noise of the fits counted; ``fold_gain`` and ``fold_error`` are mean and standard error of the gain over the
-    study's folds. Of ``trials`` so many were ``pruned``; a trial took ``seconds``. ``trial``: the number of the best,
-    None where there was none.
+    ``gain``: on the unseen split, between the means of ``FITS`` fits each, as ``compare`` has it of two runs;
+    ``fold_gain`` and ``fold_error`` are mean and standard error of the gain over the study's folds. Of ``trials`` so
+    many were ``pruned``. ``trial``: the number of the best, None where there was none.
     """
 
     task: str
@@ -73,17 +75,15 @@ class Verdict:
     settings: Settings
     before: float
     after: float
-    gain: float
-    error: float
+    gain: Difference
     fold_gain: float
     fold_error: float
     pruned: int = 0
-    seconds: float = 0.0
 
     @property
     def accepted(self) -> bool:
-        """Whether the gain exceeds the noise, on the study's folds and on the split that it did not see."""
-        return self.fold_gain > self.fold_error and self.gain > self.error > 0
+        """Whether there is a gain on the study's folds, and a clear one on the split that it did not see."""
+        return self.fold_gain > self.fold_error and self.gain.mean > 0 and self.gain.clear
 
     @property
     def conclusion(self) -> str:
@@ -91,8 +91,9 @@ class Verdict:
         if self.trials < 2:
             return "no search done"
         if self.accepted:
-            return "kept"
-        return "too few trials" if self.trials <= FEW else "no clear gain"
+            return f"kept: {self.gain.verdict}"
+        few = f", and {FEW} trials or fewer say little" if self.trials <= FEW else ""
+        return f"not kept: {self.gain.verdict}{few}"
 
 
 def run_trial(task: Task, trial: Trial) -> float:
@@ -114,24 +115,22 @@ def run_trial(task: Task, trial: Trial) -> float:
     return float(np.mean(means))
 
 
-def judge_study(task: Task, study: Study) -> Verdict:
-    """The best trial of a study beside the settings of today, on the split that it did not see.
+def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
+    """The best trial of a study beside the settings of ``today``, by their scores on the split that it did not see.
 
     The best of many trials is partly luck: only the unseen split tells how much.
     """
     finished = study.get_trials(deepcopy=False, states=FINISHED)
     whole = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     best = study.best_trial if whole else None
-    settings, today, fold_gains = task.current, judge_settings(task, task.current), np.zeros(1)
-    later = today
+    settings, later, fold_gains = task.current, today, np.zeros(1)
     if best is not None and (settings := suggest_again(task, best)) != task.current:
         later = judge_settings(task, settings)
         current = find_current(task, study) or [
             float(task.score(task.current, fold).mean()) for fold in range(task.folds)
         ]
         fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current)
-    weights = np.ones(today.shape[1]) if task.weights is None else task.weights
-    gains = later.mean(0) - today.mean(0)
+    weights = weigh_queries(task, today)
     noise = pool_variance([[weighted_mean(one, weights) for one in fits] for fits in (today, later)])
     return Verdict(
         task=task.name,
@@ -142,12 +141,10 @@ def judge_study(task: Task, study: Study) -> Verdict:
         settings=settings,
         before=weighted_mean(today.mean(0), weights),
         after=weighted_mean(later.mean(0), weights),
-        gain=weighted_mean(gains, weights),
-        error=widen_error(weighted_error(gains, weights), noise, (FITS, FITS)) if noise else 0.0,
+        gain=compute_difference(pair_fits(today, later, weights), noise, (FITS, FITS)),
         fold_gain=float(fold_gains.mean()),
         fold_error=float(fold_gains.std(ddof=1)) / math.sqrt(len(fold_gains)) if len(fold_gains) > 1 else 0.0,
         pruned=len(finished) - len(whole),
-        seconds=mean_seconds(finished),
     )
 
 
@@ -156,10 +153,28 @@ def judge_settings(task: Task, settings: Settings) -> Scores:
     return np.stack([task.judge(settings, fit) for fit in range(FITS)])
 
 
-def mean_seconds(trials: Sequence[FrozenTrial]) -> float:
-    """What a finished trial took, on average; 0 of none."""
-    taken = [trial.duration.total_seconds() for trial in trials if trial.duration is not None]
-    return float(np.mean(taken)) if taken else 0.0
+def weigh_queries(task: Task, scores: Scores) -> Scores:
+    """How much each query of the unseen split counts."""
+    return np.ones(scores.shape[1]) if task.weights is None else task.weights
+
+
+def pair_fits(one: Scores, other: Scores, weights: Scores) -> pl.DataFrame:
+    """The queries of two settings, (fits, queries) each, as ``compute_difference`` takes them."""
+    return pl.DataFrame({"before": one.mean(0), "after": other.mean(0), WEIGHT: weights})
+
+
+def describe_need(task: Task, today: Scores) -> str:
+    """What it takes to be kept, before a trial is made: by how far the fits of today's settings lie apart."""
+    weights = weigh_queries(task, today)
+    noise = pool_variance([[weighted_mean(fit, weights) for fit in today]])
+    # Two fits of the same settings differ by chance alone; that of two means of so many is smaller.
+    apart = compute_difference(pair_fits(today[:1], today[1:2], weights)).error / math.sqrt(FITS)
+    gain = 0.0 if noise is None else smallest_gain(apart, noise, FITS)
+    seen = f"a gain below about {gain:.4f} is within their noise" if gain else "another fit does not move this score"
+    return (
+        f"today's settings have {weighted_mean(today.mean(0), weights):.4f} on {today.shape[1]:,} unseen queries"
+        f" ({FITS} fits): {seen}. The first {FEW} trials are drawn at random: a search takes more, 30 as a rule"
+    )
 
 
 def suggest_again(task: Task, trial: FrozenTrial) -> Settings:

@@ -20,7 +20,7 @@ def test_a_block_is_worth_what_the_score_loses_without_it() -> None:
             "good": score([0.0, 0.5, 0.0, 0.0], [0.1, 0.15]),
         }
     )
-    assert [(row["without"], row["score"], row["it adds"]) for row in rows] == [
+    assert [(row["block"], row["score without"], row["it adds"]) for row in rows] == [
         ("good", pytest.approx(0.125), 0.5),
         ("spare", pytest.approx(0.625), 0.0),
         ("bad", pytest.approx(1.0), -0.375),
@@ -28,4 +28,12 @@ def test_a_block_is_worth_what_the_score_loses_without_it() -> None:
     # Gains 1, 0, 0, 1; the fits of each of the four variants lie .05 (.1) apart.
     noise = FitNoise((3 * 0.05**2 / 2 + 0.1**2 / 2) / 4, 4)
     assert rows[0]["error"] == pytest.approx(widen_error(0.25, noise, (2, 2)))
-    assert [row["verdict"].split(" (")[0] for row in rows] == ["perhaps better", "not used", "perhaps worse"]
+    assert [row["comparison"] for row in rows] == ["within the noise", "not used", "within the noise"]
+
+
+@pytest.mark.parametrize(("after", "said"), [(1.0, "clear: it helps"), (-1.0, "clear: better without it")])
+def test_what_a_block_adds_is_read_the_right_way_round(after: float, said: str) -> None:
+    one, other = score([1.0, 1.0, 1.0, 1.0], [1.0, 1.01]), score([1.0 - after] * 4, [1.0 - after, 1.0 - after])
+    (row,) = list_differences({ALL: one, "block": other})
+    assert row["it adds"] == after
+    assert row["comparison"].startswith(said)

@@ -68,9 +68,9 @@ def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any
 
 
 def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.CaptureFixture[str]) -> None:
-    assert show(capsys, RECORD, change="Against news/q: +0.1")[-5:] == [
+    assert show(capsys, RECORD)[-5:] == [
         "CV: HitRate@3 0.5000 +- 0.0100 on 1,077 sessions",
-        "Against news/q: +0.1",
+        closing.ALONE,
         "Wall time 61 s, peak memory 0.50 GiB",
         "Submission: x.parquet and x.csv, 21 rows, checked",
         "Report: file:///build/news/r/report.html",
@@ -94,13 +94,6 @@ def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pyte
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == f"Report: {(folder / 'report.html').as_uri()}"
     assert " [" not in last
-
-
-def test_tables_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> None:
-    closing.show_tables(RECORD)
-    out = capsys.readouterr().out
-    assert "Models on validation" in out
-    assert "1 shorter steps" in out
 
 
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,19 +62,6 @@ def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
         COMPETITION.read_config({"config": whole, "run": "a"})
 
 
-def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = np.random.default_rng(0).random(300)
-    write_run(tmp_path, "news", "20260101-000000-000", scores)
-    write_run(tmp_path, "news", "20260102-000000-000", scores + 0.5)
-    serve.replay("news", "last~1", "last", None, 0, tmp_path)
-    printed = capsys.readouterr().out
-    assert "same queries" in printed
-    assert "0.5000" in printed
-    assert "A live test needs about" in printed
-    serve.replay("news", "last", "last", None, 0, tmp_path)
-    assert "the same on the same queries" in capsys.readouterr().out
-
-
 def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     write_run(tmp_path, "news", "20260101-000000-000", np.zeros(5))
     with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):

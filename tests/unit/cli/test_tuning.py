@@ -16,6 +16,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 
 from common.competition import Competition
+from common.day.difference import Difference
 from common.day.tuning.search_space import Settings
 from common.day.tuning.study import open_storage, open_study
 from common.day.tuning.task import Scores, Task, Verdict, run_trial
@@ -27,7 +28,8 @@ from competitions.cli.settings import Inputs
 from competitions.news.competition import COMPETITION
 from tests.conftest import Call, CommandResult
 
-VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, 0.01, 0.02, 0.01, 0.005, 5, 30.0)
+GAIN = Difference(0.01, 0.02, 90, 60, 6)
+VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN, 0.01, 0.005, 5)
 Tune = Callable[..., CommandResult]
 
 
@@ -96,6 +98,7 @@ def test_no_trial_begins_behind_the_minutes_and_studies_share_them(tune: Tune, c
     assert clock.now <= 600 + 10 + 20 + 0.1  # the last trial ends, and the last study's judging comes, behind them
     assert all(20 <= count <= 24 for count in count_trials(out)), out
     assert "one: a trial trains on 5 rows; the best settings are tested on all rows" in err
+    assert "one: today's settings have 0.3750 on 3 unseen queries (3 fits): another fit does not move this score" in err
     assert f"{clock.now:.0f} s; studies in" in out
 
 
@@ -106,15 +109,15 @@ def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({}, "no clear gain"),
-        ({"trials": 9}, "too few trials"),
-        ({"error": 0.005}, "kept"),
+        ({}, "not kept: within the noise"),
+        ({"trials": 9}, "not kept: within the noise, and 10 trials or fewer say little"),
+        ({"gain": GAIN._replace(error=0.005)}, "kept: clear gain (2.0 standard errors)"),
         ({"trials": 1, "pruned": 0}, "no search done"),
     ],
 )
 def test_a_study_says_what_it_found(changed: dict[str, Any], words: str) -> None:
     (row,) = tuning.list_verdicts([replace(VERDICT, **changed)])
-    assert row["verdict"] == words
+    assert row["comparison"] == words
 
 
 def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from common.day.compare import Difference, add_fits, measure_difference
+from common.day.difference import Difference, judge, measure_difference, pair_queries
 from common.day.fit_noise import FitNoise, describe_kind, find_noise, pool_variance, widen_error
 from common.day.record_schema import read_record
 from tests.unit.common.day.conftest import Make
@@ -89,7 +89,7 @@ def test_runs_that_differ_in_the_seed_of_the_fits_are_fits_as_well(make: Make) -
 
 def test_what_another_seed_draws_is_known_by_runs_of_other_seeds_alone(make: Make) -> None:
     runs = make_seeded(make, "seed", [0.3, 0.5], fits=[0.4, 0.4, 0.4])
-    assert measure_difference(*runs).fits == 2
+    assert "(as of" in measure_difference(*runs).repeat
     noise = find_noise([], (read(runs[0]), read(runs[0]) | {"run": "x"}))  # of one seed: the fits alone
     assert noise == pytest.approx((0.0, 4, 6))
     assert (find_noise([runs[0].parent], (read(runs[0]), read(runs[1]))) or ())[:2] == pytest.approx((3 * 0.02, 1))
@@ -97,9 +97,9 @@ def test_what_another_seed_draws_is_known_by_runs_of_other_seeds_alone(make: Mak
 
 def test_a_run_counts_once_and_its_mean_varies_less(make: Make) -> None:
     one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], **FITTED), make("a-2", [0.4, 0.4, 0.6, 0.8])
-    pair = read(one), read(other)
-    plain = Difference(0.05, 0.03, 4, 1)
+    pair, joined = (read(one), read(other)), pair_queries(one, other)  # gains .2, 0, 0, 0
     assert (find_noise([one.parent, one.parent], pair) or ())[:2] == pytest.approx((0.01, 2))
-    assert add_fits(plain, pair, [one.parent]).error == pytest.approx(widen_error(0.03, FitNoise(0.01, 2), (3, 1)))
-    assert add_fits(Difference(0.0, 0.0, 4, 0), pair, [one.parent]).fits == 0  # nothing changed, and nothing is noisy
+    wider = widen_error(0.05 * 3**0.5 / 2, FitNoise(0.01, 2), (3, 1))
+    assert judge(joined, pair, [one.parent]).error == pytest.approx(wider)
+    assert judge(pair_queries(one, one), pair, [one.parent]).fits == 0  # nothing changed, and nothing is noisy
     assert describe_kind(pair[0]) == describe_kind(pair[1])

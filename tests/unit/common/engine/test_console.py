@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from common.engine.console import print_table, shorten_steps, wide_console
+from common.engine.console import print_table, wide_console
 
 
 def printed(capsys: pytest.CaptureFixture[str], title: str, rows: list[dict[str, Any]]) -> list[str]:
@@ -64,12 +64,3 @@ def test_a_column_that_only_a_later_row_has_is_shown(capsys: pytest.CaptureFixtu
 
 def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:
     return {"name": name, "seconds": seconds, "peak_mib": peak, "kept": kept}
-
-
-def test_short_steps_share_a_row_at_the_end() -> None:
-    steps = [step("a", 0.25, 3.0, kept=True), step("b", 1.0), step("c", 0.5, 9.0, kept=True), step("d", 5.0, 2.0)]
-    assert shorten_steps(steps) == [step("b", 1.0), step("d", 5.0, 2.0), step("2 shorter steps", 0.75, 9.0, kept=True)]
-    assert shorten_steps([step("b", 1.0)]) == [step("b", 1.0)]
-    assert shorten_steps([]) == []
-    steps.append(step("e", 0.1))
-    assert shorten_steps(steps)[-1]["kept"] is False

@@ -24,7 +24,11 @@ def advises(record: dict[str, Any]) -> list[str]:
             (2000, 1700, 900, 500),
             "Rank: 800 of 2,000 right answers are found but not among the first 5; 300 are not",
         ),
-        (5, (2000, 900, 700, 500), "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more."),
+        (
+            5,
+            (2000, 900, 700, 500),
+            "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more. Ranked as the",
+        ),
         (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found but not first. Better"),
     ],
 )
@@ -42,7 +46,7 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
     record = calm()
     assert advises(record) == []
     record["cv"]["queries"] = 1000
-    slices = [("by chance", 0.2, 0.04, 500), ("worst", 0.1, 0.01, 50), ("costs most", 0.2, 0.01, 200)]
+    slices = [("by chance", 0.2, 0.045, 500), ("worst", 0.1, 0.01, 50), ("costs most", 0.2, 0.01, 200)]
     record["cv"]["slices"] = [
         {"slice": name, "score": score, "error": error, "queries": queries} for name, score, error, queries in slices
     ]
@@ -51,7 +55,8 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         {"name": "late", "metric": "m", "values": [0.1, 0.2], "best": 2},
     ]
     assert advises(record) == [
-        "Study the slice costs most: .2000 ± .0100 on 200 queries (20.0 %); all queries have .3000.",
+        "Study the slice costs most: .2000 ± .0100 on 200 queries (20.0 %); all queries have .3000."
+        " If it scored as they do, the whole would gain .0200.",
         "Allow more rounds: the last one was the best (late).",
     ]
     # Of lists of many lengths the one that is ranked worst for its length, not the longest.
@@ -63,6 +68,48 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         "Study the slice short: the right answer is ahead of 80.0 % of the others there, and of 90.0 % in all queries"
     )
     assert advises(record)[0] == f"{text}; 100 queries (10.0 %)."
+
+
+def test_a_slice_is_named_only_where_so_many_of_them_would_not_bring_it_by_chance() -> None:
+    record = calm()
+    record["cv"]["queries"] = 1000
+    lowest = {"slice": "lowest", "score": 0.2, "error": 0.04, "queries": 100}  # 2.5 standard errors below
+    others = [{"slice": str(at), "score": 0.3, "error": 0.04, "queries": 100} for at in range(29)]
+    record["cv"]["slices"] = [lowest]
+    assert advises(record)[0].startswith("Study the slice lowest: .2000")
+    record["cv"]["slices"] = [lowest, *others]
+    assert advises(record) == []
+
+
+def test_what_the_best_possible_loses_too_is_no_gain() -> None:
+    record = calm() | {"truth": {"score": 0.4, "error": 0.01, "oracle": 0.42, "scores": {}}}
+    stages = {"asked": 2000, "found": 1700, "in the first 5": 900}
+    record["insight"]["answers"] = {
+        "cutoff": 5,
+        "funnel": [{"stage": stage, "queries": count} for stage, count in stages.items()],
+    }
+    said = advises(record)[0]
+    assert "800 of 2,000 right answers are found but not among the first 5" in said
+    assert "The best possible would win about 45 more" in said  # 5 % of 900
+
+
+def test_an_ablation_that_was_run_is_read() -> None:
+    record = calm() | {"features": ["x"]}
+    assert "make ablate-news" in advises(record)[-1]
+    blocks = {
+        "age": (0.02, "clear: it helps"),
+        "list": (0.001, "within the noise"),
+        "price": (-0.01, "clear: better .."),
+    }
+    record["ablation"] = [
+        {"block": block, "it adds": gain, "error": 0.003, "comparison": said} for block, (gain, said) in blocks.items()
+    ]
+    assert advises(record) == [
+        "Extend what the ablation found useful: age (.0200 ± .0030).",
+        f"Leave out what it found harmful: price ({MINUS}.0100 ± .0030).",
+    ]
+    record["ablation"] = record["ablation"][1:2]
+    assert advises(record) == ["The ablation found no block of features that helps or hurts clearly, of 1."]
 
 
 def test_curves_of_one_metric_have_one_scale() -> None:

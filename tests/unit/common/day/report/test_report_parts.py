@@ -21,7 +21,7 @@ from common.day.report.charts import (
     round_values,
     thin,
 )
-from common.day.report.checks import check_record
+from common.day.report.checks import check_record, explain_calm
 from common.day.report.page import load_templates
 from common.day.report.record import fill_record
 from common.day.report.tables import TableColumn, make_table
@@ -202,6 +202,10 @@ def test_drift_that_any_two_days_have_is_no_alarm() -> None:
     rows = [{"feature": "day", "auc": 0.99, "reference": 0.99}, {"feature": "age", "auc": 0.8, "reference": 0.6}]
     record["insight"]["drift"] = {"auc": 0.99, "rows": 9, "features": rows, "reference": 0.97}
     assert says(record) == ""
+    assert explain_calm(record["insight"]["drift"]) == (
+        "Train and test rows can be told apart (AUC .990), but so can two periods of the labelled rows (.970): some"
+        " features describe a period itself, so this says nothing of the test."
+    )
     record["insight"]["drift"]["reference"] = 0.9
     assert "AUC .990, most by age" in says(record)  # what two days do not have led to it
 
@@ -231,3 +235,4 @@ def test_drift_is_noted() -> None:
     assert says(record) == ""  # of few queries that is chance
     record["insight"]["drift"] |= {"queries": 300, "auc": 0.69}
     assert "told apart" not in says(record)
+    assert explain_calm(record["insight"]["drift"]) is None

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from common.day import registry
+from common.day.record_schema import read_record
 from common.day.report.charts import Mark
-from common.day.runs_page.history import Entry, describe_group, find_gain
+from common.day.runs_page.history import Entry, describe_group
 from common.day.runs_page.page import PAGE, build_runs, write_runs
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
@@ -18,10 +19,7 @@ from tests.unit.common.day.conftest import Make
 def enter(folders: list[Path]) -> list[Entry]:
     """Runs as the page has them, newest first."""
     rows = registry.list_runs(folders)
-    return [
-        Entry(row, json.loads((folder / "run.json").read_text()) | {"until": None}, folder)
-        for row, folder in zip(rows, folders, strict=True)
-    ]
+    return [Entry(row, read_record(folder / "run.json"), folder) for row, folder in zip(rows, folders, strict=True)]
 
 
 @pytest.fixture
@@ -36,21 +34,30 @@ def three(make: Make) -> list[Path]:
     ]
 
 
-def test_each_run_stands_beside_the_one_before_query_by_query(three: list[Path]) -> None:
+def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(three: list[Path]) -> None:
     registry.note_leaderboard(three[1], 0.7)
     group = describe_group(enter(three))
     table = group["marks"]
     score, gain, board, minutes = table.columns
     assert table.labels == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
-    assert table.details == ["nothing changed", "rank.rounds 5 → 9; 1 feature more", ""]
+    assert [detail.partition(": ")[0] for detail in table.details] == [
+        "Against news/20260102-120000-000 (nothing changed)",
+        "Against news/20260101-120000-000 (rank.rounds 5 -> 9; features +g)",
+        "",
+    ]
     assert [mark.value for mark in score.marks] == [0.25, 0.75, 0.625]
     # Gains 0, 0, -.5, -1 and -.5 of the last run; of the one before it .5, 0, 0, 0: an error of .108, so within two.
     assert (gain.marks[1].value, gain.marks[1].text, gain.marks[1].pale) == (0.125, "+.1250 ± .1083", True)
     assert (gain.marks[0].value, gain.marks[2]) == (-0.5, Mark())
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
-    assert group["sentence"].startswith("The best run is 02 Jan 12:00 with .7500 ± .1000. The last run has .2500")
-    assert "of them scored differently: perhaps worse" in group["sentence"]
+    assert group["sentence"].startswith(
+        "The best of 3 runs is 02 Jan 12:00 with .7500 ± .1000. The last run: Against news/20260102"
+    )
+    assert (
+        "of them scored differently: more than the noise of the queries, but that of the fits is not known"
+        in group["sentence"]
+    )
 
 
 def test_the_history_goes_from_the_oldest_to_the_newest(three: list[Path]) -> None:
@@ -70,10 +77,19 @@ def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_pat
     make("20260103-120000-000", [0.1, 0.2], note="half the days")
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
-    assert page.count("It is the only run.") == 3  # of other files, of other queries
+    assert page.count("The best of 1 run is ") == 3  # of other files, of other queries
     assert "scale 0.2, seed 3 (99), 1 queries" in page
     assert "? (abcd), 2 queries" in page
     assert "03 Jan 12:00, half the days" in page
+
+
+def test_a_quick_run_stands_apart_from_a_whole_one(make: Make, tmp_path: Path) -> None:
+    make("20260101-120000-000", [0.5, 0.9])
+    make("20260102-120000-000", [0.1, 0.2], until="cv", overrides=["@competitions/news/quick.toml"])
+    build = tmp_path / "build"
+    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    assert page.count("The best of 1 run is ") == 2
+    assert "2 queries, quick settings: 1 run" in page
 
 
 def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_path: Path) -> None:
@@ -82,7 +98,6 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_
     build = tmp_path / "build"
     page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
     assert "cannot be read: news/20260103-120000-000" in page
-    assert find_gain(*enter([three[2], three[1]])) is None
     assert "02 Jan 12:00" in page
 
 

@@ -13,10 +13,23 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 
+from common.day.difference import Difference, compute_difference
+from common.day.fit_noise import pool_variance
 from common.day.tuning import study as studies
 from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Settings
-from common.day.tuning.task import FOLDS, Scores, Task, Verdict, find_value, judge_study
+from common.day.tuning.task import (
+    FITS,
+    FOLDS,
+    Scores,
+    Task,
+    Verdict,
+    describe_need,
+    find_value,
+    judge_settings,
+    judge_study,
+    pair_fits,
+)
 from common.engine.errors import UserError
 
 Storage = optuna.storages.BaseStorage
@@ -56,7 +69,7 @@ def begin(storage: Storage, trials: int, task: Task | None = None) -> tuple[Task
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     task, study = begin(storage, 15)
     assert study.trials[0].params == {"x": 0.2}
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     assert abs(verdict.settings["x"] - 0.7) < 0.1
     assert verdict.before == pytest.approx(0.75, abs=0.02)
     assert verdict.accepted
@@ -75,9 +88,9 @@ def test_a_study_goes_on_where_it_was(storage: Storage) -> None:
 
 def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 8, make_task(unseen=0.2))
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     assert verdict.fold_gain > verdict.fold_error
-    assert verdict.gain < 0
+    assert verdict.gain.mean < 0
     assert not verdict.accepted
 
 
@@ -86,25 +99,42 @@ def test_todays_score_is_the_weighted_mean_of_the_queries(storage: Storage) -> N
         return np.array([settings["x"], 1.0, 0.0])
 
     task, study = begin(storage, 1, replace(make_task(), judge=judge, weights=np.array([2.0, 1, 1])))
-    assert judge_study(task, study).before == pytest.approx((2 * 0.2 + 1 + 0) / 4)
+    assert judge_study(task, study, judge_settings(task, task.current)).before == pytest.approx((2 * 0.2 + 1 + 0) / 4)
 
 
 def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> None:
     task, study = begin(storage, 15, make_task(spread=0.5))  # three fits lie .5 apart, the gain is .24
-    verdict = judge_study(task, study)
-    assert verdict.gain == pytest.approx(0.25, abs=0.02)
-    assert verdict.error > 0.4
+    verdict = judge_study(task, study, judge_settings(task, task.current))
+    assert verdict.gain.mean == pytest.approx(0.25, abs=0.02)
+    assert verdict.gain.error > 0.4
+    assert verdict.gain.verdict == "within the noise"  # by the function that compares two runs
+    today, later = (judge_settings(task, each) for each in (task.current, verdict.settings))
+    noise = pool_variance([list(fits.mean(1)) for fits in (today, later)])
+    assert verdict.gain == compute_difference(pair_fits(today, later, np.ones(50)), noise, (FITS, FITS))
     assert not verdict.accepted
 
 
 def test_the_gain_must_exceed_the_noise_on_both_sides() -> None:
     assert make_verdict().accepted
-    for changed in ({"gain": 0.005}, {"fold_gain": 0.005}, {"gain": -0.02}, {"error": 0.0}):
+    for changed in ({"gain": 0.015}, {"fold_gain": 0.005}, {"gain": -0.03}):  # at least twice the error
         assert not make_verdict(**changed).accepted
 
 
+def test_a_study_says_first_which_gain_it_could_see() -> None:
+    task = make_task(spread=0.1)
+    said = describe_need(task, judge_settings(task, task.current))
+    found = re.search(
+        r"today's settings have 0\.\d{4} on 50 unseen queries \(3 fits\): a gain below about ([.\d]+) is", said
+    )
+    assert found is not None
+    # Deviation .1, three fits known: two standard errors of two means of three, with Student's quantile of two degrees.
+    assert float(found[1]) == pytest.approx(2 * 0.1 * (2 / FITS) ** 0.5 * 4.27 / 1.96, rel=0.01)
+    assert "another fit does not move this score" in describe_need(task, np.ones((3, 50)))
+
+
 def make_verdict(**changed: Any) -> Verdict:
-    figures = {"gain": 0.02, "error": 0.01, "fold_gain": 0.02, "fold_error": 0.01} | changed
+    figures = {"gain": 0.02, "fold_gain": 0.02, "fold_error": 0.01} | changed
+    figures["gain"] = Difference(figures["gain"], 0.01, 50, 50, 6)
     return Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, **figures)
 
 
@@ -126,7 +156,7 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
     (pruned,) = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
     assert pruned.user_attrs[FOLDS] == [pytest.approx(0.1 + noise.mean())]
     assert find_value(pruned) == pytest.approx(0.1 + noise.mean())
-    verdict = judge_study(task, study)
+    verdict = judge_study(task, study, judge_settings(task, task.current))
     assert (verdict.trials, verdict.pruned) == (4, 1)
 
 
