@@ -29,7 +29,7 @@ from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import find_competition
 from competitions.cli.closing import describe_change, show_end, show_tables
-from competitions.cli.data import find_source
+from competitions.cli.data import copy_submission, find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
 from competitions.cli.report import write_page
@@ -105,6 +105,8 @@ def close(record: dict[str, Any], folder: Path, before: Path | None, options: Ru
     on = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
     queries = find_competition(options.name).queries
     show_end(record, folder, queries, change, on if record.get("until") and not cv_only else None)
+    if copies := copy_submission(record, folder.parent):
+        print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
     if cv_only:
         print(f"Stopped after validation: {cv_only}")
 
