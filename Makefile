@@ -22,7 +22,7 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: help install all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format bench clean
 .PHONY: $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -105,6 +105,17 @@ notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
 		$(PY) -m jupytext --quiet --from py:percent --to ipynb --output "build/notebooks/$$(basename "$$each" .py).ipynb" "$$each" || exit 1; \
 	done; ls build/notebooks/*.ipynb
 	@echo "Open them with the kernel $(PY) (Jupyter, VS Code); without: $(PY) competitions/notebooks/01_popularity_windows.py"
+
+SITE := build/site-venv
+
+site: $(SITE)/installed ## The pages as a website, in build/site
+	@$(SITE)/bin/python docs/site.py
+	@echo "Open build/site/index.html, or serve it: $(PYTHON) -m http.server -d build/site"
+
+$(SITE)/installed: docs/requirements.txt
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
