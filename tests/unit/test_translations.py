@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TRANSLATED = [page for page in sorted(ROOT.glob("**/*.zh.md")) if ".venv" not in page.parts]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # its language, none for commands
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # its language, `text` for output
 FRACTION = re.compile(r"(?<![a-zA-Z\d.])0?(\.\d+)(?!\.?\d)")  # .281 in English is 0.281 in Chinese
 
 
@@ -23,7 +23,7 @@ def read(page: Path) -> str:
 
 def list_commands(text: str) -> Counter[str]:
     """The code spans, and the commands of the blocks."""
-    blocks = "\n".join(block for kind, block in BLOCK.findall(text) if not kind)
+    blocks = "\n".join(block for kind, block in BLOCK.findall(text) if kind != "text")
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
     spans = re.findall("`([^`\n]+)`", BLOCK.sub("", text))
     return Counter([" ".join(span.split()) for span in spans] + lines)
@@ -47,4 +47,6 @@ def test_every_page_that_a_newcomer_opens_first_is_translated() -> None:
     pages = {"README", "competitions/LEARNING"} | {
         f"competitions/{name}/README" for name in ("news", "flight", "mgtv", "tencent")
     }
+    explained = (ROOT / "competitions" / "learning").glob("*.md")
+    pages |= {f"competitions/learning/{page.name.partition('.')[0]}" for page in explained}
     assert names == {f"{page}.zh.md" for page in pages}
