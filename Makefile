@@ -99,12 +99,14 @@ $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
 	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
-	@mkdir -p build/notebooks
-	@for each in competitions/notebooks/*.py; do \
-		$(PY) -m jupytext --quiet --from py:percent --to ipynb --output "build/notebooks/$$(basename "$$each" .py).ipynb" "$$each" || exit 1; \
-	done; ls build/notebooks/*.ipynb
-	@echo "Open them with the kernel $(PY) (Jupyter, VS Code); without: $(PY) competitions/notebooks/01_popularity_windows.py"
+notebooks: $(VENV)/kernel ## Run the three notebooks, plots and all (a minute)
+	@$(PY) -m tests.benches.notebooks
+	@echo "Open them with the kernel $(PY) (Jupyter, VS Code)"
+
+# As ranges, outside the lock: nothing else needs a kernel.
+$(VENV)/kernel: $(VENV)/installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check "ipykernel>=7,<8" "nbclient>=0.10,<1"
+	@touch $@
 
 SITE := build/site-venv
 
