@@ -1,4 +1,4 @@
-# Verbs only; the work is in `python -m competitions`. `make` alone prints this help.
+# Commands only; the work is in `python -m competitions`. `make` alone prints this help.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -33,7 +33,7 @@ VERBS = | awk -F ':.*\#\# ' '{printf "  make %-15s %s\n", $$1, $$2}'
 help: ## This text
 	@echo "Competitions: raw files to a checked submission and a report"
 	@for name in $(NAMES); do $(ROW) "make $$name" "$$(sed -n '1s/^\# [^:]*: //p' competitions/$$name/README.md)"; done
-	@echo && echo "Verbs of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
+	@echo && echo "Commands of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
 	@echo && echo "The workspace" && $(LISTED) | grep -v 'NAME:' $(VERBS)
 	@echo && echo "Variables"
 	@$(ROW) "ARGS=a.b=c" "one or more settings of the run, and other options"
@@ -87,11 +87,11 @@ $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
-# ladder-NAME: ## From popularity to the full pipeline (minutes)
+# ladder-NAME: ## Every method, from popularity up (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# rung-NAME: ## One rung: its score, a list, its code (RUNG=als)
+# rung-NAME: ## One method: its score, lists, code (RUNG=als)
 $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
 

@@ -67,11 +67,16 @@ def copy_pages(root: Path, pages: list[Path], target: Path, language: str) -> No
 
 
 def list_linked(root: Path, page: Path, text: str) -> Iterator[Path]:
-    """The files other than pages that a page links or shows; a link that leads nowhere is left for the builder."""
+    """The files other than pages that a page links or shows. One that is not there ends the build; the builder checks
+    pages and anchors alone.
+    """
     for link, _ in LINK.findall(text):
         file = (root / page.parent / link).resolve()
-        if "://" not in link and file.is_file() and file.suffix != ".md":
-            yield file.relative_to(root)
+        if "://" in link or file.suffix == ".md":
+            continue
+        if not file.is_file():
+            raise SystemExit(f"{page} links {link}, which is no file of this repository.")
+        yield file.relative_to(root)
 
 
 def adapt(text: str, page: Path, language: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from docs import site
@@ -28,7 +29,7 @@ def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp
     files = {
         "README.md": "[中文](README.zh.md), [a](competitions/A.md)",
         "README.zh.md": "[English](README.md), [a](competitions/A.zh.md)",
-        "competitions/A.md": "[中文](A.zh.md), ![p](p.svg), [home](../README.md), [gone](gone.toml)",
+        "competitions/A.md": "[中文](A.zh.md), ![p](p.svg), [home](../README.md)",
         "competitions/A.zh.md": "[English](A.md)",
         "competitions/p.svg": "<svg/>",
         "docs/site.css": "",
@@ -44,7 +45,12 @@ def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp
     assert '<a href="../../zh/competitions/A/">中文</a>' in (target / "en/competitions/A.md").read_text()
     assert (target / "zh/competitions/A.md").read_text() == '<a href="../../../competitions/A/">English</a>'
     assert (target / "en/competitions/p.svg").exists()
-    assert not (target / "en/competitions/gone.toml").exists()
+
+
+def test_a_link_to_a_file_that_is_not_there_ends_the_build(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("[settings](gone.toml), [host](https://example.org/x)")
+    with pytest.raises(SystemExit, match=r"README.md links gone.toml"):
+        site.copy_pages(tmp_path, [Path("README.md")], tmp_path / "copy", "en")
 
 
 def test_formulas_become_mathml() -> None:
