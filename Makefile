@@ -1,4 +1,4 @@
-# Verbs only; the work is in `python -m competitions`. `make` alone prints this help.
+# Commands only; the work is in `python -m competitions`. `make` alone prints this help.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -22,7 +22,7 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-torch all $(NAMES) notebooks runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format bench clean
 TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
@@ -34,7 +34,7 @@ VERBS = | awk -F ':.*\#\# ' '{printf "  make %-15s %s\n", $$1, $$2}'
 help: ## This text
 	@echo "Competitions: raw files to a checked submission and a report"
 	@for name in $(NAMES); do $(ROW) "make $$name" "$$(sed -n '1s/^\# [^:]*: //p' competitions/$$name/README.md)"; done
-	@echo && echo "Verbs of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
+	@echo && echo "Commands of a competition; NAME is one of: $(NAMES)" && $(LISTED) | grep -- '-NAME:' $(VERBS)
 	@echo && echo "The workspace" && $(LISTED) | grep -v 'NAME:' $(VERBS)
 	@echo && echo "Variables"
 	@$(ROW) "ARGS=a.b=c" "one or more settings of the run, and other options"
@@ -100,11 +100,11 @@ $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
-# ladder-NAME: ## From popularity to the full pipeline (minutes)
+# ladder-NAME: ## Every method, from popularity up (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# rung-NAME: ## One rung: its score, a list, its code (RUNG=als)
+# rung-NAME: ## One method: its score, lists, code (RUNG=als)
 $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
 
@@ -112,12 +112,25 @@ $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
 	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-notebooks: $(VENV)/installed ## Three notebooks, as build/notebooks/*.ipynb
-	@mkdir -p build/notebooks
-	@for each in competitions/notebooks/*.py; do \
-		$(PY) -m jupytext --quiet --from py:percent --to ipynb --output "build/notebooks/$$(basename "$$each" .py).ipynb" "$$each" || exit 1; \
-	done; ls build/notebooks/*.ipynb
-	@echo "Open them with the kernel $(PY) (Jupyter, VS Code); without: $(PY) competitions/notebooks/01_popularity_windows.py"
+notebooks: $(VENV)/kernel ## Run the three notebooks, plots and all (a minute)
+	@$(PY) -m tests.benches.notebooks
+	@echo "Open them with the kernel $(PY) (Jupyter, VS Code)"
+
+# As ranges, outside the lock: nothing else needs a kernel.
+$(VENV)/kernel: $(VENV)/installed
+	@$(PY) -m pip install --quiet --disable-pip-version-check "ipykernel>=7,<8" "nbclient>=0.10,<1"
+	@touch $@
+
+SITE := build/site-venv
+
+site: $(SITE)/installed ## The pages as a website, in build/site
+	@$(SITE)/bin/python docs/site.py
+	@echo "Open build/site/index.html, or serve it: $(PYTHON) -m http.server -d build/site"
+
+$(SITE)/installed: docs/requirements.txt
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)

@@ -114,6 +114,15 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a finished run, or start a new one.")
 
 
+def copy_submission(record: dict[str, Any], build: Path) -> list[Path]:
+    """Copy a run's submission into ``build``, where ``cp`` finds the newest one; none of files that no host scores."""
+    from common.io.submission import write_bytes
+
+    if not find_basis(record["data"]).scored:
+        return []
+    return [write_bytes(build / path.name, path.read_bytes()) for path in map(Path, record["submission"]["paths"])]
+
+
 def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
     """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
     if record["name"] != name:

@@ -28,7 +28,7 @@ from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import find_competition
 from competitions.cli.closing import show_end
-from competitions.cli.data import find_source
+from competitions.cli.data import copy_submission, find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
 from competitions.cli.report import write_page
@@ -100,6 +100,8 @@ def close(record: dict[str, Any], folder: Path, options: RunOptions, cv_only: st
     on = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
     queries = find_competition(options.name).queries
     show_end(record, folder, queries, on if record.get("until") and not cv_only else None)
+    if copies := copy_submission(record, folder.parent):
+        print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
     if cv_only:
         print(f"Stopped after validation: {cv_only}")
 

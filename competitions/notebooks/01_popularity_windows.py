@@ -16,6 +16,7 @@ os.chdir(next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder 
 sys.path.insert(0, os.getcwd())
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
@@ -34,13 +35,17 @@ print(f"{clicks.height:,} clicks of {clicks['user'].n_unique():,} users on {clic
 
 # %% [markdown]
 # ## How old is an article when it is clicked?
-# The quartiles over all clicks, in hours since the article was published.
+# Hours since the article was published, over all clicks.
 
 # %%
 ages = clicks.join(articles.select("item", "created"), on="item").select(
     hours=(pl.col("time") - pl.col("created")) / 3.6e6
 )
 print(ages.select(pl.col("hours").quantile(q).round(1).alias(f"{q:.0%}") for q in (0.25, 0.5, 0.75)))
+figure, axes = plt.subplots(figsize=(6, 2.5))
+axes.hist(ages.filter(pl.col("hours").is_between(0, 72))["hours"], bins=72, color="#1f62b8")
+axes.set(xlabel="age of the article when it is clicked, hours", ylabel="clicks")
+figure.tight_layout()
 
 # %% [markdown]
 # ## Hide the last click
@@ -64,7 +69,7 @@ print(f"{valid.height} validation users; the history has {fold.history.height:,}
 
 
 def score_window(before: float, after: float = 0.0) -> float:
-    """MRR@5 of the five most clicked articles of a window around each reader's last visible click."""
+    """MRR@5 of the five most clicked articles of a window around each user's last visible click."""
     lists = find_popular(fold.history, valid, seen, (before, after), 5)
     ranked = lists.sort("query", "score", "item", descending=[False, True, False]).with_columns(
         rank=pl.int_range(1, pl.len() + 1).over("query")
@@ -75,7 +80,11 @@ def score_window(before: float, after: float = 0.0) -> float:
 hours = [0.5, 1, 3, 6, 12, 24, 72, 168]
 scores = [score_window(before) for before in hours]
 for before, score in zip(hours, scores, strict=True):
-    print(f"{before:6.1f} h  {score:.4f}  {'#' * round(200 * score)}")
+    print(f"{before:6.1f} h  {score:.4f}")
+figure, axes = plt.subplots(figsize=(6, 3))
+axes.plot(hours, scores, "o-", color="#1f62b8")
+axes.set(xscale="log", xlabel="window before the last visible click, hours", ylabel="MRR@5", ylim=(0, None))
+figure.tight_layout()
 
 # %% [markdown]
 # **Explain.** A week counts the popular articles of last Monday, which are old now. Half an hour has few clicks: its

@@ -1,84 +1,221 @@
-"""The pictures of the README: ``python -m tests.benches.pictures``.
+"""The pictures of the README, in English and Chinese: ``python -m tests.benches.pictures``.
 
-report.png is the first screen of the newest report of news (``make news``), drawn by Chromium. ladder-news.svg is drawn
-from the ladder of competitions/news/figures.json, which ``make ladder-news figures-news`` writes.
+cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: ten methods on real clicks,
+from the table LADDER of competitions/news/figures.json, which ``make ladder-news RAW=globo-tenth`` and ``make
+figures-news`` write. report.png: the first screen of the report of a run on real rows, by Chromium: ``--report FILE``.
 """
+# ruff: noqa: RUF001  (Chinese punctuation)
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from competitions import ROOM
 from tests.benches.figures.records import FILE, read_figures
 
 PICTURES = ROOM / "pictures"
-BUILD = ROOM.parent / "build" / "news"
-LADDER = "ladder simulated/0.04"
-MOST_BYTES = 200_000
+LADDER = "ladder globo-tenth"
+MOST_BYTES = {".svg": 60_000, ".png": 200_000}
 WINDOW = (1200, 900)
-LINE, NAMES, PLOT, MARGIN = 22, 400, 380, 12  # px: a rung's height; widths of the names, of the scale; around
 NORMAL_95 = 1.96
-STYLE = "font: 13px sans-serif; fill: #222"
+STYLE = "font: 13px system-ui, sans-serif; fill: #222"
+Text = tuple[str, str]  # in English, in Chinese
+LANGUAGES = ("", ".zh")  # of a Text's halves, as file names have them
 
 
-def main() -> int:
-    """Write both; the exit code."""
+class Stage(NamedTuple):
+    """A colour of the ladder and what it stands for."""
+
+    colour: str
+    name: Text
+
+
+class Method(NamedTuple):
+    """A row of the ladder: its key in the table, its stage, its name."""
+
+    key: str
+    stage: Stage
+    name: Text
+
+
+POPULARITY = Stage("#7a7f87", ("popularity", "热度"))
+RETRIEVAL = Stage("#1f62b8", ("one retrieval channel", "单个召回通道"))
+FUSION = Stage("#7b4fb3", ("all channels fused", "多路召回融合"))
+RANKING = Stage("#c2571a", ("ranking", "精排"))
+METHODS = (
+    Method("popularity-ever", POPULARITY, ("popularity, all time", "全时段热度")),
+    Method("popularity", POPULARITY, ("popularity within an hour", "一小时内的热度")),
+    Method("item-cf", RETRIEVAL, ("item CF", "ItemCF")),
+    Method("als", RETRIEVAL, ("matrix factorisation (ALS)", "矩阵分解（ALS）")),
+    Method("swing", RETRIEVAL, ("swing", "Swing")),
+    Method("covisits", RETRIEVAL, ("co-visitation with decay", "带衰减的共现")),
+    Method("rrf", FUSION, ("15 channels, reciprocal rank fusion", "15 路召回，倒数排名融合")),
+    Method("fusion", FUSION, ("15 channels, learned weights", "15 路召回，权重由学习得到")),
+    Method("gru4rec", RANKING, ("GRU4Rec over these candidates", "GRU4Rec，对这些候选排序")),
+    Method("lightgbm-pair", RANKING, ("LightGBM lambdarank, all features", "LightGBM lambdarank，全部特征")),
+)
+TITLE = (
+    "News, real clicks (a tenth of globo.com's users): MRR@5 on validation, dot and 95 % interval",
+    "News，真实点击（globo.com 十分之一的用户）：验证集 MRR@5，圆点与 95 % 区间",
+)
+# The stages of a request, with what is left of the items after each in news and in tencent.
+STAGES: tuple[tuple[Text, Text], ...] = (
+    (("Log", "日志"), ("364,047 articles / 660,000 ads", "364,047 篇文章 / 660,000 个广告")),
+    (("Retrieval", "召回"), ("up to 15 channels", "最多 15 路")),
+    (("Fusion", "融合（粗排）"), ("150 articles / 200 ads", "150 篇文章 / 200 个广告")),
+    (("Features", "特征"), ("user x item", "用户 × 物品")),
+    (("Ranking", "精排"), ("boosted trees", "梯度提升树")),
+    (("Decision", "决策与提交"), ("5 articles / 10 ads", "5 篇文章 / 10 个广告")),
+)
+GIVEN: dict[str, Text] = {
+    "flight": ("given: the options of a search", "已给定：一次搜索的航班"),
+    "mgtv": ("given: what the device was shown", "已给定：设备上曝光的视频"),
+}
+# The files of each competition by stage; None: the host gives the candidates.
+FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
+    "news": (
+        ("io/reader.py", "split.py"), ("retrieval/channels.py", "retrieval/neighbours.py"), ("retrieval/fusion.py",),
+        ("features.py", "pair_features.py"), ("ranking.py", "lab/gru4rec.py"), ("lab/reranking.py", "submission.py"),
+    ),
+    "flight": (
+        ("io/reader.py", "split.py"), None, None,
+        ("features/core.py", "features/preferences.py"), ("ranking/rankers.py", "ranking/blending.py"),
+        ("submission.py",),
+    ),
+    "mgtv": (
+        ("io/reader.py", "labels.py"), None, None,
+        ("features/pair.py", "features/list.py"), ("models/click_ranker.py", "models/completion.py"),
+        ("models/decision.py", "submission.py"),
+    ),
+    "tencent": (
+        ("io/reader.py", "split.py"), ("retrieval/registry.py", "retrieval/content.py"), ("retrieval/fusion.py",),
+        ("features/popularity.py", "features/pair_features.py"), ("ranking.py",),
+        ("expected_score.py", "submission.py"),
+    ),
+}  # fmt: skip
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write them all; report.png only from the report that is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--report", type=Path, help="a report.html of a run on real rows")
+    report = parser.parse_args(words).report
     rows = read_figures(ROOM / "news" / FILE)[LADDER].rows
-    keep(PICTURES / "ladder-news.svg", draw_ladder(rows).encode())
+    for number, language in enumerate(LANGUAGES):
+        keep(PICTURES / f"cascade{language}.svg", draw_cascade(number).encode())
+        keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(rows, number).encode())
+    if report is not None:
+        keep(PICTURES / "report.png", photograph(report))
+    return 0
+
+
+def photograph(report: Path) -> bytes:
+    """The first screen of a page as PNG."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    runs = sorted(path.parent for path in BUILD.glob("*/report.html"))
-    if chromium is None or not runs:
-        print("report.png stays as it was: it needs Chromium (apt install chromium) and a report (make news).")
-        return 1
+    if chromium is None:
+        raise SystemExit("report.png needs Chromium: apt install chromium.")
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "report.png"
-        window, page = f"--window-size={WINDOW[0]},{WINDOW[1]}", (runs[-1] / "report.html").resolve().as_uri()
-        words = [chromium, "--headless", "--no-sandbox", "--hide-scrollbars", window, f"--screenshot={shot}", page]
-        subprocess.run(words, check=True, capture_output=True)
-        keep(PICTURES / "report.png", shot.read_bytes())
-    return 0
+        window = f"--window-size={WINDOW[0]},{WINDOW[1]}"
+        words = [chromium, "--headless", "--no-sandbox", "--hide-scrollbars", window, f"--screenshot={shot}"]
+        subprocess.run([*words, report.resolve().as_uri()], check=True, capture_output=True)
+        return shot.read_bytes()
 
 
 def keep(path: Path, content: bytes) -> None:
     """Write a picture that is small enough for the repository."""
-    assert len(content) <= MOST_BYTES, f"{path} has {len(content)} bytes"
+    assert len(content) <= MOST_BYTES[path.suffix], f"{path} has {len(content)} bytes"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     print(path.relative_to(ROOM.parent), len(content))
 
 
-def draw_ladder(rows: list[dict[str, str]]) -> str:
-    """An SVG: a line a rung, its score as a dot with the interval of 95 %, and the numbers.
+def frame(width: int, height: int, title: str, inside: Iterator[str]) -> str:
+    """An SVG on white paper, so that it can be read on a dark page as well."""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" style="{STYLE}">'
+    paper = f'<rect width="{width}" height="{height}" fill="#fff"/>'
+    return "\n".join([head, f"<title>{escape(title)}</title>", paper, *inside, "</svg>\n"])
 
-    >>> "<circle" in draw_ladder([{"rung": "als", "title": "ALS", "score": ".1036 ± .0086"}])
-    True
+
+def text(x: float, y: float, words: str, more: str = "") -> str:
+    """A line of text; ``more``: further attributes."""
+    return f'<text x="{x}" y="{y}"{" " if more else ""}{more}>{escape(words)}</text>'
+
+
+def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
+    """A line a method: its score as a dot with the interval of 95 %, and the numbers; stages by colour, an axis below.
+
+    ``rows``: of the ladder's table, which must have each of METHODS. ``language``: 0 English, 1 Chinese.
     """
-    scored = [(row, *(float(number) for number in row["score"].split(" ± "))) for row in rows]
-    most = max(score + NORMAL_95 * error for _, score, error in scored)
-    height, width = LINE * len(rows) + 2 * MARGIN, NAMES + PLOT + 130
+    scores = {row["rung"]: row["score"] for row in rows}
+    line, names, plot, top = 26, 270, 470, 74
+    parts = {key: [float(part) for part in scores[key].split(" ± ")] for key, _, _ in METHODS}
+    most = 0.02 * -(-max(score + NORMAL_95 * error for score, error in parts.values()) // 0.02)
+    bottom = top + line * len(METHODS)
 
     def place(value: float) -> float:
-        return round(NAMES + PLOT * max(value, 0.0) / most, 1)
+        return round(names + plot * max(value, 0.0) / most, 1)
 
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" style="{STYLE}">',
-        "<title>The ladder of news: MRR@5 of each rung on the validation users</title>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-    ]
-    for number, (row, score, error) in enumerate(scored):
-        middle = MARGIN + LINE * number + LINE / 2
-        low, high = place(score - NORMAL_95 * error), place(score + NORMAL_95 * error)
-        lines += [
-            f'<text x="{NAMES - 12}" y="{middle + 4}" text-anchor="end">{escape(row["title"])}</text>',
-            f'<line x1="{NAMES}" x2="{NAMES + PLOT}" y1="{middle}" y2="{middle}" stroke="#e5e5e5"/>',
-            f'<line x1="{low}" x2="{high}" y1="{middle}" y2="{middle}" stroke="#2563a8" stroke-width="2"/>',
-            f'<circle cx="{place(score)}" cy="{middle}" r="4.5" fill="#2563a8"/>',
-            f'<text x="{NAMES + PLOT + 14}" y="{middle + 4}">{row["score"]}</text>',
-        ]
-    return "\n".join([*lines, "</svg>\n"])
+    def draw() -> Iterator[str]:
+        yield text(12, 24, TITLE[language], 'font-weight="600" font-size="14"')
+        for number, stage in enumerate((POPULARITY, RETRIEVAL, FUSION, RANKING)):
+            yield f'<circle cx="{names + 6 + 150 * number}" cy="46" r="5" fill="{stage.colour}"/>'
+            yield text(names + 17 + 150 * number, 50, stage.name[language])
+        for step in range(round(most / 0.02) + 1):
+            x = place(0.02 * step)
+            yield f'<line x1="{x}" x2="{x}" y1="{top}" y2="{bottom}" stroke="#e5e5e5"/>'
+            yield text(x, bottom + 18, f"{0.02 * step:.2f}", 'text-anchor="middle" fill="#62676f"')
+        for number, (key, stage, name) in enumerate(METHODS):
+            (score, error), middle = parts[key], top + line * (number + 0.5)
+            low, high = place(score - NORMAL_95 * error), place(score + NORMAL_95 * error)
+            yield text(names - 14, middle + 4, name[language], 'text-anchor="end"')
+            yield f'<path d="M{low} {middle}H{high}" stroke="{stage.colour}" stroke-width="2"/>'
+            yield f'<circle cx="{place(score)}" cy="{middle}" r="5" fill="{stage.colour}"/>'
+            yield text(names + plot + 16, middle + 4, f"{score:.4f} ± {error:.4f}")
+        yield text(names + plot / 2, bottom + 38, "MRR@5", 'text-anchor="middle" font-weight="600"')
+
+    return frame(names + plot + 150, bottom + 50, TITLE[language], draw())
+
+
+def draw_cascade(language: int) -> str:
+    """The stages as a funnel, and below each the files of every competition."""
+    left, wide, high, top = 78, 172, 62, 116
+    title = ("From the log to the submission: the stages and their files", "从日志到提交文件：各阶段及其代码")[language]
+    colours = ("#eef0f2", "#dbe7f6", "#e6dcf3", "#dcefe4", "#f8e3d4", "#f3eccb")
+
+    def draw() -> Iterator[str]:
+        for number, (name, left_over) in enumerate(STAGES):
+            x, cut = left + wide * number, 5 * number
+            end = x + wide - 14
+            points = f"{x},{10 + cut} {end},{12 + cut} {end + 10},57 {end},{102 - cut} {x},{104 - cut}"
+            yield f'<polygon points="{points}" fill="{colours[number]}"/>'
+            middle = x + wide / 2 - 6
+            yield text(middle, 54, name[language], 'text-anchor="middle" font-weight="600" font-size="15"')
+            yield text(middle, 73, left_over[language], 'text-anchor="middle" font-size="10" fill="#444"')
+        for number, (competition, stages) in enumerate(FILES.items()):
+            y = top + high * number
+            yield f'<path d="M8 {y}H{left + wide * len(STAGES)}" stroke="#d8dadd"/>'
+            yield text(10, y + 36, competition, 'font-weight="600"')
+            if competition in GIVEN:
+                yield text(
+                    left + wide * 2,
+                    y + 35,
+                    GIVEN[competition][language],
+                    'text-anchor="middle" font-style="italic" fill="#62676f"',
+                )
+            for stage, files in enumerate(stages):
+                for place, file in enumerate(files or ()):
+                    yield text(
+                        left + wide * stage + 2, y + 27 + 18 * place, file, 'font-family="monospace" font-size="11"'
+                    )
+
+    return frame(left + wide * len(STAGES) + 8, top + high * len(FILES) + 8, title, draw())
 
 
 if __name__ == "__main__":

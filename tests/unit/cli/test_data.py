@@ -259,6 +259,28 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
 
 
+@pytest.mark.parametrize(
+    ("data", "copied"),
+    [({"simulated": False}, True), ({"simulated": True}, False), ({"simulated": False, "differs": "half"}, False)],
+)
+def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
+    data: dict[str, Any], copied: bool, tmp_path: Path
+) -> None:
+    for content in ("first", "second"):
+        (tmp_path / content).mkdir()
+        file = tmp_path / content / "submission.csv"
+        file.write_text(content)
+        record = {"data": {"folder": str(tmp_path)} | data, "submission": {"paths": [str(file)]}}
+        kept = data_verbs.copy_submission(record, tmp_path)
+        assert kept == ([tmp_path / "submission.csv"] if copied else [])
+    assert not copied or (tmp_path / "submission.csv").read_text() == "second"
+
+
+def test_a_run_without_a_submission_leaves_the_copy_of_the_one_before(tmp_path: Path) -> None:
+    record = {"data": {"folder": str(tmp_path), "simulated": False}, "submission": {"paths": []}}
+    assert data_verbs.copy_submission(record, tmp_path) == []
+
+
 @pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])
 def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: Path) -> None:
     record = {"name": name, "data": {"folder": str(tmp_path)}, "summary": {"board": "B"}}

@@ -15,6 +15,7 @@ os.chdir(next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder 
 sys.path.insert(0, os.getcwd())
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 
@@ -29,7 +30,7 @@ files = reader.locate(news.choose_raw(None, 0.01, 0, Path("build")))
 outcome = validate(files, news.load_config([]), Run(Path("build/news/notebook"), Path("build/news/cache")))
 rows = list_rows(outcome)
 data, ranker = rows.rows, outcome.early.value
-print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} readers, {len(data.names)} features")
+print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} users, {len(data.names)} features")
 
 # %% [markdown]
 # ## A user whose article has rank 2
@@ -40,9 +41,9 @@ frame = rows.candidates.with_columns(
     score=rows.scores[rows.by], label=pl.Series(data.labels), row=pl.int_range(pl.len(), dtype=pl.Int64)
 ).with_columns(rank=pl.col("score").rank("ordinal", descending=True).over("query"))
 seconds = frame.filter((pl.col("label") > 0) & (pl.col("rank") == 2))
-reader_ = seconds["query"][0]
-slate = frame.filter(query=reader_).sort("rank").head(5)
-print(slate.select("rank", "item", "score", "label"))
+user = seconds["query"][0]
+shown = frame.filter(query=user).sort("rank").head(5)
+print(shown.select("rank", "item", "score", "label"))
 
 # %% [markdown]
 # ## Contribution of each feature
@@ -50,11 +51,11 @@ print(slate.select("rank", "item", "score", "label"))
 # the model.
 
 # %%
-picked = slate["row"].to_numpy()
+picked = shown["row"].to_numpy()
 parts = ranker.model.predict(np.asarray(data.features)[picked], pred_contrib=True, num_iteration=ranker.rounds)
 own = ranker.model.predict(np.asarray(data.features)[picked], raw_score=True, num_iteration=ranker.rounds)
 assert np.allclose(parts.sum(1), own, atol=1e-6)
-right = int(np.flatnonzero(slate["label"].to_numpy() > 0)[0])
+right = int(np.flatnonzero(shown["label"].to_numpy() > 0)[0])
 apart = pl.DataFrame(
     {
         "feature": data.names,
@@ -66,6 +67,11 @@ apart = pl.DataFrame(
 ).with_columns(gap=pl.col("first") - pl.col("right one"))
 print(apart.sort("gap", descending=True).head(6))
 print(apart.sort("gap").head(4))
+most = apart.sort(pl.col("gap").abs()).tail(12)
+figure, axes = plt.subplots(figsize=(7, 3.5))
+axes.barh(most["feature"], most["gap"], color=["#c2571a" if gap > 0 else "#1f62b8" for gap in most["gap"]])
+axes.set(xlabel="contribution to the first article minus contribution to the right one")
+figure.tight_layout()
 
 # %% [markdown]
 # ## What would put it first?

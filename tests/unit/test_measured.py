@@ -1,0 +1,87 @@
+"""A figure that a page quotes is one that was measured: it stands in FIGURES.md or LOG.md, or the page says of which
+version it is. README's table of time and memory says what the newest records say.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from common.day.figures.records import FILE, read_figures
+from competitions import NAMES, ROOM
+
+ROOT = ROOM.parent
+OWN = [ROOM / name / f"README{language}.md" for name in NAMES for language in ("", ".zh")]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted(ROOM.glob("[BES]*.md")), *OWN]
+DEFAULTS = {"news": "0.04", "flight": "0.05", "mgtv": "0.02", "tencent": "0.01"}
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+SIGNED = r"(?<![\w.])([+-]?0?\.\d+) ± (0?\.\d+)(?!\d)"
+SCORE = re.compile(SIGNED)
+COST = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?) ?(s|seconds|min|minutes|GiB|秒|分钟)(?![a-z])")
+VERSION = re.compile(r"versions? 0\.\d+|0\.\d+ 版")
+UNITS = {"秒": "s", "seconds": "s", "分钟": "min", "minutes": "min"}
+
+
+def read_plain(path: Path) -> str:
+    """A page with one sign for minus, without code."""
+    return CODE.sub("", path.read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-"))
+
+
+def read_measured() -> str:
+    """What was measured: the four pages of figures and logs."""
+    return "\n".join(read_plain(ROOM / name / page) for name in NAMES for page in ("FIGURES.md", "LOG.md"))
+
+
+MEASURED = read_measured()
+SCORES = {(float(score), float(error)) for score, error in SCORE.findall(MEASURED)}
+COSTS = {(value.replace(",", ""), UNITS.get(unit, unit)) for value, unit in COST.findall(MEASURED)}
+
+
+def is_rounded(quoted: str, measured: float) -> bool:
+    """Whether a quoted number is the measured one with as many or fewer decimals; of a half either way."""
+    decimals = len(quoted.partition(".")[2])
+    return abs(abs(float(quoted)) - abs(measured)) <= 0.5 * 10**-decimals + 1e-9
+
+
+def list_unmeasured(text: str) -> list[str]:
+    """Of a page, the scores with their errors that nothing measured, and the seconds, minutes and GiB that nothing
+    measured in a paragraph or table that names no version.
+    """
+    odd = [
+        f"{score} ± {error}"
+        for score, error in SCORE.findall(text)
+        if not any(is_rounded(score, known[0]) and is_rounded(error, known[1]) for known in SCORES)
+    ]
+    for paragraph in re.split(r"\n\s*\n", text):
+        if not VERSION.search(paragraph):
+            costs = [(value.replace(",", ""), UNITS.get(unit, unit)) for value, unit in COST.findall(paragraph)]
+            odd += [f"{value} {unit}" for value, unit in costs if (value, unit) not in COSTS]
+    return odd
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_figure_of_a_page_was_measured(page: Path) -> None:
+    assert list_unmeasured(read_plain(page)) == []
+
+
+def test_a_figure_that_nobody_measured_is_found() -> None:
+    assert list_unmeasured("It has .9876 ± .0001 after 98765 s.") == [".9876 ± .0001", "98765 s"]
+    assert list_unmeasured("Version of then:\n\nversion 0.15, 98765 s") == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_readme_says_what_the_records_say_of_time_and_memory(name: str, language: str) -> None:
+    """A host's size: minutes; the default: seconds. Without a record of the host's size, a version stands there."""
+    lines = (ROOT / f"README{language}.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {name} |")]
+    host, default = (re.findall(r"\d[\d.]*", cell) for cell in row.split("|")[3:5])
+    figures = read_figures(ROOM / name / FILE)
+    record = figures[f"run simulated/{DEFAULTS[name]}"].rows[0]
+    assert default == [record["seconds"], record["GiB"]]
+    if "run simulated/1" in figures:
+        whole = figures["run simulated/1"]
+        assert host[:2] == [str(round(float(whole.rows[0]["seconds"].replace(",", "")) / 60)), whole.rows[0]["GiB"]]
+        assert host[2:] in ([], [".".join(whole.stamp.version.split(".")[:2])])
+    else:
+        assert VERSION.search(row)

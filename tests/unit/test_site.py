@@ -1,0 +1,70 @@
+"""What `make site` gives its builder: every page once a language, what a page links, MathML for formulas."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from docs import site
+
+ROOT = Path(__file__).resolve().parents[2]
+OTHERS = {".venv", ".git", "build", "raw", ".pytest_cache"}
+
+
+def test_every_page_of_the_repository_is_a_page_of_the_site() -> None:
+    pages = {path.relative_to(ROOT) for path in ROOT.rglob("*.md") if not OTHERS & set(path.relative_to(ROOT).parts)}
+    assert site.list_pages(ROOT) == sorted(page for page in pages if not page.name.endswith(".zh.md"))
+
+
+def test_the_navigation_names_every_page_once() -> None:
+    pages = site.list_pages(ROOT)
+    for language in site.LANGUAGES:
+        named = re.findall(r"[\w/.]+\.md", str(site.list_navigation(pages, language)))
+        assert sorted(named) == [page.as_posix() for page in pages]
+
+
+def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp_path: Path) -> None:
+    root, target = tmp_path / "root", tmp_path / "copy"
+    files = {
+        "README.md": "[中文](README.zh.md), [a](competitions/A.md)",
+        "README.zh.md": "[English](README.md), [a](competitions/A.zh.md)",
+        "competitions/A.md": "[中文](A.zh.md), ![p](p.svg), [home](../README.md)",
+        "competitions/A.zh.md": "[English](A.md)",
+        "competitions/p.svg": "<svg/>",
+        "docs/site.css": "",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    pages = site.list_pages(root)
+    for language in site.LANGUAGES:
+        site.copy_pages(root, pages, target / language, language)
+    assert (target / "en/README.md").read_text() == '<a href="zh/">中文</a>, [a](competitions/A.md)'
+    assert (target / "zh/README.md").read_text() == '<a href="../">English</a>, [a](competitions/A.md)'
+    assert '<a href="../../zh/competitions/A/">中文</a>' in (target / "en/competitions/A.md").read_text()
+    assert (target / "zh/competitions/A.md").read_text() == '<a href="../../../competitions/A/">English</a>'
+    assert (target / "en/competitions/p.svg").exists()
+
+
+def test_a_link_to_a_file_that_is_not_there_ends_the_build(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("[settings](gone.toml), [host](https://example.org/x)")
+    with pytest.raises(SystemExit, match=r"README.md links gone.toml"):
+        site.copy_pages(tmp_path, [Path("README.md")], tmp_path / "copy", "en")
+
+
+def test_formulas_become_mathml() -> None:
+    page = r'<p><span class="arithmatex">\(a &lt; b\)</span> <div class="arithmatex">\[c\]</div></p>'
+    shown = site.write_formulas(page, lambda formula, display: f"<math {display}>{formula}</math>")
+    assert shown == "<p><math inline>a < b</math> <math block>c</math></p>"
+
+
+def test_lists_are_set_off_but_not_in_code() -> None:
+    assert site.separate_lists("a\n1. b\n   c\n2. d\n\n```\ne\n- f\n```") == "a\n\n1. b\n   c\n2. d\n\n```\ne\n- f\n```"
+
+
+def test_the_workflow_publishes_what_make_site_builds_and_the_builder_is_pinned() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/site.yml").read_text())
+    assert {"run": "make site"} in workflow["jobs"]["build"]["steps"]
+    lines = (ROOT / "docs/requirements.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+|#.*", line) for line in lines)
