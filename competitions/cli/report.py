@@ -27,6 +27,8 @@ def write_page(folder: Path) -> Path:
     if board is not None:
         record |= {"board": msgspec.to_builtins(board)}
     ladder = _read_json(folder.parent / "ladder" / "ladder.json")
+    if ladder is not None and ladder.get("files") != record["data"].get("digest"):  # scores of other files
+        ladder = None
     studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
 
