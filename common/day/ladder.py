@@ -173,10 +173,9 @@ class Ladder:
         """The methods to measure, in order, each with the one that it is compared with: the nearest that can run."""
         if only is not None and (lacking := self.find(only).lacks()):
             raise UserError(f"The step {only!r} cannot run here: {lacking}.")
-        above = [None, *self.rungs[:-1]]
         bases = {
-            rung.key: self.find(rung.builds_on) if rung.builds_on else before
-            for rung, before in zip(self.rungs, above, strict=True)
+            rung.key: self.find(rung.builds_on) if rung.builds_on and before else before
+            for before, rung in zip([None, *self.rungs], self.rungs, strict=False)
         }
 
         def find_base(key: str) -> Rung | None:

@@ -171,7 +171,7 @@ def measure_calibrated(bench: Bench, kind: str) -> Scored:
 def draw_calibrated(bench: Bench, kind: str) -> list[Figure]:
     """Predicted against observed, before and after."""
     before, after = (np.concatenate(made.value) for made in calibrate(bench, kind))
-    return [calibration.draw_calibration(before, after, bench.labels)]
+    return calibration.draw_calibration(before, after, bench.labels)
 
 
 def list_networks(bench: Bench) -> Iterator[Rung]:

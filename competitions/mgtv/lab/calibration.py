@@ -83,7 +83,7 @@ def calibration_error(probabilities: Floats, labels: Floats, bins: int = BINS) -
     return float(sum(apart) / max(len(order), 1))
 
 
-def draw_calibration(before: Floats, after: Floats, labels: Floats) -> Figure:
+def draw_calibration(before: Floats, after: Floats, labels: Floats) -> list[Figure]:
     """Predicted against observed over ten bins of equally many rows, with the probabilities before and after."""
     lines, dots = [], []
     for style, line, probabilities in (("a", "line", before), ("b", "other", after)):
@@ -98,7 +98,7 @@ def draw_calibration(before: Floats, after: Floats, labels: Floats) -> Figure:
         f"Calibration error {errors[0]} before, {errors[1]} after; on the dashed line a prediction is right on average."
     )
     legend = {"a": "before", "b": "after"}
-    return Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend)
+    return [Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend)]
 
 
 def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -86,7 +86,7 @@ def list_alone(way: Climb) -> Iterator[Rung]:
         partial(score_factors, way),
         als.list_by_factors,
         POPULAR,
-        plots=lambda: [plots.draw_map(fit_factors(way).value, way.articles.value, way.fold.value.history)],
+        plots=lambda: plots.draw_map(fit_factors(way).value, way.articles.value, way.fold.value.history),
     )
 
 
@@ -120,28 +120,39 @@ def score_factors(way: Climb) -> Scored:
 
 def list_fused(way: Climb) -> Iterator[Rung]:
     """The union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
-    step, most, everything = way.run.step, way.config.recall.candidates, way.config.recall.channels
+    draw = partial(draw_channels, way)
+    title, measure = "all channels, fused by reciprocal ranks", partial(score_union, way, False)
+    yield Rung("rrf", title, families.RETRIEVAL, measure, fuse_channels, POPULAR, plots=draw)
+    title, measure = "all channels, with learned weights", partial(score_union, way, True)
+    yield Rung("fusion", title, families.RETRIEVAL, measure, learn_fusion, plots=draw)
+    title, measure = "GRU over these candidates", partial(score_network, way)
+    yield Rung("gru4rec", title, families.SEQUENCE, measure, gru4rec.score_next)
 
-    def fuse() -> Result[pl.DataFrame]:
-        lists = way.retrieve(everything)
-        fusion = step(learn_fusion, way.fold, lists, LEARNED, way.config.seed)
-        return step(fuse_channels, lists, most, fusion, name="labelled.unite")
 
-    def score_ranks() -> Scored:
-        return score_union(way, step(fuse_channels, way.retrieve(everything), most, name="ladder.unite"))
+def fuse(way: Climb, learned: bool) -> Result[pl.DataFrame]:
+    """The union of all channels, whose votes count alike or as much as was learned."""
+    lists, most, step = way.retrieve(way.config.recall.channels), way.config.recall.candidates, way.run.step
+    if not learned:
+        return step(fuse_channels, lists, most, name="ladder.unite")
+    weights = step(learn_fusion, way.fold, lists, LEARNED, way.config.seed)
+    return step(fuse_channels, lists, most, weights, name="labelled.unite")
 
-    def score_network() -> Scored:
-        network = step(gru4rec.score_next, way.fold, fuse(), SEQUENCE, way.config.seed, name="ladder.sequence")
-        return score_made(way, network)
 
-    def draw() -> list[plots.Figure]:
-        return plots.draw_channels(way.fold.value, way.retrieve(everything).value)
+def score_union(way: Climb, learned: bool) -> Scored:
+    """The union of the channels in the order of its fusion."""
+    union = fuse(way, learned)
+    return score_lists(way, union.value.select("query", "item", score="fusion"), union)
 
-    title, family = "all channels, fused by reciprocal ranks", families.RETRIEVAL
-    yield Rung("rrf", title, family, score_ranks, fuse_channels, POPULAR, plots=draw)
-    title = "all channels, with learned weights"
-    yield Rung("fusion", title, family, lambda: score_union(way, fuse()), learn_fusion, plots=draw)
-    yield Rung("gru4rec", "GRU over these candidates", families.SEQUENCE, score_network, gru4rec.score_next)
+
+def score_network(way: Climb) -> Scored:
+    """The same candidates in the order of a network."""
+    inputs = way.fold, fuse(way, True), SEQUENCE, way.config.seed
+    return score_made(way, way.run.step(gru4rec.score_next, *inputs, name="ladder.sequence"))
+
+
+def draw_channels(way: Climb) -> list[plots.Figure]:
+    """The channels' recall and overlap."""
+    return plots.draw_channels(way.fold.value, way.retrieve(way.config.recall.channels).value)
 
 
 def list_pipelines(way: Climb) -> Iterator[Rung]:
@@ -155,21 +166,10 @@ def list_reranked(way: Climb) -> Iterator[Rung]:
     lacks = None if way.files is None or way.files.embeddings else "the files have no vectors of the articles"
     whole = change(way.config, way.config.recall.channels, ORDER)
     for key, title, method, weight in RERANKED:
-
-        def draw(method: reranking.Method = method) -> list[plots.Figure]:
-            return [plots.draw_trade_off(method, partial(rerank, way, whole, method))]
-
-        yield Rung(
-            key,
-            title,
-            families.RERANKING,
-            partial(rerank, way, whole, method, weight),
-            reranking.RERANK[method],
-            LAST,
-            FORMULAS[method],
-            lambda: lacks,
-            draw,
-        )
+        measure, code = partial(rerank, way, whole, method), reranking.RERANK[method]
+        draw = partial(plots.draw_trade_off, method, measure)
+        formula = FORMULAS[method]
+        yield Rung(key, title, families.RERANKING, partial(measure, weight), code, LAST, formula, lambda: lacks, draw)
 
 
 def rerank(way: Climb, whole: NewsConfig, method: reranking.Method, weight: float) -> Scored:
@@ -190,11 +190,6 @@ def score_outcome(way: Climb, config: NewsConfig) -> Scored:
     rows = list_rows(outcome)
     listed = rows.candidates.with_columns(score=rows.scores[rows.by], answer=pl.Series(rows.rows.labels) > 0)
     return record(way, list_queries(outcome), recall_all, listed, [outcome.scores])
-
-
-def score_union(way: Climb, union: Result[pl.DataFrame]) -> Scored:
-    """The union of the channels in the order of its fusion."""
-    return score_lists(way, union.value.select("query", "item", score="fusion"), union)
 
 
 def score_made(way: Climb, lists: Result[pl.DataFrame]) -> Scored:

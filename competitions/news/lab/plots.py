@@ -66,7 +66,7 @@ def is_listed(lists: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
     return answers.join(marked, on=["query", "item"], how="left", maintain_order="left")["listed"].fill_null(False)
 
 
-def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) -> Figure:
+def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) -> list[Figure]:
     """The most clicked articles where their vectors, at length 1, vary most (two principal components)."""
     counts = history["item"].value_counts(sort=True).sort("count", "item", descending=True).head(ON_MAP)
     shown = counts.join(articles.select("item", "category"), on="item", how="left", maintain_order="left")
@@ -86,10 +86,10 @@ def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) ->
         f"The {shown.height} most clicked articles; two of {rows.shape[1]} dimensions, {share(kept)} of the variance."
     )
     legend = {style: f"category {category}" for category, style in styles.items()} | {"pale-dot": "others"}
-    return Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend)
+    return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend)]
 
 
-def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> Figure:
+def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> list[Figure]:
     """The score against the distance of the lists, from the ranker's own order to more and more variety."""
     dots = []
     for weight in WEIGHTS[method]:
