@@ -22,11 +22,6 @@ def say_unsimulated(*_: Any) -> Any:
     raise UserError("This competition has no simulator.")
 
 
-def say_unclimbed(*_: Any) -> Any:
-    """What stands for the ladder of a competition that is being made."""
-    raise UserError("This competition has no ladder yet: write day/ladder.py, as in competitions/news.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Competition:
     """What differs between competitions. ``Files``, ``Outcome`` and settings are each competition's own types.
@@ -40,8 +35,7 @@ class Competition:
     ``judge`` reports its outcome as well.
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
-    be None). ``climb(files, config, run, only)`` measures the rungs of the ladder, or the one
-    of the key ``only``, and returns a row a rung.
+    be None).
     ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
     ``describe(raw)`` compares simulated files with the documented ones. Without a simulator (``host.write``) neither it
@@ -62,7 +56,6 @@ class Competition:
     score_truth: Callable[[Any, Path], SimulatedTruth] = say_unsimulated
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]
-    climb: Callable[[Any, Any, Run, str | None], list[dict[str, Any]]] = say_unclimbed
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] = say_unsimulated

@@ -1,21 +1,22 @@
-"""Rungs: methods from the simplest one up, measured on one set of queries, each with its score and what it costs.
+"""A ladder: methods from the simplest one up, each a step of it, measured on one set of queries with its cost.
 
-    def score() -> Scored:
-        return Scored(run.step(score_by_popularity, history).value)
+    def measure() -> Scored:
+        lists = run.step(find_popular, history)
+        return Scored(score(lists.value), made_by=[lists])
 
-    rungs = [Rung("popularity", "what others click within the hour", POPULARITY, score, score_by_popularity)]
-    rows = Ladder(run, "News: from popularity to the blend", "MRR@5").climb(rungs, only=None)
+    rungs = [Rung("popularity", "what others click within the hour", POPULARITY, measure, find_popular)]
+    rows = Ladder(run, "News: from popularity to the blend", "MRR@5", files, rungs).climb()
 
-A rung is declared with a function, which is called if the rung is to be measured: one rung alone costs what it needs.
-What a rung costs is the sum of its steps' seconds and the most memory that one of them took beyond what the process
-held as it began, as they were when the steps were computed: a step that is kept reports what it cost once, so that a
-second climb shows the same numbers as the first.
+A method is declared by a function that is called when it is to be measured: what one method does not need is not
+computed. Its cost is that of all steps behind the results that it is made by, but for those that every method begins
+with (``given``): their seconds together, and the most memory that one of them took beyond what the process held as it
+began. A step that is kept reports what it cost once, so that a second climb shows the same numbers as the first.
 """
 
 import inspect
 import math
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,79 +25,56 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.families import FITTED, PATH, TAKEN_OVER
 from common.day.fit_noise import FitNoise, find_noise_of_files, widen_error
 from common.day.record_schema import FiguresFile, decode_file
+from common.day.report.charts import Figure
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.engine.run import Run, StepRecord
+from common.engine.run import Result, Run, StepRecord
 from common.learning.metrics import weighted_error, weighted_mean
 
 Row = dict[str, Any]
-TABLE, LISTS = "ladder.json", "rungs"
+TABLE, LISTS, BEFORE_FILE = "ladder.json", "rungs", ".before.parquet"
 KEY, BASE, GAIN, GAIN_ERROR, FITS, BEFORE = "rung", "builds on", "gain", "gain error", "fits counted", "before"
 SECONDS, MEMORY, CODE = "seconds", "MiB beyond the start", "code"
 CAPTION = (
-    f"Gain: over the rung it builds on, query by query; {FITS}: whose noise its error includes (0: not known, a run"
+    f"Gain: over the step it builds on, query by query; {FITS}: whose noise its error includes (0: not known, a run"
     " with --seeds 3 on these files measures it)"
 )
 
-POPULARITY = "popularity"
-RULE = "rule"
-NEIGHBOURS = "collaborative filtering"
-FACTORS = "matrix factorisation"
-RETRIEVAL = "retrieval from several channels"
-LOGIT = "conditional logit"
-BOOSTING = "gradient-boosted ranker"
-DEEP = "deep ranker"
-CALIBRATION = "calibration"
-SEQUENCE = "sequence model"
-CONTENT = "content"
-LANGUAGE = "language model"
-GENERATIVE = "generative retrieval"
-BLEND = "blend"
-RERANKING = "re-ranking"
-QUANTISATION = "quantisation"
-# The rung of LEARNING.md that explains a family: rows stand in its order.
-PATH = {
-    POPULARITY: 1,
-    RULE: 1,
-    NEIGHBOURS: 2,
-    FACTORS: 3,
-    RETRIEVAL: 4,
-    LOGIT: 5,
-    BOOSTING: 6,
-    DEEP: 7,
-    CALIBRATION: 8,
-    SEQUENCE: 10,
-    CONTENT: 11,
-    LANGUAGE: 12,
-    GENERATIVE: 13,
-    BLEND: 14,
-    RERANKING: 15,
-    QUANTISATION: 16,
-}
-# What another seed fits otherwise; and what takes over the very fit of the rung that it builds on.
-FITTED = {FACTORS, BOOSTING, DEEP, SEQUENCE, LANGUAGE, GENERATIVE, BLEND}
-TAKEN_OVER = {CALIBRATION, RERANKING, QUANTISATION}
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a rung found.
+class Lists:
+    """What a method answers, for its card. ``queries``: the name of every query, in the order of ``Scored.each``;
+    ``ranks``: query, rank (from 1) of its right answer, of the queries whose list holds that; ``shown``: query, rank,
+    item (in words), answer (bool): the first items of each list.
+    """
 
-    ``each``: the score in the ladder's metric of every validation query, in one order for all rungs, 0 for one without
-    a list. ``weights``: how much each counts, alike by default. ``more``: further columns of the table. ``lists``: the
-    first answers of some queries, a row each: query (a name), rank (1 is first), item (in words), answer (bool).
+    queries: pl.Series
+    ranks: pl.DataFrame
+    shown: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a method scores.
+
+    ``each``: the score in the ladder's metric of every validation query, in one order for all methods, 0 for one
+    without a list. ``weights``: how much each counts, alike by default. ``more``: further columns of the table.
+    ``made_by``: the results that its cost is counted of.
     """
 
     each: Floats
     weights: Floats | None = None
     more: Mapping[str, float | None] = field(default_factory=dict)
-    lists: pl.DataFrame | None = None
+    lists: Lists | None = None
+    made_by: Sequence[Result[Any]] = ()
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
@@ -110,20 +88,21 @@ class Scored:
 class Rung:
     """A method, declared. ``key``: its name at the command line; ``title``: in the table.
 
-    ``score`` measures it; ``code`` is the function to read. ``needs``: names of steps done before it without which the
-    method could not work, so that their cost is its cost as well. ``free``: names of its own steps that it could do
-    without. In both a name that ends in "." or "_" is the beginning of names. ``builds_on``: the key of the rung that
-    it is compared with, by default the one above; the first has none.
+    ``measure`` scores it; ``code`` is the function to read and to change. ``builds_on``: the key of the method that it
+    is compared with, by default the one above; the first has none. ``formula``: in one line, else the family's.
+    ``lacks``: what the files or settings have not that it needs, as the end of a sentence; None where it can run.
+    ``plots``: what its card draws.
     """
 
     key: str
     title: str
     family: str
-    score: Callable[[], Scored]
+    measure: Callable[[], Scored]
     code: Callable[..., object]
-    needs: Collection[str] = ()
-    free: Collection[str] = ()
     builds_on: str | None = None
+    formula: str = ""
+    lacks: Callable[[], str | None] = lambda: None
+    plots: Callable[[], Sequence[Figure]] = tuple
 
     def place(self) -> str:
         """Where its code stands: a file from the root of the workspace, a line, a function."""
@@ -136,71 +115,114 @@ class Ladder:
     """``run`` is where the steps are done and where the table is written.
 
     ``title`` stands above the table; ``metric`` names the score, which higher is better. ``files``: the raw files: the
-    scores of the last ladder in the run's folder stand beside these where it was of the same.
+    scores of the last ladder in the run's folder stand beside these where it was of the same. ``rungs``: the methods,
+    none of which is measured, nor asked what it lacks, before ``climb``. ``given``: the results that every method
+    begins with. ``describe(queries)``: the history and the right answer of some queries in words (query, history,
+    answer), for a card.
     """
 
-    def __init__(self, run: Run, title: str, metric: str, files: object = ()) -> None:
+    def __init__(
+        self,
+        run: Run,
+        title: str,
+        metric: str,
+        files: object,
+        rungs: Sequence[Rung],
+        given: Callable[[], Iterable[Result[Any]]] = tuple,
+        describe: Callable[[Sequence[str]], pl.DataFrame] | None = None,
+    ) -> None:
         """Nothing is measured yet."""
         self.run, self.title, self.metric, self.files = run, title, metric, files
+        self.rungs, self.given, self.describe = rungs, given, describe
         self._each: dict[str, Floats] = {}
-        self._families: dict[str, str] = {}
         self._noise: FitNoise | None = None
 
-    def climb(self, rungs: Sequence[Rung], only: str | None = None) -> list[Row]:
-        """Measure every rung, or the one of the key ``only`` and that which it builds on; the rows asked for.
+    def find(self, key: str) -> Rung:
+        """The method of a key. ``UserError`` where there is none, without a look at the files."""
+        known = {rung.key: rung for rung in sorted(self.rungs, key=find_step)}
+        if key not in known:
+            raise UserError(f"There is no step {key!r} on this ladder. Its steps in order: {', '.join(known)}.")
+        return known[key]
+
+    def climb(self, only: str | None = None) -> list[Row]:
+        """Measure every method, or the one of the key ``only`` and that which it builds on; the rows asked for.
 
         Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
         LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
-        recorded (None where a rung has no such number), the rung that it builds on, the gain over that with its
+        recorded (None where a method has no such number), the method that it builds on, the gain over that with its
         standard error and how many fits' noise is in that (None where no seed moves it), the score in the last ladder
-        of the same files, seconds, memory (what a step took beyond what
-        the process held as it began, at most; None: not known), the place of its code. ``UserError`` for a rung that
-        there is not.
+        of the same files, seconds, memory (what a step took beyond what the process held as it began, at most; None:
+        not known), the place of its code. ``UserError`` for a key that there is not, or that cannot run on these files.
         """
+        chosen = self._choose(only)
         digest = digest_files(self.files, self.run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
         self._noise = find_noise_of_files(self.run.folder.parent, digest, self.metric)
         if not known:  # lists of other files would stand beside these
             shutil.rmtree(self.run.folder / LISTS, ignore_errors=True)
-        rows = {rung.key: self._measure(rung, base, known) for rung, base in choose_rungs(rungs, only)}
+        rows = {rung.key: self._measure(rung, base, known) for rung, base in chosen}
         every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
-        ordered = [every[rung.key] for rung in sorted(rungs, key=find_step) if rung.key in every]
+        ordered = [every[rung.key] for rung in sorted(self.rungs, key=find_step) if rung.key in every]
         last = (BASE, GAIN, GAIN_ERROR, FITS, BEFORE, SECONDS, MEMORY, CODE)
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
         table = [{name: row.get(name) for name in names} for row in ordered]
         self.run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": table})
         return [row for row in table if row[KEY] in rows and (only is None or row[KEY] == only)]
 
-    def _measure(self, rung: Rung, base: str | None, known: Mapping[Any, Row]) -> Row:
-        start = len(self.run.timings)
-        scored = rung.score()
-        before = [record for record in self.run.timings[:start] if is_named(record.name, rung.needs)]
-        own = [record for record in self.run.timings[start:] if not is_named(record.name, rung.free)]
-        seconds, memory = add_up([*before, *own])
+    def _choose(self, only: str | None) -> list[tuple[Rung, Rung | None]]:
+        """The methods to measure, in order, each with the one that it is compared with: the nearest that can run."""
+        if only is not None and (lacking := self.find(only).lacks()):
+            raise UserError(f"The step {only!r} cannot run here: {lacking}.")
+        bases = {
+            rung.key: self.find(rung.builds_on) if rung.builds_on and before else before
+            for before, rung in zip([None, *self.rungs], self.rungs, strict=False)
+        }
+
+        def find_base(key: str) -> Rung | None:
+            base = bases[key]
+            return find_base(base.key) if base is not None and base.lacks() else base
+
+        if only is None:
+            lacking = {rung.key: rung.lacks() for rung in self.rungs}
+            for key, why in lacking.items():
+                if why:
+                    say(f"  {key} is left out: {why}")
+            return [(rung, find_base(rung.key)) for rung in self.rungs if not lacking[rung.key]]
+        rung, base = self.find(only), find_base(only)
+        return [*([(base, None)] if base else []), (rung, base)]  # the base is compared with nothing itself
+
+    def _measure(self, rung: Rung, base: Rung | None, known: Mapping[Any, Row]) -> Row:
+        scored = rung.measure()
+        costs, given = (self.run.list_costs(results) for results in (scored.made_by, self.given()))
+        seconds, memory = add_up(record for key, record in costs.items() if key not in given)
         score, error = scored.weigh(scored.each)
-        gain, gain_error = scored.weigh(scored.each - self._each[base]) if base else (None, None)
-        self._each[rung.key], self._families[rung.key] = scored.each, rung.family
-        gain_error, counted = self._count_fits(gain_error, rung.family, self._families.get(base or ""))
-        say(f"  rung {rung.key}: {score:.4f}")
+        gain, gain_error = scored.weigh(scored.each - self._each[base.key]) if base else (None, None)
+        self._each[rung.key] = scored.each
+        gain_error, counted = self._count_fits(gain_error, rung.family, base.family if base else None)
+        say(f"  {rung.key}: {score:.4f}")
         if scored.lists is not None:
-            folder = self.run.folder / LISTS
-            folder.mkdir(parents=True, exist_ok=True)
-            scored.lists.write_parquet(folder / f"{rung.key}.parquet")
-        row: Row = {KEY: rung.key, "title": rung.title, "family": rung.family, "score": score, "error": error}
+            keep_lists(self.run.folder / LISTS, rung.key, scored, scored.lists)
         past = known.get(rung.key, {}).get("score")
-        row |= {
+        return {
+            KEY: rung.key,
+            "title": rung.title,
+            "family": rung.family,
+            "score": score,
+            "error": error,
             **scored.more,
-            BASE: base,
+            BASE: base.key if base else None,
             GAIN: gain,
             GAIN_ERROR: gain_error,
             FITS: counted,
             BEFORE: past if is_number(past) else None,
+            SECONDS: seconds,
+            MEMORY: memory,
+            CODE: rung.place(),
         }
-        return row | {SECONDS: seconds, MEMORY: memory, CODE: rung.place()}
 
     def _count_fits(self, error: float | None, family: str, base: str | None) -> tuple[float | None, int | None]:
-        """The error of a gain with the noise of both rungs' fits, and how many fits that is known by: those of runs of
-        the whole pipeline.
+        """The error of a gain with the noise of both methods' fits, and how many fits that is known by: those of runs
+        of the whole pipeline.
         """
         own, below = (1.0 if one in FITTED else math.inf for one in (family, base))
         if error is None or family in TAKEN_OVER or min(own, below) == math.inf:
@@ -218,40 +240,42 @@ class Ladder:
 
 
 def find_step(rung: Rung) -> int:
-    """The rung of LEARNING.md that a method belongs to; a family that is not on the path comes last."""
+    """The step of LEARNING.md that a method belongs to; a family that is not on the path comes last."""
     return PATH.get(rung.family, len(PATH))
 
 
-def choose_rungs(rungs: Sequence[Rung], only: str | None) -> Iterator[tuple[Rung, str | None]]:
-    """The rungs to measure, in order, each with the key of the one that it is compared with.
-
-    ``UserError`` where no rung has the key ``only``.
+def keep_lists(folder: Path, key: str, scored: Scored, lists: Lists) -> None:
+    """Write what a method answers, a row a query: query, score, weight, rank of the right answer (null: not listed),
+    and its first items in words. What it answered when it was measured before stays beside it.
     """
-    above: list[str | None] = [None, *(rung.key for rung in rungs)]
-    bases = {
-        rung.key: (rung.builds_on or before) if before else None for rung, before in zip(rungs, above, strict=False)
-    }
-    if only is not None and only not in bases:
-        known = [rung.key for rung in sorted(rungs, key=find_step)]
-        raise UserError(f"There is no rung {only!r} on this ladder. Its rungs, from the first up: {', '.join(known)}.")
-    wanted = bases if only is None else {only, bases[only]}
-    for rung in rungs:
-        if rung.key in wanted:
-            base = bases[rung.key]
-            yield rung, base if base in wanted else None  # what the one rung builds on is compared with nothing itself
+    star = pl.when("answer").then(pl.lit("* ")).otherwise(pl.lit(""))
+    items = lists.shown.sort("query", "rank").group_by("query").agg(items=pl.concat_str(star, "item"))
+    weights = np.ones(len(scored.each)) if scored.weights is None else scored.weights
+    rows = pl.DataFrame({"query": lists.queries, "score": scored.each, "weight": weights})
+    for more in (lists.ranks.select("query", "rank"), items):
+        rows = rows.join(more, on="query", how="left", maintain_order="left")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}.parquet"
+    if path.exists():
+        path.replace(folder / f"{key}{BEFORE_FILE}")
+    rows.write_parquet(path)
 
 
-def is_named(step: str, names: Collection[str]) -> bool:
-    """Whether a step is among these names; one that ends in "." or "_" stands for all that begin so.
+def rank_right(rows: pl.DataFrame) -> pl.DataFrame:
+    """Query and rank of the best right answer, of rows with a query, a score and whether they are the answer; ties
+    count against it.
 
-    >>> [is_named(step, ("label", "test.")) for step in ("label", "labelled", "test.unite")]
-    [True, False, True]
+    >>> rows = pl.DataFrame({"query": ["a"] * 3, "score": [2.0, 1.0, 1.0], "answer": [False, True, False]})
+    >>> rank_right(rows).rows()
+    [('a', 3)]
     """
-    return step in names or step.startswith(tuple(name for name in names if name.endswith((".", "_"))))
+    rank = pl.col("score").rank("max", descending=True).over("query").cast(pl.Int64)
+    ranked = rows.select("query", "answer", rank=rank).filter("answer")
+    return ranked.group_by("query", maintain_order=True).agg(pl.col("rank").min())
 
 
 def list_moved(rows: Sequence[Row]) -> list[str]:
-    """A line for each rung that scores otherwise than in the last ladder.
+    """A line for each method that scores otherwise than in the last ladder.
 
     >>> list_moved([{"rung": "als", "score": 0.0588, "before": 0.0922}, {"rung": "new", "score": 0.1, "before": None}])
     ['als: .0922 -> .0588']
@@ -260,12 +284,10 @@ def list_moved(rows: Sequence[Row]) -> list[str]:
     return [f"{rung}: {before} -> {now}" for rung, before, now in scores if before and before != now]
 
 
-def add_up(records: Sequence[StepRecord]) -> tuple[float, float | None]:
+def add_up(records: Iterable[StepRecord]) -> tuple[float, float | None]:
     """Seconds of these steps together, and the most memory that one took in MiB beyond what the process held as it
-    began, None where no record tells; a result that was requested twice counts once.
-
-    Two records of one step have one name and, to the last digit, one time: that of its computing.
+    began, None where no record tells.
     """
-    once = {(record.name, record.seconds): record for record in records}.values()
-    rises = [record.peak_mib - record.base_mib for record in once if record.base_mib is not None]
-    return sum(record.seconds for record in once), max(rises, default=None)
+    known = [*records]
+    rises = [record.peak_mib - record.base_mib for record in known if record.base_mib is not None]
+    return sum(record.seconds for record in known), max(rises, default=None)

@@ -1,81 +1,214 @@
-"""One rung in words: its score, what it gains, what it costs, where its code stands, and the lists of one query."""
+"""The card of one method: its score beside the recorded one and the one before, what it gains and costs, its formula
+and the line to change, and three queries: one that it wins against the method that it builds on, one lost, one drawn.
+"""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from common.day.ladder import BASE, BEFORE, FITS, GAIN, GAIN_ERROR, KEY, LISTS, MEMORY, PATH, SECONDS, Row
-from common.day.report.formatting import is_number, score, with_error
+from common.day.families import FORMULAS, PATH
+from common.day.ladder import (
+    BASE,
+    BEFORE,
+    BEFORE_FILE,
+    CODE,
+    FITS,
+    GAIN,
+    GAIN_ERROR,
+    KEY,
+    LISTS,
+    MEMORY,
+    SECONDS,
+    Ladder,
+    Row,
+    Rung,
+)
+from common.day.report.charts import Figure
+from common.day.report.formatting import alone, is_number, score, with_error
+from common.day.report.page import POLICY, load_templates
 from common.day.report.score_sections import SHOWN_OF_LADDER
+from common.io.submission import write_bytes
 from common.io.tables import read_parquet
+from common.learning.metrics import weighted_error, weighted_mean
 
-NO_ANSWER = 1_000  # the rank of an answer that a list does not show, when two lists are compared
-
-
-def describe_rung(row: Row, metric: str) -> list[str]:
-    """The lines above the lists; ``row``: of ``Ladder.climb``."""
-    path = f", rung {PATH[row['family']]} of LEARNING.md" if row["family"] in PATH else ""
-    lines = [f"{row[KEY]}: {row['title']} ({row['family']}{path})"]
-    before = score(row.get(BEFORE))
-    lines.append(f"  {metric} {with_error(row['score'], row['error'])}" + (f"; before {before}" if before else ""))
-    if row[BASE]:
-        gain = with_error(row[GAIN], row[GAIN_ERROR])
-        noise = "" if row.get(FITS) is None else f", with the noise of {row.get(FITS)} fits"
-        noise = ", without the noise between fits (a run with --seeds 3 measures it)" if row.get(FITS) == 0 else noise
-        lines.append(f"  against {row[BASE]}: {gain}, on the same queries{noise}")
-    further = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
-    if further:
-        lines.append("  " + ", ".join(f"{name} {each:.4g}" for name, each in further.items()))
-    memory = f", {row[MEMORY]:,.0f} MiB" if row[MEMORY] is not None else ""
-    lines.append(f"  {row[SECONDS]:.1f} s{memory}")
-    return [*lines, f"  code: {row['code']}"]
+KINDS = ("won", "lost", "drawn")
+CHOSEN = "One query of each kind, the first by the hash of its name, and so no extreme; * marks the right answer."
+HISTORY = 300  # letters of a history that are shown
 
 
-def read_lists(folder: Path, keys: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """The lists that these rungs left below a ladder's folder, by key; a rung without any is left out."""
-    paths = {key: folder / LISTS / f"{key}.parquet" for key in keys}
-    return {key: read_parquet(path) for key, path in paths.items() if path.is_file()}
-
-
-def choose_others(folder: Path, key: str, base: str | None) -> list[str]:
-    """Two rungs to show beside this one: what it builds on, and of the others the one measured last."""
-    paths = sorted((folder / LISTS).glob("*.parquet"), key=lambda path: (path.stat().st_mtime, path.name))
-    others = [path.stem for path in reversed(paths) if path.stem not in (key, base)]
-    return [*([base] if base else []), *others][:2]
-
-
-def choose_query(lists: dict[str, pl.DataFrame], key: str, base: str | None) -> str | None:
-    """The query whose answer the rung ranks highest above the rung that it builds on; the first of several.
-
-    >>> row = {"query": ["a", "b"], "rank": [1, 1], "item": ["x", "y"], "answer": [False, True]}
-    >>> choose_query({"als": pl.DataFrame(row)}, "als", None)
-    'b'
+@dataclass(frozen=True)
+class Example:
+    """A query: its ``kind``, history and right answer in words, where that stands in each list, and the first items of
+    each list, a row a rank.
     """
-    if key not in lists or lists[key].is_empty():
-        return None
-    ranks = lists[key].select("query").unique(maintain_order=True)
-    for name in (key, base):
-        found = lists[name].filter("answer") if name in lists else lists[key].clear()
-        ranks = ranks.join(found.select("query", pl.col("rank").alias(str(name))), on="query", how="left")
-    gain = pl.col(str(base)).fill_null(NO_ANSWER) - pl.col(key).fill_null(NO_ANSWER)
-    return str(ranks.sort(gain, descending=True, maintain_order=True)["query"][0])
+
+    query: str
+    kind: str
+    history: str
+    answer: str
+    ranks: str
+    rows: list[Row]
 
 
-def lay_out_lists(lists: dict[str, pl.DataFrame], query: str) -> list[Row]:
-    """A row a rank, a column a rung; the right answer is marked with a star."""
-    columns = {
-        name: frame.filter(query=query).sort("rank").select("item", "answer").rows() for name, frame in lists.items()
+@dataclass(frozen=True)
+class Card:
+    """What is known of one method: named facts, examples, figures."""
+
+    title: str
+    facts: dict[str, str]
+    examples: list[Example]
+    figures: Sequence[Figure]
+
+
+def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str, str]) -> Card:
+    """The card of a method that was just measured. ``row``, ``base``: of the ladder, its own and that of the method it
+    builds on; ``recorded``: scores by where they were recorded.
+    """
+    rung, folder = ladder.find(row[KEY]), ladder.run.folder / LISTS
+    own, before = read_lists(folder, rung.key), read_lists(folder, rung.key, BEFORE_FILE)
+    below = read_lists(folder, row[BASE]) if base else None
+    step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
+    facts = {
+        "does": first_line(rung.code.__doc__),
+        "formula": rung.formula or FORMULAS.get(rung.family, ""),
+        "to change": row[CODE],
+        ladder.metric: with_error(row["score"], row["error"]),
+        "recorded": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
+        "before": describe_change(own, before),
+        **(compare_with(row, own, below) if base else {}),
+        **list_columns(row, base),
+        "cost": describe_cost(row),
     }
-    longest = max(len(items) for items in columns.values())
+    title = f"{rung.key}: {rung.title} ({rung.family}{step})"
+    examples = list_examples(ladder, rung, own, below, row[BASE]) if own is not None else []
+    return Card(title, {name: text for name, text in facts.items() if text}, examples, rung.plots())
+
+
+def first_line(text: str | None) -> str:
+    """The first paragraph of a docstring, in one line."""
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
+def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:
+    """What a method answers, as ``keep_lists`` wrote it; None where it left nothing."""
+    path = folder / f"{key}{end}"
+    return read_parquet(path) if path.is_file() else None
+
+
+def list_recorded(path: Path, key: str) -> dict[str, str]:
+    """The scores of a method on the page of figures beside ``path``, its JSON, by data set and version."""
+    tables = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {
+        f"FIGURES.md, {name.removeprefix('ladder ')}, version {table['stamp']['version']}": row["score"]
+        for name, table in tables.items()
+        for row in table["rows"]
+        if name.startswith("ladder ") and row.get(KEY) == key
+    }
+
+
+def pair(one: pl.DataFrame, other: pl.DataFrame) -> tuple[float, float]:
+    """The mean difference of the scores of the queries of both, and its standard error."""
+    both = one.join(other.select("query", other="score"), on="query")
+    gain, weights = (both["score"] - both["other"]).to_numpy(), both["weight"].to_numpy()
+    return (weighted_mean(gain, weights), weighted_error(gain, weights)) if weights.any() else (0.0, 0.0)
+
+
+def describe_change(own: pl.DataFrame | None, before: pl.DataFrame | None) -> str:
+    """The score when the method was measured before on these files, and what has changed since, on the same queries."""
+    if own is None or before is None:
+        return ""
+    mean = weighted_mean(before["score"].to_numpy(), before["weight"].to_numpy())
+    return f"{score(mean)}; after - before: {with_error(*pair(own, before))}, on the same queries"
+
+
+def compare_with(row: Row, own: pl.DataFrame | None, below: pl.DataFrame | None) -> dict[str, str]:
+    """What a method gains on the one that it builds on, and how many queries it wins, loses and leaves as they were."""
+    noise = "" if row.get(FITS) is None else f", with the noise of {row.get(FITS)} fits"
+    noise = ", without the noise between fits (a run with --seeds 3 measures it)" if row.get(FITS) == 0 else noise
+    gain = {f"against {row[BASE]}": f"{with_error(row[GAIN], row[GAIN_ERROR])}, on the same queries{noise}"}
+    if own is None or below is None:
+        return gain
+    counts = dict(name_kinds(own, below)["kind"].value_counts().iter_rows())
+    return gain | {"queries": ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in KINDS)}
+
+
+def list_columns(row: Row, base: Row | None) -> dict[str, str]:
+    """The further columns of the table, each beside that of the method it builds on."""
+    named = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
+    others = {name: alone(base.get(name)) for name in named} if base else {}
+    return {
+        name: f"{alone(each)}{f' ({row[BASE]} {others[name]})' if others.get(name) else ''}"
+        for name, each in named.items()
+    }
+
+
+def describe_cost(row: Row) -> str:
+    """Seconds and memory of the steps that a method needs."""
+    memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
+    return f"{row[SECONDS]:.1f} s{memory}"
+
+
+def name_kinds(own: pl.DataFrame, below: pl.DataFrame) -> pl.DataFrame:
+    """The queries of both with their ``kind``: won where the method scores more than the one it builds on."""
+    gain = pl.col("score") - pl.col("below")
+    kind = pl.when(gain > 0).then(pl.lit(KINDS[0])).when(gain < 0).then(pl.lit(KINDS[1])).otherwise(pl.lit(KINDS[2]))
+    both = own.join(below.select("query", below="score", items_below="items", rank_below="rank"), on="query")
+    return both.with_columns(kind=kind)
+
+
+def choose_examples(both: pl.DataFrame) -> pl.DataFrame:
+    """One query of each kind that shows a list: the first by the hash of its name.
+
+    >>> kinds = {"query": ["a", "b", "c"], "kind": ["lost", "won", "lost"], "items": [["x"], ["y"], None]}
+    >>> choose_examples(pl.DataFrame(kinds))["query"].to_list()
+    ['b', 'a']
+    """
+    shown = both.filter(pl.col("items").is_not_null()).sort(pl.col("query").hash(0), "query")
+    firsts = shown.group_by("kind", maintain_order=True).first().cast({"kind": pl.Enum(KINDS)})
+    return firsts.sort("kind")
+
+
+def list_examples(
+    ladder: Ladder, rung: Rung, own: pl.DataFrame, below: pl.DataFrame | None, base: str | None
+) -> list[Example]:
+    """A query won, one lost, one drawn, with what is known of them; of a method that builds on none, one drawn."""
+    both = name_kinds(own, own if below is None else below)
+    chosen = choose_examples(both)
+    queries = chosen["query"].to_list()
+    known = ladder.describe(queries).rows_by_key("query", named=True, unique=True) if ladder.describe else {}
+    examples = []
+    for row in chosen.iter_rows(named=True):
+        lists = {rung.key: (row["rank"], row["items"])}
+        if below is not None:
+            lists[str(base)] = row["rank_below"], row["items_below"]
+        ranks = ", ".join(f"{name} {rank or 'not listed'}" for name, (rank, _) in lists.items())
+        words = known.get(row["query"], {})
+        history = words.get("history") or ""
+        history = f"... {history[-HISTORY:]}" if len(history) > HISTORY else history
+        kind = row["kind"] if below is not None else "query"
+        table = lay_out({name: items or [] for name, (_, items) in lists.items()})
+        examples.append(Example(row["query"], kind, history, words.get("answer") or "", ranks, table))
+    return examples
+
+
+def lay_out(lists: Mapping[str, Sequence[str]]) -> list[Row]:
+    """A row a rank, a column a method.
+
+    >>> lay_out({"als": ["x", "* y"], "popularity": ["z"]})[1]
+    {'rank': '2', 'als': '* y', 'popularity': ''}
+    """
+    longest = max(map(len, lists.values()), default=0)
     return [
-        {
-            "rank": str(rank + 1),
-            **{name: _name(items[rank]) if rank < len(items) else "" for name, items in columns.items()},
-        }
+        {"rank": str(rank + 1), **{name: items[rank] if rank < len(items) else "" for name, items in lists.items()}}
         for rank in range(longest)
     ]
 
 
-def _name(item: tuple[str, bool]) -> str:
-    return f"* {item[0]}" if item[1] else item[0]
+def write_card(card: Card, path: Path) -> Path:
+    """The card as a page with its figures."""
+    template = load_templates().get_template("card.html.j2")
+    page = template.render(policy=POLICY, card=card, chosen=CHOSEN)
+    return write_bytes(path, page.encode(errors="replace"))

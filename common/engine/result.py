@@ -51,22 +51,24 @@ class Result(Keyed, Generic[T_co]):
         fields: frozenset[str] | None = None,
         kinds: tuple[Callable[..., Any], ...] = (),
         step: Step | None = None,
+        parts: Iterable["Result[Any]"] = (),
     ) -> None:
         """``load`` reads the value from the store; ``fields``: the attributes that the value has, where known;
-        ``step``: what computes it, where it is no part or collection of other results.
+        ``step``: what computes it, or ``parts``: the results that it is a field or a collection of.
         """
         self.key = key
         self.kinds = kinds
         self._load = load
         self._fields = fields
         self._step = step
+        self._parts = tuple(parts)
         self._memo: Callable[[], T_co | None] = lambda: None
 
     def __getattr__(self, name: str) -> Any:
         """A field of the value, as a Result. Raises ``AttributeError`` for one that the value does not have."""
         if name.startswith("_") or (self._fields is not None and name not in self._fields):
             raise AttributeError(f"the result of this step has no field {name!r}")
-        return Result(f"{self.key}.{name}", functools.partial(_read_field, self, name), kinds=self.kinds)
+        return Result(f"{self.key}.{name}", functools.partial(_read_field, self, name), kinds=self.kinds, parts=[self])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process goes how to read the value, and never the value."""
@@ -85,13 +87,14 @@ class Result(Keyed, Generic[T_co]):
 def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
     """Several results as one, in their order: the argument of a step that takes a sequence."""
     key = f"[{' '.join(result.key for result in results)}]"
-    return Result(key, functools.partial(_read_list, results), kinds=_join_kinds(results))
+    return Result(key, functools.partial(_read_list, results), kinds=_join_kinds(results), parts=results)
 
 
 def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
     """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
     key = " ".join(f"{name}={result.key}" for name, result in results.items())
-    return Result(f"{{{key}}}", functools.partial(_read_named, results), kinds=_join_kinds(results.values()))
+    load, kinds = functools.partial(_read_named, results), _join_kinds(results.values())
+    return Result(f"{{{key}}}", load, kinds=kinds, parts=results.values())
 
 
 def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
@@ -103,7 +106,7 @@ def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
     inspect.signature(kind).bind(**fields)
     key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
     kinds = (kind, *_join_kinds(fields.values()))
-    made = Result(key, functools.partial(_make, kind, fields), frozenset(fields), kinds)
+    made = Result(key, functools.partial(_make, kind, fields), frozenset(fields), kinds, parts=fields.values())
     made.__dict__.update(fields)
     return made
 
@@ -113,7 +116,27 @@ def derive(make: Callable[..., T], **inputs: Result[Any]) -> Result[T]:
     to read. Unlike a ``bundle``'s, its fields are those of the value.
     """
     made = bundle(make, **inputs)
-    return Result(made.key, functools.partial(_make, make, inputs), kinds=made.kinds)
+    return Result(made.key, functools.partial(_make, make, inputs), kinds=made.kinds, parts=inputs.values())
+
+
+def trace_steps(results: Iterable[Result[Any]]) -> dict[str, Step]:
+    """The steps that some results are made by, and all steps before these, by key."""
+    steps, pending = dict[str, Step](), [*results]
+    while pending:
+        result = pending.pop()
+        pending += result._parts
+        if result._step is not None and result._step.key not in steps:
+            steps[result._step.key] = result._step
+            pending += _list_results(result._step.args)
+    return steps
+
+
+def _list_results(argument: Any) -> list[Result[Any]]:
+    """Every Result inside an argument, as ``_resolve`` replaces them."""
+    if isinstance(argument, Result):
+        return [argument]
+    items = list(argument.values()) if isinstance(argument, dict) else argument
+    return [one for item in items for one in _list_results(item)] if isinstance(items, list | tuple) else []
 
 
 # How a collection is read: functions and not lambdas, since these cannot be sent to another process.

@@ -24,7 +24,7 @@ import numpy as np
 from common.engine import progress
 from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
-from common.engine.result import Result, Step, bundle, collect, collect_named, derive
+from common.engine.result import Result, Step, bundle, collect, collect_named, derive, trace_steps
 from common.engine.result_store import Store, prune, writing
 from common.engine.step_key import Keys, function_name
 from common.engine.stored_entry import StepRecord
@@ -152,6 +152,11 @@ class Run:
         load = functools.partial(_give, value)
         key = self._keys.key(Result, [value])
         return Result(key, load, step=Step("hold", key, load, ()))
+
+    def list_costs(self, results: Iterable[Result[Any]]) -> dict[str, StepRecord]:
+        """What every step behind some results cost when it was computed, by its key."""
+        found = {key: self._store.find(step.name, key) for key, step in trace_steps(results).items()}
+        return {key: record for key, record in found.items() if record is not None}
 
     def warn(self, notes: Iterable[Note]) -> None:
         """Say what disagrees in the raw files before anything is fitted on them, and keep it for the record."""

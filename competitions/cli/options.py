@@ -111,7 +111,7 @@ class RunOptions(InputOptions):
 class LadderOptions(InputOptions):
     """The options of ``ladder``."""
 
-    only: Annotated[str | None, typer.Option(help="One rung, with the one it builds on; a wrong name lists all.")] = (
+    only: Annotated[str | None, typer.Option(help="One step, with the one it builds on; a wrong name lists all.")] = (
         None
     )
 

@@ -27,4 +27,6 @@ def write_page(folder: Path) -> Path:
     if ablation.get("question") == list(describe_question(record)):
         record |= {"ablation": ablation["rows"]}
     ladder = read_figures(folder.parent / "ladder" / "ladder.json")
+    if ladder is not None and ladder.get("files") != record["data"].get("digest"):  # scores of other files
+        ladder = None
     return write_report(record, folder, ladder, read_studies(folder.parent))

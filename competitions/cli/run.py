@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from common.engine.console import print_table, wide_console
-from competitions import find_competition, find_room
+from competitions import ROOM, find_competition, find_room
 from competitions.cli.options import (
     BUILD,
     Build,
@@ -78,23 +78,27 @@ def look(options: InputOptions) -> None:
 
 @takes(LadderOptions)
 def ladder(options: LadderOptions) -> None:
-    """What each channel, feature block and model adds, on the same split (minutes); or one rung only."""
+    """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day import ladder as ladders
     from common.day.stamp import label_data, make_stamp, stamp_ladder
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
+    room = find_room(options.name, "day.ladder")
+    if options.only is not None:  # a wrong name is refused before a file is read, or simulated
+        config = find_competition(options.name).load_config(options.settings, not options.untuned)
+        room.make_ladder(None, config, None).find(options.only)
     inputs = load_inputs(options)
-    build, metric = options.build / options.name, inputs.competition.metric
-    run = Run(build / "ladder", build / "cache")
-    stamp = make_stamp()
-    rows = inputs.competition.climb(inputs.files, inputs.config, run, options.only)
+    build = options.build / options.name
+    stamp, run = make_stamp(), Run(build / "ladder", build / "cache")
+    made = room.make_ladder(inputs.files, inputs.config, run)
+    rows = made.climb(options.only)
     if options.only is not None:
-        show_rung(rows[-1], metric, run.folder)
+        show_card(made, rows[-1], options.name)
         return
     if not options.overrides:
         stamp_ladder(run.folder / ladders.TABLE, label_data(inputs.folder, inputs.competition.host.scale), stamp)
-    title = f"Ladder, {metric} on validation. {ladders.CAPTION}"
+    title = f"Ladder, {made.metric} on validation. {ladders.CAPTION}"
     hidden = ("title", ladders.BEFORE, ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
     if moved := ladders.list_moved(rows):
@@ -102,17 +106,26 @@ def ladder(options: LadderOptions) -> None:
     print(f"\nTo add it to the report of the last run: make report-{options.name}")
 
 
-def show_rung(row: dict[str, Any], metric: str, folder: Path) -> None:
-    """One rung in words, and one query's list by it and by two others."""
+def show_card(made: Any, row: dict[str, Any], name: str) -> None:
+    """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
+    from common.day import ladder as ladders
     from common.day import rung_card
 
-    print("", *rung_card.describe_rung(row, metric), sep="\n")
-    key, base = row["rung"], row["builds on"]
-    lists = rung_card.read_lists(folder, [key, *rung_card.choose_others(folder, key, base)])
-    query = rung_card.choose_query(lists, key, base)
-    if query is not None:
-        title = f"Query {query}: the first answers of each rung; * marks the right one"
-        print_table(wide_console(), title, rung_card.lay_out_lists(lists, query))
+    folder = made.run.folder
+    rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]
+    base = next((other for other in rows if other[ladders.KEY] == row[ladders.BASE]), None)
+    card = rung_card.make_card(made, row, base, rung_card.list_recorded(ROOM / name / "figures.json", row[ladders.KEY]))
+    width = max(map(len, card.facts))
+    print("", card.title, *(f"  {fact:<{width}}  {text}" for fact, text in card.facts.items()), sep="\n")
+    if card.examples:
+        print(f"\n{rung_card.CHOSEN}")
+    for example in card.examples:
+        known = {"history": example.history, "right answer": example.answer, "its rank": example.ranks}
+        print("", *(f"{each}: {text}" for each, text in known.items() if text), sep="\n")
+        print_table(wide_console(), f"{example.kind.capitalize()}: {example.query}", example.rows)
+    if card.figures:
+        page = rung_card.write_card(card, folder / ladders.LISTS / f"{row[ladders.KEY]}.html")
+        print(f"\nFigures: {page.resolve().as_uri()}")
 
 
 @takes(InputOptions)

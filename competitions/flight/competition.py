@@ -1,12 +1,10 @@
 """Flight: the declaration that the command line and the contract tests read."""
 
 from pathlib import Path
-from typing import Any
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
-from common.engine.run import Run
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
@@ -15,14 +13,6 @@ from competitions.flight.plan import check_names, list_blocks
 from competitions.flight.simulator.calibration import describe
 from competitions.flight.simulator.simulate import simulate
 from competitions.flight.submission import check_submission, score_submission
-
-
-def climb(files: reader.RawFiles, config: FlightConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
-    """The ladder, from a random order to the blend, or one rung of it."""
-    from competitions.flight.day import ladder  # with its peers, and their libraries
-
-    return ladder.climb(files, config, run, only)
-
 
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 4.7)), raw_gib=0.73)
@@ -51,7 +41,6 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=check_submission,
     score=score_submission,
-    climb=climb,
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,

@@ -34,20 +34,25 @@ from competitions.flight.ranking.rankers import (
     score_test,
     stack_scores,
 )
-from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
+from competitions.flight.ranking.training_data import TrainingData, build_histories, build_training_data
 from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The rows to learn from (``data``), what they were made of, and the features that were chosen."""
+class Sessions:
+    """What was read, what was decided from it, the split, and the bookings that sessions may look back on."""
 
     train: Result[Searches]
     test: Result[Searches]
     plan: Plan
     split: Result[Split]
     log: Result[BookingLog]
-    histories: Result[Histories]
+
+
+@dataclass(frozen=True)
+class Prepared(Sessions):
+    """The rows to learn from (``data``), and the features that were chosen."""
+
     data: Result[TrainingData]
     choice: Result[Choice]
 
@@ -93,8 +98,8 @@ class Outcome(Validated):
     checked: Sequence[Checked]
 
 
-def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[str] = ()) -> Prepared:
-    """From raw files to labelled rows with features; ``beside``: blocks that are built beside those of the plan."""
+def split_sessions(files: RawFiles, config: FlightConfig, run: Run) -> Sessions:
+    """From raw files to a split."""
     step = run.step
 
     # 1. Read and check. Sessions (who searches) and options (what is on offer); findings are counted in the notes.
@@ -110,22 +115,33 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run, beside: Sequence[st
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
     split = step(make_split, train.sessions, plan.validation, config.split, config.seed, name="split")
+    return Sessions(train, test, plan, split, step(collect_bookings, train, name="record"))
 
+
+def build_rows(sessions: Sessions, blocks: Sequence[str], config: FlightConfig, run: Run) -> Result[TrainingData]:
+    """Labelled rows with the features of some blocks."""
     # 4. History: statistics of the bookings that a session may look back on.
-    log = step(collect_bookings, train, name="record")
-    blocks = [*list_blocks(plan), *beside]
-    histories = step(build_histories, log, split, blocks, name="train.history")
+    histories = run.step(build_histories, sessions.log, sessions.split, blocks, name="train.history")
+    # 5. Features of every option, then negatives.
+    inputs = sessions.train, sessions.split, histories, blocks
+    return run.step(build_training_data, *inputs, config.rank.sample, config.seed, name="train.features")
 
-    # 5. Features of every option, then negatives; of several sets of features the likeliest on validation.
-    data = step(
-        build_training_data, train, split, histories, blocks, config.rank.sample, config.seed, name="train.features"
-    )
-    # The fit on the chosen set is that of the first model: it is not done again.
-    judge = config.rank.models[0]
-    recipes = [make_recipe(config, plan, judge, features) for features in plan.features if len(plan.features) > 1]
-    tried = [step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
-    choice = step(choose_features, plan.features, collect(tried), data.folds, plan.validation.folds)
-    return Prepared(train, test, plan, split, log, histories, data, choice)
+
+def choose_blocks(sessions: Sessions, data: Result[TrainingData], config: FlightConfig, run: Run) -> Result[Choice]:
+    """Of several sets of features the likeliest on validation; the fit on it is that of the first model, not done
+    again.
+    """
+    judge, offered, folds = config.rank.models[0], sessions.plan.features, sessions.plan.validation.folds
+    recipes = [make_recipe(config, sessions.plan, judge, features) for features in offered if len(offered) > 1]
+    tried = [run.step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
+    return run.step(choose_features, offered, collect(tried), data.folds, folds)
+
+
+def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
+    """From raw files to labelled rows with features."""
+    sessions = split_sessions(files, config, run)
+    data = build_rows(sessions, list_blocks(sessions.plan), config, run)
+    return Prepared(**vars(sessions), data=data, choice=choose_blocks(sessions, data, config, run))
 
 
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:

@@ -1,12 +1,10 @@
 """MGTV: the declaration that the command line and the contract tests read."""
 
 from pathlib import Path
-from typing import Any
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
-from common.engine.run import Run
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
@@ -20,13 +18,6 @@ from competitions.mgtv.submission import check_submission, score_submission
 def locate(raw: Path, config: MgtvConfig) -> reader.RawFiles:
     """The organiser's files in a folder."""
     return reader.locate(raw, config.host)
-
-
-def climb(files: reader.RawFiles, config: MgtvConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the mix, with the deep models; or one rung of it."""
-    from competitions.mgtv.day import ladder  # with its networks, and torch
-
-    return ladder.climb(files, config, run, only)
 
 
 # Peaks of whole runs (1.5 GiB and 3.6, see FIGURES.md), and a fifth more.
@@ -46,7 +37,6 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=check_submission,
     score=score_submission,
-    climb=climb,
     check_names=check_names,
     blocks=("features.blocks", list_blocks),
     describe=describe,

@@ -1,13 +1,10 @@
 """News: the declaration that the command line and the contract tests read."""
 
 from pathlib import Path
-from typing import Any
 
 from common.competition import Competition
-from common.day.hosts import TRUTH
-from common.day.hosts.simulated import HostFiles, is_simulated
+from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
-from common.engine.run import Run
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.day.judged import METRIC, judge, score_truth
@@ -29,18 +26,6 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, articles)
 
 
-def climb(files: reader.RawFiles, config: NewsConfig, run: Run, only: str | None = None) -> list[dict[str, Any]]:
-    """The ladder, from popularity to the full pipeline, or one rung of it."""
-    from competitions.news.day import ladder  # with its networks, and torch
-
-    raw = files.train.parent
-
-    def score_simulated(path: Path) -> float:
-        return submission.score_submission(path, raw / TRUTH)["mrr@5"]
-
-    return ladder.climb(files, config, run, only, score_simulated if is_simulated(raw) else None)
-
-
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.04, 2.2), (1.0, 5.6)), raw_gib=1.0)
 
@@ -58,7 +43,6 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=submission.check_submission,
     score=score,
-    climb=climb,
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,

@@ -10,7 +10,6 @@ from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.day.judged import METRIC, judge, score_truth
-from competitions.tencent.day.ladder import climb
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
@@ -69,7 +68,6 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=check,
     score=score,
-    climb=climb,
     check_names=check_names,
     blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,

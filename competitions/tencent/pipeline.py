@@ -40,18 +40,24 @@ from competitions.tencent.top_k import FoldAnswers
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What was read, and the folds: ``test`` the organiser's, ``valid`` the hold-out, ``earlier`` those behind it, from
-    the latest to the earliest.
+class Folds:
+    """The log, and the folds: ``test`` the organiser's, ``valid`` the hold-out, ``earlier`` those behind it, from the
+    latest to the earliest.
     """
 
     corpus: Result[Corpus]
-    embeddings: Result[list[Embedding]]
-    contents: dict[str, Result[Content]]
     plan: Result[Plan]
     test: Result[Fold]
     valid: Result[Fold]
     earlier: list[Result[Fold]]
+
+
+@dataclass(frozen=True)
+class Prepared(Folds):
+    """Beside the folds the ``embeddings`` of the ads, and what each becomes for retrieval, by its name."""
+
+    embeddings: Result[list[Embedding]]
+    contents: dict[str, Result[Content]]
 
 
 @dataclass(frozen=True)
@@ -110,15 +116,33 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
-    """From raw files to the folds."""
+    """From raw files to the folds, and the embeddings."""
+    return add_embeddings(prepare_folds(files, config, run), files, config, run)
+
+
+def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
+    """The folds with the embeddings of their ads."""
+    step = run.step
+    embeddings = {
+        name: step(
+            reader.read_embedding, files.embeddings[name], folds.corpus.catalogue, name, name=f"embedding.{name}"
+        )
+        for name in name_embeddings(files, config)
+    }
+    contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
+    return Prepared(**vars(folds), embeddings=collect([*embeddings.values()]), contents=contents)
+
+
+def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
+    """From raw files to the folds, without the embeddings, of which their number is enough."""
     step = run.step
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
-    embeddings = read_embeddings(files, corpus, config, run)
+    say_unread(files, config)
     run.warn(step(compare_files, corpus).value)
 
-    plan = step(make_plan, corpus, len(embeddings), config)
+    plan = step(make_plan, corpus, len(name_embeddings(files, config)), config)
     say_decisions(plan.value.decisions)
     # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
     host, division, rewind = plan.value.host, plan.value.split, plan.value.rewind
@@ -127,25 +151,24 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     folds = step(split.rewind, corpus.train, test, host, division, rewind, config.seed)
     split.say_folds(test.value, folds.value)
     asked = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
-    contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
-    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, test, asked[0], asked[1:])
+    return Folds(corpus, plan, test, asked[0], asked[1:])
 
 
-def read_embeddings(
-    files: RawFiles, corpus: Result[Corpus], config: TencentConfig, run: Run
-) -> dict[str, Result[Embedding]]:
-    """All embeddings that are there, or those that ``host.embeddings`` names, by name."""
-    names, wanted = sorted(files.embeddings), config.host.embeddings
-    if not isinstance(wanted, str):
-        for name in sorted(set(wanted) - set(names)):
-            say(f"  {name} is not in the files; the content of an ad comes from the others")
-        for name in sorted(set(names) - set(wanted)):
-            say(f"  {name} is not read: host.embeddings does not name it")
-        names = [name for name in wanted if name in names]
-    return {
-        name: run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
-        for name in names
-    }
+def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
+    """All embeddings that are there, or those that ``host.embeddings`` names."""
+    wanted, names = config.host.embeddings, sorted(files.embeddings)
+    return names if isinstance(wanted, str) else [name for name in wanted if name in names]
+
+
+def say_unread(files: RawFiles, config: TencentConfig) -> None:
+    """Say which embeddings the setting names that are not there, and the other way round."""
+    wanted, names = config.host.embeddings, sorted(files.embeddings)
+    if isinstance(wanted, str):
+        return
+    for name in sorted(set(wanted) - set(names)):
+        say(f"  {name} is not in the files; the content of an ad comes from the others")
+    for name in sorted(set(names) - set(wanted)):
+        say(f"  {name} is not read: host.embeddings does not name it")
 
 
 def rank(

@@ -7,12 +7,13 @@ a phone, and is two to five times as large.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from common.day.board import NORMAL_95 as NORMAL_95
 from common.day.report.formatting import is_number, score, share
+from common.day.report.tables import TableColumn
 
 MARGIN = 0.06
 TICKS = 4
@@ -163,7 +164,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with the ``text`` that shows when it is touched; ``style``: dot, pale-dot or best."""
+    """A point with the ``text`` that shows when it is touched; ``style``: dot, pale-dot or best, and of a card's groups
+    a, b, c or d.
+    """
 
     x: float
     y: float
@@ -185,6 +188,21 @@ class Plot:
         points = [(self.across.position(x), 100 - self.upward.position(y)) for x, y in line.points]
         joint = "H{0:.2f} V{1:.2f}" if line.style.startswith("step") else "L{0:.2f} {1:.2f}"
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot, or a table with tinted cells, with its title, what its axes show, and a sentence below. ``legend``: the
+    name of each style of dots.
+    """
+
+    title: str
+    plot: Plot | None = None
+    across: str = ""
+    upward: str = ""
+    caption: str = ""
+    legend: Mapping[str, str] = field(default_factory=dict)
+    columns: Sequence[TableColumn] = ()
 
 
 def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:

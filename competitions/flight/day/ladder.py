@@ -8,37 +8,36 @@ travellers x options: an option is on offer once, so that nobody else ever took 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung, Scored
+from common.day.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE
+from common.day.ladder import Ladder, Lists, Rung, Scored, rank_right
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
 from common.learning.fit_task import Recipe
 from competitions.flight.config import FlightConfig
+from competitions.flight.day.answers import name_option
+from competitions.flight.day.judged import METRIC
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.lab.peers import PEERS, PUBLIC, Peer
+from competitions.flight.lab.peers import PEERS, Peer
 from competitions.flight.metrics import CUTOFF, LARGE, measure
-from competitions.flight.pipeline import Prepared, prepare
+from competitions.flight.pipeline import Sessions, build_rows, choose_blocks, split_sessions
 from competitions.flight.plan import Features
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
 from competitions.flight.ranking.cross_validation import cross_fit
-from competitions.flight.ranking.rankers import list_recipes, make_recipe, stack_scores
+from competitions.flight.ranking.rankers import Choice, list_blocks, list_recipes, make_recipe, stack_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import Numbers
 
-FEATURES = ("train.history", "train.features")  # the steps behind every ranker
-PRICE, DURATION, SPLIT_TIES = (
-    "core_log_price",
-    "core_duration",
-    1e-3,
-)  # where a rule cannot tell two options apart the cheaper one is first
+PRICE, DURATION = "core_log_price", "core_duration"
+SPLIT_TIES = 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
-RANDOM = "random"  # the rung that methods which stand alone build on
+RANDOM = "random"  # which methods that stand alone build on
 OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
             "carrier_company", "carrier_profile")  # fmt: skip
 # Key, title, family, and what is added up: features by their weights.
@@ -54,88 +53,118 @@ RULES: tuple[tuple[str, str, str, dict[str, float]], ...] = (
     ),
 )
 ORDER = ("core", "pair", "lift", "taste")  # in which blocks are added
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Climb:
-    """What every rung needs: the settings, the prepared rows and the run."""
+    """What the steps begin with; each part is made when the first of them needs it."""
 
+    files: RawFiles
     config: FlightConfig
-    prepared: Prepared
     run: Run
-    data: Result[TrainingData]
 
-    def record(self, scores: Floats) -> Scored:
+    @cached_property
+    def sessions(self) -> Sessions:
+        """What was read, and the split."""
+        return split_sessions(self.files, self.config, self.run)
+
+    def rows(self, blocks: Sequence[str]) -> Result[TrainingData]:
+        """Labelled rows with the features of these blocks alone."""
+        return build_rows(self.sessions, list(blocks), self.config, self.run)
+
+    @property
+    def data(self) -> Result[TrainingData]:
+        """The pipeline's own rows."""
+        return self.rows(list_blocks(self.sessions.plan))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The features that the pipeline learns from."""
+        return choose_blocks(self.sessions, self.data, self.config, self.run).value
+
+    def make_recipe(self, name: str) -> Recipe:
+        """How the pipeline fits a model."""
+        return list_recipes(self.config, self.sessions.plan, self.choice)[name]
+
+    def record(self, data: Result[TrainingData], scores: Floats, *made_by: Result[Floats]) -> Scored:
         """``record`` on the validation rows."""
-        return record(self.data.value, scores, self.prepared.split.value.searches)
+        scored = record(data.value, scores, self.sessions.split.value.searches)
+        return replace(scored, made_by=[data, *made_by])
+
+    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
+        """The search and the booked option of some sessions in words: query, history, answer."""
+        train, words = self.sessions.train.value, []
+        for query in queries:
+            session = train.sessions.row(int(query), named=True)
+            options = train.options.slice(session["first"], session["size"])
+            cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0
+            trip = "return" if session["round_trip"] else "one way"
+            search = f"{session['size']} options, {trip}, the cheapest {cheapest:,.0f}"
+            booked = name_option(options.row(session["booked"], named=True), cheapest)
+            words.append({"query": query, "history": search, "answer": f"option {session['booked']}, {booked}"})
+        return pl.DataFrame(words)
 
 
-def climb(files: RawFiles, config: FlightConfig, run: Run, only: str | None = None) -> list[Row]:
-    """One row per rung: HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10.
-
-    ``only``: the key of one rung.
-    """
-    prepared = prepare(files, config, run, PUBLIC)
-    title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
-    way = Climb(config, prepared, run, prepared.data)
+def make_ladder(files: RawFiles, config: FlightConfig, run: Run) -> Ladder:
+    """HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10."""
+    way = Climb(files, config, run)
     rungs = [*_list_rules(way), *_list_peers(way), *_list_models(way)]
-    return Ladder(run, title, "HitRate@3", files).climb(rungs, only)
+    title = "Flight: the booked option of a search, on the validation sessions"
+    return Ladder(run, title, METRIC, files, rungs, lambda: [way.sessions.log, way.sessions.split], way.describe)
 
 
 def record(data: TrainingData, scores: Floats, searches: Numbers) -> Scored:
-    """A rung by one score a validation row (n,); what several fits judge counts once, twin sessions as one search.
+    """A method by one score a validation row (n,); what several fits judge counts once, twin sessions as one search.
 
     ``searches``: by session of the train file.
     """
     valid, one = data.valid, np.ascontiguousarray(scores)
     counted = valid.group_sizes > LARGE
-    unit = np.unique(searches[data.valid_sessions[counted]], return_inverse=True)[1]
+    sessions = data.valid_sessions[counted]
+    firsts, unit = np.unique(searches[sessions], return_index=True, return_inverse=True)[1:]
     hit = find_hits(one, valid.labels, valid.group_sizes)[counted]
     judged = np.bincount(unit)
     share = np.bincount(unit, hit) / judged
     rates = measure(one, valid.labels, valid.group_sizes)
     more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
-    return Scored(share, judged.astype(np.float64), more, list_first(data, one))
+    queries = pl.Series(sessions[firsts]).cast(pl.String)
+    return Scored(share, judged.astype(np.float64), more, Lists(queries, *list_first(data, one)))
 
 
-def list_first(data: TrainingData, scores: Floats) -> pl.DataFrame:
-    """The three options of the highest score of every counted session: its number, rank, price and hours, booked?"""
+def list_first(data: TrainingData, scores: Floats) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rank of the booked option of every counted session, and its three options of the highest score: number,
+    price and hours.
+    """
     valid = data.folds[0].valid
     numbers = np.repeat(data.folds[0].sessions, valid.group_sizes)
-    column = {name: valid.features[:, valid.names.index(name)] for name in (PRICE, DURATION) if name in valid.names}
     sizes = np.repeat(valid.group_sizes, valid.group_sizes)
-    rows = pl.DataFrame(
-        {"query": numbers, "score": scores[: len(numbers)], "size": sizes, "answer": valid.labels > 0, **column}
-    )
+    column = {name: valid.features[:, valid.names.index(name)] for name in (PRICE, DURATION) if name in valid.names}
+    known = {"query": numbers, "score": scores[: len(numbers)], "size": sizes, "answer": valid.labels > 0}
+    rows = pl.DataFrame(known | column).with_columns(pl.col("query").cast(pl.String))
     price = (pl.col(PRICE).exp() - 1.0).fill_nan(None).round(0).cast(pl.Int64).cast(pl.String).fill_null("no price")
     words = [price] if PRICE in column else []
     words += [pl.format("{} h", (pl.col(DURATION) / 60).round(1))] if DURATION in column else []
     option = pl.int_range(pl.len(), dtype=pl.Int64).over("query")
     item = pl.concat_str(pl.format("option {}", option), *words, separator=", ")
-    ranked = rows.filter(pl.col("size") > LARGE).with_columns(item=item)
+    ranked = rows.with_columns(item=item).filter(pl.col("size") > LARGE)
     order = ranked.sort("query", "score", descending=[False, True], maintain_order=True)
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query")
-    return (
-        order.with_columns(rank=rank, query=pl.col("query").cast(pl.String))
-        .filter(pl.col("rank") <= CUTOFF)
-        .select("query", "rank", "item", "answer")
-    )
+    shown = order.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query"))
+    return rank_right(ranked), shown.filter(pl.col("rank") <= CUTOFF).select("query", "rank", "item", "answer")
 
 
 def _list_rules(way: Climb) -> Iterator[Rung]:
-    """Rungs without a model, as far as the settings build their features."""
-    names = way.data.value.folds[0].valid.names
-    known = [rule for rule in RULES if {PRICE, *rule[3]} <= set(names)]
-    for number, (key, title, family, weights) in enumerate([(RANDOM, "a random order", POPULARITY, {}), *known]):
+    """Methods without a model, on the few features that they add up."""
+    for key, title, family, weights in [(RANDOM, "a random order", POPULARITY, {}), *RULES]:
+        formula = " + ".join(f"{weight:g} {name}" for name, weight in weights.items())
+        measure = partial(measure_rule, way, key, weights)
+        yield Rung(key, title, family, measure, score_by_rule, RANDOM, f"score = {formula or 'a random number'}")
 
-        def score(number: int = number, weights: dict[str, float] = weights) -> Scored:
-            name = f"ladder.rule-{number}"
-            scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=name)
-            return way.record(scores.value)
 
-        needs = FEATURES[:1] if "lift" in "".join(weights) else ()
-        yield Rung(key, title, family, score, score_by_rule, needs, builds_on=RANDOM)
+def measure_rule(way: Climb, key: str, weights: dict[str, float]) -> Scored:
+    """A rule, on the blocks of its own features."""
+    data = way.rows(("core", *sorted({name.partition("_")[0] for name in weights} - {"core"})))
+    scores = way.run.step(score_by_rule, data.folds, weights, way.config.seed, name=f"ladder.{key}")
+    return way.record(data, scores.value, scores)
 
 
 def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: int) -> Floats:
@@ -157,19 +186,16 @@ def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: in
 
 def _list_peers(way: Climb) -> Iterator[Rung]:
     """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
-    for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
-
-        def score(number: int = number, peer: Peer = peer) -> Scored:
-            scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}")
-            return way.record(scores.value)
-
+    for peer in PEERS:
         family = LOGIT if "logit" in peer.title else BOOSTING
-        yield Rung(peer.key, f"peer: {peer.title}", family, score, peer.score, FEATURES, builds_on=RANDOM)
+        yield Rung(peer.key, f"peer: {peer.title}", family, partial(measure_peer, way, peer), peer.score, RANDOM)
 
 
-def _has_block(way: Climb, block: str) -> bool:
-    plan = way.prepared.plan.features
-    return block in PUBLIC or any(block in features.blocks for features in plan)
+def measure_peer(way: Climb, peer: Peer) -> Scored:
+    """A peer, on the blocks that it learns from."""
+    data = way.rows(peer.blocks)
+    scores = way.run.step(score_peer, peer, data.folds, way.config.seed, name=f"ladder.{peer.key}")
+    return way.record(data, scores.value, scores)
 
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
@@ -182,33 +208,46 @@ def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
 
 def _list_models(way: Climb) -> Iterator[Rung]:
     """The first model on block after block, then every model alone, then their blend."""
-    config, plan = way.config, way.prepared.plan
-    recipes = list_recipes(config, plan, way.prepared.choice.value)
-    models: list[tuple[str, str, str, Recipe]] = []
-    first = config.rank.models[0]
-    blocks = [block for block in ORDER if _has_block(way, block)] or list(plan.features[0].blocks)
-    for count, block in enumerate(blocks, 1):
-        recipe = make_recipe(config, plan, first, Features(block, tuple(blocks[:count])))
-        title = f"{first} on {block}" if count == 1 else f"+ {block} features"
-        models.append((f"{first}-{block}", title, f"{first}-{count}", recipe))
-    chosen = way.prepared.choice.value.features
-    if chosen.base_margin:
-        models.append((f"{first}-margin", f"from the score {chosen.base_margin}", first, recipes[first]))
-    models += [(name, name, name, recipes[name]) for name in plan.models]
-    bases = {models[0][0]: RANDOM} | dict.fromkeys(plan.models[1:], plan.models[0])
-    for key, title, name, recipe in models:
+    models = way.config.rank.models
+    first = models[0]
 
-        def score(name: str = name, recipe: Recipe = recipe) -> Scored:
-            cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
-            return way.record(np.concatenate(cross.value.scores))
+    def lack(block: str) -> str | None:
+        built = any(block in features.blocks for features in way.sessions.plan.features)
+        return None if built else f"the settings and these files build no block {block!r} of features"
 
-        yield Rung(key, title, BOOSTING, score, cross_fit, FEATURES, builds_on=bases.get(key))
+    def lack_margin() -> str | None:
+        return None if way.choice.features.base_margin else "the chosen features have no score to start from"
 
-    def blend() -> Scored:
-        crosses = [way.run.step(cross_fit, recipes[name], way.data.folds, name=f"fit.{name}") for name in plan.models]
-        scores = way.run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(plan.models)}")
-        found = way.run.step(find_blend, way.data, scores, way.prepared.split.searches).value
-        return way.record(blend_scores(found, scores.value, way.data.value.valid.group_sizes))
+    def measure_blocks(count: int) -> Scored:
+        known = tuple(block for block in ORDER[:count] if lack(block) is None)
+        recipe = make_recipe(way.config, way.sessions.plan, first, Features(ORDER[count - 1], known))
+        return measure_model(way, f"{first}-{count}", recipe)
 
-    title = "the models, blended"
-    yield Rung("blend", title, BLEND, blend, find_blend, FEATURES, builds_on=plan.models[0])
+    def measure_own(name: str) -> Scored:
+        return measure_model(way, name, way.make_recipe(name))
+
+    for count, block in enumerate(ORDER, 1):
+        title, below = (f"{first} on {block}", RANDOM) if count == 1 else (f"+ {block} features", None)
+        measure, lacks = partial(measure_blocks, count), partial(lack, block)
+        yield Rung(f"{first}-{block}", title, BOOSTING, measure, cross_fit, below, lacks=lacks)
+    title, measure = "from the score of the preferences", partial(measure_own, first)
+    yield Rung(f"{first}-margin", title, BOOSTING, measure, cross_fit, lacks=lack_margin)
+    for name in models:
+        below = None if name == first else first
+        yield Rung(name, name, BOOSTING, partial(measure_own, name), cross_fit, below)
+    yield Rung("blend", "the models, blended", BLEND, partial(measure_blend, way, models), find_blend, first)
+
+
+def measure_model(way: Climb, name: str, recipe: Recipe) -> Scored:
+    """A model of the pipeline."""
+    cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
+    return way.record(way.data, np.concatenate(cross.value.scores), cross)
+
+
+def measure_blend(way: Climb, models: Sequence[str]) -> Scored:
+    """The mixture of the models' probabilities."""
+    data, step = way.data, way.run.step
+    crosses = [step(cross_fit, way.make_recipe(name), data.folds, name=f"fit.{name}") for name in models]
+    scores = step(stack_scores, collect(crosses))
+    found = step(find_blend, data, scores, way.sessions.split.searches)
+    return way.record(data, blend_scores(found.value, scores.value, data.value.valid.group_sizes), scores, found)

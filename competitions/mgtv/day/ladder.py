@@ -8,189 +8,101 @@ before the day that it is measured on.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
-import polars as pl
 
 from common.arrays import Floats
-from common.day import ladder as families
+from common.day import families
 from common.day.ladder import Ladder, Rung, Scored
+from common.day.report.charts import Figure
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.day.judged import METRIC
 from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import baselines, calibration, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
 from competitions.mgtv.lab.public_baseline import answer_plainly
-from competitions.mgtv.metrics import judge
+from competitions.mgtv.lab.scoring import Bench, Scores
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
-from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
+from competitions.mgtv.pipeline import fit_ranker, name_days
+from competitions.mgtv.plan import list_blocks
 
 DEEP = deep_training.DeepSettings()
-SHOWN = 3  # videos of a list
-RANDOM, POPULARITY = "random", "popularity"  # the rungs that methods which stand alone build on
-Row = dict[str, Any]
-Scores = dict[int, Result[Floats]]  # by validation day: (rows,)
+RANDOM, POPULARITY = "random", "popularity"  # which methods that stand alone build on
+RATE = f"video_own_click_{HALF_LIVES[-1]:g}d"
+FORMULAS = {
+    "platt": "p' = 1 / (1 + exp(-(a logit(p) + b))), a and b of the largest likelihood on another day",
+    "isotonic": "p' = f(p), f the rising step function of the least sum of (y - f(p))^2 on another day",
+    "popularity": "P(video) ~ (clicks + prior x rate of like videos) / (shows + prior), over its list",
+    "wide-and-deep": "score = wide (a weight for each id) + deep (layers over the ids' vectors and the numbers)",
+    "deepfm": "score = weights + 1/2 (|sum of vectors|^2 - sum of |vector|^2) + layers over both",
+    "din": "score = layers(candidate, sum over watched videos of attention(video, candidate) x vector(video), numbers)",
+}
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What all rungs share: the days with features, and the expected rewards of the validation rows."""
-
-    run: Run
-    config: MgtvConfig
-    ready: Prepared
-    predictions: list[Predictions]
-
-    @property
-    def valid(self) -> Result[list[DayFeatures]]:
-        """The validation days."""
-        return collect([self.ready.labelled[day] for day in self.ready.plan.valid])
-
-    @property
-    def labels(self) -> Floats:
-        """Whether each row of the validation days was watched."""
-        return np.concatenate([part.day.rows.labels for part in self.predictions]).astype(np.float64)
-
-    @property
-    def features(self) -> list[str]:
-        """The steps that make the features; a ranker on some blocks is charged with all of them."""
-        steps = ("history", *self.config.features.blocks)
-        return [f"day{day:02d}.{step}" for day in self.ready.plan.days for step in steps]
-
-    def before(self, day: int) -> list[int]:
-        """The labelled days before a day."""
-        return [other for other in self.ready.plan.days if other < day]
-
-    def calibrate(self, scores: Scores) -> list[Floats]:
-        """A rung's probabilities of each validation day, calibrated by the other one."""
-        own = collect([scores[day] for day in self.ready.plan.valid])
-        return self.run.step(click_ranker.mix_across, self.valid, own).value
-
-    def measure(self, scores: Scores) -> Scored:
-        """A rung by its scores."""
-        return self.compare(self.calibrate(scores))
-
-    def compare(self, probabilities: Sequence[Floats]) -> Scored:
-        """The full decision, and beside it what simpler decisions make of the same probabilities."""
-        even, finished = [], []
-        for part in self.predictions:
-            ones = np.ones(len(part.day.rates))
-            even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
-            finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
-        scored = [
-            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.rate)[1]
-            for part, chances in zip(self.predictions, probabilities, strict=True)
-        ]
-        likeliest = judge(even, probabilities)
-        more = {
-            "hit rate": likeliest["hit_rate"],
-            "p = 1": judge(finished, probabilities)["score"],
-            "P(watch), max E[s]": likeliest["score"],
-            "log likelihood": likeliest["log_likelihood"],
-            "calibration error": calibration.calibration_error(np.concatenate(probabilities), self.labels),
-        }
-        return Scored(np.concatenate(scored), None, more, self.list_first(probabilities))
-
-    def list_first(self, probabilities: Sequence[Floats]) -> pl.DataFrame:
-        """The videos of the largest P(watch) x E[s], three a list."""
-        parts = []
-        for part, chances in zip(self.predictions, probabilities, strict=True):
-            rows = self.ready.slates[part.day.day].value.rows
-            value = chances * part.rewards.expected
-            words = pl.format("video {}, P(watch) {}", "video", pl.Series(chances).round(3))
-            query = pl.format("day {}, list {}", pl.lit(part.day.day), "query")
-            parts.append(
-                rows.select(query=query, item=words, answer=pl.Series(part.day.rows.labels) > 0, value=pl.Series(value))
-            )
-        order = pl.concat(parts).sort("query", "value", descending=[False, True], maintain_order=True)
-        ranked = order.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query"))
-        return ranked.filter(pl.col("rank") <= SHOWN).select("query", "rank", "item", "answer")
-
-
-def climb(files: reader.RawFiles, config: MgtvConfig, run: Run, only: str | None = None) -> list[Row]:
-    """One row per rung: the score of the full decision, pick by P(watch) x E[s] and answer max E[s], with its error;
-    beside it the hit rate, the scores with p = 1 and with the pick by P(watch), and the log likelihood.
-
-    ``only``: the key of one rung.
+def make_ladder(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Ladder:
+    """The score of the full decision, pick by P(watch) x E[s] and answer max E[s], with its error; beside it the hit
+    rate, the scores with p = 1 and with the pick by P(watch), the log likelihood and the calibration error.
     """
-    bench = prepare_bench(files, config, run)
-    rungs = [*list_plain(bench), *list_blocks(bench), *list_calibrated(bench), *list_networks(bench)]
-    return Ladder(run, "MGTV: which video is watched, on the validation days", "score", files).climb(rungs, only)
-
-
-def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench:
-    """Everything up to the days with features, as in the pipeline, whose steps these are."""
-    ready, predictions = prepare(files, config, run), []
-    config = ready.config
-    model = fit_completion(run, ready.labelled, config, ready.plan.valid)
-    for day in ready.plan.valid:
-        own, no_duration = ready.labelled[day], config.truth.no_duration
-        rewards = run.step(expect_rewards, own, model, no_duration, name=f"day{day:02d}.value").value
-        predictions.append(Predictions(own.value, np.empty(0), rewards))
-    return Bench(run, config, ready, predictions)
+    bench = Bench(files, config, run)
+    rungs = [*list_plain(bench), *list_boosted(bench), *list_calibrated(bench), *list_networks(bench)]
+    title = "MGTV: which video is watched, on the validation days"
+    return Ladder(run, title, METRIC, files, rungs, lambda: bench.given, bench.describe)
 
 
 def list_plain(bench: Bench) -> Iterator[Rung]:
-    """Rungs without a ranker: by chance, by position, by click rate, by neighbours."""
-    rate = f"video_own_click_{HALF_LIVES[-1]:g}d"
-
-    def draw(column: str | None, kept: str) -> Scored:
-        return bench.compare(
-            bench.run.step(rate_videos, bench.valid, column, bench.config.seed, name=f"ladder.{kept}").value
-        )
-
-    def score_public() -> Scored:
-        return score_public_baseline(bench, rate.rpartition("_")[2])
-
-    popular, knn = families.POPULARITY, "item-kNN: clicked near the last clicks"
-    public = "the public baseline's design, its own answers"
-    yield Rung(RANDOM, "random", popular, lambda: draw(None, "random"), rate_videos)
-    yield Rung("position", "position in the list", popular, lambda: score_positions(bench), baselines.score_positions)
+    """Methods without a ranker: by chance, by position, by click rate, by neighbours."""
+    popular, rate = families.POPULARITY, partial(measure_rate, bench)
+    yield Rung(RANDOM, "random", popular, partial(rate, None), rate_videos, formula="P(video) ~ a random number")
+    positions = partial(measure_positions, bench)
+    formula = "score = log((answers at the position + prior x mean) / (shows at the position + prior))"
+    yield Rung("position", "position in the list", popular, positions, baselines.score_positions, formula=formula)
     title = "smoothed click rate of the video"
-    yield Rung(POPULARITY, title, popular, lambda: draw(rate, "rate"), rate_videos, builds_on=RANDOM)
-    yield Rung("public-baseline", public, popular, score_public, answer_plainly, builds_on=POPULARITY)
-    yield Rung(
-        "item-knn",
-        knn,
-        families.NEIGHBOURS,
-        lambda: score_neighbours(bench),
-        baselines.score_neighbours,
-        builds_on=POPULARITY,
+    yield Rung(POPULARITY, title, popular, partial(rate, RATE), rate_videos, RANDOM, FORMULAS[POPULARITY])
+    title, measure = "the public baseline's design, its own answers", partial(measure_public, bench)
+    yield Rung("public-baseline", title, popular, measure, answer_plainly, POPULARITY, "score = a sum of five scores")
+    title, measure = "item-kNN: clicked near the last clicks", partial(measure_neighbours, bench)
+    yield Rung("item-knn", title, families.NEIGHBOURS, measure, baselines.score_neighbours, POPULARITY)
+
+
+def measure_rate(bench: Bench, column: str | None) -> Scored:
+    """By a rate of the videos, or by chance."""
+    name = f"ladder.{column or RANDOM}"
+    return bench.compare(
+        bench.run.step(rate_videos, bench.take_valid(bench.plain), column, bench.config.seed, name=name)
     )
 
 
-def score_positions(bench: Bench) -> Scored:
+def measure_positions(bench: Bench) -> Scored:
     """By how often a position in the list was the answer."""
-    labelled, scores = bench.ready.labelled, {}
+    days, scores = bench.plain, {}
     for day in bench.ready.plan.valid:
-        train, name = collect([labelled[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
-        scores[day] = bench.run.step(baselines.score_positions, train, labelled[day], name=name)
-    return bench.measure(scores)
+        train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
+        scores[day] = bench.run.step(baselines.score_positions, train, days[day], name=name)
+    return bench.measure(scores, days)
 
 
-def score_public_baseline(bench: Bench, tag: str) -> Scored:
+def measure_public(bench: Bench) -> Scored:
     """The public baseline's design on the validation days: both its picks and its answers."""
-    parts = []
+    parts, days, tag = [], bench.ready.labelled, RATE.rpartition("_")[2]
     for day in bench.ready.plan.valid:
-        train = collect([bench.ready.labelled[other] for other in bench.before(day)])
-        own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
-        parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
-    hits, each = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Scored(each, None, {"hit rate": float(hits.mean())})
+        train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.plain"
+        parts.append(bench.run.step(answer_plainly, train, days[day], tag, bench.config.seed, name=name))
+    hits, each = (np.concatenate(column) for column in zip(*(part.value for part in parts), strict=True))
+    return Scored(each, None, {"hit rate": float(hits.mean())}, None, parts)
 
 
-def score_neighbours(bench: Bench) -> Scored:
+def measure_neighbours(bench: Bench) -> Scored:
     """By what was clicked near the last clicks."""
     ready, scores = bench.ready, {}
     for day in ready.plan.valid:
         name = f"day{day:02d}.ladder.neighbours"
         scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
-    return bench.measure(scores)
+    return bench.measure(scores, bench.plain)
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -205,60 +117,76 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
     return probabilities
 
 
-def list_blocks(bench: Bench) -> Iterator[Rung]:
+def list_boosted(bench: Bench) -> Iterator[Rung]:
     """One boosted model on block after block of features."""
-    blocks = tuple(bench.config.features.blocks)
-    for count in range(1, len(blocks) + 1):
+    blocks = list_blocks()
+    for number, block in enumerate(blocks):
+        title = f"+ {block} block" if number else f"{click_ranker.MODEL} on the {block} block"
+        measure, lacks = partial(measure_blocks, bench, blocks[: number + 1]), partial(lack_block, bench, block)
+        below = None if number else POPULARITY
+        key = f"lightgbm-{block}"
+        yield Rung(key, title, families.BOOSTING, measure, click_ranker.make_recipe, below, lacks=lacks)
 
-        def score(count: int = count) -> Scored:
-            return bench.measure(score_blocks(bench, blocks[:count]))
 
-        title = f"{click_ranker.MODEL} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
-        below = POPULARITY if count == 1 else None
-        yield Rung(
-            f"lightgbm-{blocks[count - 1]}",
-            title,
-            families.BOOSTING,
-            score,
-            click_ranker.score,
-            bench.features,
-            builds_on=below,
-        )
+def lack_block(bench: Bench, block: str) -> str | None:
+    """Why a block of features is not there, None where it is."""
+    return None if block in bench.config.features.blocks else f"the files or the settings have no block {block!r}"
+
+
+def measure_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scored:
+    """LightGBM on those of the blocks that there are."""
+    return bench.measure(score_blocks(bench, blocks), bench.ready.labelled)
 
 
 def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
     """Out-of-time scores of each validation day from LightGBM on some blocks."""
     step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
-    recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
+    known = tuple(block for block in blocks if block in config.features.blocks)
+    recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=known)
     ranker = fit_ranker(bench.run, labelled, recipe, valid)
     return {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in valid}
 
 
 def list_calibrated(bench: Bench) -> Iterator[Rung]:
     """The boosted model on all blocks, whose probabilities are calibrated: the choices stay, a price would not."""
-    blocks = tuple(bench.config.features.blocks)
+    below = f"lightgbm-{list_blocks()[-1]}"
     for kind, fit in calibration.CALIBRATIONS.items():
+        measure, draw = partial(measure_calibrated, bench, kind), partial(draw_calibrated, bench, kind)
+        title, formula = f"calibrated: {kind}", FORMULAS[kind]
+        yield Rung(kind, title, families.CALIBRATION, measure, fit, below, formula, plots=draw)
 
-        def score(kind: str = kind) -> Scored:
-            mixed = bench.calibrate(score_blocks(bench, blocks))
-            labels = [part.day.rows.labels.astype(np.float64) for part in bench.predictions]
-            return bench.compare(calibration.calibrate_across(kind, mixed, labels))
 
-        title = f"calibrated: {kind}"
-        yield Rung(kind, title, families.CALIBRATION, score, fit, bench.features, builds_on=f"lightgbm-{blocks[-1]}")
+def calibrate(bench: Bench, kind: str) -> tuple[Result[list[Floats]], Result[list[Floats]]]:
+    """The probabilities of the boosted model on all blocks, and the same calibrated."""
+    labelled = bench.ready.labelled
+    mixed = bench.calibrate(score_blocks(bench, list_blocks()), labelled)
+    return mixed, bench.run.step(calibration.calibrate_days, kind, mixed, bench.take_valid(labelled))
+
+
+def measure_calibrated(bench: Bench, kind: str) -> Scored:
+    """The decisions by calibrated probabilities."""
+    return bench.compare(calibrate(bench, kind)[1])
+
+
+def draw_calibrated(bench: Bench, kind: str) -> list[Figure]:
+    """Predicted against observed, before and after."""
+    before, after = (np.concatenate(made.value) for made in calibrate(bench, kind))
+    return calibration.draw_calibration(before, after, bench.labels)
 
 
 def list_networks(bench: Bench) -> Iterator[Rung]:
     """The networks, each on the ids and on all numeric features of the pipeline, beside the boosted model on these."""
-    needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in bench.ready.slates)]
-    boosted = f"lightgbm-{bench.config.features.blocks[-1]}"
-    for kind in NETWORKS:
+    below = f"lightgbm-{list_blocks()[-1]}"
+    for kind, network in NETWORKS.items():
+        key = kind.lower().replace(" ", "-")
+        measure = partial(measure_network, bench, kind)
+        yield Rung(key, kind, families.DEEP, measure, network, below, FORMULAS.get(key, ""))
 
-        def score(kind: str = kind) -> Scored:
-            days, fields = prepare_networks(bench)
-            return bench.measure(run_network(bench, days, fields, kind))
 
-        yield Rung(kind.lower().replace(" ", "-"), kind, families.DEEP, score, NETWORKS[kind], needs, builds_on=boosted)
+def measure_network(bench: Bench, kind: str) -> Scored:
+    """A network."""
+    days, fields = prepare_networks(bench)
+    return bench.measure(run_network(bench, days, fields, kind), bench.ready.labelled)
 
 
 def prepare_networks(

@@ -17,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.report.charts import Dot, Figure, Line, make_plot
+from competitions.mgtv.models.dataset import DayFeatures
 
 Calibrator = Callable[[Floats], Floats]
+BINS = 10
 LEAST = 1e-6  # a probability is at least, and at most 1 less it: the logit of 0 is no number
 
 
@@ -51,6 +54,11 @@ def fit_isotonic(probabilities: Floats, labels: Floats) -> Calibrator:
 CALIBRATIONS: dict[str, Callable[[Floats, Floats], Calibrator]] = {"platt": fit_platt, "isotonic": fit_isotonic}
 
 
+def calibrate_days(kind: str, probabilities: Sequence[Floats], days: Sequence[DayFeatures]) -> list[Floats]:
+    """``calibrate_across`` by which rows of the days were watched."""
+    return calibrate_across(kind, probabilities, [day.rows.labels.astype(np.float64) for day in days])
+
+
 def calibrate_across(kind: str, probabilities: Sequence[Floats], labels: Sequence[Floats]) -> list[Floats]:
     """Each day's probabilities (rows,), calibrated by the other days; a single day has to calibrate itself."""
     calibrated = []
@@ -61,7 +69,7 @@ def calibrate_across(kind: str, probabilities: Sequence[Floats], labels: Sequenc
     return calibrated
 
 
-def calibration_error(probabilities: Floats, labels: Floats, bins: int = 10) -> float:
+def calibration_error(probabilities: Floats, labels: Floats, bins: int = BINS) -> float:
     """The mean distance of what is predicted and what is observed, over ``bins`` of equally many rows.
 
     Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning".
@@ -73,6 +81,24 @@ def calibration_error(probabilities: Floats, labels: Floats, bins: int = 10) -> 
     parts = [part for part in np.array_split(order, bins) if len(part)]
     apart = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
     return float(sum(apart) / max(len(order), 1))
+
+
+def draw_calibration(before: Floats, after: Floats, labels: Floats) -> list[Figure]:
+    """Predicted against observed over ten bins of equally many rows, with the probabilities before and after."""
+    lines, dots = [], []
+    for style, line, probabilities in (("a", "line", before), ("b", "other", after)):
+        parts = np.array_split(np.argsort(probabilities, kind="stable"), BINS)
+        points = [(float(probabilities[part].mean()), float(labels[part].mean())) for part in parts if len(part)]
+        lines.append(Line(points, line))
+        dots += [Dot(x, y, f"predicted {x:.3f}, observed {y:.3f}", style) for x, y in points]
+    most = max(max(dot.x, dot.y) for dot in dots)
+    plot = make_plot([Line([(0.0, 0.0), (most, most)], "guide"), *lines], dots, equal=True)
+    errors = [f"{calibration_error(each, labels):.4f}" for each in (before, after)]
+    caption = (
+        f"Calibration error {errors[0]} before, {errors[1]} after; on the dashed line a prediction is right on average."
+    )
+    legend = {"a": "before", "b": "after"}
+    return [Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend)]
 
 
 def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -2,57 +2,49 @@
 
     make ladder-news      make rung-news RUNG=als      or      python -m competitions ladder news --only als
 
-First methods without a ranker, and public ones that have a mark on the host's log (``lab/``), then the
-union of the channels, then the pipeline run again and again, one part richer each time. Candidates, features and fits
-that two rungs share are taken from the store.
+First methods without a ranker, and public ones that have a mark on the host's log (``lab/``), then the union of the
+channels, then the pipeline up to its score on validation, again and again, one part richer each time. Candidates,
+features and fits that two steps share are taken from the store.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import msgspec
 import polars as pl
 
-from common.day import ladder as steps
+from common.day import families
 from common.day.ladder import Ladder, Rung, Scored
 from common.engine.run import Result, Run
-from common.learning.metrics import reciprocal_ranks
+from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
-from competitions.news import split
 from competitions.news.config import MODEL, NewsConfig
-from competitions.news.day.judged import list_queries
+from competitions.news.day.judged import METRIC, list_queries
 from competitions.news.day.rows import list_rows
 from competitions.news.io import reader
-from competitions.news.lab import als, gru4rec, reranking
+from competitions.news.lab import als, gru4rec, plots, reranking
 from competitions.news.lab.marks import METHODS, Method
-from competitions.news.list_metrics import coverage
-from competitions.news.pipeline import FoldInputs, Frames, Outcome, retrieve, solve
-from competitions.news.ranking import CUTOFF, count_rows
+from competitions.news.lab.scoring import Climb, record, score, score_lists
+from competitions.news.pipeline import validate
+from competitions.news.ranking import CUTOFF
+from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.popularity import find_popular
 
-# (key of the rung, title, channels)
-CHANNELS = (
-    (
-        "lightgbm",
-        "popularity around the click",
-        ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h"),
-    ),
-    ("lightgbm-covisits", "co-visitation", ("covisit", "covisit_all", "covisit_last", "covisit_fast")),
-    ("lightgbm-transitions", "transitions", ("next", "next_last", "previous", "gap30")),
-    ("lightgbm-content", "content neighbours", ("content",)),
-    ("lightgbm-fresh", "fresh in category", ("fresh",)),
-)
 POPULAR = "popularity"
 # Channels without a ranker: (key, title, family, channel, the function to read).
 ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
-    (POPULAR, "popularity within an hour of the click", steps.POPULARITY, "popular_1h", find_popular),
-    ("covisits", "item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit", score_neighbours),
-    ("transitions", "transitions from the last clicks", steps.NEIGHBOURS, "next", score_neighbours),
+    (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", find_popular),
+    ("covisits", "item-kNN: co-visitation of all clicks", families.NEIGHBOURS, "covisit", score_neighbours),
+    ("transitions", "transitions from the last clicks", families.NEIGHBOURS, "next", score_neighbours),
 )
+# What the tables of neighbours count: key of the step that adds them, title.
+COUNTED = {
+    count_covisits: ("lightgbm-covisits", "co-visitation"),
+    count_transitions: ("lightgbm-transitions", "transitions"),
+}
 ORDER = ("channel", "item", "pair")
 LAST = f"lightgbm-{ORDER[-1]}"  # the whole pipeline, which is re-ranked
 # (key, title, method, its trade-off or strength)
@@ -62,187 +54,147 @@ RERANKED: tuple[tuple[str, str, reranking.Method, float], ...] = (
     ("dpp", "re-ranked by DPP, strength 8", "dpp", 8.0),
     ("dpp-weak", "re-ranked by DPP, strength 2", "dpp", 2.0),
 )
+FORMULAS = {
+    "mmr": "the next item has the largest trade_off x relevance - (1 - trade_off) x its largest cosine to the list",
+    "dpp": "the list of the largest det(L), L(i, j) = exp(strength (relevance(i) + relevance(j))) cosine(i, j)",
+    "swing": "w(i, j) = sum over pairs of users of both of 1 / (alpha + items they share), over sqrt(users of j)",
+}
 SEQUENCE = gru4rec.SequenceSettings()
-# What a pipeline does beside answering the validation users is no cost of a rung.
-FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure_recall")
 LEARNED: Literal["learned"] = "learned"
-Row = dict[str, Any]
-Judge = Callable[[Path], float | None]  # a submission's score on a known truth
 
 
-@dataclass(frozen=True)
-class Climb:
-    """What every rung needs; ``judge``: a submission's score on the truth, where that is known."""
-
-    files: reader.RawFiles
-    config: NewsConfig
-    run: Run
-    articles: Result[pl.DataFrame]
-    content: Result[reader.Embeddings] | None
-    fold: Result[Fold]
-    judge: Judge | None
-
-    def retrieve(self, channels: Sequence[str]) -> Frames:
-        """The lists of these channels."""
-        inputs = FoldInputs("labelled", self.fold, self.articles, self.content)
-        return retrieve(inputs, msgspec.structs.replace(self.config.recall, channels=list(channels)), self.run)
-
-    def retrieve_all(self) -> Frames:
-        """The lists of every channel."""
-        return self.retrieve([channel for _, _, more in CHANNELS for channel in more])
-
-
-def climb(
-    files: reader.RawFiles, config: NewsConfig, run: Run, only: str | None = None, judge: Judge | None = None
-) -> list[Row]:
-    """One row per rung: MRR@5 on the validation users with its error, the recall of the candidates, and MRR@5
-    of the submission on the truth, where ``judge`` knows that. ``only``: the key of one rung.
-    """
-    articles = run.step(reader.read_articles, files.articles)
-    clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
-    content = run.step(reader.read_embeddings, files.embeddings) if files.embeddings else None
-    fold = run.step(split.label_fold, clicks.frame, config.split, config.seed, name="label")
-    way = Climb(files, config, run, articles.frame, content, fold, judge)
+def make_ladder(files: reader.RawFiles, config: NewsConfig, run: Run) -> Ladder:
+    """MRR@5 on the validation users; beside it the recall of the candidates, coverage and distance of the lists."""
+    way = Climb(files, config, run)
     rungs = [*list_alone(way), *list_fused(way), *list_pipelines(way), *list_reranked(way)]
-    return Ladder(run, "News: the hidden click, on the validation users", "MRR@5", files).climb(rungs, only)
+    title = "News: the hidden click, on the validation users"
+    return Ladder(run, title, METRIC, files, rungs, lambda: way.given, way.describe)
 
 
 def list_alone(way: Climb) -> Iterator[Rung]:
-    """Rungs of one method without a ranker: channels, public methods, factors."""
+    """Methods without a ranker: channels, public methods, factors."""
     for key, title, family, channel, code in ALONE:
+        draw = partial(draw_windows, way) if key == POPULAR else tuple
+        yield Rung(key, title, family, partial(score_channel, way, channel), code, POPULAR, plots=draw)
+    for method in METHODS:
+        measure = partial(score_public, way, method)
+        yield Rung(method.key, method.title, method.family, measure, method.rank, POPULAR, FORMULAS.get(method.key, ""))
+    yield Rung(
+        "als",
+        "ALS: users x articles",
+        families.FACTORS,
+        partial(score_factors, way),
+        als.list_by_factors,
+        POPULAR,
+        plots=lambda: plots.draw_map(fit_factors(way).value, way.articles.value, way.fold.value.history),
+    )
 
-        def score_channel(channel: str = channel) -> Scored:
-            return score_lists(way, way.retrieve([channel]).value[channel])
 
-        yield Rung(key, title, family, score_channel, code, builds_on=POPULAR)
-    for number, method in enumerate(METHODS):
+def draw_windows(way: Climb) -> list[plots.Figure]:
+    """Popularity by its window."""
+    return plots.draw_windows(way.run, way.fold, score)
 
-        def score_method(number: int = number, method: Method = method) -> Scored:
-            valid = way.run.step(take_valid, way.fold, name="ladder.valid")
-            name = f"ladder.public.{number}"
-            return score_lists(way, way.run.step(method.rank, valid, way.articles, way.config.seed, name=name).value)
 
-        yield Rung(method.key, method.title, method.family, score_method, method.rank, builds_on=POPULAR)
+def score_channel(way: Climb, channel: str) -> Scored:
+    """One channel's own list."""
+    lists = way.retrieve([channel])
+    return score_lists(way, lists.value[channel], lists)
 
-    def score_factors() -> Scored:
-        top = way.config.recall.per_channel
-        factors = way.run.step(als.list_by_factors, way.fold, top, way.config.seed, name="ladder.factors")
-        return score_lists(way, factors.value)
 
-    yield Rung("als", "ALS: users x articles", steps.FACTORS, score_factors, als.list_by_factors, builds_on=POPULAR)
+def score_public(way: Climb, method: Method) -> Scored:
+    """A public method."""
+    valid = way.run.step(take_valid, way.fold, name="ladder.valid")
+    return score_made(way, way.run.step(method.rank, valid, way.articles, way.config.seed, name=f"ladder.{method.key}"))
+
+
+def fit_factors(way: Climb) -> Result[als.Factors]:
+    """The articles' vectors."""
+    return way.run.step(als.fit_factors, way.fold, way.config.seed, name="ladder.factors")
+
+
+def score_factors(way: Climb) -> Scored:
+    """The products of a user's vector and the articles'."""
+    top, seed = way.config.recall.per_channel, way.config.seed
+    return score_made(way, way.run.step(als.list_by_factors, way.fold, top, seed, fit_factors(way), name="ladder.als"))
 
 
 def list_fused(way: Climb) -> Iterator[Rung]:
-    """Rungs over the union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
-    step, most = way.run.step, way.config.recall.candidates
+    """The union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
+    draw = partial(draw_channels, way)
+    title, measure = "all channels, fused by reciprocal ranks", partial(score_union, way, False)
+    yield Rung("rrf", title, families.RETRIEVAL, measure, fuse_channels, POPULAR, plots=draw)
+    title, measure = "all channels, with learned weights", partial(score_union, way, True)
+    yield Rung("fusion", title, families.RETRIEVAL, measure, learn_fusion, plots=draw)
+    title, measure = "GRU over these candidates", partial(score_network, way)
+    yield Rung("gru4rec", title, families.SEQUENCE, measure, gru4rec.score_next)
 
-    def fuse() -> Result[pl.DataFrame]:
-        lists = way.retrieve_all()
-        fusion = step(learn_fusion, way.fold, lists, LEARNED, way.config.seed)
-        return step(fuse_channels, lists, most, fusion, name="labelled.unite")
 
-    def score_ranks() -> Scored:
-        union = step(fuse_channels, way.retrieve_all(), most, name="ladder.unite")
-        return score_lists(way, union.value.select("query", "item", score="fusion"))
+def fuse(way: Climb, learned: bool) -> Result[pl.DataFrame]:
+    """The union of all channels, whose votes count alike or as much as was learned."""
+    lists, most, step = way.retrieve(way.config.recall.channels), way.config.recall.candidates, way.run.step
+    if not learned:
+        return step(fuse_channels, lists, most, name="ladder.unite")
+    weights = step(learn_fusion, way.fold, lists, LEARNED, way.config.seed)
+    return step(fuse_channels, lists, most, weights, name="labelled.unite")
 
-    def score_fusion() -> Scored:
-        return score_lists(way, fuse().value.select("query", "item", score="fusion"))
 
-    def score_network() -> Scored:
-        scores = step(gru4rec.score_next, way.fold, fuse(), SEQUENCE, way.config.seed, name="ladder.sequence")
-        return score_lists(way, scores.value)
+def score_union(way: Climb, learned: bool) -> Scored:
+    """The union of the channels in the order of its fusion."""
+    union = fuse(way, learned)
+    return score_lists(way, union.value.select("query", "item", score="fusion"), union)
 
-    yield Rung(
-        "rrf", "all channels, fused by reciprocal ranks", steps.RETRIEVAL, score_ranks, fuse_channels, builds_on=POPULAR
-    )
-    yield Rung("fusion", "all channels, with learned weights", steps.RETRIEVAL, score_fusion, learn_fusion)
-    yield Rung("gru4rec", "GRU over these candidates", steps.SEQUENCE, score_network, gru4rec.score_next)
+
+def score_network(way: Climb) -> Scored:
+    """The same candidates in the order of a network."""
+    inputs = way.fold, fuse(way, True), SEQUENCE, way.config.seed
+    return score_made(way, way.run.step(gru4rec.score_next, *inputs, name="ladder.sequence"))
+
+
+def draw_channels(way: Climb) -> list[plots.Figure]:
+    """The channels' recall and overlap."""
+    return plots.draw_channels(way.fold.value, way.retrieve(way.config.recall.channels).value)
 
 
 def list_pipelines(way: Climb) -> Iterator[Rung]:
     """The pipeline, one part richer each time."""
     for number, (key, title, family, changed) in enumerate(list_rungs(way.config)):
-
-        def score_pipeline(changed: NewsConfig = changed) -> Scored:
-            return score_outcome(way, solve(way.files, changed, way.run))
-
-        below = None if number else POPULAR
-        yield Rung(key, title, family, score_pipeline, solve, free=FREE, builds_on=below)
+        yield Rung(key, title, family, partial(score_outcome, way, changed), validate, None if number else POPULAR)
 
 
 def list_reranked(way: Climb) -> Iterator[Rung]:
-    """The first fifty of the pipeline in another order: what variety costs. None without the articles' vectors."""
-    if way.content is None:
-        return
-    content = way.content
+    """The first fifty of the pipeline in another order: what variety costs."""
+    lacks = None if way.files is None or way.files.embeddings else "the files have no vectors of the articles"
+    whole = change(way.config, way.config.recall.channels, ORDER)
     for key, title, method, weight in RERANKED:
-
-        def score_reranked(method: reranking.Method = method, weight: float = weight) -> Scored:
-            rows = list_rows(solve(way.files, change(way.config, way.config.recall.channels, ORDER), way.run))
-            ranked = rows.candidates.with_columns(score=rows.scores[rows.by])
-            inputs = (ranked, content.value, method, weight, CUTOFF)
-            users = way.fold.value.queries.select("query", user=pl.col("user").cast(pl.String))
-            lists = reranking.rerank_lists(*inputs).join(users, left_on="query", right_on="user")
-            return score_lists(way, lists.select("item", "score", query="query_right"))
-
-        yield Rung(key, title, steps.RERANKING, score_reranked, reranking.RERANK[method], builds_on=LAST)
+        measure, code = partial(rerank, way, whole, method), reranking.RERANK[method]
+        draw = partial(plots.draw_trade_off, method, measure)
+        formula = FORMULAS[method]
+        yield Rung(key, title, families.RERANKING, partial(measure, weight), code, LAST, formula, lambda: lacks, draw)
 
 
-def score_outcome(way: Climb, outcome: Outcome) -> Scored:
-    """A run of the pipeline: the scores of its queries in the fold's order, and its lists."""
+def rerank(way: Climb, whole: NewsConfig, method: reranking.Method, weight: float) -> Scored:
+    """The pipeline's lists in the order of a method."""
+    outcome = way.validate(whole)
+    rows = list_rows(outcome)
+    assert way.content is not None
+    ranked = rows.candidates.with_columns(score=rows.scores[rows.by])
+    lists = reranking.rerank_lists(ranked, way.content.value, method, weight, CUTOFF)
+    named = lists.join(way.users, left_on="query", right_on="user")
+    return score_lists(way, named.select("item", "score", query="query_right"), outcome.scores)
+
+
+def score_outcome(way: Climb, config: NewsConfig) -> Scored:
+    """The pipeline: the scores of its queries in the fold's order, and its lists."""
+    outcome = way.validate(config)
     recall_all = outcome.recall.value["recall@all"][-1]
     rows = list_rows(outcome)
     listed = rows.candidates.with_columns(score=rows.scores[rows.by], answer=pl.Series(rows.rows.labels) > 0)
-    return record(
-        way, list_queries(outcome), recall_all, listed, way.judge(outcome.checked.path) if way.judge else None
-    )
+    return record(way, list_queries(outcome), recall_all, listed, [outcome.scores])
 
 
-def score_lists(way: Climb, lists: pl.DataFrame) -> Scored:
-    """Weighted MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
-    fold = way.fold.value
-    assert fold.answers is not None
-    queries = fold.queries.filter(role="valid")
-    answers = fold.answers.join(queries, on="query", how="semi").with_columns(label=pl.lit(1.0, pl.Float32))
-    valid = lists.join(answers, on="query", how="semi").sort("query", "item")
-    marked = valid.join(answers, on=["query", "item"], how="left", maintain_order="left").with_columns(
-        pl.col("label").fill_null(0.0)
-    )
-    labels, sizes = marked["label"].to_numpy(), count_rows(marked)
-    reciprocal = reciprocal_ranks(marked["score"].cast(pl.Float64).to_numpy(), labels, sizes, CUTOFF)
-    each = marked.select(pl.col("query").unique(maintain_order=True), score=pl.Series(reciprocal))
-    scored = queries.join(each, on="query", how="left", maintain_order="left").with_columns(
-        pl.col("score").fill_null(0)
-    )
-    users = queries.select("query", user=pl.col("user").cast(pl.String))
-    listed = marked.join(users, on="query", maintain_order="left").select(
-        "item", "score", query="user", answer=pl.col("label") > 0
-    )
-    return record(way, scored, float(labels.sum()) / max(answers.height, 1), listed, None)
-
-
-def record(way: Climb, queries: pl.DataFrame, recall: float, listed: pl.DataFrame, truth: float | None) -> Scored:
-    """A rung by its validation queries in the fold's order: score, weight; ``listed``: query (the user), item, score,
-    answer, of which the first five are shown. Beside the score: the share of all articles that some list shows, and
-    how far apart the articles of a list are.
-    """
-    first = listed.sort("query", "score", "item", descending=[False, True, False]).with_columns(
-        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query")
-    )
-    names = way.articles.value.select("item", name=pl.format("{} (category {})", "item", "category"))
-    seen = first.filter(pl.col("rank") <= CUTOFF)
-    lists = seen.join(names, on="item", how="left", maintain_order="left")
-    more = {"recall": recall, "truth mrr@5": truth, "coverage": coverage(seen, way.articles.value.height, CUTOFF)}
-    if way.content is not None:
-        vectors = reranking.take_unit_vectors(way.content.value, seen["item"].to_numpy())
-        lists_ = seen["query"].rle_id().to_numpy()
-        more["distance"] = reranking.intra_list_distance(lists_, vectors)
-    return Scored(
-        queries["score"].to_numpy(),
-        queries["weight"].to_numpy(),
-        more,
-        lists.select("query", "rank", item="name", answer="answer"),
-    )
+def score_made(way: Climb, lists: Result[pl.DataFrame]) -> Scored:
+    """A step's lists."""
+    return score_lists(way, lists.value, lists)
 
 
 def take_valid(fold: Fold) -> Fold:
@@ -252,16 +204,33 @@ def take_valid(fold: Fold) -> Fold:
 
 
 def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, str, NewsConfig]]:
-    """(key, title, family, settings) from one channel to everything: channels, then blocks."""
+    """(key, title, family, settings) from one kind of channels to everything: channels, then blocks."""
     channels: list[str] = []
-    for key, name, more in CHANNELS:
+    for (key, name), more in group_channels(config.recall.channels).items():
+        title = f"+ {name}" if channels else f"{MODEL} on the scores of {name}"
         channels += more
-        title = f"{MODEL} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
-        yield key, title, steps.BOOSTING, change(config, list(channels), ORDER[:1])
+        yield key, title, families.BOOSTING, change(config, list(channels), ORDER[:1])
     for count in range(2, len(ORDER) + 1):
         block = ORDER[count - 1]
         settings = change(config, config.recall.channels, ORDER[:count])
-        yield f"lightgbm-{block}", f"+ {block} features", steps.BOOSTING, settings
+        yield f"lightgbm-{block}", f"+ {block} features", families.BOOSTING, settings
+
+
+def group_channels(channels: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """The channels by what they count, popularity first: (key, title) of the step that adds them -> their names.
+
+    >>> group_channels(["covisit", "fresh", "popular_1h", "covisit_fast"])[("lightgbm-covisits", "co-visitation")]
+    ['covisit', 'covisit_fast']
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for channel in sorted(channels, key=lambda name: name not in POPULAR_HOURS):
+        table = NEIGHBOURS[channel].table if channel in NEIGHBOURS else channel
+        other = (f"lightgbm-{table}", f"the channel {table}")
+        count = CLICK_TABLES.get(table)
+        group = COUNTED.get(getattr(count, "func", count), other)
+        popular = ("lightgbm", "popularity around the click")
+        groups.setdefault(popular if channel in POPULAR_HOURS else group, []).append(channel)
+    return groups
 
 
 def change(config: NewsConfig, channels: list[str], blocks: tuple[str, ...]) -> NewsConfig:

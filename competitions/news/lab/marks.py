@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from common.day import ladder as steps
+from common.day import families
 from common.engine.progress import track
 from common.learning.metrics import evaluate_ranks
 from common.learning.split import Fold
@@ -43,40 +43,42 @@ class Method:
 # As published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec, the 30 s pairs by
 # ikaruga0508/tianchi_news_pub; the offline marks by users of the second place's code (LogicJake) on its own split.
 METHODS = (
-    Method("popularity-ever", "global popularity", steps.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}),
+    Method(
+        "popularity-ever", "global popularity", families.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}
+    ),
     Method(
         "item-cf",
         "item CF of all clicks",
-        steps.NEIGHBOURS,
+        families.NEIGHBOURS,
         neighbours.list_by_item_cf,
         {"board mrr@5": 0.1026, "offline hit@5": 0.20},
     ),
     Method(
         "item-cf-near",
         "item CF, near pairs and late clicks first",
-        steps.NEIGHBOURS,
+        families.NEIGHBOURS,
         neighbours.list_by_position_cf,
         {"board mrr@5": 0.1503},
     ),
     Method(
         "item-cf-last",
         "item CF of the last two clicks",
-        steps.NEIGHBOURS,
+        families.NEIGHBOURS,
         neighbours.list_by_last_two,
         {"offline mrr@5": 0.197, "offline hit@5": 0.333, "offline hit@50": 0.685},
     ),
     Method(
         "item-cf-tuned",
         "tuned item CF",
-        steps.NEIGHBOURS,
+        families.NEIGHBOURS,
         neighbours.list_by_tuned_cf,
         {"offline mrr@5": 0.214, "offline hit@5": 0.359, "offline hit@50": 0.7295},
     ),
-    Method("swing", "swing", steps.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
+    Method("swing", "swing", families.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
     Method(
         "gap-pairs",
         "30 s pairs and hot articles, LightGBM on columns",
-        steps.BOOSTING,
+        families.BOOSTING,
         gap_pairs.list_by_gap_ranker,
         {"board mrr@5": 0.2592},
     ),

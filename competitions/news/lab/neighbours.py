@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from common.learning.cooccurrence import (
     CovisitSettings,
     count_covisits,
-    exact_sum,
+    count_swings,
     keep_top,
 )
 from common.learning.split import Fold
@@ -31,7 +31,6 @@ BY_POSITION = CovisitSettings(
 )
 LESS_NORMALISED = msgspec.structs.replace(BY_POSITION, power=0.25)
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
-SWING_ALPHA, SWING_USERS, SWING_TOP = 1.0, 100, 100
 
 
 def list_popular(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -97,34 +96,3 @@ def fill(lists: pl.DataFrame, spare: pl.DataFrame) -> pl.DataFrame:
 def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
     """Leave out the items that a query has already seen."""
     return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
-
-
-def count_swings(
-    clicks: pl.DataFrame, seed: int, alpha: float = SWING_ALPHA, users_per_item: int = SWING_USERS
-) -> pl.DataFrame:
-    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
-
-    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
-    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
-    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
-
-    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
-    >>> swings = count_swings(clicks, seed=0, alpha=2.0)
-    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
-    [48.0, 32.0]
-    """
-    pairs = clicks.select("user", "item").unique().sort("item", "user")
-    users = pairs["user"].unique().sort()
-    turn = np.random.default_rng(seed).permutation(len(users))
-    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(users_per_item).select("item", "user").lazy()
-    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
-    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
-    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
-    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
-    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (alpha + pl.col("n"))))
-    count = pairs.lazy().group_by("item").agg(count=pl.len())
-    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
-    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", SWING_TOP)

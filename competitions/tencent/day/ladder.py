@@ -1,22 +1,25 @@
-"""The ladder of baselines: from popularity to the generative answer, each rung on the same hold-out.
+"""The ladder of baselines: from popularity to the generative answer, each step on the same hold-out.
 
 make ladder-tencent    make rung-tencent RUNG=als    or    python -m competitions ladder tencent --only als
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from common.day import ladder as families
-from common.day.ladder import Ladder, Rung, Scored
+from common.day import families
+from common.day.ladder import Ladder, Lists, Rung, Scored
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
+from common.learning.cooccurrence import count_swings
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.io import reader
+from competitions.tencent.corpus import Catalogue, Int64s, RawFiles
+from competitions.tencent.io import schema
 from competitions.tencent.lab.plain_rules import (
     ALS,
     AROUND,
@@ -28,12 +31,13 @@ from competitions.tencent.lab.plain_rules import (
     NEAREST,
     ONE,
     POPULARITY,
+    SWING,
     TRANSITIONS,
     answer_by_rule,
-    choose_embeddings,
     count_around,
     count_events,
     fuse_late,
+    goes_by,
     score_interests,
     score_mean,
 )
@@ -46,172 +50,227 @@ from competitions.tencent.lab.rungs import (
     answer_rung,
     fit_rung,
 )
-from competitions.tencent.pipeline import Prepared, prepare, rank
+from competitions.tencent.pipeline import Folds, Prepared, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.counts import count_neighbours
-from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.retrieval.search import Search
 from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK
 
-Row = dict[str, Any]
-BASE = "popularity"  # the rung that methods which stand alone build on
+METRIC = "Score"
+BASE = "popularity"  # which methods that stand alone build on
 MOST_EVENTS = 20_000_000  # of a factorisation
-TABLE_STEPS = ("pool", "popularity", "lifts", "rates", *CHANNELS)  # of the ranker, which folds share
-SHOWN = 5  # ads of an answer
+SHOWN, RECENT = 5, 6  # ads of an answer; events of a history
 
 
 class Rule(NamedTuple):
-    """A rung that a rule of one page answers: key, family, the function to read, how many embeddings it needs."""
+    """A step that a rule of one page answers: key, family, the function to read, how many embeddings it needs, its
+    formula where that is not the family's.
+    """
 
     key: str
     family: str
     code: Callable[..., object]
     embeddings: int = 0
+    formula: str = ""
 
 
+KERNEL_FORMULA = "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
+SWING_FORMULA = "w(i, j) = sum over pairs of users of both of 1 / (alpha + ads they share), over sqrt(users of j)"
 RULES = {
     POPULARITY: Rule(BASE, families.POPULARITY, count_events),
     AROUND: Rule("popularity-now", families.POPULARITY, count_around),
     TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
     COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
+    SWING: Rule("swing", families.NEIGHBOURS, count_swings, formula=SWING_FORMULA),
     ALS: Rule("als", families.FACTORS, factorise),
-    LINEAR: Rule("linear", families.NEIGHBOURS, fit_regression),
+    LINEAR: Rule("linear", families.LINEAR, fit_regression),
     LANGUAGE: Rule("language-model", families.LANGUAGE, score_interests, 1),
     ONE: Rule("one-embedding", families.CONTENT, score_mean, 2),
     NEAREST: Rule("early-fusion", families.CONTENT, score_mean, 1),
-    LATE: Rule("late-fusion", families.CONTENT, fuse_late, 2),
-    KERNEL: Rule("kernel", families.CONTENT, score_interests, 1),
+    LATE: Rule(
+        "late-fusion", families.CONTENT, fuse_late, 2, "score = sum over embeddings of (cosine - mean) / deviation"
+    ),
+    KERNEL: Rule("kernel", families.CONTENT, score_interests, 1, KERNEL_FORMULA),
 }
 
 
 @dataclass(frozen=True)
 class Climb:
-    """What every rung needs."""
+    """What the steps begin with; each part is made when the first of them needs it."""
 
-    ready: Prepared
+    files: RawFiles
     config: TencentConfig
     run: Run
 
-    def record(self, top: TopK) -> Scored:
-        """A rung by its answer of the hold-out."""
-        fold, host = self.ready.valid.value, self.config.host
-        scores = metrics.evaluate(fold, top, host)
-        each, weights = metrics.score_answers(metrics.rank_targets(fold, top)), metrics.list_weights(fold, host)
-        more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
-        return Scored(each, weights, more, self.list_first(top))
+    @cached_property
+    def folds(self) -> Folds:
+        """The log and its folds."""
+        return prepare_folds(self.files, self.config, self.run)
 
-    def list_first(self, top: TopK) -> pl.DataFrame:
+    @cached_property
+    def ready(self) -> Prepared:
+        """The same with the embeddings."""
+        return add_embeddings(self.folds, self.files, self.config, self.run)
+
+    @property
+    def given(self) -> list[Result[Any]]:
+        """What every step begins with."""
+        return [self.folds.corpus, self.folds.valid, self.folds.plan]
+
+    def count_embeddings(self, name: str) -> int:
+        """How many embeddings a content rule finds, without a look into them."""
+        return sum(goes_by(name, embedding) for embedding in name_embeddings(self.files, self.config))
+
+    def record(self, top: TopK, *made_by: Result[Any]) -> Scored:
+        """A method by its answer of the hold-out."""
+        fold, host = self.folds.valid.value, self.config.host
+        scores, ranks = metrics.evaluate(fold, top, host), metrics.rank_targets(fold, top)
+        more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
+        lists = self.list_first(top, ranks)
+        return Scored(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, lists, made_by)
+
+    def list_first(self, top: TopK, ranks: Int64s) -> Lists:
         """The first ads of every answer; one that shows fewer is shorter."""
-        fold, ads = self.ready.valid.value, top.rows[:, :SHOWN]
+        fold, ads = self.folds.valid.value, top.rows[:, :SHOWN]
         assert fold.target is not None
-        shape = ads.shape
-        rows = {
-            "query": np.repeat(np.arange(shape[0]), shape[1]),
-            "rank": np.tile(np.arange(1, shape[1] + 1), shape[0]),
-            "ad": ads.ravel(),
+        queries = pl.select(pl.format("user {}", pl.Series(np.arange(len(ads))))).to_series()
+        shown = {
+            "query": queries.gather(np.repeat(np.arange(len(ads)), ads.shape[1])),
+            "rank": np.tile(np.arange(1, ads.shape[1] + 1), len(ads)),
+            "item": name_ads(self.folds.corpus.value.catalogue, ads.ravel()),
             "answer": (ads == fold.target[:, None]).ravel(),
         }
-        oid = pl.Series(self.ready.corpus.value.catalogue.oid)
-        listed = pl.DataFrame(rows).filter(pl.col("ad") > 0)
-        item = pl.format("ad {}", oid.gather(listed["ad"]))
-        return listed.select(query=pl.format("user {}", "query"), rank="rank", item=item, answer="answer")
+        ranked = pl.DataFrame({"query": queries, "rank": ranks}).filter(pl.col("rank") > 0)
+        return Lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
+
+    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
+        """The last events and the target of some queries in words: query, history, answer."""
+        fold, corpus = self.folds.valid.value, self.folds.corpus.value
+        assert fold.target is not None
+        histories, words = fold.queries(corpus.train), []
+        for query in queries:
+            number = int(query.split()[1])
+            events = np.arange(histories.starts[number], histories.ends[number])[-RECENT:]
+            clicked = np.where(corpus.train.action[events] >= schema.CLICK, "clicked ", "")
+            ads = name_ads(corpus.catalogue, corpus.train.item[events])
+            history = "; ".join(f"{click}{ad}" for click, ad in zip(clicked, ads, strict=True))
+            answer = name_ads(corpus.catalogue, fold.target[number : number + 1])[0]
+            words.append({"query": query, "history": history or "no event before", "answer": answer})
+        return pl.DataFrame(words)
 
 
-def climb(files: reader.RawFiles, config: TencentConfig, run: Run, only: str | None = None) -> list[Row]:
-    """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart.
+def name_ads(catalogue: Catalogue, rows: Int64s) -> pl.Series:
+    """The original number of each of some ads, with its first known feature, which stands for a category."""
+    features = catalogue.features[rows]
+    first = (features > 0).argmax(1)
+    value = np.take_along_axis(features, first[:, None], 1)[:, 0]
+    names = pl.Series(schema.ITEM_FEATURES).gather(first)
+    named = pl.format("ad {} ({}={})", pl.Series(catalogue.oid[rows]), names, pl.Series(value))
+    return pl.select(
+        pl.when(pl.Series(value > 0)).then(named).otherwise(pl.format("ad {}", pl.Series(catalogue.oid[rows])))
+    ).to_series()
 
-    ``only``: the key of one rung.
-    """
-    way = Climb(prepare(files, config, run), config, run)
+
+def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:
+    """Score with its error; beside it hit rate and NDCG at 10, seen and unseen targets apart."""
+    way = Climb(files, config, run)
     rungs = [*list_plain(way), *list_quantised(way), *list_networks(way), *list_ranked(way)]
-    return Ladder(run, "Tencent: the next ad, on the hold-out", "Score", files).climb(rungs, only)
+    title = "Tencent: the next ad, on the hold-out"
+    return Ladder(run, title, METRIC, files, rungs, lambda: way.given, way.describe)
 
 
 def list_plain(way: Climb) -> Iterator[Rung]:
-    """Rungs that a rule of one page answers."""
-    ready = way.ready
-    for name in list_rules(ready):
+    """Steps that a rule of one page answers."""
+    for name, rule in RULES.items():
+        measure, lacks = partial(measure_rule, way, name), partial(lack_of, way, name)
+        yield Rung(rule.key, name, rule.family, measure, rule.code, BASE, rule.formula, lacks)
 
-        def score(name: str = name) -> Scored:
-            inputs = (ready.corpus, ready.embeddings, ready.valid)
-            return way.record(way.run.step(answer_by_rule, *inputs, name, way.config.seed, name=f"ladder.{name}").value)
 
-        rule = RULES[name]
-        needs = list_content_steps(way.run) if rule.embeddings else set()
-        yield Rung(rule.key, name, rule.family, score, rule.code, needs, builds_on=BASE)
+def measure_rule(way: Climb, name: str) -> Scored:
+    """A rule; one without content reads no embedding."""
+    folds, embeddings = way.folds, way.ready.embeddings if RULES[name].embeddings else []
+    inputs = folds.corpus, embeddings, folds.valid, name, way.config.seed
+    answer = way.run.step(answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
+    return way.record(answer.value, answer)
+
+
+def lack_of(way: Climb, name: str) -> str | None:
+    """Why a rule cannot answer these files; None where it can."""
+    needed = RULES[name].embeddings
+    if needed:
+        found, of = way.count_embeddings(name), " of texts" if name == LANGUAGE else ""
+        return f"it needs {needed} embedding(s){of}, these files have {found}" if found < needed else None
+    corpus = way.folds.corpus.value
+    ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
+    if name == AROUND and not way.folds.plan.value.times:
+        return "the events of these files have no times"
+    if name == LINEAR and ads > MOST_ITEMS:
+        return f"it inverts a table of ads x ads: {MOST_ITEMS:,} ads at most, these files have {ads:,}"
+    if name == ALS and events > MOST_EVENTS:
+        return f"it takes hours beyond {MOST_EVENTS:,} events, these files have {events:,}"
+    return None
 
 
 def list_quantised(way: Climb) -> Iterator[Rung]:
-    """The kernel's vectors in fewer bits, where there are embeddings."""
+    """The kernel's vectors in fewer bits."""
+    for key, bits in BITS.items():
+        title, below = f"kernel, vectors of {bits} bits a number", RULES[KERNEL].key
+        measure, lacks = partial(measure_bits, way, key), partial(lack_of, way, KERNEL)
+        yield Rung(key, title, families.QUANTISATION, measure, answer_in_bits, below, lacks=lacks)
+
+
+def measure_bits(way: Climb, key: str) -> Scored:
+    """The kernel in so many bits, with what its vectors take."""
     ready = way.ready
-    for key, bits in BITS.items() if ready.embeddings.value else ():
-
-        def score(key: str = key, bits: int = bits) -> Scored:
-            inputs = (ready.corpus, ready.embeddings, ready.valid, bits)
-            top, costs = way.run.step(answer_in_bits, *inputs, name=f"ladder.{key}").value
-            scored = way.record(top)
-            return replace(scored, more={**scored.more, **costs})
-
-        needs, title = list_content_steps(way.run), f"kernel, vectors of {bits} bits a number"
-        yield Rung(key, title, families.QUANTISATION, score, answer_in_bits, needs, builds_on=RULES[KERNEL].key)
-
-
-def list_content_steps(run: Run) -> set[str]:
-    """The steps that read embeddings."""
-    return {record.name for record in run.timings if record.name.startswith("embedding.")}
-
-
-def list_rules(ready: Prepared) -> list[str]:
-    """The plain rules that these files allow."""
-    corpus, embeddings = ready.corpus.value, ready.embeddings.value
-    refused = {
-        AROUND: not ready.plan.value.times,
-        LINEAR: len(corpus.catalogue.oid) > MOST_ITEMS,  # it inverts a table of ads x ads
-        ALS: len(corpus.train.item) > MOST_EVENTS,  # hours on a laptop
-    }
-    return [
-        name
-        for name, rule in RULES.items()
-        if not refused.get(name) and (len(choose_embeddings(embeddings, name)) >= rule.embeddings)
-    ]
+    answer = way.run.step(answer_in_bits, ready.corpus, ready.embeddings, ready.valid, BITS[key], name=f"ladder.{key}")
+    top, costs = answer.value
+    scored = way.record(top, answer)
+    return replace(scored, more={**scored.more, **costs})
 
 
 def list_networks(way: Climb) -> Iterator[Rung]:
     """Sequence models; the last is asked a second time, for semantic ids."""
-    run, ready, seed = way.run, way.ready, way.config.model_seed
-
-    def fit(name: str) -> Result[SequenceTable]:
-        contents = collect([*ready.contents.values()])
-        return run.step(fit_rung, ready.corpus, contents, ready.valid, name, seed, name=f"ladder.{name}.fit")
-
     for name, rung in SEQUENCE_RUNGS.items():
-
-        def score(name: str = name) -> Scored:
-            label = f"ladder.{name}.answer"
-            return way.record(run.step(answer_rung, ready.corpus, ready.valid, fit(name), name, name=label).value)
-
-        needs = list_content_steps(run) if rung.settings.content else set()
         below = None if name == WITH_CONTENT else BASE
-        yield Rung(rung.key, name, families.SEQUENCE, score, rung.build, needs, builds_on=below)
+        yield Rung(rung.key, name, families.SEQUENCE, partial(measure_network, way, name), rung.build, below)
+    yield Rung("generative", GENERATIVE, families.GENERATIVE, partial(generate, way), answer_generatively)
 
-    def generate() -> Scored:
-        inputs = (ready.corpus, ready.valid, fit(WITH_CONTENT), WITH_CONTENT, seed)
-        return way.record(run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}").value)
 
-    needs = list_content_steps(run) | {f"ladder.{WITH_CONTENT}.fit"}
-    yield Rung("generative", GENERATIVE, families.GENERATIVE, generate, answer_generatively, needs)
+def fit_network(way: Climb, name: str) -> Result[SequenceTable]:
+    """A network; one on ids alone reads no embedding."""
+    folds, content = way.folds, SEQUENCE_RUNGS[name].settings.content
+    contents = collect([*way.ready.contents.values()]) if content else []
+    inputs = folds.corpus, contents, folds.valid, name, way.config.model_seed
+    return way.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
+
+
+def measure_network(way: Climb, name: str) -> Scored:
+    """The answer of a sequence model."""
+    folds, fitted = way.folds, fit_network(way, name)
+    answer = way.run.step(answer_rung, folds.corpus, folds.valid, fitted, name, name=f"ladder.{name}.answer")
+    return way.record(answer.value, answer)
+
+
+def generate(way: Climb) -> Scored:
+    """The answer of the same network by semantic ids."""
+    folds, fitted = way.folds, fit_network(way, WITH_CONTENT)
+    inputs = folds.corpus, folds.valid, fitted, WITH_CONTENT, way.config.model_seed
+    answer = way.run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}")
+    return way.record(answer.value, answer)
 
 
 def list_ranked(way: Climb) -> Iterator[Rung]:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
+    title = "first search: all channels, weighted"
+    yield Rung("retrieval", title, families.RETRIEVAL, partial(measure_pipeline, way, False), Search, BASE)
+    yield Rung("ranker", "+ ranker", families.BOOSTING, partial(measure_pipeline, way, True), ranking.fit)
 
-    def score(stage: str) -> Scored:
-        ranked = rank(way.ready, way.ready.valid, way.ready.earlier, way.config, way.run, "valid")
-        return way.record(ranked.answers.value.ways[stage])
 
-    title, lists = "first search: all channels, weighted", {"describe", "valid.fit"}  # which it could do without
-    submitted, first = ranking.WAYS
-    yield Rung("retrieval", title, families.RETRIEVAL, lambda: score(first), Search, free=lists, builds_on=BASE)
-    needs = {"valid.", "describe", *TABLE_STEPS}
-    yield Rung("ranker", "+ ranker", families.BOOSTING, lambda: score(submitted), ranking.fit, needs)
+def measure_pipeline(way: Climb, ranked: bool) -> Scored:
+    """The pipeline's answer, or that of its first search, for which no list is described and no tree fitted."""
+    ready, config, run = way.ready, way.config, way.run
+    fusion = fuse(ready, ready.earlier[:1], config, run, "valid")
+    name, earlier = ("valid", ready.earlier) if ranked else ("retrieval", [])
+    answers = rank(ready, ready.valid, earlier, config, run, name, fusion).answers
+    return way.record(answers.value.best, answers)

@@ -1,9 +1,10 @@
 """Several objectives: P(click) x P(conversion | click), which is what an advertiser pays for.
 
-``CLICKED`` is what ESMM (Ma et al. 2018, "Entire space multi-task model") argues against: P(conversion | click) of
-clicked rows alone, which are few, then applied to every impression, times a second model's P(click). ESMM learns both
-as two heads over one table of vectors from every impression: the click, and the product of the heads as the conversion.
-``ONE`` does without the click: a single head for the conversion, learned from every impression.
+``BIASED`` is one head for the conversion that learns from clicked rows alone and is taken for the conversion of every
+impression: sample selection bias. ``CLICKED`` is what ESMM (Ma et al. 2018, "Entire space multi-task model") argues
+against: the same head times a second model's P(click); clicked rows are few. ESMM learns both as two heads over one
+table of vectors from every impression: the click, and the product of the heads as the conversion. ``ONE`` does without
+the click: a single head for the conversion, learned from every impression.
 
     python -m competitions.tencent.lab --raw build/tencent/simulated/...    (LAW=round2, where conversions are)
 
@@ -24,17 +25,18 @@ from torch.nn.functional import binary_cross_entropy as cross_entropy
 from common.arrays import Singles
 from common.engine.progress import track
 from common.learning.determinism import deterministic_torch
-from common.learning.metrics import weighted_error
+from common.learning.metrics import weighted_error, weighted_mean
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io import schema
 
-ONE, CLICKED, ESMM = "one head", "clicked rows", "ESMM"
-KINDS = (ONE, CLICKED, ESMM)
+ONE, BIASED, CLICKED, ESMM = "one head", "one head, clicked rows", "two models", "ESMM"
+KINDS = (ONE, BIASED, CLICKED, ESMM)
 Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # of the heads' probabilities, clicked, converted
 SIZE, HIDDEN = 8, 32  # of a value's vector; of the layer below the heads
 STEPS, RATE, EPOCHS, MOST_ROWS = 400, 0.003, 2, 400_000  # as many steps an epoch, however few rows are clicked
 PRIOR = 20.0  # events with the mean rate that stand before a user's own
 JUDGED = 0.1  # of the time
+LEAST = 1e-6  # of a probability
 ADVERTISER, SLATE, SPREAD = "122", 4, 1.0  # whose bid it is; impressions an auction; deviation of the log of bids
 
 
@@ -129,8 +131,8 @@ def predict_conversions(train: Impressions, judged: Impressions, kind: str, seed
     if kind == ONE:
         return fit_heads(train, judged, conversion_loss, seed)[:, 1]
     clicked = train.take(np.flatnonzero(train.clicked))
-    clicks, conversions = fit_heads(train, judged, click_loss, seed), fit_heads(clicked, judged, conversion_loss, seed)
-    return clicks[:, 0] * conversions[:, 1]
+    conversions = fit_heads(clicked, judged, conversion_loss, seed)[:, 1]
+    return conversions if kind == BIASED else fit_heads(train, judged, click_loss, seed)[:, 0] * conversions
 
 
 def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) -> NDArray[np.float64]:
@@ -153,6 +155,24 @@ def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) ->
         with torch.inference_mode():
             chances = model(torch.from_numpy(judged.codes), torch.from_numpy(judged.rates))
     return np.asarray(chances.numpy(), np.float64)
+
+
+def log_losses(converted: Singles, chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row: minus the log of the probability that was given to what came."""
+    inside = np.clip(chances, LEAST, 1 - LEAST)
+    return np.asarray(-np.log(np.where(converted > 0, inside, 1 - inside)))
+
+
+def average_by_user(values: NDArray[np.float64], user: Int64s) -> tuple[float, float]:
+    """The mean over rows, and its standard error over users: one user's rows are not independent.
+
+    >>> average_by_user(np.array([1.0, 1.0, 0.0, 2.0]), np.array([0, 0, 1, 1]))  # the means of both users are alike
+    (1.0, 0.0)
+    """
+    rows = np.bincount(user)
+    means = np.bincount(user, values)[rows > 0] / rows[rows > 0]
+    weights = rows[rows > 0].astype(np.float64)
+    return weighted_mean(means, weights), weighted_error(means, weights)
 
 
 def draw_auctions(judged: Impressions, seed: int) -> tuple[Int64s, NDArray[np.float64]]:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
+from common.learning.cooccurrence import count_swings
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, make_slots
 from competitions.tencent.io import schema
@@ -22,13 +25,13 @@ from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
+from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS, flatten_log, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
 POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
-TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear"
+TRANSITIONS, COUNTS, SWING, ALS, LINEAR = "transitions", "counts", "swing", "ALS", "linear: EASE's kin, closed form"
 ONE = "nearest by one embedding"
 NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
 KERNEL = "kernel x popularity around the query's time"
@@ -49,6 +52,7 @@ TRANSITION_SETTINGS = replace(
     to_attributes=0.0,
 )
 REGRESSION = RegressionSettings(past_decay=0.5, future_decay=0.2, to_attributes=1.0)
+SWING_FADE = 0.9  # what a click of the history counts for each click behind it
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
@@ -74,8 +78,13 @@ def stack_content(embeddings: Sequence[Embedding]) -> Tensor:
 
 
 def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedding]:
-    """Those that the content rule of this ``name`` goes by: a language model's alone, or all."""
-    return [one for one in embeddings if name != LANGUAGE or one.name.startswith(TEXT_EMBEDDINGS)]
+    """Those that the content rule of this ``name`` goes by."""
+    return [one for one in embeddings if goes_by(name, one.name)]
+
+
+def goes_by(name: str, embedding: str) -> bool:
+    """Whether a content rule goes by the embedding of this name: a language model's alone, or all."""
+    return name != LANGUAGE or embedding.startswith(TEXT_EMBEDDINGS)
 
 
 def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
@@ -96,9 +105,26 @@ def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
     if name == LINEAR:
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
         return lambda block: torch.from_numpy(score_regression(regression, queries.take(block), rows))
+    if name == SWING:
+        return fit_swing(history, queries, ads, rows, seed)
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
     (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
+
+
+def fit_swing(history: Histories, queries: Histories, ads: int, rows: Int64s, seed: int) -> Score:
+    """Swing over clicks: two users who share two ads are better evidence for the pair the fewer ads they share."""
+    log = flatten_log(history, CLICK_WEIGHTS)
+    clicks = pl.DataFrame({"user": log.owner, "item": log.item}).filter(pl.Series(log.weight) > 0)
+    table = count_swings(clicks, seed)
+    weights = table["weight"].to_numpy(), (table["item"].to_numpy(), table["neighbour"].to_numpy())
+    near = sp.csr_array(weights, (ads, ads))[:, rows]
+
+    def score(block: Int64s) -> Tensor:
+        own = weight_histories(queries.take(block), ads, CLICK_WEIGHTS, SWING_FADE)
+        return torch.from_numpy((own @ near).toarray().astype(np.float32))
+
+    return score
 
 
 def count_events(history: Histories, rows: int) -> Singles:

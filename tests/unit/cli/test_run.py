@@ -9,12 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import numpy as np
 import polars as pl
 import pytest
 
+from common.day.ladder import Rung, Scored
 from common.engine.errors import UserError
 from common.io.submission import Checked
-from competitions import NAMES, find_competition
+from competitions import NAMES, find_competition, find_room
 from competitions.cli import closing, execution
 from tests.conftest import Call, replace_part
 
@@ -144,54 +146,102 @@ def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_m
     assert seen == [(Path("mine.csv"), Path("t.csv"), None), (Path("mine.csv"), Path("t.csv"), Path("here"))]
 
 
-def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-    before: float | None = None
+class FakeLadder:
+    """A ladder that was climbed before."""
 
-    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
-        seen.append((files, config.seed, run.folder))
-        run.write_json("ladder.json", {"rows": []})
-        return [{"rung": "first", "score": 0.5, "error": 0.01, "before": before}]
+    metric, describe = "score", None
 
-    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
+    def __init__(self, run: Any, rows: list[dict[str, Any]]) -> None:
+        self.run, self.rows = run, rows
+
+    def find(self, key: str) -> Rung:
+        """The one rung."""
+        if key != "als":
+            raise UserError(f"There is no step {key!r}.")
+        return Rung("als", "factors", "f", lambda: Scored(np.zeros(0)), Rung.place, formula="u . v")
+
+    def climb(self, only: str | None = None) -> list[dict[str, Any]]:
+        """The rows."""
+        self.run.write_json("ladder.json", {"rows": self.rows})
+        return [row for row in self.rows if only in (None, row["rung"])]
+
+
+def put_ladder(
+    monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], write: Callable[[Any], None] = lambda run: None
+) -> list[Any]:
+    """In flight's place; returns what it is made with."""
+    made: list[Any] = []
+
+    def make_ladder(files: Any, config: Any, run: Any) -> FakeLadder:
+        made.append((files, config.seed, run and run.folder))
+        if run is not None:
+            write(run)
+        return FakeLadder(run, rows)
+
+    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw)
+    found = find_room("flight", "day.ladder")
+    monkeypatch.setattr(found, "make_ladder", make_ladder)
     Path("mine").mkdir()
+    return made
+
+
+def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    row: dict[str, Any] = {"rung": "first", "score": 0.5, "error": 0.01, "before": None}
+    made = put_ladder(monkeypatch, [row])
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--seed", 3)
     assert code == 0
     assert out.splitlines()[-3].split() == ["first", "0.5000", "0.0100"]
     assert out.splitlines()[-1].endswith("make report-flight")
-    before = 0.4
+    row["before"] = 0.4
     out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
     assert out.splitlines()[-4:-2] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
-    assert seen[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
+    assert made[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
     assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["label"]["name"] == "mine"
 
 
-def test_one_rung_prints_its_gain_its_code_and_the_list_of_the_query_it_helps_most(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str | None] = []
+def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = put_ladder(monkeypatch, [])
+    code, out, err = call("ladder", "flight", "--only", "asl")
+    assert (code, out, err.splitlines()[-1]) == (1, "", "error: There is no step 'asl'.")
+    assert made == [(None, 0, None)]
+    assert not Path("build").exists()
 
-    def climb(files: Path, config: Any, run: Any, only: str | None) -> list[dict[str, Any]]:
-        asked.append(only)
+
+def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(run: Any) -> None:
         folder = run.folder / "rungs"
         folder.mkdir(parents=True)
-        queries = {"query": ["u1", "u1", "u2"], "rank": [1, 2, 1], "item": ["x", "y", "z"]}
-        for name, right in (("als", [False, True, True]), ("popular", [True, False, False])):
-            pl.DataFrame(queries | {"answer": right}).write_parquet(folder / f"{name}.parquet")
-        costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
-        scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
-        scores |= {"MiB": 1.75, "unknown": None}
-        return [{"rung": "als", "title": "factors", "family": "f", **scores, **costs}]
+        scores = {"als": [1.0, 0.0, 0.0, 0.5], "popular": [0.5, 1.0, 0.0, 0.0], "als.before": [0.5, 0.0, 0.0, 0.5]}
+        for name, each in scores.items():
+            ranks = [round(1 / one) if one else None for one in each]
+            lists = [["* x", "y"], ["z"], ["z"], ["y", "* x"]]
+            rows = {
+                "query": ["u1", "u2", "u3", "u4"],
+                "score": each,
+                "weight": [1.0] * 4,
+                "rank": ranks,
+                "items": lists,
+            }
+            pl.DataFrame(rows).write_parquet(folder / f"{name}.parquet")
 
-    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
-    Path("mine").mkdir()
+    costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
+    scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
+    row = {"rung": "als", "title": "factors", "family": "f", **scores, "MiB": 1.75, "unknown": None, **costs}
+    put_ladder(monkeypatch, [row, {"rung": "popular", "MiB": 2.5}], write)
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
-    assert (code, asked) == (0, ["als"])
-    words = out.split()
-    assert {"als:", ".5000", ".4000", "popular:", ".1000", "common/day/ladder.py:1"} <= set(words)
-    assert "\n  MiB 1.75\n" in out
-    assert "u2: the first answers" in out  # the one that popularity does not find
-    assert out.splitlines()[-1].split() == ["1", "*", "z", "z"]
+    assert code == 0
+    facts = {line.split("  ")[1]: line.split("  ")[-1].strip() for line in out.splitlines() if line.startswith("  ")}
+    assert facts["formula"] == "u . v"
+    assert facts["to change"] == "common/day/ladder.py:1 climb"
+    assert facts["before"] == ".2500; after - before: .1250 ± .1083, on the same queries"
+    assert facts["against popular"] == ".1000 ± .0200, on the same queries"
+    assert facts["queries"] == "2 won, 1 lost, 1 drawn"
+    assert facts["MiB"] == "1.75 (popular 2.50)"
+    kinds = [
+        line.split(":")[0].strip() for line in out.splitlines() if line.strip().startswith(("Won", "Lost", "Drawn"))
+    ]
+    assert kinds == ["Won", "Lost", "Drawn"]
+    assert "its rank: als not listed, popular 1" in out
 
 
 @pytest.mark.parametrize("until", [["--until", "cv"], ["--until=cv"]])

@@ -57,6 +57,10 @@ class Runner:
     def write_json(self, name: str, data: Any) -> None:
         self.written[name] = data
 
+    def list_costs(self, results: Any) -> dict[str, StepRecord]:
+        """Nothing is known of what a result was made by."""
+        return {}
+
     def step(self, function: Callable[..., Any], *args: Any, name: str = "") -> Result[Any]:
         given = tuple(arg.value if isinstance(arg, Result) else arg for arg in args)
         self.steps.append((name or function.__name__, given))
@@ -101,7 +105,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         patch.setattr(pipeline, "refuse_shared", lambda *_: None)
         patch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
         patch.setattr(ladder, "record", measure)
-        rows = ladder.climb(FILES, load(), cast(Run, run))
+        rows = ladder.make_ladder(FILES, load(), cast(Run, run)).climb()
         yield Climbed(rows, measured, run, train)
 
 
@@ -148,7 +152,28 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     assert scored.each.tolist() == [0.5, 1.0]
     assert scored.lists is not None
     shown = [("3", 1, "option 0, 0", True), ("3", 2, "option 1, 0", False), ("3", 3, "option 2, 0", False)]
-    assert scored.lists.filter(query="3").rows() == shown
+    assert scored.lists.shown.filter(query="3").rows() == shown
+    assert scored.lists.queries.to_list() == ["3", "8"]
+    assert scored.lists.ranks.sort("query").rows() == [("3", 1), ("8", 1)]  # of the first repeat
+
+
+def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, train, test = Runner(tmp_path), draw_searches(5, count=60, longest=14), draw_searches(6, count=5)
+    monkeypatch.setattr(pipeline, "learn_codes", lambda _: None)
+    monkeypatch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
+    monkeypatch.setattr(pipeline, "refuse_shared", lambda *_: None)
+    made = ladder.make_ladder(FILES, load(), cast(Run, run))
+    (row,) = made.climb("cheapest")
+    assert row["score"] > 0
+    steps = dict(run.steps)
+    assert not [name for name in steps if name.startswith("fit.")]
+    assert steps["train.features"][3] == ["core"]
+    assert made.describe is not None
+    (words,) = made.describe([str(train.sessions["session"][0])]).rows(named=True)
+    assert "options" in words["history"]
+    assert words["answer"].startswith("option ")
 
 
 def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:

@@ -2,6 +2,8 @@
 planted and see nothing that the fold hides.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,9 +14,11 @@ from common.learning.split import Fold
 from competitions.news.competition import COMPETITION
 from competitions.news.config import BLOCKS
 from competitions.news.day import ladder
-from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
-from competitions.news.lab.als import list_by_factors
+from competitions.news.day.ladder import group_channels, list_rungs
+from competitions.news.lab.als import fit_factors, list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
+from competitions.news.lab.plots import draw_channels, draw_map
+from competitions.news.lab.scoring import Climb, score_lists
 from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -42,7 +46,8 @@ def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     rungs = list(list_rungs(config))
     counts = [(len(c.recall.channels), len(c.rank.blocks)) for _, _, _, c in rungs]
     assert counts == sorted(counts)
-    assert counts[0] == (len(CHANNELS[0][2]), 1)
+    groups = group_channels(config.recall.channels)
+    assert counts[0] == (len(next(iter(groups.values()))), 1)
     assert counts[-1] == (len(config.recall.channels), 3)
     assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
     last = rungs[-1][3]
@@ -52,7 +57,8 @@ def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
-    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 2
+    assert [key for key, _ in groups][:3] == ["lightgbm", "lightgbm-covisits", "lightgbm-transitions"]
+    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(groups) + 2
     assert rungs[-1][0] == ladder.LAST
 
 
@@ -63,27 +69,52 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
         schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64},
     )
     articles = pl.DataFrame({"item": [5, 10, 11, 12], "category": [1, 2, 3, 4]}, schema_overrides={"item": pl.Int32})
-    way = ladder.Climb(
-        files=None,  # type: ignore[arg-type]
-        config=COMPETITION.load_config([]),
-        run=None,  # type: ignore[arg-type]
-        articles=Result("key", lambda: articles),
-        content=None,
-        fold=Result("key", lambda: fold),
-        judge=None,
-    )
+    way = make_way(fold, articles)
     scored = score_lists(way, lists)
     each, weights = np.array([1, 0.5, 0, 0]), np.array([1, 2, 3, 4])  # the tie counts against the answer
     score, error = scored.weigh(scored.each)
     assert score == pytest.approx(2 / 10)
     assert error == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
-    assert scored.more == {"recall": 0.5, "truth mrr@5": None, "coverage": 3 / 4}
+    assert scored.more == {"recall": 0.5, "coverage": 3 / 4}
     assert scored.weights is not None
     assert (scored.each.tolist(), scored.weights.tolist()) == (each.tolist(), weights.tolist())
     assert scored.lists is not None
-    assert scored.lists.filter(query="900").rows() == [
+    assert scored.lists.queries.to_list() == ["900", "901", "902", "903"]
+    assert scored.lists.ranks.sort("query").rows() == [("900", 1), ("901", 2)]
+    assert scored.lists.shown.filter(query="900").rows() == [
         ("900", 1, "10 (category 2)", True),
         ("900", 2, "5 (category 1)", False),
+    ]
+    described = way.describe(["901"])
+    assert described.select("query", "answer").rows() == [("901", "11 (category 3)")]
+
+
+def make_way(fold: Fold, articles: pl.DataFrame) -> Climb:
+    """What the steps begin with, as if it were read."""
+    way = Climb(SimpleNamespace(embeddings=None), COMPETITION.load_config([]), None)  # type: ignore[arg-type]
+    way.__dict__.update(fold=Result("key", lambda: fold), articles=Result("key", lambda: articles))
+    return way
+
+
+def test_the_steps_are_declared_without_a_file() -> None:
+    made = ladder.make_ladder(None, COMPETITION.load_config([]), None)  # type: ignore[arg-type]
+    keys = [rung.key for rung in made.rungs]
+    assert keys[0] == "popularity"
+    assert keys[-4:] == ["mmr", "mmr-half", "dpp", "dpp-weak"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_overlap_of_channels_is_of_the_answers_that_they_list() -> None:
+    fold = make_fold(make_log((1, 1, 0)), [(0, [1]), (1, [1]), (2, [1]), (3, [1])], [10, 11, 12, 13])
+    schema = {"query": pl.Int32, "item": pl.Int32}
+    one = pl.DataFrame({"query": [0, 1, 2], "item": [10, 11, 99]}, schema=schema)
+    two = pl.DataFrame({"query": [0, 3], "item": [10, 99]}, schema=schema)
+    (figure,) = draw_channels(fold, {"one": one, "two": two})
+    assert [(column.name, column.texts) for column in figure.columns] == [
+        ("channel", ["one", "two"]),
+        ("recall", ["50.0 %", "25.0 %"]),
+        ("one", ["100.0 %", "100.0 %"]),
+        ("two", ["50.0 %", "100.0 %"]),
     ]
 
 
@@ -102,6 +133,13 @@ def test_factors_name_articles_of_the_users_family() -> None:
     assert not {0, 3} & set(lists[0])
     assert not {9, 14} & set(lists[1])
     assert listed.filter(query=0)["score"].is_sorted(descending=True)
+    factors = fit_factors(fold, 0)
+    assert_frame_equal(list_by_factors(fold, 6, 0, factors), listed)
+    articles = pl.DataFrame({"item": range(16), "category": [number // 8 for number in range(16)]})
+    (figure,) = draw_map(factors, articles.cast({"item": pl.Int32}), fold.history)
+    assert figure.plot is not None
+    sides = {style: [dot.x for dot in figure.plot.dots if dot.style == style] for style in "ab"}
+    assert min(sides["a"]) > max(sides["b"]) or max(sides["a"]) < min(sides["b"])  # two families, apart
 
 
 def test_factors_and_network_see_nothing_that_the_fold_hides(world: World, fold: Fold) -> None:

@@ -8,12 +8,15 @@ import pytest
 
 from competitions.tencent.lab import esmm
 from competitions.tencent.lab.esmm import (
+    BIASED,
     CLICKED,
     ESMM,
     ONE,
     SLATE,
     Impressions,
+    average_by_user,
     list_impressions,
+    log_losses,
     predict_conversions,
     rate_before,
     sell,
@@ -48,6 +51,17 @@ def test_the_product_of_a_planted_pair_of_rates_is_found(kind: str) -> None:
     judged = draw(400, 1)
     found = predict_conversions(draw(60_000, 0), judged, kind, 0)
     assert found == pytest.approx((CLICKS * CONVERSIONS)[judged.codes[:, 0]], abs=0.03)
+
+
+def test_a_head_of_clicked_rows_alone_promises_too_much_where_nobody_clicks() -> None:
+    judged = draw(400, 1)
+    train = draw(60_000, 0)
+    biased, right = (predict_conversions(train, judged, kind, 0) for kind in (BIASED, CLICKED))
+    assert biased == pytest.approx(CONVERSIONS[judged.codes[:, 0]], abs=0.03)  # as if every row were clicked
+    loss, error = average_by_user(
+        log_losses(judged.converted, biased) - log_losses(judged.converted, right), judged.user
+    )
+    assert loss > 3 * error > 0
 
 
 def test_without_esmm_the_conversion_is_learned_from_clicked_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,9 @@
 """Content of a few bits a number: rounded by half a step of a vector's own scale, and a rung beside the kernel's."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.day.ladder import Climb, list_quantised
 from competitions.tencent.lab.plain_rules import score_interests
 from competitions.tencent.lab.quantisation import BITS, multiply_whole, round_off, score_history
 from competitions.tencent.sequences import whole
@@ -31,11 +28,3 @@ def test_the_scores_are_the_kernels_but_for_the_rounding() -> None:
     same = score_history(lambda left, right: CONTENT[left] @ CONTENT[right].T, history, ROWS)
     np.testing.assert_allclose(same, exact, atol=1e-4)
     np.testing.assert_allclose(score_history(multiply_whole(CONTENT, 8), history, ROWS), exact, atol=0.1)
-
-
-@pytest.mark.parametrize("embeddings", [1, 0])
-def test_the_rungs_stand_on_the_kernel_where_there_is_content(embeddings: int) -> None:
-    ready = SimpleNamespace(embeddings=SimpleNamespace(value=[None] * embeddings))
-    way = Climb(ready, None, SimpleNamespace(timings=[]))  # type: ignore[arg-type]
-    found = [(rung.key, rung.builds_on) for rung in list_quantised(way)]
-    assert found == [("int8", "kernel"), ("int4", "kernel")][: 2 * embeddings]

@@ -1,0 +1,108 @@
+"""What the cards of the steps draw: popularity by its window, the channels' overlap, articles on a map, a trade-off."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import polars as pl
+
+from common.day.ladder import Scored
+from common.day.report.charts import Dot, Figure, Line, Plot, make_plot, make_scale, make_span
+from common.day.report.formatting import share, with_error
+from common.day.report.tables import TableColumn
+from common.engine.run import Result, Run
+from common.learning.split import Fold
+from competitions.news.lab.als import Factors
+from competitions.news.lab.reranking import Method
+from competitions.news.retrieval.popularity import find_popular
+
+HOURS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 24.0, 72.0)
+LISTED = 50  # articles of a list of popularity
+ON_MAP = 400  # of the most clicked articles
+GROUPS = ("a", "b", "c", "d")  # the styles of the most frequent categories
+WEIGHTS: dict[Method, tuple[float, ...]] = {"mmr": (1.0, 0.95, 0.9, 0.8, 0.7, 0.5), "dpp": (32.0, 16.0, 8.0, 4.0, 2.0)}
+Score = Callable[[Fold, pl.DataFrame], tuple[float, float]]  # lists -> their score on validation, and its error
+
+
+def draw_windows(run: Run, fold: Result[Fold], score: Score) -> list[Figure]:
+    """The score of popularity by the hours that are counted: around a query's time, and before it alone."""
+    dots, lines = [], []
+    for style, line, after in (("a", "line", 1.0), ("b", "other", 0.0)):
+        points = []
+        for hours in HOURS:
+            name = f"ladder.window-{hours:g}-{after * hours:g}"
+            window = (hours, after * hours)
+            lists = run.step(find_popular, fold.history, fold.queries, fold.seen, window, LISTED, name=name)
+            value, error = score(fold.value, lists.value)
+            points.append((math.log10(hours), value))
+            dots.append(Dot(*points[-1], f"{hours:g} h: {with_error(value, error)}", style))
+        lines.append(Line(points, line))
+    across = make_span(math.log10(HOURS[0]), math.log10(HOURS[-1]), logarithmic=True)
+    plot = Plot(lines, dots, across, make_scale([dot.y for dot in dots], zero=True))
+    legend = {"a": "so many hours before and after the user's last click", "b": "before it alone, as a live system"}
+    return [Figure("Popularity by its window", plot, "hours", "MRR@5", "What is popular now, not ever.", legend)]
+
+
+def draw_channels(fold: Fold, channels: Mapping[str, pl.DataFrame]) -> list[Figure]:
+    """A table: the recall of each channel, and which share of the answers that it lists another lists as well."""
+    assert fold.answers is not None
+    answers = fold.answers.join(fold.queries.filter(role="valid"), on="query", how="semi").select("query", "item")
+    found = np.array([is_listed(lists, answers) for lists in channels.values()], np.float64)
+    both = found @ found.T
+    shares = both / np.maximum(both.diagonal(), 1.0)[:, None]
+    recall = (found.sum(1) / max(answers.height, 1)).tolist()
+    columns = [TableColumn("channel", list(channels)), TableColumn("recall", [*map(share, recall)], True, recall)]
+    columns += [
+        TableColumn(name, [*map(share, column)], True, column)
+        for name, column in zip(channels, shares.T.tolist(), strict=True)
+    ]
+    caption = "A row: of the answers that this channel lists, the share that the channel of the column lists as well."
+    return [Figure("Recall of the channels, and their overlap", caption=caption, columns=columns)]
+
+
+def is_listed(lists: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
+    """Whether each answer (query, item) is among the lists (query, item)."""
+    marked = lists.select("query", "item", listed=True)
+    return answers.join(marked, on=["query", "item"], how="left", maintain_order="left")["listed"].fill_null(False)
+
+
+def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) -> list[Figure]:
+    """The most clicked articles where their vectors, at length 1, vary most (two principal components)."""
+    counts = history["item"].value_counts(sort=True).sort("count", "item", descending=True).head(ON_MAP)
+    shown = counts.join(articles.select("item", "category"), on="item", how="left", maintain_order="left")
+    rows = factors.vectors[factors.items.search_sorted(shown["item"]).to_numpy()].astype(np.float64)
+    points = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    centred = points - points.mean(0)
+    _, strength, axes = np.linalg.svd(centred, full_matrices=False)
+    across, upward = (centred @ axes[:2].T).T.tolist()
+    largest = shown["category"].value_counts(sort=True).sort("count", "category", descending=True)["category"]
+    styles = dict(zip(largest.to_list(), GROUPS, strict=False))
+    dots = [
+        Dot(x, y, f"{item} (category {category})", styles.get(category, "pale-dot"))
+        for x, y, item, category in zip(across, upward, shown["item"], shown["category"], strict=True)
+    ]
+    kept = float((strength[:2] ** 2).sum() / max((strength**2).sum(), 1e-12))
+    caption = (
+        f"The {shown.height} most clicked articles; two of {rows.shape[1]} dimensions, {share(kept)} of the variance."
+    )
+    legend = {style: f"category {category}" for category, style in styles.items()} | {"pale-dot": "others"}
+    return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend)]
+
+
+def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> list[Figure]:
+    """The score against the distance of the lists, from the ranker's own order to more and more variety."""
+    dots = []
+    for weight in WEIGHTS[method]:
+        scored = rerank(weight)
+        value, error = scored.weigh(scored.each)
+        distance = scored.more["distance"]
+        assert distance is not None
+        dots.append(Dot(distance, value, f"{weight:g}: {with_error(value, error)}, distance {distance:.3f}"))
+    line = Line([(dot.x, dot.y) for dot in dots], "thin")
+    what = "trade-off" if method == "mmr" else "strength"
+    caption = (
+        f"From right to left the {what} grows: {', '.join(f'{weight:g}' for weight in reversed(WEIGHTS[method]))}."
+    )
+    return Figure(
+        "Score against variety", make_plot([line], dots), "distance of the articles of a list", "MRR@5", caption
+    )
