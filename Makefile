@@ -154,7 +154,7 @@ $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 
 # serve-NAME: ## Latency of a request; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
-	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(RUN) serve $* $(RAW_OPTION) $(ARGS)
 
 # submit-NAME: ## Check the last submission and upload it, or say how
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
