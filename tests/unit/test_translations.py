@@ -8,13 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TRANSLATED = [page for page in sorted(ROOT.glob("**/*.zh.md")) if ".venv" not in page.parts]
-LEADING_ZERO = re.compile(r"(?<![\w.,])0\.(?=\d)")  # Chinese pages write 0.281
-NUMBER = re.compile(r"(?<![\w.])\.\d+|\d+(?:[.,]\d+)*")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # its language, `text` for output
+FRACTION = re.compile(r"(?<![a-zA-Z\d.])0?(\.\d+)(?!\.?\d)")  # .281 in English is 0.281 in Chinese
 
 
 def read(page: Path) -> str:
     """A page; of a competition's own what stands under "Tonight", which alone is translated."""
-    text = page.read_text(encoding="utf-8").replace(".zh.md", ".md")
+    text = page.read_text(encoding="utf-8").replace(".zh.", ".")
+    text = re.sub(r"\[[^\]]+\]\(README\.md\)", "", text)  # each page's link to its twin
     if page.name.startswith("README") and page.parent != ROOT:
         text = re.split(r"\n## (?:Tonight|今晚)\n", text)[1].partition("\n## ")[0]
     return text
@@ -22,9 +23,9 @@ def read(page: Path) -> str:
 
 def list_commands(text: str) -> Counter[str]:
     """The code spans, and the commands of the blocks."""
-    blocks = "\n".join(re.findall(r"```\n(.*?)```", text, re.DOTALL))
+    blocks = "\n".join(block for kind, block in BLOCK.findall(text) if kind != "text")
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
-    spans = re.findall("`([^`\n]+)`", re.sub("```.*?```", "", text, flags=re.DOTALL))
+    spans = re.findall("`([^`\n]+)`", BLOCK.sub("", text))
     return Counter([" ".join(span.split()) for span in spans] + lines)
 
 
@@ -37,10 +38,7 @@ def test_both_languages_say_the_same(page: Path) -> None:
     assert commands[0] == commands[1]
     links = [set(re.findall(r"\]\(([^)]+)", text)) for text in (chinese, english)]
     assert links[0] == links[1]
-    figures = [
-        Counter(number for number in NUMBER.findall(re.sub("`[^`\n]+`", "", text)) if number.startswith("."))
-        for text in (LEADING_ZERO.sub(".", chinese), LEADING_ZERO.sub(".", english))
-    ]
+    figures = [Counter(FRACTION.findall(re.sub("`[^`\n]+`", "", text))) for text in (chinese, english)]
     assert figures[0] == figures[1]
 
 
