@@ -66,7 +66,9 @@ def find_folder(source: Path) -> Path | None:
 def read_kuairand(folder: Path) -> PublicLog:
     """Read the logs of the standard policy and the features of videos and users."""
     basics, profiles = (_find_only(folder, pattern) for pattern in (BASICS, USERS))
-    parts = [CsvFile(path, LOG_FIELDS, HINT).read().frame.drop("line") for path in sorted(folder.glob(LOGS))]
+    parts = [
+        CsvFile(path, LOG_FIELDS, HINT).read(may_be_empty=True).frame.drop("line") for path in sorted(folder.glob(LOGS))
+    ]
     log = pl.concat(parts).with_columns(time=pl.col("time_ms") // 1000, action=(pl.col("is_click") == 1) * CLICK)
     videos = (
         CsvFile(basics, VIDEO_FIELDS, HINT)
