@@ -189,8 +189,10 @@ class CsvFile:
         cells = read_csv(source, schema=schema, separator=self.separator, quote_char='"' if separator == b"," else None)
         lines = text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
         has_blanks = cells[:, -1].null_count() > 0
-        # polars fills up a row with too few fields in silence, and a blank line is one of these.
-        if cells.height != lines or (has_blanks and text.count(separator) < (width - 1) * lines):
+        # polars fills up a row with too few fields in silence, and a blank line is one of these; a carriage return
+        # inside a line is a blank to it.
+        is_short = has_blanks and text.count(separator) < (width - 1) * lines
+        if cells.height != lines or is_short or text.count(b"\r") > text.count(b"\r\n") + text.endswith(b"\r"):
             self._refuse_misshapen(text, first, width)
         if cells.height != lines:
             self._refuse(first, "from here on, rows and lines differ in number: check the quotes")

@@ -85,6 +85,7 @@ def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
         (b'"3,4\n', "a quote that does not close"),
         (b'"', "a quote that does not close"),
         (b"3,4\r5,6\n", "a carriage return inside the line: '3,4"),
+        (b"3,\r4\n", "a carriage return inside the line: '3,"),
         (b"3,\xff\n", r"bytes that are not UTF-8 (b'\xff')"),
     ],
 )
