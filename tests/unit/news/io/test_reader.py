@@ -215,6 +215,9 @@ def test_bad_embedding_row_is_refused_with_its_line(tmp_path: Path, row: str, sa
     assert f"{reader.EMBEDDINGS}, {said}" in str(caught.value)
     with pytest.raises(UserError, match="no rows"):
         reader.read_embeddings(write(path, EMBEDDING_HEADER))
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="0 bytes"):
+        reader.read_embeddings(path)
 
 
 def test_clicked_articles_without_an_embedding_are_counted() -> None:
