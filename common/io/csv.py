@@ -169,7 +169,8 @@ class CsvFile:
             ]
             faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit.any()]
             if not faults:
-                frame = pl.DataFrame([rows["line"], *(values for values, _, _ in cast)])
+                # polars parses a block in pieces, each of which reserves more memory than it fills.
+                frame = pl.DataFrame([rows["line"], *(values for values, _, _ in cast)]).rechunk()
                 kept = frame.drop_nulls([column.label() for column in self.columns if column.blank == "left out"])
                 return Block(kept, blank, frame.height - kept.height, sum(words for _, _, words in cast))
             if schema is texts:
@@ -198,8 +199,9 @@ class CsvFile:
             self._refuse(first, "from here on, rows and lines differ in number: check the quotes")
         rows = cells.with_columns(line=pl.int_range(first, first + lines, dtype=pl.Int64))
         if has_blanks:
-            stripped = cells.with_columns(pl.col(pl.String).str.strip_chars().replace("", None))
-            rows = rows.filter(~stripped.select(pl.all_horizontal(pl.all().is_null())).to_series())
+            start = pl.first().cast(pl.String).str.strip_chars().fill_null("")  # of a line of blanks it has all
+            is_blank = cells.select(pl.all_horizontal(start == "", pl.exclude("c0").is_null())).to_series()
+            rows = rows.filter(~is_blank) if is_blank.any() else rows
         return rows, lines - rows.height
 
     def _refuse_misshapen(self, text: bytes, first: int, width: int) -> None:
