@@ -48,7 +48,7 @@ def parsed_type(column: Column) -> type[pl.DataType]:
 
 
 def cast_cells(cells: pl.Series, column: Column, nulls: Sequence[str]) -> tuple[pl.Series, pl.Series, int]:
-    """The values (whole numbers as Int64), which of them do not fit, and how many cells held a word for nothing."""
+    """The values, which of them do not fit, and how many cells held a word for nothing."""
     values, words = _to_values(cells, column), 0
     if cells.dtype == pl.String and (column.dtype == pl.String or values.null_count() > cells.null_count()):
         cells, words = blank_nulls(cells, nulls)
@@ -56,7 +56,7 @@ def cast_cells(cells: pl.Series, column: Column, nulls: Sequence[str]) -> tuple[
     unfit = values.is_null() if column.blank == "refused" else values.is_null() & cells.is_not_null()
     if column.dtype.is_integer():
         unfit |= ~values.is_between(*column.bounds()).fill_null(True)
-    return values, unfit, words
+    return values.cast(column.dtype, strict=False).alias(column.label()), unfit, words
 
 
 def _to_values(cells: pl.Series, column: Column) -> pl.Series:
@@ -73,11 +73,12 @@ def _to_values(cells: pl.Series, column: Column) -> pl.Series:
     return cells.str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
 
 
-def describe_fault(column: Column, cell: str | None, value: int | None) -> str:
-    """What is wrong with a cell; ``value``: the whole number that it says, if it does."""
+def describe_fault(column: Column, cell: str | None) -> str:
+    """What is wrong with a cell."""
     text = (cell or "").strip()[:40]
     if not text:
         return f"{column.header} is blank"
+    value = _to_values(pl.Series([text]), column)[0]
     if value is None:
         usual = "a finite number" if column.dtype.is_float() else "a whole number"
         return f"{column.header} is {text!r}, not {column.expected or usual}"

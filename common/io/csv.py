@@ -106,9 +106,7 @@ class CsvFile:
         if line.startswith(COMPRESSED):
             raise UserError(f"{self.path} is a compressed archive, not a CSV; unpack it first")
         if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
-            raise UserError(
-                f"{self.path}: its lines end in carriage returns only; save the file as CSV with line feeds"
-            )
+            raise UserError(f"{self.path}: its lines end in carriage returns only; save it as CSV with line feeds")
         try:
             cells = self._split(line.removeprefix(BYTE_ORDER_MARK).decode())
         except UnicodeDecodeError as error:
@@ -156,29 +154,28 @@ class CsvFile:
         """Cast whole lines; ``first``: the number of the first one in the file."""
         if invalid := find_invalid_utf8(text):
             self._refuse(first + invalid[0], f"bytes that are not UTF-8 ({invalid[1]!r}); save the file as UTF-8 CSV")
-        texts: Schema = {f"c{at}": pl.String for at in range(len(names))}
-        types: Schema = {f"c{names.index(column.header)}": parsed_type(column) for column in self.columns}
+        texts: Schema = {f"c{index}": pl.String for index in range(len(names))}
+        cells = [f"c{names.index(column.header)}" for column in self.columns]
+        numbers: Schema = dict(zip(cells, map(parsed_type, self.columns), strict=True))
         reason = ""
-        for schema in (texts | types, texts):  # only a text says what is odd about a number
+        for schema in (texts | numbers, texts):  # only a text says what is odd about a number
             try:
                 rows, blank = self._parse(text, first, schema)
             except UNREADABLE as error:
                 reason = describe_failure(error)
                 continue
             cast = [
-                cast_cells(rows[name], column, self.nulls) for name, column in zip(types, self.columns, strict=True)
+                cast_cells(rows[cell], column, self.nulls) for cell, column in zip(cells, self.columns, strict=True)
             ]
             faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit.any()]
             if not faults:
-                labelled = zip(cast, self.columns, strict=True)
-                values = [value.cast(column.dtype).alias(column.label()) for (value, _, _), column in labelled]
-                frame = pl.DataFrame([rows["line"], *values])
+                # polars parses a block in pieces, each of which reserves more memory than it fills.
+                frame = pl.DataFrame([rows["line"], *(values for values, _, _ in cast)]).rechunk()
                 kept = frame.drop_nulls([column.label() for column in self.columns if column.blank == "left out"])
                 return Block(kept, blank, frame.height - kept.height, sum(words for _, _, words in cast))
             if schema is texts:
                 row, at = min(faults)
-                cell = rows[f"c{names.index(self.columns[at].header)}"][row]
-                self._refuse(rows["line"][row], describe_fault(self.columns[at], cell, cast[at][0][row]))
+                self._refuse(rows["line"][row], describe_fault(self.columns[at], rows[cells[at]][row]))
         self._refuse_misshapen(text, first, len(names))
         self._refuse(first, f"polars cannot read the lines from here ({reason})")
 
@@ -193,18 +190,18 @@ class CsvFile:
         cells = read_csv(source, schema=schema, separator=self.separator, quote_char='"' if separator == b"," else None)
         lines = text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
         has_blanks = cells[:, -1].null_count() > 0
-        # polars fills up a row with too few fields in silence, and a blank line is one of these.
-        if cells.height != lines or (has_blanks and text.count(separator) < (width - 1) * lines):
+        # polars fills up a row with too few fields in silence, and a blank line is one of these; a carriage return
+        # inside a line is a blank to it.
+        is_short = has_blanks and text.count(separator) < (width - 1) * lines
+        if cells.height != lines or is_short or text.count(b"\r") > text.count(b"\r\n") + text.endswith(b"\r"):
             self._refuse_misshapen(text, first, width)
         if cells.height != lines:
             self._refuse(first, "from here on, rows and lines differ in number: check the quotes")
         rows = cells.with_columns(line=pl.int_range(first, first + lines, dtype=pl.Int64))
         if has_blanks:
-            blank = [pl.col(name).is_null() for name in schema if schema[name] != pl.String]
-            blank += [
-                pl.col(name).fill_null("").str.strip_chars() == "" for name in schema if schema[name] == pl.String
-            ]
-            rows = rows.filter(~pl.all_horizontal(blank))
+            start = pl.first().cast(pl.String).str.strip_chars().fill_null("")  # of a line of blanks it has all
+            is_blank = cells.select(pl.all_horizontal(start == "", pl.exclude("c0").is_null())).to_series()
+            rows = rows.filter(~is_blank) if is_blank.any() else rows
         return rows, lines - rows.height
 
     def _refuse_misshapen(self, text: bytes, first: int, width: int) -> None:
@@ -214,10 +211,9 @@ class CsvFile:
             try:
                 cells = self._split(row.rstrip("\r")) if row.strip() else [""] * width
             except csv.Error:
-                what = (
-                    "a carriage return inside the line" if "\r" in row.rstrip("\r") else "a quote that does not close"
-                )
-                self._refuse(line, f"{what}: {start}")
+                returns = "\r" in row.rstrip("\r")
+                fault = "a carriage return inside the line" if returns else "a quote that does not close"
+                self._refuse(line, f"{fault}: {start}")
             if len(cells) != width:
                 self._refuse(line, f"{len(cells)} fields where {width} are expected: {start}")
 

@@ -79,7 +79,7 @@ def read_log(source: Path) -> tuple[pl.DataFrame, pl.Series]:
         raise UserError(f"no {CLICK_FILES} is in {source / CLICK_FOLDERS[0]}; {HINT}")
     samples, clicked = [], []
     for path in track(files, "Reading clicks"):
-        clicks = CsvFile(path, CLICK_FIELDS, HINT).read().frame
+        clicks = CsvFile(path, CLICK_FIELDS, HINT).read(may_be_empty=True).frame
         clicked.append(clicks["click_article_id"].unique())
         in_sample = (pl.col("user_id") * MULTIPLIER % MODULUS) * SAMPLE < MODULUS
         names = {"user": "user_id", "item": "click_article_id", "time": "click_timestamp"}

@@ -207,7 +207,9 @@ def read_articles(path: Path) -> Articles:
 
 def read_embeddings(path: Path) -> Embeddings:
     """Read articles_emb.csv block by block; peak memory is the result plus a few blocks of 16 MiB."""
-    file, size, end = CsvFile(path, EMBEDDING_COLUMNS), count_lines(path), 0
+    file = CsvFile(path, EMBEDDING_COLUMNS)
+    notes = file.read_header().notes
+    size, end = count_lines(path), 0
     items, lines = np.empty(size, np.int32), np.empty(size, np.int64)
     vectors = np.empty((size, EMBEDDING_WIDTH), np.float32)
     for frame, *_ in file.read_blocks():
@@ -218,7 +220,7 @@ def read_embeddings(path: Path) -> Embeddings:
         raise UserError(f"{path} has a header but no rows; download it again")
     order = np.argsort(items[:end], kind="stable")
     refuse_repeated(path, pl.DataFrame({"line": lines[:end], "item": items[:end]}), "item", TWICE, "article")
-    return Embeddings(items[order], _reorder(vectors[:end], order), file.read_header().notes)
+    return Embeddings(items[order], _reorder(vectors[:end], order), notes)
 
 
 def count_lines(path: Path) -> int:

@@ -66,15 +66,16 @@ def find_folder(source: Path) -> Path | None:
 def read_kuairand(folder: Path) -> PublicLog:
     """Read the logs of the standard policy and the features of videos and users."""
     basics, profiles = (_find_only(folder, pattern) for pattern in (BASICS, USERS))
-    parts = [CsvFile(path, LOG_FIELDS, HINT).read().frame.drop("line") for path in sorted(folder.glob(LOGS))]
-    log = pl.concat(parts).with_columns(time=pl.col("time_ms") // 1000, action=(pl.col("is_click") == 1) * CLICK)
-    videos = (
-        CsvFile(basics, VIDEO_FIELDS, HINT)
-        .read(key="video_id")
-        .frame.with_columns(
-            (pl.col("video_duration").replace(0.0, None) / 1000).log(2).floor().alias("duration_class"),
-            pl.col("tag").str.split(",").list.first().alias("first_tag"),
-        )
+    parts = [CsvFile(path, LOG_FIELDS, HINT).read(may_be_empty=True).frame for path in sorted(folder.glob(LOGS))]
+    log = (
+        pl.concat(parts)
+        .drop("line")
+        .with_columns(time=pl.col("time_ms") // 1000, action=(pl.col("is_click") == 1) * CLICK)
+    )
+    videos = CsvFile(basics, VIDEO_FIELDS, HINT).read(key="video_id").frame
+    videos = videos.with_columns(
+        (pl.col("video_duration").replace(0.0, None) / 1000).log(2).floor().alias("duration_class"),
+        pl.col("tag").str.split(",").list.first().alias("first_tag"),
     )
     name = f"KuaiRand {basics.stem.rpartition('_')[2]}"
     return build_log(name, log, videos, CsvFile(profiles, USER_FIELDS, HINT).read(key="user_id").frame)

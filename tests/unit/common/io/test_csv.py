@@ -55,15 +55,12 @@ def test_one_table_in_many_forms(tmp_path: Path, text: bytes) -> None:
     assert frame.rows() == [(2, 1, 1), (3, 2, 2)]
     assert frame.columns == ["line", "a", "b"]
     assert notes == ()
-    assert {note.what for note in header_notes} <= {
-        "byte-order mark before the header",
-        "further column ('other')",
-        "further column ('other', 'other')",
-    }
-    assert len(header_notes) == (b"\xef" in text) + (b"other" in text)
+    assert [note.what[:14] for note in header_notes] == ["byte-order mar"] * (b"\xef" in text) + ["further column"] * (
+        b"other" in text
+    )
 
 
-@pytest.mark.parametrize("block_bytes", [3, 1 << 24])
+@pytest.mark.parametrize("block_bytes", [1, 3, 7, 1 << 24])
 @pytest.mark.parametrize("blank", ["", "\r", "  ", " \t", ","])
 def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, block_bytes: int
@@ -80,15 +77,6 @@ def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
         assert refusal(tmp_path, f"{text}\n5\n", *columns).startswith(", line 7: 1 fields")
 
 
-def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [f"{i},{i}\n" for i in range(50)]
-    for size in (1, 7, 16, 1000):
-        monkeypatch.setattr(csv, "BLOCK_BYTES", size)
-        assert read(tmp_path, "a,b\n" + "".join(lines)).frame.rows() == [(i + 2, i, i) for i in range(50)]
-        sentence = refusal(tmp_path, "a,b\n" + "".join(lines[:40]) + "\n1,y\n")
-        assert sentence == f", line 43: b is 'y', not a whole number; {ADVICE}"
-
-
 @pytest.mark.parametrize(
     ("last", "fault"),
     [
@@ -97,6 +85,7 @@ def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (b'"3,4\n', "a quote that does not close"),
         (b'"', "a quote that does not close"),
         (b"3,4\r5,6\n", "a carriage return inside the line: '3,4"),
+        (b"3,\r4\n", "a carriage return inside the line: '3,"),
         (b"3,\xff\n", r"bytes that are not UTF-8 (b'\xff')"),
     ],
 )
@@ -111,9 +100,9 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes
         (b"PK\x03\x04\x00\x00", " is a compressed archive, not a CSV; unpack it first"),
         (b'"a,b\n', ", line 1: the header has a quote or a carriage return out of place"),
         (b"a\r,b\n", ", line 1: the header has a quote or a carriage return out of place"),
-        (b"a,b\r1,2\r", ": its lines end in carriage returns only; save the file"),
-        (b"\xef\xbb\xbfa,b\r" + b"1,2\r" * 50_000, ": its lines end in carriage returns only; save the file"),
-        (b"a\r\r1\r", ": its lines end in carriage returns only; save the file"),
+        (b"a,b\r1,2\r", ": its lines end in carriage returns only; save it as CSV"),
+        (b"\xef\xbb\xbfa,b\r" + b"1,2\r" * 50_000, ": its lines end in carriage returns only; save it as CSV"),
+        (b"a\r\r1\r", ": its lines end in carriage returns only; save it as CSV"),
         ("a,b\n".encode("utf-16"), ", line 1: the header is not UTF-8"),
         (b"1,2\n3,4\n", ", line 1: the header lacks 'a', 'b'; there is '1', '2'; " + ADVICE),
         (
@@ -167,21 +156,23 @@ def test_the_first_value_that_does_not_fit_is_refused(tmp_path: Path, row: str, 
     assert refusal(tmp_path, text, *MIXED) == f", line 3: {fault}; {ADVICE}"
 
 
-@pytest.mark.parametrize("cell", ["abc", "1.5", "1.", "1e3", "0x10", "99999999999999999999", "1 2"])
-def test_a_text_that_is_no_whole_number(tmp_path: Path, cell: str) -> None:
-    assert refusal(tmp_path, f"a,y\n1,\n{cell},\n", A).startswith(f", line 3: a is {cell!r}, not a whole number")
-
-
 @pytest.mark.parametrize(
     ("column", "cell", "fault"),
     [
-        (Column("a", pl.Int16), "32768", "outside -32768 to 32767"),
-        (Column("a", pl.Int32, low=0), "-1", "outside 0 to 2147483647"),
-        (Column("a", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS), "1507000000", "which looks like seconds"),
+        *((A, cell, f"{cell!r}, not a whole number") for cell in ("1.", "1e3", "0x10", "9" * 20, "1 2")),
+        (Column("a", pl.Int16), "32768", "32768, outside -32768 to 32767"),
+        (Column("a", pl.Int32, low=0), "-1", "-1, outside 0 to 2147483647"),
+        (
+            Column("a", pl.Int64, low=TIME_MIN_MS, high=TIME_MAX_MS),
+            "1507000000",
+            "1507000000, which looks like seconds",
+        ),
     ],
 )
-def test_a_number_out_of_range_is_refused(tmp_path: Path, column: Column, cell: str, fault: str) -> None:
-    assert refusal(tmp_path, f"a\n{cell}\n", column).startswith(f", line 2: a is {cell}, {fault}")
+def test_a_text_that_is_no_whole_number_in_range(tmp_path: Path, column: Column, cell: str, fault: str) -> None:
+    assert refusal(tmp_path, f"a,y\n{TIME_MIN_MS if column.low else 1},\n{cell},\n", column).startswith(
+        f", line 3: a is {fault}"
+    )
 
 
 @pytest.mark.parametrize("row", [",1", '"",1', " ,1", "c,"])

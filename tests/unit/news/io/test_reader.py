@@ -117,48 +117,22 @@ def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
     assert list_counts(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
 
 
-def test_blank_lines_are_skipped_and_counted(folder: Path) -> None:
-    path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end="\r\n")
-    frame, notes, _ = csv.CsvFile(path, reader.CLICK_COLUMNS).read()
-    assert frame["line"].to_list() == [3, 5]
-    assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
-
-
 # --- clicks: refused ---
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (click(3, 10).replace("1507", "x507"), "line 4: click_timestamp is 'x507000000000', not a whole number"),
         (f"3,10.5,{START},4,1,17,1,25,2", "line 4: click_article_id is '10.5', not a whole number"),
-        (f"3,,{START},4,1,17,1,25,2", "line 4: click_article_id is blank"),
-        (click(3, 10) + ",1", "line 4: 10 fields where 9 are expected"),
         (click(-3, 10), "line 4: user_id is -3, outside 0 to"),
         (click(3, 2**31), "line 4: click_article_id is 2147483648, outside"),
         (click(3, 10)[:-1] + "40000", "line 4: click_referrer_type is 40000, outside"),
         ("3,10,1507000000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000, which looks like seconds"),
         (f"3,10,{START}000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000000000, outside"),
-        (f'3,"10,{START},4,1,17,1,25,2', "line 4: a quote that does not close"),
     ],
 )
-@pytest.mark.parametrize("block_bytes", [1 << 24, 50])
-def test_bad_row_is_refused_with_its_line(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, row: str, said: str, block_bytes: int
-) -> None:
-    monkeypatch.setattr(csv, "BLOCK_BYTES", block_bytes)
+def test_bad_row_is_refused_with_its_line(folder: Path, row: str, said: str) -> None:
     assert said in refusal(write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), click(2, 10), row, click(4, 10)))
-
-
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        (CLICK_HEADER.replace("user_id", "uid") + ",click_os", "lacks 'user_id' and repeats 'click_os'"),
-        (click(1, 10), "lacks 'user_id', 'click_article_id'"),
-    ],
-)
-def test_a_column_that_is_missing_or_repeated_is_named(folder: Path, header: str, said: str) -> None:
-    assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
 
 
 @pytest.mark.parametrize("time", [reader.TIME_MIN_MS, START + 115 * 86_400_000, reader.TIME_MAX_MS])
@@ -241,6 +215,9 @@ def test_bad_embedding_row_is_refused_with_its_line(tmp_path: Path, row: str, sa
     assert f"{reader.EMBEDDINGS}, {said}" in str(caught.value)
     with pytest.raises(UserError, match="no rows"):
         reader.read_embeddings(write(path, EMBEDDING_HEADER))
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="0 bytes"):
+        reader.read_embeddings(path)
 
 
 def test_clicked_articles_without_an_embedding_are_counted() -> None:
