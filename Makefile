@@ -135,11 +135,11 @@ $(SITE)/installed: docs/requirements.txt
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
 
-# compare-NAME: ## Compare the last two runs (ARGS="last~3 last")
+# compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last"; --ab: as an A/B test)
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
-	@$(RUN) compare $(or $(foreach run,$(ARGS),$(if $(findstring /,$(run)),,$*/)$(run)),$*)
+	@$(RUN) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
 
-# replay-NAME: ## The same as a simulated A/B test (same ARGS)
+# replay-NAME: ## The same as compare-NAME ARGS=--ab (same ARGS)
 $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 	@$(RUN) replay $* $(ARGS)
 

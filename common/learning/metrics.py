@@ -50,21 +50,6 @@ def weighted_error(value: Any, weight: Any) -> Any:
     return error if isinstance(error, pl.Expr) else float(error)
 
 
-def linearise(value: Floats, weight: Floats) -> Floats:
-    """Values whose plain mean and standard error are the weighted ones of ``value``: m + w / mean(w) x (value - m).
-
-    So a test that knows no weights respects them; the values of a difference are the difference of the values
-    (Woodruff 1971, "A simple method for approximating the variance of a complicated estimate").
-
-    >>> linearise(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0])).tolist()  # their mean is 0.5
-    [1.25, 0.125, 0.125]
-    """
-    if (weight == weight[:1]).all():
-        return value
-    mean = weighted_mean(value, weight)
-    return np.asarray(mean + weight / weight.mean() * (value - mean))
-
-
 def precision(k: int) -> pl.Expr:
     """Relevant items in the first k, divided by k (also where the list is shorter).
 

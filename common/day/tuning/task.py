@@ -173,7 +173,7 @@ def describe_need(task: Task, today: Scores) -> str:
     seen = f"a gain below about {gain:.4f} is within their noise" if gain else "another fit does not move this score"
     return (
         f"today's settings have {weighted_mean(today.mean(0), weights):.4f} on {today.shape[1]:,} unseen queries"
-        f" ({FITS} fits): {seen}. The first {FEW} trials are drawn at random: a search takes more, 30 as a rule"
+        f" ({FITS} fits): {seen}. The first {FEW} trials are drawn at random: a study needs more than these"
     )
 
 

@@ -180,6 +180,27 @@ def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
     assert [row["score"] for row in comparison.tables[compare.SCORES]] == ["CV", "m"]
 
 
+def test_what_the_data_decided_otherwise_is_named(make: Make) -> None:
+    plans = [
+        [{"setting": "rank.negatives", "value": value, "why": ""}, {"setting": "n", "value": "5"}] for value in "ab"
+    ]
+    runs = [make(f"a-{at}", [0.5], summary={"plan": plan}) for at, plan in enumerate(plans)]
+    assert compare.compare(*runs).tables[compare.DECISIONS] == [{"setting": "rank.negatives", "A": "a", "B": "b"}]
+
+
+def test_a_quick_run_beside_a_whole_one_is_a_warning(make: Make) -> None:
+    quick = make("a-1", [0.5], overrides=["@competitions/news/quick.toml"])
+    assert compare.compare(make("a-2", [0.5]), quick).warnings == [
+        "B is a quick run, the other is not: the scores differ by that"
+    ]
+
+
+def test_the_error_of_a_score_is_that_of_the_expected_one_on_every_page(make: Make) -> None:
+    run = make("a-1", [0.5], expected={"score": 0.5, "error": 0.03, "why": "clicks are of one day"})
+    assert registry.list_runs([run])[0]["error"] == 0.03
+    assert compare.compare(run, make("a-2", [0.5])).tables[compare.SCORES][0]["error A"] == 0.03
+
+
 def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
     own = {"digest": "abcdef", "simulated": False}
     one, code = make("a-1", [0.5], data=own, threads={"openmp": 1}), {"revision": "9", "changed": True}
