@@ -19,7 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 SOURCES, SITE = BUILD / "site-src", BUILD / "site"
-PATTERNS = ("*.md", "competitions/*.md", "competitions/learning/*.md", "competitions/*/*.md", "data/*.md", "tests/*.md")
+PATTERNS = ("*.md", "competitions/*.md", "competitions/*/*.md", "data/*.md", "tests/*.md", "competitions/*/*.ipynb")
+PAGES = (".md", ".ipynb")
 LANGUAGES = {"en": "English", "zh": "中文"}
 TITLES = {"en": "Recommender-system competitions", "zh": "推荐系统竞赛"}
 TABS = {"Learn": "学习", "Competitions": "竞赛", "Use": "使用", "Data": "数据", "Contribute": "参与"}
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def list_pages(root: Path) -> list[Path]:
-    """The pages in English, relative to ``root``; each may have a twin X.zh.md."""
+    """The pages in English and the notebooks, relative to ``root``; a page may have a twin X.zh.md."""
     found = {path.relative_to(root) for pattern in PATTERNS for path in root.glob(pattern)}
     return sorted(path for path in found if not path.name.endswith(".zh.md"))
 
@@ -57,13 +58,32 @@ def copy_pages(root: Path, pages: list[Path], target: Path, language: str) -> No
     """The pages of a language, in English where there is no translation, and the files that they link."""
     for page in pages:
         twin = root / page.with_suffix(f".{language}.md")
-        text = (twin if twin.exists() else root / page).read_text(encoding="utf-8")
+        text = read_page(twin if twin.exists() else root / page)
         for file in list_linked(root, page, text):
             (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / file, target / file)
-        (target / page).parent.mkdir(parents=True, exist_ok=True)
-        (target / page).write_text(adapt(text, page, language), encoding="utf-8")
+        copy = target / page.with_suffix(".md")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(adapt(text, page, language), encoding="utf-8")
     shutil.copyfile(root / "docs" / "site.css", target / "site.css")
+
+
+def read_page(path: Path) -> str:
+    """A page as Markdown; of a notebook its cells, what they print and their plots."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return text
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if image := data.get("image/png"):
+                parts.append(f'<img alt="plot" src="data:image/png;base64,{"".join(image).strip()}">')
+            elif said := "".join(output.get("text", data.get("text/plain", ""))):
+                parts.append(f"```text\n{said}\n```")
+    return "\n\n".join(parts)
 
 
 def list_linked(root: Path, page: Path, text: str) -> Iterator[Path]:
@@ -72,7 +92,7 @@ def list_linked(root: Path, page: Path, text: str) -> Iterator[Path]:
     """
     for link, _ in LINK.findall(text):
         file = (root / page.parent / link).resolve()
-        if "://" in link or file.suffix == ".md":
+        if "://" in link or file.suffix in PAGES:
             continue
         if not file.is_file():
             raise SystemExit(f"{page} links {link}, which is no file of this repository.")
@@ -93,7 +113,7 @@ def adapt(text: str, page: Path, language: str) -> str:
             return match[0]
         return f'<a href="{os.path.relpath(there, here)}/">{match[1]}</a>'
 
-    text = TWIN.sub(lead, text).replace(".zh.md", ".md")
+    text = TWIN.sub(lead, text).replace(".zh.md", ".md").replace(".ipynb)", ".md)")
     return separate_lists(text.replace("<details>", '<details markdown="1">'))
 
 
@@ -139,7 +159,7 @@ def list_settings(pages: list[Path], language: str) -> dict[str, Any]:
 
 def list_navigation(pages: list[Path], language: str) -> list[Any]:
     """The tabs of the site and the pages below each, in reading order; titles are those of the pages."""
-    left = [page.as_posix() for page in pages]
+    left = [page.with_suffix(".md").as_posix() for page in pages]
 
     def take(*patterns: str) -> list[str]:
         taken = [name for pattern in patterns for name in left if re.fullmatch(pattern, name)]
@@ -152,7 +172,7 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         for name in COMPETITIONS
     ]
     tabs = {
-        "Learn": take(r"competitions/LEARNING\.md", r"competitions/learning/.*"),
+        "Learn": take(r"competitions/LEARNING\.md", r"competitions/learning/.*", r"competitions/notebooks/.*"),
         "Competitions": each,
         "Use": take(r"competitions/EXTENDING\.md", r"competitions/[A-Z]+\.md"),
         "Data": take(r"data/.*"),

@@ -51,7 +51,7 @@ print(shown.join(category, left_on="neighbour", right_on="item", how="left"))
 # %% [markdown]
 # ## Factors
 # ALS learns a vector for each user and each article. Neighbours are the articles with the largest cosine. The map
-# shows the two main directions of the vectors of the most clicked articles: **predict** what its axes are.
+# shows the cosines of the most clicked articles, sorted by time: **predict** where it is dark.
 
 # %%
 items, users = fold.history["item"].unique().sort(), fold.history["user"].unique().sort()
@@ -64,14 +64,12 @@ near = pl.DataFrame({"neighbour": items, "cosine": cosines}).sort("cosine", desc
 print(near.join(category, left_on="neighbour", right_on="item", how="left"))
 
 counts = fold.history.group_by("item").agg(clicks=pl.len(), time=pl.median("time"))
-known = pl.DataFrame({"item": items}).with_row_index().join(counts, on="item").sort("clicks").tail(400)
-shown = unit[known["index"].to_numpy()]
-left, scale, _ = np.linalg.svd(shown - shown.mean(0), full_matrices=False)
-days = (known["time"] - known["time"].min()).to_numpy() / 8.64e7
-figure, axes = plt.subplots(figsize=(6, 4))
-dots = axes.scatter(left[:, 0] * scale[0], left[:, 1] * scale[1], c=days, s=12, cmap="viridis")
-figure.colorbar(dots, label="day on which the article is read")
-axes.set(xlabel="first direction", ylabel="second direction")
+known = pl.DataFrame({"item": items}).with_row_index().join(counts, on="item").sort("clicks").tail(400).sort("time")
+sorted_vectors = unit[known["index"].to_numpy()]
+figure, axes = plt.subplots(figsize=(5, 4))
+shading = axes.imshow(sorted_vectors @ sorted_vectors.T, vmin=0, vmax=0.5, cmap="Blues", interpolation="none")
+figure.colorbar(shading, label="cosine")
+axes.set(xlabel="400 most clicked articles, by the time", ylabel="at which they are read")
 figure.tight_layout()
 
 # %% [markdown]
@@ -101,8 +99,8 @@ print("pairs  ", score(by_pairs))
 print("factors", score(by_factors))
 
 # %% [markdown]
-# **Explain.** Most articles are read for one day, and the map is ordered by day: ALS knows which articles were
-# read at the same time. Pairs of the last two clicks lead to what is read *now*; a user's vector is an average over
+# **Explain.** Most articles are read for one day, and the map is dark along its diagonal only: ALS learned which
+# articles were read at the same time, little else. Pairs of the last two clicks lead to what is read *now*; a user's vector is an average over
 # all clicks. Products live longer, but the order stays: on Amazon Beauty, where seen items are masked and so no
 # target repeats, transitions score .0748 and ALS .0430 (competitions/tencent/FIGURES.md). ALS is strong where users
 # have long histories of a stable taste; short ones are better explained by the last items.

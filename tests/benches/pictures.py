@@ -66,7 +66,7 @@ TITLE = (
 )
 # The stages of a request, with what is left of the items after each in news and in tencent.
 STAGES: tuple[tuple[Text, Text], ...] = (
-    (("Log", "日志"), ("364,047 articles / 660,000 ads", "364,047 篇文章 / 660,000 个广告")),
+    (("Log", "日志"), ("364,047 articles; 660,000 ads", "364,047 篇文章；660,000 个广告")),
     (("Retrieval", "召回"), ("up to 15 channels", "最多 15 路")),
     (("Fusion", "融合（粗排）"), ("150 articles / 200 ads", "150 篇文章 / 200 个广告")),
     (("Features", "特征"), ("user x item", "用户 × 物品")),
@@ -165,8 +165,8 @@ def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
     def draw() -> Iterator[str]:
         yield text(12, 24, TITLE[language], 'font-weight="600" font-size="14"')
         for number, stage in enumerate((POPULARITY, RETRIEVAL, FUSION, RANKING)):
-            yield f'<circle cx="{names + 6 + 150 * number}" cy="46" r="5" fill="{stage.colour}"/>'
-            yield text(names + 17 + 150 * number, 50, stage.name[language])
+            yield f'<circle cx="{names + 6 + 180 * number}" cy="46" r="5" fill="{stage.colour}"/>'
+            yield text(names + 17 + 180 * number, 50, stage.name[language])
         for step in range(round(most / 0.02) + 1):
             x = place(0.02 * step)
             yield f'<line x1="{x}" x2="{x}" y1="{top}" y2="{bottom}" stroke="#e5e5e5"/>'
@@ -185,7 +185,7 @@ def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
 
 def draw_cascade(language: int) -> str:
     """The stages as a funnel, and below each the files of every competition."""
-    left, wide, high, top = 78, 172, 62, 116
+    left, wide, high, top = 70, 156, 62, 116
     title = ("From the log to the submission: the stages and their files", "从日志到提交文件：各阶段及其代码")[language]
     colours = ("#eef0f2", "#dbe7f6", "#e6dcf3", "#dcefe4", "#f8e3d4", "#f3eccb")
 
@@ -211,9 +211,7 @@ def draw_cascade(language: int) -> str:
                 )
             for stage, files in enumerate(stages):
                 for place, file in enumerate(files or ()):
-                    yield text(
-                        left + wide * stage + 2, y + 27 + 18 * place, file, 'font-family="monospace" font-size="11"'
-                    )
+                    yield text(left + wide * stage + 2, y + 27 + 18 * place, file, 'font-size="12"')
 
     return frame(left + wide * len(STAGES) + 8, top + high * len(FILES) + 8, title, draw())
 

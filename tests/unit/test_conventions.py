@@ -1,5 +1,6 @@
 """What people expect to find at the root of a repository: continuous integration, hooks, types."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ def test_continuous_integration_calls_the_targets_that_a_person_calls() -> None:
     assert steps.index("make install") < steps.index("make lint test") < steps.index("make test-nightly")
     clean_clone = (ROOT / ".ci" / "run").read_text().splitlines()
     assert clean_clone[-3:] == ["make lint", "make test", "make test-nightly"]
+
+
+def test_the_citation_names_the_version_of_the_package() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.mark.parametrize("name", FINISHED)

@@ -69,6 +69,20 @@ def test_a_figure_that_nobody_measured_is_found() -> None:
     assert list_unmeasured("Version of then:\n\nversion 0.15, 98765 s") == []
 
 
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_methods_of_the_readme_have_the_scores_of_the_ladders_on_real_rows(language: str) -> None:
+    text = (ROOT / f"README{language}.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(Globo|Beauty) (0?\.\d+) \| `make rung-(\w+) RUNG=([\w-]+)`", text)
+    ladders = {"Globo": "ladder globo-tenth", "Beauty": "ladder beauty"}
+    wrong = []
+    for data, score, name, key in rows:
+        table = {row["rung"]: row["score"] for row in read_figures(ROOM / name / FILE)[ladders[data]].rows}
+        if not is_rounded(score, float(table.get(key, "nan ").split()[0])):
+            wrong.append((key, score, table.get(key)))
+    assert wrong == []
+    assert len(rows) > 10
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("language", ["", ".zh"])
 def test_the_readme_says_what_the_records_say_of_time_and_memory(name: str, language: str) -> None:

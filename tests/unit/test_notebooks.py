@@ -1,4 +1,4 @@
-"""The notebooks that are kept with their output are those of the scripts beside them: small, with plots, no error."""
+"""The notebooks that are kept with output are those of the scripts beside them, small, with plots and no error."""
 
 from pathlib import Path
 

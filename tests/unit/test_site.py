@@ -1,5 +1,6 @@
 """What `make site` gives its builder: every page once a language, what a page links, MathML for formulas."""
 
+import json
 import re
 from pathlib import Path
 
@@ -14,14 +15,15 @@ OTHERS = {".venv", ".git", "build", "raw", ".pytest_cache"}
 
 def test_every_page_of_the_repository_is_a_page_of_the_site() -> None:
     pages = {path.relative_to(ROOT) for path in ROOT.rglob("*.md") if not OTHERS & set(path.relative_to(ROOT).parts)}
-    assert site.list_pages(ROOT) == sorted(page for page in pages if not page.name.endswith(".zh.md"))
+    shown = [page for page in site.list_pages(ROOT) if page.suffix == ".md"]
+    assert shown == sorted(page for page in pages if not page.name.endswith(".zh.md"))
 
 
 def test_the_navigation_names_every_page_once() -> None:
     pages = site.list_pages(ROOT)
     for language in site.LANGUAGES:
         named = re.findall(r"[\w/.]+\.md", str(site.list_navigation(pages, language)))
-        assert sorted(named) == [page.as_posix() for page in pages]
+        assert sorted(named) == sorted(page.with_suffix(".md").as_posix() for page in pages)
 
 
 def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp_path: Path) -> None:
@@ -51,6 +53,16 @@ def test_a_link_to_a_file_that_is_not_there_ends_the_build(tmp_path: Path) -> No
     (tmp_path / "README.md").write_text("[settings](gone.toml), [host](https://example.org/x)")
     with pytest.raises(SystemExit, match=r"README.md links gone.toml"):
         site.copy_pages(tmp_path, [Path("README.md")], tmp_path / "copy", "en")
+
+
+def test_a_notebook_becomes_a_page_with_its_output(tmp_path: Path) -> None:
+    outputs = [{"text": ["7\n"]}, {"data": {"image/png": "QUJD\n", "text/plain": "<Figure>"}}]
+    cells = [{"cell_type": "markdown", "source": ["# Sum\n", "of two"]}]
+    cells.append({"cell_type": "code", "source": ["print(3 + 4)"], "outputs": outputs})
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
+    code = "```python\nprint(3 + 4)\n```\n\n```text\n7\n\n```"
+    image = '<img alt="plot" src="data:image/png;base64,QUJD">'
+    assert site.read_page(tmp_path / "a.ipynb") == f"# Sum\nof two\n\n{code}\n\n{image}"
 
 
 def test_formulas_become_mathml() -> None:
