@@ -109,7 +109,10 @@ def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int
 def score_public_catboost(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """CatBoost's YetiRank as in a public notebook: public leaderboard 0.4392. Scores (n,) of the valid rows."""
     settings = {"loss_function": "YetiRank", "depth": 6, "learning_rate": 0.1, "random_seed": seed}
-    return _boost_catboost(train, valid, settings, PUBLIC_ROUNDS)
+    fixed = {"iterations": PUBLIC_ROUNDS, "verbose": False, "allow_writing_files": False}
+    model = catboost.CatBoost(fixed | settings)
+    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
+    return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
 
 
 PEERS = (
@@ -142,10 +145,3 @@ def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Sett
     data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes)
     model = lightgbm.train(fixed | settings, data, rounds)
     return np.asarray(model.predict(valid.features, raw_score=True), dtype=np.float64)
-
-
-def _boost_catboost(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
-    fixed = {"iterations": rounds, "verbose": False, "allow_writing_files": False}
-    model = catboost.CatBoost(fixed | settings)
-    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
-    return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
