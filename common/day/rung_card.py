@@ -89,7 +89,7 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
 
 def first_line(text: str | None) -> str:
     """The first paragraph of a docstring, in one line."""
-    return " ".join((text or "").partition("\n\n")[0].split())
+    return " ".join((text or "").partition("\n\n")[0].replace("``", "").split())
 
 
 def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:
@@ -178,7 +178,8 @@ def list_examples(
     both = name_kinds(own, own if below is None else below)
     chosen = choose_examples(both)
     queries = chosen["query"].to_list()
-    known = ladder.describe(queries).rows_by_key("query", named=True, unique=True) if ladder.describe else {}
+    describe = ladder.describe if queries else None
+    known = describe(queries).rows_by_key("query", named=True, unique=True) if describe else {}
     examples = []
     for row in chosen.iter_rows(named=True):
         lists = {rung.key: (row["rank"], row["items"])}
@@ -209,6 +210,5 @@ def lay_out(lists: Mapping[str, Sequence[str]]) -> list[Row]:
 
 def write_card(card: Card, path: Path) -> Path:
     """The card as a page with its figures."""
-    template = load_templates().get_template("card.html.j2")
-    page = template.render(policy=POLICY, card=card, chosen=CHOSEN)
+    page = load_templates().get_template("card.html.j2").render(policy=POLICY, card=card)
     return write_bytes(path, page.encode(errors="replace"))

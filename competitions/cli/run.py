@@ -121,8 +121,9 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
         print(f"\n{rung_card.CHOSEN}")
     for example in card.examples:
         known = {"history": example.history, "right answer": example.answer, "its rank": example.ranks}
-        print("", *(f"{each}: {text}" for each, text in known.items() if text), sep="\n")
-        print_table(wide_console(), f"{example.kind.capitalize()}: {example.query}", example.rows)
+        told = [f"  {each}: {text}" for each, text in known.items() if text]
+        print("", f"{example.kind.capitalize()}: {example.query}", *told, sep="\n")
+        print_table(wide_console(), "The first answers", example.rows)
     if card.figures:
         page = rung_card.write_card(card, folder / ladders.LISTS / f"{row[ladders.KEY]}.html")
         print(f"\nFigures: {page.resolve().as_uri()}")

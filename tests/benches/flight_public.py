@@ -22,17 +22,16 @@ from competitions.flight.config import SampleSettings
 from competitions.flight.day.judged import find_booked
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import add_attributes, slice_sessions
+from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches, learn_codes, read_searches
-from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
+from competitions.flight.lab.peers import PEERS, PUBLIC
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
 from competitions.flight.simulator.simulate import TEST, TRAIN, VERSION, simulate
 from competitions.flight.split import Snapshots, Split
 
-# HitRate@3 on the private board; the notebook that reranks also learns from the last tenth of train, deeper.
+# HitRate@3 on the private board.
 BOARD = {"public LightGBM": 0.4216, "public XGBoost": 0.4839, "public CatBoost YetiRank": 0.4392}
-RERANKED, RERANKED_BOARD = "public XGBoost", 0.4934
 SAMPLE = SampleSettings(negatives=50, rows=1_500_000, missing_share=0.0)
 NOTHING = History({}, {})  # the public notebooks look back on no bookings
 
@@ -60,17 +59,12 @@ def main() -> None:
 def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -> list[dict[str, Any]]:
     """A row a model: its hit rate on the test's ``booked`` file rows, with its error, and that of its notebook."""
     known, served = build_train(train), build_test(test)
-    itineraries = add_attributes(test.options)["itinerary"]
     is_booked = test.options["row"].is_in(booked.implode())
     lines = []
     for peer in (peer for peer in PEERS if peer.title in names):
         scores = peer.score(known, served, 0)
         hits = find_hits(test, is_booked, scores)
         lines.append(_line(peer.title, hits, BOARD[peer.title]))
-        if peer.title == RERANKED:
-            reranked = find_hits(test, is_booked, rerank_public(scores, itineraries))
-            gain = _line("rerank", reranked - hits, RERANKED_BOARD - BOARD[RERANKED])
-            lines += [_line(f"{peer.title}, reranked", reranked, RERANKED_BOARD), gain]
     return lines
 
 

@@ -1,7 +1,7 @@
 """Videos beside one LightGBM and the public baseline's design: ``python -m tests.benches.mgtv_peers [--scale 0.2]``.
 
 Both read the pipeline's features: the one learns clicks from the blocks video, device and profile and answers 1, the
-other adds popularity and answers the mean, see ``competitions.mgtv.lab.public_baseline``.
+other adds popularity and answers the mean, see ``tests.benches.mgtv_public_baseline``.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from common.io.submission import write_csv
 from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.io import reader
-from competitions.mgtv.lab.public_baseline import choose_plainly, predict
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import find_fallback, pick
 from competitions.mgtv.pipeline import build_day, prepare
 from competitions.mgtv.split import hide_outcome
+from tests.benches.mgtv_public_baseline import choose_plainly, predict
 from tests.benches.peers import Peer, race
 
 Chosen = tuple[np.ndarray, np.ndarray]  # the row picked of each list; the rate answered for each row

@@ -193,7 +193,7 @@ class Plot:
 @dataclass(frozen=True)
 class Figure:
     """A plot, or a table with tinted cells, with its title, what its axes show, and a sentence below. ``legend``: the
-    name of each style of dots.
+    name of each style of dots; ``square``: as high as it is wide.
     """
 
     title: str
@@ -202,6 +202,7 @@ class Figure:
     upward: str = ""
     caption: str = ""
     legend: Mapping[str, str] = field(default_factory=dict)
+    square: bool = False
     columns: Sequence[TableColumn] = ()
 
 

@@ -19,6 +19,7 @@ EMPTY: dict[str, Any] = {
     "behind": {"slices": []},
     "expected": {},
     "rivals": [],
+    "fits": [],
     "ranking": [],
     "truth": {"scores": {}},
     "before": {},

@@ -17,11 +17,15 @@ LEAST_QUERIES = 20  # of a score that is not drawn pale
 
 
 def standing(record: Row) -> MarkTable | None:
-    """Everything that says how good the run is, on one scale: what it scores, and did before; what plain orders of the
-    same candidates score; the leaderboard; the simulated truth and its oracle.
+    """Everything that says how good the run is, on one scale: what it scores, each fit alone where there are several,
+    and did before; what plain orders of the same candidates score; the leaderboard; the simulated truth and its oracle.
     """
     truth, before = record["truth"], record["before"]
     rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
+    fits = record["fits"] if len(record["fits"]) > 1 else []
+    rows += [
+        (f"Fit {number} alone", Mark(fit, None, numbers.score(fit), pale=True)) for number, fit in enumerate(fits, 1)
+    ]
     rows += [("Earlier run", _mark(before)), *((str(row.get("name")), _mark(row)) for row in record["rivals"])]
     rows += [(f"Leaderboard {entry['when']}", _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
@@ -75,7 +79,7 @@ def models(record: Row) -> MarkTable | None:
 
 
 def ladder(ladder: Row | None) -> dict[str, Any] | None:
-    """What each rung scores and gains on the one it builds on, and its cost in time and memory; the rest in a table."""
+    """What each step scores and gains on the one it builds on, and its cost in time and memory; the rest in a table."""
     rows = (ladder or {}).get("rows") or []
     if ladder is None or not rows:
         return None
@@ -90,8 +94,8 @@ def ladder(ladder: Row | None) -> dict[str, Any] | None:
     names = [str(row.get("title") or row.get("rung") or "") for row in rows]
     families = [f"{row.get('rung') or ''}: {row.get('family') or ''}" for row in rows]
     extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
-    further = [{"rung": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
-    marks = MarkTable("rung", names, columns, details=families)
+    further = [{"step": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
+    marks = MarkTable("step", names, columns, details=families)
     words = {"title": str(ladder.get("title") or ""), "caption": CAPTION if gains else ""}
     return {**words, "marks": marks, "further": make_table(further)}
 

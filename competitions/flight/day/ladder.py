@@ -215,9 +215,6 @@ def _list_models(way: Climb) -> Iterator[Rung]:
         built = any(block in features.blocks for features in way.sessions.plan.features)
         return None if built else f"the settings and these files build no block {block!r} of features"
 
-    def lack_margin() -> str | None:
-        return None if way.choice.features.base_margin else "the chosen features have no score to start from"
-
     def measure_blocks(count: int) -> Scored:
         known = tuple(block for block in ORDER[:count] if lack(block) is None)
         recipe = make_recipe(way.config, way.sessions.plan, first, Features(ORDER[count - 1], known))
@@ -230,11 +227,9 @@ def _list_models(way: Climb) -> Iterator[Rung]:
         title, below = (f"{first} on {block}", RANDOM) if count == 1 else (f"+ {block} features", None)
         measure, lacks = partial(measure_blocks, count), partial(lack, block)
         yield Rung(f"{first}-{block}", title, BOOSTING, measure, cross_fit, below, lacks=lacks)
-    title, measure = "from the score of the preferences", partial(measure_own, first)
-    yield Rung(f"{first}-margin", title, BOOSTING, measure, cross_fit, lacks=lack_margin)
     for name in models:
-        below = None if name == first else first
-        yield Rung(name, name, BOOSTING, partial(measure_own, name), cross_fit, below)
+        title, below = (f"{name} as submitted", None) if name == first else (name, first)
+        yield Rung(name, title, BOOSTING, partial(measure_own, name), cross_fit, below)
     yield Rung("blend", "the models, blended", BLEND, partial(measure_blend, way, models), find_blend, first)
 
 

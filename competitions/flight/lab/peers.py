@@ -15,7 +15,6 @@ from typing import Any
 import catboost
 import lightgbm
 import numpy as np
-import polars as pl
 import xgboost
 from numpy.typing import NDArray
 
@@ -29,9 +28,7 @@ Settings = dict[str, Any]
 UNTUNED_ROUNDS = 100  # LightGBM's default
 LOGIT_L2 = 0.03
 SOFTMAX_ROUNDS, SOFTMAX_SEEDS = 300, 4
-CATBOOST_ROUNDS, CATBOOST_SEEDS = 600, 2
 PUBLIC_ROUNDS = 300
-PUBLIC_PENALTY = 0.1
 LEAST_CURVATURE = 1e-4  # a leaf of rows whose probability is near 0 or 1 takes no step without bound
 
 COMPARISONS = ("core", "lift")
@@ -84,28 +81,6 @@ def score_lightgbm_softmax(train: RankingDataset, valid: RankingDataset, seed: i
     return np.asarray(np.mean(scores, axis=0))
 
 
-def score_catboost_softmax(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
-    """CatBoost's QuerySoftMax at depth 4, two seeds averaged. Scores (n,) of the valid rows."""
-    settings = {
-        "loss_function": "QuerySoftMax",
-        "depth": 4,
-        "learning_rate": 0.05,
-        "l2_leaf_reg": 20.0,
-        "leaf_estimation_iterations": 5,
-        "rsm": 0.4,
-    }
-    scores = [
-        _boost_catboost(train, valid, settings | {"random_seed": own}, CATBOOST_ROUNDS)
-        for own in _list_seeds(seed, CATBOOST_SEEDS)
-    ]
-    return np.asarray(np.mean(scores, axis=0))
-
-
-def score_softmax_mix(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
-    """Both softmax models, fitted anew, in equal parts: ``mix`` of their scores, (n,)."""
-    return mix(score_lightgbm_softmax(train, valid, seed), score_catboost_softmax(train, valid, seed))
-
-
 def score_public_lightgbm(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """LightGBM's LambdaRank as in a public notebook: public leaderboard 0.4216. Scores (n,) of the valid rows.
 
@@ -116,10 +91,7 @@ def score_public_lightgbm(train: RankingDataset, valid: RankingDataset, seed: in
 
 
 def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
-    """XGBoost's pairwise loss as in a public notebook: public leaderboard 0.4839. Scores (n,) of the valid rows.
-
-    ``rerank_public`` may follow it.
-    """
+    """XGBoost's pairwise loss as in a public notebook: public leaderboard 0.4839. Scores (n,) of the valid rows."""
     settings = {
         "objective": "rank:pairwise",
         "learning_rate": 0.05,
@@ -137,45 +109,20 @@ def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int
 def score_public_catboost(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """CatBoost's YetiRank as in a public notebook: public leaderboard 0.4392. Scores (n,) of the valid rows."""
     settings = {"loss_function": "YetiRank", "depth": 6, "learning_rate": 0.1, "random_seed": seed}
-    return _boost_catboost(train, valid, settings, PUBLIC_ROUNDS)
+    fixed = {"iterations": PUBLIC_ROUNDS, "verbose": False, "allow_writing_files": False}
+    model = catboost.CatBoost(fixed | settings)
+    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
+    return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
 
 
 PEERS = (
     Peer("lightgbm-untuned", "untuned LightGBM lambdarank", score_untuned_lightgbm, COMPARISONS),
     Peer("logit", "conditional logit", score_logit, COMPARISONS),
     Peer("lightgbm-softmax", f"LightGBM softmax, {SOFTMAX_SEEDS} seeds", score_lightgbm_softmax, COMPARISONS),
-    Peer("catboost-softmax", "CatBoost QuerySoftMax", score_catboost_softmax, COMPARISONS),
-    Peer("softmax-mix", "LightGBM softmax and CatBoost QuerySoftMax, mixed", score_softmax_mix, COMPARISONS),
     Peer("public-lightgbm", "public LightGBM", score_public_lightgbm, PUBLIC),
     Peer("public-xgboost", "public XGBoost", score_public_xgboost, PUBLIC),
     Peer("public-catboost", "public CatBoost YetiRank", score_public_catboost, PUBLIC),
 )
-
-
-def rerank_public(scores: Scores, itineraries: pl.Series) -> Scores:
-    """The last step of a public XGBoost notebook: an option loses a tenth of its distance to the best fare of the very
-    same flights, which ``itineraries`` (n,) gives one number. (n,)
-
-    The notebook has 0.4934 on the public leaderboard, the one without this step 0.4839. It also learns from all of
-    train, where the other leaves the last tenth out, at another depth and from other features: how much of the distance
-    is the rerank's is not known. In this pipeline it gained nothing (LOG.md).
-
-    >>> rerank_public(np.array([5.0, 4.0, 3.0]), pl.Series([7, 7, 8])).tolist()
-    [5.0, 3.9, 3.0]
-    """
-    frame = pl.DataFrame({"score": scores, "itinerary": itineraries})
-    best = frame.select(pl.col("score").max().over("itinerary")).to_series().to_numpy()
-    return np.asarray(scores - PUBLIC_PENALTY * (best - scores))
-
-
-def mix(*parts: Scores) -> Scores:
-    """The sum of scores (n,) of several models, each at mean 0 and deviation 1 over all rows; constant ones add 0."""
-    total = np.zeros(len(parts[0]))
-    for part in parts:
-        centred = part - part.mean()
-        spread = float(centred.std())
-        total += centred / spread if spread > 0 else 0.0
-    return total
 
 
 def differentiate_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
@@ -198,10 +145,3 @@ def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Sett
     data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes)
     model = lightgbm.train(fixed | settings, data, rounds)
     return np.asarray(model.predict(valid.features, raw_score=True), dtype=np.float64)
-
-
-def _boost_catboost(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
-    fixed = {"iterations": rounds, "verbose": False, "allow_writing_files": False}
-    model = catboost.CatBoost(fixed | settings)
-    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
-    return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)

@@ -24,7 +24,6 @@ from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import baselines, calibration, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.lab.scoring import Bench, Scores
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
@@ -63,8 +62,6 @@ def list_plain(bench: Bench) -> Iterator[Rung]:
     yield Rung("position", "position in the list", popular, positions, baselines.score_positions, formula=formula)
     title = "smoothed click rate of the video"
     yield Rung(POPULARITY, title, popular, partial(rate, RATE), rate_videos, RANDOM, FORMULAS[POPULARITY])
-    title, measure = "the public baseline's design, its own answers", partial(measure_public, bench)
-    yield Rung("public-baseline", title, popular, measure, answer_plainly, POPULARITY, "score = a sum of five scores")
     title, measure = "item-kNN: clicked near the last clicks", partial(measure_neighbours, bench)
     yield Rung("item-knn", title, families.NEIGHBOURS, measure, baselines.score_neighbours, POPULARITY)
 
@@ -84,16 +81,6 @@ def measure_positions(bench: Bench) -> Scored:
         train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
         scores[day] = bench.run.step(baselines.score_positions, train, days[day], name=name)
     return bench.measure(scores, days)
-
-
-def measure_public(bench: Bench) -> Scored:
-    """The public baseline's design on the validation days: both its picks and its answers."""
-    parts, days, tag = [], bench.ready.labelled, RATE.rpartition("_")[2]
-    for day in bench.ready.plan.valid:
-        train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.plain"
-        parts.append(bench.run.step(answer_plainly, train, days[day], tag, bench.config.seed, name=name))
-    hits, each = (np.concatenate(column) for column in zip(*(part.value for part in parts), strict=True))
-    return Scored(each, None, {"hit rate": float(hits.mean())}, None, parts)
 
 
 def measure_neighbours(bench: Bench) -> Scored:

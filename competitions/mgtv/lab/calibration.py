@@ -98,7 +98,7 @@ def draw_calibration(before: Floats, after: Floats, labels: Floats) -> list[Figu
         f"Calibration error {errors[0]} before, {errors[1]} after; on the dashed line a prediction is right on average."
     )
     legend = {"a": "before", "b": "after"}
-    return [Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend)]
+    return [Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend, True)]
 
 
 def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:

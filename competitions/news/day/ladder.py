@@ -74,7 +74,7 @@ def make_ladder(files: reader.RawFiles, config: NewsConfig, run: Run) -> Ladder:
 def list_alone(way: Climb) -> Iterator[Rung]:
     """Methods without a ranker: channels, public methods, factors."""
     for key, title, family, channel, code in ALONE:
-        draw = partial(draw_windows, way) if key == POPULAR else tuple
+        draw: Callable[[], Sequence[plots.Figure]] = partial(draw_windows, way) if key == POPULAR else tuple
         yield Rung(key, title, family, partial(score_channel, way, channel), code, POPULAR, plots=draw)
     for method in METHODS:
         measure = partial(score_public, way, method)

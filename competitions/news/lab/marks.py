@@ -17,7 +17,7 @@ from common.engine.progress import track
 from common.learning.metrics import evaluate_ranks
 from common.learning.split import Fold
 from competitions.news import split
-from competitions.news.lab import gap_pairs, neighbours
+from competitions.news.lab import neighbours
 from competitions.news.split import cut_history
 
 OFFLINE_SHARE = 50_000 / 1_112_623  # of the rows of the train log
@@ -40,8 +40,8 @@ class Method:
     marks: Mapping[str, float]
 
 
-# As published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec, the 30 s pairs by
-# ikaruga0508/tianchi_news_pub; the offline marks by users of the second place's code (LogicJake) on its own split.
+# As published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec; the offline
+# marks by users of the second place's code (LogicJake) on its own split.
 METHODS = (
     Method(
         "popularity-ever", "global popularity", families.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}
@@ -75,13 +75,6 @@ METHODS = (
         {"offline mrr@5": 0.214, "offline hit@5": 0.359, "offline hit@50": 0.7295},
     ),
     Method("swing", "swing", families.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
-    Method(
-        "gap-pairs",
-        "30 s pairs and hot articles, LightGBM on columns",
-        families.BOOSTING,
-        gap_pairs.list_by_gap_ranker,
-        {"board mrr@5": 0.2592},
-    ),
 )
 
 

@@ -86,7 +86,7 @@ def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) ->
         f"The {shown.height} most clicked articles; two of {rows.shape[1]} dimensions, {share(kept)} of the variance."
     )
     legend = {style: f"category {category}" for category, style in styles.items()} | {"pale-dot": "others"}
-    return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend)]
+    return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend, True)]
 
 
 def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> list[Figure]:

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from common.day.stamp import StampedTable, keep_table, make_stamp
@@ -57,7 +58,7 @@ def measure_folder(raw: Path, seed: int) -> dict[str, dict[str, float]]:
     train, judged = list_impressions(reader.read_corpus(reader.locate(raw)))
     if not train.converted.any() or not judged.converted.any():
         raise UserError(f"{raw} has no conversions: run LAW=round2 make simulate-tencent first.")
-    chances = {"bids alone": judged.converted * 0.0 + train.converted.mean(dtype=float)}
+    chances = {"bids alone": np.full(len(judged.user), train.converted.mean(dtype=np.float64))}
     chances |= {kind: predict_conversions(train, judged, kind, seed) for kind in KINDS}
     losses = {name: log_losses(judged.converted, found) for name, found in chances.items()}
     rows = {}

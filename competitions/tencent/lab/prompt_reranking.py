@@ -97,7 +97,7 @@ def count_common_words(prompts: list[str]) -> list[float]:
     """
     shares = []
     for prompt in prompts:
-        bought, candidate = prompt.split(BETWEEN)
+        bought, _, candidate = prompt.rpartition(BETWEEN)
         words = set(re.findall(r"\w+", candidate.removesuffix(END).lower()))
         shares.append(len(words & set(re.findall(r"\w+", bought.lower()))) / max(len(words), 1))
     return shares

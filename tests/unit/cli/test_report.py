@@ -22,6 +22,17 @@ def write_run(build: Path, name: str, scores: list[float], digest: str = "00ff",
     return folder
 
 
+def test_a_report_draws_the_ladder_of_its_own_files_alone(tmp_path: Path) -> None:
+    run, ladder = write_run(tmp_path, "1", [0.0, 0.5]), tmp_path / "news" / "ladder"
+    ladder.mkdir()
+    rows = [{"rung": "als", "title": "factors", "family": "f", "score": 0.25, "error": 0.01}]
+    for digest, drawn in (("00ff", True), ("other files", False), (None, False)):
+        (ladder / "ladder.json").write_text(
+            json.dumps({"title": "t", "metric": "MRR@5", "files": digest, "rows": rows})
+        )
+        assert ("factors" in write_page(run).read_text()) == drawn
+
+
 def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
     write_run(tmp_path, "1", [0.0, 0.5, 1.0, 0.5], top=5)
     write_run(tmp_path, "2", [0.0, 0.0, 1.0, 0.0], digest="other files")

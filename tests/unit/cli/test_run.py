@@ -237,9 +237,7 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
     assert facts["against popular"] == ".1000 ± .0200, on the same queries"
     assert facts["queries"] == "2 won, 1 lost, 1 drawn"
     assert facts["MiB"] == "1.75 (popular 2.50)"
-    kinds = [
-        line.split(":")[0].strip() for line in out.splitlines() if line.strip().startswith(("Won", "Lost", "Drawn"))
-    ]
+    kinds = [line.split(":")[0] for line in out.splitlines() if line.startswith(("Won", "Lost", "Drawn"))]
     assert kinds == ["Won", "Lost", "Drawn"]
     assert "its rank: als not listed, popular 1" in out
 

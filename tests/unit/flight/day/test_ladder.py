@@ -114,7 +114,7 @@ def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
         "random",
         *(key for key, _, _, _ in RULES),
         "peer",
-        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste", "margin")),
+        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")),
         "lightgbm_softmax",
         "catboost_softmax",
         "blend",

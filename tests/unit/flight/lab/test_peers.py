@@ -1,7 +1,6 @@
 """The plain peers on a planted signal: what each learns, and what it must not depend on."""
 
 import numpy as np
-import polars as pl
 import pytest
 
 from common.learning.dataset import RankingDataset, take_blocks
@@ -14,7 +13,7 @@ each_peer = pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.title)
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"UNTUNED": 20, "SOFTMAX": 60, "CATBOOST": 40, "PUBLIC": 20}.items():
+    for name, value in {"UNTUNED": 20, "SOFTMAX": 60, "PUBLIC": 20}.items():
         monkeypatch.setattr(peers, f"{name}_ROUNDS", value)
     monkeypatch.setattr(peers, "SOFTMAX_SEEDS", 2)
 
@@ -57,14 +56,3 @@ def test_a_peer_finds_the_booked_row_of_queries_that_it_has_not_seen(peer: Peer)
     assert (scores.shape, scores.dtype) == (valid.labels.shape, np.float64)
     assert np.isfinite(scores).all()
     assert first_share(scores, valid) > 0.5  # by chance 0.12
-
-
-def test_a_mix_weighs_parts_alike_whatever_their_scale_and_leaves_out_a_constant_one() -> None:
-    rising, falling = np.array([0.0, 1.0, 2.0]), np.array([500.0, 300.0, 100.0])
-    np.testing.assert_allclose(peers.mix(rising, falling), np.zeros(3), atol=1e-12)
-    np.testing.assert_allclose(peers.mix(rising, np.full(3, 0.1)), np.array([-1, 0, 1]) * np.sqrt(1.5))
-
-
-def test_the_public_rerank_takes_a_tenth_of_the_distance() -> None:
-    scores = peers.rerank_public(np.array([5.0, 4.0, 3.0]), pl.Series([7, 7, 8]))
-    np.testing.assert_allclose(scores, [5, 3.9, 3])

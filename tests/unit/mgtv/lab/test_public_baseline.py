@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from competitions.mgtv.lab.public_baseline import answer_plainly, choose_plainly, list_parts
 from competitions.mgtv.models.dataset import DayFeatures
+from tests.benches.mgtv_public_baseline import answer_plainly, choose_plainly, list_parts
 from tests.unit.mgtv.mgtv_world import make_day
 
 NAMES = (*list_parts("14d"), "pair_video_clicks", "device_clicks")

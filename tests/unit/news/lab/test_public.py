@@ -2,16 +2,14 @@
 
 import math
 from collections import defaultdict
-from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from competitions.news import split
-from competitions.news.lab import gap_pairs, marks, neighbours
+from competitions.news.lab import marks, neighbours
 from competitions.news.lab.neighbours import count_swings
 from tests.unit.common.learning.test_cooccurrence import (
     CLICKS,
@@ -96,25 +94,7 @@ def test_swings_follow_the_formula(alpha: float) -> None:
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
 
-# --- the third place ---
-
-
-def test_pairs_are_steps_of_exactly_30_s_seen_twice_in_either_direction() -> None:
-    log = make_log(
-        (1, 5, 0), (1, 6, 30), (2, 6, 0), (2, 5, 30), (3, 5, 0), (3, 7, 30),
-        (4, 5, 0), (4, 8, 31), (5, 5, 0), (5, 8, 31),
-    )  # fmt: skip
-    pairs = gap_pairs.count_gap_pairs(log).sort("item")
-    assert pairs.rows() == [(5, 6, 2), (6, 5, 2)]
-
-
-def test_hot_articles_were_created_3_to_27_hours_before_the_last_click() -> None:
-    clicks = [
-        (100 + user, item, 0) for item, users in ((1, 9), (2, 5), (3, 4), (4, 3), (5, 8)) for user in range(users)
-    ]
-    log = make_log(*clicks, (99, 4, 30 * HOUR), test=(99,))
-    articles = make_articles((1, 0, 2.9), (2, 0, 3.1), (3, 0, 26.9), (4, 0, 10), (5, 0, 27.1))
-    assert lists_of(gap_pairs.list_hot(split.build_test_fold(log), articles)) == {0: [2, 3]}
+# --- marks ---
 
 
 def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame, dict[int, int]]:
@@ -138,28 +118,6 @@ def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.
         *((item, item // 10, 15 + item % 10 / 10) for item in (*range(10, 16), 30, 31, *range(40, 46)))
     )
     return make_log(*rows, *crowd, test=tuple(answers)), articles, answers
-
-
-@pytest.fixture(autouse=True)
-def small_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gap_pairs, "ROUNDS", 30)
-
-
-def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
-    rank = gap_pairs.list_by_gap_ranker
-    clicks, articles, answers = plant_categories()
-    fold = split.build_test_fold(clicks)
-    lists = rank(fold, articles, 0)
-    best = lists_of(lists)
-    right = [set(best[query][:2]) == {30, 31} for query in fold.queries["query"]]
-    assert np.mean(right) > 0.9
-    assert_frame_equal(rank(fold, articles, 0), lists, check_exact=True)
-    answered = replace(fold, answers=pl.DataFrame({"query": [0], "item": [40]}).cast(pl.Int32))
-    assert_frame_equal(rank(answered, articles, 0), lists, check_exact=True)
-    assert len(answers) == fold.queries.height
-
-
-# --- marks ---
 
 
 def test_every_mark_is_measured_on_its_fold() -> None:

@@ -196,6 +196,13 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         ],
         [],
     ),
+    (
+        "head",
+        report_record.complete() | {"fits": [0.3601, 0.3644]},
+        ["Fit 1 alone", ".3601", "Fit 2 alone", ".3644"],
+        [],
+    ),
+    ("head", report_record.complete() | {"fits": [0.3601]}, [], ["Fit 1 alone"]),
     ("head", report_record.news(), ["MRR@5 on validation of 2,955 queries"], []),
     ("head", one_fold("5 folds of whole sessions"), ["in cross-validation"], []),
     ("folds", report_record.complete(), ["standard deviation of the folds .0174"], []),  # (.3742 - .3496) / sqrt(2)

@@ -1,4 +1,4 @@
-"""The design of the public baseline, as a rung: five popularity scores added up, and a mean in place of a distribution.
+"""The design of the public baseline, a rival: five popularity scores added up, and a mean in place of a distribution.
 
     pick     .1 history + .4 smoothed click rate + .1 clicks of the collection + .2 clicks of yesterday
              + .4 P(click) by LightGBM (45 leaves, 200 rounds), each between 0 and 1 on its day; nothing clicked before
