@@ -11,8 +11,8 @@ import tempfile
 from html import escape
 from pathlib import Path
 
+from common.day.stamp import FILE, read_figures
 from competitions import ROOM
-from tests.benches.figures.records import FILE, read_figures
 
 PICTURES = ROOM / "pictures"
 BUILD = ROOM.parent / "build" / "news"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
-from common.day.stamp import StampedTable, keep_table, make_stamp
+from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.errors import UserError
 from competitions.tencent.io import reader
 from competitions.tencent.lab.esmm import KINDS, list_impressions, predict_conversions, sell
@@ -26,9 +26,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     table = [{"model": name, **row} for name, row in rows.items()]
-    keep_table(
-        "tencent", "objectives", StampedTable("python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table)
-    )
+    keep_table("tencent", "objectives", Figure("python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table))
     print(f"{'':12}{'log loss':>10}{'AUC':>8}{'revenue an auction':>22}{'winners that convert':>24}")
     for name, row in rows.items():
         earned = f"{row['revenue']:.4f} ± {row['error']:.4f}"
