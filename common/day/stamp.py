@@ -17,10 +17,11 @@ import psutil
 from common.day.hosts import REPORT
 from common.day.record_schema import Row
 from common.engine.code_fingerprint import PROJECT_ROOT
+from common.engine.errors import UserError
 from common.engine.meter import count_threads
 
 CPUINFO = Path("/proc/cpuinfo")
-BUILD, BENCHES = Path("build"), "figures"
+FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
 STAMP, LABEL = "stamp", "label"  # their names in the JSON of a run and of a ladder
 
 
@@ -83,8 +84,11 @@ def label_data(folder: Path, default_scale: float) -> DataLabel | None:
     return DataLabel(name, words, report.get("version"))  # a competition that is being made may have none
 
 
-class StampedTable(msgspec.Struct):
-    """A table that the ``command`` of a lab or bench made. ``simulator``: its version; None: of other files."""
+class Figure(msgspec.Struct):
+    """A table, the ``command`` that makes it, and when it was made. ``simulator``: its version; None: of other files.
+
+    On a page the cells of a row are text.
+    """
 
     command: str
     stamp: Stamp
@@ -92,7 +96,15 @@ class StampedTable(msgspec.Struct):
     rows: list[Row]
 
 
-def keep_table(name: str, key: str, table: StampedTable) -> None:
+def read_figures(path: Path) -> dict[str, Figure]:
+    """The tables that a page was last written from, by key; none where there is no such file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Figure]) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): take it from git again.") from error
+
+
+def keep_table(name: str, key: str, table: Figure) -> None:
     """Keep a table of the competition ``name`` below build/, where ``make figures-NAME`` looks for it."""
     path = BUILD / name / BENCHES / f"{key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

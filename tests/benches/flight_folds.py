@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.stamp import StampedTable, keep_table, make_stamp
+from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.progress import track
 from common.engine.run import Run
@@ -63,7 +63,7 @@ def main() -> None:
             print(f"repeat {repeat + 1} fold {fold + 1}: {parts[-1][PIPELINE].mean():.3f}", flush=True)
     table = compare(pl.concat(parts))
     command = f"python -m tests.benches.flight_folds --raw {options.raw.name}"
-    keep_table("flight", "folds", StampedTable(command, stamp, None, table))
+    keep_table("flight", "folds", Figure(command, stamp, None, table))
     print_table(wide_console(), "Held-out sessions", table)
 
 

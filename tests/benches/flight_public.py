@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.day.stamp import StampedTable, keep_table, make_stamp
+from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
@@ -52,7 +52,7 @@ def main() -> None:
     names = options.models.split(",")
     table = rank(train, test, booked, names)
     command = f"python -m tests.benches.flight_public --scale {options.scale:g}"
-    keep_table("flight", "public", StampedTable(command, stamp, VERSION, table))
+    keep_table("flight", "public", Figure(command, stamp, VERSION, table))
     print_table(wide_console(), f"HitRate@3, oracle {made.oracle.score:.3f}", table)
 
 

@@ -16,8 +16,8 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from common.day.stamp import FILE, read_figures
 from competitions import ROOM
-from tests.benches.figures.records import FILE, read_figures
 
 PICTURES = ROOM / "pictures"
 LADDER = "ladder globo-tenth"

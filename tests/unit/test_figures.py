@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from common.day import stamp
-from common.day.stamp import DataLabel, Stamp, StampedTable, label_data, make_stamp, stamp_ladder
+from common.day.stamp import FILE, DataLabel, Figure, Stamp, label_data, make_stamp, read_figures, stamp_ladder
 from common.engine.errors import UserError
 from competitions import NAMES
 from tests.benches.figures import __main__ as command
 from tests.benches.figures import learning, page, records
-from tests.benches.figures.records import Figure
 
 STAMP = Stamp("0.16.0", "1 thread of 2 x Xeon, 24 GiB", 0.2, "2026-11-29")
 SCALE = 0.04
@@ -149,19 +148,19 @@ def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
 def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stamp, "BUILD", tmp_path)
     rows = [{"method": "a", "score": np.float64(0.5), "its error": 0.1}]
-    stamp.keep_table("news", "folds", StampedTable("python -m x", STAMP, 2, rows))
+    stamp.keep_table("news", "folds", Figure("python -m x", STAMP, 2, rows))
     figure = Figure("python -m x", STAMP, 2, [{"method": "a", "score": ".5000 ± .1000"}])
     assert records.collect(tmp_path / "news") == {"bench folds": figure}
 
 
 def test_figures_come_back_as_they_were_kept_and_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
     path, figures = tmp_path / "figures.json", {"bench a": Figure("make news", STAMP, None, [{"a": "1"}])}
-    assert records.read_figures(path) == {}
+    assert read_figures(path) == {}
     path.write_bytes(records.encode_figures(figures))
-    assert records.read_figures(path) == figures
+    assert read_figures(path) == figures
     path.write_text("{")
     with pytest.raises(UserError, match="damaged"):
-        records.read_figures(path)
+        read_figures(path)
 
 
 PAGE = "# News\nWords.\n<!-- figures: bench a -->\nold\n<!-- end -->\nMore.\n<!-- figures: bench b -->\n<!-- end -->\n"
@@ -210,7 +209,7 @@ old
 def write_room(room: Path, **figures: dict[str, Figure]) -> Path:
     for name in NAMES:
         (room / name).mkdir()
-        (room / name / records.FILE).write_bytes(records.encode_figures(figures.get(name, {})))
+        (room / name / FILE).write_bytes(records.encode_figures(figures.get(name, {})))
     (room / "learning").mkdir()
     for file in ("LEARNING.md", "LEARNING.zh.md", "learning/swing.md"):
         (room / file).write_text(SCORES)
@@ -260,7 +259,7 @@ def test_the_page_of_a_competition_keeps_what_was_not_measured_anew(
     (room / "news" / "FIGURES.md").write_text(PAGE)
     command.write_figures("news", tmp_path / "build", room)
     assert (room / "news" / "FIGURES.md").read_text() == page.fill(PAGE, {"bench a": figure}, 2)
-    assert records.read_figures(room / "news" / records.FILE) == {"bench a": figure}
+    assert read_figures(room / "news" / FILE) == {"bench a": figure}
     assert "not measured yet   bench b" in capsys.readouterr().out
     (room / "news" / "FIGURES.md").unlink()
     with pytest.raises(UserError, match=r"There is no .*FIGURES.md"):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from common.day.stamp import FILE, read_figures
 from competitions import ROOM, find_room
 from tests.benches.figures import learning, page
-from tests.benches.figures.records import FILE, read_figures
 from tests.conftest import FINISHED
 
 ROOT = ROOM.parent

@@ -68,6 +68,8 @@ def test_a_folder_reaches_the_command_as_it_was_typed(tmp_path: Path, value: str
         ("ladder-flight", ("RAW",), ["ladder", "flight", "--raw", ALL, "--seed", "0"]),
         ("look-flight", ("RAW",), ["look", "flight", "--raw", ALL, "--seed", "0"]),
         ("new", ("NAME",), ["new", ALL]),
+        ("figures-news", (), ["news"]),
+        ("figures-learning", (), ["learning"]),
     ],
 )
 def test_so_does_everything_else_that_a_person_gives(

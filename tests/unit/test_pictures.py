@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from common.day.stamp import FILE, read_figures
 from competitions import ROOM
 from tests.benches import pictures
-from tests.benches.figures.records import FILE, read_figures
 
 ROWS = read_figures(ROOM / "news" / FILE)[pictures.LADDER].rows
 

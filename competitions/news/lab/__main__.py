@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.day.stamp import StampedTable, keep_table, make_stamp
+from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.errors import UserError
 from common.io.tables import read_csv
 from competitions.news.io import reader
@@ -28,7 +28,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     if not options.only:
-        keep_table("news", "public", StampedTable("python -m competitions.news.lab --raw DIR", stamp, VERSION, rows))
+        keep_table("news", "public", Figure("python -m competitions.news.lab --raw DIR", stamp, VERSION, rows))
     for row in rows:
         print(
             f"{row['method']:<52}{row['fold']:<9}{row['metric']:<8}"

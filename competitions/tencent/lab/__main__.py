@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from common.day.stamp import StampedTable, keep_table, make_stamp
+from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.errors import UserError
 from competitions.tencent.io import reader
 from competitions.tencent.lab import prompt_reranking
@@ -39,9 +39,7 @@ def main(words: list[str]) -> None:
     stamp = make_stamp()
     rows = measure_folder(options.raw, options.seed)
     table = [{"model": name, **row} for name, row in rows.items()]
-    keep_table(
-        "tencent", "objectives", StampedTable("python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table)
-    )
+    keep_table("tencent", "objectives", Figure("python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table))
     print(f"{'':24}{'log loss, by user':>20}{'less ESMM':>22}{'predicted / came':>18}{'AUC':>8}{'revenue':>18}")
     for name, row in rows.items():
         loss, more, earned = (

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from common.day.stamp import FILE, read_figures
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM, find_room
 from tests.benches.figures import learning, page, records
@@ -33,11 +34,11 @@ def main() -> None:
 def write_figures(name: str, build: Path, room: Path = ROOM) -> None:
     """FIGURES.md and figures.json of a competition; a table without a newer record stays as it was."""
     simulator = getattr(find_room(name, "simulator.simulate"), "VERSION", None)
-    file, store = room / name / "FIGURES.md", room / name / records.FILE
+    file, store = room / name / "FIGURES.md", room / name / FILE
     if not file.exists():
         raise UserError(f"There is no {file}: write one with the marks that tests/benches/figures/page.py explains.")
     text = file.read_text(encoding="utf-8")
-    keys, known = page.list_keys(text), records.read_figures(store)
+    keys, known = page.list_keys(text), read_figures(store)
     made = records.collect(build / name)
     kept = {key: made.get(key) or known[key] for key in keys if key in made or key in known}
     for key in keys:

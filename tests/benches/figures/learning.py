@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from common.day.stamp import FILE, Figure, read_figures
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM
-from tests.benches.figures.records import FILE, Figure, read_figures
 
 BLOCK = re.compile(r"<!-- scores: (?P<methods>[^\n]+?) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEADS = "| method | command | simulated | real rows |\n| --- | --- | ---: | ---: |\n"

@@ -8,7 +8,7 @@
 import re
 from collections.abc import Mapping
 
-from tests.benches.figures.records import Figure
+from common.day.stamp import Figure
 
 BLOCK = re.compile(r"<!-- figures: (?P<key>[^\n]+?) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d,]*\.?\d+( ± [\d.]+)?( %)?|")

@@ -23,23 +23,9 @@ import msgspec
 
 from common.day.record_schema import RECORD, SCORES, FiguresFile, Row, decode_file, read_record
 from common.day.report.formatting import is_number, score, share, with_error
-from common.day.stamp import BENCHES, LABEL, STAMP, DataLabel, Stamp, StampedTable
-from common.engine.errors import UserError
+from common.day.stamp import BENCHES, LABEL, STAMP, DataLabel, Figure, Stamp
 
-FILE = "figures.json"
 LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
-
-
-class Figure(msgspec.Struct):
-    """A table as a page prints it: the cells of each row by column, the command that makes it, when it was made.
-
-    ``simulator``: the version of the simulator whose files it is of; None: of other files.
-    """
-
-    command: str
-    stamp: Stamp
-    simulator: int | None
-    rows: list[dict[str, str]]
 
 
 def collect(build: Path) -> dict[str, Figure]:
@@ -50,8 +36,8 @@ def collect(build: Path) -> dict[str, Figure]:
     for path in sorted(build.glob("*/ladder.json")):
         figures |= dict(list_ladder(path, build.name))
     for path in sorted((build / BENCHES).glob("*.json")):
-        kept = msgspec.json.decode(path.read_bytes(), type=StampedTable)
-        figures[f"bench {path.stem}"] = Figure(kept.command, kept.stamp, kept.simulator, write_cells(kept.rows))
+        kept = msgspec.json.decode(path.read_bytes(), type=Figure)
+        figures[f"bench {path.stem}"] = msgspec.structs.replace(kept, rows=write_cells(kept.rows))
     return figures
 
 
@@ -177,14 +163,6 @@ def write_cell(value: object, error: object = None) -> str:
     return "" if value is None or isinstance(value, float) else str(value)
 
 
-def read_figures(path: Path) -> dict[str, Figure]:
-    """The tables that a page was last written from; none where there is no such file."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Figure]) if path.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}): take it from git again.") from error
-
-
 def encode_figures(figures: Mapping[str, Figure]) -> bytes:
-    """As ``read_figures`` reads them: a line a row, so that a change shows which rows moved."""
+    """As ``common.day.stamp.read_figures`` reads them: a line a row, so that a change shows which rows moved."""
     return msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n"
