@@ -6,6 +6,7 @@ block read again as texts, and its lines walked in Python, to find the first tha
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,6 +25,7 @@ BLOCK_BYTES = 1 << 24
 HEADER_BYTES = 1 << 16
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BARE_RETURN = re.compile(rb"\r(?!\n|$)")
 ADVICE = "correct it, or download the file again"
 Schema = dict[str, type[pl.DataType]]
 
@@ -145,7 +147,8 @@ class CsvFile:
                 chunk = file.read(BLOCK_BYTES)
                 whole, newline, rest = (rest + chunk).rpartition(b"\n") if chunk else (rest, b"", b"")
                 text = whole + newline
-                yield self._read_block(text, line, header.names)
+                if text or line == header.line:
+                    yield self._read_block(text, line, header.names)
                 line += text.count(b"\n")
                 if not chunk:
                     return
@@ -167,7 +170,7 @@ class CsvFile:
             cast = [
                 cast_cells(rows[cell], column, self.nulls) for cell, column in zip(cells, self.columns, strict=True)
             ]
-            faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit.any()]
+            faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit is not None]
             if not faults:
                 # polars parses a block in pieces, each of which reserves more memory than it fills.
                 frame = pl.DataFrame([rows["line"], *(values for values, _, _ in cast)]).rechunk()
@@ -193,7 +196,7 @@ class CsvFile:
         # polars fills up a row with too few fields in silence, and a blank line is one of these; a carriage return
         # inside a line is a blank to it.
         is_short = has_blanks and text.count(separator) < (width - 1) * lines
-        if cells.height != lines or is_short or text.count(b"\r") > text.count(b"\r\n") + text.endswith(b"\r"):
+        if cells.height != lines or is_short or (b"\r" in text and BARE_RETURN.search(text)):
             self._refuse_misshapen(text, first, width)
         if cells.height != lines:
             self._refuse(first, "from here on, rows and lines differ in number: check the quotes")

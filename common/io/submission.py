@@ -4,7 +4,6 @@ A rule is a sentence and an expression that marks the rows that break it; what a
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
@@ -14,12 +13,11 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.column import Column, as_it_stands
-from common.io.csv import BYTE_ORDER_MARK, CsvFile, find_invalid_utf8
+from common.io.csv import BARE_RETURN, BYTE_ORDER_MARK, CsvFile, find_invalid_utf8
 from common.io.files import UNREADABLE, describe_failure, refuse_folder
 from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
-BARE_RETURN = re.compile(rb"\r(?!\n|$)")
 # What every parser reads as the same number. Of +5, 05 and " 5" the host's may make a text, an octal number or nothing.
 WHOLE = r"^(0|-?[1-9][0-9]*)$"
 NAME_IT = "name the submission file to check"

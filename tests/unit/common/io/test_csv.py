@@ -90,7 +90,8 @@ def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
     ],
 )
 def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes, fault: str) -> None:
-    assert refusal(tmp_path, b"a,b\n1,2\n\n" + last).startswith(f", line 4: {fault}")
+    for before in (b"a,b\n1,2\n\n", b"a,b\n1,2\n1,2\n"):
+        assert refusal(tmp_path, before + last).startswith(f", line 4: {fault}")
 
 
 @pytest.mark.parametrize(
