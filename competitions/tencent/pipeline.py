@@ -58,7 +58,6 @@ class Prepared:
 class RankedFold:
     """A fold and its recommendations: its ``tables``, the ``fusion`` weights of its channels, the ``ranker``."""
 
-    name: str
     fold: Result[Fold]
     tables: Result[FoldTables]
     fusion: Result[Fusion]
@@ -126,9 +125,9 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     test = step(split.build_test_fold, corpus.train, corpus.test, corpus.candidates, corpus.actions, host, name="ask")
     folds = step(split.rewind, corpus.train, test, host, division, rewind, config.seed)
     split.say_folds(test.value, folds.value)
-    asked = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
+    taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
     contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
-    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, test, asked[0], asked[1:])
+    return Prepared(corpus, collect([*embeddings.values()]), contents, plan, test, taken[0], taken[1:])
 
 
 def read_embeddings(
@@ -171,7 +170,7 @@ def rank(
         for part in range(ranking.count_parts(fold.value))
     ]
     answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return RankedFold(name, fold, tables, fusion, ranker, answers)
+    return RankedFold(fold, tables, fusion, ranker, answers)
 
 
 def list_fold(
