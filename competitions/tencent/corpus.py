@@ -36,6 +36,11 @@ class Catalogue:
     known: int
     sizes: tuple[int, ...]
 
+    @property
+    def fields(self) -> list[int]:
+        """The features that have values, by their index in ``schema.ITEM_FEATURES``."""
+        return [at for at, size in enumerate(self.sizes) if size]
+
     def rows_of(self, oids: Oids) -> CatalogueRows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""
         return CatalogueRows(find_rows(oids, self.oid))
@@ -81,13 +86,12 @@ class Users:
     """The users of a ``Sequences``, in its order.
 
     ``names`` are the host's (``user_01343549``), one fixed-width bytes array [users]. ``features`` int32 [users, 17]:
-    the columns of ``schema.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, size + 1 is cold.
-    ``sizes``: the number of values of each feature in the indexer.
+    the columns of ``schema.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, the number of values in
+    the indexer + 1 is cold.
     """
 
     names: npt.NDArray[np.bytes_]
     features: Int32s
-    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,6 @@ class FoldTables:
         return replace(self, tables={channel: self.tables[channel]})
 
     @property
-    def fields(self) -> list[int]:
-        """The features that have values, by their index in ``schema.ITEM_FEATURES``."""
-        return [at for at, size in enumerate(self.catalogue.sizes) if size]
-
-    @property
     def contents(self) -> list[tuple[Content, float]]:
         """Vectors of ads that channels retrieve by, the files' and those of the log, and the width of their kernels."""
         return [

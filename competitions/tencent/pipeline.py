@@ -64,7 +64,6 @@ class Prepared(Folds):
 class RankedFold:
     """A fold and its recommendations: its ``tables``, the ``fusion`` weights of its channels, the ``ranker``."""
 
-    name: str
     fold: Result[Fold]
     tables: Result[FoldTables]
     fusion: Result[Fusion]
@@ -150,8 +149,8 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     test = step(split.build_test_fold, corpus.train, corpus.test, corpus.candidates, corpus.actions, host, name="ask")
     folds = step(split.rewind, corpus.train, test, host, division, rewind, config.seed)
     split.say_folds(test.value, folds.value)
-    asked = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
-    return Folds(corpus, plan, test, asked[0], asked[1:])
+    taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
+    return Folds(corpus, plan, test, taken[0], taken[1:])
 
 
 def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
@@ -194,7 +193,7 @@ def rank(
         for part in range(ranking.count_parts(fold.value))
     ]
     answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return RankedFold(name, fold, tables, fusion, ranker, answers)
+    return RankedFold(fold, tables, fusion, ranker, answers)
 
 
 def list_fold(

@@ -70,7 +70,6 @@ class Padded:
     action: Int64s
     time: Int64s
     mask: Bools
-    users: Int64s
 
 
 def pad(histories: Histories, length: int) -> Padded:
@@ -86,7 +85,7 @@ def pad(histories: Histories, length: int) -> Padded:
         return padded
 
     item, action, time = (pad_column(column) for column in (sequences.item, sequences.action, sequences.time))
-    return Padded(item, action, time, mask, histories.users)
+    return Padded(item, action, time, mask)
 
 
 def blocks(count: int, size: int) -> Iterator[Int64s]:

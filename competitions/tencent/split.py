@@ -195,9 +195,9 @@ def _rewind_days(
     for back in range(1, settings.earlier + 2):
         reference = how.reference - back * how.days * DAY_S
         event = _first_behind(train, events, own - back * how.days * DAY_S)
-        asked = (event >= 0) & (event < visible)  # what a later fold asks for is hidden here as well
-        ends = np.where(asked, event, visible)
-        users = np.flatnonzero(asked & (event > train.offsets[:-1]))
+        is_query = (event >= 0) & (event < visible)  # the target of a later fold is hidden here as well
+        ends = np.where(is_query, event, visible)
+        users = np.flatnonzero(is_query & (event > train.offsets[:-1]))
         users = users[_is_new(train, users, event[users])]
         rng = np.random.default_rng([seed, 11, back])
         most = settings.queries if back == 1 else settings.earlier_queries
@@ -219,9 +219,9 @@ def _first_behind(train: Sequences, events: Int64s, moment: Int64s) -> Int64s:
     behind = events[train.time[events] >= moment[owner]]
     owner = np.searchsorted(train.offsets, behind, side="right") - 1
     users, first = np.unique(owner, return_index=True)
-    found = np.full(len(train), -1)
-    found[users] = behind[first]
-    return found
+    event = np.full(len(train), -1)
+    event[users] = behind[first]
+    return event
 
 
 def _draw_candidates(

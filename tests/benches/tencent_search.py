@@ -51,7 +51,7 @@ def write_inputs(folder: Path, scale: float) -> str:
     item = (ads * rng.random(offsets[-1]) ** 3).astype(np.int32) + 1
     clicks = (rng.random(len(item)) < 0.1).astype(np.int8)
     log = Sequences(offsets, item, clicks, np.sort(rng.integers(0, 10**6, len(item))))
-    names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32), ())
+    names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32))
     candidates = CatalogueRows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1)
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())

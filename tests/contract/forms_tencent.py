@@ -34,7 +34,6 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     vectors = reader.read_embedding(files.embeddings[EMBEDDING], catalogue, EMBEDDING).vectors
     items = pl.DataFrame({"oid": catalogue.oid, "features": catalogue.features, "vector": vectors.astype(np.float32)})
     frames = {"items": items[:known], "sizes": pl.DataFrame({"items": catalogue.sizes})}
-    frames["users"] = pl.DataFrame({"sizes": corpus.users.sizes})
     frames |= lay("train", corpus.train, corpus.users)
     notes = [f"{note.file}: {note.rows} {note.what}: {note.done}" for note in corpus.notes]
     if not files.has_queries:

@@ -100,7 +100,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     for name, shown in (("learned from", history.take(known)), ("asked", queries)):
         names = corpus.users.names[shown.users].astype(str)
         padded = dataclasses.asdict(pad(shown, 2 * LENGTH))
-        frames |= {f"{name}: {part}": lay(values) for part, values in padded.items() if part != "users"}
+        frames |= {f"{name}: {part}": lay(values) for part, values in padded.items()}
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
     described = [value for step, value in results if step == "describe"]
     for at in range(1, EARLIER + 1):

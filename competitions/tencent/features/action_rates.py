@@ -32,8 +32,8 @@ def fit_action_rates(history: Histories, catalogue: Catalogue) -> ActionRates:
     action = history.sequences.action[events]
     item = history.sequences.item[events][action >= schema.CLICK]
     converted = action[action >= schema.CLICK] == schema.CONVERSION
-    codes = catalogue.features
-    values = [_log_ratios(codes[item, at], converted, size + 2) for at, size in enumerate(catalogue.sizes) if size]
+    codes, sizes = catalogue.features, catalogue.sizes
+    values = [_log_ratios(codes[item, at], converted, sizes[at] + 2) for at in catalogue.fields]
     for table in values:
         table[:, 0] = 0.0  # no value
     return ActionRates(_log_ratios(item, converted, len(catalogue.oid)), tuple(values))

@@ -117,7 +117,7 @@ def shares_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     past, codes = candidates.history, np.asarray(tables.catalogue.features)
     weights = past.weights / past.weights.sum(2, keepdim=True).clamp(min=FLOOR)
     columns = {}
-    for field in tables.fields:
+    for field in tables.catalogue.fields:
         shares = share_values(weights, codes[past.item, field], codes[candidates.item, field])
         for at, kind in enumerate(KINDS):
             columns[f"share of {schema.ITEM_FEATURES[field]} {kind}"] = shares[:, at]
@@ -153,7 +153,7 @@ def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     codes, last = np.asarray(tables.catalogue.features), candidates.history.last_click
     return {
         f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[candidates.item, field])
-        for field, lift in zip(tables.fields, tables.lifts, strict=True)
+        for field, lift in zip(tables.catalogue.fields, tables.lifts, strict=True)
     }
 
 
@@ -163,7 +163,7 @@ def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     if rates is None:
         return {}
     columns = {"ends so": action_log_ratio(rates.own, candidates.item, candidates.queries.action)}
-    for field, table in zip(tables.fields, rates.values, strict=True):
+    for field, table in zip(tables.catalogue.fields, rates.values, strict=True):
         values = codes[candidates.item, field]
         columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, candidates.queries.action)
     return columns

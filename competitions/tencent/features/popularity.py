@@ -110,7 +110,7 @@ class AdLog:
         time, item = history.sequences.time[events], history.sequences.item[events]
         self.all_time, self.all_item = time, item
         self.codes, self.rows = np.asarray(catalogue.features), rows
-        self.fields = [at for at, size in enumerate(catalogue.sizes) if size]
+        self.fields = catalogue.fields
         index = number_rows(rows, len(catalogue.oid))[item]
         own = index >= 0
         clicked = history.sequences.action[events[own]] >= schema.CLICK

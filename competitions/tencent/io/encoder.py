@@ -31,7 +31,6 @@ SEVERAL_PROFILES = "user with several profile rows: the first is used"
 CUT = "user with a list that is longer than what is kept: cut"
 NO_EVENT = "user without an event"
 UNSORTED = "user with events out of time order: sorted"
-UNSEEN = -1
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class RawSequences:
     """One entry a line or row of the files, in their order; events of all users end to end, ``lengths`` of them each.
 
     ``rid`` is 0 where the file gives a ``name``; where a line is empty both are missing. ``features`` int32 [users, 17]
-    are the host's numbers, of the first of ``profiles`` rows. ``item`` is a re-id, or ``UNSEEN``: the original ids of
-    those events are ``unseen_oid``, in their order. ``new_oid`` has each of them at least once, in the order of the
-    file, with its ``new_features``. All are arrays, so that parts of a file join end to end.
+    are the host's numbers, of the first of ``profiles`` rows. ``item`` is a re-id, or beyond those of the indexer an
+    original id. ``new_oid`` has each of the latter at least once, in the order of the file, with its ``new_features``.
+    All are arrays, so that parts of a file join end to end.
     """
 
     rid: Int64s
@@ -50,10 +49,9 @@ class RawSequences:
     is_cut: Bools
     profiles: Int64s
     lengths: Int64s
-    item: Int32s
+    item: npt.NDArray[np.signedinteger]
     action: Int8s
     time: Int64s
-    unseen_oid: Int64s
     new_oid: Int64s
     new_features: Int32s
 
@@ -148,15 +146,13 @@ def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, 
 def encode_users(
     source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue
 ) -> tuple[Users, Sequences, tuple[Note, ...]]:
-    """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled.
-
-    The arrays of ``raw`` are used up.
-    """
+    """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled."""
     kept = raw.list_users()
     names = name_users(source, raw, indexer)
-    raw.item[raw.item == UNSEEN] = catalogue.rows_of(Oids(raw.unseen_oid))
+    item, unseen = raw.item.astype(np.int32, copy=False), raw.item > indexer.known
+    item[unseen] = catalogue.rows_of(Oids(raw.item[unseen].astype(np.int64)))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
-    sequences, late = sort_events(Sequences(offsets, raw.item, raw.action, raw.time))
+    sequences, late = sort_events(Sequences(offsets, item, raw.action, raw.time))
     settled = {
         NO_PROFILE: kept[raw.profiles[kept] == 0],
         SEVERAL_PROFILES: np.flatnonzero(raw.profiles > 1),
@@ -168,7 +164,7 @@ def encode_users(
     features = encode(raw.features[kept], np.repeat(indexer.user_sizes, WIDTHS))
     # What is left out has no events, so that the others' stay where they are.
     sequences = replace(sequences, offsets=np.append(offsets[kept], offsets[-1]))
-    return Users(names, features, indexer.user_sizes), sequences, notes
+    return Users(names, features), sequences, notes
 
 
 def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
@@ -203,7 +199,7 @@ def select_training(users: Users, sequences: Sequences, indexer: Indexer) -> tup
     order = kept[np.argsort(find_rows(users.names[kept], indexer.names), kind="stable")]
     if np.array_equal(order, np.arange(len(users.names))):
         return users, sequences
-    return Users(users.names[order], users.features[order], users.sizes), take_users(sequences, order)
+    return Users(users.names[order], users.features[order]), take_users(sequences, order)
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:

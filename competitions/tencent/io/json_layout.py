@@ -17,7 +17,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, RawFiles, find_rows
-from competitions.tencent.io.encoder import UNSEEN, RawCandidates, RawSequences, Source
+from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, item_numbers, user_numbers
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
@@ -119,9 +119,8 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
     event, time = pl.Series(item, dtype=pl.Int64), pl.Series(time, dtype=pl.Int64)
     is_event = event.is_not_null().to_numpy()
     _refuse(is_event & time.is_null().to_numpy(), line, "an event without a time")
-    codes, unseen_oid, new_oid, new_features = _parse_items(
-        event.fill_null(0).to_numpy(), item_features, line, items, unseen
-    )
+    items_of_rows = event.fill_null(0).to_numpy()
+    new_oid, new_features = _parse_unseen(items_of_rows, item_features, line, items, unseen)
     features, is_cut, profiles = _parse_profiles(profile, line, len(lines))
     return RawSequences(
         rid=rids,
@@ -130,10 +129,9 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
         is_cut=is_cut,
         profiles=profiles,
         lengths=np.bincount(line[is_event], minlength=len(lines)),
-        item=codes[is_event],
+        item=items_of_rows[is_event],
         action=pl.Series(action, dtype=pl.Int8).fill_null(NULL_ACTION).to_numpy()[is_event],
         time=time.fill_null(0).to_numpy()[is_event],
-        unseen_oid=unseen_oid,
         new_oid=new_oid,
         new_features=new_features,
     )
@@ -162,10 +160,10 @@ def _parse_profiles(profiles: Sequence[Any], line: Int64s, lines: int) -> tuple[
     return *user_numbers(by_line), np.bincount(line[rows], minlength=lines)
 
 
-def _parse_items(
+def _parse_unseen(
     item: Int64s, features: Sequence[msgspec.Raw], line: Int64s, known: int, unseen: bool
-) -> tuple[Int32s, Int64s, Int64s, Int32s]:
-    """Re-ids, -1 for an unseen item; the original ids of those, and each of them once with its first features."""
+) -> tuple[Int64s, Int32s]:
+    """The original ids of unseen items, each once with its first features."""
     beyond = item > known
     if not unseen:
         first = item[np.argmax(beyond)] if len(item) else 0
@@ -178,7 +176,7 @@ def _parse_items(
             decoded.append(EVENT_ITEM.decode(features[row]) or ItemFeatures())
         except UNREADABLE as error:
             raise LineError(int(line[row]), f"features of item {item[row]}: {error}") from error
-    return np.where(beyond, UNSEEN, item).astype(np.int32), item[rows], oids, item_numbers(decoded)
+    return oids, item_numbers(decoded)
 
 
 def read_actions(files: RawFiles, test: Names, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:

@@ -120,7 +120,6 @@ def _parse_users(batch: Batch, indexer: Indexer, features: Int32s, profiles: Int
         item=item.astype(np.int32),
         action=action.astype(np.int8),
         time=time,
-        unseen_oid=np.empty(0, np.int64),
         new_oid=np.empty(0, np.int64),
         new_features=np.empty((0, len(ITEM_FEATURES)), np.int32),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.tencent.corpus import Catalogue, Corpus, Int32s, Int64s, RawFiles, Users
+from competitions.tencent.corpus import Corpus, Int32s, Int64s, RawFiles
 from competitions.tencent.ids import CatalogueRows, Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
@@ -19,9 +19,9 @@ from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
 from competitions.tencent.io.feature_encoding import encode
 from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import Indexer, Names, read_indexer
-from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.io.schema import ITEM_FEATURES
 
-__all__ = ["RawFiles", "locate", "note_unread", "read_asked", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
 
 
 class Layout(Protocol):
@@ -53,7 +53,7 @@ def read_corpus(files: RawFiles) -> Corpus:
     raw = {role: _read_users(files, role, indexer) for role in dict.fromkeys(("sequences", test_role))}
     candidates = _read_candidates(files, indexer, items)
     catalogue = encoder.build_catalogue(items, indexer, candidates, raw[test_role][0])
-    unseen = raw[test_role][0].unseen_oid
+    items_of_test = raw[test_role][0].item
     encoded = {role: encoder.encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
     users, train = encoder.select_training(*encoded["sequences"][:2], indexer)
     test_users, test, _ = encoded[test_role]
@@ -72,13 +72,12 @@ def read_corpus(files: RawFiles) -> Corpus:
             *item_source.note_repeats("an item that", rows),
             *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
             *action_notes,
-            *Source.of(files, test_role).note(UNSEEN_NOTE, unseen, "item"),
-            *_note_cold(files, catalogue, test_users),
+            *Source.of(files, test_role).note(UNSEEN_NOTE, items_of_test[items_of_test > indexer.known], "item"),
         ),
     )
 
 
-def read_asked(files: RawFiles) -> tuple[Names, Oids]:
+def read_expected(files: RawFiles) -> tuple[Names, Oids]:
     """What a submission is of: the names of the test users, in order, and the candidates, as ``read_corpus`` has them.
     No history is read that is not needed for that.
     """
@@ -105,15 +104,3 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
         raw = LAYOUTS[files.layout].read_candidates(files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
     return RawCandidates(indexer.oid[1:], items[1:])
-
-
-def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
-    """Values that the indexer lacks, by feature; users are the test users."""
-    first = np.cumsum(list(USER_FEATURES.values()))[:-1]
-    by_user_feature = zip(USER_FEATURES, np.split(users.features, first, axis=1), users.sizes, strict=True)
-    by_item_feature = zip(ITEM_FEATURES, catalogue.features.T[:, :, None], catalogue.sizes, strict=True)
-    for owner, ids, features in (("item", catalogue.oid, by_item_feature), ("test user", users.names, by_user_feature)):
-        for name, values, size in features:
-            rows = np.flatnonzero((values > size).any(axis=1))
-            what = f"{owner} whose feature {name} has a value that is not in the indexer: cold"
-            yield from Source(files.files["indexer"][0], owner.split()[-1]).note(what, ids[rows])

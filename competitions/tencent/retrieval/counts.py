@@ -13,7 +13,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from common.engine.errors import UserError
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows, number_rows
@@ -33,7 +32,6 @@ from competitions.tencent.retrieval.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
-MOST_PAIRS = 4_000_000_000
 FULL = 10  # a table with one cell in so many filled is multiplied as a dense one
 AFFORDABLE_PAIRS = 20_000_000  # seconds; of a log with more the clicks alone are counted
 
@@ -82,13 +80,8 @@ CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1),
 
 def choose_counts(histories: Histories) -> dict[str, CountSettings]:
     """The ranker's tables: of all events where that takes seconds, else of clicks alone."""
-    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
-    return RANKER_COUNTS if count_pairs(offsets, WHOLE) <= AFFORDABLE_PAIRS else CLICK_COUNTS
-
-
-def count_pairs(offsets: Int64s, settings: CountSettings) -> int:
-    """How many pairs of events, either way, the histories have that stand at these offsets."""
-    return count_neighbour_pairs(offsets, settings.reach) * (2 if settings.backward else 1)
+    pairs = 2 * count_neighbour_pairs(histories.lengths, WHOLE.reach)  # either way
+    return RANKER_COUNTS if pairs <= AFFORDABLE_PAIRS else CLICK_COUNTS
 
 
 @dataclass(frozen=True)
@@ -161,13 +154,9 @@ def count_neighbours(histories: Histories, rows: int, settings: CountSettings, t
     """The table of neighbours, csr float32 [rows, targets].
 
     Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
-    8 * ``top`` bytes an ad. Refuses more than ``MOST_PAIRS`` pairs (``UserError``).
+    8 * ``top`` bytes an ad.
     """
     log = flatten_log(histories, settings.weights)
-    if (pairs := count_pairs(log.offsets, settings)) > MOST_PAIRS:
-        raise UserError(
-            f"The counts need {pairs:,} pairs of events, more than {MOST_PAIRS:,}: remove counts from ranker.channels."
-        )
     order = np.argsort(log.item, kind="stable")
     count = np.bincount(log.item, minlength=rows)
     starts = np.concatenate([[0], np.cumsum(count)])
@@ -199,31 +188,17 @@ def _count_part(
     rows, histories = np.arange(len(count)) if targets is None else targets, len(log.offsets) - 1
     cells = (np.concatenate(sources), np.concatenate(neighbours))
     table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
+    source, target = np.repeat(np.arange(*part), np.diff(table.indptr)), rows[table.indices]
     if settings.lift:
-        return keep_top(_lift(table, part[0], rows, count, histories, settings.lift), settings.top)
-    return keep_top(_normalise(table, part[0], rows, count, settings), settings.top)
-
-
-def _normalise(table: Sparse, first: int, targets: Int64s, count: Int64s, settings: CountSettings) -> Sparse:
-    """Without pairs of an ad with itself, divided by the events of both ends, made concave."""
-    source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
-    target = targets[table.indices]
-    power = np.maximum(count, 1.0)
-    weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
-    table.data = np.where(source == target, 0.0, weight**settings.concavity).astype(np.float32)
+        expected = count[source] * (count[target] / max(histories, 1))
+        weight = np.maximum(np.log((table.data + settings.lift) / (expected + settings.lift)), 0.0)
+    else:
+        power = np.maximum(count, 1.0)
+        weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
+        weight **= settings.concavity
+    table.data = np.where(source == target, 0.0, weight).astype(np.float32)  # no pairs of an ad with itself
     table.eliminate_zeros()
-    return table
-
-
-def _lift(table: Sparse, first: int, targets: Int64s, count: Int64s, histories: int, shrink: float) -> Sparse:
-    """Without pairs of an ad with itself, the logarithm of how much oftener than by chance, where that is above 0."""
-    source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
-    target = targets[table.indices]
-    expected = count[source] * (count[target] / max(histories, 1))
-    lift = np.log((table.data + shrink) / (expected + shrink))
-    table.data = np.where(source == target, 0.0, np.maximum(lift, 0.0)).astype(np.float32)
-    table.eliminate_zeros()
-    return table
+    return keep_top(table, settings.top)
 
 
 def unpack_full(table: Sparse) -> Sparse | Singles:

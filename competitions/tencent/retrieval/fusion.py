@@ -8,13 +8,13 @@ and is not computed again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Bools, Int64s
+from competitions.tencent.corpus import Bools
 from competitions.tencent.retrieval.channel import Channel
 
 POPULAR = ("events 24 h before", "events 24 h behind", "events in all")  # what counts evenly before weights are learned
@@ -56,11 +56,9 @@ class ChannelScores:
     stands_for: Singles
     popular: tuple[str, ...] = ()
 
-    def take(self, names: Sequence[str], queries: Int64s) -> "ChannelScores":
-        """Some columns, of some queries."""
-        columns = [self.names.index(name) for name in names]
-        values = self.values[queries][:, :, columns]
-        return ChannelScores(tuple(names), values, self.possible[queries], self.stands_for[queries], self.popular)
+    def take(self, names: Sequence[str]) -> "ChannelScores":
+        """Those of some names."""
+        return replace(self, names=tuple(names), values=self.values[:, :, [self.names.index(name) for name in names]])
 
     def deviations(self) -> Singles:
         """The standard deviation of each column's distance to the target."""
@@ -121,15 +119,14 @@ def choose_channels(
     """The weights of the channels that weigh anything beside the others; ``keep``: of all. Noted of each channel: what
     it weighs, and the recall of a list of this ``length`` by it and what is popular alone, by the same weights.
     """
-    everything = np.arange(len(scores.values))
     names = list_names(members, scores)
-    taken = scores.take(names, everything)
+    taken = scores.take(names)
     first = fit_weights(taken)
     nats = dict(zip(names, first * taken.deviations(), strict=True))
     weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
     kept = {name: parts for name, parts in members.items() if keep or weight[name] >= LEAST_WEIGHT}
     left, kept_parts = list_names(kept, scores), [part for parts in kept.values() for part in parts if keep]
-    final = first if left == names else fit_weights(scores.take(left, everything))
+    final = first if left == names else fit_weights(scores.take(left))
 
     def measure_recall(own: Sequence[str]) -> float:
         alone = np.where(np.isin(names, [*own, *scores.popular]), first, np.float32(0.0))

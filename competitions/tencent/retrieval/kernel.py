@@ -23,7 +23,6 @@ LEVELS = 77
 MANTISSA = 2**23  # of float32: what its exponent is multiplied by, in its bits
 # Bits of 2^0, less the mean of log2(1 + m) - m for m in [0, 1), by which 2^x is above a line between powers of 2 ...
 ONE = round((127 - 0.0573) * MANTISSA)
-MOST_BETA = 80.0  # beyond it exp(beta) is no float32
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,6 @@ def _sum_quantized(history: Tensor, weights: Tensor, candidates: Quantized, beta
     1999, "A fast, compact approximation of the exponential function"). So the product in whole numbers, times a whole
     ``step`` for each event, plus ``ONE``, are the bits of its exponential.
     """
-    if beta > MOST_BETA:
-        raise ValueError(f"a kernel of width {beta:g} has no exponential in float32")
     bits = beta / math.log(2) * MANTISSA / candidates.scale
     # Each event has its own step, the least that keeps its largest number within the levels; a vector of 0 has any.
     step = torch.ceil(history.abs().amax(1, keepdim=True) * (bits / LEVELS)).clamp_(min=1.0)

@@ -20,7 +20,7 @@ from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_i
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings, choose_settings
+from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.training import (
     choose_device,
     choose_examples,
@@ -35,7 +35,6 @@ from competitions.tencent.sequences import Histories, pad
 SEQUENCE = "sequence"
 # On one thread of a Xeon, see LOG.md: 32 s for Amazon Beauty, 79 s for the simulated default.
 TOKENS_PER_SECOND, ADS_PER_SECOND = 40_000, 60_000
-GPU_SPEED = 10  # a guess: no GPU was measured
 
 BuildEncoder = Callable[[SequenceSettings], HistoryEncoder]
 
@@ -69,8 +68,9 @@ class SequenceTable:
 
     def encode(self, tower: QueryTower, histories: Histories, action: Int64s) -> Tensor:
         """See ``QueryTower.encode_last``; ``action`` int64 [histories]: of the event to predict."""
-        padded, asked = pad(histories, self.settings.length), torch.from_numpy(action)
-        return tower.encode_last(self.take(padded.item), Events.of(padded, asked.device), asked)
+        padded, target_action = pad(histories, self.settings.length), torch.from_numpy(action)
+        events = Events.of(padded, target_action.device)
+        return tower.encode_last(self.take(padded.item), events, target_action)
 
 
 def fit(
@@ -90,7 +90,6 @@ def train(
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it."""
     device = choose_device()
-    settings = choose_settings(settings, device.type)
     examples = choose_examples(history, len(catalogue.oid), settings)
     passes = count_passes(examples, settings)
     # What is read once cannot be overfitted.
@@ -106,11 +105,12 @@ def train(
 
 
 def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float:
-    """Seconds of a fit on one thread: ``events`` of the log read, ``ads`` of the catalogue encoded at the end."""
-    device = choose_device().type
-    settings = choose_settings(settings, device)
-    seconds = min(settings.tokens, settings.passes * events) / TOKENS_PER_SECOND + ads / ADS_PER_SECOND
-    return seconds if device == "cpu" else seconds / GPU_SPEED
+    """Seconds of a fit on one thread: ``events`` of the log read, ``ads`` of the catalogue encoded at the end; 0 with a
+    GPU, which was not measured.
+    """
+    if choose_device().type != "cpu":
+        return 0.0
+    return min(settings.tokens, settings.passes * events) / TOKENS_PER_SECOND + ads / ADS_PER_SECOND
 
 
 CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, features=LOGITS)

@@ -45,4 +45,4 @@ def make_users(count: int, seed: int = 0) -> Users:
     rng = np.random.default_rng(seed)
     width = sum(schema.USER_FEATURES.values())
     names = np.array([f"user_{number:08d}" for number in range(count)], "S13")
-    return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32), (2,) * len(schema.USER_FEATURES))
+    return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32))

@@ -100,19 +100,19 @@ class QueryTower(nn.Module):
         self.settings, self.encoder = settings, encoder
         self.action, self.time = small_embedding(ACTIONS, width), TimeEmbedding(width)
         self.query_time = QueryTime(width)
-        self.asked = nn.Embedding(schema.CONVERSION, 2 * width)
-        nn.init.zeros_(self.asked.weight)
+        self.by_action = nn.Embedding(schema.CONVERSION, 2 * width)
+        nn.init.zeros_(self.by_action.weight)
 
-    def forward(self, ads: Tensor, events: Events, asked: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, ads: Tensor, events: Events, target_action: Tensor) -> tuple[Tensor, Tensor]:
         """The ``ads``' vectors [histories, length, width] with what is known of the ``events``, see ``HistoryEncoder``;
-        ``asked`` int64 [histories, length + 1]: the action that the event to predict has, a click or more. Outputs are
-        moved by the time of the query, which is that of the event before the one to predict, and by the action: a
+        ``target_action`` int64 [histories, length + 1]: the action of the event to predict, a click or more. Outputs
+        are moved by the time of the query, which is that of the event before the one to predict, and by the action: a
         factor and a summand of each dimension (FiLM, Perez et al. 2018).
         """
         tokens = ads + self.action(events.action % ACTIONS) + self.time(events.time)
         hidden, learned = self.encoder(tokens, events.mask)
         hidden = hidden + self.query_time(torch.cat([events.time[:, :1], events.time], 1))
-        factor, summand = self.asked(asked.clamp(min=schema.CLICK) - schema.CLICK).chunk(2, -1)
+        factor, summand = self.by_action(target_action.clamp(min=schema.CLICK) - schema.CLICK).chunk(2, -1)
         return hidden * (1 + factor) + summand, learned
 
     def encode_targets(self, ads: Tensor, events: Events) -> tuple[Tensor, Tensor]:
@@ -122,11 +122,11 @@ class QueryTower(nn.Module):
         hidden, learned = self(ads, events, functional.pad(events.action, (0, 1)))
         return hidden[:, :-1], learned
 
-    def encode_last(self, ads: Tensor, events: Events, asked: Tensor) -> Tensor:
-        """What the next event will be, whose action is ``asked`` int64 [histories]: the output behind the last event,
+    def encode_last(self, ads: Tensor, events: Events, target_action: Tensor) -> Tensor:
+        """What the next event will be, of this ``target_action`` int64 [histories]: the output behind the last event,
         [histories, width].
         """
-        hidden: Tensor = self(ads, events, asked.unsqueeze(1))[0]
+        hidden: Tensor = self(ads, events, target_action.unsqueeze(1))[0]
         return hidden[torch.arange(len(hidden), device=hidden.device), events.mask.sum(1)]
 
 

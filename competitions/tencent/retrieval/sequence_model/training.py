@@ -120,9 +120,8 @@ def take_inputs(
     if not settings.content:
         return ItemInputs(trained, trained.new_empty(0), (), ())
     vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
-    filled = np.flatnonzero(catalogue.sizes)  # fields
-    features = torch.from_numpy(np.asarray(catalogue.features)[:, filled]).to(device)
-    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in filled), vectors)
+    features = torch.from_numpy(np.asarray(catalogue.features)[:, catalogue.fields]).to(device)
+    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in catalogue.fields), vectors)
 
 
 def descend(

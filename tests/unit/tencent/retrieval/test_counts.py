@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.retrieval import counts as cooccurrence
 from competitions.tencent.retrieval.attributes import attribute_matrix
@@ -118,12 +117,6 @@ def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 11)
     assert choose_counts(histories) == CLICK_COUNTS
     np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
-
-
-def test_too_many_pairs_are_refused_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cooccurrence, "MOST_PAIRS", 5)
-    with pytest.raises(UserError, match=r"6 pairs of events, more than 5: remove counts from ranker\.channels"):
-        fit(write_log([1, 2, 3, 4]), PLAIN_COUNTS)
 
 
 def test_histories_fade_and_end_at_their_last_events() -> None:

@@ -54,11 +54,6 @@ def test_the_width_of_the_vectors_costs_no_digits() -> None:
     assert whole[0].topk(5).indices.sort().values.tolist() == [0, 1, 2, 3, 50]
 
 
-def test_a_width_beyond_float32_is_refused() -> None:
-    with pytest.raises(ValueError, match="width 90"):
-        score_kernel(HISTORY, WEIGHTS, quantize(CANDIDATES), 90.0)
-
-
 def test_only_many_candidates_are_made_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert prepare_search(CANDIDATES) is CANDIDATES
     monkeypatch.setattr(kernel, "MANY", 699)

@@ -13,15 +13,12 @@ from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.settings import (
-    AUTO,
-    WITH_GPU,
     SequenceSettings,
-    choose_settings,
 )
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences
 
 ADS = 12
 SMALL = SequenceSettings(width=16, length=6, dropout=0.1, batch=64, tokens=40_000, passes=20, rate=1e-2, negatives=8)
@@ -142,11 +139,8 @@ def test_a_fit_of_the_same_seed_has_the_same_bytes() -> None:
     assert all(value.tobytes() == again.weights[name].tobytes() for name, value in first.weights.items())
 
 
-def test_settings_of_0_are_the_device_s_and_others_are_kept() -> None:
-    automatic = SequenceSettings(**dict.fromkeys(AUTO, 0))
-    assert choose_settings(automatic, "cpu") == SequenceSettings()
-    assert choose_settings(automatic, "cuda") == WITH_GPU
-    assert choose_settings(msgspec.structs.replace(automatic, width=32, heads=1), "cuda").width == 32
+def test_the_settings_of_the_file_are_the_defaults_and_heads_divide_the_width() -> None:
+    assert CONFIG.sequence == SequenceSettings()
     with pytest.raises(ValueError, match="multiple"):
         SequenceSettings(width=30, heads=4)
 
