@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
@@ -111,15 +111,25 @@ def find_noise_of_files(folder: Path, digest: str, metric: str) -> FitNoise | No
 
 
 def pool_noise(pair: tuple[Row, Row], records: Iterable[Row]) -> FitNoise | None:
-    """The variance of a single fit's score, by each run's own fits, and by runs that differ in ``fit_seed`` alone.
+    """The variance of a single fit's score, by runs that differ in nothing but which fits they are: each fit counts
+    once, whichever runs it is part of.
 
     Two runs of other seeds learned from other rows as well: that is known only by runs that differ in the seed alone.
     """
     kinds = [describe_kind(record) for record in pair]
     alike = [record for record in records if describe_kind(record) in kinds]
-    by_fit = [*(record.get("fits") or [] for record in alike), *_group_runs(alike, ("fit_seed",))]
-    seeds = {(record.get("config") or {}).get("seed") for record in pair}
-    return pool_variance(by_fit if len(seeds) == 1 else _group_runs(alike, ("seed", "fit_seed")))
+    one_seed = len({(record.get("config") or {}).get("seed") for record in pair}) == 1
+    groups: dict[str, dict[Any, float]] = {}
+    for record in alike:
+        config, score = record.get("config") or {}, (record.get("cv") or {}).get("score")
+        fits, settings = record.get("fits") or [score], dict(flatten(config)) | dict.fromkeys(("fit_seed", "fits"))
+        first = config.get("fit_seed") or 0
+        numbers: Sequence[Any] = range(first, first + len(fits))
+        if not one_seed:  # the first fit of each seed
+            numbers, settings = [config.get("seed")], settings | {"seed": None}
+        known = groups.setdefault(str((settings, record.get("features"), record.get("code"))), {})
+        known |= {number: fit for number, fit in zip(numbers, fits, strict=False) if isinstance(fit, float)}
+    return pool_variance([*group.values()] for group in groups.values())
 
 
 def describe_kind(record: Row) -> Row:
@@ -133,25 +143,6 @@ def find_queries(record: Row) -> str:
     """Which queries a run validated on; of a record without their digest, how many."""
     cv = record.get("cv") or {}
     return str(cv.get("digest") or cv.get("queries"))
-
-
-def _group_runs(records: Iterable[Row], seeds: Sequence[str]) -> list[list[float]]:
-    """The scores of runs that differ in these ``seeds`` alone, as those of single fits: a mean of n varies by a root of
-    n less.
-    """
-    groups: dict[str, dict[str, tuple[float, int]]] = {}
-    for record in records:
-        score, config = (record.get("cv") or {}).get("score"), record.get("config") or {}
-        if isinstance(score, float):
-            same = dict(flatten(config)) | dict.fromkeys(seeds), record.get("features"), record.get("code")
-            group = groups.setdefault(f"{same} {count_fits(record)}", {})
-            group[str([config.get(seed) for seed in seeds])] = score, count_fits(record)
-    scaled = []
-    for group in groups.values():
-        scores = [score for score, _ in group.values()]
-        mean, root = sum(scores) / len(scores), math.sqrt(next(iter(group.values()))[1])
-        scaled.append([mean + (score - mean) * root for score in scores])
-    return scaled
 
 
 def read_runs(folder: Path) -> list[tuple[Path, Row]]:

@@ -74,29 +74,37 @@ def make_seeded(make: Make, key: str, scores: Sequence[float], **more: Any) -> l
     ]
 
 
+def find(*runs: Path) -> tuple[float, int]:
+    """The variance and the fits by which the noise of a pair is known."""
+    noise = find_noise([runs[0].parent], (read(runs[0]), read(runs[1])))
+    assert noise is not None
+    return noise.variance, noise.fits
+
+
 def test_runs_that_differ_in_the_seed_of_the_fits_are_fits_as_well(make: Make) -> None:
     runs = make_seeded(make, "fit_seed", [0.3, 0.5, 0.4])
     again = make("b-1", [0.5] * 4, config={"fit_seed": 1}, cv={"score": 0.5, "queries": 4})  # the same run twice
-    assert (find_noise([again.parent], (read(runs[0]), read(again))) or ())[:2] == pytest.approx((0.01, 2))
-    means = make_seeded(
-        lambda run, *rest, **more: make(f"c{run}", *rest, **more), "fit_seed", [0.3, 0.4], fits=[0.35] * 4
-    )
-    noise = find_noise([again.parent], (read(means[0]), read(means[1])))
-    assert (noise or ())[:2] == pytest.approx(
-        ((0.02 + 4 * 0.005 + 0.0) / (2 + 1 + 6), 9)
-    )  # a mean of four varies by half as much
+    assert find(runs[0], again) == (pytest.approx(0.01), 3)
+
+
+def test_a_fit_that_two_runs_share_counts_once(make: Make) -> None:
+    one = make("a-1", [0.4] * 4, config={"fit_seed": 0, "fits": 3}, fits=[0.3, 0.5, 0.4])
+    other = make("a-2", [0.4] * 4, config={"fit_seed": 1, "fits": 2}, fits=[0.5, 0.4])
+    assert find(one, other) == (pytest.approx(0.01), 3)
+    make("a-3", [0.4] * 4, config={"fit_seed": 3, "fits": 1}, cv={"score": 0.6, "queries": 4})
+    assert find(one, other) == (pytest.approx(np.var([0.3, 0.5, 0.4, 0.6], ddof=1)), 4)
 
 
 def test_what_another_seed_draws_is_known_by_runs_of_other_seeds_alone(make: Make) -> None:
     runs = make_seeded(make, "seed", [0.3, 0.5], fits=[0.4, 0.4, 0.4])
-    assert "(as of" in measure_difference(*runs).repeat
-    noise = find_noise([], (read(runs[0]), read(runs[0]) | {"run": "x"}))  # of one seed: the fits alone
-    assert noise == pytest.approx((0.0, 4, 6))
-    assert (find_noise([runs[0].parent], (read(runs[0]), read(runs[1]))) or ())[:2] == pytest.approx((3 * 0.02, 1))
+    third = make("b-1", [0.6] * 4, config={"seed": 2}, cv={"score": 0.6, "queries": 4})
+    assert find(*runs) == (pytest.approx(np.var([0.4, 0.4, 0.6], ddof=1)), 3)  # the first fit of each
+    assert find_noise([], (read(runs[0]), read(third))) == pytest.approx((0.02, 1, 2))
+    assert find_noise([], (read(runs[0]), read(runs[0]) | {"run": "x"})) == pytest.approx((0.0, 2, 3))  # of one seed
 
 
 def test_a_run_counts_once_and_its_mean_varies_less(make: Make) -> None:
-    one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], **FITTED), make("a-2", [0.4, 0.4, 0.6, 0.8])
+    one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], **FITTED), make("a-2", [0.4, 0.4, 0.6, 0.8], features=["g"])
     pair, joined = (read(one), read(other)), pair_queries(one, other)  # gains .2, 0, 0, 0
     assert (find_noise([one.parent, one.parent], pair) or ())[:2] == pytest.approx((0.01, 2))
     wider = widen_error(0.05 * 3**0.5 / 2, FitNoise(0.01, 2), (3, 1))
