@@ -64,12 +64,12 @@ near = pl.DataFrame({"neighbour": items, "cosine": cosines}).sort("cosine", desc
 print(near.join(category, left_on="neighbour", right_on="item", how="left"))
 
 counts = fold.history.group_by("item").agg(clicks=pl.len(), time=pl.median("time"))
-known = pl.DataFrame({"item": items}).with_row_index().join(counts, on="item").sort("clicks").tail(400).sort("time")
+known = pl.DataFrame({"item": items}).with_row_index().join(counts, on="item").sort("clicks").tail(200).sort("time")
 sorted_vectors = unit[known["index"].to_numpy()]
 figure, axes = plt.subplots(figsize=(5, 4))
 shading = axes.imshow(sorted_vectors @ sorted_vectors.T, vmin=0, vmax=0.5, cmap="Blues", interpolation="none")
 figure.colorbar(shading, label="cosine")
-axes.set(xlabel="400 most clicked articles, by the time", ylabel="at which they are read")
+axes.set(xlabel="200 most clicked articles, by the time", ylabel="at which they are read")
 figure.tight_layout()
 
 # %% [markdown]
@@ -100,10 +100,10 @@ print("factors", score(by_factors))
 
 # %% [markdown]
 # **Explain.** Most articles are read for one day, and the map is dark along its diagonal only: ALS learned which
-# articles were read at the same time, little else. Pairs of the last two clicks lead to what is read *now*; a user's vector is an average over
-# all clicks. Products live longer, but the order stays: on Amazon Beauty, where seen items are masked and so no
-# target repeats, transitions score .0748 and ALS .0430 (competitions/tencent/FIGURES.md). ALS is strong where users
-# have long histories of a stable taste; short ones are better explained by the last items.
+# articles were read at the same time, little else. Pairs of the last two clicks lead to what is read *now*; a user's
+# vector is an average over all clicks. Products live longer, but the order stays: on Amazon Beauty, where seen items
+# are masked and so no target repeats, transitions score .0748 and ALS .0430 (competitions/tencent/FIGURES.md). ALS is
+# strong where users have long histories of a stable taste; short ones are better explained by the last items.
 #
 # **Exercise.** Predict, then run: `half_life_hours=1.0` in the settings; `power=0.0`; only the last click (`back <
 # 1`).
