@@ -183,11 +183,11 @@ class Ladder:
             return find_base(base.key) if base is not None and base.lacks() else base
 
         if only is None:
-            lacking = {rung.key: rung.lacks() for rung in self.rungs}
-            for key, why in lacking.items():
+            reasons = {rung.key: rung.lacks() for rung in self.rungs}
+            for key, why in reasons.items():
                 if why:
                     say(f"  {key} is left out: {why}")
-            return [(rung, find_base(rung.key)) for rung in self.rungs if not lacking[rung.key]]
+            return [(rung, find_base(rung.key)) for rung in self.rungs if not reasons[rung.key]]
         rung, base = self.find(only), find_base(only)
         return [*([(base, None)] if base else []), (rung, base)]  # the base is compared with nothing itself
 

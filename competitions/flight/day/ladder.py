@@ -10,6 +10,7 @@ travellers x options: an option is on offer once, so that nobody else ever took 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -86,7 +87,7 @@ class Climb:
         """How the pipeline fits a model."""
         return list_recipes(self.config, self.sessions.plan, self.choice)[name]
 
-    def record(self, data: Result[TrainingData], scores: Floats, *made_by: Result[Floats]) -> Scored:
+    def record(self, data: Result[TrainingData], scores: Floats, *made_by: Result[Any]) -> Scored:
         """``record`` on the validation rows."""
         scored = record(data.value, scores, self.sessions.split.value.searches)
         return replace(scored, made_by=[data, *made_by])

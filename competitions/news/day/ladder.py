@@ -16,6 +16,7 @@ import polars as pl
 
 from common.day import families
 from common.day.ladder import Ladder, Rung, Scored
+from common.day.report.charts import Figure
 from common.engine.run import Result, Run
 from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
@@ -41,7 +42,7 @@ ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     ("transitions", "transitions from the last clicks", families.NEIGHBOURS, "next", score_neighbours),
 )
 # What the tables of neighbours count: key of the step that adds them, title.
-COUNTED = {
+COUNTED: dict[object, tuple[str, str]] = {
     count_covisits: ("lightgbm-covisits", "co-visitation"),
     count_transitions: ("lightgbm-transitions", "transitions"),
 }
@@ -74,7 +75,7 @@ def make_ladder(files: reader.RawFiles, config: NewsConfig, run: Run) -> Ladder:
 def list_alone(way: Climb) -> Iterator[Rung]:
     """Methods without a ranker: channels, public methods, factors."""
     for key, title, family, channel, code in ALONE:
-        draw: Callable[[], Sequence[plots.Figure]] = partial(draw_windows, way) if key == POPULAR else tuple
+        draw: Callable[[], Sequence[Figure]] = partial(draw_windows, way) if key == POPULAR else tuple
         yield Rung(key, title, family, partial(score_channel, way, channel), code, POPULAR, plots=draw)
     for method in METHODS:
         measure = partial(score_public, way, method)
@@ -90,7 +91,7 @@ def list_alone(way: Climb) -> Iterator[Rung]:
     )
 
 
-def draw_windows(way: Climb) -> list[plots.Figure]:
+def draw_windows(way: Climb) -> list[Figure]:
     """Popularity by its window."""
     return plots.draw_windows(way.run, way.fold, score)
 
@@ -150,7 +151,7 @@ def score_network(way: Climb) -> Scored:
     return score_made(way, way.run.step(gru4rec.score_next, *inputs, name="ladder.sequence"))
 
 
-def draw_channels(way: Climb) -> list[plots.Figure]:
+def draw_channels(way: Climb) -> list[Figure]:
     """The channels' recall and overlap."""
     return plots.draw_channels(way.fold.value, way.retrieve(way.config.recall.channels).value)
 

@@ -103,6 +103,6 @@ def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> list[Fi
     caption = (
         f"From right to left the {what} grows: {', '.join(f'{weight:g}' for weight in reversed(WEIGHTS[method]))}."
     )
-    return Figure(
-        "Score against variety", make_plot([line], dots), "distance of the articles of a list", "MRR@5", caption
-    )
+    return [
+        Figure("Score against variety", make_plot([line], dots), "distance of the articles of a list", "MRR@5", caption)
+    ]

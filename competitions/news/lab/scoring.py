@@ -128,7 +128,7 @@ def record(
     )
     seen = first.filter(pl.col("rank") <= CUTOFF)
     shown = seen.join(name_articles(way.articles.value), on="item", how="left", maintain_order="left")
-    more = {"recall": recall, "coverage": coverage(seen, way.articles.value.height, CUTOFF)}
+    more: dict[str, float | None] = {"recall": recall, "coverage": coverage(seen, way.articles.value.height, CUTOFF)}
     if way.content is not None:
         vectors = reranking.take_unit_vectors(way.content.value, seen["item"].to_numpy())
         more["distance"] = reranking.intra_list_distance(seen["query"].rle_id().to_numpy(), vectors)

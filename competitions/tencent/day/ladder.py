@@ -18,7 +18,7 @@ from common.learning.als import factorise
 from common.learning.cooccurrence import count_swings
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Int64s, RawFiles
+from competitions.tencent.corpus import Catalogue, Embedding, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.lab.plain_rules import (
     ALS,
@@ -51,6 +51,7 @@ from competitions.tencent.lab.rungs import (
     fit_rung,
 )
 from competitions.tencent.pipeline import Folds, Prepared, add_embeddings, fuse, name_embeddings, prepare_folds, rank
+from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.retrieval.search import Search
@@ -153,7 +154,7 @@ class Climb:
             number = int(query.split()[1])
             events = np.arange(histories.starts[number], histories.ends[number])[-RECENT:]
             clicked = np.where(corpus.train.action[events] >= schema.CLICK, "clicked ", "")
-            ads = name_ads(corpus.catalogue, corpus.train.item[events])
+            ads = name_ads(corpus.catalogue, corpus.train.item[events].astype(np.int64))
             history = "; ".join(f"{click}{ad}" for click, ad in zip(clicked, ads, strict=True))
             answer = name_ads(corpus.catalogue, fold.target[number : number + 1])[0]
             words.append({"query": query, "history": history or "no event before", "answer": answer})
@@ -189,7 +190,8 @@ def list_plain(way: Climb) -> Iterator[Rung]:
 
 def measure_rule(way: Climb, name: str) -> Scored:
     """A rule; one without content reads no embedding."""
-    folds, embeddings = way.folds, way.ready.embeddings if RULES[name].embeddings else []
+    folds = way.folds
+    embeddings: Result[list[Embedding]] | list[Embedding] = way.ready.embeddings if RULES[name].embeddings else []
     inputs = folds.corpus, embeddings, folds.valid, name, way.config.seed
     answer = way.run.step(answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
     return way.record(answer.value, answer)
@@ -240,7 +242,7 @@ def list_networks(way: Climb) -> Iterator[Rung]:
 def fit_network(way: Climb, name: str) -> Result[SequenceTable]:
     """A network; one on ids alone reads no embedding."""
     folds, content = way.folds, SEQUENCE_RUNGS[name].settings.content
-    contents = collect([*way.ready.contents.values()]) if content else []
+    contents: Result[list[Content]] | list[Content] = collect([*way.ready.contents.values()]) if content else []
     inputs = folds.corpus, contents, folds.valid, name, way.config.model_seed
     return way.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
 
