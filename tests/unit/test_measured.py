@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from competitions import NAMES, ROOM
 from common.day.stamp import FILE, read_figures
+from competitions import NAMES, ROOM
 
 ROOT = ROOM.parent
 OWN = [ROOM / name / f"README{language}.md" for name in NAMES for language in ("", ".zh")]
