@@ -69,7 +69,7 @@ def describe_best(scored: Sequence[Entry]) -> str:
     best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
     head = f"The best of {len(scored)} run{'s' * (len(scored) > 1)} is {best.title} with {best.score}."
     change = None if best is last else find_change(last.folder, best.folder)
-    return f"{head} The last run: {change.sentence}." if change else head
+    return f"{head} The last run: {change.sentence.replace('Against', 'against', 1)}." if change else head
 
 
 # --- by date ---

@@ -52,7 +52,7 @@ def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(thre
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
     assert group["sentence"].startswith(
-        "The best of 3 runs is 02 Jan 12:00 with .7500 ± .1000. The last run: Against news/20260102"
+        "The best of 3 runs is 02 Jan 12:00 with .7500 ± .1000. The last run: against news/20260102"
     )
     assert (
         "of them scored differently: more than the noise of the queries, but that of the fits is not known"
