@@ -171,8 +171,10 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         {name: take(*(rf"competitions/{name}/{page}\.md" for page in ("README", "FIGURES", ".*")))}
         for name in COMPETITIONS
     ]
+    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/.*")
+    notebooks = take(r"competitions/notebooks/README\.md", r"competitions/notebooks/.*")
     tabs = {
-        "Learn": take(r"competitions/LEARNING\.md", r"competitions/learning/.*", r"competitions/notebooks/.*"),
+        "Learn": [*lessons, {"Notebooks" if language == "en" else "笔记本": notebooks}],
         "Competitions": each,
         "Use": take(r"competitions/EXTENDING\.md", r"competitions/[A-Z]+\.md"),
         "Data": take(r"data/.*"),
