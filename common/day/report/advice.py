@@ -7,6 +7,7 @@ from common.day.report import formatting as numbers
 from common.day.report.checks import Note
 from common.day.report.record import Row
 
+FEW = 20  # queries, whose error is itself hardly known
 CHANCE = 0.05  # that one of all slices of a page lies so far off by chance
 
 
@@ -58,7 +59,7 @@ def _weakest_slice(record: Row) -> Iterator[Note]:
     if not numbers.is_number(cv.get("score")) or not cv.get("queries") or not rows:
         return
     sure = NormalDist().inv_cdf(1 - CHANCE / (2 * len(rows)))
-    below = [row for row in rows if cv["score"] - row["score"] > sure * row["error"] > 0]
+    below = [row for row in rows if cv["score"] - row["score"] > sure * row["error"] > 0 and row["queries"] >= FEW]
     worst = max(below, key=lambda row: float((cv["score"] - row["score"]) * row["queries"]), default=None)
     if worst is not None:
         part = worst["queries"] / cv["queries"]

@@ -101,7 +101,7 @@ def explain_calm(drift: Row) -> str | None:
     if not numbers.is_number(drift.get("auc")) or drift["auc"] < DRIFT_AUC or not is_calm(drift):
         return None
     apart = f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)})"
-    if is_chance(drift):
+    if not follows_from_calendar(drift):
         return f"{apart}, but of {numbers.count(drift['queries'])} queries that may be chance."
     return (
         f"{apart}, but so can {drift.get('between') or 'two periods of the labelled rows'}"

@@ -79,6 +79,8 @@ def test_a_slice_is_named_only_where_so_many_of_them_would_not_bring_it_by_chanc
     assert advises(record)[0].startswith("Study the slice lowest: .2000")
     record["cv"]["slices"] = [lowest, *others]
     assert advises(record) == []
+    record["cv"]["slices"] = [lowest | {"queries": 2}]
+    assert advises(record) == []
 
 
 def test_what_the_best_possible_loses_too_is_no_gain() -> None:
