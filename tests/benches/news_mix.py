@@ -49,9 +49,8 @@ def main() -> None:
     both = submission.score_queries(given.submission, truth).join(mixed, on="query", suffix="_mix")
     gain = both.with_columns(gain=pl.col("score") - pl.col("score_mix"))
     for name in ("score", "score_mix", "gain"):
-        print(
-            f"{name:10} {gain[name].mean():+.4f} ± {gain[name].std() / gain.height**0.5:.4f} on {gain.height:,} users"
-        )
+        mean, spread = gain.select(mean=pl.mean(name), spread=pl.std(name)).row(0)
+        print(f"{name:10} {mean:+.4f} ± {spread / gain.height**0.5:.4f} on {gain.height:,} users")
 
 
 if __name__ == "__main__":
