@@ -76,7 +76,7 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
         "formula": rung.formula or FORMULAS.get(rung.family, ""),
         "to change": row[CODE],
         ladder.metric: with_error(row["score"], row["error"]),
-        "recorded": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
+        "in FIGURES.md": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
         "before": describe_change(own, before),
         **(compare_with(row, own, below) if base else {}),
         **list_columns(row, base),
@@ -102,7 +102,7 @@ def list_recorded(path: Path, key: str) -> dict[str, str]:
     """The scores of a method on the page of figures beside ``path``, its JSON, by data set and version."""
     ladders = {name: figure for name, figure in read_figures(path).items() if name.startswith("ladder ")}
     return {
-        f"FIGURES.md, {name.removeprefix('ladder ')}, version {figure.stamp.version}": row["score"]
+        f"{name.removeprefix('ladder ')}, version {figure.stamp.version}": row["score"]
         for name, figure in ladders.items()
         for row in figure.rows
         if row.get(KEY) == key
