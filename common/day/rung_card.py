@@ -2,7 +2,6 @@
 and the line to change, and three queries: one that it wins against the method that it builds on, one lost, one drawn.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates
 from common.day.report.score_sections import SHOWN_OF_LADDER
+from common.day.stamp import read_figures
 from common.io.submission import write_bytes
 from common.io.tables import read_parquet
 from common.learning.metrics import weighted_error, weighted_mean
@@ -76,7 +76,7 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
         "formula": rung.formula or FORMULAS.get(rung.family, ""),
         "to change": row[CODE],
         ladder.metric: with_error(row["score"], row["error"]),
-        "recorded": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
+        "in FIGURES.md": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
         "before": describe_change(own, before),
         **(compare_with(row, own, below) if base else {}),
         **list_columns(row, base),
@@ -100,12 +100,12 @@ def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | 
 
 def list_recorded(path: Path, key: str) -> dict[str, str]:
     """The scores of a method on the page of figures beside ``path``, its JSON, by data set and version."""
-    tables = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    ladders = {name: figure for name, figure in read_figures(path).items() if name.startswith("ladder ")}
     return {
-        f"FIGURES.md, {name.removeprefix('ladder ')}, version {table['stamp']['version']}": row["score"]
-        for name, table in tables.items()
-        for row in table["rows"]
-        if name.startswith("ladder ") and row.get(KEY) == key
+        f"{name.removeprefix('ladder ')}, version {figure.stamp.version}": row["score"]
+        for name, figure in ladders.items()
+        for row in figure.rows
+        if row.get(KEY) == key
     }
 
 

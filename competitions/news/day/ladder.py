@@ -32,12 +32,12 @@ from competitions.news.ranking import CUTOFF
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
-from competitions.news.retrieval.popularity import find_popular
+from competitions.news.retrieval.popularity import count_popular
 
 POPULAR = "popularity"
 # Channels without a ranker: (key, title, family, channel, the function to read).
 ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
-    (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", find_popular),
+    (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", count_popular),
     ("covisits", "item-kNN: co-visitation of all clicks", families.NEIGHBOURS, "covisit", score_neighbours),
     ("transitions", "transitions from the last clicks", families.NEIGHBOURS, "next", score_neighbours),
 )

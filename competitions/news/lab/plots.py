@@ -40,7 +40,16 @@ def draw_windows(run: Run, fold: Result[Fold], score: Score) -> list[Figure]:
     across = make_span(math.log10(HOURS[0]), math.log10(HOURS[-1]), logarithmic=True)
     plot = Plot(lines, dots, across, make_scale([dot.y for dot in dots], zero=True))
     legend = {"a": "so many hours before and after the user's last click", "b": "before it alone, as a live system"}
-    return [Figure("Popularity by its window", plot, "hours", "MRR@5", "What is popular now, not ever.", legend)]
+    return [
+        Figure(
+            "Popularity by its window",
+            plot,
+            "hours",
+            "MRR@5",
+            "What counts is what is popular now. Each dot names its error.",
+            legend,
+        )
+    ]
 
 
 def draw_channels(fold: Fold, channels: Mapping[str, pl.DataFrame]) -> list[Figure]:
@@ -51,10 +60,10 @@ def draw_channels(fold: Fold, channels: Mapping[str, pl.DataFrame]) -> list[Figu
     both = found @ found.T
     shares = both / np.maximum(both.diagonal(), 1.0)[:, None]
     recall = (found.sum(1) / max(answers.height, 1)).tolist()
-    columns = [TableColumn("channel", list(channels)), TableColumn("recall", [*map(share, recall)], True, recall)]
+    columns = [TableColumn("channel", list(channels))]
     columns += [
-        TableColumn(name, [*map(share, column)], True, column)
-        for name, column in zip(channels, shares.T.tolist(), strict=True)
+        TableColumn(name, [f"{value:.0%}" for value in column], True, column)
+        for name, column in zip(["recall", *channels], [recall, *shares.T.tolist()], strict=True)
     ]
     caption = "A row: of the answers that this channel lists, the share that the channel of the column lists as well."
     return [Figure("Recall of the channels, and their overlap", caption=caption, columns=columns)]

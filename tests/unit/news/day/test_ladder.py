@@ -112,9 +112,9 @@ def test_the_overlap_of_channels_is_of_the_answers_that_they_list() -> None:
     (figure,) = draw_channels(fold, {"one": one, "two": two})
     assert [(column.name, column.texts) for column in figure.columns] == [
         ("channel", ["one", "two"]),
-        ("recall", ["50.0 %", "25.0 %"]),
-        ("one", ["100.0 %", "100.0 %"]),
-        ("two", ["50.0 %", "100.0 %"]),
+        ("recall", ["50%", "25%"]),
+        ("one", ["100%", "100%"]),
+        ("two", ["50%", "100%"]),
     ]
 
 
