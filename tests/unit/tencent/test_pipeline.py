@@ -17,7 +17,7 @@ ROWS = np.array([9, 3, 2, 1, 12, 5, 6, 7, 8, 10, 11, 4])  # of the candidates; 1
 
 @pytest.fixture
 def corpus() -> Corpus:
-    candidates = CatalogueRows(ROWS)
+    candidates = CatalogueRows(np.sort(ROWS))
     return Corpus(make_catalogue(10, 2), TRAIN, make_users(3), TEST, make_users(2, 1), candidates, None, ())
 
 
@@ -51,7 +51,7 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
 def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
     expected = submission.list_expected(corpus)
     assert expected.users.tolist() == corpus.test_users.names.tolist()
-    assert expected.candidates.tolist() == corpus.catalogue.oid[ROWS].tolist()
+    assert expected.candidates.tolist() == corpus.catalogue.oid[np.sort(ROWS)].tolist()
 
 
 def test_ways_are_measured_side_by_side() -> None:
