@@ -124,10 +124,10 @@ $(VENV)/kernel: $(VENV)/installed
 SITE := build/site-venv
 
 site: $(SITE)/installed ## The pages as a website, in build/site
-	@$(SITE)/bin/python docs/site.py
+	@$(SITE)/bin/python tests/benches/site/build.py
 	@echo "Open build/site/index.html, or serve it: $(PYTHON) -m http.server -d build/site"
 
-$(SITE)/installed: docs/requirements.txt
+$(SITE)/installed: tests/benches/site/requirements.txt
 	@$(PYTHON) -m venv $(SITE)
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

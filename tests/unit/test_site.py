@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs import site
+from tests.benches.site import build as site
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = {".venv", ".git", "build", "raw", ".pytest_cache"}
@@ -34,7 +34,7 @@ def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp
         "competitions/A.md": "[中文](A.zh.md), ![p](p.svg), [home](../README.md)",
         "competitions/A.zh.md": "[English](A.md)",
         "competitions/p.svg": "<svg/>",
-        "docs/site.css": "",
+        site.STYLE: "",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -78,5 +78,5 @@ def test_lists_are_set_off_but_not_in_code() -> None:
 def test_the_workflow_publishes_what_make_site_builds_and_the_builder_is_pinned() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/site.yml").read_text())
     assert {"run": "make site"} in workflow["jobs"]["build"]["steps"]
-    lines = (ROOT / "docs/requirements.txt").read_text().splitlines()
+    lines = (ROOT / "tests/benches/site/requirements.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[\w-]+==[\w.]+|#.*", line) for line in lines)

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
+STYLE = "tests/benches/site/site.css"
 BUILD = ROOT / "build"
 SOURCES, SITE = BUILD / "site-src", BUILD / "site"
 PATTERNS = ("*.md", "competitions/*.md", "competitions/*/*.md", "data/*.md", "tests/*.md", "competitions/*/*.ipynb")
@@ -65,7 +66,7 @@ def copy_pages(root: Path, pages: list[Path], target: Path, language: str) -> No
         copy = target / page.with_suffix(".md")
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(adapt(text, page, language), encoding="utf-8")
-    shutil.copyfile(root / "docs" / "site.css", target / "site.css")
+    shutil.copyfile(root / STYLE, target / "site.css")
 
 
 def read_page(path: Path) -> str:
