@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from common.day import compare, registry
+from common.day.difference import Difference
 from common.engine.errors import UserError
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
@@ -160,14 +161,14 @@ def test_a_slice_that_divides_the_queries_as_the_folds_do_is_not_told_twice(make
 
 
 def test_the_verdict_weighs_the_difference_by_its_error() -> None:
-    verdicts = [compare.Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.03, 0.05, -0.05)]
+    verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.03, 0.05, -0.05)]
     assert verdicts == ["within the noise", "clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
-    known = compare.Difference(0.05, 0.02, 10, 5, 3, "14:32")
+    known = Difference(0.05, 0.02, 10, 5, 3, "14:32")
     assert known.sentence.endswith(": clear gain (2.5 standard errors) (as of 14:32, 3 fits known)")
-    unknown = compare.Difference(-0.05, 0.02, 10, 5)  # where the fits' noise is not known nothing is clear
+    unknown = Difference(-0.05, 0.02, 10, 5)  # where the fits' noise is not known nothing is clear
     assert unknown.verdict == "more than the noise of the queries, but that of the fits is not known"
     assert "no fits known: a run with --seeds 3 tells their noise" in unknown.sentence
-    assert compare.Difference(0.0, 0.0, 10, 0).verdict == "no query is scored differently"
+    assert Difference(0.0, 0.0, 10, 0).verdict == "no query is scored differently"
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
