@@ -40,17 +40,17 @@ def main(words: list[str]) -> None:
     rows = measure_folder(options.raw, options.seed)
     table = [{"model": name, **row} for name, row in rows.items()]
     keep_table("tencent", "objectives", Figure("python -m competitions.tencent.lab --raw DIR", stamp, VERSION, table))
-    print(f"{'':24}{'log loss, by user':>20}{'less ESMM':>22}{'predicted / came':>18}{'AUC':>8}{'revenue':>18}")
+    print(f"{'':24}{'log loss, by user':>20}{'minus ESMM':>22}{'predicted / came':>18}{'AUC':>8}{'revenue':>18}")
     for name, row in rows.items():
         loss, more, earned = (
             f"{row[key]:.4f} ± {row[error]:.4f}"
-            for key, error in (("log loss", "log loss error"), ("less ESMM", "less ESMM error"), ("revenue", "error"))
+            for key, error in (("log loss", "log loss error"), ("minus ESMM", "minus ESMM error"), ("revenue", "error"))
         )
         print(f"{name:24}{loss:>20}{more:>22}{row['predicted / came']:>18.2f}{row['AUC']:8.4f}{earned:>18}")
 
 
 def measure_folder(raw: Path, seed: int) -> dict[str, dict[str, float]]:
-    """By model the log loss of the conversion with its error over users, the same less ESMM's (paired), how often
+    """By model the log loss of the conversion with its error over users, the same minus ESMM's (paired), how often
     conversions are predicted for one that came, AUC, and what ``sell`` says; ``UserError`` without conversions.
     """
     train, judged = list_impressions(reader.read_corpus(reader.locate(raw)))
@@ -66,8 +66,8 @@ def measure_folder(raw: Path, seed: int) -> dict[str, dict[str, float]]:
         rows[name] = {
             "log loss": loss,
             "log loss error": error,
-            "less ESMM": more,
-            "less ESMM error": more_error,
+            "minus ESMM": more,
+            "minus ESMM error": more_error,
             "predicted / came": float(found.mean() / judged.converted.mean()),
             "AUC": float(roc_auc_score(judged.converted, found)),
             **sell(judged, found, seed),
