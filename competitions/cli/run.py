@@ -79,7 +79,7 @@ def look(options: InputOptions) -> None:
 @takes(LadderOptions)
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
-    from common.day import ladder as ladders
+    from common.day.methods import ladder as ladders
     from common.day.stamp import label_data, make_stamp, stamp_ladder
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
@@ -108,8 +108,8 @@ def ladder(options: LadderOptions) -> None:
 
 def show_card(made: Any, row: dict[str, Any], name: str) -> None:
     """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
-    from common.day import ladder as ladders
-    from common.day import rung_card
+    from common.day.methods import card as rung_card
+    from common.day.methods import ladder as ladders
 
     folder = made.run.folder
     rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from common.competition import Competition
-from common.day.ladder import BASE, GAIN, MEMORY
+from common.day.methods.ladder import BASE, GAIN, MEMORY
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.ladder import CAPTION, CODE, FITS, GAIN, GAIN_ERROR, MEMORY
+from common.day.methods.ladder import CAPTION, CODE, FITS, GAIN, GAIN_ERROR, MEMORY
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.checks import name_validation

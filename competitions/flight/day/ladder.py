@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE
-from common.day.ladder import Ladder, Lists, Rung, Scored, rank_right
+from common.day.methods.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE
+from common.day.methods.ladder import Ladder, Lists, Rung, Scored, rank_right
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
 from common.learning.fit_task import Recipe

@@ -15,7 +15,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.day import families
-from common.day.ladder import Ladder, Rung, Scored
+from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MgtvConfig

@@ -10,7 +10,7 @@ import polars as pl
 from msgspec.structs import replace as put
 
 from common.arrays import Floats
-from common.day.ladder import Lists, Scored, rank_right
+from common.day.methods.ladder import Lists, Scored, rank_right
 from common.engine.run import Result, Run, collect
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import name_video

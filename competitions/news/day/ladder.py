@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 
 from common.day import families
-from common.day.ladder import Ladder, Rung, Scored
+from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
 from common.engine.run import Result, Run
 from common.learning.cooccurrence import count_covisits, count_transitions

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 
-from common.day.ladder import Scored
+from common.day.methods.ladder import Scored
 from common.day.report.charts import Dot, Figure, Line, Plot, make_plot, make_scale, make_span
 from common.day.report.formatting import share, with_error
 from common.day.report.tables import TableColumn

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.ladder import Lists, Scored, rank_right
+from common.day.methods.ladder import Lists, Scored, rank_right
 from common.engine.run import Result, Run
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold

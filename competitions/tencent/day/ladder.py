@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from common.day import families
-from common.day.ladder import Ladder, Lists, Rung, Scored
+from common.day.methods.ladder import Ladder, Lists, Rung, Scored
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from common.learning.cooccurrence import count_swings

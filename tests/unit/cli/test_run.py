@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.ladder import Rung, Scored
+from common.day.methods.ladder import Rung, Scored
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import NAMES, find_competition, find_room
@@ -224,7 +224,7 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
             }
             pl.DataFrame(rows).write_parquet(folder / f"{name}.parquet")
 
-    costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/ladder.py:1 climb"}
+    costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/methods/ladder.py:1 climb"}
     scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
     row = {"rung": "als", "title": "factors", "family": "f", **scores, "MiB": 1.75, "unknown": None, **costs}
     put_ladder(monkeypatch, [row, {"rung": "popular", "MiB": 2.5}], write)
@@ -232,7 +232,7 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
     assert code == 0
     facts = {line.split("  ")[1]: line.split("  ")[-1].strip() for line in out.splitlines() if line.startswith("  ")}
     assert facts["formula"] == "u . v"
-    assert facts["to change"] == "common/day/ladder.py:1 climb"
+    assert facts["to change"] == "common/day/methods/ladder.py:1 climb"
     assert facts["before"] == ".2500; after - before: .1250 ± .1083, on the same queries"
     assert facts["against popular"] == ".1000 ± .0200, on the same queries"
     assert facts["queries"] == "2 won, 1 lost, 1 drawn"

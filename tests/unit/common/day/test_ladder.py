@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.families import (
+from common.day.fit_noise import FitNoise, widen_error
+from common.day.methods.families import (
     BLEND,
     BOOSTING,
     CONTENT,
@@ -30,8 +31,7 @@ from common.day.families import (
     RULE,
     SEQUENCE,
 )
-from common.day.fit_noise import FitNoise, widen_error
-from common.day.ladder import (
+from common.day.methods.ladder import (
     BASE,
     BEFORE,
     CODE,

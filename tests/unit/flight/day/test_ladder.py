@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.ladder import Scored
+from common.day.methods.ladder import Scored
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from competitions.flight import pipeline, plan

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from common.day.ladder import BASE, GAIN, GAIN_ERROR, MEMORY
+from common.day.methods.ladder import BASE, GAIN, GAIN_ERROR, MEMORY
 
 Record = dict[str, Any]
 FEATURES = {

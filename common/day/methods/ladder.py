@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.families import FITTED, PATH, TAKEN_OVER
 from common.day.fit_noise import FitNoise, find_noise_of_files, widen_error
+from common.day.methods.families import FITTED, PATH, TAKEN_OVER
 from common.day.record_schema import FiguresFile, decode_file
 from common.day.report.charts import Figure
 from common.day.report.formatting import is_number

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.families import FORMULAS, PATH
-from common.day.ladder import (
+from common.day.methods.families import FORMULAS, PATH
+from common.day.methods.ladder import (
     BASE,
     BEFORE,
     BEFORE_FILE,

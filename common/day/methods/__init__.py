@@ -1,0 +1,1 @@
+"""Methods of the learning path: their families, the ladder that measures them, the card of one."""
