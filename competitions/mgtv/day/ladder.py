@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from common.arrays import Floats
-from common.day import families
+from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
 from common.engine.run import Result, Run, bundle, collect

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 import polars as pl
 
-from common.day import families
+from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
 from common.engine.run import Result, Run

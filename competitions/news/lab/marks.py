@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from common.day import families
+from common.day.methods import families
 from common.engine.progress import track
 from common.learning.metrics import evaluate_ranks
 from common.learning.split import Fold

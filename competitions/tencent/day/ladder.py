@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from common.day import families
+from common.day.methods import families
 from common.day.methods.ladder import Ladder, Lists, Rung, Scored
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
