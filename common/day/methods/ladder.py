@@ -46,7 +46,7 @@ CAPTION = (
     " with --seeds 3 on these files measures it)"
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
