@@ -59,7 +59,7 @@ def find_users(weights: Sparse, items: Vectors, settings: FactorSettings) -> Vec
     if not weights.nnz:
         return np.zeros((weights.shape[0], items.shape[1]), np.float32)
     model = _make(settings, 0)
-    model.item_factors = items
+    model.item_factors = np.require(items, requirements="W")  # mapped vectors are read-only, which the library refuses
     with threadpool_limits(1, "blas"):
         return np.asarray(model.recalculate_user(np.arange(weights.shape[0]), _trust(weights, settings)), np.float32)
 

@@ -21,6 +21,7 @@ def test_items_of_one_taste_score_higher_for_those_who_share_it() -> None:
     np.testing.assert_array_equal(items, again)
     assert not np.array_equal(items, other)
     assert not items[20].any()
+    items.flags.writeable = False  # as those of a large catalogue are, which come from a file
     scores, unclicked = find_users(matrix, items, settings) @ items.T, matrix.toarray()[:20] == 0
     assert scores[:20, :10][unclicked[:, :10]].min() > scores[:20, 10:20].max()
 
