@@ -120,5 +120,5 @@ def test_the_quick_settings_fit_and_say_how_they_are_used(name: str) -> None:
     competition = find_competition(name)
     path = competition.folder / "quick.toml"
     assert competition.load_config([f"@{path}"]) != competition.load_config()
-    assert f"--set @competitions/{name}/quick.toml" in path.read_text()
+    assert f"@competitions/{name}/quick.toml" in path.read_text()
     assert "--until cv" in path.read_text()

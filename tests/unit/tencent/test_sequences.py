@@ -19,5 +19,4 @@ def test_nothing_behind_the_end_is_seen() -> None:
     assert prefix.lengths.tolist() == [1, 2]
     padded = pad(prefix, 5)
     assert padded.item.tolist() == [[8, 0], [5, 6]]
-    assert padded.users.tolist() == [2, 0]
     assert prefix.events().tolist() == [3, 0, 1]
