@@ -160,7 +160,7 @@ $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
 
-PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
+PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 new: $(VENV)/installed ## Add a new competition that runs (NAME=x)
 	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from common.competition import Competition
 from common.engine import progress
@@ -37,6 +39,7 @@ NIGHTLY_MODULES = {"unit/cli/test_new.py", *LOOPBACK}
 NIGHTLY_ROOMS = {"lab"}  # networks and further methods, which only the ladder enters
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
+SHARED = ("contract", "golden")  # folders whose tests of a competition share what takes long
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
 SLOW_ROOMS = {*NIGHTLY_ROOMS, "serving", "simulator", "training"}
@@ -90,9 +93,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: tests of this competition")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+class Scheduling(LoadScopeScheduling):
+    """Whole modules to a process; of the contract and of the golden numbers the tests of a competition, which share a
+    finished run. The groups of xdist itself (``xdist_group``) do nothing with this release of pytest.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        first = re.match(r"[^\[]+\[(\w+)", test)
+        shared = path.split("/")[1] if path.count("/") > 1 else ""
+        return f"{shared} {first[1]}" if shared in SHARED and first and first[1] in NAMES else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """How the tests are shared out."""
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by folder and competition; share them out by module, a competition's contract to one process."""
+    """Mark tests by folder and competition."""
     for item in items:
         where = item.path.relative_to(TESTS)
         params = getattr(getattr(item, "callspec", None), "params", {})
@@ -107,7 +126,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if is_nightly(where) or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
             item.add_marker("nightly")
-        item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("common", "competitions", "Makefile", "pyproject.toml", "requirements.lock"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "venv").mkdir()
-    (folder / "venv" / "installed").touch()
+    for name in ("installed", "torch"):
+        (folder / "venv" / name).touch()
     return folder
 
 
