@@ -97,8 +97,8 @@ MUTATIONS = {
 }
 BAD_INPUTS = {
     "a missing file": BadInput(lambda folder: (folder / USERS).unlink(), (USERS, "missing")),
-    "an empty file": BadInput(lambda folder: os.truncate(folder / EVENTS, 0), (EVENTS, "has no user_id")),
-    "no column": BadInput(edit_lines(EVENTS, lambda lines: ["a,b,c", *lines[1:]]), (EVENTS, "has no user_id")),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / EVENTS, 0), (EVENTS, "is empty")),
+    "no column": BadInput(edit_lines(EVENTS, lambda lines: ["a,b,c", *lines[1:]]), (EVENTS, "lacks 'user_id'")),
     "a text": BadInput(edit_lines(EVENTS, lambda lines: [*lines, "one,2,3"]), (EVENTS, "line ", "not a whole number")),
     "a user without a past": BadInput(edit_lines(USERS, lambda lines: [*lines, "999999"]), (USERS, "999999", EVENTS)),
 }
