@@ -216,11 +216,9 @@ def _remove(path: Path, folder: Path) -> None:
 
 def _delete(path: Path) -> None:
     """Remove a folder with all that is in it, or what stands in its place: a file, or a link, but not what it names."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+    with contextlib.suppress(OSError):
+        path.unlink()  # refuses a folder
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove_abandoned(folder: Path) -> None:
