@@ -11,8 +11,8 @@ How to start a cluster, and what fails how: competitions/BEYOND.md.
 """
 
 import contextlib
+import dataclasses
 import functools
-import io
 import logging
 import os
 import pickle
@@ -23,18 +23,16 @@ from typing import Any, NamedTuple
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.result import Result, Step
+from common.engine.result import Result, Step, list_leaves, replace_results
 from common.engine.result_store import Store
 from common.engine.step_key import Keys
 from common.engine.stored_entry import StepRecord
 
 CONNECT_S = 10.0
-IDLE_S = 30.0  # without any worker, before a run gives up: a nanny starts a killed one again in a few
 VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
 POLL_S, LOOK_S = 0.02, 1.0  # between two looks at the tasks, at the workers
 HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
-Place = tuple[str, str]  # the name and the key of a step: its entry in the store
 
 
 class InputLostError(Exception):
@@ -64,8 +62,13 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise UserError(f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s: {HELP}.") from error
+    except (
+        Exception
+    ) as error:  # by the protocol: tls:// without certificates, ucx:// without its library, an unknown one
+        reason = "" if isinstance(error, OSError) else f" ({(str(error) or type(error).__name__).splitlines()[0]})"
+        raise UserError(
+            f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s{reason}: {HELP}."
+        ) from error
     store = Store(cache)
     try:
         _require_workers(client)
@@ -101,43 +104,41 @@ class Cluster:
         self._client = client
         self._store = store
         self._mark = mark
-        self._tasks: dict[Place, Task] = {}
-        self._looked = self._alive = time.monotonic()
+        self._tasks: dict[Path, Task] = {}  # by the entry that is being made
 
     def is_pending(self, step: Step) -> bool:
         """Whether the step is under way."""
-        return (step.name, step.key) in self._tasks
+        return self._entry(step) in self._tasks
 
     def submit(self, step: Step, note: Callable[[StepRecord, str], None]) -> bool:
         """Have a step computed; False for one that reads raw files. ``note`` is told its cost and where, when done."""
-        stream = io.BytesIO()
-        sender = _Sender(stream)
-        sender.dump((step.function, step.args))
-        if sender.reads_raw:
+        given = list(list_leaves(step.args))
+        if any(isinstance(each, Path) for each in given):
             return False
-        for need in sender.needs.values():
-            if not self.is_pending(need) and not self._store.path(need.name, need.key).exists():
-                need.compute(self._store)  # a value that is held, or what was pruned
-        before = [self._tasks[place].future for place in sender.needs if place in self._tasks]
-        place = self._store.folder, self._mark, step.name, step.key
-        dask_key = f"{step.name}-{step.key}{self._mark}"
-        future = self._client.submit(compute_sent, place, stream.getvalue(), *before, key=dask_key)
-        self._tasks[step.name, step.key] = Task(step, note, future)
+        before = {self._entry(each) for each in given if isinstance(each, Step) and self.is_pending(each)}
+        folder = self._store.folder
+        sent = Sent(folder, self._mark, step.name, pickle.dumps(detach(step, folder), protocol=5))
+        key = f"{step.name}-{step.key}{self._mark}"
+        future = self._client.submit(compute_sent, sent, *(self._tasks[entry].future for entry in before), key=key)
+        self._tasks[self._entry(step)] = Task(step, note, future)
         return True
 
     def wait(self, step: Step | None = None) -> None:
         """Until a step is done, or all are; whatever is done meanwhile is noted.
 
-        Raises what a step raises; ``UserError`` where the scheduler or all workers are lost, where a step ended one
-        worker after the other, and where a worker would not compute the same.
+        Raises what a step raises; ``UserError`` where the scheduler is lost, where a step ended one worker after the
+        other, and where a worker would not compute the same. Where all workers are lost, it waits for another.
         """
         while self._tasks if step is None else self.is_pending(step):
+            looked = time.monotonic()
             with progress.running(f"{len(self._tasks)} steps on the cluster"):
-                while not (done := [place for place, task in self._tasks.items() if task.future.done()]):
-                    self._look_at_workers()
+                while not (done := [entry for entry, task in self._tasks.items() if task.future.done()]):
+                    if time.monotonic() > looked + LOOK_S:
+                        looked = time.monotonic()
+                        self._look_at_workers()
                     time.sleep(POLL_S)
-            for place in done:
-                self._finish(self._tasks.pop(place))
+            for entry in done:
+                self._finish(self._tasks.pop(entry))
 
     def _finish(self, task: Task) -> None:
         error = task.future.exception() if task.future.status == "error" else None
@@ -158,110 +159,99 @@ class Cluster:
     def _find(self, step: Step) -> StepRecord | None:
         """The record of what a worker has kept, as soon as it can be seen here."""
         until = time.monotonic() + VISIBLE_S
-        while not self._store.path(step.name, step.key).exists() and time.monotonic() < until:
+        while not self._entry(step).exists() and time.monotonic() < until:
             os.listdir(self._store.folder)  # to open a folder asks its server anew
             time.sleep(POLL_S)
         return self._store.find(step.name, step.key)
 
     def _look_at_workers(self) -> None:
-        now = time.monotonic()
-        if now < self._looked + LOOK_S:
-            return
-        self._looked = now
         try:
-            self._alive = now if self._client.nthreads() else self._alive
+            workers = self._client.nthreads()
         except Exception as error:  # whatever a lost connection raises
             raise _describe_loss() from error
-        if now > self._alive + IDLE_S:
-            raise UserError(f"There has been no Dask worker for {IDLE_S:.0f} s: start one. {KEPT}")
+        if not workers:
+            progress.say_once("  There is no Dask worker: the run waits for one; see competitions/BEYOND.md")
+
+    def _entry(self, step: Step) -> Path:
+        return self._store.path(step.name, step.key)
 
 
 def _describe_loss() -> UserError:
     return UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
 
 
-class _Sender(pickle.Pickler):
-    """Pickles what a step is given; ``needs``: the steps whose results are sent as their keys."""
+class Sent(NamedTuple):
+    """What a worker is given: the store's folder, the mark in it, a step by name and pickled."""
 
-    def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream, protocol=5)
-        self.needs: dict[Place, Step] = {}
-        self.reads_raw = False
-
-    def persistent_id(self, value: Any) -> Place | None:
-        """What stands for a step's result."""
-        self.reads_raw |= isinstance(value, Path)
-        step = value._step if isinstance(value, Result) else None
-        if step is None:
-            return None
-        self.needs[step.name, step.key] = step
-        return step.name, step.key
+    folder: Path
+    mark: str
+    name: str
+    step: bytes
 
 
-class _Receiver(pickle.Unpickler):
-    """Reads what was sent; a result is read from the store when its value is used."""
+def detach(step: Step, folder: Path) -> Step:
+    """A step as it goes to a worker: each kept result among its arguments as the way to read it."""
 
-    def __init__(self, stream: io.BytesIO, store: Store) -> None:
-        super().__init__(stream)
-        self._store = store
+    def replace(result: Result[Any]) -> Result[Any]:
+        if result.step is None:
+            return Result(result.make, replace_results(result.args, replace))
+        name, key = result.step.name, result.step.key
+        return Result(read_input, (folder, name, key), dataclasses.replace(result.step, args=()))
 
-    def persistent_load(self, place: Place) -> Result[Any]:
-        """The result of a step."""
-        return Result(place[1], functools.partial(_load_input, self._store, *place))
-
-
-def _load_input(store: Store, name: str, key: str) -> Any:
-    try:
-        return store.load(name, key)
-    except Exception as error:  # whatever a damaged file raises
-        raise InputLostError(name) from error
+    return dataclasses.replace(step, args=replace_results(step.args, replace))
 
 
 # --- On a worker ---
 
-_open_store = functools.cache(Store)
+open_store = functools.cache(Store)
 
 
 @functools.cache
-def _open_keys() -> Keys:
+def open_keys() -> Keys:
     """One for the life of a process, in which a module stays what it was when it was imported. It meets no raw file."""
     return Keys(Path())
+
+
+def read_input(folder: Path, name: str, key: str) -> Any:
+    """The kept result of a step."""
+    try:
+        return open_store(folder).load(name, key)
+    except Exception as error:  # whatever a damaged file raises
+        raise InputLostError(name) from error
 
 
 def answer() -> None:
     """What a worker does that finds this module."""
 
 
-def compute_sent(place: tuple[Path, str, str, str], sent: bytes, *_: object) -> str:
-    """Compute a step unless its result is kept: the store's folder, its mark, the name and the key of the step; what
-    its function is given; the tasks before it. Returns the name of this worker.
+def compute_sent(sent: Sent, *_: object) -> str:
+    """Compute a step unless its result is kept; behind it stand the tasks before it. Returns the name of this worker.
 
     Raises ``UserError`` where this worker would compute several steps at once, in another store or by other code.
     """
     import distributed
 
-    folder, mark, name, key = place
-    worker, keys = distributed.get_worker(), _open_keys()
+    worker, keys = distributed.get_worker(), open_keys()
     if worker.state.nthreads != 1:
         raise UserError(f"The Dask worker {worker.name} computes several steps at once: start it with --nthreads 1.")
-    if not (folder / mark).is_dir():
+    if not (sent.folder / sent.mark).is_dir():
         raise UserError(
-            f"The Dask worker {worker.name} does not share {folder} with the machine that runs the pipeline: start it"
-            " in the project's folder, the build folder on a disk that all machines share."
+            f"The Dask worker {worker.name} does not share {sent.folder} with the machine that runs the pipeline:"
+            " start it in the project's folder, the build folder on a disk that all machines share."
         )
-    store = _open_store(folder)
     try:
-        function, args = _Receiver(io.BytesIO(sent), store).load()
+        step: Step = pickle.loads(sent.step)
         keys.code.note_imported()
-        same = keys.key(function, args) == key
+        same = keys.key(step.function, step.args) == step.key
     except (ImportError, AttributeError):  # a module or a function that is not there
         same = False
     if not same:
         raise UserError(
-            f"The Dask worker {worker.name} has a different {name}: its revision of the project or its"
+            f"The Dask worker {worker.name} has a different {sent.name}: its revision of the project or its"
             f" libraries differ. Update it to those of this machine and start it again. {KEPT}"
         )
-    if store.find(name, key) is None:
-        Step(name, key, function, args).compute(store)
+    store = open_store(sent.folder)
+    if store.find(step.name, step.key) is None:
+        step.compute(store)
         keys.code.note_imported()
     return str(worker.name)

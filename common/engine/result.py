@@ -1,17 +1,16 @@
-"""A step, and what it returned: a ``Result`` stands for a value on disk, a field of it, or several of them."""
+"""A step, and what it returned: a ``Result`` stands for a value on disk, or for what is made of such values."""
 
 import contextlib
-import functools
+import dataclasses
 import inspect
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from common.engine import progress
 from common.engine.meter import Meter
 from common.engine.result_store import Store
-from common.engine.step_key import Keyed
 from common.engine.stored_entry import StepRecord
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ class Step:
 
     def compute(self, store: Store) -> StepRecord:
         """Keep its result with what it cost; nothing of it where the function or the disk fails."""
-        values = [_resolve(arg) for arg in self.args]
+        values = replace_results(self.args, _read)
         with store.draft() as draft:
             with progress.running(self.name), Meter() as meter:
                 draft.write(self.function(*values))
@@ -38,138 +37,92 @@ class Step:
         return record
 
 
-class Result(Keyed, Generic[T_co]):
-    """What a step returned, on disk. It never holds the value: that lives as long as somebody else uses it.
+class Result(Generic[T_co]):
+    """The value of ``make(*args)``, which is called when the value is needed.
 
-    An attribute that this class does not have is that field of the value, to be read when a step needs it.
+    Of a kept result ``make`` reads what its ``step`` has stored; any other is made of other results (``derive``). A
+    Result never holds its value: that lives as long as somebody else uses it.
     """
 
-    def __init__(
-        self,
-        key: str,
-        load: Callable[[], T_co],
-        fields: frozenset[str] | None = None,
-        kinds: tuple[Callable[..., Any], ...] = (),
-        step: Step | None = None,
-        parts: Iterable["Result[Any]"] = (),
-    ) -> None:
-        """``load`` reads the value from the store; ``fields``: the attributes that the value has, where known;
-        ``step``: what computes it, or ``parts``: the results that it is a field or a collection of.
-        """
-        self.key = key
-        self.kinds = kinds
-        self._load = load
-        self._fields = fields
-        self._step = step
-        self._parts = tuple(parts)
-        self._memo: Callable[[], T_co | None] = lambda: None
-
-    def __getattr__(self, name: str) -> Any:
-        """A field of the value, as a Result. Raises ``AttributeError`` for one that the value does not have."""
-        if name.startswith("_") or (self._fields is not None and name not in self._fields):
-            raise AttributeError(f"the result of this step has no field {name!r}")
-        return Result(f"{self.key}.{name}", functools.partial(_read_field, self, name), kinds=self.kinds, parts=[self])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """To another process goes how to read the value, and never the value."""
-        return Result, (self.key, self._load, self._fields, self.kinds)
+    def __init__(self, make: Callable[..., T_co], args: tuple[Any, ...], step: Step | None = None) -> None:
+        """Nothing is read yet."""
+        self.make = make
+        self.args = args
+        self.step = step
+        self._in_use: weakref.ref[Any] | None = None
 
     @property
     def value(self) -> T_co:
-        """The value, read from the store unless in use. Frames and large arrays are mapped, the latter read-only."""
-        if (value := self._memo()) is None:
-            value = self._load()
+        """The value, made or read unless in use. Frames and large arrays are mapped, the latter read-only."""
+        value: T_co | None = self._in_use() if self._in_use else None
+        if value is None:
+            value = self.make(*replace_results(self.args, _read))
             with contextlib.suppress(TypeError):  # tuples, dicts and numbers allow no weak reference
-                self._memo = weakref.ref(value)
+                self._in_use = weakref.ref(value)
         return value
 
-
-def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
-    """Several results as one, in their order: the argument of a step that takes a sequence."""
-    key = f"[{' '.join(result.key for result in results)}]"
-    return Result(key, functools.partial(_read_list, results), kinds=_join_kinds(results), parts=results)
+    def field(self, name: str) -> "Result[Any]":
+        """An attribute of the value."""
+        return Result(getattr, (self, name))
 
 
-def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
-    """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
-    key = " ".join(f"{name}={result.key}" for name, result in results.items())
-    load, kinds = functools.partial(_read_named, results), _join_kinds(results.values())
-    return Result(f"{{{key}}}", load, kinds=kinds, parts=results.values())
+def derive(make: Callable[..., T], *args: Any) -> Result[T]:
+    """``make(*args)`` whenever a step needs it, and never stored: for what is quicker to make than to read.
 
-
-def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
-    """``kind`` of the fields' values, made when a step needs it; nothing is stored a second time.
-
-    A field of the bundle is the result given for it: a step that takes ``sources.log`` depends on the log alone.
-    Raises ``TypeError`` for fields that ``kind`` does not have, or lacks.
+    The arguments are those of a step. Raises ``TypeError`` for arguments that ``make`` does not take.
     """
-    inspect.signature(kind).bind(**fields)
-    key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
-    kinds = (kind, *_join_kinds(fields.values()))
-    made = Result(key, functools.partial(_make, kind, fields), frozenset(fields), kinds, parts=fields.values())
-    made.__dict__.update(fields)
-    return made
+    inspect.signature(make).bind(*args)
+    return Result(make, args)
 
 
-def derive(make: Callable[..., T], **inputs: Result[Any]) -> Result[T]:
-    """``make`` of the inputs' values, made whenever a step needs it and never stored: for what is quicker to make than
-    to read. Unlike a ``bundle``'s, its fields are those of the value.
-    """
-    made = bundle(make, **inputs)
-    return Result(made.key, functools.partial(_make, make, inputs), kinds=made.kinds, parts=inputs.values())
+@overload
+def collect(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]: ...
+@overload
+def collect(results: Sequence[Result[T]]) -> Result[list[T]]: ...
+def collect(results: Mapping[str, Result[Any]] | Sequence[Result[Any]]) -> Result[Any]:
+    """Several results as one, in their order: the argument of a step that takes a mapping or a sequence."""
+    return Result(dict, (dict(results),)) if isinstance(results, Mapping) else Result(list, (list(results),))
+
+
+def replace_results(argument: Any, replace: Callable[[Result[Any]], Any]) -> Any:
+    """An argument with every Result in its lists, tuples and dicts replaced."""
+    if isinstance(argument, Result):
+        return replace(argument)
+    if isinstance(argument, list | tuple):
+        items = [replace_results(item, replace) for item in argument]
+        return type(argument)(*items) if hasattr(argument, "_fields") else type(argument)(items)
+    if isinstance(argument, dict):
+        return {key: replace_results(item, replace) for key, item in argument.items()}
+    return argument
+
+
+def list_leaves(argument: Any) -> Iterator[Any]:
+    """What an argument holds at any depth: the steps of kept results, and other values that hold nothing further."""
+    if isinstance(argument, Result):
+        argument = argument.args if argument.step is None else argument.step
+    if isinstance(argument, dict):
+        argument = list(argument.values())
+    elif hasattr(argument, "__struct_fields__"):
+        argument = [getattr(argument, name) for name in argument.__struct_fields__]
+    elif dataclasses.is_dataclass(argument) and not isinstance(argument, Step | type):
+        argument = [getattr(argument, field.name) for field in dataclasses.fields(argument)]
+    if isinstance(argument, list | tuple | set | frozenset):
+        for item in argument:
+            yield from list_leaves(item)
+    else:
+        yield argument
 
 
 def trace_steps(results: Iterable[Result[Any]]) -> dict[str, Step]:
     """The steps that some results are made by, and all steps before these, by key."""
-    steps, pending = dict[str, Step](), [*results]
+    steps, pending = dict[str, Step](), list[Any](results)
     while pending:
-        result = pending.pop()
-        pending += result._parts
-        if result._step is not None and result._step.key not in steps:
-            steps[result._step.key] = result._step
-            pending += _list_results(result._step.args)
+        for step in list_leaves(pending.pop()):
+            if isinstance(step, Step) and step.key not in steps:
+                steps[step.key] = step
+                pending.append(step.args)
     return steps
 
 
-def _list_results(argument: Any) -> list[Result[Any]]:
-    """Every Result inside an argument, as ``_resolve`` replaces them."""
-    if isinstance(argument, Result):
-        return [argument]
-    items = list(argument.values()) if isinstance(argument, dict) else argument
-    return [one for item in items for one in _list_results(item)] if isinstance(items, list | tuple) else []
-
-
-# How a collection is read: functions and not lambdas, since these cannot be sent to another process.
-
-
-def _read_field(result: Result[Any], name: str) -> Any:
-    return getattr(result.value, name)
-
-
-def _read_list(results: Sequence[Result[T]]) -> list[T]:
-    return [result.value for result in results]
-
-
-def _read_named(results: Mapping[str, Result[T]]) -> dict[str, T]:
-    return {name: result.value for name, result in results.items()}
-
-
-def _make(kind: Callable[..., T], fields: Mapping[str, Result[Any]]) -> T:
-    return kind(**_read_named(fields))
-
-
-def _join_kinds(results: Iterable[Result[Any]]) -> tuple[Callable[..., Any], ...]:
-    """The classes of several results, each once."""
-    return tuple(dict.fromkeys(kind for result in results for kind in result.kinds))
-
-
-def _resolve(argument: Any) -> Any:
-    """The argument with every Result inside it replaced by its value."""
-    if isinstance(argument, Result):
-        return argument.value
-    if isinstance(argument, list | tuple):
-        items = [_resolve(item) for item in argument]
-        return type(argument)(*items) if hasattr(argument, "_fields") else type(argument)(items)
-    if isinstance(argument, dict):
-        return {_resolve(key): _resolve(item) for key, item in argument.items()}
-    return argument
+def _read(result: Result[T]) -> T:
+    return result.value

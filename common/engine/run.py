@@ -2,17 +2,16 @@
 
     run = Run(build / "2024-01-02", build / "cache")
     clicks = run.step(read_clicks, raw / "train_click_log.csv")
-    pairs = run.step(count_pairs, clicks.frame, 7)
+    pairs = run.step(count_pairs, clicks.field("frame"), 7)
     print(pairs.value)
 
-A step is a plain function that reads nothing but its arguments. It may take an earlier result or a field of one
-(``clicks.frame``); a type checker holds each argument against the function's parameter. The result is kept under a key
-(``common.engine.step_key``): a run after an edit computes again only the steps that the edit reaches; after a kill,
-it goes on where it was.
+A step is a plain function that reads nothing but its arguments. It may take earlier results, a field of one, several as
+one (``collect``), or what is made of some (``derive``); a type checker holds each argument against the function's
+parameter. The result is kept under a key (``common.engine.step_key``): a run after an edit computes again only the
+steps that the edit reaches; after a kill, it goes on where it was.
 """
 
 import contextlib
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,14 +23,14 @@ import numpy as np
 from common.engine import progress
 from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
-from common.engine.result import Result, Step, bundle, collect, collect_named, derive, trace_steps
+from common.engine.result import Result, Step, collect, derive, trace_steps
 from common.engine.result_store import Store, prune, writing
 from common.engine.step_key import Keys, function_name
 from common.engine.stored_entry import StepRecord
 from common.io.notes import Note
 from common.io.submission import write_bytes
 
-__all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
+__all__ = ["Result", "Run", "StepRecord", "collect", "derive", "prune"]
 
 T = TypeVar("T")
 A1 = TypeVar("A1")
@@ -143,15 +142,7 @@ class Run:
                 self._note(msgspec.structs.replace(record, kept=True))
             else:
                 self._begin(step)
-        return Result(
-            step.key, functools.partial(self._load, step), _list_fields(signature.return_annotation), step=step
-        )
-
-    def hold(self, value: T) -> Result[T]:
-        """A plain value as a result that is keyed by its content: for a bundle, whose fields are results."""
-        load = functools.partial(_give, value)
-        key = self._keys.key(Result, [value])
-        return Result(key, load, step=Step("hold", key, load, ()))
+        return Result(self._load, (step,), step)
 
     def list_costs(self, results: Iterable[Result[Any]]) -> dict[str, StepRecord]:
         """What every step behind some results cost when it was computed, by its key."""
@@ -206,20 +197,8 @@ class Run:
             progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB{where}")
 
 
-def _give(value: T) -> T:
-    return value
-
-
 def _count_steps(count: int) -> str:
     return f"{count} step{'s are' if count != 1 else ' is'}"
-
-
-def _list_fields(kind: Any) -> frozenset[str] | None:
-    """The attributes of a value by the annotation of the function that returns it; None where that names no class."""
-    if not inspect.isclass(kind):
-        return None
-    declared = getattr(kind, "__dataclass_fields__", getattr(kind, "__struct_fields__", ()))
-    return frozenset((*dir(kind), *declared)) if kind.__module__ != "builtins" else None
 
 
 def _to_plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ import inspect
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,22 +25,13 @@ import numpy as np
 
 from common.engine.code_fingerprint import PROJECT_ROOT, SourceTree
 from common.engine.errors import UserError
+from common.engine.result import Result
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
 DISTRIBUTIONS = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "yaml": "pyyaml"}  # where the import name is another
 Digest = tuple[int, int, int, str]  # size in bytes, time of the last change to content and to state in ns, hash
 PLAIN = (bool, int, float, complex, str, bytes, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo)
 SETTLED_NS = 2_000_000_000  # a file changed less than this ago may change again within one tick of its clock
-
-
-class Keyed:
-    """Something that carries its own key: the result of another step.
-
-    ``kinds``: classes that its value is built from outside any step, so that no other key knows their methods.
-    """
-
-    key: str
-    kinds: tuple[Callable[..., Any], ...] = ()
 
 
 class Keys:
@@ -50,6 +42,7 @@ class Keys:
         self.code = SourceTree(root)
         self.digests = Digests(cache / "digests.json")
         self._functions: dict[tuple[str, str], str] = {}
+        self._derived = weakref.WeakKeyDictionary[Result[Any], str]()
 
     def key(self, function: Callable[..., Any], args: Sequence[Any]) -> str:
         """The key of ``function(*args)``: 64 hexadecimal digits.
@@ -66,10 +59,8 @@ class Keys:
 
     def _list_parts(self, value: Any) -> Iterator[str]:
         """A value as strings: equal for equal values, different for different ones."""
-        if isinstance(value, Keyed):
-            yield f"result {value.key}"
-            for kind in value.kinds:
-                yield from self._list_definition(kind)
+        if isinstance(value, Result):
+            yield f"result {value.step.key if value.step else self._derived_key(value)}"
         elif isinstance(value, Path):
             yield f"file {value.name} {self.digests.digest(value)}"
         elif isinstance(value, enum.Enum):
@@ -87,6 +78,12 @@ class Keys:
             yield from self._list_definition(value)
         else:
             yield from self._list_container(value)
+
+    def _derived_key(self, result: Result[Any]) -> str:
+        """Of what is kept nowhere: how it is made, and of what."""
+        if result not in self._derived:
+            self._derived[result] = _hash(self._list_parts([result.make, result.args]))
+        return self._derived[result]
 
     def _list_container(self, value: Any) -> Iterator[str]:
         if isinstance(value, list | tuple):

@@ -1,9 +1,10 @@
 """The inputs and the result of a ranker's fit, whichever library does it."""
 
+import functools
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,26 +55,21 @@ class FitTask:
         return None if name is None else read_margin(rows.features, rows.names, name)
 
 
-class LateModel:
-    """A fitted ``model`` among other fields. Read from the store, it is revived when it is first used: a run that
-    computes nothing asks for gains and rounds alone, and imports no library of boosted trees.
+class PickledModel:
+    """A library's model that is kept ``pickled`` until it is first used: a run that computes nothing asks for gains and
+    rounds alone, and imports no library of boosted trees. None stands for no model.
     """
 
+    pickled: bytes | None
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The library's own."""
+        return None if self.pickled is None else pickle.loads(self.pickled)
+
     def __getstate__(self) -> dict[str, Any]:
-        """The fields, the model as a pickle of its own."""
-        state = dict(vars(self))
-        if "model" in state:
-            state["stored"] = pickle.dumps(state.pop("model"), pickle.HIGHEST_PROTOCOL)
-        return state
-
-    if not TYPE_CHECKING:  # or every name would be an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """The model, where it was not revived yet."""
-            if name != "model" or "stored" not in vars(self):
-                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-            self.__dict__["model"] = pickle.loads(self.__dict__["stored"])
-            return self.__dict__["model"]
+        """The fields, without the model that was made of one."""
+        return {name: value for name, value in vars(self).items() if name != "model"}
 
 
 Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name

@@ -6,10 +6,10 @@ aborts the process on a frame with strings or dates, CatBoost crashes on dates, 
 categories.
 """
 
+import pickle
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.learning import fitters
 from common.learning.dataset import Matrix, RankingDataset, gather
-from common.learning.fit_task import Fit, FitTask, LateModel, Recipe, read_margin
+from common.learning.fit_task import Fit, FitTask, PickledModel, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
 NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
@@ -29,15 +29,15 @@ Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learne
 
 
 @dataclass(frozen=True)
-class Ranker(LateModel):
-    """A fitted model, the library's own, with the rounds that it predicts by and each feature's ``gain``.
+class Ranker(PickledModel):
+    """A fitted model with the rounds that it predicts by and each feature's ``gain``.
 
     ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
     ``base_margin``: the feature that scores start from. ``others``: the fits by further seeds; scores are the mean.
     """
 
     kind: str
-    model: Any
+    pickled: bytes | None
     rounds: int
     gain: dict[str, float]
     curve: tuple[float, ...] = ()
@@ -77,7 +77,8 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
             raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
-    return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+    pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
+    return Ranker(task.recipe.kind, pickled, used, shares, curve, metric, task.recipe.base_margin)
 
 
 def explain_refusal(kind: str, error: Exception) -> UserError:

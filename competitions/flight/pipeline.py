@@ -110,11 +110,11 @@ def split_sessions(files: RawFiles, config: FlightConfig, run: Run) -> Sessions:
     run.warn(step(compare_files, train, test).value)
 
     # 2. Settings meet the log: how to validate, from which features, how large the models are.
-    plan = step(make_plan, train.sessions, test.sessions, config, tuple(EXTRA_BLOCKS)).value
+    plan = step(make_plan, train.field("sessions"), test.field("sessions"), config, tuple(EXTRA_BLOCKS)).value
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
-    split = step(make_split, train.sessions, plan.validation, config.split, config.seed, name="split")
+    split = step(make_split, train.field("sessions"), plan.validation, config.split, config.seed, name="split")
     return Sessions(train, test, plan, split, step(collect_bookings, train, name="record"))
 
 
@@ -133,8 +133,8 @@ def choose_blocks(sessions: Sessions, data: Result[TrainingData], config: Flight
     """
     judge, offered, folds = config.rank.models[0], sessions.plan.features, sessions.plan.validation.folds
     recipes = [make_recipe(config, sessions.plan, judge, features) for features in offered if len(offered) > 1]
-    tried = [run.step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
-    return run.step(choose_features, offered, collect(tried), data.folds, folds)
+    tried = [run.step(cross_fit, recipe, data.field("folds"), name=f"fit.{judge}") for recipe in recipes]
+    return run.step(choose_features, offered, collect(tried), data.field("folds"), folds)
 
 
 def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
@@ -152,11 +152,11 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
 
     # 6. Rankers: the folds choose the rounds.
     recipes = list_recipes(config, plan, prepared.choice.value)
-    crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
+    crosses = [step(cross_fit, recipe, data.field("folds"), name=f"fit.{name}") for name, recipe in recipes.items()]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores, split.searches)
+    blend = step(find_blend, data, scores, split.field("searches"))
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
@@ -172,8 +172,15 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         crosses=crosses,
         scores=scores,
         blend=blend,
-        measured=step(measure_all, data, scores, blend, split.searches),
-        snapshots=step(take_test_snapshot, train.sessions, test.sessions, split.cross_fitted, period, name="ask_test"),
+        measured=step(measure_all, data, scores, blend, split.field("searches")),
+        snapshots=step(
+            take_test_snapshot,
+            train.field("sessions"),
+            test.field("sessions"),
+            split.field("cross_fitted"),
+            period,
+            name="ask_test",
+        ),
     )
 
 
@@ -186,7 +193,7 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     # 8. The last fit is on everything.
     recipes = list_recipes(config, plan, choice).items()
     fits = [
-        step(refit_all, recipe, cross, judged.data.final, name=f"refit.{name}")
+        step(refit_all, recipe, cross, judged.data.field("final"), name=f"refit.{name}")
         for cross, (name, recipe) in zip(judged.crosses, recipes, strict=True)
     ]
 

@@ -7,6 +7,7 @@ the test day go through the same functions; each sees the log strictly before it
 """
 
 import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import polars as pl
 
 from common.arrays import Floats
 from common.engine.decisions import Decision, say_decisions
-from common.engine.run import Result, Run, bundle, collect, collect_named, derive
+from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked, write_csv
 from common.learning.conditional_logit import Logit
 from common.learning.fit_task import Recipe
@@ -23,7 +24,6 @@ from competitions.mgtv import labels, metrics, split, submission
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.features import build, comment, device, pair, profile, target_encoding, video
 from competitions.mgtv.features import list as slate_list
-from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.agreement import compare_days
@@ -50,6 +50,22 @@ class RawTables:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What features are made of, as results of steps: the log of all days, the tally of it, and the host's tables.
+
+    ``videos``: one row per video code; ``profiles``: one per device; ``comments``: one per (video, date); ``dates``:
+    the date of each day of the log.
+    """
+
+    log: Result[pl.DataFrame]
+    tally: Result[pl.DataFrame]
+    videos: Result[pl.DataFrame]
+    profiles: Result[pl.DataFrame]
+    comments: Result[pl.DataFrame]
+    dates: Result[dict[int, datetime.date]]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """From raw files to features: the plan, the ``labelled`` days with their ``slates`` by number, and the slates of
     the test day. ``config``: with the ``decisions`` in place of ``auto``.
@@ -58,7 +74,7 @@ class Prepared:
     tables: RawTables
     config: MgtvConfig
     decisions: tuple[Decision, ...]
-    sources: Result[Sources]
+    sources: Sources
     plan: Plan
     slates: dict[int, Result[Slates]]
     labelled: dict[int, Result[DayFeatures]]
@@ -112,23 +128,25 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     comments = step(reader.read_comments, files, codes, config.host)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
-    frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
-    run.warn(step(compare_days, frames, videos.frame, comments.frame).value)
+    frames, tables = (
+        collect([day.field("frame") for day in days]),
+        [each.field("frame") for each in (videos, profiles, comments)],
+    )
+    run.warn(step(compare_days, frames, videos.field("frame"), comments.field("frame")).value)
     config, decisions = settle(config, step(measure_files, files.days, frames, *tables).value)
     say_decisions(decisions)
-    log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
-    sources = bundle(
-        Sources,
+    log = step(labels.stack_log, frames, videos.field("frame"), config.truth, name="stack")
+    sources = Sources(
         log=log,
         tally=step(target_encoding.tally_videos, log),
-        videos=videos.frame,
-        profiles=profiles.frame,
-        comments=comments.frame,
-        dates=step(comment.list_dates, [day.day for day in files.days], collect([day.date for day in days])),
+        videos=videos.field("frame"),
+        profiles=profiles.field("frame"),
+        comments=comments.field("frame"),
+        dates=step(comment.list_dates, [day.day for day in files.days], collect([day.field("date") for day in days])),
     )
 
     # 2. Split by day: the last days validate, the days before them train.
-    plan = step(plan_days, log, test.shown, config.split).value
+    plan = step(plan_days, log, test.field("shown"), config.split).value
     # 3. Features of every row that is shown, from the log before its day; then what came of it.
     labelled, slates = {}, {}
     for day in plan.days:
@@ -144,25 +162,25 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         plan=plan,
         slates=slates,
         labelled=labelled,
-        test_slates=step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test"),
+        test_slates=step(split.build_slates, plan.test, test.field("queries"), test.field("shown"), name="ask_test"),
     )
 
 
 def build_day(
     run: Run,
     day: str,
-    sources: Result[Sources],
+    sources: Sources,
     slates: Result[Slates],
     outcome: Result[pl.DataFrame],
     config: MgtvConfig,
 ) -> Result[DayFeatures]:
     """A day's features, from the log before it; beside them, what came of the day."""
-    blocks = collect_named(build_blocks(run, day, sources, slates, config.features))
-    return derive(join_day, blocks=blocks, slates=slates, videos=sources.videos, outcome=outcome)
+    blocks = collect(build_blocks(run, day, sources, slates, config.features))
+    return derive(join_day, blocks, slates, sources.videos, outcome)
 
 
 def build_blocks(
-    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], settings: FeatureSettings
+    run: Run, day: str, sources: Sources, slates: Result[Slates], settings: FeatureSettings
 ) -> dict[str, Result[pl.DataFrame]]:
     """The frames of the chosen blocks by name, each a step of its own: a changed block leaves the others as they are.
 
@@ -172,7 +190,7 @@ def build_blocks(
     history = step(build_history, sources.log, slates, videos, name=f"{day}.history")
     frames: dict[str, Result[pl.DataFrame]] = {}
     if {"video", "pair", "list"} & {*chosen}:
-        frames["video"] = step(video.describe_videos, sources.tally, videos, slates.day, name=f"{day}.video")
+        frames["video"] = step(video.describe_videos, sources.tally, videos, slates.field("day"), name=f"{day}.video")
     if {"device", "pair", "list"} & {*chosen}:
         frames["device"] = step(device.describe_devices, history, slates, name=f"{day}.device")
     if "pair" in chosen:
@@ -182,7 +200,7 @@ def build_blocks(
         frames["profile"] = step(profile.describe_profiles, sources.profiles, slates, name=f"{day}.profile")
     if "comment" in chosen:
         dated = sources.comments, sources.dates
-        frames["comment"] = step(comment.describe_comments, *dated, videos, slates.day, name=f"{day}.comment")
+        frames["comment"] = step(comment.describe_comments, *dated, videos, slates.field("day"), name=f"{day}.comment")
     if "list" in chosen:
         by_pair: Result[pl.DataFrame | None] | None = frames.get("pair")
         frames["list"] = step(slate_list.describe_lists, slates, videos, frames["video"], by_pair, name=f"{day}.list")
@@ -200,7 +218,7 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
     early = fit_models(run, labelled, config, plan.valid)
     valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
-    days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
+    days, scores = collect([labelled[day] for day in plan.valid]), collect([day.field("scores") for day in valid])
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
     measured = step(metrics.measure, collect(valid), mixed, config.seed)
     return Validated(
@@ -217,7 +235,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     slates = ready.test_slates
     outcome = step(split.hide_outcome, slates, name="test.outcome")
     day = build_day(run, "test", ready.sources, slates, outcome, config)
-    fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
+    fallback = step(decision.find_fallback, ready.sources.log, videos.field("frame"))
     final = refit_models(run, ready.labelled, config, judged.early)
     test = predict_day(run, config, "test", day, final)
     answers = step(submission.answer, slates, test, judged.blend, fallback, ready.tables.codes)
@@ -236,7 +254,7 @@ def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
     """Fit one model of P(watch) on the days before the validation days."""
-    train, held = ([day.rows for day in days] for days in cut_days(labelled, valid))
+    train, held = ([day.field("rows") for day in days] for days in cut_days(labelled, valid))
     return run.step(fit, recipe, collect(train), collect(held), name=f"{name_days(valid)}.fit.{recipe.kind}")
 
 
@@ -260,7 +278,10 @@ def name_days(days: Sequence[int]) -> str:
 def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
-    recipe, rows = click_ranker.make_recipe(config.watch, config.model_seed), collect([day.rows for day in days])
+    recipe, rows = (
+        click_ranker.make_recipe(config.watch, config.model_seed),
+        collect([day.field("rows") for day in days]),
+    )
     ranker = run.step(refit, recipe, early.ranker, rows, name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
     fitted = run.step(completion.refit, collect(days), early.completion, settings, config.model_seed, name=name)
@@ -273,4 +294,4 @@ def predict_day(
     """The ranker's scores of a day's rows, and the expected reward of each row."""
     scores = run.step(click_ranker.score, day, models.ranker, name=f"{name}.score")
     rewards = run.step(decision.expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
-    return bundle(Predictions, day=day, scores=scores, rewards=rewards)
+    return derive(Predictions, day, scores, rewards)

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.engine.decisions import choose_names, say_decisions
-from common.engine.run import Result, Run, collect, collect_named
+from common.engine.run import Result, Run, collect
 from common.io.submission import Checked
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
@@ -101,21 +101,21 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
     articles = step(reader.read_articles, files.articles)
-    clicks = step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
+    clicks = step(reader.read_clicks, files.train, files.tests, files.target, articles.field("frame"))
     content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
 
-    run.warn(step(compare_files, clicks.frame, articles.frame, files.target.name).value)
+    run.warn(step(compare_files, clicks.field("frame"), articles.field("frame"), files.target.name).value)
 
     # 2. Split: hide the last click of some users, as the organiser did with the test users.
-    fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
-    test = step(split.build_test_fold, clicks.frame, name="ask")
+    fold = step(split.label_fold, clicks.field("frame"), config.split, seed, name="label")
+    test = step(split.build_test_fold, clicks.field("frame"), name="ask")
 
     # Settings meet the log.
-    plan = step(make_plan, clicks.frame, fold, config).value
+    plan = step(make_plan, clicks.field("frame"), fold, config).value
     say_decisions(plan.decisions)
 
     # 3. Retrieval: fifteen channels, and the weight of each one's vote.
-    inputs = FoldInputs("labelled", fold, articles.frame, content)
+    inputs = FoldInputs("labelled", fold, articles.field("frame"), content)
     channels = retrieve(inputs, config.recall, run)
     fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
 
@@ -142,7 +142,7 @@ def make_tables(inputs: FoldInputs, channels: Sequence[str], run: Run) -> dict[s
         if name == "content":
             tables[name] = step(find_content_neighbours, inputs.content, inputs.articles, fold, name=title)
         else:
-            tables[name] = step(CLICK_TABLES[name], fold.history, name=title)
+            tables[name] = step(CLICK_TABLES[name], fold.field("history"), name=title)
     return tables
 
 
@@ -154,13 +154,15 @@ def retrieve(inputs: FoldInputs, settings: RecallSettings, run: Run) -> Frames:
         title = f"{inputs.name}.{name}"
         if name in NEIGHBOURS:
             table, weights = NEIGHBOURS[name]
-            lists[name] = step(score_neighbours, fold.seen, tables[table], weights, top, name=title)
+            lists[name] = step(score_neighbours, fold.field("seen"), tables[table], weights, top, name=title)
         elif name in POPULAR_HOURS:
             window = POPULAR_HOURS[name]
-            lists[name] = step(find_popular, fold.history, fold.queries, fold.seen, window, top, name=title)
+            lists[name] = step(
+                find_popular, fold.field("history"), fold.field("queries"), fold.field("seen"), window, top, name=title
+            )
         else:
             lists[name] = step(find_fresh, fold, inputs.articles, top, name=title)
-    return collect_named(lists)
+    return collect(lists)
 
 
 def build_candidates(
@@ -178,7 +180,7 @@ def build_candidates(
     for name, describe in features.EXTRA_BLOCKS.items():
         if name in chosen:
             blocks[name] = step(describe, fold, articles, candidates, name=f"{prefix}.{name}_block")
-    return FoldCandidates(inputs, channels, candidates, collect_named({name: blocks[name] for name in chosen}))
+    return FoldCandidates(inputs, channels, candidates, collect({name: blocks[name] for name in chosen}))
 
 
 def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
@@ -189,7 +191,7 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
 
     # 5. Rank the candidates.
     recipe = ranking.make_recipe(config.rank, config.model_seed)
-    early = step(fit, recipe, rows.train, rows.stop, name=f"fit.{MODEL}")
+    early = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
     scores = step(ranking.score_valid, rows, early)
     reciprocal = step(ranking.rank_valid, rows, scores)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
@@ -203,14 +205,17 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     ready, early = validated.ready, validated.early
 
     # 6. Refit on everything, for the rounds of the early stop.
-    recipe, parts = ranking.make_recipe(config.rank, config.model_seed), collect([ready.rows.train, ready.rows.stop])
+    recipe, parts = (
+        ranking.make_recipe(config.rank, config.model_seed),
+        collect([ready.rows.field("train"), ready.rows.field("stop")]),
+    )
     final = step(refit, recipe, early, parts, name=f"refit.{MODEL}")
 
     # 7. The test through the same functions; write the submission, read it back from disk and check it.
-    inputs = FoldInputs("test", ready.test, ready.articles.frame, ready.content)
+    inputs = FoldInputs("test", ready.test, ready.articles.field("frame"), ready.content)
     channels = retrieve(inputs, config.recall, run)
     test = build_candidates(inputs, channels, ready.fusion, config, run)
     predictions = step(ranking.score_test, test.candidates, test.blocks, final)
-    lists = step(submission.recommend, inputs.fold, predictions, ready.articles.frame, name="answer")
+    lists = step(submission.recommend, inputs.fold, predictions, ready.articles.field("frame"), name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
     return Outcome(**vars(validated), test=test, final=final, checked=submission.check_submission(path, files))

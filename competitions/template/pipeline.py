@@ -65,7 +65,7 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     fold = step(split.label_fold, events, config.split, config.seed, name="label")
     candidates, built = build_features(fold, config, run, "labelled")
     rows = step(gather_rows, fold, candidates, built)
-    early = step(fit, make_recipe(config), rows.train, rows.valid, name="fit")
+    early = step(fit, make_recipe(config), rows.field("train"), rows.field("valid"), name="fit")
     scores, test = step(score_valid, rows, early), step(split.list_queries, events, users, name="ask")
     return Validated(fold, candidates, built, rows, early, scores, test)
 
@@ -73,7 +73,7 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
 def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
-    final = step(refit, make_recipe(config), judged.early, judged.rows.train, name="refit")
+    final = step(refit, make_recipe(config), judged.early, judged.rows.field("train"), name="refit")
     candidates, built = build_features(judged.test, config, run, "test")
     scored = step(score_test, candidates, built, final)
     lists = step(submission.recommend, judged.test, scored, name="answer")

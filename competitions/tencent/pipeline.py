@@ -15,7 +15,7 @@ from typing import Any
 
 from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
-from common.engine.run import Result, Run, bundle, collect, collect_named, derive
+from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
@@ -124,7 +124,11 @@ def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Ru
     step = run.step
     embeddings = {
         name: step(
-            reader.read_embedding, files.embeddings[name], folds.corpus.catalogue, name, name=f"embedding.{name}"
+            reader.read_embedding,
+            files.embeddings[name],
+            folds.corpus.field("catalogue"),
+            name,
+            name=f"embedding.{name}",
         )
         for name in name_embeddings(files, config)
     }
@@ -146,8 +150,9 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
     host, division, rewind = plan.value.host, plan.value.split, plan.value.rewind
 
-    test = step(split.build_test_fold, corpus.train, corpus.test, corpus.candidates, corpus.actions, host, name="ask")
-    folds = step(split.rewind, corpus.train, test, host, division, rewind, config.seed)
+    train, asked = corpus.field("train"), [corpus.field(name) for name in ("test", "candidates", "actions")]
+    test = step(split.build_test_fold, train, *asked, host, name="ask")
+    folds = step(split.rewind, train, test, host, division, rewind, config.seed)
     split.say_folds(test.value, folds.value)
     taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
     return Folds(corpus, plan, test, taken[0], taken[1:])
@@ -211,12 +216,12 @@ def fit_tables(
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
     step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
-    history = derive(take_history, sequences=corpus.train, ends=run.hold(fold.value.train_ends))
-    pool = step(choose_pool, history, corpus.catalogue, fold, settings.features.pool, name="pool")
+    history = derive(take_history, corpus.field("train"), fold.value.train_ends)
+    pool = step(choose_pool, history, corpus.field("catalogue"), fold, settings.features.pool, name="pool")
     given = {
         "history": history,
-        "catalogue": corpus.catalogue,
-        "candidates": run.hold(pool.value),
+        "catalogue": corpus.field("catalogue"),
+        "candidates": pool.value,
         "contents": collect([*ready.contents.values()]),
         "settings": config.sequence,
         "seed": config.model_seed,
@@ -227,26 +232,19 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    popularity = step(measure_popularity, history, corpus.catalogue, fold, pool, plan.times, name="popularity")
-    return bundle(
-        FoldTables,
-        catalogue=corpus.catalogue,
-        pool=pool,
-        popularity=popularity,
-        tables=collect_named(tables),
-        lifts=step(fit_lifts, history, corpus.catalogue, name="lifts"),
-        action_rates=step(fit_action_rates, history, corpus.catalogue, name="rates")
-        if plan.host.actions
-        else run.hold(None),
-        fusion=fusion,
-        list_length=run.hold(plan.list_length),
-    )
+    popularity = step(measure_popularity, history, corpus.field("catalogue"), fold, pool, plan.times, name="popularity")
+    lifts = step(fit_lifts, history, corpus.field("catalogue"), name="lifts")
+    action_rates = None
+    if plan.host.actions:
+        action_rates = step(fit_action_rates, history, corpus.field("catalogue"), name="rates")
+    fitted = pool, popularity, collect(tables), lifts, action_rates
+    return derive(FoldTables, corpus.field("catalogue"), *fitted, fusion, plan.list_length)
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
     settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
-    even = run.hold(weigh_evenly({name: find_channel(name) for name in channels}))
+    even = derive(weigh_evenly, {name: find_channel(name) for name in channels})
     if not folds:
         return even
     tables, kept = fit_tables(ready, folds[0], even, config, run), settings.channels != AUTO

@@ -12,6 +12,7 @@ import pytest
 from common.competition import Competition
 from common.day.methods.ladder import BASE, GAIN, MEMORY
 from common.day.tuning.task import Scores, Task
+from common.engine.result import Step
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from tests.conftest import Call
@@ -38,8 +39,8 @@ def ruin(rows: RankingDataset) -> RankingDataset:
     return RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels[mirrored], rows.group_sizes)
 
 
-def ruined(value: object) -> Result[Any]:
-    return Result("ruined", lambda: value)
+def ruined(value: object, name: str = "ruined") -> Result[Any]:
+    return Result(lambda: value, (), Step(name, name, ruined, ()))
 
 
 def ruin_rows(ready: Any) -> Any:
@@ -55,9 +56,7 @@ def ruin_flight(ready: Any) -> Any:
 
 def ruin_mgtv(ready: Any) -> Any:
     served = {day: ready.labelled[day].value for day in ready.plan.valid}
-    changed = {
-        day: Result(f"ruined{day}", lambda one=one: replace(one, rows=ruin(one.rows))) for day, one in served.items()
-    }
+    changed = {day: ruined(replace(one, rows=ruin(one.rows)), f"ruined{day}") for day, one in served.items()}
     return replace(ready, labelled=ready.labelled | changed)
 
 

@@ -236,12 +236,12 @@ def explain(outcome: Outcome) -> Insight:
 
     Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
     """
-    folds = outcome.data.folds
-    rows = derive(take_last, folds=folds)
-    rankers = derive(take_rankers, crosses=collect(outcome.crosses))
-    reference = derive(compare_periods, folds=folds, train=outcome.train)
-    own = derive(drop_look_back, rows=rows)
-    first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=own)
+    folds = outcome.data.field("folds")
+    rows = derive(take_last, folds)
+    rankers = derive(take_rankers, collect(outcome.crosses))
+    reference = derive(compare_periods, folds, outcome.train)
+    own = derive(drop_look_back, rows)
+    first = derive(build_first, outcome.test, outcome.snapshots, outcome.history, own)
     labels = outcome.data.value.valid.labels.astype(np.float64)
     crosses = {name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
     return Insight(

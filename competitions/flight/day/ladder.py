@@ -164,7 +164,7 @@ def _list_rules(way: Climb) -> Iterator[Rung]:
 def measure_rule(way: Climb, key: str, weights: dict[str, float]) -> Scored:
     """A rule, on the blocks of its own features."""
     data = way.rows(("core", *sorted({name.partition("_")[0] for name in weights} - {"core"})))
-    scores = way.run.step(score_by_rule, data.folds, weights, way.config.seed, name=f"ladder.{key}")
+    scores = way.run.step(score_by_rule, data.field("folds"), weights, way.config.seed, name=f"ladder.{key}")
     return way.record(data, scores.value, scores)
 
 
@@ -195,7 +195,7 @@ def _list_peers(way: Climb) -> Iterator[Rung]:
 def measure_peer(way: Climb, peer: Peer) -> Scored:
     """A peer, on the blocks that it learns from."""
     data = way.rows(peer.blocks)
-    scores = way.run.step(score_peer, peer, data.folds, way.config.seed, name=f"ladder.{peer.key}")
+    scores = way.run.step(score_peer, peer, data.field("folds"), way.config.seed, name=f"ladder.{peer.key}")
     return way.record(data, scores.value, scores)
 
 
@@ -236,14 +236,14 @@ def _list_models(way: Climb) -> Iterator[Rung]:
 
 def measure_model(way: Climb, name: str, recipe: Recipe) -> Scored:
     """A model of the pipeline."""
-    cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
+    cross = way.run.step(cross_fit, recipe, way.data.field("folds"), name=f"fit.{name}")
     return way.record(way.data, np.concatenate(cross.value.scores), cross)
 
 
 def measure_blend(way: Climb, models: Sequence[str]) -> Scored:
     """The mixture of the models' probabilities."""
     data, step = way.data, way.run.step
-    crosses = [step(cross_fit, way.make_recipe(name), data.folds, name=f"fit.{name}") for name in models]
+    crosses = [step(cross_fit, way.make_recipe(name), data.field("folds"), name=f"fit.{name}") for name in models]
     scores = step(stack_scores, collect(crosses))
-    found = step(find_blend, data, scores, way.sessions.split.searches)
+    found = step(find_blend, data, scores, way.sessions.split.field("searches"))
     return way.record(data, blend_scores(found.value, scores.value, data.value.valid.group_sizes), scores, found)

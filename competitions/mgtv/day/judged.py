@@ -66,7 +66,7 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
             ("Decision rules: rows choose the video, columns the share", summary["ladder"][1:]),  # random is a rival
         ],
         notes=pool_notes(outcome),
-        features=outcome.valid[-1].day.value.rows.names,
+        features=outcome.valid[-1].value.day.rows.names,
         summary=summary,
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -80,7 +80,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     devices = outcome.ready.tables.codes.value.devices["did"]
     parts = []
     for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
-        day, rewards = predicted.day.value, predicted.rewards.value
+        day, rewards = predicted.value.day, predicted.value.rewards
         rows = decision.decide(day, probabilities, rewards)
         values = decision.expected_score(probabilities, rewards)
         ranks = rank_answers(values, day.rows.labels, day.rows.group_sizes)
@@ -153,9 +153,10 @@ def explain(outcome: Outcome) -> Insight:
     """
     ready, rankers = outcome.ready, collect([outcome.early.ranker])
     before, last = ready.plan.train[-1], ready.plan.valid[-1]
-    train, valid, test = ready.labelled[before].rows, ready.labelled[last].rows, outcome.test.day.rows
+    days = ready.labelled[before], ready.labelled[last], outcome.test.field("day")
+    train, valid, test = (day.field("rows") for day in days)
     between = f"the labelled days {before} and {last}"
-    reference = derive(compare_labelled, one=train, other=valid)
+    reference = derive(compare_labelled, train, valid)
     return Insight(
         importance=Diagnostic(measure_importance, (valid, rankers, outcome.blend, mix, SAMPLE)),
         drift=Diagnostic(measure_drift, (train, test, reference, between, DRIFT_ROWS)),
@@ -180,7 +181,7 @@ def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None
 def calibrate_days(outcome: Outcome) -> list[Calibration]:
     """P(watch) beside the share that was watched, and the expected score of a right answer beside its score."""
     watched, expected, scores = [], [], []
-    for day, rewards in ((part.day.value, part.rewards.value) for part in outcome.valid):
+    for day, rewards in ((part.value.day, part.value.rewards) for part in outcome.valid):
         right = day.rows.labels > 0
         watched.append(right.astype(np.float64))
         expected.append(rewards.expected[right])

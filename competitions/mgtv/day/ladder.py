@@ -17,7 +17,7 @@ from common.arrays import Floats
 from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
-from common.engine.run import Result, Run, bundle, collect
+from common.engine.run import Result, Run, collect, derive
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import METRIC
 from competitions.mgtv.features.target_encoding import HALF_LIVES
@@ -183,11 +183,11 @@ def prepare_networks(
     ready, step = bench.ready, bench.run.step
     videos = step(deep_training.code_videos, ready.sources.videos, name="ladder.videos")
     devices = step(deep_training.code_devices, ready.sources.profiles, name="ladder.devices")
-    fields = bundle(deep_training.FieldTables, videos=videos, devices=devices)
+    fields = derive(deep_training.FieldTables, videos, devices)
     height, log, days = len(devices.value.ids), ready.sources.log, {}
     for day, slates in ready.slates.items():
         inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
-        days[day] = bundle(deep_training.NetworkDay, features=ready.labelled[day], inputs=inputs)
+        days[day] = derive(deep_training.NetworkDay, ready.labelled[day], inputs)
     return days, fields
 
 

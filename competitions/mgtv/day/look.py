@@ -30,7 +30,9 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     days = [run.step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = run.step(reader.read_test, logs, codes)
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
-    log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
+    log = run.step(
+        labels.stack_log, collect([day.field("frame") for day in days]), videos.field("frame"), truth, name="stack"
+    ).value
     shown = {"log": log.filter("shown"), "test": test.value.shown}
     described = {side: frame.join(videos.value.frame, on="video", how="left") for side, frame in shown.items()}
     watched = log.filter(pl.col("t").is_not_null()).join(videos.value.frame, on="video", how="left")

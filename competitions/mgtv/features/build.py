@@ -7,9 +7,7 @@
 A module a block, and a feature's name begins with its block. Nothing here is given what came of the day.
 """
 
-import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -22,22 +20,6 @@ from competitions.mgtv.split import Slates
 EXTRA_BLOCKS: dict[str, Callable[[DeviceHistory, Slates, pl.DataFrame], pl.DataFrame]] = {
     # the name of a block, which its features begin with: its function
 }
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What features are made of: the log of all days, the tally of it, and the host's tables.
-
-    ``videos``: one row per video code; ``profiles``: one per device; ``comments``: one per (video, date); ``dates``:
-    the date of each day of the log.
-    """
-
-    log: pl.DataFrame
-    tally: pl.DataFrame
-    videos: pl.DataFrame
-    profiles: pl.DataFrame
-    comments: pl.DataFrame
-    dates: Mapping[int, datetime.date]
 
 
 def join_blocks(frames: Mapping[str, pl.DataFrame], rows: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,7 @@ t is distributed as the training plays that fell into it, so that E[s] = probabi
 mean of s(t, p) over the plays of a bin for every p of a grid.
 """
 
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import Matrix, find_columns
-from common.learning.fit_task import LateModel
+from common.learning.fit_task import PickledModel
 from common.learning.gbdt import explain_refusal
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
@@ -67,11 +68,11 @@ class Plays:
 
 
 @dataclass(frozen=True)
-class Completion(LateModel):
-    """A fitted model: bins, LightGBM's booster over them, the features that it takes, its rounds."""
+class Completion(PickledModel):
+    """A fitted model: bins, LightGBM's booster over them (pickled), the features that it takes, its rounds."""
 
     bins: Bins
-    model: Any
+    pickled: bytes | None
     names: tuple[str, ...]
     rounds: int
 
@@ -188,7 +189,8 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
         model = lightgbm.train(parameters, data, settings.rounds, held, callbacks=callbacks)
     except lightgbm.basic.LightGBMError as error:
         raise explain_refusal("completion", error) from error
-    return Completion(bins, model, names, model.best_iteration if held else settings.rounds)
+    pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
+    return Completion(bins, pickled, names, model.best_iteration if held else settings.rounds)
 
 
 def predict(completion: Completion, features: Matrix) -> Floats:

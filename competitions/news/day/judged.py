@@ -135,9 +135,9 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how validation and test differ, where right articles are lost."""
     ready, early, test = outcome.ready, outcome.early, outcome.test
-    valid, fold, candidates = ready.rows.valid, ready.labelled.inputs.fold, ready.labelled.candidates
-    reference = derive(compare_periods, rows=valid, fold=fold, candidates=candidates)
-    first = derive(take_first, candidates=test.candidates, blocks=test.blocks)
+    valid, fold, candidates = ready.rows.field("valid"), ready.labelled.inputs.fold, ready.labelled.candidates
+    reference = derive(compare_periods, valid, fold, candidates)
+    first = derive(take_first, test.candidates, test.blocks)
     return Insight(
         importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, SAMPLE)),
         drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),

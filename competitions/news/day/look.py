@@ -15,7 +15,7 @@ PLACES = ("device_group", "os", "region", "referrer", "category")
 def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
     """Tables of the host's files, and what their rows are."""
     articles = run.step(reader.read_articles, files.articles)
-    clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
+    clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.field("frame"))
     log = clicks.value.frame.join(articles.value.frame, on="item", how="left")
     sides = {"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")}
     embeddings = [RawTable("embeddings", {"all": [files.embeddings]})] if files.embeddings else []

@@ -58,5 +58,5 @@ def _score(config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) 
 
 def _judge(config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:
     recipe, rows = make_recipe(config.rank, config.of_fit(number).model_seed, parameters), ready.rows
-    ranker = run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{MODEL}").value
+    ranker = run.step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}").value
     return rank_valid(rows.value, score_valid(rows.value, ranker))

@@ -32,7 +32,15 @@ def draw_windows(run: Run, fold: Result[Fold], score: Score) -> list[Figure]:
         for hours in HOURS:
             name = f"ladder.window-{hours:g}-{after * hours:g}"
             window = (hours, after * hours)
-            lists = run.step(find_popular, fold.history, fold.queries, fold.seen, window, LISTED, name=name)
+            lists = run.step(
+                find_popular,
+                fold.field("history"),
+                fold.field("queries"),
+                fold.field("seen"),
+                window,
+                LISTED,
+                name=name,
+            )
             value, error = score(fold.value, lists.value)
             points.append((math.log10(hours), value))
             dots.append(Dot(*points[-1], f"{hours:g} h: {with_error(value, error)}", style))

@@ -33,7 +33,7 @@ class Climb:
     @cached_property
     def articles(self) -> Result[pl.DataFrame]:
         """The articles: item, category and what else describes them."""
-        frame: Result[pl.DataFrame] = self.run.step(reader.read_articles, self.files.articles).frame
+        frame: Result[pl.DataFrame] = self.run.step(reader.read_articles, self.files.articles).field("frame")
         return frame
 
     @cached_property
@@ -46,7 +46,7 @@ class Climb:
         """The fold whose validation users are asked."""
         files = self.files
         clicks = self.run.step(reader.read_clicks, files.train, files.tests, files.target, self.articles)
-        return self.run.step(split.label_fold, clicks.frame, self.config.split, self.config.seed, name="label")
+        return self.run.step(split.label_fold, clicks.field("frame"), self.config.split, self.config.seed, name="label")
 
     @property
     def given(self) -> list[Result[Any]]:

@@ -53,8 +53,8 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how validation and test differ, where right items are lost."""
-    valid, early = outcome.rows.valid, outcome.early
-    test = derive(label_nothing, candidates=outcome.test_candidates, features=outcome.test_features)
+    valid, early = outcome.rows.field("valid"), outcome.early
+    test = derive(label_nothing, outcome.test_candidates, outcome.test_features)
     return Insight(
         importance=Diagnostic(measure_importance, (valid, collect([early]), None, take_only, Sample())),
         drift=Diagnostic(measure_drift, (valid, test, None, "")),

@@ -2,19 +2,20 @@
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.engine.run import Result, Run, bundle
+from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
+from competitions.mgtv import pipeline
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
-from competitions.mgtv.features.build import Sources, join_blocks
+from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.models.dataset import DayFeatures, join_day
-from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.split import Slates, build_slates, hide_outcome
 
 SETTINGS = FeatureSettings(blocks=BLOCKS)
@@ -155,6 +156,18 @@ def date_of(day: int) -> datetime.date:
     return datetime.date(2025, 4, 1) + datetime.timedelta(days=day)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The values of the pipeline's sources."""
+
+    log: pl.DataFrame
+    tally: pl.DataFrame
+    videos: pl.DataFrame
+    profiles: pl.DataFrame
+    comments: pl.DataFrame
+    dates: Mapping[int, datetime.date]
+
+
 def make_sources(
     log: pl.DataFrame,
     videos: pl.DataFrame,
@@ -171,19 +184,18 @@ class DirectRun:
     """A run that calls every step and keeps nothing."""
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str) -> Result[Any]:
-        value = f(*(arg.value if isinstance(arg, Result) else arg for arg in args))
-        return Result(name, lambda: value)
+        return as_result(f(*(arg.value if isinstance(arg, Result) else arg for arg in args)))
 
 
 def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
     """The frames of the chosen blocks, as the pipeline builds them."""
-    given = bundle(Sources, **{name: as_result(value, name) for name, value in vars(sources).items()})
-    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result(slates), settings)
+    given = pipeline.Sources(**{name: as_result(value) for name, value in vars(sources).items()})
+    blocks = pipeline.build_blocks(cast(Run, DirectRun()), "day", given, as_result(slates), settings)
     return {name: frame.value for name, frame in blocks.items()}
 
 
-def as_result(value: Any, name: str = "key") -> Result[Any]:
-    return Result(name, lambda: value)
+def as_result(value: Any) -> Result[Any]:
+    return Result(lambda: value, ())
 
 
 def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS) -> pl.DataFrame:

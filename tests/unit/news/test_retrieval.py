@@ -33,7 +33,7 @@ SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).re
 
 
 def result(value: T) -> Result[T]:
-    return Result("key", lambda: value)
+    return Result(lambda: value, ())
 
 
 def run_channels(

@@ -51,7 +51,7 @@ from common.day.methods.ladder import (
 from common.day.record_schema import RECORD
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
-from common.engine.run import Run, StepRecord, bundle, collect
+from common.engine.run import Result, Run, StepRecord, collect
 
 
 def wait(seconds: float, _: str) -> float:
@@ -81,8 +81,8 @@ def wait_and_score(run: Run, steps: dict[str, float], *each: float, **more: floa
 
 @dataclass(frozen=True)
 class Features:
-    price: float
-    age: float
+    price: Result[float]
+    age: Result[float]
 
 
 def add(values: list[float], more: float) -> float:
@@ -92,9 +92,7 @@ def add(values: list[float], more: float) -> float:
 def climb(run: Run) -> list[Row]:
     """Two methods, of which the second needs two features that are made first, and one that all begin with."""
     log = run.step(wait, 0.01, "log", name="log")
-    features = bundle(
-        Features, price=run.step(wait, 0.02, "price", name="price"), age=run.step(wait, 0.02, "age", name="age")
-    )
+    features = Features(price=run.step(wait, 0.02, "price", name="price"), age=run.step(wait, 0.02, "age", name="age"))
     run.step(wait, 0.01, "other", name="other")
 
     def boost() -> Scored:

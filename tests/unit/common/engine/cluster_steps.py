@@ -34,7 +34,6 @@ def main() -> None:
     """The words are the build folder, that of the notes, the seconds, and an address or nothing."""
     build, notes, seconds, *address = sys.argv[1:]
     cluster.CONNECT_S = 2.0 if seconds == "0" else cluster.CONNECT_S
-    cluster.IDLE_S = 3.0
     run = Run(Path(build) / "run", Path(build) / "cache")
     try:
         with connect(address[0] if address else None, run.cache) as run.cluster:

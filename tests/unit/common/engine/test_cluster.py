@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from common.engine import cluster as clusters
-from common.engine.cluster import Cluster, connect
+from common.engine.cluster import Cluster, Sent, compute_sent, connect
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.engine.run import Run, bundle, collect, collect_named, derive
+from common.engine.run import Run, collect, derive
 
 LARGE = 300_000  # numbers of 8 bytes: kept as a file of their own
 
@@ -83,9 +83,9 @@ class Client:
         self.sent: dict[str, int] = {}  # the bytes of each task
         self.before: dict[str, int] = {}  # how many tasks it waits for
 
-    def submit(self, compute: Callable[..., str], place: Any, sent: bytes, *before: Future, key: str) -> Future:
-        self.sent[place[2]], self.before[place[2]] = len(sent), len(before)
-        return Future(lambda: compute(place, sent, *before))
+    def submit(self, compute: Callable[..., str], sent: Sent, *before: Future, key: str) -> Future:
+        self.sent[sent.name], self.before[sent.name] = len(sent.step), len(before)
+        return Future(lambda: compute(sent, *before))
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What Dask says of the worker."""
     one = SimpleNamespace(name="one", state=SimpleNamespace(nthreads=1))
     monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=lambda: one))
-    clusters._open_store.cache_clear()
-    clusters._open_keys.cache_clear()
+    clusters.open_store.cache_clear()
+    clusters.open_keys.cache_clear()
     return one
 
 
@@ -116,25 +116,24 @@ def client_of(run: Run) -> Client:
 
 
 def test_results_go_as_keys_and_come_back_from_the_store(run: Run, tmp_path: Path) -> None:
-    """Whole, a field, several in a list or by name, as a struct, made anew, and values that no step has made."""
-    large, pair, held = run.step(count_to, LARGE), run.step(make_pair, LARGE), run.hold(np.ones(LARGE))
+    """Whole, a field, several in a list or by name, made of others and of plain values."""
+    large, pair = run.step(count_to, LARGE), run.step(make_pair, LARGE)
+    left = pair.field("left")
     one = float(np.arange(LARGE).sum())
     results = {
         "whole": run.step(add_all, [large, large], name="whole"),
-        "field": run.step(add_all, collect([pair.left, large]), name="field"),
-        "named": run.step(add_all, collect_named({"a": large, "b": pair.left}), name="named"),
-        "struct": run.step(total, bundle(Pair, left=large, right=pair.left), name="struct"),
-        "derived": run.step(total, derive(Pair, left=large, right=large), name="derived"),
-        "held": run.step(add_all, [held, held, large, large], held, name="held"),
+        "field": run.step(add_all, collect([left, large]), name="field"),
+        "named": run.step(add_all, collect({"a": large, "b": left}), name="named"),
+        "derived": run.step(total, derive(Pair, large, derive(add_all, [left], np.ones(3))), name="derived"),
     }
-    expected = dict.fromkeys(results, 2 * one) | {"held": 2 * one + 3 * LARGE}
+    expected = dict.fromkeys(results, 2 * one) | {"derived": 2 * one + 3}
     assert {name: result.value for name, result in results.items()} == expected
     client = client_of(run)
     assert max(client.sent.values()) < 5_000 < large.value.nbytes
-    assert client.before["struct"] == 2  # both were under way
+    assert client.before["derived"] == 2  # both were under way
     alone = Run(tmp_path / "run", tmp_path / "cache")
-    again = alone.step(add_all, collect([alone.step(make_pair, LARGE).left, alone.step(count_to, LARGE)]), name="field")
-    assert again.key == results["field"].key
+    left = alone.step(make_pair, LARGE).field("left")
+    assert alone.step(add_all, collect([left, alone.step(count_to, LARGE)]), name="field").value == 2 * one
     assert all(record.kept for record in alone.timings)
 
 
@@ -144,7 +143,8 @@ def test_each_step_is_computed_once_and_noted_with_its_worker(run: Run, capsys: 
     assert [(record.name, record.kept) for record in run.timings] == [("count_to", False), ("count_to", True)]
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  count_to")]
     assert line.endswith(" MiB  on one")
-    assert run.step(count_to, 4, name="twice").key == run.step(count_to, 4, name="twice").key
+    for _ in range(2):
+        run.step(count_to, 4, name="twice")
     run.cluster.wait()  # type: ignore[union-attr]
     assert [record.name for record in run.timings] == ["count_to", "count_to", "twice"]
 
@@ -189,7 +189,7 @@ def test_a_worker_that_computes_several_steps_at_once(run: Run, worker: SimpleNa
 @pytest.mark.parametrize("edit", [("np.sum(more)", "np.max(more)"), ("np.sum(self.right)", "np.max(self.right)")])
 def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path: Path) -> None:
     """Of the function, or of a class that its argument is made of."""
-    sources = clusters._open_keys().code._sources
+    sources = clusters.open_keys().code._sources
     sources[__name__] = Path(__file__).read_text().replace(f"{edit[0]})", f"{edit[1]})", 1)
     result = run.step(add_all, [1.0]) if "more" in edit[0] else run.step(total, Pair(1, 2))
     with pytest.raises(UserError, match=r"worker one has a different (add_all|total): its revision of the project"):
@@ -199,7 +199,7 @@ def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path:
 
 def test_a_worker_without_the_function(run: Run) -> None:
     with pytest.raises(UserError, match="has a different gone"):
-        clusters.compute_sent((run.cache, "mark", "gone", "key"), b"cnowhere\ngone\n.")
+        compute_sent(Sent(run.cache, "mark", "gone", b"cnowhere\ngone\n."))
 
 
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

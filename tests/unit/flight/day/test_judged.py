@@ -36,7 +36,7 @@ ORACLE = Oracle(9, 0.6, 0.02, 0.61, RATES)
 
 
 def kept(value: Any) -> Result[Any]:
-    return Result("key", lambda: value)
+    return Result(lambda: value, ())
 
 
 def judge(*sessions: list[int]) -> TrainingData:

@@ -39,7 +39,7 @@ def load() -> FlightConfig:
 
 
 def kept(value: Any) -> Result[Any]:
-    return Result("key", lambda: value)
+    return Result(lambda: value, ())
 
 
 class Runner:

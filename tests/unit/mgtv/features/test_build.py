@@ -10,7 +10,6 @@ import pytest
 
 from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
-from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
@@ -19,6 +18,7 @@ from tests.unit.mgtv.mgtv_world import (
     SETTINGS,
     SLATES,
     SPLIT,
+    Sources,
     build,
     build_day,
     date_of,

@@ -1,5 +1,6 @@
 """From probabilities to one video and one rate a device: picks, values, the fallback, what is earned."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_worth_is_the_probability_times_what_is_expected() -> None:
 def model() -> Completion:
     """Half of the plays end at 1/10, half at 1, whatever the features."""
     made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    return Completion(made, ConstantBooster([0.25, 0.75]), ("video_b",), 3)
+    return Completion(made, pickle.dumps(ConstantBooster([0.25, 0.75])), ("video_b",), 3)
 
 
 class ConstantBooster:

@@ -92,7 +92,7 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
 def make_way(fold: Fold, articles: pl.DataFrame) -> Climb:
     """What the steps begin with, as if it were read."""
     way = Climb(SimpleNamespace(embeddings=None), COMPETITION.load_config([]), None)  # type: ignore[arg-type]
-    way.__dict__.update(fold=Result("key", lambda: fold), articles=Result("key", lambda: articles))
+    way.__dict__.update(fold=Result(lambda: fold, ()), articles=Result(lambda: articles, ()))
     return way
 
 

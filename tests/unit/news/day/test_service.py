@@ -47,8 +47,8 @@ class Tried:
     bodies: list[bytes]
 
 
-def result(value: T, key: str) -> Result[T]:
-    return Result(key, lambda: value)
+def result(value: T) -> Result[T]:
+    return Result(lambda: value, ())
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder = tmp_path_factory.mktemp("news")
     fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
-    held, content = result(fold, "fold"), result(world.content, "content")
-    inputs = FoldInputs("test", held, result(articles, "articles"), content)
+    held, content = result(fold), result(world.content)
+    inputs = FoldInputs("test", held, result(articles), content)
     lists = retrieve(inputs, settings, run).value
     fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
     candidates = fuse_channels(lists, settings.candidates, fusion)
@@ -92,7 +92,7 @@ def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Rank
 def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: Tried, channels: list[str]) -> None:
     config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
     run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
-    held, articles = result(tried.fold, "fold"), result(world.articles, "articles")
+    held, articles = result(tried.fold), result(world.articles)
     inputs = FoldInputs("test", held, articles, None)  # and no embeddings
     stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
