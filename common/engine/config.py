@@ -9,7 +9,6 @@ gets under their own names.
 
 import copy
 import difflib
-import functools
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +20,6 @@ import msgspec
 from common.engine.errors import UserError
 from common.engine.setting_text import list_choices, parse_value
 
-# msgspec's message: the problem, the dotted key of the field, and where inside its value.
-ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
-FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `(?P<name>.*)`")
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
@@ -92,15 +88,53 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], chec
             _merge(merged, _read(Path(override[1:])), origins, override[1:])
         else:
             _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
+    _refuse_unknown(schema, schema, merged, origins)
+    if missing := [key for key, required in _keys(schema) if required and key not in origins]:
+        raise UserError(f"The configuration has no {', '.join(missing)}: add it to the first configuration file.")
+    _refuse_mistyped(schema, merged, given, origins)
     try:
         config = msgspec.convert(merged, schema)
         check(config)
-    except ValueError as error:  # msgspec's own among them
-        raise UserError(_describe(error, schema, merged, origins)) from error
-    for key, _ in _keys(schema):
-        if get_origin(_type_at(schema, key.split("."))) is dict and key in origins:
-            _refuse_parameters(key, _value_at(merged, key), _find_table(given, key), origins)
+    except ValueError as error:  # of a __post_init__, which msgspec wraps, or of the check
+        raise UserError(f"The configuration breaks a rule: {error.__cause__ or error}.") from error
     return config
+
+
+def _refuse_unknown(schema: type[msgspec.Struct], part: Any, table: Table, origins: Origins, prefix: str = "") -> None:
+    """Refuse the first key that ``part`` of the schema does not have, here or in a table below."""
+    types = _field_types(part)
+    for name, value in table.items():
+        key = prefix + name
+        if name not in types:
+            while isinstance(value, dict) and len(value) == 1:  # the table is as unknown as its only key
+                inner, value = next(iter(value.items()))
+                key = f"{key}.{inner}"
+            raise UserError(_describe_unknown(schema, key, _origin(origins, key, value)))
+        nested = _nested(types[name])
+        if nested and isinstance(value, dict):
+            _refuse_unknown(schema, nested, value, origins, f"{key}.")
+
+
+def _refuse_mistyped(part: Any, table: Table, given: Table, origins: Origins, prefix: str = "") -> None:
+    """Refuse the first value that is not of its field's type; ``given``: the same table as the files have it."""
+    for name, value in table.items():
+        key, expected = prefix + name, _field_types(part)[name]
+        nested = _nested(expected)
+        if nested and isinstance(value, dict):
+            _refuse_mistyped(nested, value, given.get(name) or {}, origins, f"{key}.")
+            continue
+        try:
+            msgspec.convert(value, expected)
+        except msgspec.ValidationError as error:
+            problem, _, inside = str(error).partition(" - at `$")  # what is wrong, and where in the value
+            if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
+                problem = f"expected one of {', '.join(map(repr, choices))}"
+            problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
+            where = inside and f" at {inside.removesuffix('`')}"
+            origin = _origin(origins, key, value)
+            raise UserError(f"{key} in {origin} cannot be {_shorten(repr(value))}: {problem}{where}.") from error
+        if get_origin(expected) is dict:
+            _refuse_parameters(key, value, given.get(name) or {}, origins)
 
 
 def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -> None:
@@ -157,49 +191,9 @@ def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str
             into[name] = value
 
 
-def _describe(error: ValueError, schema: type[msgspec.Struct], merged: Table, origins: Origins) -> str:
-    """The error as a sentence; msgspec's with the dotted key and the file or --set that gave its value."""
-    problem, key, inside = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
-    if rule := _find_rule(error):
-        return f"The configuration breaks a rule: {rule}."
-    if (field := FIELD.fullmatch(problem)) and not inside:
-        key = f"{key}.{field['name']}" if key else field["name"]
-        if field["fault"] == "missing required":
-            missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
-            return f"The configuration has no {', '.join(missing)}: add it to the first configuration file."
-        value = _value_at(merged, key)
-        while isinstance(value, dict) and len(value) == 1:  # recal.candidates: the table is as unknown as its only key
-            inner, value = next(iter(value.items()))
-            key = f"{key}.{inner}"
-        return _describe_unknown(schema, key, _origin(origins, key, value))
-    value = _value_at(merged, key)
-    expected = _type_at(schema, key.split("."))
-    if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
-        problem = f"expected one of {', '.join(map(repr, choices))}"
-    problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
-    where = inside and f" at {inside}"
-    return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{where}."
-
-
-def _find_rule(error: ValueError) -> BaseException | None:
-    """What a struct's own __post_init__ raised, or a check of the whole; None where msgspec found the fault."""
-    return error.__cause__ if isinstance(error, msgspec.ValidationError) else error
-
-
-def _find_table(table: Table, key: str) -> Table:
-    """The table of a key, empty where there is none."""
-    for part in key.split("."):
-        table = table.get(part) or {}
-    return table
-
-
 def _shorten(text: str) -> str:
     """What was typed, as a sentence shows it."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _value_at(table: Table, key: str) -> Any:
-    return functools.reduce(lambda inner, part: inner[part], key.split("."), table)
 
 
 def _origin(origins: Origins, key: str, value: object) -> str:
