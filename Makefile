@@ -12,9 +12,14 @@ TORCH := torch>=2.9,<3
 NAMED := $(findstring command,$(origin NAME))
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
-GIVEN := RAW SCALE SEED LAW RUNG TRIALS MINUTES WORKERS STORAGE CLUSTER FROM NAME
-$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
-export $(GIVEN)
+override RAW := $(value RAW)
+override FROM := $(value FROM)
+override STORAGE := $(value STORAGE)
+override CLUSTER := $(value CLUSTER)
+override NAME := $(value NAME)
+override RUNG := $(value RUNG)
+override LAW := $(value LAW)
+export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES WORKERS
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}

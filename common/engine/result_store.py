@@ -16,7 +16,6 @@ import os
 import pickle
 import re
 import shutil
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import psutil
 import pyarrow as pa
 
 from common.engine import progress
@@ -44,10 +42,8 @@ from common.io.ownership import is_private, make_private
 from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
-LEAST_FREE = 2**30  # bytes on the disk, at least, and twice the largest result
-OTHER_HOST_AGE_S = 86_400
+ABANDONED_S = 86_400  # longer than any step: what is being written for a day is of a run that was killed
 SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
-TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{32}")
 
 
 class Store:
@@ -56,8 +52,6 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make the folder, and clear it of what killed runs left. Raises ``UserError`` when it cannot be written."""
         self.folder = folder
-        self.largest = 0  # bytes of a result that was stored
-        self._warned = False
         self._sound: dict[Path, tuple[int, ...]] = {}  # the state of files whose digest was compared, once a run
         with writing(folder):
             make_private(folder)
@@ -66,7 +60,10 @@ class Store:
                 f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
                 " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
-        _remove_abandoned(folder)
+        for path in folder.glob(".tmp-*"):
+            with contextlib.suppress(OSError):  # another run may be removing it too
+                if path.lstat().st_mtime < time.time() - ABANDONED_S:
+                    _delete(path)
 
     def path(self, name: str, key: str) -> Path:
         """The folder of an entry."""
@@ -112,18 +109,9 @@ class Store:
                     raise DamagedEntryError(f"{file} was changed after it was written")
                 self._sound[file] = stamp
 
-    def _warn_of_disk(self) -> None:
-        """Say once that the disk is nearly full, before a result that does not fit ends the run."""
-        free = shutil.disk_usage(self.folder).free
-        if not self._warned and free < max(LEAST_FREE, 2 * self.largest):
-            self._warned = True
-            sizes = f"{free / 2**30:.1f} GiB are free, the largest result so far has {self.largest / 2**30:.1f} GiB"
-            progress.say(f"  CHECK the disk of {self.folder}: {sizes}; free some space, or the run may end there")
-
     @contextlib.contextmanager
     def draft(self) -> Iterator["Draft"]:
         """A temporary folder for one entry; gone at the end, whatever happens, unless it was published."""
-        self._warn_of_disk()
         temporary = _temporary(self.folder)
         with writing(self.folder):
             temporary.mkdir(mode=0o700)
@@ -151,7 +139,6 @@ class Draft:
         target = self.store.path(record.name, key)
         with writing(self.store.folder):
             write_entry(self.folder, key, record)
-            self.store.largest = max(self.store.largest, _count_bytes(self.folder))
             try:
                 self.folder.rename(target)
             except OSError as error:
@@ -204,7 +191,7 @@ def _is_private(path: Path, entry: Entry) -> bool:
 
 
 def _temporary(folder: Path) -> Path:
-    return folder / f".tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+    return folder / f".tmp-{uuid.uuid4().hex}"
 
 
 def _remove(path: Path, folder: Path) -> None:
@@ -219,26 +206,6 @@ def _delete(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()  # refuses a folder
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove the temporary folders of runs that were killed."""
-    for path in folder.glob(".tmp-*"):
-        match = TEMPORARY.fullmatch(path.name)
-        with contextlib.suppress(OSError):
-            if match and not _is_alive(match["host"], int(match["pid"]), path.lstat().st_mtime):
-                _delete(path)
-
-
-def _is_alive(host: str, pid: int, modified: float) -> bool:
-    """Whether the process that made a temporary folder still runs; a folder shared between machines is given a day."""
-    if host != socket.gethostname():
-        return time.time() - modified < OTHER_HOST_AGE_S
-    try:
-        started: float = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return False
-    return started <= modified + 2  # else the number was given to a new process
 
 
 class _Pickler(pickle.Pickler):

@@ -58,7 +58,6 @@ def test_a_killed_run_goes_on_from_its_last_finished_step(
     everything = {step["name"] for step in finished.summary["steps"]}
     assert everything - done <= after.computed()
     assert_same_submission(after, finished)
-    assert not list(build.glob("*/cache/.tmp-*"))
 
 
 def kill_once_done(contract: Contract, raw: Path, build: Path) -> None:
