@@ -19,6 +19,11 @@ override CLUSTER := $(value CLUSTER)
 override NAME := $(value NAME)
 override RUNG := $(value RUNG)
 override LAW := $(value LAW)
+override SCALE := $(value SCALE)
+override SEED := $(value SEED)
+override TRIALS := $(value TRIALS)
+override MINUTES := $(value MINUTES)
+override WORKERS := $(value WORKERS)
 export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES WORKERS
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}

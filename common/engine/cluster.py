@@ -35,10 +35,6 @@ HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
 
 
-class InputLostError(Exception):
-    """A worker cannot read a kept result that a step takes."""
-
-
 class Task(NamedTuple):
     """A step under way, who is told its cost and where it was computed, and Dask's future of the latter."""
 
@@ -141,20 +137,21 @@ class Cluster:
                 self._finish(self._tasks.pop(entry))
 
     def _finish(self, task: Task) -> None:
-        error = task.future.exception() if task.future.status == "error" else None
-        if task.future.status == "finished" and (record := self._find(task.step)):
-            task.note(record, f"  on {task.future.result()}")
-        elif task.future.status == "finished" or isinstance(error, InputLostError):  # pruned or damaged meanwhile
-            task.note(task.step.compute(self._store), "")
-        elif error is None:
+        future = task.future
+        if future.status not in ("finished", "error"):
             raise _describe_loss()
-        elif type(error).__name__ == "KilledWorker":
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, UserError):
+            raise error
+        if type(error).__name__ == "KilledWorker":
             raise UserError(
                 f"Every worker that began {task.step.name} was lost (see their logs; the cause is often memory):"
                 f" start fewer on a machine. {KEPT}"
             ) from error
-        else:
-            task.future.result()  # raises it, with the stack of the worker
+        if error is None and (record := self._find(task.step)):
+            task.note(record, f"  on {future.result()}")
+        else:  # what it takes, or has made, was pruned or damaged meanwhile; any other error comes again here
+            task.note(task.step.compute(self._store), "")
 
     def _find(self, step: Step) -> StepRecord | None:
         """The record of what a worker has kept, as soon as it can be seen here."""
@@ -214,10 +211,7 @@ def open_keys() -> Keys:
 
 def read_input(folder: Path, name: str, key: str) -> Any:
     """The kept result of a step."""
-    try:
-        return open_store(folder).load(name, key)
-    except Exception as error:  # whatever a damaged file raises
-        raise InputLostError(name) from error
+    return open_store(folder).load(name, key)
 
 
 def answer() -> None:

@@ -6,7 +6,7 @@ A rule is a sentence and an expression that marks the rows that break it; what a
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple
 from uuid import uuid4
 
 import polars as pl
@@ -14,7 +14,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.column import Column, as_it_stands
 from common.io.csv import BARE_RETURN, BYTE_ORDER_MARK, CsvFile, find_invalid_utf8
-from common.io.files import UNREADABLE, describe_failure, refuse_folder
+from common.io.files import refuse_folder
 from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
@@ -97,15 +97,14 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it
         line = body.count(b"\n", 0, bare.start()) + 2
         raise UserError(f"{path}, line {line}: a carriage return inside the line; save the file as plain CSV")
-    try:
-        frame = read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
-    except UNREADABLE as error:
-        _refuse_width(path, body, len(header), describe_failure(error))
     # polars fills a short row with blanks in silence; ids and numbers hold no comma, so the commas are counted.
-    if body.count(b",") != frame.height * (len(header) - 1) or frame.height != len(
-        body.removesuffix(b"\n").split(b"\n")
-    ):
-        _refuse_width(path, body, len(header), "rows and lines do not match")
+    rows = pl.Series(body.decode().removesuffix("\n").split("\n"))
+    fields = rows.str.count_matches(",", literal=True) + 1
+    wrong = (fields != len(header)).arg_true()
+    if len(wrong):
+        line, start = wrong[0] + 2, rows[wrong[0]][:60].rstrip("\r")
+        raise UserError(f"{path}, line {line}: {fields[wrong[0]]} fields where {len(header)} are expected: {start!r}")
+    frame = read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     return frame.with_row_index("line", offset=2)
 
 
@@ -122,14 +121,6 @@ def _read_utf8(path: Path) -> bytes:
     if invalid := find_invalid_utf8(text):
         raise UserError(f"{path}, line {invalid[0] + 1}: bytes that are not UTF-8; save the file as plain UTF-8")
     return text
-
-
-def _refuse_width(path: Path, body: bytes, width: int, reason: str) -> NoReturn:
-    for line, row in enumerate(body.removesuffix(b"\n").split(b"\n"), 2):
-        if row.count(b",") != width - 1:
-            start = row[:60].decode(errors="replace").rstrip("\r")
-            raise UserError(f"{path}, line {line}: {row.count(b',') + 1} fields where {width} are expected: {start!r}")
-    raise UserError(f"{path}: {reason}")
 
 
 def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:
