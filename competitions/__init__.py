@@ -42,10 +42,10 @@ def find_room(name: str, module: str) -> Any:
 
 
 def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "LoadedRun":
-    """A finished run as frames, for a notebook: queries, and row by row candidates, features, scores and labels.
+    """A finished run as frames, for a notebook: queries, candidates with their labels and scores, their features.
 
         run = competitions.load("news/last")
-        pl.concat([run.candidates, run.scores, run.labels], how="horizontal")
+        pl.concat([run.candidates, run.features], how="horizontal")
 
     ``run``: as for ``compare``: its name or the end of it, news/last, last~1, or its folder.
     """
@@ -55,7 +55,7 @@ def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "Loade
 
     folder = find_run(Path(build), NAMES, run)
     name = read_record(folder / RECORD)["name"]
-    return load_run(folder, find_competition(name), find_room(name, "day.rows").list_rows)
+    return load_run(folder, find_competition(name))
 
 
 def check_name(name: str) -> str:

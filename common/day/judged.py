@@ -7,7 +7,7 @@ permutation importance, drift, learning curves, the funnel of right answers and 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,10 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.answers import Answers, ValidationRows, describe_answers, list_lost
 from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import find_revision
 from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
+from common.day.validation import Candidates, ValidationTable, describe_answers, list_lost
 from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.notes import Note
@@ -36,70 +36,45 @@ from common.learning.model_diagnostics import (
     share_gains,
 )
 
-Sizes = NDArray[np.int32]
-Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
-LOST = "lost.csv"
+Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
+Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
+CANDIDATES, LOST = "candidates.parquet", "lost.csv"
 LIKELIHOOD = "log likelihood"  # what a shuffled feature loses, of the right answer, in nats
 TOP = 15  # features that are shuffled
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
 
 
-class Sample(NamedTuple):
-    """How much of the validation is shuffled, at most: a few seconds."""
-
-    queries: int = 500
-    rows: int = 15_000
-
-
-class Diagnostic(NamedTuple):
-    """A function and what it is given, results of steps among it: kept like any step, since it takes seconds."""
-
-    function: Callable[..., Any]
-    inputs: Sequence[Any]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Insight:
-    """Why the score of a whole run is what it is.
+    """What carries the models of a whole run.
 
     ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
-    ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
-    ``cutoff`` count. ``given``: features that are the score of
-    an earlier stage. ``rows``: the validation rows, of which lost queries are written; None where they are not kept.
+    ``measure_drift`` of validation rows and the test's. ``given``: features that are the score of an earlier stage.
     """
 
-    importance: Diagnostic | None
+    importance: Deferred | None
     given: Sequence[str] = ()
-    drift: Diagnostic
-    curves: Sequence[Mapping[str, Any]]
-    answers: Answers
-    cutoff: int
-    rows: Callable[[], ValidationRows] | None = None
+    drift: Deferred
+    curves: Sequence[Mapping[str, Any]] = ()
     calibration: Sequence[Calibration] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What a run reports.
+class Judged(ValidationTable):
+    """What a run reports, beside what validation asked and how that was answered.
 
-    ``meaning``: the metric in a line. ``queries``: one row per validation query: query and fold (text), score (what the
-    query earns under ``metric``), ``weight`` where queries do not count alike, then any number of slices (text).
-    ``ranking``: the models side by side, as rows of model, score, error; the blend last. ``rivals``: ``score_rivals``.
-    ``behind``: by query ``share_behind``, where lists are of many lengths, so that slices of short and of long ones can
-    be compared. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of
-    the queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: of reading.
-    ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped after validation.
-    ``fits``: the score by every single fit, where ``queries`` has the mean of several.
+    ``meaning``: the metric in a line. ``ranking``: the models side by side, as rows of model, score, error; the blend
+    last. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of the
+    queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: of reading. ``summary``:
+    everything else that is worth keeping. ``insight``: None where a run stopped after validation. ``fits``: the score
+    by every single fit, where ``queries`` has the mean of several.
     """
 
     metric: str
     meaning: str
-    queries: pl.DataFrame
     ranking: Sequence[Row]
     features: Sequence[str]
     summary: Row
-    rivals: Sequence[Row] = ()
-    behind: pl.Series | None = None
     expected: Row | None = None
     notes: Sequence[Note] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
@@ -109,11 +84,14 @@ class Judged:
 
 
 def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth | None, began: float) -> Row:
-    """Write queries.parquet and run.json into the run's folder; returns what the latter holds.
+    """Write queries.parquet, candidates.parquet and run.json into the run's folder; returns what the latter holds.
 
     ``truth``: None but for simulated data. ``began``: by ``time.perf_counter``.
     """
-    insight = diagnose(judged.insight, run) if judged.insight else {}
+    candidates = judged.candidates() if judged.candidates else None
+    if candidates:
+        write_parquet(label_items(candidates), run.folder / CANDIDATES)
+    insight = diagnose(judged, judged.insight, candidates, run) if judged.insight else {}
     tables = [*judged.tables, *(truth.tables if truth else ())]
     write_parquet(judged.queries, run.folder / QUERIES)
     if truth is not None:
@@ -137,7 +115,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
         "cv": describe_queries(judged.queries),
         "behind": None if judged.behind is None else describe_behind(judged.queries, judged.behind),
         "expected": judged.expected,
-        "rivals": list(judged.rivals),
+        "rivals": list(judged.rivals()),
         "ranking": judged.ranking,
         "fits": list(judged.fits),
         "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
@@ -163,43 +141,53 @@ def describe_behind(queries: pl.DataFrame, behind: pl.Series) -> Row:
     return {key: value for key, value in describe_queries(known).items() if key != "folds"}
 
 
-def diagnose(insight: Insight, run: Run) -> Row:
-    """The insight as a run's record has it; lost queries with their features are written beside that."""
+def label_items(candidates: Candidates) -> pl.DataFrame:
+    """candidates.parquet: the items with their label, 1 for the right one."""
+    items, data = candidates
+    return items.select("query", "item", pl.Series("label", data.labels), pl.exclude("query", "item"))
 
-    def keep(name: str, diagnostic: Diagnostic) -> Any:
-        return run.step(diagnostic.function, *diagnostic.inputs, name=f"insight.{name}").value
 
-    lost = list_lost(insight.rows(), insight.cutoff) if insight.rows else None
-    if lost is not None and lost.height:
+def diagnose(validation: ValidationTable, insight: Insight, candidates: Candidates | None, run: Run) -> Row:
+    """Why the score is what it is, as a run's record has it; lost queries with their features are written beside it."""
+
+    lost = list_lost(candidates, validation.cutoff) if candidates else pl.DataFrame()
+    if lost.height:
         write_csv(lost, run.folder / LOST)
     return {
-        "importance": keep("importance", insight.importance) if insight.importance else [],
+        "importance": run.step(*insight.importance, name="insight.importance").value if insight.importance else [],
         "features": {"lost": LIKELIHOOD, "given": list(insight.given)},
-        "drift": keep("drift", insight.drift),
+        "drift": run.step(*insight.drift, name="insight.drift").value,
         "curves": insight.curves,
-        "answers": describe_answers(insight.answers, insight.cutoff) | {"lost": 0 if lost is None else lost.height},
+        "answers": describe_answers(validation) | {"lost": lost.height},
         **({"calibration": insight.calibration} if insight.calibration else {}),
     }
 
 
 def measure_importance(
-    rows: RankingDataset, rankers: Sequence[Ranker], blend: object, mix: Mix, sample: Sample
+    rows: RankingDataset,
+    rankers: Sequence[Ranker],
+    queries: int = 500,
+    most: int = 15_000,
+    mix: Mix | None = None,
+    blend: object = None,
 ) -> list[Importance]:
     """Gain, and the log likelihood that the right one of validation ``rows`` loses when a feature is shuffled.
 
     A hit moves in steps of 1 and most shuffles move none of some hundred; the softmax of the blend moves with each.
     Its temperature is the one that suits the rows best, since a ranker's scale is its own. Queries whose right one is
-    not among the rows have no likelihood and are left out.
+    not among the rows have no likelihood and are left out. At most ``queries`` of ``most`` rows together are shuffled,
+    for a few seconds. ``mix`` and ``blend``: None for a single ranker.
     """
     right = np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
     gains = share_gains(rankers)
     if not right.any():
         return list_importance(gains, {})
     # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
-    drawn = sample_queries(pick_queries(rows, right), sample.queries, sample.rows, 0)
+    drawn = sample_queries(pick_queries(rows, right), queries, most, 0)
 
     def score(features: Matrix) -> Floats:
-        return mix(blend, score_rows(drawn.names, features, rankers), drawn.group_sizes)
+        scores = score_rows(drawn.names, features, rankers)
+        return mix(blend, scores, drawn.group_sizes) if mix else scores[:, 0]
 
     (temperature,) = fit_temperatures(score(drawn.features)[:, None], drawn.labels, drawn.group_sizes)
 

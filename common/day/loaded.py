@@ -1,20 +1,19 @@
-"""A finished run as frames, for a notebook: its queries and, row by row, candidates, features, scores and labels.
+"""A finished run as frames, for a notebook: its queries and, row by row, candidates, labels, scores and features.
 
-A run's folder holds its record and the scores of its queries; candidates and features lie in the store that runs share.
-They are found there by running the pipeline again up to validation, whose steps are all kept.
+A run's folder holds all but the features, which lie in the store that runs share: they are found there by running the
+pipeline again up to validation, whose steps are all kept.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from common.competition import Competition
-from common.day.answers import ValidationRows
+from common.day.judged import CANDIDATES, label_items
 from common.day.record_schema import RECORD, Row, read_record
-from common.day.run_record import QUERIES, describe_queries
+from common.day.run_record import QUERIES
 from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.tables import read_parquet
@@ -24,61 +23,57 @@ SHOWN = 8  # columns of a frame, in words
 
 @dataclass(frozen=True, repr=False)
 class LoadedRun:
-    """``queries``: one row per validation query: query, fold, score, slices. ``candidates``, ``features`` (float32, NaN
-    = missing), ``scores`` (a column a model, ``blend`` the last) and ``labels`` (column label, 1 the right one) stand
-    row by row, one per candidate of a query: ``pl.concat([...], how="horizontal")`` joins them.
+    """``queries``: one row per validation query: query, fold, score, slices. ``candidates``: one row per candidate of a
+    query: query, item, label (1: the right one), a score a model; the list that is handed in is sorted by the last.
     """
 
+    folder: Path
+    competition: Competition
     record: Row
     queries: pl.DataFrame
     candidates: pl.DataFrame
-    features: pl.DataFrame
-    scores: pl.DataFrame
-    labels: pl.DataFrame
+
+    @cached_property
+    def features(self) -> pl.DataFrame:
+        """The features (float32, NaN = missing), row by row those of the candidates.
+
+        ``UserError`` where today's code or files give other candidates or scores.
+        """
+        config, run = self.competition.read_config(self.record), Run(self.folder, self.folder.parent / "cache")
+        raw = _find_raw(Path(str((self.record["data"] or {}).get("folder"))), self.folder)
+        outcome = self.competition.validate(self.competition.locate(raw, config), config, run)
+        make = self.competition.judge(outcome, config).candidates
+        made = make() if make else None
+        if made is None or not label_items(made).equals(self.candidates):
+            raise UserError(
+                f"{self.folder} ranked other candidates, or scored them otherwise, than the current code and files do:"
+                f" run it again, or go back to revision {self.record['code']['revision'] or 'unknown'}."
+            )
+        return pl.DataFrame(made.data.features, schema=list(made.data.names))
 
     def __repr__(self) -> str:
         """A line a frame: its size and its first columns."""
-        cv = self.record["cv"]
-        lines = [f"LoadedRun {self.record['name']}/{self.record['run']}: {self.record['metric']} {cv['score']:.4f}"]
-        for name in ("queries", "candidates", "features", "scores", "labels"):
-            frame: pl.DataFrame = getattr(self, name)
-            more = f" and {frame.width - SHOWN} more" if frame.width > SHOWN else ""
-            lines.append(f"  {name}: {frame.height:,} rows; {', '.join(frame.columns[:SHOWN])}{more}")
+        record, names = self.record, list(self.record["features"])
+        frames = {"queries": self.queries.columns, "candidates": self.candidates.columns, "features": names}
+        heights = (self.queries.height, self.candidates.height, self.candidates.height)
+        lines = [f"LoadedRun {record['name']}/{record['run']}: {record['metric']} {record['cv']['score']:.4f}"]
+        for (name, columns), height in zip(frames.items(), heights, strict=True):
+            more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+            lines.append(f"  {name}: {height:,} rows; {', '.join(columns[:SHOWN])}{more}")
         return "\n".join([*lines, "  record: everything else, as in run.json"])
 
 
-def load_run(folder: Path, competition: Competition, list_rows: Callable[[Any], ValidationRows]) -> LoadedRun:
-    """The run in ``folder``. ``UserError`` where its files are gone, or today's code scores them otherwise."""
+def load_run(folder: Path, competition: Competition) -> LoadedRun:
+    """The run in ``folder``. ``UserError`` where its files are gone, or of an earlier version."""
     record = read_record(folder / RECORD)
-    config = competition.read_config(record)
-    run = Run(folder, folder.parent / "cache")
-    raw = _find_raw(Path(str((record["data"] or {}).get("folder"))), folder)
-    outcome = competition.validate(competition.locate(raw, config), config, run)
-    queries = read_parquet(folder / QUERIES)
-    if not all(step.kept for step in run.timings):
-        _check_same(competition.judge(outcome, config).queries, queries, folder, record)
-    rows = list_rows(outcome)
-    return LoadedRun(
-        record=record,
-        queries=queries,
-        candidates=rows.candidates,
-        features=pl.DataFrame(rows.rows.features, schema=list(rows.rows.names)),
-        scores=rows.scores,
-        labels=pl.DataFrame({"label": rows.rows.labels}),
-    )
+    if not (folder / CANDIDATES).exists():
+        raise UserError(
+            f"{folder} has no {CANDIDATES}: it validated on no query, or with an earlier version: run again."
+        )
+    return LoadedRun(folder, competition, record, read_parquet(folder / QUERIES), read_parquet(folder / CANDIDATES))
 
 
 def _find_raw(raw: Path, folder: Path) -> Path:
     """The raw files: where the record says, seen from here or from beside the build folder."""
     beside = folder.resolve().parents[2] / raw
     return raw if raw.exists() or not beside.exists() else beside
-
-
-def _check_same(now: pl.DataFrame, then: pl.DataFrame, folder: Path, record: Row) -> None:
-    """Steps had to be computed again: by the same code from the same files they give the scores that were recorded."""
-    if not now.equals(then):
-        scores = [describe_queries(queries)["score"] for queries in (then, now)]
-        raise UserError(
-            f"{folder} scored {scores[0]:.4f}, and {scores[1]:.4f} with the current code and files: run it again, or go"
-            f" back to revision {record['code']['revision'] or 'unknown'}."
-        )

@@ -21,15 +21,14 @@ import polars as pl
 
 from common.engine.run import Run
 from competitions import find_competition
-from competitions.news.day.rows import list_rows
+from competitions.news.day.validation import list_candidates
 from competitions.news.io import reader
 from competitions.news.pipeline import validate
 
 news = find_competition("news")
 files = reader.locate(news.choose_raw(None, 0.01, 0, Path("build")))
 outcome = validate(files, news.load_config([]), Run(Path("build/news/notebook"), Path("build/news/cache")))
-rows = list_rows(outcome)
-data, ranker = rows.rows, outcome.early.value
+(items, data), ranker = list_candidates(outcome), outcome.early.value
 print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} users, {len(data.names)} features")
 
 # %% [markdown]
@@ -37,8 +36,8 @@ print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} users, {len
 # The right article is marked. **Predict**: which features put the first one ahead?
 
 # %%
-frame = rows.candidates.with_columns(
-    score=rows.scores[rows.by], label=pl.Series(data.labels), row=pl.int_range(pl.len(), dtype=pl.Int64)
+frame = items.with_columns(
+    score=items["blend"], label=pl.Series(data.labels), row=pl.int_range(pl.len(), dtype=pl.Int64)
 ).with_columns(rank=pl.col("score").rank("ordinal", descending=True).over("query"))
 seconds = frame.filter((pl.col("label") > 0) & (pl.col("rank") == 2))
 user = seconds["query"][0]

@@ -1,10 +1,9 @@
-"""A finished run as frames: row by row what it ranked, from the store alone."""
+"""A finished run as frames: row by row what it ranked, from its folder and the store alone."""
 
 import polars as pl
 import pytest
 
 import competitions
-from common.day.answers import BLEND
 from common.day.run_record import QUERIES
 from tests.contract.contract import Contract, Finished
 
@@ -15,16 +14,13 @@ def test_a_run_is_loaded_as_it_was_scored(
     contract: Contract, finished: Finished, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = competitions.load(f"{contract.name}/{finished.folder.name}", finished.build)
+    assert run.features.height == run.candidates.height
     assert "fit" not in capsys.readouterr().err  # every step was kept
     assert run.queries.equals(pl.read_parquet(finished.folder / QUERIES))
     assert tuple(run.features.columns) == tuple(run.record["features"])
-    heights = {frame.height for frame in (run.candidates, run.features, run.scores, run.labels)}
-    assert len(heights) == 1
-    assert set(run.labels["label"]) == {0.0, 1.0}
-    # Who has a score has the right one among the first, by the blend (mgtv: by the expected score).
-    by = "expected score" if "expected score" in run.scores.columns else BLEND
-    rows = pl.concat([run.candidates, run.scores, run.labels], how="horizontal")
-    ranked = rows.with_columns(rank=pl.col(by).rank("min", descending=True).over(*run.candidates.columns[:1]))
+    assert set(run.candidates["label"]) == {0.0, 1.0}
+    # Who has a score has the right one among the first, by the last of the scores.
+    ranked = run.candidates.with_columns(rank=pl.last().rank("min", descending=True).over("query"))
     right = ranked.filter(pl.col("label") == 1).group_by("query").agg(pl.col("rank").min())
     scored = run.queries.filter(pl.col("score") > 0).join(right, on="query", how="left")
     assert scored.height

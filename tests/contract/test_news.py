@@ -79,5 +79,5 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
     notes = [note for note in finished.record["notes"] if "single click" in note["what"]]
     assert [note["rows"] for note in notes] == [len(ONE_CLICK)]
     users = pl.read_csv(finished.raw / reader.TEST_A)["user_id"].n_unique()
-    assert finished.summary["submission"]["rows"] == users == finished.summary["cv"]["queries"]["test"]
+    assert finished.summary["submission"]["rows"] == users
     assert finished.summary["truth"] is None

@@ -104,7 +104,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
     after = solve(call, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
     cv = after.summary["ways"]["ranker"]
-    assert 20 < cv["users"] < finished.summary["cv"]["users"]
+    assert 20 < cv["users"] < finished.summary["cv"]["queries"]
     assert cv["score"] > 3 * TENCENT.ceiling
     assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
 

@@ -14,29 +14,27 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.day.hosts import TRUTH
+from common.day.run_record import describe_queries
 from common.engine.run import Run
 from common.simulation.oracle import read_oracle
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
-from competitions.flight.day import judged as flight_judged
 from competitions.flight.day.judged import find_booked
 from competitions.flight.io import reader as flight_raw
 from competitions.flight.simulator import simulate as flight_simulation
 from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
-from competitions.mgtv.day import judged as mgtv_judged
 from competitions.mgtv.io import reader as mgtv_raw
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.simulator import simulate as mgtv_simulation
 from competitions.news import competition as news
 from competitions.news import pipeline as news_pipeline
-from competitions.news.day import judged as news_judged
 from competitions.news.io import reader as news_raw
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import metrics as tencent_metrics
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent.day import judged as tencent_judged
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.io.schema import TOP
@@ -107,12 +105,13 @@ def measure_news(folder: Path) -> Metrics:
     config = news.COMPETITION.load_config(NEWS_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
-    summary = news_judged.summarise(outcome)
+    judged = news.COMPETITION.judge(outcome, config)
     truth = news.COMPETITION.score_truth(outcome, folder / "raw")
-    union = next(row for row in summary["recall"] if row["channel"] == "union")
-    measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in summary["recall"]}
+    recall, cv = judged.summary["recall"], describe_queries(judged.queries)["score"]
+    union = next(row for row in recall if row["channel"] == "union")
+    measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in recall}
     measured |= {f"union {name}": union[name] for name in ("recall@50", "recall@all")}
-    measured |= {"cv mrr@5": summary["cv"]["mrr@5"], "truth mrr@5": truth.scores["mrr@5"]}
+    measured |= {"cv mrr@5": cv, "truth mrr@5": truth.scores["mrr@5"]}
     return measured | {"oracle mrr@5": truth.oracle}
 
 
@@ -139,8 +138,7 @@ def measure_flight(folder: Path) -> Metrics:
         measured[f"model {name} auc"] = _auc(scores[:, column], valid.labels, valid.group_sizes)
         measured[f"truth {name} auc"] = _auc(outcome.test_scores.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
-    summary = flight_judged.summarise(outcome)
-    rates = {"cv": summary["cv"], "truth": truth.scores}
+    rates = {"cv": outcome.measured.value[-1], "truth": truth.scores}
     measured |= {f"hit_rate@3 {name}": found["hit_rate@3"] for name, found in rates.items()}
     return measured | {"oracle hit_rate@3": truth.oracle}
 
@@ -155,7 +153,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     config = mgtv.COMPETITION.load_config(MGTV_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
-    summary, truth = mgtv_judged.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
+    scored, truth = outcome.measured.value, mgtv.COMPETITION.score_truth(outcome, folder / "raw")
     valid = [predictions.value for predictions in outcome.valid]
     last = valid[-1].day.rows
     measured = {
@@ -171,11 +169,10 @@ def measure_mgtv(folder: Path) -> Metrics:
     measured["completion expected"] = float(np.concatenate(expected).mean())
     for name, value in zip(MGTV_ANSWERS, np.hstack(scores).mean(axis=1), strict=True):
         measured[f"completion {name}"] = float(value)
-    for name in summary["models"]:
-        measured[f"likelihood {name}"] = summary["models"][name]["log_likelihood"]
-        measured[f"model {name} hit_rate"] = summary["models"][name]["hit_rate"]
-    measured |= {f"cv {name}": summary["cv"][name] for name in ("score", "hit_rate")}
-    for row in summary["ladder"]:
+    measured[f"likelihood {MODEL}"] = scored.final["log_likelihood"]
+    measured[f"model {MODEL} hit_rate"] = scored.final["hit_rate"]
+    measured |= {f"cv {name}": scored.final[name] for name in ("score", "hit_rate")}
+    for row in scored.ladder:
         measured |= {f"ladder {row['pick']}, {answer}": row[answer] for answer in MGTV_ANSWERS}
     measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate", "score_of_hits")}
     oracle = read_oracle(folder / "raw")
@@ -193,7 +190,7 @@ def measure_tencent(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
     truth = tencent.COMPETITION.score_truth(outcome, folder / "raw")
-    summary = tencent_judged.summarise(outcome)
+    summary = tencent.COMPETITION.judge(outcome, config).summary
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
     ten = fold.candidates[np.argsort(-events[fold.candidates], kind="stable")[:TOP]]

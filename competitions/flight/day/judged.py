@@ -1,19 +1,17 @@
-"""What a finished flight run reports: hits by session, models side by side, folds, and why the score is so."""
+"""What a finished flight run reports: models side by side, how many bookings each fold looks back on, and why the score
+is so.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.day.answers import (
-    is_within,
-    rank_answers,
-    share_behind,
-)
 from common.day.hosts import TRUTH
-from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
-from common.day.run_record import WEIGHT, Row, SimulatedTruth
+from common.day.judged import Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
@@ -25,23 +23,23 @@ from common.learning.model_diagnostics import calibrate, curves, share_gains
 from common.simulation.oracle import read_oracle
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.answers import blend_valid, list_answers
-from competitions.flight.day.folds import count_bookings, count_sessions, note_look_back
-from competitions.flight.day.rows import list_rivals, list_rows
+from competitions.flight.day.validation import list_validation, merge_twins
 from competitions.flight.features.booking_history import LOOK_BACK, History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
-from competitions.flight.metrics import CUTOFF, LARGE, classify_size
+from competitions.flight.io.schema import TEST
+from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.split import Snapshots, number_searches
+from competitions.flight.split import Snapshots, Split, find_test_start
 
 METRIC = f"HitRate@{CUTOFF}"
 METRIC_KEY = f"hit_rate@{CUTOFF}"
 MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
-SAMPLE = Sample(queries=200, rows=12_000)
+SHUFFLED = 200, 12_000  # queries and their options, at most
+APART = 2.0  # a ratio of the test's bookings to validation's, or the other way round, that is worth a warning
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 GAINS_SHOWN = 40
 Rates = Mapping[str, float]
@@ -49,92 +47,30 @@ Rates = Mapping[str, float]
 
 def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    summary = summarise(outcome)
-    models, queries, data = summary["models"], list_queries(outcome), outcome.data.value
+    models = dict(zip(outcome.rungs, outcome.measured.value, strict=True))
+    bookings, plan = count_bookings(outcome.split.value, outcome.snapshots.value), list_plan(outcome)
+    finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
+    gains = share_gains([ranker.value for ranker in finals])
     return Judged(
+        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        rivals=list_rivals(outcome),
-        queries=queries.drop("behind"),
-        behind=queries["behind"],
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
         tables=[
-            ("Settings decided from the data", summary["plan"]),
-            (
-                f"HitRate@3 on validation ({outcome.split.value.name}), by group size",
-                list_models(models),
-            ),
+            ("Settings decided from the data", plan),
+            (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
         ],
-        notes=list_notes(outcome),
-        features=data.valid.names,
-        summary=summary,
+        notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_look_back(outcome, bookings)],
+        features=outcome.data.value.folds[0].valid.names,
+        summary={
+            "plan": plan,
+            "blend": {"models": list(outcome.names), **asdict(outcome.blend.value)},
+            "bookings": bookings,
+            "gains": dict(list(gains.items())[:GAINS_SHOWN]),
+        },
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
-
-
-def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per validation search with more than ten options: how often the booked one is among the first three,
-    and which share of the other options stands ``behind`` it; ``weight``: the sessions of the search.
-
-    Twin sessions are one row, named by the first, so that they count as one in an error; repeated folds judge a
-    session several times.
-    """
-    data, train = outcome.data.value, outcome.train.value.sessions
-    ranks = rank_answers(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
-    judged = pl.DataFrame(
-        {
-            "session": data.valid_sessions,
-            "score": is_within(ranks, CUTOFF).astype(np.float64),
-            "behind": share_behind(ranks, data.valid.group_sizes),
-            "fold": name_folds(outcome),
-        }
-    )
-    each = judged.cast({"session": pl.Int32}).group_by("session", "fold", maintain_order=True)
-    sessions = (
-        each.agg(pl.col("score", "behind").mean())
-        .join(train, on="session", how="left", maintain_order="left")
-        .filter(pl.col("size") > LARGE)
-    )
-    rows = sessions.select(
-        query=pl.col("ranker_id").cast(pl.String),
-        fold="fold",
-        score=pl.col("score"),
-        options=classify_size(pl.col("size")),
-        trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
-        traveller=mark_known(train),
-        behind="behind",
-    )
-    return merge_twins(rows, train)
-
-
-def merge_twins(queries: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-    """One row a search of queries that are one a session, with the mean of its numbers; ``weight``: its sessions."""
-    numbers = sessions.select(query=pl.col("ranker_id").cast(pl.String), search=pl.Series(number_searches(sessions)))
-    merged = [pl.col(pl.Float64).mean(), pl.col(pl.String).first(), pl.len().cast(pl.Float64).alias(WEIGHT)]
-    return (
-        queries.join(numbers, on="query", maintain_order="left")
-        .group_by("search", maintain_order=True)
-        .agg(*merged)
-        .drop("search")
-    )
-
-
-def name_folds(outcome: Validated) -> pl.Series:
-    """The fold of each validation session: its period of time; of repeated folds their common name."""
-    data, split, times = outcome.data.value, outcome.split.value, outcome.train.value.sessions["time"]
-    names = []
-    for fold in data.folds:
-        days = times.gather(fold.sessions).cast(pl.Datetime("ms")).sort().dt.strftime("%m-%d")
-        names += [split.name if split.cross_fitted else f"{days[0]} to {days[-1]}"] * len(fold.sessions)
-    return pl.Series(names, dtype=pl.String)
-
-
-def mark_known(sessions: pl.DataFrame) -> pl.Expr:
-    """Whether a session's traveller had booked before it, in words."""
-    first = sessions.filter(pl.col("booked").is_not_null()).group_by("profile").agg(pl.col("time").min())
-    earliest = pl.col("profile").replace_strict(first["profile"], first["time"], default=None)
-    return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
@@ -150,45 +86,6 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
     return rows
 
 
-def list_notes(outcome: Validated) -> list[Note]:
-    """What reading settled, and where the test looks back on other bookings than validation does."""
-    train, test = outcome.train.value, outcome.test.value
-    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
-    return [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
-
-
-# --- the summary ---
-
-
-def summarise(outcome: Validated) -> Row:
-    """Everything else as plain values, for run.json."""
-    measured, blend = outcome.measured.value, outcome.blend.value
-    rounds = [cross.value.rounds for cross in outcome.crosses]
-    final = measured[-1]
-    summary: Row = {
-        "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
-        "models": dict(zip(outcome.rungs, measured, strict=True)),
-        "rounds": dict(zip(outcome.names, rounds, strict=True)),
-        "plan": list_plan(outcome),
-        "blend": {
-            "models": list(outcome.names),
-            "method": blend.method,
-            "weights": [list(blend.weights)],
-            "likelihoods": dict(blend.likelihoods),
-            "temperatures": list(blend.temperatures),
-        },
-        "bookings": count_bookings(outcome.split.value, outcome.snapshots.value),
-    }
-    if isinstance(outcome, Outcome):
-        gains = share_gains([ranker.value for ranker in outcome.final_rankers])
-        summary |= {
-            "gains": dict(list(gains.items())[:GAINS_SHOWN]),
-            "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
-            "submissions": [str(checked.path) for checked in outcome.checked],
-        }
-    return summary
-
-
 def list_plan(outcome: Validated) -> list[dict[str, str]]:
     """What was left to the log, what it became and why: one row a setting."""
     rows = list_decisions(outcome.plan.decisions)
@@ -197,6 +94,36 @@ def list_plan(outcome: Validated) -> list[dict[str, str]]:
         why = f"log likelihood of a booking on validation: {likelihoods}"
         rows.append({"setting": "rank.blocks", "value": " ".join(outcome.choice.features.blocks), "why": why})
     return rows
+
+
+def mean_bookings(snapshots: Snapshots) -> float:
+    """The bookings that a session sees, on average."""
+    counts = snapshots.visible.group_by("snapshot").agg(pl.len().alias("bookings"))
+    seen = snapshots.assigned.join(counts, on="snapshot", how="left")["bookings"].fill_null(0)
+    return float(seen.mean() or 0.0)  # type: ignore[arg-type]
+
+
+def count_bookings(split: Split, test: Snapshots) -> Row:
+    """What is looked back on: by the sessions of the final fit, those that the last fold judges, and the test's."""
+    judged = split.folds[-1].snapshots
+    if split.cross_fitted:  # there the snapshots are those of all sessions
+        valid = split.folds[-1].roles.filter(role="valid")["session"].implode()
+        judged = Snapshots(judged.assigned.filter(pl.col("session").is_in(valid)), judged.visible)
+    parts = {"train": split.final, "validation": judged, "test": test}
+    return {name: mean_bookings(part) for name, part in parts.items()}
+
+
+def note_look_back(outcome: Validated, bookings: Row) -> list[Note]:
+    """Test sessions from before the end of the train file, and bookings that the test sees far fewer or more of."""
+    train, test, notes = outcome.train.value.sessions, outcome.test.value.sessions, []
+    if not outcome.split.value.cross_fitted and (early := int((test["time"] < find_test_start(train, test)).sum())):
+        done = "use bookings up to the start of their own period"
+        notes.append(Note(TEST, "sessions with a requestDate before the end of the train file", early, done))
+    valid, test_mean = bookings["validation"], bookings["test"]
+    if max(valid, test_mean) > APART * min(valid, test_mean):
+        what = f"sessions with {test_mean:,.0f} earlier bookings on average; validation has {valid:,.0f}"
+        notes.append(Note(TEST, what, test.height, "the test score will differ from validation: check the dates"))
+    return notes
 
 
 # --- the simulated truth ---
@@ -232,7 +159,7 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the blend goes by and how validation and test differ, on the last fold; where booked options are lost.
+    """What the blend goes by and how validation and test differ, on the last fold.
 
     Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
     """
@@ -242,19 +169,15 @@ def explain(outcome: Outcome) -> Insight:
     reference = derive(compare_periods, folds, outcome.train)
     own = derive(drop_look_back, rows)
     first = derive(build_first, outcome.test, outcome.snapshots, outcome.history, own)
-    labels = outcome.data.value.valid.labels.astype(np.float64)
+    valid, blend = outcome.data.value.valid, outcome.blend.value
+    booked = np.exp(blend_scores(blend, outcome.scores.value, valid.group_sizes))
     crosses = {name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
     return Insight(
-        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, blend_scores, SAMPLE)),
-        drift=Diagnostic(measure_drift, (own, first, reference, "earlier and later validation sessions")),
-        given=[
-            name for name in rows.value.names if name.startswith("taste_")
-        ],  # utilities of a logit: before the ranker
+        importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
+        drift=(measure_drift, own, first, reference, "earlier and later validation sessions"),
+        given=[name for name in rows.value.names if name.startswith("taste_")],  # a logit's utilities, before rankers
         curves=curves(crosses),
-        answers=list_answers(outcome),
-        cutoff=CUTOFF,
-        rows=lambda: list_rows(outcome),
-        calibration=[calibrate("P(booked)", np.exp(blend_valid(outcome)), labels)],
+        calibration=[calibrate("P(booked)", booked, valid.labels.astype(np.float64))],
     )
 
 

@@ -22,8 +22,8 @@ from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
 from common.learning.fit_task import Recipe
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.answers import name_option
 from competitions.flight.day.judged import METRIC
+from competitions.flight.day.validation import describe_session
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.lab.peers import PEERS, Peer
 from competitions.flight.metrics import CUTOFF, LARGE, measure
@@ -96,13 +96,9 @@ class Climb:
         """The search and the booked option of some sessions in words: query, history, answer."""
         train, words = self.sessions.train.value, []
         for query in queries:
-            session = train.sessions.row(int(query), named=True)
-            options = train.options.slice(session["first"], session["size"])
-            cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0
-            trip = "return" if session["round_trip"] else "one way"
-            search = f"{session['size']} options, {trip}, the cheapest {cheapest:,.0f}"
-            booked = name_option(options.row(session["booked"], named=True), cheapest)
-            words.append({"query": query, "history": search, "answer": f"option {session['booked']}, {booked}"})
+            option = train.sessions["booked"][int(query)]
+            search, (booked,) = describe_session(train, int(query), [option])
+            words.append({"query": query, "history": search, "answer": f"option {option}, {booked}"})
         return pl.DataFrame(words)
 
 

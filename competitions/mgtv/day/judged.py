@@ -2,24 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.answers import (
-    Answers,
-    Example,
-    count_within,
-    rank_answers,
-    rows_of,
-    share_behind,
-)
 from common.day.hosts import TRUTH
-from common.day.judged import Diagnostic, Insight, Judged, Sample, compare_rows, measure_drift, measure_importance
-from common.day.run_record import Row, SimulatedTruth
+from common.day.judged import Insight, Judged, compare_rows, measure_drift, measure_importance
+from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.learning.adversarial_validation import Drift
@@ -29,10 +19,9 @@ from common.learning.model_diagnostics import Calibration, calibrate, curves, sh
 from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.rows import list_rivals, list_rows
+from competitions.mgtv.day.validation import list_validation
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.models import decision
 from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.pipeline import Outcome, Validated
 
@@ -41,83 +30,39 @@ MEANING = (
     "1 / (1 + sqrt(|t - p| / t)) if the video is the one that was watched (t: the share of it that was played, p: the"
     " predicted share), else 0; the mean over devices"
 )
-SAMPLE = Sample(queries=4_000, rows=40_000)
+SHUFFLED = 4_000, 40_000  # queries and their videos, at most
 DRIFT_ROWS = 5_000
 GAINS_SHOWN = 40
-FIRST_FEW, LISTED = 3, 5
-SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")  # videos shown at most; the classes
 
 
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    summary = summarise(outcome)
-    queries = list_queries(outcome)
-    final = {"model": MODEL, **summary["models"][MODEL]}
-    by_day = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in summary["by_day"].items()]
+    measured, ranker, ready = outcome.measured.value, outcome.early.ranker.value, outcome.ready
+    days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
     return Judged(
+        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        rivals=list_rivals(outcome),
-        queries=queries.drop("behind"),
-        behind=queries["behind"],
-        ranking=[{key: final[key] for key in ("model", "score", "error")}],
+        ranking=[{"model": MODEL, "score": measured.final["score"], "error": measured.final["error"]}],
         tables=[
-            ("The validation days: video by P(watch) x E[s], share by max E[s]", [final, *by_day]),
-            ("Decision rules: rows choose the video, columns the share", summary["ladder"][1:]),  # random is a rival
+            (
+                "The validation days: video by P(watch) x E[s], share by max E[s]",
+                [{"model": MODEL, **measured.final}, *days],
+            ),
+            ("Decision rules: rows choose the video, columns the share", measured.ladder[1:]),  # random is a rival
         ],
         notes=pool_notes(outcome),
         features=outcome.valid[-1].value.day.rows.names,
-        summary=summary,
+        summary={
+            "warnings": [text for text in (ready.tables.comments.value.warning,) if text],
+            "rounds": {MODEL: ranker.rounds, "completion": outcome.early.completion.value.rounds},
+            "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
+            "plan": list_decisions(ready.decisions),
+            "board": outcome.files.board,
+        },
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
-
-
-def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per device and validation day: the score of its answer, and which share of its other videos stand
-    ``behind`` the right one.
-    """
-    devices = outcome.ready.tables.codes.value.devices["did"]
-    parts = []
-    for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
-        day, rewards = predicted.value.day, predicted.value.rewards
-        rows = decision.decide(day, probabilities, rewards)
-        values = decision.expected_score(probabilities, rewards)
-        ranks = rank_answers(values, day.rows.labels, day.rows.group_sizes)
-        queries = outcome.ready.slates[day.day].value.rows.unique("query", keep="first", maintain_order=True)
-        parts.append(
-            queries.select(
-                query=pl.lit(f"{day.day:02d}/") + devices.gather(queries["device"]).cast(pl.String),
-                fold=pl.lit(f"day {day.day:02d}"),
-                score=pl.Series(decision.score_answers(day, rows, rewards.rate)[1]),
-                videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, day.rows.group_sizes)]),
-                behind=pl.Series(share_behind(ranks, day.rows.group_sizes)),
-            )
-        )
-    return pl.concat(parts)
-
-
-# --- the summary ---
-
-
-def summarise(outcome: Validated) -> Row:
-    """Everything else as plain values, for run.json."""
-    measured, labelled, blend = outcome.measured.value, outcome.ready.labelled, outcome.blend.value
-    ranker, completion = outcome.early.ranker.value, outcome.early.completion.value
-    checked = outcome.checked if isinstance(outcome, Outcome) else None
-    return {
-        "warnings": [text for text in (outcome.ready.tables.comments.value.warning,) if text],
-        "cv": measured.final | {"devices": sum(len(labelled[day].value.rows.group_sizes) for day in measured.days)},
-        "models": {MODEL: measured.final},
-        "ladder": measured.ladder,
-        "by_day": {str(day): scores for day, scores in measured.days.items()},
-        "rounds": {MODEL: ranker.rounds, "completion": completion.rounds},
-        "blend": {"models": [MODEL], "weights": {MODEL: blend.gain()[0]}},
-        "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
-        "plan": list_decisions(outcome.ready.decisions),
-        "board": outcome.files.board,
-        **({"submission": {"path": str(checked.path), "rows": checked.rows}} if checked else {}),
-    }
 
 
 def pool_notes(outcome: Validated) -> list[reader.Note]:
@@ -146,7 +91,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the choice goes by, how days differ, where right videos are lost, what predictions are worth.
+    """What the choice goes by, how days differ, what predictions are worth.
 
     Drift is of the last training day: a statistic of a day has one value on it and tells any two days apart, so that
     day against the last labelled one stands beside it.
@@ -158,13 +103,10 @@ def explain(outcome: Outcome) -> Insight:
     between = f"the labelled days {before} and {last}"
     reference = derive(compare_labelled, train, valid)
     return Insight(
-        importance=Diagnostic(measure_importance, (valid, rankers, outcome.blend, mix, SAMPLE)),
-        drift=Diagnostic(measure_drift, (train, test, reference, between, DRIFT_ROWS)),
+        importance=(measure_importance, valid, rankers, *SHUFFLED, mix, outcome.blend),
+        drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
         curves=curves({MODEL: outcome.early.ranker.value}),
         calibration=calibrate_days(outcome),
-        answers=list_answers(outcome),
-        cutoff=1,
-        rows=lambda: list_rows(outcome),
     )
 
 
@@ -190,45 +132,3 @@ def calibrate_days(outcome: Outcome) -> list[Calibration]:
         calibrate("P(watch)", np.concatenate(outcome.mixed.value), np.concatenate(watched)),
         calibrate("E[s] of the right video", np.concatenate(expected), np.concatenate(scores)),
     ]
-
-
-def list_answers(outcome: Outcome) -> Answers:
-    """Where the right videos are lost by P(watch) x E[s], of which the first is answered, and some slates in words."""
-    parts = [part.value for part in outcome.valid]
-    pairs = zip(parts, outcome.mixed.value, strict=True)
-    values = [decision.expected_score(mixed, part.rewards) for part, mixed in pairs]
-    rows = [part.day.rows for part in parts]
-    answered = [rank_answers(of, day.labels, day.group_sizes) for day, of in zip(rows, values, strict=True)]
-    ranks = np.concatenate(answered)
-    owners = [(number, query) for number, day in enumerate(rows) for query in range(len(day.group_sizes))]
-    before = [
-        ("all queries", sum(part.day.queries for part in parts)),
-        ("among the videos shown", int((ranks > 0).sum())),
-        (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
-    ]
-    return Answers(ranks, before, lambda number: describe_slate(outcome, *owners[number], values))
-
-
-def describe_slate(outcome: Outcome, number: int, query: int, values: list[Floats]) -> Example:
-    """One slate in words: the videos by expected score, the one that was watched, and how much of it."""
-    predicted, tables = outcome.valid[number].value, outcome.ready.tables
-    day, codes, videos = predicted.day, tables.codes.value, tables.videos.value.frame
-    rows = rows_of(day.rows.group_sizes, query)
-    slate = outcome.ready.slates[day.day].value.rows[rows]
-    rates, right = predicted.rewards.rate[rows], int(day.rows.labels[rows].argmax())
-    order = np.argsort(-values[number][rows], kind="stable")
-    names = [name_video(codes.videos["vid"][code], videos.row(code, named=True)) for code in slate["video"].to_list()]
-    device, watched = codes.devices["did"][int(slate["device"][0])], float(day.rates[rows][right])
-    context = f"{len(names)} videos shown; predicted share {rates[order[0]]:.0%}"
-    context += "" if np.isnan(watched) else f", true share {watched:.0%}"
-    return Example(
-        f"Device {str(device)[:8]}, day {day.day}:", context, [names[row] for row in order[:LISTED]], names[right]
-    )
-
-
-def name_video(vid: object, row: dict[str, Any]) -> str:
-    """A video's id, its programme and its length."""
-    parts = [f"programme {row['collection']}"] if row["collection"] is not None else []
-    parts += [f"episode {row['serial']}"] if row["serial"] is not None else []
-    parts += [f"{row['duration']:,.0f} s"] if row["duration"] is not None else []
-    return f"video {vid}" + (f" ({', '.join(parts)})" if parts else "")

@@ -13,7 +13,7 @@ from common.arrays import Floats
 from common.day.methods.ladder import Lists, Scored, rank_right
 from common.engine.run import Result, Run, collect
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.judged import name_video
+from competitions.mgtv.day.validation import name_video
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import calibration
 from competitions.mgtv.lab.clicks import list_recent

@@ -17,12 +17,13 @@ import polars as pl
 from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung, Scored
 from common.day.report.charts import Figure
+from common.day.validation import BLEND
 from common.engine.run import Result, Run
 from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
 from competitions.news.config import MODEL, NewsConfig
-from competitions.news.day.judged import METRIC, list_queries
-from competitions.news.day.rows import list_rows
+from competitions.news.day.judged import METRIC
+from competitions.news.day.validation import list_candidates, list_validation
 from competitions.news.io import reader
 from competitions.news.lab import als, gru4rec, plots, reranking
 from competitions.news.lab.marks import METHODS, Method
@@ -176,9 +177,9 @@ def list_reranked(way: Climb) -> Iterator[Rung]:
 def rerank(way: Climb, whole: NewsConfig, method: reranking.Method, weight: float) -> Scored:
     """The pipeline's lists in the order of a method."""
     outcome = way.validate(whole)
-    rows = list_rows(outcome)
+    items, _ = list_candidates(outcome)
     assert way.content is not None
-    ranked = rows.candidates.with_columns(score=rows.scores[rows.by])
+    ranked = items.rename({BLEND: "score"})
     lists = reranking.rerank_lists(ranked, way.content.value, method, weight, CUTOFF)
     named = lists.join(way.users, left_on="query", right_on="user")
     return score_lists(way, named.select("item", "score", query="query_right"), outcome.scores)
@@ -188,9 +189,9 @@ def score_outcome(way: Climb, config: NewsConfig) -> Scored:
     """The pipeline: the scores of its queries in the fold's order, and its lists."""
     outcome = way.validate(config)
     recall_all = outcome.recall.value["recall@all"][-1]
-    rows = list_rows(outcome)
-    listed = rows.candidates.with_columns(score=rows.scores[rows.by], answer=pl.Series(rows.rows.labels) > 0)
-    return record(way, list_queries(outcome), recall_all, listed, [outcome.scores])
+    items, data = list_candidates(outcome)
+    listed = items.rename({BLEND: "score"}).with_columns(answer=pl.Series(data.labels) > 0)
+    return record(way, list_validation(outcome).queries, recall_all, listed, [outcome.scores])
 
 
 def score_made(way: Climb, lists: Result[pl.DataFrame]) -> Scored:

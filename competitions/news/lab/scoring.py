@@ -14,7 +14,7 @@ from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.config import NewsConfig
-from competitions.news.day.judged import RECENT
+from competitions.news.day.validation import RECENT
 from competitions.news.io import reader
 from competitions.news.lab import reranking
 from competitions.news.list_metrics import coverage

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from common.arrays import Floats
-from common.day.answers import BEYOND, Answers, Example
-from common.day.judged import Diagnostic, Insight, Judged
+from common.day.judged import Insight, Judged
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.progress import say
@@ -18,16 +16,14 @@ from common.learning.dataset import Matrix
 from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
 from common.time_units import HOUR_S
-from competitions.tencent import metrics, submission
+from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus, Int64s
-from competitions.tencent.day.rows import list_rivals, list_rows, measure_columns
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.day.validation import list_validation, measure_columns
 from competitions.tencent.expected_score import expect_score
 from competitions.tencent.features.pair_features import SEARCH_SCORE
-from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
-from competitions.tencent.metrics import rank_targets
+from competitions.tencent.io.schema import CLICK, TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
-from competitions.tencent.retrieval.fusion import Fusion
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -35,8 +31,6 @@ METRIC = "score"
 MEANING = ".31 x hit rate + .69 x NDCG of ten ads: how often, and how high, the clicked ad is in the list"
 WHY = "users who click the same ad are right or wrong together"
 FURTHER = ", and the truth is one event later than the hold-out"
-LOST_QUERIES = 300  # whose features are made to write those that are lost
-LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 DRIFT_QUERIES = 10_000
 DRIFTING = (
     *("events", "clicks", "click share", "distinct ads"),
@@ -47,83 +41,49 @@ AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
 COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
 FAR_APART = 1 / 3  # of the test's: so much more or less is another question
-FEATURES_SHOWN, RECENT = 3, 3
 
 
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    summary = summarise(outcome)
-    ways, expected = dict(summary["ways"]), summary["cv"]["expected"]
-    best = next(iter(ways))  # what is submitted: its error is the headline's
-    ways[best] = ways[best] | {"score_error": expected["error"]}
-    ranker, times = outcome.early.ranker.value, outcome.ready.plan.value.times
-    say_folds(summary["folds"])
+    ready, early, ways = outcome.ready, outcome.early, dict(outcome.measured.value)
+    corpus, valid, plan, ranker = ready.corpus.value, ready.valid.value, ready.plan.value, early.ranker.value
+    folds = {"hold-out": valid, "test": ready.test.value}
+    folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
+    asked = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
+    say_folds(asked)
+    expected = expect_score(valid, early.answers.value.best, outcome.config.host, plan.times)
+    best, decisions = next(iter(ways)), list_decisions(plan.decisions)
+    ways[best] = ways[best] | {"score_error": expected["error"]}  # what is submitted: its error is the headline's
+    whole = outcome if isinstance(outcome, Outcome) else None
+    fits = {"validation": early} | ({"test": whole.final} if whole else {})
+    recall = measure_recall(early.answers.value.known_rank)
     return Judged(
+        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        rivals=list_rivals(outcome),
-        expected={"score": expected["score"], "error": expected["error"], "why": WHY + ("" if times else FURTHER)},
-        queries=list_queries(outcome),
+        expected={"score": expected["score"], "error": expected["error"], "why": WHY if plan.times else WHY + FURTHER},
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
-            ("Settings decided from the data", summary["plan"]),
-            ("Channels of retrieval, by their fusion weights", summary["fusion"]["channels"]),
+            ("Settings decided from the data", decisions),
+            ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
             ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What the hold-out asks beside what the test asks", summary["folds"]),
-            ("Training", [{"training": name, **row} for name, row in summary["training"].items()]),
-            ("Recall of the first search", [summary["recall"]]),
+            ("What the hold-out asks beside what the test asks", asked),
+            ("Training", [{"training": name, **measure_training(fit)} for name, fit in fits.items()]),
+            ("Recall of the first search", [recall]),
         ],
-        notes=outcome.ready.corpus.value.notes,
+        notes=corpus.notes,
         features=list(ranker.gain) if ranker else [],
-        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
-        summary=summary,
-        insight=explain(outcome) if isinstance(outcome, Outcome) and summary["cv"]["users"] else None,
+        submissions=whole.checked if whole else [],
+        summary={
+            "plan": decisions,
+            "ways": outcome.measured.value,
+            "folds": asked,
+            "recall": recall,
+            "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
+            **({"filled": whole.filled} if whole else {}),
+        },
+        insight=explain(whole) if whole and len(valid.users) else None,
     )
-
-
-def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
-    fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
-    assert fold.unseen is not None
-    scores = metrics.score_queries(fold, outcome.early.answers.value.best, outcome.config.host)
-    histories = fold.queries(corpus.train)
-    frame = pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String), "score": scores})
-    return frame.select(
-        "query",
-        fold=pl.lit("hold-out"),
-        score="score",
-        target=pl.when(pl.Series(fold.unseen)).then(pl.lit("an unseen ad")).otherwise(pl.lit("a seen ad")),
-        history=pl.Series(np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, histories.lengths)]),
-    )
-
-
-# --- the summary ---
-
-
-def summarise(outcome: Validated) -> Row:
-    """Everything else as plain values, for run.json."""
-    corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
-    best = next(iter(measured.values()))  # the way that is submitted
-    valid, test, ranker = outcome.ready.valid.value, outcome.ready.test.value, early.ranker.value
-    whole = outcome if isinstance(outcome, Outcome) else None
-    cv = {"score": best["score"], "error": best["score_error"], "users": best["users"]}
-    times = outcome.ready.plan.value.times
-    expected = expect_score(valid, early.answers.value.best, outcome.config.host, times)
-    fits = {"validation": early} | ({"test": whole.final} if whole else {})
-    folds = {"hold-out": valid, "test": test}
-    folds |= {f"earlier {at}": fold.value for at, fold in enumerate(outcome.ready.earlier, 1)}
-    return {
-        "plan": list_decisions(outcome.ready.plan.value.decisions),
-        "cv": {**cv, "expected": expected},
-        "fusion": list_fusion(early.fusion.value),
-        "ways": measured,
-        "folds": [measure_fold(name, corpus, fold, times) for name, fold in folds.items()],
-        "training": {name: measure_training(fit) for name, fit in fits.items()},
-        "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
-        "recall": measure_recall(early.answers.value.known_rank),
-        **({"filled": whole.filled} if whole else {}),
-        **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
-    }
 
 
 def measure_training(fit: RankedFold) -> Row:
@@ -132,11 +92,6 @@ def measure_training(fit: RankedFold) -> Row:
     if ranker is None:
         return {"trees": 0, "features": 0, "largest gain": ""}
     return {"trees": ranker.rounds, "features": len(ranker.gain), "largest gain": next(iter(share_gains([ranker])))}
-
-
-def list_fusion(fusion: Fusion) -> Row:
-    """What retrieval goes by."""
-    return {"channels": list(fusion.rows), "weights": fusion.weights, "widths": fusion.widths}
 
 
 def measure_recall(rank: Int64s) -> dict[str, float]:
@@ -214,17 +169,13 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(outcome: Outcome) -> Insight:
-    """What the ranker goes by, how the test's users differ, where targets are lost."""
+    """What the ranker goes by, and how the test's users differ."""
     ready, early, config = outcome.ready, outcome.early, outcome.config
     inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
     return Insight(
-        importance=Diagnostic(measure_columns, inputs) if early.ranker.value else None,
+        importance=(measure_columns, *inputs) if early.ranker.value else None,
         given=(SEARCH_SCORE,),
-        drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, collect(ready.earlier))),
-        curves=(),
-        answers=list_answers(outcome),
-        cutoff=TOP,
-        rows=lambda: list_rows(outcome, LOST_QUERIES),
+        drift=(compare_users, ready.corpus, ready.valid, ready.test, collect(ready.earlier)),
     )
 
 
@@ -261,39 +212,3 @@ def measure_histories(histories: Histories) -> Matrix:
     spans = [hours(back) for back in (1, 9, int(lengths.max(initial=1)))]
     columns = np.column_stack([lengths, clicks, clicks / np.maximum(lengths, 1), distinct, *spans])
     return np.where(filled[:, None], columns, np.nan).astype(np.float32)
-
-
-def list_answers(outcome: Outcome) -> Answers:
-    """Where the targets of the held-out users are lost, and some users' lists in words."""
-    fold, answers = outcome.ready.valid.value, outcome.early.answers.value
-    assert fold.target is not None
-    assert fold.unseen is not None
-    ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
-    before = [
-        ("all queries", len(fold.users)),
-        ("shown in the log before", int((~fold.unseen).sum())),
-        ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
-        ("retrieved by the first search", int(retrieved.sum())),
-    ]
-    ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
-    return Answers(ranks, before, lambda query: describe_user(outcome, query))
-
-
-def describe_user(outcome: Outcome, query: int) -> Example:
-    """One held-out user in words: the last clicks, the ten ads, the ad that was clicked."""
-    fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
-    assert fold.target is not None
-    histories, user = fold.queries(corpus.train), corpus.users.names[fold.users[query]].decode()
-    events = np.arange(histories.starts[query], histories.ends[query])
-    clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
-    last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
-    context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
-    rows = outcome.early.answers.value.best.rows[query]
-    listed = [name_ad(corpus.catalogue, int(row)) for row in rows[rows > 0]]
-    return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))
-
-
-def name_ad(catalogue: Catalogue, row: int) -> str:
-    """An ad's original number and its first known features."""
-    values = [f"{name}={value}" for name, value in zip(ITEM_FEATURES, catalogue.features[row], strict=True) if value]
-    return f"ad {catalogue.oid[row]}" + (f" ({', '.join(values[:FEATURES_SHOWN])})" if values else "")

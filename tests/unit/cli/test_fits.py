@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -24,9 +25,9 @@ def judge(outcome: int, config: RunSettings) -> Judged:
     assert config.seed == 7  # what is drawn stays as it is
     queries = pl.DataFrame({"query": ["a", "b"], "fold": "x", "score": SCORES[outcome], "slice": ["s", "t"]})
     ranking = [{"model": "m", "score": sum(SCORES[outcome]) / 2, "error": 0.1}, {"model": "rule", "score": 0.3}]
-    return Judged(
-        metric="MRR@5", meaning="", rivals=(), queries=queries, ranking=ranking, features=(), summary={"seed": outcome}
-    )
+    asked: dict[str, Any] = {"queries": queries, "cutoff": 5, "ranks": np.ones(2), "before": (), "example": str}
+    own: dict[str, Any] = {"ranking": ranking, "features": (), "summary": {"seed": outcome}}
+    return Judged(metric="MRR@5", meaning="", rivals=tuple, candidates=None, **asked, **own)
 
 
 def run_fits(tmp_path: Path, fits: int) -> tuple[Judged, list[float]]:

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.answers import Answers, Example, ValidationRows, rank_answers
-from common.day.judged import Diagnostic, Insight, Sample, compare_rows, count_first, diagnose, measure_importance
+from common.day.judged import Insight, compare_rows, count_first, diagnose, measure_importance
 from common.day.judged import measure_drift as drift_of
+from common.day.validation import Candidates, Example, ValidationTable, rank_answers
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset
+from common.learning.gbdt import Ranker
 from tests.unit.rankers import fit_rows
 
 QUERIES, SIZE = 80, 5
@@ -32,23 +33,25 @@ def mix(weights: tuple[float, ...], scores: Any, sizes: Any) -> Any:
 
 
 def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no_say() -> None:
-    rows, sample = draw_rows(0), Sample(queries=40, rows=150)
+    rows = draw_rows(0)
     parameters = {"num_leaves": 4, "min_data_in_leaf": 5, "num_threads": 1}
     good = fit_rows("lightgbm_softmax", parameters, rows, None, 20, 0, 0)
     blind = RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels, rows.group_sizes)
     other = fit_rows("logit", {"l2": 1.0}, blind, None, 1, 0, 0)
-    losses = {row["feature"]: row["permutation"] for row in measure_importance(rows, [good], (1.0,), mix, sample)}
+
+    def lose(rows: RankingDataset, rankers: list[Ranker], *blend: Any) -> dict[str, float | None]:
+        return {row["feature"]: row["permutation"] for row in measure_importance(rows, rankers, 40, 150, *blend)}
+
+    losses = lose(rows, [good])
     assert losses["planted"] is not None
     assert losses["planted"] > 0.3
     assert losses["noise"] is not None
     assert abs(losses["noise"]) < 0.1
-    both = measure_importance(rows, [good, other], (1.0, 0.0), mix, sample)
-    assert {row["feature"]: row["permutation"] for row in both} == pytest.approx(losses)
+    assert lose(rows, [good, other], mix, (1.0, 0.0)) == pytest.approx(losses)
     # A scale of the scores is no matter, nor are queries whose right one is not there.
-    tripled = measure_importance(rows, [good], (3.0,), mix, sample)
-    assert {row["feature"]: row["permutation"] for row in tripled} == pytest.approx(losses, rel=1e-3)
+    assert lose(rows, [good], mix, (3.0,)) == pytest.approx(losses, rel=1e-3)
     nothing = RankingDataset(rows.names, rows.features, np.zeros_like(rows.labels), rows.group_sizes)
-    assert {row["permutation"] for row in measure_importance(nothing, [good], (1.0,), mix, sample)} == {None}
+    assert set(lose(nothing, [good]).values()) == {None}
 
 
 def test_drift_stands_beside_that_of_two_labelled_times() -> None:
@@ -66,22 +69,22 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
 
 def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     rows = draw_rows(5)
-    ranks = rank_answers(rows.features[:, 0], rows.labels, rows.group_sizes)
-    answers = Answers(ranks, [("asked", QUERIES)], lambda query: Example(str(query), "", ["x"], "x"))
     names = [str(query) for query in rows.query_numbers]
-    candidates = pl.DataFrame({"query": names, "item": np.arange(len(names)) % SIZE})
-    by_noise = ValidationRows(candidates, rows, pl.DataFrame({"blend": rows.features[:, 1]}))
-    insight = Insight(
-        importance=Diagnostic(sorted, ([2, 1],)),
-        drift=Diagnostic(len, ("abc",)),
-        curves=[],
-        answers=answers,
+    items = {"query": names, "item": np.arange(len(names)) % SIZE, "blend": rows.features[:, 1]}
+    by_noise = Candidates(pl.DataFrame(items), rows)
+    table = ValidationTable(
+        queries=pl.DataFrame(),
         cutoff=1,
-        rows=lambda: by_noise,
+        ranks=rank_answers(rows.features[:, 0], rows),
+        before=[("asked", QUERIES)],
+        example=lambda query: Example(str(query), "", ["x"], "x"),
+        rivals=tuple,
+        candidates=lambda: by_noise,
     )
-    first = diagnose(insight, Run(tmp_path / "one", tmp_path / "cache", quiet=True))
+    insight = Insight(importance=(sorted, [2, 1]), drift=(len, "abc"))
+    first = diagnose(table, insight, by_noise, Run(tmp_path / "one", tmp_path / "cache", quiet=True))
     again = Run(tmp_path / "two", tmp_path / "cache", quiet=True)
-    assert diagnose(insight, again) == first
+    assert diagnose(table, insight, by_noise, again) == first
     assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
     assert (first["importance"], first["drift"], "calibration" in first) == ([1, 2], 3, False)
     assert [row["queries"] for row in first["answers"]["funnel"]] == [QUERIES, QUERIES]

@@ -1,4 +1,4 @@
-"""A run that is loaded is the run that was recorded, or nothing is loaded."""
+"""A run that is loaded is the run that was recorded, or no features are loaded."""
 
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,15 @@ import polars as pl
 import pytest
 
 from common.competition import Competition
-from common.day.answers import ValidationRows
+from common.day.judged import label_items
 from common.day.loaded import load_run
+from common.day.validation import Candidates
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from tests.unit.common.day.conftest import Make
+
+DATA = RankingDataset(("x",), np.ones((2, 1), np.float32), np.array([1, 0], np.float32), np.array([1, 1], np.int32))
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,10 +31,8 @@ def score(seed: int) -> list[float]:
     return [0.5, 0.25 + seed]
 
 
-def list_rows(scores: Result[list[float]]) -> ValidationRows:
-    rows = RankingDataset(("x",), np.ones((2, 1), np.float32), np.array([1, 0], np.float32), np.array([1, 1], np.int32))
-    frame = pl.DataFrame({"query": ["0", "1"], "item": [7, 8]})
-    return ValidationRows(frame, rows, pl.DataFrame({"blend": scores.value}))
+def list_candidates(scores: list[float]) -> Candidates:
+    return Candidates(pl.DataFrame({"query": ["0", "1"], "item": [7, 8], "blend": scores}), DATA)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def competition() -> Any:
     """What a competition declares, as far as loading needs it."""
 
     def judge(scores: Result[list[float]], config: Config) -> SimpleNamespace:
-        return SimpleNamespace(queries=pl.DataFrame({"query": ["0", "1"], "fold": "all", "score": scores.value}))
+        return SimpleNamespace(candidates=partial(list_candidates, scores.value))
 
     def validate(files: Path, config: Config, run: Run) -> Result[list[float]]:
         return run.step(score, config.seed)
@@ -54,21 +55,25 @@ def competition() -> Any:
     return declared
 
 
-def test_what_is_computed_again_must_score_as_the_record_has_it(make: Make, competition: Any) -> None:
+def test_features_are_those_of_the_candidates_that_were_ranked(make: Make, competition: Any) -> None:
     folder = make("20260101-1", [0.5, 0.25], config={"seed": 0})
-    with pytest.raises(UserError, match=r"scored 0\.3750, and 0\.3750 with the current code.*revision 1234"):
-        load_run(folder, competition, list_rows)  # the record's queries have other columns
-    pl.DataFrame({"query": ["0", "1"], "fold": "all", "score": [0.5, 0.25]}).write_parquet(folder / "queries.parquet")
-    run = load_run(folder, competition, list_rows)  # kept by now
+    with pytest.raises(UserError, match=r"has no candidates\.parquet"):
+        load_run(folder, competition)
+    label_items(list_candidates([0.5, 0.25])).write_parquet(folder / "candidates.parquet")
+    run = load_run(folder, competition)
     assert run.features.to_dict(as_series=False) == {"x": [1.0, 1.0]}
-    assert run.labels["label"].to_list() == [1.0, 0.0]
-    assert run.scores["blend"].to_list() == [0.5, 0.25]
+    assert run.candidates.rows() == [("0", 7, 1.0, 0.5), ("1", 8, 0.0, 0.25)]
     assert run.record["run"] == "20260101-1"
     lines = repr(run).splitlines()
     assert len(lines) <= 12
-    assert "  features: 2 rows; x" in lines
+    assert "  features: 2 rows; f" in lines  # in the words of the record
+    label_items(list_candidates([0.5, 0.75])).write_parquet(folder / "candidates.parquet")
+    with pytest.raises(UserError, match=r"scored them otherwise.*revision 1234"):
+        _ = load_run(folder, competition).features
 
 
 def test_settings_that_are_no_longer_known_are_one_sentence(make: Make, competition: Any) -> None:
+    folder = make("20260101-1", [0.5])
+    pl.DataFrame({"query": ["0"]}).write_parquet(folder / "candidates.parquet")
     with pytest.raises(UserError, match="do not fit this code"):
-        load_run(make("20260101-1", [0.5]), competition, list_rows)
+        _ = load_run(folder, competition).features

@@ -14,10 +14,12 @@ import pytest
 from common.day import revision, run_record
 from common.day.judged import Insight, Judged, write_record
 from common.day.record_schema import Row, read_record
+from common.day.validation import Candidates, Example
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.submission import Checked
+from common.learning.dataset import RankingDataset
 
 QUERIES = pl.DataFrame(
     {
@@ -30,6 +32,7 @@ QUERIES = pl.DataFrame(
 
 
 PARTS = ("fold", "slice")
+ONE_ROW = RankingDataset(("f",), np.ones((1, 1), np.float32), np.ones(1, np.float32), np.ones(1, np.int32))
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -51,6 +54,12 @@ def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Ro
         meaning="1 / rank",
         behind=pl.Series([1.0, 0.5, float("nan"), 0.0]),
         queries=QUERIES,
+        cutoff=5,
+        ranks=np.ones(4, np.int64),
+        before=[("all queries", 4)],
+        example=lambda _: Example("", "", [], ""),
+        rivals=tuple,
+        candidates=lambda: Candidates(pl.DataFrame({"query": ["a"], "item": [7], "blend": [0.5]}), ONE_ROW),
         ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
         features=("f", "g"),
         summary={"own": 1},
@@ -106,6 +115,8 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert written["threads"] == count_threads()
     assert written["data"]["bytes"] == len("a.csv" + "b.csv")
     assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
+    (candidate,) = pl.read_parquet(tmp_path / "run-1" / "candidates.parquet").rows(named=True)
+    assert candidate == {"query": "a", "item": 7, "label": 1.0, "blend": 0.5}  # what it is sorted by is the last
 
 
 def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:

@@ -1,7 +1,6 @@
 """What a flight run reports: sessions counted, the truth, one row a session."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,15 @@ from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.simulation.oracle import Oracle
-from common.time_units import DAY_MS
-from competitions.flight.day.folds import count_sessions
-from competitions.flight.day.judged import (
-    list_queries,
-    merge_twins,
-    score_truth,
-)
-from competitions.flight.day.rows import list_rivals
+from competitions.flight.day.judged import score_truth
+from competitions.flight.day.validation import list_validation, merge_twins
 from competitions.flight.io import schema
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.split import split_by_time, split_folds
-from tests.unit.flight.flight_world import START, make_searches, option, search
+from competitions.flight.split import split_folds
+from tests.unit.flight.flight_world import make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
 RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
@@ -39,30 +32,11 @@ def kept(value: Any) -> Result[Any]:
     return Result(lambda: value, ())
 
 
-def judge(*sessions: list[int]) -> TrainingData:
-    """Folds that judge these sessions; of all else in them there is nothing."""
-    empty = RankingDataset(("x",), np.zeros((0, 1), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
-    folds = (FoldData(empty, empty, np.array(numbers)) for numbers in sessions)
-    return TrainingData(empty, np.array([0, 1, 3, 4, 5]), tuple(folds))
-
-
 def stand(folder: Path, **values: Any) -> Outcome:
     """The parts of an outcome that the truth is measured with."""
     parts = {"files": RawFiles(folder / schema.TRAIN, folder / schema.TEST), "names": ["logit", "other"]}
     fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts | values
     return Outcome(**fields)
-
-
-def test_sessions_are_counted_by_what_becomes_of_them() -> None:
-    """All with a booking train in the end; one that repeated folds judge several times counts once."""
-    sizes = {2: 0, 12: 1, 3: 2, 11: 8, 10: 9, 30: 9}  # options: day
-    made = (search(*[option()] * size, day=day, booked=None if size == 3 else 0) for size, day in sizes.items())
-    train, test = make_searches(*made), make_searches(search(), search())
-    split = kept(split_by_time(train.sessions, np.array([0]), [START + 5 * DAY_MS], 7, "x", 0))
-    outcome = stand(Path(), train=kept(train), test=kept(test), split=split, data=kept(judge([3, 4, 5])))
-    counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
-    assert count_sessions(outcome) == counts
-    assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
 
 
 def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
@@ -105,13 +79,15 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
 
     outcome = stand(
         Path(),
+        names=["one"],
         train=kept(train),
         data=kept(data),
         scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
         blend=kept(ONE),
         split=kept(split_folds(train.sessions, 3, 2, 0)),
     )
-    queries = list_queries(outcome)
+    table = list_validation(outcome)
+    queries = table.queries
     assert queries["query"].to_list() == train.sessions["ranker_id"].to_list()[:2]
     assert queries["weight"].to_list() == [1, 1]
     assert queries["score"].to_list() == [0.5, 1.0]
@@ -119,10 +95,21 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
-    random, shown = list_rivals(outcome)
+    random, shown = table.rivals()
     assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
     assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
     assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
+    # Ranks are of the sessions of more than ten options, as often as they are judged; candidates are of all.
+    assert (table.ranks.tolist(), table.repeats) == ([1, 1, 1, 11], 2)
+    assert table.behind is not None
+    assert table.behind.to_list() == [0.5, 1.0]
+    assert table.candidates is not None
+    items = table.candidates().items
+    assert items.group_by("round", maintain_order=True).len().rows() == [(0, 26), (1, 26)]
+    assert items.filter(round=1)["item"].to_list() == [*range(3), *range(12), *range(11)]
+    example = table.example(2)
+    assert (example.answer, example.listed[0]) == (example.listed[0], example.answer)
+    assert example.context.startswith("12 options, one way")
 
 
 def test_twin_sessions_are_one_query_that_weighs_as_much_as_they() -> None:

@@ -1,5 +1,6 @@
-"""Where right answers are lost: a funnel, the rank of the right one, queries to read; and what plain orders of the same
-candidates score.
+"""What validation asked, what it ranked and what that earns, stated once by a competition
+(competitions/<name>/day/validation.py); and what is derived of it: where right answers are lost, the rank of the right
+one, queries to read, what plain orders of the same candidates score.
 
 A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND``: it is, behind the list that is known.
 """
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import RankingDataset
+from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
@@ -34,46 +36,53 @@ class Example(NamedTuple):
     answer: str
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Where the right answer of each validation query stands.
-
-    ``ranks``: in the list that is handed in. ``before``: (stage, queries) of what comes before ranking, from all
-    queries on. ``example``: a query by its number, in words. ``repeats``: how often each query stands there, ranked by
-    as many fits; it counts as one.
+class Candidates(NamedTuple):
+    """What validation ranks. ``items``, a row a candidate, those of a query together: query (text, as the queries have
+    it), item, what the competition adds, then a score a model; the list that is handed in is sorted by the last.
+    ``data``: the labels and features of the same rows.
     """
 
+    items: pl.DataFrame
+    data: RankingDataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationTable:
+    """What validation asked, and how it was answered.
+
+    ``queries``: one row per query: query and fold (text), score (what the query earns under the metric), ``weight``
+    where queries do not count alike, then any number of slices (text). ``behind``: by query ``share_behind``, where
+    lists are of many lengths, so that slices of short and of long ones can be compared.
+    ``ranks``: of the right answers in the lists that are handed in, of which the first ``cutoff`` count; ``before``:
+    (stage, queries) of what comes before ranking, from all queries on; ``example``: a query by its index in ``ranks``,
+    in words; ``repeats``: how often each query stands there, ranked by as many fits: it counts as one.
+    ``rivals``: ``score_rivals``; ``candidates``: None where there are none. Both are made when they are called.
+    """
+
+    queries: pl.DataFrame
+    behind: pl.Series | None = None
+    cutoff: int
     ranks: Ranks
     before: Sequence[tuple[str, int]]
     example: Callable[[int], Example]
     repeats: int = 1
+    rivals: Callable[[], Sequence[Row]]
+    candidates: Callable[[], Candidates] | None
 
 
-@dataclass(frozen=True)
-class ValidationRows:
-    """The rows that validation ranks. ``candidates``: query (text, as the record's queries have it), item, and what the
-    competition adds; ``rows``: their features and labels; ``scores``: a column a model, ``blend`` the last; ``by``: the
-    column that the list which is handed in is sorted by.
-    """
+def rank_answers(scores: NDArray[np.floating], data: RankingDataset) -> Ranks:
+    """The rank of each query's one right row by falling ``scores`` (n,), ties against it.
 
-    candidates: pl.DataFrame
-    rows: RankingDataset
-    scores: pl.DataFrame
-    by: str = BLEND
-
-
-def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> Ranks:
-    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query.
-
-    >>> scores, labels = np.array([3.0, 2.0, 1.0, 5.0, 5.0]), np.array([0, 1, 0, 1, 0], np.float32)
-    >>> rank_answers(scores, labels, np.array([3, 2], np.int32)).tolist()  # the second is tied with another row
+    >>> data = RankingDataset(("x",), np.zeros((5, 1)), np.array([0, 1, 0, 1, 0]), np.array([3, 2]))
+    >>> rank_answers(np.array([3.0, 2.0, 1.0, 5.0, 5.0]), data).tolist()  # the second is tied with another row
     [2, 2]
     """
+    sizes = data.group_sizes
     if not len(sizes):
         return np.empty(0, np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    starts = find_starts(sizes)
     # The score to beat is the right row's; a query without one has none, and its rank is MISSED.
-    best = np.maximum.reduceat(np.where(labels > 0, scores, -np.inf), starts)
+    best = np.maximum.reduceat(np.where(data.labels > 0, scores, -np.inf), starts)
     ahead = np.add.reduceat((scores >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best), ahead, MISSED)
 
@@ -89,7 +98,7 @@ def rank_by(values: NDArray[np.floating], rows: RankingDataset) -> Ranks:
     order = np.lexsort((-np.nan_to_num(values, nan=-np.inf), rows.query_numbers))
     position = np.empty(len(values))
     position[order] = np.arange(len(values))
-    return rank_answers(-position, rows.labels, rows.group_sizes)
+    return rank_answers(-position, rows)
 
 
 def score_rivals(
@@ -147,34 +156,35 @@ def share_behind(ranks: Ranks, sizes: NDArray[np.int32]) -> Floats:
     return np.where(known, (sizes - ranks) / np.maximum(sizes - 1, 1), np.nan)
 
 
-def list_lost(validated: ValidationRows, cutoff: int) -> pl.DataFrame:
+def list_lost(candidates: Candidates, cutoff: int) -> pl.DataFrame:
     """Some queries whose right one stands behind the first ``cutoff``, evenly of all: query, its rank, how many
     candidates, the right item and that which stands first; then each feature of the right one, and of the first one.
 
     A query whose right one is not among the candidates is not listed: nothing is known of it.
     """
-    rows, scores = validated.rows, validated.scores[validated.by].to_numpy()
-    ranks = rank_answers(scores, rows.labels, rows.group_sizes)
-    lost = np.flatnonzero(ranks > cutoff)
-    lost = lost[np.unique(np.linspace(0, len(lost) - 1, LOST).round().astype(int))] if len(lost) else lost
-    starts, owners = np.cumsum(rows.group_sizes) - rows.group_sizes, rows.query_numbers
-    marked = np.flatnonzero(rows.labels > 0)
+    items, data = candidates
+    scores = items.to_series(-1).to_numpy()
+    ranks, starts, owners = rank_answers(scores, data), find_starts(data.group_sizes), data.query_numbers
+    lost = _spread(np.flatnonzero(ranks > cutoff), LOST)
+    marked = np.flatnonzero(data.labels > 0)
     right = np.zeros(len(starts), np.int64)
     right[owners[marked]] = marked
     right, first = right[lost], np.lexsort((-scores, owners))[starts[lost]]
-    items = validated.candidates["item"]
-    head = pl.DataFrame(
-        {
-            "query": validated.candidates["query"][first],
-            "rank": ranks[lost],
-            "candidates": rows.group_sizes[lost],
-            "right item": items[right],
-            "first item": items[first],
-        }
-    )
-    sides = {f"right: {name}": rows.features[right, at] for at, name in enumerate(rows.names)}
-    sides |= {f"first: {name}": rows.features[first, at] for at, name in enumerate(rows.names)}
-    return pl.concat([head, pl.DataFrame(sides, nan_to_null=True)], how="horizontal")
+    head = {
+        "query": items["query"][first],
+        "rank": ranks[lost],
+        "candidates": data.group_sizes[lost],
+        "right item": items["item"][right],
+        "first item": items["item"][first],
+    }
+    sides = {"right": data.features[right], "first": data.features[first]}
+    features = {f"{side}: {name}": rows[:, at] for side, rows in sides.items() for at, name in enumerate(data.names)}
+    return pl.DataFrame(head | features, nan_to_null=True)
+
+
+def _spread(chosen: Ranks, most: int) -> Ranks:
+    """At most so many of some numbers, evenly spread over all."""
+    return chosen[np.unique(np.linspace(0, len(chosen) - 1, most).round().astype(int))] if len(chosen) else chosen
 
 
 def rows_of(sizes: NDArray[np.int32], query: int) -> slice:
@@ -193,18 +203,18 @@ def count_within(ranks: Ranks, cutoff: int) -> int:
     return int(is_within(ranks, cutoff).sum())
 
 
-def describe_answers(answers: Answers, cutoff: int) -> Row:
-    """The part ``answers`` of a record's insight, of lists whose first ``cutoff`` count."""
-    ranks, reached = answers.ranks, [stage for stage, _ in answers.before if not stage.startswith("in the first")]
-    missed = f"not {reached[-1]}"
-    stages = [*answers.before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
+def describe_answers(validation: ValidationTable) -> Row:
+    """The part ``answers`` of a record's insight."""
+    ranks, cutoff, before, repeats = validation.ranks, validation.cutoff, validation.before, validation.repeats
+    missed = "not " + [stage for stage, _ in before if not stage.startswith("in the first")][-1]
+    stages = [*before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
     stages += [("first", count_within(ranks, 1))] if cutoff > 1 else []
     return {
         "cutoff": cutoff,
         "missed": missed,
-        "funnel": build_funnel([(stage, count / answers.repeats) for stage, count in stages]),
-        "ranks": count_ranks(ranks, missed, answers.repeats),
-        "examples": pick_examples(ranks, cutoff, answers.example),
+        "funnel": build_funnel([(stage, count / repeats) for stage, count in stages]),
+        "ranks": count_ranks(ranks, missed, repeats),
+        "examples": pick_examples(ranks, cutoff, validation.example),
     }
 
 

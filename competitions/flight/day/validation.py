@@ -1,0 +1,171 @@
+"""What flight's validation asked and ranked: a row a search, a row an option of its sessions, and sessions in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from common.arrays import Floats
+from common.day.run_record import WEIGHT
+from common.day.validation import (
+    BLEND,
+    Candidates,
+    Example,
+    Row,
+    ValidationTable,
+    count_within,
+    is_within,
+    rank_answers,
+    rows_of,
+    score_rivals,
+    share_behind,
+)
+from common.learning.dataset import RankingDataset
+from competitions.flight.io.reader import Searches
+from competitions.flight.metrics import CUTOFF, LARGE, classify_size
+from competitions.flight.pipeline import Validated
+from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.split import Numbers, Split, number_searches
+
+DAY_MINUTES, FIRST_PAGE = 1_440, 10
+FIRST_STAGE = "taste_total"  # the preferences that are estimated from other bookings
+
+
+def list_validation(outcome: Validated) -> ValidationTable:
+    """One row per validation search with more than ten options: how often the booked one is among the first three;
+    ``weight``: the sessions of the search. Ranks are by session, of more than ten options as well; candidates are of
+    all sessions.
+
+    Twin sessions are one row, named by the first, so that they count as one in an error; repeated folds judge a
+    session several times.
+    """
+    data, searches, split = outcome.data.value, outcome.train.value, outcome.split.value
+    train = searches.sessions
+    valid, numbers = data.valid, data.valid_sessions
+    final = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
+    ranks, counted = rank_answers(final, valid), np.flatnonzero(valid.group_sizes > LARGE)
+    judged = train[numbers].select(
+        "size",
+        query=pl.col("ranker_id").cast(pl.String),
+        fold=name_folds(data, split, train["time"]),
+        score=pl.Series(is_within(ranks, CUTOFF).astype(np.float64)),
+        options=classify_size(pl.col("size")),
+        trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
+        traveller=mark_known(train),
+        behind=pl.Series(share_behind(ranks, valid.group_sizes)),
+    )
+    queries = merge_twins(judged.filter(pl.col("size") > LARGE).drop("size"), train)
+    return ValidationTable(
+        queries=queries.drop("behind"),
+        behind=queries["behind"],
+        cutoff=CUTOFF,
+        ranks=ranks[counted],
+        before=[
+            ("all queries", len(counted)),
+            ("among the options", int((ranks[counted] > 0).sum())),
+            (f"in the first {FIRST_PAGE}", count_within(ranks[counted], FIRST_PAGE)),
+        ],
+        example=lambda at: show_session(searches, int(numbers[counted[at]]), valid, final, int(counted[at])),
+        repeats=split.repeats,
+        rivals=lambda: list_rivals(valid, numbers),
+        candidates=lambda: list_candidates(outcome, valid, final),
+    )
+
+
+def merge_twins(queries: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """One row a search of queries that are one a session and fit, with the mean of its numbers; ``weight``: its
+    sessions.
+    """
+    numbers = sessions.select(query=pl.col("ranker_id").cast(pl.String), search=pl.Series(number_searches(sessions)))
+    weight = pl.col("query").n_unique().cast(pl.Float64).alias(WEIGHT)
+    merged = [pl.col(pl.Float64).mean(), pl.col(pl.String).first(), weight]
+    return (
+        queries.join(numbers, on="query", maintain_order="left")
+        .group_by("search", maintain_order=True)
+        .agg(*merged)
+        .drop("search")
+    )
+
+
+def name_folds(data: TrainingData, split: Split, times: pl.Series) -> pl.Series:
+    """The fold of each validation session: its period of time; of repeated folds their common name."""
+    names = []
+    for fold in data.folds:
+        days = times.gather(fold.sessions).cast(pl.Datetime("ms")).sort().dt.strftime("%m-%d")
+        names += [split.name if split.cross_fitted else f"{days[0]} to {days[-1]}"] * len(fold.sessions)
+    return pl.Series(names, dtype=pl.String)
+
+
+def mark_known(sessions: pl.DataFrame) -> pl.Expr:
+    """Whether a session's traveller had booked before it, in words."""
+    first = sessions.filter(pl.col("booked").is_not_null()).group_by("profile").agg(pl.col("time").min())
+    earliest = pl.col("profile").replace_strict(first["profile"], first["time"], default=None)
+    return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
+
+
+def list_rivals(valid: RankingDataset, numbers: Numbers) -> list[Row]:
+    """What a random order scores, the cheapest first, and preferences before any ranker, or else the page's order."""
+    known = FIRST_STAGE in valid.names
+    stage = {"First stage: preferences": (FIRST_STAGE, 1.0)} if known else {"In the order shown": None}
+    once = np.zeros(len(valid.group_sizes))
+    once[np.unique(numbers, return_index=True)[1]] = 1.0  # a session that several fits judge counts once
+    return score_rivals(
+        valid,
+        {"The cheapest": ("core_log_price", -1.0), **stage},
+        lambda ranks: is_within(ranks, CUTOFF).astype(np.float64),
+        CUTOFF,
+        (valid.group_sizes > LARGE) * once,
+    )
+
+
+def list_candidates(outcome: Validated, valid: RankingDataset, final: Floats) -> Candidates:
+    """One row per option of a validation session, those of at most ten options as well; ``item``: the option's position
+    in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``.
+    """
+    data, sessions, sizes = outcome.data.value, outcome.train.value.sessions, valid.group_sizes
+    items = {
+        "query": sessions["ranker_id"].gather(np.repeat(data.valid_sessions, sizes)).cast(pl.String),
+        "item": np.arange(len(final)) - np.repeat(np.cumsum(sizes) - sizes, sizes),
+        "round": np.repeat(np.arange(len(data.folds)), [len(fold.valid.labels) for fold in data.folds]),
+    }
+    scores = dict(zip(outcome.names, outcome.scores.value.T, strict=True))
+    return Candidates(pl.DataFrame(items | scores | {BLEND: final}), valid)
+
+
+def show_session(train: Searches, number: int, valid: RankingDataset, final: Floats, query: int) -> Example:
+    """The search of a validation session, the first options of the list, the option that was booked."""
+    rows = rows_of(valid.group_sizes, query)
+    order = np.argsort(-final[rows], kind="stable")[:CUTOFF]
+    context, names = describe_session(train, number, [*order, int(valid.labels[rows].argmax())])
+    return Example(f"Session {train.sessions['ranker_id'][number][:8]},", context, names[:-1], names[-1])
+
+
+def describe_session(train: Searches, number: int, chosen: Sequence[int]) -> tuple[str, list[str]]:
+    """A session of the train file in words: the search, and the ``chosen`` of its options."""
+    session = train.sessions.row(number, named=True)
+    options = train.options.slice(session["first"], session["size"])
+    cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0
+    trip = "return" if session["round_trip"] else "one way"
+    search = f"{session['size']} options, {trip}, the cheapest {cheapest:,.0f}"
+    return search, [name_option(options.row(int(at), named=True), cheapest) for at in chosen]
+
+
+def name_option(option: Row, cheapest: float) -> str:
+    """An option in words; prices beside the session's cheapest."""
+    price = "no price" if option["price"] is None else f"{option['price']:,.0f}"
+    if option["price"] is not None and cheapest:
+        price += f" ({option['price'] / cheapest - 1:+.0%})"
+    legs = [name_leg(option, leg) for leg in ("out", "back") if option[f"{leg}_departure"] is not None]
+    return ", ".join([price, *legs])
+
+
+def name_leg(option: Row, leg: str) -> str:
+    """Departure, duration, flights and carrier of a leg; a carrier is its rank by mentions in the train file."""
+    minutes = option[f"{leg}_departure"] % DAY_MINUTES
+    duration, flights, carrier = (option[f"{leg}_{field}"] for field in ("duration", "segments", "carrier"))
+    parts = [f"{leg} {minutes // 60:02d}:{minutes % 60:02d}"]
+    parts += [f"{duration // 60} h {duration % 60:02d}"] if duration is not None else []
+    parts += ["direct" if flights == 1 else f"{flights} flights"] if flights is not None else []
+    parts += [f"carrier {carrier + 1}"] if carrier is not None else []
+    return " ".join(parts)

@@ -1,0 +1,113 @@
+"""What MGTV's validation asked and ranked: a row a device and day, a row a video that it was shown, slates in words."""
+
+import numpy as np
+import polars as pl
+
+from common.arrays import Floats
+from common.day.validation import (
+    BLEND,
+    Candidates,
+    Example,
+    Ranks,
+    Row,
+    ValidationTable,
+    count_within,
+    rank_answers,
+    rank_by,
+    rows_of,
+    score_rivals,
+    share_behind,
+)
+from common.learning.dataset import join_datasets
+from common.learning.listwise_softmax import find_starts
+from competitions.mgtv.features.target_encoding import HALF_LIVES
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import MODEL
+from competitions.mgtv.models.decision import expected_score
+from competitions.mgtv.pipeline import Validated
+
+EXPECTED = "expected score"  # what the answer goes by
+FIRST_FEW, LISTED = 3, 5
+SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")  # videos shown at most; the classes
+POPULARITY = f"video_own_click_{HALF_LIVES[-1]:g}d"
+
+
+def list_validation(outcome: Validated) -> ValidationTable:
+    """One row per device and validation day: the score of its answer, the video of the largest expected score.
+
+    Rivals are what the first video scores in a random order, by its click rate, as shown; with the run's own share.
+    """
+    videos = outcome.ready.tables.videos.value.frame
+    shown, data = list_slates(outcome), join_datasets([part.value.day.rows for part in outcome.valid])
+    sizes, values = data.group_sizes, shown[EXPECTED].to_numpy()
+    starts, ranks = find_starts(sizes), rank_answers(values, data)
+    right = np.add.reduceat(score_rates(shown["rate"].to_numpy(), shown["answer"].to_numpy()) * data.labels, starts)
+
+    def earn(ranks: Ranks) -> Floats:
+        return np.where(ranks == 1, right, 0.0)
+
+    orders = {"Popularity: smoothed click rate": (POPULARITY, 1.0), "In the order shown": None}
+    return ValidationTable(
+        queries=shown[starts].select(
+            "query",
+            fold=pl.format("day {}", pl.col("query").str.head(2)),
+            score=pl.Series(earn(rank_by(values, data))),
+            videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
+        ),
+        behind=pl.Series(share_behind(ranks, sizes)),
+        cutoff=1,
+        ranks=ranks,
+        before=[
+            ("all queries", sum(part.value.day.queries for part in outcome.valid)),
+            ("among the videos shown", int((ranks > 0).sum())),
+            (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
+        ],
+        example=lambda number: show_slate(shown[rows_of(sizes, number)], videos),
+        rivals=lambda: score_rivals(data, orders, earn, 1),
+        candidates=lambda: Candidates(shown.select("query", "item", MODEL, BLEND, EXPECTED), data),
+    )
+
+
+def list_slates(outcome: Validated) -> pl.DataFrame:
+    """One row per video shown to a device on a validation day: query (day and device), item (the video); the model's
+    score, ``blend``: P(watch), the expected score; the share that is answered, and the one that was watched (NaN: not
+    known); the video's code and its label.
+    """
+    codes, parts = outcome.ready.tables.codes.value, []
+    for predicted, mixed in zip(outcome.valid, outcome.mixed.value, strict=True):
+        part = predicted.value
+        slate = outcome.ready.slates[part.day.day].value.rows
+        columns = {
+            "query": f"{part.day.day:02d}/" + codes.devices["did"].gather(slate["device"]).cast(pl.String),
+            "item": codes.videos["vid"].gather(slate["video"]),
+            MODEL: part.scores,
+            BLEND: mixed,
+            EXPECTED: expected_score(mixed, part.rewards),
+            "answer": part.rewards.rate,
+            "rate": part.day.rates.astype(np.float64),
+            "video": slate["video"],
+            "label": part.day.rows.labels,
+        }
+        parts.append(pl.DataFrame(columns))
+    return pl.concat(parts)
+
+
+def show_slate(slate: pl.DataFrame, videos: pl.DataFrame) -> Example:
+    """One slate in words: the videos by expected score, the one that was watched, and how much of it."""
+    right = slate[slate["label"].arg_max() or 0]
+    ordered = slate.sort(EXPECTED, descending=True, maintain_order=True)
+    listed = pl.concat([ordered.head(LISTED), right]).select("item", "video").rows()
+    names = [name_video(vid, videos.row(code, named=True)) for vid, code in listed]
+    day, _, device = slate["query"][0].partition("/")
+    watched = right["rate"][0]
+    context = f"{slate.height} videos shown; predicted share {ordered['answer'][0]:.0%}"
+    context += "" if np.isnan(watched) else f", true share {watched:.0%}"
+    return Example(f"Device {device[:8]}, day {int(day)}:", context, names[:-1], names[-1])
+
+
+def name_video(vid: object, row: Row) -> str:
+    """A video's id, its programme and its length."""
+    parts = [f"programme {row['collection']}"] if row["collection"] is not None else []
+    parts += [f"episode {row['serial']}"] if row["serial"] is not None else []
+    parts += [f"{row['duration']:,.0f} s"] if row["duration"] is not None else []
+    return f"video {vid}" + (f" ({', '.join(parts)})" if parts else "")

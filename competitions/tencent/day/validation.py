@@ -1,0 +1,161 @@
+"""What the hold-out asked and ranked: a row a user, a row an ad that is retrieved for the first users, and users in
+words.
+"""
+
+import numpy as np
+import polars as pl
+
+from common.arrays import Floats
+from common.day.judged import measure_importance
+from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, Row, ValidationTable, average_rivals
+from common.learning.dataset import RankingDataset
+from common.learning.gbdt import Ranker
+from common.learning.model_diagnostics import Importance
+from competitions.tencent import metrics
+from competitions.tencent.config import FeatureSettings
+from competitions.tencent.corpus import Catalogue, Corpus, Int64s
+from competitions.tencent.features.pair_features import pair_features
+from competitions.tencent.features.popularity import ALWAYS
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
+from competitions.tencent.metrics import rank_targets
+from competitions.tencent.pipeline import Validated
+from competitions.tencent.ranking import BLOCK, WAYS, find_hits, score_candidates, take_queries
+from competitions.tencent.retrieval.search import Search
+from competitions.tencent.sequences import blocks
+from competitions.tencent.split import Fold
+from competitions.tencent.top_k import find_seen
+
+LISTED = 400  # users whose candidates and features are listed and shuffled: those of more take gigabytes
+SHUFFLED_ROWS = 80_000
+LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
+FEATURES_SHOWN, RECENT = 3, 3
+AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
+
+
+def list_validation(outcome: Validated) -> ValidationTable:
+    """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
+    corpus, fold, answers = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early.answers.value
+    assert fold.target is not None
+    assert fold.unseen is not None
+    ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
+    return ValidationTable(
+        queries=pl.DataFrame(
+            {
+                "query": pl.Series(corpus.users.names[fold.users]).cast(pl.String),
+                "fold": pl.repeat("hold-out", len(fold.users), eager=True),
+                "score": metrics.score_queries(fold, answers.best, outcome.config.host),
+                "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
+                "history": np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, fold.queries(corpus.train).lengths)],
+            }
+        ),
+        cutoff=TOP,
+        ranks=np.where((ranks == 0) & retrieved, BEYOND, ranks),
+        before=[
+            ("all queries", len(fold.users)),
+            ("shown in the log before", int((~fold.unseen).sum())),
+            ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
+            ("retrieved by the first search", int(retrieved.sum())),
+        ],
+        example=lambda query: show_user(corpus, fold, answers.best.rows[query], query),
+        rivals=lambda: list_rivals(outcome),
+        candidates=(lambda: list_first(outcome)) if len(fold.users) else None,
+    )
+
+
+def list_first(outcome: Validated) -> Candidates:
+    """One row per ad that is retrieved for a held-out user, of the first ``LISTED``. Features are made anew: the run
+    holds those of a block of users at a time.
+    """
+    early, settings = outcome.early, outcome.config.ranker.features
+    tables, ranker = early.tables.value, early.ranker.value
+    return list_candidates(outcome.ready.corpus.value, early.fold.value, tables, ranker, settings)
+
+
+def list_candidates(
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker | None, settings: FeatureSettings
+) -> Candidates:
+    """The rows of the first ``LISTED`` queries of a fold, see ``list_first``."""
+    assert fold.target is not None
+    search, part = Search(tables, settings), slice(0, LISTED)
+    users, target, names, parts = take_queries(corpus, fold, part), fold.target[part], tuple[str, ...](), []
+    for rows in blocks(len(users), BLOCK):
+        retrieved = search.retrieve(users.take(rows))
+        possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
+        features, names = pair_features(tables, retrieved, settings.blocks)
+        scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
+        marks = retrieved.item, find_hits(retrieved, target[rows])
+        parts.append((possible.sum(1), *(column[possible] for column in (features, scores, *marks))))
+    sizes, features, scores, items, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    listed = {
+        "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
+        "item": corpus.catalogue.oid[items],
+        WAYS[1]: scores[:, 0],
+        BLEND: scores[:, 1],
+    }
+    data = RankingDataset(names, features, labels.astype(np.float32), sizes.astype(np.int32))
+    return Candidates(pl.DataFrame(listed), data)
+
+
+def measure_columns(
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker, settings: FeatureSettings
+) -> list[Importance]:
+    """Gain and shuffled likelihood (``measure_importance``) of each column of the ranker, by the first queries."""
+    data = list_candidates(corpus, fold, tables, ranker, settings).data
+    return measure_importance(data, [ranker], LISTED, SHUFFLED_ROWS)
+
+
+def list_rivals(outcome: Validated) -> list[Row]:
+    """What a random order of the ads scores on the same users, the most frequent ones at the query's time, and the
+    first search.
+    """
+    corpus, fold, early = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early
+    assert fold.target is not None
+    weights = metrics.list_weights(fold, outcome.config.host)
+
+    def earn(ranks: Ranks) -> Floats:
+        return metrics.weigh_scores(metrics.score_answers(np.where(ranks <= TOP, ranks, 0)), weights)
+
+    listed = np.isin(fold.target, fold.candidates)
+    ranks = range(1, min(TOP, len(fold.candidates)) + 1)
+    chance = np.sum([earn(np.where(listed, rank, 0)) for rank in ranks], 0) / len(fold.candidates)
+    popular = f"Popularity: events {'within a day of the query' if outcome.ready.plan.value.times else 'of an ad'}"
+    earned = {"Random order": chance, popular: earn(rank_popular(corpus, fold, early.tables.value))}
+    return average_rivals(earned | {"First stage: retrieval": earn(early.answers.value.known_rank)})
+
+
+def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
+    """The target's rank where each query is answered with the ads of the pool of most events within a day of its time
+    (where times say nothing, of most events) that its user has not seen; 0 for a target that is not in the pool.
+    """
+    assert fold.target is not None
+    popularity, index_of_row = tables.popularity, number_rows(tables.pool, len(corpus.catalogue.oid))
+    columns = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
+    events = np.exp(popularity.table[:, :, columns].astype(np.float32)).sum(2)
+    rank = np.argsort(np.argsort(-events, 1, kind="stable"), 1) + 1  # [slots, pool]
+    slot, target = popularity.slots.find(fold.query_times), index_of_row[fold.target]
+    own = np.where(target >= 0, rank[slot, target], 0)
+    query, index = find_seen(fold.queries(corpus.train), index_of_row)
+    ahead = rank[slot[query], index] < own[query]
+    seen = np.unique(np.stack([query, index])[:, ahead], axis=1)[0]
+    return np.asarray(own - np.bincount(seen, minlength=len(own)))
+
+
+def show_user(corpus: Corpus, fold: Fold, listed: CatalogueRows, query: int) -> Example:
+    """One held-out user in words: the last clicks, the ten ads ``listed``, the ad that was clicked."""
+    assert fold.target is not None
+    histories, user = fold.queries(corpus.train), corpus.users.names[fold.users[query]].decode()
+    events = np.arange(histories.starts[query], histories.ends[query])
+    clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
+    last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
+    context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
+    ads = [name_ad(corpus.catalogue, int(row)) for row in listed[listed > 0]]
+    return Example(f"{user},", context, ads, name_ad(corpus.catalogue, int(fold.target[query])))
+
+
+def name_ad(catalogue: Catalogue, row: int) -> str:
+    """An ad's original number and its first known features."""
+    values = [f"{name}={value}" for name, value in zip(ITEM_FEATURES, catalogue.features[row], strict=True) if value]
+    return f"ad {catalogue.oid[row]}" + (f" ({', '.join(values[:FEATURES_SHOWN])})" if values else "")
