@@ -45,36 +45,32 @@ class HostFiles:
 
     def simulated_folder(self, build: Path, scale: float, seed: int) -> Path:
         """Where a simulated set of this scale, seed and law is kept; the default law's bears no name of it."""
-        folder = simulated_folder(build, scale, seed)
-        return folder if self.law in ("", *list(self.laws)[:1]) else folder.with_name(f"{folder.name}-{self.law}")
+        law = "" if self.law in ("", *list(self.laws)[:1]) else f"-{self.law}"
+        return build / "simulated" / f"scale{scale:g}-seed{seed}{law}"
+
+    def find_folder(self, folder: Path | None, scale: float | None) -> Path | None:
+        """The folder named, else the host's where any of its files is there; None where they are to be simulated."""
+        if folder is None and scale is None and not self.law and any(self.folder.glob(self.pattern)):
+            return self.folder
+        return folder
 
 
 def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
     """``UserError`` where the files that ``choose_files`` would take need more memory than there is."""
-    if host.need is None:
-        return
-    if folder is None and scale is None and not host.law and has_files(host):
-        folder = host.folder
-    size = host.scale if scale is None else scale
-    if folder or host.need.peaks[0][0] <= size <= LARGEST:  # of others the simulator says what is wrong with them
+    folder, size = host.find_folder(folder, scale), host.scale if scale is None else scale
+    # Of another scale the simulator says what is wrong with it.
+    if host.need is not None and (folder or host.need.peaks[0][0] <= size <= LARGEST):
         refuse_too_large(host.need, folder, size)
-
-
-def has_files(host: HostFiles) -> bool:
-    """Whether any of the host's files is in its folder."""
-    return host.folder.is_dir() and any(host.folder.glob(host.pattern))
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
     """The folder named; else the host's files where any is there; else a simulated set, made once."""
-    if folder is not None:
-        if scale is not None:
-            raise UserError("RAW and SCALE exclude each other: SCALE is for simulated data only.")
-        if host.law:
-            raise UserError("RAW and LAW exclude each other: LAW is for simulated data only.")
-        return require_folder(folder)
-    if scale is None and not host.law and has_files(host):
-        return host.folder
+    for unwanted, value in (("SCALE", scale), ("LAW", host.law or None)):
+        if folder is not None and value is not None:
+            raise UserError(f"RAW and {unwanted} exclude each other: {unwanted} is for simulated data only.")
+    found = host.find_folder(folder, scale)
+    if found is not None:
+        return require_folder(found)
     size = host.scale if scale is None else scale
     write = require_simulator(host)
     simulated = host.simulated_folder(build, size, seed)
@@ -101,11 +97,6 @@ def require_folder(folder: Path) -> Path:
         kind = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"RAW {folder} {kind}: name the folder that holds the host's files.")
     return folder
-
-
-def simulated_folder(build: Path, scale: float, seed: int) -> Path:
-    """Where a simulated set of this scale and seed is kept, under the default law."""
-    return build / "simulated" / f"scale{scale:g}-seed{seed}"
 
 
 def is_simulated(raw: Path) -> bool:

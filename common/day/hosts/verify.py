@@ -60,26 +60,36 @@ def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
 
 
 def _find_difference(folder: Path, layout: Layout) -> str | None:
-    compared = False
+    proven = False  # that there are as many files, or large enough ones, does not make them the host's
     for spec in layout.files:
-        for unit, known, there, proves in _measure(spec, list_files(folder, spec.path)):
-            compared |= proves
-            if abs(there - known) > FAR * known:
-                return f"{spec.path} has {round(there, 1):,} {unit}, the host's {known:,}"
-    return "" if compared else None
+        paths = list_files(folder, spec.path)
+        if not paths:
+            continue
+        there = _measure(paths, read_csv=False)
+        known = {unit: number for unit, number in _list_known(spec).items() if unit in there}
+        proven |= "rows" in known or "MB" in known
+        if "rows" in known:
+            known.pop("files", None)  # a mirror may share the rows out to other files
+        if there["MB"] < spec.least_megabytes:
+            known["MB"] = spec.least_megabytes
+        for unit, number in known.items():
+            if abs(there[unit] - number) > FAR * number:
+                return f"{spec.path} has {round(there[unit], 1):,} {unit}, the host's {number:,}"
+    return "" if proven else None
 
 
-def _measure(spec: FileSpec, paths: Sequence[Path]) -> Iterator[tuple[str, float, float, bool]]:
-    """(unit, what is known, what is there, whether its being alike makes these the host's) of some files."""
-    size = sum(path.stat().st_size for path in paths) / 1e6
-    if paths and spec.files is not None and spec.rows is None:  # a mirror may share the rows out to other files
-        yield "files", spec.files, len(paths), False
-    if paths and spec.rows is not None and spec.path.endswith(".parquet"):
-        yield "rows", spec.rows, sum(map(count_rows, paths)), True
-    if paths and spec.megabytes is not None:
-        yield "MB", spec.megabytes, size, True
-    if paths and size < spec.least_megabytes:
-        yield "MB", spec.least_megabytes, size, False
+def _list_known(spec: FileSpec) -> dict[str, float]:
+    """What is known of some files, by unit."""
+    known = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
+    return {unit: number for unit, number in known.items() if number is not None}
+
+
+def _measure(paths: Sequence[Path], read_csv: bool) -> dict[str, float]:
+    """The same of files that are there. The rows of a parquet file stand in its footer, a CSV is read for them."""
+    there: dict[str, float] = {"files": len(paths)}
+    if all(path.suffix == ".parquet" or (read_csv and path.suffix == ".csv") for path in paths):
+        there["rows"] = sum(map(count_rows, paths))
+    return there | {"MB": sum(path.stat().st_size for path in paths) / 1e6}
 
 
 def inspect_files(folder: Path, layouts: Sequence[Layout], sample: bool = False) -> dict[str, Any]:
@@ -112,15 +122,22 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
 
 
 def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
-    expected = _describe(spec)
+    known = _list_known(spec)
+    expected = [f"{number:,} {unit}" for unit, number in known.items()]
+    expected += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
+    expected += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
     if not paths:
         needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
-        return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
+        return FileCheck(spec.path, ", ".join(expected), "nothing", MISSING if needed else ABSENT)
     try:
-        facts, faults = _compare(spec, paths)
+        there = _measure(paths, read_csv="rows" in known)
+        faults = [f"not {n:,} {unit}" for unit, n in known.items() if not _is_alike(unit, there.get(unit, 0), n)]
+        faults += _lacking_columns(spec.columns, paths)
+        faults += [f"{path.name} has a different sha256" for path in paths if spec.sha256 not in (None, digest(path))]
     except UNREADABLE as error:
-        return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
-    return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
+        faults, there = [f"cannot be read: {describe_failure(error)}"], {}
+    facts = [f"{round(number, 1):,} {unit}" for unit, number in there.items() if unit != "files" or len(paths) > 1]
+    return FileCheck(spec.path, ", ".join(expected), "; ".join([*facts, *faults]), DIFFERS if faults else OK)
 
 
 def list_files(folder: Path, pattern: str) -> list[Path]:
@@ -132,51 +149,15 @@ def list_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(paths or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
 
 
-def _is_table(path: str) -> bool:
-    return path.endswith((".csv", ".parquet"))
-
-
-def _describe(spec: FileSpec) -> str:
-    facts = [f"{spec.files} files"] if spec.files is not None else []
-    if _is_table(spec.path):
-        facts.append(f"{spec.rows:,} rows" if spec.rows is not None else "rows unknown")
-    facts.append(f"{spec.megabytes:g} MB" if spec.megabytes is not None else "size unknown")
-    facts += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
-    facts += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
-    return ", ".join(facts)
-
-
-def _compare(spec: FileSpec, paths: list[Path]) -> tuple[list[str], list[str]]:
-    """What is there, and what of it is wrong."""
-    size = sum(path.stat().st_size for path in paths)
-    facts = [f"{len(paths)} files"] if spec.files is not None or len(paths) > 1 else []
-    faults = []
-    if spec.files not in (None, len(paths)):
-        faults.append(f"{spec.files} files expected")
-    # The rows of a parquet file stand in its footer; a CSV is read for them only where their number is known.
-    if spec.path.endswith(".parquet") or (_is_table(spec.path) and spec.rows is not None):
-        rows = sum(count_rows(path) for path in paths)
-        facts.append(f"{rows:,} rows")
-        if spec.rows not in (None, rows):
-            faults.append(f"{rows - (spec.rows or 0):+,} rows")
-    facts.append(f"{size / 1e6:,.1f} MB")
-    if spec.megabytes is not None and not _is_about(size, spec.megabytes):
-        faults.append("different size")
-    faults += _lacking_columns(spec.columns, paths)
-    if spec.sha256 is not None:
-        faults += [f"{path.name} has a different sha256" for path in paths if digest(path) != spec.sha256]
-    return facts, faults
-
-
 def digest(path: Path) -> str:
     """A file's SHA-256 in hexadecimal."""
     with running(f"digest of {path.name}"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_about(size: int, megabytes: float) -> bool:
-    """Whether a size fits a published one, which may be in millions or in binary megabytes, rounded."""
-    return megabytes * 1e6 * 0.985 <= size <= megabytes * 2**20 * 1.015
+def _is_alike(unit: str, there: float, known: float) -> bool:
+    """Whether files have what is known of them. A published size may be in millions or in binary megabytes, rounded."""
+    return known * 0.985 <= there <= known * 1.015 * 2**20 / 1e6 if unit == "MB" else there == known
 
 
 def _scan(path: Path) -> pl.LazyFrame:

@@ -39,13 +39,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content if stop is None else content[:stop])
         self.close_connection = self.close_connection or stop is not None
 
-    def _send_from_range(self, content: bytes, headers: dict[str, str], stop: int | None) -> None:
-        """Send a file, or the part of it that ``Range`` names; ``stop`` counts from the start of what is sent."""
-        ranged = self.headers.get("Range")
-        start = int(ranged.removeprefix("bytes=").split("-")[0]) if ranged else 0
-        part = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if ranged else {}
-        self._send(206 if ranged else 200, content[start:], headers | part, stop)
-
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -122,10 +115,13 @@ class _KaggleHandler(_Handler):
         kaggle, name = self.kaggle, self.path.removeprefix("/files/").partition("?")[0]
         kaggle.sent.append((name, self.headers.get("Range")))
         body = kaggle.files[name] if name in kaggle.files else kaggle.archives[name.removesuffix(".zip")]
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        ranged = self.headers.get("Range")
+        start = int((ranged or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         stop = max(kaggle.cut[name] - start, 0) if name in kaggle.cut else None
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-        self._send_from_range(body, {"ETag": etag, "Last-Modified": MODIFIED, "Accept-Ranges": "bytes"}, stop)
+        headers = {"ETag": etag, "Last-Modified": MODIFIED, "Accept-Ranges": "bytes"}
+        headers |= {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if ranged else {}
+        self._send(206 if ranged else 200, body[start:], headers, stop)
 
     def do_PUT(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -157,18 +153,13 @@ def serve_kaggle(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Kaggle
 class Hub:
     """A data set ``lab/clicks`` on a server: its files, and its faults.
 
-    ``refuse``: status and code for every request. ``cut``: by path, the bytes after which the line breaks, once.
+    ``refuse``: status and code for every request.
     """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     refuse: tuple[int, str] | None = None
-    cut: dict[str, int] = field(default_factory=dict)
-    requests: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path in the data set, Range
-
-    def fetched(self) -> list[tuple[str, str | None]]:
-        """What was downloaded: path and Range."""
-        return [(path, ranged) for method, path, ranged in self.requests if method == "GET" and path in self.files]
+    fetched: list[str] = field(default_factory=list)  # paths in the data set
 
     def listing(self) -> list[dict[str, Any]]:
         return [
@@ -178,20 +169,16 @@ class Hub:
 
 
 class _HubHandler(_Handler):
-    """The three requests that the hub's client makes: the data set, the head and the body of a file."""
+    """The requests that the hub's client makes: the data set, its list of files, the head and the body of a file."""
 
     hub: ClassVar[Hub]
 
     def do_HEAD(self) -> None:
-        self._respond(body=False)
+        self.do_GET()  # ``_send`` leaves the body out
 
     def do_GET(self) -> None:
-        self._respond(body=True)
-
-    def _respond(self, body: bool) -> None:
         hub, path = self.hub, self.path.split("?")[0]
         name = path.partition(f"/resolve/{COMMIT}/")[2]
-        hub.requests.append((self.command, name or path, self.headers.get("Range")))
         if hub.refuse is not None:
             status, code = hub.refuse
             self._send(status, b"{}", {"X-Error-Code": code})
@@ -200,15 +187,12 @@ class _HubHandler(_Handler):
         elif path == f"/api/datasets/lab/clicks/tree/{COMMIT}":
             self._send(200, json.dumps(hub.listing()).encode(), {})
         elif name in hub.files:
-            self._send_file(name, body)
+            if self.command == "GET":
+                hub.fetched.append(name)
+            content = hub.files[name]
+            self._send(200, content, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'})
         else:
             self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-
-    def _send_file(self, name: str, body: bool) -> None:
-        hub, content = self.hub, self.hub.files[name]
-        etag = f'"{hashlib.sha256(content).hexdigest()}"'
-        headers = {"X-Repo-Commit": COMMIT, "ETag": etag, "Accept-Ranges": "bytes"}
-        self._send_from_range(content, headers, hub.cut.pop(name, None) if body else 0)
 
 
 @contextmanager

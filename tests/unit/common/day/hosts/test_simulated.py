@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.day.hosts.simulated import REPORT, HostFiles, choose_files, simulated_folder
+from common.day.hosts.simulated import REPORT, HostFiles, choose_files
 from common.engine.errors import UserError
 from tests.conftest import SIMULATED_REPORT
 
@@ -20,12 +20,12 @@ def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_
     build = tmp_path / "build"
     (tmp_path / "mine").mkdir()
     assert choose_files(host, tmp_path / "mine", None, 0, build) == tmp_path / "mine"
-    assert choose_files(host, None, None, 3, build) == simulated_folder(build, 0.5, 3)
-    assert (simulated_folder(build, 0.5, 3) / "a.csv").read_text() == "0.5 3"
+    assert choose_files(host, None, None, 3, build) == host.simulated_folder(build, 0.5, 3)
+    assert (host.simulated_folder(build, 0.5, 3) / "a.csv").read_text() == "0.5 3"
     host.folder.mkdir()
     (host.folder / "b.csv").write_text("")
     assert choose_files(host, None, None, 3, build) == host.folder
-    assert choose_files(host, None, 0.5, 3, build) == simulated_folder(build, 0.5, 3)
+    assert choose_files(host, None, 0.5, 3, build) == host.simulated_folder(build, 0.5, 3)
     with pytest.raises(UserError, match="exclude each other"):
         choose_files(host, tmp_path / "mine", 0.5, 0, build)
 
@@ -36,7 +36,7 @@ def test_a_set_that_an_earlier_version_simulated_is_simulated_again(tmp_path: Pa
 
     written: list[Path] = []
     host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, overwrite)
-    folder = simulated_folder(tmp_path, 0.5, 3)
+    folder = host.simulated_folder(tmp_path, 0.5, 3)
     write(folder)
     assert choose_files(host, None, None, 3, tmp_path) == folder
     assert written == []
@@ -53,7 +53,7 @@ def test_laws_have_folders_of_their_own_and_the_default_ones_is_the_usual(tmp_pa
     host.folder.mkdir()
     (host.folder / "b.csv").write_text("")  # as a scale does, a law asks for simulated files
     folders = {law: choose_files(host.under_law(law), None, None, 3, tmp_path) for law in ("loose", "strict")}
-    assert folders["loose"] == simulated_folder(tmp_path, 0.5, 3)
+    assert folders["loose"] == host.simulated_folder(tmp_path, 0.5, 3)
     assert folders["strict"] != folders["loose"]
     assert [(folder / "a.csv").read_text() for folder in folders.values()] == ["0.5 3", "-0.5 3"]
     assert choose_files(host.under_law(None), None, None, 3, tmp_path) == host.folder
