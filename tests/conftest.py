@@ -105,6 +105,7 @@ class Scheduling(LoadScopeScheduling):
         return f"{shared} {first[1]}" if shared in SHARED and first and first[1] in NAMES else path
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none with -p no:xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
     """How the tests are shared out."""
     return Scheduling(config, log)
