@@ -32,7 +32,7 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format bench clean
+.PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
 TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
@@ -78,7 +78,7 @@ $(VENV)/torch: $(VENV)/installed
 	@touch $@
 
 # What needs PyTorch: tencent, the networks among the methods of news and mgtv, the tests and the linters of all.
-tencent all test test-nightly test-fast lint bench $(NAMES:%=test-%): $(VENV)/torch
+tencent all test test-nightly test-fast lint $(NAMES:%=test-%): $(VENV)/torch
 $(foreach verb,ladder rung,$(verb)-news $(verb)-mgtv) $(filter %-tencent,$(TARGETS)): $(VENV)/torch
 
 $(NAMES): $(VENV)/installed
@@ -199,9 +199,6 @@ lint: $(VENV)/installed ## ruff and mypy
 format: $(VENV)/installed ## Format the source with ruff
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
-
-bench: $(VENV)/installed ## Benchmarks (minutes)
-	@$(PY) -m tests.benches $(ARGS)
 
 clean: ## Remove build/ (raw data stays)
 	rm -rf build

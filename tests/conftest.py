@@ -33,30 +33,31 @@ FINISHED = tuple(name for name in NAMES if (ROOM / name / "FIGURES.md").exists()
 
 
 TESTS = Path(__file__).parent
-# Not in `make test`, which is to take five minutes: what `make test-all` and CI run as well.
-LOOPBACK = {"unit/common/engine/test_cluster_loopback.py", "contract/test_loopback.py"}  # a Dask cluster here
-NIGHTLY_MODULES = {"unit/cli/test_new.py", *LOOPBACK}
+# Not in `make test`, which is to take four minutes: what `make test-all` and CI run as well. They start a Dask cluster
+# or a database; make a new competition; climb with all methods of flight; or run mypy, as `make lint` does.
+NIGHTLY_MODULES = {
+    "contract/test_loopback.py",
+    "unit/cli/test_new.py",
+    "unit/common/day/tuning/test_study_postgres.py",
+    "unit/common/engine/test_cluster_loopback.py",
+    "unit/common/engine/test_run_types.py",
+    "unit/flight/day/test_ladder.py",
+}
 NIGHTLY_ROOMS = {"lab"}  # networks and further methods, which only the ladder enters
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 SHARED = ("contract", "golden")  # folders whose tests of a competition share what takes long
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
-SLOW_ROOMS = {*NIGHTLY_ROOMS, "serving", "simulator", "training"}
-SLOW_FILES = {
-    "test_gbdt.py",
-    "test_ladder.py",
-    "test_peers.py",
-    "test_ranker_service.py",
-    "test_rungs.py",
-    "test_service.py",
-    "test_simulators.py",
-}
+SLOW_ROOMS = {*NIGHTLY_ROOMS, "simulator"}
+SLOW_FILES = {"test_gbdt.py", "test_ladder.py", "test_sequence.py", "test_service.py", "test_simulators.py"}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
     "unit/cli/test_host_files.py",
     "unit/cli/test_make_install.py",
     "unit/cli/test_new.py",
+    "unit/cli/test_quick_to_type.py",
+    "unit/test_learning_pages.py",
     "unit/test_makefile.py",
     "unit/common/day/hosts/test_huggingface.py",
     "unit/common/day/hosts/test_kaggle.py",
@@ -105,13 +106,14 @@ class Scheduling(LoadScopeScheduling):
         return f"{shared} {first[1]}" if shared in SHARED and first and first[1] in NAMES else path
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none with -p no:xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
     """How the tests are shared out."""
     return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by folder and competition."""
+    """Mark tests by folder, competition and cost."""
     for item in items:
         where = item.path.relative_to(TESTS)
         params = getattr(getattr(item, "callspec", None), "params", {})
@@ -122,7 +124,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(where.parts[0])
         if name:
             item.add_marker(name)
-        if is_slow(where):
+        if is_slow(where) or params.get("channel") == "sequence":  # the channel that trains a network
             item.add_marker("slow")
         if is_nightly(where) or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
             item.add_marker("nightly")

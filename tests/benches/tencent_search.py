@@ -1,4 +1,4 @@
-"""Tencent's search by content beside faiss: ``python -m tests.benches.tencent_search``.
+"""Tencent's search by content beside faiss: ``python -m tests.benches.tencent_search [--scale 0.1]``.
 
 For each user the 600 candidates with the largest sum over 32 events of w exp(12 (cosine - 1)). The pipeline sums over
 all candidates; with an index of nearest neighbours (Johnson et al. 2019, "Billion-scale similarity search with GPUs"),
@@ -7,16 +7,18 @@ inverted lists; those of the host's embeddings lie in clusters. ``same`` is the 
 way lists; ``times`` compares a user's seconds with those of the bare product of events and candidates.
 """
 
-import pickle
+import argparse
+import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 import torch
 
+from common.day.stamp import make_stamp
+from common.engine.console import print_table, wide_console
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
@@ -30,19 +32,16 @@ from competitions.tencent.retrieval.content import map_tensor, of_embedding, pre
 from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
-from tests.benches.side_by_side import Ready, Row, Way, main
 
 USERS, ADS, CANDIDATES, EVENTS, DIMENSIONS = 20_000, 480_000, 66_000, 90, 32
 SIZES = (30, 90, 500, 5, 3_000, 20, 9, 40_000, 200, 40, 6_000, 120, 15)  # values of each feature
-ANSWERED = 2_048
 CONFIG: TencentConfig = COMPETITION.load_config([], tuned=False)
 LISTED, NEAREST, CELLS, PROBED, SEARCHED = 600, 200, 256, 16, 512
-EXACT = "exact.npy"
 Lists = np.ndarray[Any, np.dtype[np.int64]]
 Score = Callable[[torch.Tensor, np.ndarray], torch.Tensor]  # vectors and weights of events -> scores [users, pool]
 
 
-def write_inputs(folder: Path, scale: float) -> str:
+def open_search(scale: float) -> tuple[Search, Queries]:
     """Random users, ads by a power law, features and vectors; at scale 1 a tenth of the host's ads."""
     rng, users, ads = np.random.default_rng(0), round(USERS * scale), round(ADS * scale)
     features = np.column_stack([(size * rng.random(ads + 1) ** 3).astype(np.int32) + 1 for size in SIZES])
@@ -66,45 +65,22 @@ def write_inputs(folder: Path, scale: float) -> str:
         lifts=fit_lifts(history, catalogue),
         action_rates=None,
         fusion=weigh_evenly({"81": of_embedding("81")}),
-        list_length=600,
+        list_length=LISTED,
     )
-    queries = take_queries(corpus, fold, slice(0, ANSWERED))
-    (folder / "inputs.pickle").write_bytes(pickle.dumps((tables, queries), protocol=5))
-    return f"{min(ANSWERED, users):,} of {users:,} users, {ads:,} ads, {len(candidates):,} candidates"
+    return Search(tables, CONFIG.ranker.features), take_queries(corpus, fold, slice(0, SEARCHED))
 
 
-def open_search(folder: Path) -> tuple[Search, Queries]:
-    """What ``prepare`` wrote: the users to answer, and what their candidates are found and described by."""
-    tables, queries = pickle.loads((folder / "inputs.pickle").read_bytes())
-    return Search(tables, CONFIG.ranker.features), queries
-
-
-def prepare(folder: Path, scale: float) -> str:
-    """The inputs, and what the exact search lists."""
-    text = write_inputs(folder, scale)
-    np.save(folder / EXACT, search_exactly(folder)()[0])
-    return text
-
-
-def search(folder: Path, make: Callable[[torch.Tensor], Score]) -> Ready:
-    """Every block of users by the search that ``make`` prepares from the candidates' vectors."""
-    torch.set_num_threads(1)
-    faiss.omp_set_num_threads(1)
-    opened, queries = open_search(folder)
+def search(opened: Search, queries: Queries, make: Callable[[torch.Tensor], Score]) -> tuple[Lists, float]:
+    """What each user gets by the search that ``make`` prepares from the candidates' vectors, and the seconds of it."""
     vectors = map_tensor(opened.tables.contents[0][0].vectors)
-    score = make(vectors[torch.from_numpy(opened.pool)].float())
-    count = min(SEARCHED, len(queries))
-
-    def run() -> tuple[Lists, Lists]:
-        lists = []
-        for start in range(0, count, BLOCK):
-            block = opened.block(queries.take(np.arange(start, min(start + BLOCK, count))))
-            item, weights = block.heaviest
-            scores = score(vectors[torch.from_numpy(item.reshape(-1))].float(), weights)
-            lists.append(scores.topk(min(LISTED, scores.shape[1]), 1).indices.numpy())
-        return np.concatenate(lists), np.load(folder / EXACT) if (folder / EXACT).exists() else np.empty(0)
-
-    return run
+    score, lists = make(vectors[torch.from_numpy(opened.pool)].float()), []
+    begun = time.process_time()
+    for start in range(0, len(queries), BLOCK):
+        block = opened.block(queries.take(np.arange(start, min(start + BLOCK, len(queries)))))
+        item, weights = block.heaviest
+        scores = score(vectors[torch.from_numpy(item.reshape(-1))].float(), weights)
+        lists.append(scores.topk(min(LISTED, scores.shape[1]), 1).indices.numpy())
+    return np.concatenate(lists), time.process_time() - begun
 
 
 def sum_all(vectors: torch.Tensor, *, exact: bool) -> Score:
@@ -132,41 +108,47 @@ def sum_nearest(vectors: torch.Tensor, *, inverted: bool) -> Score:
     return score
 
 
-def multiply(folder: Path) -> Ready:
-    """The bare product, one thread."""
-    torch.set_num_threads(1)
+def multiply(candidates: int, queries: int) -> float:
+    """The seconds of the bare product for so many users."""
     generator = torch.Generator().manual_seed(0)
-    events = CONFIG.ranker.features.search_events
-    candidates = torch.randn(len(open_search(folder)[0].pool), DIMENSIONS, generator=generator)
-    history = torch.randn(BLOCK * events, DIMENSIONS, generator=generator)
-    width = kernel.CACHED // len(history)
-
-    def run() -> int:
-        for _ in range(ANSWERED // BLOCK // 4):
-            for start in range(0, len(candidates), width):
-                torch.mm(history, candidates[start : start + width].T)
-        return ANSWERED // BLOCK // 4 * BLOCK
-
-    return run
+    pool = torch.randn(candidates, DIMENSIONS, generator=generator)
+    history = torch.randn(BLOCK * CONFIG.ranker.features.search_events, DIMENSIONS, generator=generator)
+    width, begun = kernel.CACHED // len(history), time.process_time()
+    for _ in range(0, queries, BLOCK):
+        for start in range(0, len(pool), width):
+            torch.mm(history, pool[start : start + width].T)
+    return time.process_time() - begun
 
 
-def describe(result: Any, seconds: float) -> Row:
-    """Users a second, and what the exact search lists too."""
-    if isinstance(result, int):
-        return {"users/s": result / seconds, "same": "", "units": result}
-    lists, exact = result
-    same = np.mean([np.isin(own, true).mean() for own, true in zip(lists, exact, strict=True)])
-    return {"users/s": len(lists) / seconds, "same": float(same), "units": len(lists)}
+def main() -> None:
+    """Print a row for each way: users a second of processor time on one thread, and what it lists."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benches.tencent_search", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0)
+    scale = parser.parse_args().scale
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+    opened, queries = open_search(scale)
+    bare = multiply(len(opened.pool), len(queries))
+    exact, exact_seconds = search(opened, queries, partial(sum_all, exact=True))
+    ways = {
+        "faiss, inverted lists": search(opened, queries, partial(sum_nearest, inverted=True)),
+        "faiss, flat": search(opened, queries, partial(sum_nearest, inverted=False)),
+        "this pipeline, exact": (exact, exact_seconds),
+        "this pipeline, in whole numbers": search(opened, queries, partial(sum_all, exact=False)),
+    }
+    rows = [
+        {
+            "way": name,
+            "users a second": len(lists) / seconds,
+            "same": np.mean([np.isin(own, true).mean() for own, true in zip(lists, exact, strict=True)]),
+            "times": seconds / bare,
+        }
+        for name, (lists, seconds) in ways.items()
+    ]
+    print_table(
+        wide_console(), f"{len(queries):,} users, {len(opened.pool):,} candidates, {make_stamp().machine}", rows
+    )
 
-
-search_exactly: Way = partial(search, make=partial(sum_all, exact=True))
 
 if __name__ == "__main__":
-    ways: dict[str, Way] = {
-        "faiss, inverted lists": partial(search, make=partial(sum_nearest, inverted=True)),
-        "faiss, flat": partial(search, make=partial(sum_nearest, inverted=False)),
-        "this pipeline, exact": search_exactly,
-        "this pipeline, in whole numbers": partial(search, make=partial(sum_all, exact=False)),
-        "bare product, one thread": multiply,
-    }
-    main("tests.benches.tencent_search", "Tencent's search by content", ways, prepare, describe)
+    main()

@@ -15,6 +15,7 @@ import pytest
 from common.competition import Competition
 from common.engine.run import Result, Run
 from competitions import find_room
+from tests.conftest import Call
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
@@ -121,10 +122,10 @@ class Contract:
         """The competition's name."""
         return self.competition.name
 
-    def solve(self, raw: Path, settings: tuple[str, ...], run: Run) -> object:
-        """The pipeline, inside this process, with the split where it was whatever was added after it."""
+    def validate(self, raw: Path, settings: tuple[str, ...], run: Run) -> object:
+        """The pipeline up to its score, inside this process, with the split where it was whatever was added behind."""
         config = self.competition.load_config([*settings, *self.same_split(raw)])
-        return self.competition.solve(self.competition.locate(raw, config), config, run)
+        return self.competition.validate(self.competition.locate(raw, config), config, run)
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ class Finished:
 class Recorder(Run):
     """A run that remembers the result of every step, in order."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder / "run", folder / "cache", quiet=True)
+    def __init__(self, folder: Path, cache: Path) -> None:
+        super().__init__(folder, cache, quiet=True)
         self.results: list[tuple[str, Result[Any]]] = []
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:
@@ -220,6 +221,22 @@ def run(
     truth = truth or raw.with_name("truth.csv")
     (record,) = made
     return Finished(raw, truth, build, record.parent)
+
+
+def solve(call: Call, contract: Contract, raw: Path, build: Path, *settings: str) -> Finished:
+    """A small run inside this process: a library's warning would fail it."""
+    before = set(build.glob("*/*/run.json"))
+    code, out, err = call(*words(contract, raw, build, *settings))
+    assert code == 0, out + err
+    (made,) = set(build.glob("*/*/run.json")) - before
+    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
+
+
+def count_notes(finished: Finished, file: str, *said: str) -> int:
+    """How many rows the one note on a file has that says all this."""
+    notes = [note for note in finished.record["notes"] if file in note["where"]]
+    (rows,) = [note["rows"] for note in notes if all(each in note["what"] for each in said)]
+    return int(rows)
 
 
 def refusal(result: tuple[int, str, str]) -> str:

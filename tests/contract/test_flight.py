@@ -8,28 +8,11 @@ import pytest
 
 from competitions.flight.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, refusal, words
+from tests.contract.contract import Finished, count_notes, refusal, solve, words
 from tests.contract.flight import FLIGHT
 from tests.contract.flight_planted import SINGLES, edit_parquet
 
 ONLY = (FLIGHT,)
-
-
-def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("flight/*/run.json"))
-    code, out, err = call(*words(FLIGHT, raw, build, "rank.rounds=5", *settings))
-    assert code == 0, out + err
-    (made,) = set(build.glob("flight/*/run.json")) - before
-    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
-
-
-def count(finished: Finished, file: str, *words_in_note: str) -> int:
-    """How often the notes say that something with all these words was met."""
-    notes = [note for note in finished.record["notes"] if note["where"] == file]
-    counts = [note["rows"] for note in notes if all(word in note["what"] for word in words_in_note)]
-    assert len(counts) == 1, (words_in_note, notes)
-    return int(counts[0])
 
 
 def put(column: str, rows: dict[int, object], dtype: type[pl.DataType] = pl.String) -> pl.Expr:
@@ -56,13 +39,13 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path, call: Call, tmp_path: Path) -> None:
-    finished = solve(call, dirty, tmp_path / "build")
+    finished = solve(call, FLIGHT, dirty, tmp_path / "build", "rank.rounds=5")
     for file in (schema.TRAIN, schema.TEST):
-        assert count(finished, file, "totalPrice", "null", "negative") == 3
-        assert count(finished, file, "one option") == SINGLES
-    assert count(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
-    assert count(finished, schema.TRAIN, "no booked option") == 2
-    assert count(finished, schema.TRAIN, "several booked options") == 1
+        assert count_notes(finished, file, "totalPrice", "null", "negative") == 3
+        assert count_notes(finished, file, "one option") == SINGLES
+    assert count_notes(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
+    assert count_notes(finished, schema.TRAIN, "no booked option") == 2
+    assert count_notes(finished, schema.TRAIN, "several booked options") == 1
     assert pl.read_parquet(finished.folder / "candidates.parquet")["query"].n_unique() == 80
     for path in finished.submissions:
         assert call("check", "flight", path, "--raw", dirty)[0] == 0
@@ -92,7 +75,9 @@ def read_truth(finished: Finished, truth: Path, call: Call) -> float:
 def test_every_way_of_validation_ends_in_a_submission_as_good(
     finished: Finished, call: Call, tmp_path: Path, way: str, times: int
 ) -> None:
-    made = solve(call, finished.raw, tmp_path / "build", f"split.validation={way}", "rank.seeds=1")
+    made = solve(
+        call, FLIGHT, finished.raw, tmp_path / "build", "rank.rounds=5", f"split.validation={way}", "rank.seeds=1"
+    )
     said = made.summary["plan"][0]["value"]
     assert said == {"auto": "3 successive blocks of time", "folds": "5 folds of whole sessions, repeated 2 times"}[way]
     queries = pl.read_parquet(made.folder / "queries.parquet")
@@ -150,4 +135,7 @@ def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, ca
     assert read_by_id(made.parent).equals(read_by_id(finished.folder))
     ids = [pl.read_parquet(path)["Id"] for path in (made.parent / "submission.parquet", tmp_path / "raw" / schema.TEST)]
     assert ids[0].equals(ids[1])
-    assert count(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id") > 500
+    assert (
+        count_notes(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id")
+        > 500
+    )

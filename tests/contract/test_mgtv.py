@@ -8,7 +8,7 @@ import pytest
 
 from competitions.mgtv.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, words
+from tests.contract.contract import Finished, count_notes, solve, words
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,
@@ -31,27 +31,10 @@ def folder(finished: Finished, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished.raw, tmp_path / "raw"))
 
 
-def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("mgtv/*/run.json"))
-    code, out, err = call(*words(MGTV, raw, build, *settings))
-    assert code == 0, out + err
-    (made,) = set(build.glob("mgtv/*/run.json")) - before
-    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
-
-
 def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
     """The video and the rate of each device, in the order of the file."""
     frame = pl.read_csv(finished.submission, schema_overrides={"did": pl.String})
     return {did: (vid, rate) for did, vid, rate in frame.rows()}
-
-
-def count(finished: Finished, file: str, what: str) -> int:
-    """How often the notes say that this was met."""
-    notes = finished.record["notes"]
-    rows = [note["rows"] for note in notes if file in note["where"] and note["what"] == what]
-    assert len(rows) == 1, (what, notes)
-    return int(rows[0])
 
 
 def read_score(call: Call, finished: Finished, truth: Path) -> float:
@@ -69,7 +52,7 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
     assert {answers[did][0] for did in alone} == {counts["vid"][0]}
     (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
-    assert count(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
+    assert count_notes(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
 
 
 @pytest.mark.nightly
@@ -78,8 +61,8 @@ def test_without_comments_and_profiles_the_run_goes_on(
 ) -> None:
     shutil.rmtree(folder / schema.COMMENTS)
     (folder / schema.PROFILES).unlink()
-    after = solve(call, folder, tmp_path / "build")
-    assert count(after, schema.PROFILES, "no such file") == 1
+    after = solve(call, MGTV, folder, tmp_path / "build")
+    assert count_notes(after, schema.PROFILES, "no such file") == 1
     assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
 
 

@@ -8,7 +8,7 @@ import pytest
 from competitions.news import submission
 from competitions.news.io import reader
 from tests.conftest import Call
-from tests.contract.contract import Finished, words
+from tests.contract.contract import Finished, solve
 from tests.contract.news import NEWS
 from tests.contract.news_planted import ONE_CLICK, READ_ONCE
 
@@ -20,15 +20,6 @@ def folder(tmp_path: Path) -> Path:
     """The planted raw files, to be edited."""
     NEWS.write_raw(tmp_path / "raw", tmp_path / "truth.csv")
     return tmp_path / "raw"
-
-
-def solve(call: Call, folder: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    build = folder.parent / "build"
-    code, out, err = call(*words(NEWS, folder, build, "rank.rounds=10", *settings))
-    assert code == 0, out + err
-    (record,) = build.glob("news/*/run.json")
-    return Finished(folder, folder.parent / "truth.csv", build, record.parent)
 
 
 def lists(finished: Finished) -> dict[int, list[int]]:
@@ -51,7 +42,7 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
         log.write(rows)
     with (folder / reader.TEST_B[0]).open("a") as log:
         log.write(f"6000,{READ_ONCE},{start + 5000},4,1,17,1,25,2\n")
-    finished = solve(call, folder)
+    finished = solve(call, NEWS, folder, folder.parent / "build", "rank.rounds=10")
     answers = lists(finished)
     assert set(answers) == {6000, *first.filter(is_second)["user_id"]}
     assert READ_ONCE + 1 in answers[6000]
@@ -61,7 +52,7 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
 
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:
     (folder / reader.EMBEDDINGS).unlink()
-    finished = solve(call, folder)
+    finished = solve(call, NEWS, folder, folder.parent / "build", "rank.rounds=10")
     notes = [note for note in finished.record["notes"] if note["where"] == reader.EMBEDDINGS]
     assert len(notes) == 1
     assert "no content embeddings" in notes[0]["done"]

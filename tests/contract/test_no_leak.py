@@ -10,10 +10,10 @@ import pytest
 from tests.contract.contract import Contract, Finished, Recorder, Results
 
 
-def prepare(contract: Contract, raw: Path, work: Path) -> Results:
-    """Every step of a run on these files, with what it returned."""
-    recorder = Recorder(work)
-    contract.solve(raw, (*contract.small, *contract.quick), recorder)
+def prepare(contract: Contract, raw: Path, work: Path, cache: Path) -> Results:
+    """Every step of a run up to its score on these files, with what it returned."""
+    recorder = Recorder(work, cache)
+    contract.validate(raw, (*contract.small, *contract.quick), recorder)
     return [(name, result.value) for name, result in recorder.results]
 
 
@@ -23,7 +23,8 @@ Untouched = tuple[Mapping[str, pl.DataFrame], pl.DataFrame]
 @pytest.fixture(scope="session")
 def untouched(contract: Contract, finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Untouched:
     """What the raw files as they are give: what was made before the fits, and the answers."""
-    results = prepare(contract, finished.raw, tmp_path_factory.mktemp("untouched"))
+    cache = finished.build / contract.name / "cache"
+    results = prepare(contract, finished.raw, tmp_path_factory.mktemp("untouched"), cache)
     return contract.earlier(results), contract.answers(results)
 
 
@@ -32,7 +33,7 @@ def test_another_future_changes_no_feature(
 ) -> None:
     shutil.copytree(finished.raw, tmp_path / "raw")
     assert future(tmp_path / "raw") > 20
-    results = prepare(contract, tmp_path / "raw", tmp_path)
+    results = prepare(contract, tmp_path / "raw", tmp_path / "run", tmp_path / "cache")
     frames, before = contract.earlier(results), untouched[1]
     assert list(frames) == list(untouched[0])
     for name, frame in frames.items():

@@ -9,7 +9,7 @@ import pytest
 
 from competitions.mgtv.io import schema as mgtv_files
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, words
+from tests.contract.contract import Contract, Finished, solve
 from tests.contract.test_submission import read_scores
 
 # The columns that hold the ids of one kind, wherever they stand, in the raw files and in the truth.
@@ -52,13 +52,6 @@ def rename(contract: Contract, raw: Path, truth: Path) -> None:
     rename_tables(contract.name, [*tables, truth])
 
 
-def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str) -> Finished:
-    code, out, err = call(*words(contract, raw, build, *settings))
-    assert code == 0, out + err
-    (made,) = build.glob("*/*/run.json")
-    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
-
-
 @pytest.mark.each_nightly
 def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
     if contract.name not in IDS:
@@ -66,7 +59,7 @@ def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished
     shutil.copytree(finished.raw, tmp_path / "raw")
     shutil.copy(finished.truth, tmp_path / "truth.csv")
     rename(contract, tmp_path / "raw", tmp_path / "truth.csv")
-    renamed = solve(contract, call, tmp_path / "raw", tmp_path / "build")
+    renamed = solve(call, contract, tmp_path / "raw", tmp_path / "build")
     score, before = (
         read_scores(call("score", contract.name, each.submission, "--truth", each.truth))[contract.metric]
         for each in (renamed, finished)

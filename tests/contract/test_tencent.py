@@ -10,7 +10,7 @@ import pytest
 
 from competitions.tencent.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, words
+from tests.contract.contract import Finished, solve, words
 from tests.contract.tencent import TENCENT
 from tests.contract.tencent_planted import (
     ADS,
@@ -33,22 +33,6 @@ def folder(finished: Finished, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished.raw, tmp_path / "raw"))
 
 
-def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    code, out, err = call(*words(TENCENT, raw, build, *settings))
-    assert code == 0, out + err
-    made = max(build.glob("tencent/*/run.json"))
-    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
-
-
-def count(finished: Finished, file: str, what: str) -> int:
-    """How often the notes say that this was met."""
-    notes = finished.record["notes"]
-    rows = [note["rows"] for note in notes if file == note["where"] and what in note["what"]]
-    assert len(rows) == 1, (what, notes)
-    return int(rows[0])
-
-
 def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
     """The ten ads of each user, in the order of the file."""
     return {user: tuple(ads) for user, *ads in pl.read_csv(finished.submission).rows()}
@@ -69,7 +53,7 @@ def test_both_layouts_of_the_same_data_give_the_same_bytes(call: Call, tmp_path:
     for write in (write_competition, write_release):
         folder = tmp_path / write.__name__
         write(folder / "raw", folder / "truth.csv", plant(0))
-        rows.append(solve(call, folder / "raw", folder / "build"))
+        rows.append(solve(call, TENCENT, folder / "raw", folder / "build"))
     one, other = rows
     assert len(read_answers(one)) == PERSONS
     for mine, same in zip(one.submissions, other.submissions, strict=True):
@@ -88,7 +72,7 @@ def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(fi
 def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished, call: Call) -> None:
     """A few new ads in the logs of 160 users are too little to learn what new ads are worth: popularity is left out."""
     settings = ('ranker.features.blocks=["search","content","shares"]', "ranker.channels=content")
-    world, answers = plant(), read_answers(solve(call, finished.raw, finished.build, *settings))
+    world, answers = plant(), read_answers(solve(call, TENCENT, finished.raw, finished.build, *settings))
     chosen = [one for one in (*world.persons, *world.strangers) if one.answer >= KNOWN]
     assert len(chosen) > 3
     assert [one.name for one in chosen if world.oid[one.answer] in answers[one.name][:5]]
@@ -102,7 +86,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     names = [one.name for one in plant().test_persons()]
     actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
-    after = solve(call, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
+    after = solve(call, TENCENT, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
     cv = after.summary["ways"]["ranker"]
     assert 20 < cv["users"] < finished.summary["cv"]["queries"]
     assert cv["score"] > 3 * TENCENT.ceiling
@@ -130,7 +114,7 @@ def test_without_predict_files_a_run_ends_with_the_score_on_validation(
 
 
 def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Finished, call: Call) -> None:
-    after = solve(call, finished.raw, finished.build, 'host.embeddings=["emb_82_1024"]')
+    after = solve(call, TENCENT, finished.raw, finished.build, 'host.embeddings=["emb_82_1024"]')
     assert after.summary["cv"]["score"] > TENCENT.ceiling
     assert not [step["name"] for step in after.summary["steps"] if step["name"].startswith("embedding")]
     assert [step["name"] for step in finished.summary["steps"] if step["name"].startswith("embedding")]
@@ -146,7 +130,7 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
     ids=" ".join,
 )
 def test_other_settings_learn_the_rule_as_well(settings: tuple[str, ...], finished: Finished, call: Call) -> None:
-    after = solve(call, finished.raw, finished.build, *settings)
+    after = solve(call, TENCENT, finished.raw, finished.build, *settings)
     assert after.summary["cv"]["score"] > 0.6
     assert call("check", "tencent", after.submission, "--raw", finished.raw)[0] == 0
 

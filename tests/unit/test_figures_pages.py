@@ -1,4 +1,6 @@
-"""FIGURES.md says what its records say, and the pages that quote a figure quote today's."""
+"""A figure that a page quotes was measured: FIGURES.md, which says what its records say, or LOG.md has it, or the page
+says of which version it is.
+"""
 
 import re
 from pathlib import Path
@@ -11,13 +13,89 @@ from tests.benches.figures import learning, page
 from tests.conftest import FINISHED
 
 ROOT = ROOM.parent
+OWN = [ROOM / name / f"README{language}.md" for name in FINISHED for language in ("", ".zh")]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted(ROOM.glob("[BES]*.md")), *OWN]
+LEARNING = learning.list_pages()
 FIGURE = re.compile(r"(?<![\d\w.])\.\d+")
-PAGES = learning.list_pages()
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+SCORE = re.compile(r"(?<![\w.])([+-]?0?\.\d+) ± (0?\.\d+)(?!\d)")
+COST = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?) ?(s|seconds|min|minutes|GiB|秒|分钟)(?![a-z])")
+VERSION = re.compile(r"versions? 0\.\d+|0\.\d+ 版")
+UNITS = {"秒": "s", "seconds": "s", "分钟": "min", "minutes": "min"}
 
 
-def is_rounded(quoted: str, figure: float) -> bool:
-    """Whether a page's number is the figure with fewer decimals; of a half either way."""
-    return abs(float(quoted) - figure) <= 0.5 * 10 ** (1 - len(quoted)) + 1e-9
+def read_plain(path: Path) -> str:
+    """A page with one sign for minus, without code."""
+    return CODE.sub("", path.read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-"))
+
+
+MEASURED = "\n".join(read_plain(ROOM / name / page) for name in FINISHED for page in ("FIGURES.md", "LOG.md"))
+SCORES = {(float(score), float(error)) for score, error in SCORE.findall(MEASURED)}
+COSTS = {(value.replace(",", ""), UNITS.get(unit, unit)) for value, unit in COST.findall(MEASURED)}
+
+
+def is_rounded(quoted: str, measured: float) -> bool:
+    """Whether a quoted number is the measured one with as many or fewer decimals; of a half either way."""
+    decimals = len(quoted.partition(".")[2])
+    return abs(abs(float(quoted)) - abs(measured)) <= 0.5 * 10**-decimals + 1e-9
+
+
+def list_unmeasured(text: str) -> list[str]:
+    """Of a page, the scores with their errors that nothing measured, and the seconds, minutes and GiB that nothing
+    measured in a paragraph or table that names no version.
+    """
+    odd = [
+        f"{score} ± {error}"
+        for score, error in SCORE.findall(text)
+        if not any(is_rounded(score, known[0]) and is_rounded(error, known[1]) for known in SCORES)
+    ]
+    for paragraph in re.split(r"\n\s*\n", text):
+        if not VERSION.search(paragraph):
+            costs = [(value.replace(",", ""), UNITS.get(unit, unit)) for value, unit in COST.findall(paragraph)]
+            odd += [f"{value} {unit}" for value, unit in costs if (value, unit) not in COSTS]
+    return odd
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_figure_of_a_page_was_measured(path: Path) -> None:
+    assert list_unmeasured(read_plain(path)) == []
+
+
+def test_a_figure_that_nobody_measured_is_found() -> None:
+    assert list_unmeasured("It has .9876 ± .0001 after 98765 s.") == [".9876 ± .0001", "98765 s"]
+    assert list_unmeasured("Version of then:\n\nversion 0.15, 98765 s") == []
+
+
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_methods_of_the_readme_have_the_scores_of_the_ladders_on_real_rows(language: str) -> None:
+    text = (ROOT / f"README{language}.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(Globo|Beauty) (0?\.\d+) \| `make rung-(\w+) RUNG=([\w-]+)`", text)
+    ladders = {"Globo": "ladder globo-tenth", "Beauty": "ladder beauty"}
+    wrong = []
+    for data, score, name, key in rows:
+        table = {row["rung"]: row["score"] for row in read_figures(ROOM / name / FILE)[ladders[data]].rows}
+        if not is_rounded(score, float(table.get(key, "nan ").split()[0])):
+            wrong.append((key, score, table.get(key)))
+    assert wrong == []
+    assert len(rows) > 10
+
+
+@pytest.mark.parametrize("name", FINISHED)
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_readme_says_what_the_records_say_of_time_and_memory(name: str, language: str) -> None:
+    """A host's size: minutes; the default: seconds. Without a record of the host's size, a version stands there."""
+    lines = (ROOT / f"README{language}.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {name} |")]
+    host, default = (re.findall(r"\d[\d.]*", cell) for cell in row.split("|")[3:5])
+    figures = read_figures(ROOM / name / FILE)
+    record = figures[f"run simulated/{learning.SIMULATED[name]}"].rows[0]
+    assert default == [record["seconds"], record["GiB"]]
+    if "run simulated/1" in figures:
+        whole = figures["run simulated/1"]
+        assert host[:2] == [str(round(float(whole.rows[0]["seconds"].replace(",", "")) / 60)), whole.rows[0]["GiB"]]
+        assert host[2:] in ([], [".".join(whole.stamp.version.split(".")[:2])])
+    else:
+        assert VERSION.search(row)
 
 
 @pytest.mark.parametrize("name", FINISHED)
@@ -40,20 +118,15 @@ def test_the_results_of_the_readme_stand_in_the_figures(name: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LEARNING, ids=lambda path: path.name)
 def test_the_tables_of_the_learning_path_are_what_the_command_wrote(path: Path) -> None:
     text = path.read_text()
     assert text == learning.fill(text, learning.read_ladders(), path.name.endswith(".zh.md")), "make figures-learning"
 
 
 def test_every_other_figure_of_the_learning_path_stands_in_the_figures_or_the_log() -> None:
-    text = "".join((ROOM / name / page).read_text() for name in FINISHED for page in ("FIGURES.md", "LOG.md"))
-    figures = [float(number) for number in FIGURE.findall(text)]
-    words = learning.BLOCK.sub("", (ROOM / "LEARNING.md").read_text())
-    quoted = [
-        number
-        for number in FIGURE.findall(re.sub("```.*?```|`[^`\n]+`", "", words, flags=re.DOTALL))
-        if len(number) > len(".00")
-    ]
+    figures = [float(number) for number in FIGURE.findall(MEASURED)]
+    words = CODE.sub("", learning.BLOCK.sub("", (ROOM / "LEARNING.md").read_text()))
+    quoted = [number for number in FIGURE.findall(words) if len(number) > len(".00")]
     assert quoted
     assert [number for number in quoted if not any(is_rounded(number, figure) for figure in figures)] == []

@@ -26,13 +26,6 @@ REAL = {
     "mgtv": {"kuairand": "KuaiRand"},
     "tencent": {"globo": "Globo", "beauty": "Beauty"},
 }
-# Of flight's real rows, which are few, a bench holds folds out of whole runs: its methods by their keys on the ladder.
-FOLDS = {
-    "blend": "pipeline",
-    "logit": "conditional logit",
-    "lightgbm-untuned": "untuned LightGBM lambdarank",
-    "lightgbm-softmax": "LightGBM softmax, 4 seeds",
-}
 
 
 class Method(NamedTuple):
@@ -60,11 +53,6 @@ def read_methods(name: str, figures: Mapping[str, Figure]) -> dict[str, Method]:
     """The methods of all ladders of a competition, by key."""
     simulated = list_scores(figures, f"ladder simulated/{SIMULATED[name]}")
     real = {label: list_scores(figures, f"ladder {folder}") for folder, label in REAL[name].items()}
-    if name == "flight" and not real["larch"]:
-        held = (
-            {row["method"]: row["HitRate@3"] for row in figures["bench folds"].rows} if "bench folds" in figures else {}
-        )
-        real["larch"] = {key: ("", held[title]) for key, title in FOLDS.items() if title in held}
     methods: dict[str, Method] = {}
     for key in dict.fromkeys([*simulated, *(key for scores in real.values() for key in scores)]):
         known = {label: scores[key] for label, scores in real.items() if key in scores}
