@@ -7,19 +7,19 @@ A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.record_schema import Row
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
-Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind

@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.run_record import WEIGHT
+from common.day.run_record import WEIGHT, Row
 from common.day.validation import (
     BLEND,
     Candidates,
     Example,
-    Row,
     ValidationTable,
     count_within,
     is_within,

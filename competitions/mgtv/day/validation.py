@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
     Candidates,
     Example,
     Ranks,
-    Row,
     ValidationTable,
     count_within,
     rank_answers,

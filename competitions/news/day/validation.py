@@ -4,16 +4,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    Row,
-    ValidationTable,
-    is_within,
-    rank_answers,
-    score_rivals,
-)
+from common.day.run_record import Row
+from common.day.validation import BLEND, Candidates, Example, ValidationTable, is_within, rank_answers, score_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.split import Fold
 from common.time_units import DAY_MS, HOUR_MS

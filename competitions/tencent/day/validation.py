@@ -7,7 +7,8 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.judged import measure_importance
-from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, Row, ValidationTable, average_rivals
+from common.day.run_record import Row
+from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, ValidationTable, average_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import Importance
