@@ -97,19 +97,6 @@ def test_equal_texts_are_encoded_once_and_a_batch_at_a_time() -> None:
     assert vectors.tolist() == count_letters(texts)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "fault"),
-    [
-        (lambda texts: [0.0] * len(texts), r"shape \(2,\) of 2 texts"),
-        (lambda texts: [[], []], r"shape \(2, 0\) of 2 texts"),
-        (lambda texts: [[1.0], [np.nan]], "not finite of 'b'"),
-    ],
-)
-def test_an_encoder_that_makes_no_vectors_is_named(encoder: object, fault: str) -> None:
-    with pytest.raises(UserError, match=fault):
-        encode_texts(["a", "b"], encoder)  # type: ignore[arg-type]
-
-
 def test_without_the_extra_one_sentence_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
