@@ -56,7 +56,8 @@ class ValidationTable:
     ``ranks``: of the right answers in the lists that are handed in, of which the first ``cutoff`` count; ``before``:
     (stage, queries) of what comes before ranking, from all queries on; ``example``: a query by its index in ``ranks``,
     in words; ``repeats``: how often each query stands there, ranked by as many fits: it counts as one.
-    ``rivals``: ``score_rivals``; ``candidates``: None where there are none. Both are made when they are called.
+    ``rivals``: ``score_rivals``; ``candidates``: None where there are none. Both are made when they are called, and
+    hold no features before: a run of several fits has a table of each at once.
     """
 
     queries: pl.DataFrame

@@ -18,7 +18,7 @@ from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.features.popularity import ALWAYS
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.ids import number_rows
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Validated
@@ -59,7 +59,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
             ("retrieved by the first search", int(retrieved.sum())),
         ],
-        example=lambda query: show_user(corpus, fold, answers.best.rows[query], query),
+        example=lambda query: show_user(outcome, query),
         rivals=lambda: list_rivals(outcome),
         candidates=(lambda: list_first(outcome)) if len(fold.users) else None,
     )
@@ -144,16 +144,18 @@ def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
     return np.asarray(own - np.bincount(seen, minlength=len(own)))
 
 
-def show_user(corpus: Corpus, fold: Fold, listed: CatalogueRows, query: int) -> Example:
-    """One held-out user in words: the last clicks, the ten ads ``listed``, the ad that was clicked."""
+def show_user(outcome: Validated, query: int) -> Example:
+    """One held-out user in words: the last clicks, the ten ads, the ad that was clicked."""
+    fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
     assert fold.target is not None
     histories, user = fold.queries(corpus.train), corpus.users.names[fold.users[query]].decode()
     events = np.arange(histories.starts[query], histories.ends[query])
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
-    ads = [name_ad(corpus.catalogue, int(row)) for row in listed[listed > 0]]
-    return Example(f"{user},", context, ads, name_ad(corpus.catalogue, int(fold.target[query])))
+    rows = outcome.early.answers.value.best.rows[query]
+    listed = [name_ad(corpus.catalogue, int(row)) for row in rows[rows > 0]]
+    return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))
 
 
 def name_ad(catalogue: Catalogue, row: int) -> str:
