@@ -28,8 +28,8 @@ from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import find_seen
 
-LISTED = 400  # users whose candidates and features are listed and shuffled: those of more take gigabytes
-SHUFFLED_ROWS = 80_000
+LISTED = 400  # users whose candidates and features every run makes anew: those of 2,000 take a gigabyte
+SHUFFLED_ROWS = 80_000  # of these, at most
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 FEATURES_SHOWN, RECENT = 3, 3
 AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
