@@ -18,8 +18,6 @@ from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.tables import read_parquet
 
-SHOWN = 8  # columns of a frame, in words
-
 
 @dataclass(frozen=True, repr=False)
 class LoadedRun:
@@ -52,15 +50,10 @@ class LoadedRun:
         return pl.DataFrame(made.data.features, schema=list(made.data.names))
 
     def __repr__(self) -> str:
-        """A line a frame: its size and its first columns."""
-        record, names = self.record, list(self.record["features"])
-        frames = {"queries": self.queries.columns, "candidates": self.candidates.columns, "features": names}
-        heights = (self.queries.height, self.candidates.height, self.candidates.height)
-        lines = [f"LoadedRun {record['name']}/{record['run']}: {record['metric']} {record['cv']['score']:.4f}"]
-        for (name, columns), height in zip(frames.items(), heights, strict=True):
-            more = f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
-            lines.append(f"  {name}: {height:,} rows; {', '.join(columns[:SHOWN])}{more}")
-        return "\n".join([*lines, "  record: everything else, as in run.json"])
+        """What it is, and the size of its frames."""
+        record, queries, candidates = self.record, self.queries.height, self.candidates.height
+        frames = f"{queries:,} queries, {candidates:,} candidates, {len(record['features'])} features"
+        return f"LoadedRun {record['name']}/{record['run']}: {record['metric']} {record['cv']['score']:.4f}; {frames}"
 
 
 def load_run(folder: Path, competition: Competition) -> LoadedRun:

@@ -7,19 +7,19 @@ A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.record_schema import Row
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
-Row = dict[str, Any]
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
@@ -56,7 +56,8 @@ class ValidationTable:
     ``ranks``: of the right answers in the lists that are handed in, of which the first ``cutoff`` count; ``before``:
     (stage, queries) of what comes before ranking, from all queries on; ``example``: a query by its index in ``ranks``,
     in words; ``repeats``: how often each query stands there, ranked by as many fits: it counts as one.
-    ``rivals``: ``score_rivals``; ``candidates``: None where there are none. Both are made when they are called.
+    ``rivals``: ``score_rivals``; ``candidates``: None where there are none. Both are made when they are called, and
+    hold no features before: a run of several fits has a table of each at once.
     """
 
     queries: pl.DataFrame

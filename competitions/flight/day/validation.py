@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.run_record import WEIGHT
+from common.day.run_record import WEIGHT, Row
 from common.day.validation import (
     BLEND,
     Candidates,
     Example,
-    Row,
     ValidationTable,
     count_within,
     is_within,
@@ -20,13 +19,12 @@ from common.day.validation import (
     score_rivals,
     share_behind,
 )
-from common.learning.dataset import RankingDataset
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Validated
-from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.blending import Labels, blend_scores
 from competitions.flight.ranking.training_data import TrainingData
-from competitions.flight.split import Numbers, Split, number_searches
+from competitions.flight.split import Split, number_searches
 
 DAY_MINUTES, FIRST_PAGE = 1_440, 10
 FIRST_STAGE = "taste_total"  # the preferences that are estimated from other bookings
@@ -43,8 +41,9 @@ def list_validation(outcome: Validated) -> ValidationTable:
     data, searches, split = outcome.data.value, outcome.train.value, outcome.split.value
     train = searches.sessions
     valid, numbers = data.valid, data.valid_sessions
-    final = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
-    ranks, counted = rank_answers(final, valid), np.flatnonzero(valid.group_sizes > LARGE)
+    labels, sizes = valid.labels, valid.group_sizes
+    final = blend_scores(outcome.blend.value, outcome.scores.value, sizes)
+    ranks, counted = rank_answers(final, valid), np.flatnonzero(sizes > LARGE)
     judged = train[numbers].select(
         "size",
         query=pl.col("ranker_id").cast(pl.String),
@@ -53,9 +52,13 @@ def list_validation(outcome: Validated) -> ValidationTable:
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
-        behind=pl.Series(share_behind(ranks, valid.group_sizes)),
+        behind=pl.Series(share_behind(ranks, sizes)),
     )
     queries = merge_twins(judged.filter(pl.col("size") > LARGE).drop("size"), train)
+
+    def rows(at: int) -> slice:
+        return rows_of(sizes, counted[at])
+
     return ValidationTable(
         queries=queries.drop("behind"),
         behind=queries["behind"],
@@ -66,10 +69,10 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("among the options", int((ranks[counted] > 0).sum())),
             (f"in the first {FIRST_PAGE}", count_within(ranks[counted], FIRST_PAGE)),
         ],
-        example=lambda at: show_session(searches, int(numbers[counted[at]]), valid, final, int(counted[at])),
+        example=lambda at: show_session(searches, int(numbers[counted[at]]), final[rows(at)], labels[rows(at)]),
         repeats=split.repeats,
-        rivals=lambda: list_rivals(valid, numbers),
-        candidates=lambda: list_candidates(outcome, valid, final),
+        rivals=lambda: list_rivals(outcome.data.value),
+        candidates=lambda: list_candidates(outcome, final),
     )
 
 
@@ -104,12 +107,13 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
     return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
 
 
-def list_rivals(valid: RankingDataset, numbers: Numbers) -> list[Row]:
+def list_rivals(data: TrainingData) -> list[Row]:
     """What a random order scores, the cheapest first, and preferences before any ranker, or else the page's order."""
+    valid = data.valid
     known = FIRST_STAGE in valid.names
     stage = {"First stage: preferences": (FIRST_STAGE, 1.0)} if known else {"In the order shown": None}
     once = np.zeros(len(valid.group_sizes))
-    once[np.unique(numbers, return_index=True)[1]] = 1.0  # a session that several fits judge counts once
+    once[np.unique(data.valid_sessions, return_index=True)[1]] = 1.0  # a session that several fits judge counts once
     return score_rivals(
         valid,
         {"The cheapest": ("core_log_price", -1.0), **stage},
@@ -119,11 +123,13 @@ def list_rivals(valid: RankingDataset, numbers: Numbers) -> list[Row]:
     )
 
 
-def list_candidates(outcome: Validated, valid: RankingDataset, final: Floats) -> Candidates:
+def list_candidates(outcome: Validated, final: Floats) -> Candidates:
     """One row per option of a validation session, those of at most ten options as well; ``item``: the option's position
     in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``.
     """
-    data, sessions, sizes = outcome.data.value, outcome.train.value.sessions, valid.group_sizes
+    data, sessions = outcome.data.value, outcome.train.value.sessions
+    valid = data.valid
+    sizes = valid.group_sizes
     items = {
         "query": sessions["ranker_id"].gather(np.repeat(data.valid_sessions, sizes)).cast(pl.String),
         "item": np.arange(len(final)) - np.repeat(np.cumsum(sizes) - sizes, sizes),
@@ -133,11 +139,10 @@ def list_candidates(outcome: Validated, valid: RankingDataset, final: Floats) ->
     return Candidates(pl.DataFrame(items | scores | {BLEND: final}), valid)
 
 
-def show_session(train: Searches, number: int, valid: RankingDataset, final: Floats, query: int) -> Example:
-    """The search of a validation session, the first options of the list, the option that was booked."""
-    rows = rows_of(valid.group_sizes, query)
-    order = np.argsort(-final[rows], kind="stable")[:CUTOFF]
-    context, names = describe_session(train, number, [*order, int(valid.labels[rows].argmax())])
+def show_session(train: Searches, number: int, scores: Floats, labels: Labels) -> Example:
+    """The search of a session, the first options of the list by their ``scores``, the option that was booked."""
+    order = np.argsort(-scores, kind="stable")[:CUTOFF]
+    context, names = describe_session(train, number, [*order, int(labels.argmax())])
     return Example(f"Session {train.sessions['ranker_id'][number][:8]},", context, names[:-1], names[-1])
 
 

@@ -1,15 +1,16 @@
 """What MGTV's validation asked and ranked: a row a device and day, a row a video that it was shown, slates in words."""
 
+from functools import cache, partial
+
 import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
     Candidates,
     Example,
-    Ranks,
-    Row,
     ValidationTable,
     count_within,
     rank_answers,
@@ -18,7 +19,7 @@ from common.day.validation import (
     score_rivals,
     share_behind,
 )
-from common.learning.dataset import join_datasets
+from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.labels import score_rates
@@ -33,25 +34,16 @@ POPULARITY = f"video_own_click_{HALF_LIVES[-1]:g}d"
 
 
 def list_validation(outcome: Validated) -> ValidationTable:
-    """One row per device and validation day: the score of its answer, the video of the largest expected score.
-
-    Rivals are what the first video scores in a random order, by its click rate, as shown; with the run's own share.
-    """
-    videos = outcome.ready.tables.videos.value.frame
-    shown, data = list_slates(outcome), join_datasets([part.value.day.rows for part in outcome.valid])
-    sizes, values = data.group_sizes, shown[EXPECTED].to_numpy()
-    starts, ranks = find_starts(sizes), rank_answers(values, data)
-    right = np.add.reduceat(score_rates(shown["rate"].to_numpy(), shown["answer"].to_numpy()) * data.labels, starts)
-
-    def earn(ranks: Ranks) -> Floats:
-        return np.where(ranks == 1, right, 0.0)
-
-    orders = {"Popularity: smoothed click rate": (POPULARITY, 1.0), "In the order shown": None}
+    """One row per device and validation day: the score of its answer, the video of the largest expected score."""
+    shown, slates = list_slates(outcome), cache(partial(list_slates, outcome))
+    data, videos = join_days(outcome), outcome.ready.tables.videos.value.frame
+    sizes, values, earned = data.group_sizes, shown[EXPECTED].to_numpy(), earn_first(shown, data)
+    ranks = rank_answers(values, data)
     return ValidationTable(
-        queries=shown[starts].select(
+        queries=shown[find_starts(sizes)].select(
             "query",
             fold=pl.format("day {}", pl.col("query").str.head(2)),
-            score=pl.Series(earn(rank_by(values, data))),
+            score=pl.Series(np.where(rank_by(values, data) == 1, earned, 0.0)),
             videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
         ),
         behind=pl.Series(share_behind(ranks, sizes)),
@@ -62,10 +54,27 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("among the videos shown", int((ranks > 0).sum())),
             (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
         ],
-        example=lambda number: show_slate(shown[rows_of(sizes, number)], videos),
-        rivals=lambda: score_rivals(data, orders, earn, 1),
-        candidates=lambda: Candidates(shown.select("query", "item", MODEL, BLEND, EXPECTED), data),
+        example=lambda number: show_slate(slates()[rows_of(sizes, number)], videos),
+        rivals=lambda: list_rivals(join_days(outcome), earned),
+        candidates=lambda: Candidates(slates().select("query", "item", MODEL, BLEND, EXPECTED), join_days(outcome)),
     )
+
+
+def join_days(outcome: Validated) -> RankingDataset:
+    """The rows of all validation days."""
+    return join_datasets([part.value.day.rows for part in outcome.valid])
+
+
+def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:
+    """By query what the right video earns with the share that is answered for it."""
+    scores = score_rates(shown["rate"].to_numpy(), shown["answer"].to_numpy())
+    return np.add.reduceat(scores * data.labels, find_starts(data.group_sizes))
+
+
+def list_rivals(data: RankingDataset, earned: Floats) -> list[Row]:
+    """What the first video scores in a random order, by its click rate, as shown; with the run's own share."""
+    orders = {"Popularity: smoothed click rate": (POPULARITY, 1.0), "In the order shown": None}
+    return score_rivals(data, orders, lambda ranks: np.where(ranks == 1, earned, 0.0), 1)
 
 
 def list_slates(outcome: Validated) -> pl.DataFrame:

@@ -1,24 +1,16 @@
 """What news' validation asked and ranked: a row a user, a row a candidate article, and users' lists in words."""
 
+from functools import cache, partial
+
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    Row,
-    ValidationTable,
-    is_within,
-    rank_answers,
-    score_rivals,
-)
-from common.learning.dataset import RankingDataset
+from common.day.run_record import Row
+from common.day.validation import BLEND, Candidates, Example, ValidationTable, is_within, rank_answers, score_rivals
 from common.learning.split import Fold
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.pipeline import Validated
-from competitions.news.ranking import CUTOFF
+from competitions.news.ranking import CUTOFF, Labelled
 
 FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 RECENT = 3  # clicks of a user that an example shows
@@ -27,13 +19,14 @@ LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a 
 
 def list_validation(outcome: Validated) -> ValidationTable:
     """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
-    labelled, (items, data) = outcome.ready.labelled, list_candidates(outcome)
+    labelled, rows = outcome.ready.labelled, outcome.ready.rows.value
     fold, articles = labelled.inputs.fold.value, outcome.ready.articles.value.frame
     assert fold.answers is not None
+    candidates = cache(partial(list_candidates, outcome))
     asked = list_ranked(fold, labelled.candidates.value)
     queries = asked.with_columns(score=pl.Series(outcome.reciprocal.value)).sort("query")
     answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
-    ranks, weights = rank_answers(outcome.scores.value, data), outcome.ready.rows.value.weights
+    ranks = rank_answers(outcome.scores.value, rows.valid)
     before = [
         ("all queries", asked.height),
         ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
@@ -50,9 +43,11 @@ def list_validation(outcome: Validated) -> ValidationTable:
         cutoff=CUTOFF,
         ranks=np.pad(ranks, (0, asked.height - len(ranks))),
         before=before,
-        example=lambda at: show_list(asked.row(at, named=True), items, fold.seen, articles, answers["item"][at]),
-        rivals=lambda: list_rivals(data, weights),
-        candidates=lambda: Candidates(items, data),
+        example=lambda at: show_list(
+            asked.row(at, named=True), candidates().items, fold.seen, articles, answers["item"][at]
+        ),
+        rivals=lambda: list_rivals(outcome.ready.rows.value),
+        candidates=candidates,
     )
 
 
@@ -86,8 +81,9 @@ def last_day() -> pl.Expr:
     return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
 
 
-def list_rivals(data: RankingDataset, weights: Floats) -> list[Row]:
+def list_rivals(labelled: Labelled) -> list[Row]:
     """What a random order scores, the clicks within an hour of the user's last one, and what retrieval fused."""
+    data = labelled.valid
     popular = ("channel_rank_popular_1h", -1.0), ("item_clicks_p1h", 1.0)  # the first that there is
     order = next((each for each in popular if each[0] in data.names), popular[0])
     return score_rivals(
@@ -95,7 +91,7 @@ def list_rivals(data: RankingDataset, weights: Floats) -> list[Row]:
         {"Popularity: clicks within an hour": order, "First stage: retrieval": (FUSION[0], 1.0)},
         lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
         CUTOFF,
-        weights,
+        labelled.weights,
     )
 
 

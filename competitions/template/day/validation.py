@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
     Candidates,
@@ -10,7 +11,6 @@ from common.day.validation import (
     ValidationTable,
     is_within,
     rank_answers,
-    rows_of,
     score_rivals,
 )
 from common.learning.gbdt import predict
@@ -22,18 +22,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
     fold, data = outcome.fold.value, outcome.rows.value.valid
     assert fold.answers is not None
     asked = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
-    named = asked.select("query", user=pl.col("user").cast(pl.String))
-    scores = predict(outcome.early.value, data.features)
-    listed = outcome.candidates.value.join(named, on="query", maintain_order="left")
-    items = listed.select("item", query="user").select("query", "item", pl.Series(BLEND, scores))
-    ranks = rank_answers(scores, data)
-
-    def describe(number: int) -> Example:
-        query = asked.row(number, named=True)
-        listed = items[rows_of(data.group_sizes, number)].sort(BLEND, descending=True, maintain_order=True)
-        names = [f"item {item}" for item in listed["item"].head(CUTOFF)]
-        return Example(f"User {query['user']},", f"{query['events']} earlier events", names, f"item {query['item']}")
-
+    ranks = rank_answers(predict(outcome.early.value, data.features), data)
     return ValidationTable(
         queries=asked.select(
             query=pl.col("user").cast(pl.String),
@@ -44,12 +33,28 @@ def list_validation(outcome: Validated) -> ValidationTable:
         cutoff=CUTOFF,
         ranks=ranks,
         before=[("all queries", asked.height), ("among the candidates", int((ranks > 0).sum()))],
-        example=describe,
+        example=lambda number: show_list(asked.row(number, named=True), list_candidates(outcome).items),
         rivals=lambda: score_rivals(
-            data,
+            outcome.rows.value.valid,
             {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None},
             lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
             CUTOFF,
         ),
-        candidates=lambda: Candidates(items, data),
+        candidates=lambda: list_candidates(outcome),
     )
+
+
+def list_candidates(outcome: Validated) -> Candidates:
+    """One row per candidate of a validation user."""
+    data, users = outcome.rows.value.valid, outcome.fold.value.queries.filter(role="valid")
+    named = users.select("query", user=pl.col("user").cast(pl.String))
+    listed = outcome.candidates.value.join(named, on="query", maintain_order="left")
+    scores = pl.Series(BLEND, predict(outcome.early.value, data.features))
+    return Candidates(listed.select("item", query="user").select("query", "item", scores), data)
+
+
+def show_list(query: Row, items: pl.DataFrame) -> Example:
+    """A user, the list, the item that is right."""
+    top = items.filter(query=str(query["user"])).sort(BLEND, descending=True, maintain_order=True).head(CUTOFF)
+    listed = [f"item {item}" for item in top["item"]]
+    return Example(f"User {query['user']},", f"{query['events']} earlier events", listed, f"item {query['item']}")

@@ -20,27 +20,7 @@ from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Embedding, Int64s, RawFiles
 from competitions.tencent.io import schema
-from competitions.tencent.lab.plain_rules import (
-    ALS,
-    AROUND,
-    COUNTS,
-    KERNEL,
-    LANGUAGE,
-    LATE,
-    LINEAR,
-    NEAREST,
-    ONE,
-    POPULARITY,
-    SWING,
-    TRANSITIONS,
-    answer_by_rule,
-    count_around,
-    count_events,
-    fuse_late,
-    goes_by,
-    score_interests,
-    score_mean,
-)
+from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.quantisation import BITS, answer_in_bits
 from competitions.tencent.lab.rungs import (
     GENERATIVE,
@@ -76,23 +56,22 @@ class Rule(NamedTuple):
     formula: str = ""
 
 
+LATE_FORMULA = "score = sum over embeddings of (cosine - mean) / deviation"
 KERNEL_FORMULA = "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
 SWING_FORMULA = "w(i, j) = sum over pairs of users of both of 1 / (alpha + ads they share), over sqrt(users of j)"
 RULES = {
-    POPULARITY: Rule(BASE, families.POPULARITY, count_events),
-    AROUND: Rule("popularity-now", families.POPULARITY, count_around),
-    TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
-    COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
-    SWING: Rule("swing", families.NEIGHBOURS, count_swings, formula=SWING_FORMULA),
-    ALS: Rule("als", families.FACTORS, factorise),
-    LINEAR: Rule("linear", families.LINEAR, fit_regression),
-    LANGUAGE: Rule("language-model", families.LANGUAGE, score_interests, 1),
-    ONE: Rule("one-embedding", families.CONTENT, score_mean, 2),
-    NEAREST: Rule("early-fusion", families.CONTENT, score_mean, 1),
-    LATE: Rule(
-        "late-fusion", families.CONTENT, fuse_late, 2, "score = sum over embeddings of (cosine - mean) / deviation"
-    ),
-    KERNEL: Rule("kernel", families.CONTENT, score_interests, 1, KERNEL_FORMULA),
+    plain_rules.POPULARITY: Rule(BASE, families.POPULARITY, plain_rules.count_events),
+    plain_rules.AROUND: Rule("popularity-now", families.POPULARITY, plain_rules.count_around),
+    plain_rules.TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
+    plain_rules.COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
+    plain_rules.SWING: Rule("swing", families.NEIGHBOURS, count_swings, formula=SWING_FORMULA),
+    plain_rules.ALS: Rule("als", families.FACTORS, factorise),
+    plain_rules.LINEAR: Rule("linear", families.LINEAR, fit_regression),
+    plain_rules.LANGUAGE: Rule("language-model", families.LANGUAGE, plain_rules.score_interests, 1),
+    plain_rules.ONE: Rule("one-embedding", families.CONTENT, plain_rules.score_mean, 2),
+    plain_rules.NEAREST: Rule("early-fusion", families.CONTENT, plain_rules.score_mean, 1),
+    plain_rules.LATE: Rule("late-fusion", families.CONTENT, plain_rules.fuse_late, 2, LATE_FORMULA),
+    plain_rules.KERNEL: Rule("kernel", families.CONTENT, plain_rules.score_interests, 1, KERNEL_FORMULA),
 }
 
 
@@ -118,10 +97,6 @@ class Climb:
     def given(self) -> list[Result[Any]]:
         """What every step begins with."""
         return [self.folds.corpus, self.folds.valid, self.folds.plan]
-
-    def count_embeddings(self, name: str) -> int:
-        """How many embeddings a content rule finds, without a look into them."""
-        return sum(goes_by(name, embedding) for embedding in name_embeddings(self.files, self.config))
 
     def record(self, top: TopK, *made_by: Result[Any]) -> Scored:
         """A method by its answer of the hold-out."""
@@ -193,7 +168,7 @@ def measure_rule(way: Climb, name: str) -> Scored:
     folds = way.folds
     embeddings: Result[list[Embedding]] | list[Embedding] = way.ready.embeddings if RULES[name].embeddings else []
     inputs = folds.corpus, embeddings, folds.valid, name, way.config.seed
-    answer = way.run.step(answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
+    answer = way.run.step(plain_rules.answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
     return way.record(answer.value, answer)
 
 
@@ -201,15 +176,17 @@ def lack_of(way: Climb, name: str) -> str | None:
     """Why a rule cannot answer these files; None where it can."""
     needed = RULES[name].embeddings
     if needed:
-        found, of = way.count_embeddings(name), " of texts" if name == LANGUAGE else ""
+        embeddings = name_embeddings(way.files, way.config)  # without a look into them
+        found = sum(plain_rules.goes_by(name, embedding) for embedding in embeddings)
+        of = " of texts" if name == plain_rules.LANGUAGE else ""
         return f"it needs {needed} embedding(s){of}, these files have {found}" if found < needed else None
     corpus = way.folds.corpus.value
     ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
-    if name == AROUND and not way.folds.plan.value.times:
+    if name == plain_rules.AROUND and not way.folds.plan.value.times:
         return "the events of these files have no times"
-    if name == LINEAR and ads > MOST_ITEMS:
+    if name == plain_rules.LINEAR and ads > MOST_ITEMS:
         return f"it inverts a table of ads x ads: {MOST_ITEMS:,} ads at most, these files have {ads:,}"
-    if name == ALS and events > MOST_EVENTS:
+    if name == plain_rules.ALS and events > MOST_EVENTS:
         return f"it takes hours beyond {MOST_EVENTS:,} events, these files have {events:,}"
     return None
 
@@ -217,8 +194,8 @@ def lack_of(way: Climb, name: str) -> str | None:
 def list_quantised(way: Climb) -> Iterator[Rung]:
     """The kernel's vectors in fewer bits."""
     for key, bits in BITS.items():
-        title, below = f"kernel, vectors of {bits} bits a number", RULES[KERNEL].key
-        measure, lacks = partial(measure_bits, way, key), partial(lack_of, way, KERNEL)
+        title, below = f"kernel, vectors of {bits} bits a number", RULES[plain_rules.KERNEL].key
+        measure, lacks = partial(measure_bits, way, key), partial(lack_of, way, plain_rules.KERNEL)
         yield Rung(key, title, families.QUANTISATION, measure, answer_in_bits, below, lacks=lacks)
 
 

@@ -66,19 +66,11 @@ def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
 
 def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
     """The vectors float32 (texts, width) of texts; equal texts are encoded once."""
-    index = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    distinct, parts = list(index), list[Singles]()
-    for start in track(range(0, len(distinct), BATCH), f"Encoding {len(distinct):,} texts, {BATCH} at a time"):
-        batch = distinct[start : start + BATCH]
-        vectors = np.asarray(encoder(batch), np.float32)
-        width = parts[0].shape[1] if parts else vectors.size // len(batch)
-        if not width or vectors.shape != (len(batch), width):
-            raise UserError(f"The encoder made an array of shape {vectors.shape} of {len(batch)} texts: no vector each")
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            raise UserError(f"The encoder made numbers that are not finite of {batch[int(np.argmin(finite))][:40]!r}")
-        parts.append(vectors)
-    return np.concatenate(parts)[[index[text] for text in texts]]
+    distinct = list(dict.fromkeys(texts))
+    starts = track(range(0, len(distinct), BATCH), f"Encoding {len(distinct):,} texts, {BATCH} at a time")
+    vectors = np.concatenate([np.asarray(encoder(distinct[start : start + BATCH]), np.float32) for start in starts])
+    index = {text: number for number, text in enumerate(distinct)}
+    return vectors[[index[text] for text in texts]]
 
 
 def name_embedding(width: int) -> str:

@@ -7,7 +7,8 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.judged import measure_importance
-from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, Row, ValidationTable, average_rivals
+from common.day.run_record import Row
+from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, ValidationTable, average_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import Importance
@@ -17,7 +18,7 @@ from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.features.popularity import ALWAYS
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.ids import number_rows
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Validated
@@ -27,8 +28,8 @@ from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import find_seen
 
-LISTED = 400  # users whose candidates and features are listed and shuffled: those of more take gigabytes
-SHUFFLED_ROWS = 80_000
+LISTED = 400  # users whose candidates and features every run makes anew: those of 2,000 take a gigabyte
+SHUFFLED_ROWS = 80_000  # of these, at most
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 FEATURES_SHOWN, RECENT = 3, 3
 AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
@@ -58,7 +59,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
             ("retrieved by the first search", int(retrieved.sum())),
         ],
-        example=lambda query: show_user(corpus, fold, answers.best.rows[query], query),
+        example=lambda query: show_user(outcome, query),
         rivals=lambda: list_rivals(outcome),
         candidates=(lambda: list_first(outcome)) if len(fold.users) else None,
     )
@@ -143,16 +144,18 @@ def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
     return np.asarray(own - np.bincount(seen, minlength=len(own)))
 
 
-def show_user(corpus: Corpus, fold: Fold, listed: CatalogueRows, query: int) -> Example:
-    """One held-out user in words: the last clicks, the ten ads ``listed``, the ad that was clicked."""
+def show_user(outcome: Validated, query: int) -> Example:
+    """One held-out user in words: the last clicks, the ten ads, the ad that was clicked."""
+    fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
     assert fold.target is not None
     histories, user = fold.queries(corpus.train), corpus.users.names[fold.users[query]].decode()
     events = np.arange(histories.starts[query], histories.ends[query])
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} earlier events, the last clicks: {last or 'none'}"
-    ads = [name_ad(corpus.catalogue, int(row)) for row in listed[listed > 0]]
-    return Example(f"{user},", context, ads, name_ad(corpus.catalogue, int(fold.target[query])))
+    rows = outcome.early.answers.value.best.rows[query]
+    listed = [name_ad(corpus.catalogue, int(row)) for row in rows[rows > 0]]
+    return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))
 
 
 def name_ad(catalogue: Catalogue, row: int) -> str:

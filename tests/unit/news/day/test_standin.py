@@ -92,7 +92,6 @@ def test_a_clock_shows_the_hour_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [
-        (("click_timestamp", "time"), "clicks_hour_000.csv, line 1: the header lacks 'click_timestamp'"),
         ((f",{START + 30_000},", ",noon,"), "clicks_hour_000.csv, line 2: click_timestamp is"),
         ((",12,", ",700,"), "articles_metadata.csv has no row for 1 article(s) of the log (first: 700)"),
     ],

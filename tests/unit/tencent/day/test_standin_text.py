@@ -25,9 +25,9 @@ def count_letters(texts: list[str]) -> npt.ArrayLike:
     return [[text.count(letter) for letter in "rbs"] for text in texts]
 
 
-def write(folder: Path, content: str | bytes) -> Path:
+def write(folder: Path, content: str) -> Path:
     path = folder / "titles.tsv"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.write_text(content)
     return path
 
 
@@ -53,44 +53,29 @@ def test_each_item_gets_the_vector_of_its_text_and_the_reader_takes_it(
 @pytest.mark.parametrize(
     "content",
     [
-        TITLES,
-        "item\ttext\n" + TITLES,
-        "\ufeffitem\ttext\r\n" + TITLES.replace("\n", "\r\n"),
         "text\tprice\titem\nred nail\t1\t3\nblue nail\t\t4\nred brush\t\t5\nsoap\t2\t9",
         TITLES + "8\tof no sequence\n7\t \n\n",
     ],
-    ids=["plain", "header", "of a desk", "columns by name", "other and empty rows"],
+    ids=["columns by name", "other and empty rows"],
 )
-def test_a_table_may_have_a_header_other_columns_and_other_items(tmp_path: Path, content: str) -> None:
+def test_a_table_may_have_a_header_other_columns_and_other_items(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     texts = read_texts(write(tmp_path, content), ITEMS)
     assert texts.rows() == [(0, "red nail"), (1, "blue nail"), (2, "red brush"), (4, "soap")]
-
-
-def test_what_is_left_out_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    read_texts(write(tmp_path, TITLES + "8\tof no sequence\n7\t \n"), ITEMS)
-    said = "titles.tsv: 4 of 5 items have a text, 1 have an empty one, 1 rows are of other items"
-    assert said in capsys.readouterr().err
-
-
-def test_quotes_and_odd_breaks_belong_to_the_text(tmp_path: Path) -> None:
-    texts = read_texts(write(tmp_path, '3\t5" brush, "soft"\n4\tone\u2028two\x85three\n'), ITEMS)
-    assert texts["text"].to_list() == ['5" brush, "soft"', "one\u2028two\x85three"]
+    left = ", 1 have an empty one, 1 rows are of other items" if "8" in content else ""
+    assert f"titles.tsv: 4 of 5 items have a text{left}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "is empty"),
-        ("3\tred\t1\n", "line 1: the header lacks 'item', 'text'"),
         ("3 red\n", "line 1: the header lacks 'item', 'text'"),
-        ("id\ttitle\n3\tred\n", "line 1: item is 'id', not a whole number"),
-        ("3\tred\n4\tblue\tnail\n", "line 2: 3 fields where 2 are expected"),
         ("3\tred\n\n3\tblue\n", "line 3: item 3 is already on line 1"),
         ("8\tred\n3\t\n", "has no text of any item of the sequences"),
-        (TITLES.encode("utf-16"), "line 1: the header is not UTF-8"),
     ],
 )
-def test_an_odd_table_is_refused_in_one_sentence(tmp_path: Path, content: str | bytes, fault: str) -> None:
+def test_an_odd_table_is_refused_in_one_sentence(tmp_path: Path, content: str, fault: str) -> None:
     with pytest.raises(UserError, match=r"titles\.tsv") as caught:
         convert(write_beauty(tmp_path / "source"), tmp_path / "out", write(tmp_path, content), count_letters)
     assert fault in str(caught.value)
@@ -110,20 +95,6 @@ def test_equal_texts_are_encoded_once_and_a_batch_at_a_time() -> None:
     assert [len(batch) for batch in given] == [BATCH, 2]
     assert vectors.dtype == np.float32
     assert vectors.tolist() == count_letters(texts)
-
-
-@pytest.mark.parametrize(
-    ("encoder", "fault"),
-    [
-        (lambda texts: [0.0] * len(texts), r"shape \(2,\) of 2 texts"),
-        (lambda texts: [[1.0, 2.0]], r"shape \(1, 2\) of 2 texts"),
-        (lambda texts: [[], []], r"shape \(2, 0\) of 2 texts"),
-        (lambda texts: [[1.0], [np.nan]], "not finite of 'b'"),
-    ],
-)
-def test_an_encoder_that_makes_no_vectors_is_named(encoder: object, fault: str) -> None:
-    with pytest.raises(UserError, match=fault):
-        encode_texts(["a", "b"], encoder)  # type: ignore[arg-type]
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(
