@@ -3,7 +3,7 @@
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ class Recipe:
     """How a model is fitted: the library's ``parameters`` under its own names, and when the fit ends.
 
     At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
-    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff (XGBoost: MRR@cutoff;
-    logit: likelihood). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
+    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff (XGBoost:
+    MRR@cutoff). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
     query where NDCG at a small cutoff jumps. ``blocks``: only features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
     ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
@@ -55,25 +55,23 @@ class FitTask:
 
 
 class LateModel:
-    """A fitted ``model`` among other fields. Read from the store, it is revived when it is first used: a run that
-    computes nothing asks for gains and rounds alone, and imports no library of boosted trees.
+    """A library's model. What is read from the store is unpickled at its first ``load``: a run that computes nothing
+    asks for gains and rounds alone, and imports no library of boosted trees.
     """
 
+    def __init__(self, model: Any) -> None:
+        """The model as the library made it."""
+        self._model, self._pickle = model, b""
+
+    def load(self) -> Any:
+        """The library's own."""
+        if self._pickle:
+            self._model, self._pickle = pickle.loads(self._pickle), b""
+        return self._model
+
     def __getstate__(self) -> dict[str, Any]:
-        """The fields, the model as a pickle of its own."""
-        state = dict(vars(self))
-        if "model" in state:
-            state["stored"] = pickle.dumps(state.pop("model"), pickle.HIGHEST_PROTOCOL)
-        return state
-
-    if not TYPE_CHECKING:  # or every name would be an attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """The model, where it was not revived yet."""
-            if name != "model" or "stored" not in vars(self):
-                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-            self.__dict__["model"] = pickle.loads(self.__dict__["stored"])
-            return self.__dict__["model"]
+        """The model as bytes, which whoever reads this object leaves as they are."""
+        return {"_model": None, "_pickle": self._pickle or pickle.dumps(self._model, pickle.HIGHEST_PROTOCOL)}
 
 
 Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name

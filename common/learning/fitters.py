@@ -1,4 +1,4 @@
-"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost, the logit.
+"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost.
 
 Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and the curve that
 the early stop watched. A library is imported by the function that fits with it: all of them take seconds.
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.engine.errors import UserError
-from common.learning import conditional_logit
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
@@ -192,14 +190,3 @@ def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
 
     names = list(rows.names)
     return catboost.Pool(rows.features, rows.labels, group_id=rows.query_numbers, baseline=margin, feature_names=names)
-
-
-def fit_logit(task: FitTask) -> Fit:
-    """The logit. Iterations count as rounds; the seed has nothing to decide."""
-    unknown = sorted(task.recipe.parameters.keys() - {"l2", "iterations"})
-    if unknown:
-        raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")
-    l2 = float(task.recipe.parameters.get("l2", 1e-4))
-    rounds = min(task.recipe.rounds, int(task.recipe.parameters.get("iterations", task.recipe.rounds)))
-    model = conditional_logit.fit_logit(task.train, task.valid, l2, rounds, task.recipe.patience)
-    return model, model.rounds, model.gain(), UNWATCHED

@@ -29,21 +29,26 @@ Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learne
 
 
 @dataclass(frozen=True)
-class Ranker(LateModel):
-    """A fitted model, the library's own, with the rounds that it predicts by and each feature's ``gain``.
+class Ranker:
+    """A fitted model of a library, with the rounds that it predicts by and each feature's ``gain``.
 
     ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
     ``base_margin``: the feature that scores start from. ``others``: the fits by further seeds; scores are the mean.
     """
 
     kind: str
-    model: Any
+    late_model: LateModel
     rounds: int
     gain: dict[str, float]
     curve: tuple[float, ...] = ()
     metric: str = ""
     base_margin: str | None = None
     others: tuple["Ranker", ...] = ()
+
+    @property
+    def model(self) -> Any:
+        """The library's own."""
+        return self.late_model.load()
 
 
 def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole: bool = False) -> Ranker:
@@ -77,7 +82,7 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
             raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
-    return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+    return Ranker(task.recipe.kind, LateModel(model), used, shares, curve, metric, task.recipe.base_margin)
 
 
 def explain_refusal(kind: str, error: Exception) -> UserError:
@@ -94,7 +99,7 @@ def _first_line(error: Exception) -> str:
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:
-    """The ranker as it was after so many rounds; a logit has none to take away."""
+    """The ranker as it was after so many rounds."""
     return replace(ranker, rounds=rounds, others=tuple(replace(other, rounds=rounds) for other in ranker.others))
 
 
@@ -121,7 +126,6 @@ def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
         "xgboost_softmax": fitters.fit_xgboost_softmax,
         "xgboost": fitters.fit_xgboost,
         "catboost": fitters.fit_catboost,
-        "logit": fitters.fit_logit,
     }
     family = next((family for family in families if recipe.kind.startswith(family)), None)
     if family is None:
@@ -149,8 +153,6 @@ def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     elif ranker.kind.startswith("catboost"):
         threads = count_threads()["openmp"]  # CatBoost itself does not read OMP_NUM_THREADS
         scores = ranker.model.predict(features, "RawFormulaVal", ntree_end=ranker.rounds, thread_count=threads)
-    elif ranker.kind.startswith("logit"):
-        scores = ranker.model.predict(features)
     else:
         scores = ranker.model.predict(features, raw_score=True, num_iteration=ranker.rounds)
     return np.asarray(scores, dtype=np.float64)

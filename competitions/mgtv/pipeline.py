@@ -107,9 +107,9 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     # 1. Read and check, day by day. What a rule settles is counted in the notes, anything else stops the run.
     logs = dataclasses.replace(files, profiles=None, comments=(), notes=())  # another workbook is no other code
     codes = step(reader.learn_codes, logs)
-    videos = step(reader.read_videos, logs, codes, config.host)
+    videos = step(reader.read_videos, logs, codes)
     profiles = step(reader.read_profiles, files, codes)
-    comments = step(reader.read_comments, files, codes, config.host)
+    comments = step(reader.read_comments, files, codes)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
     frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)

@@ -18,9 +18,9 @@ from common.learning.split import Fold
 from common.time_units import HOUR_MS
 from competitions.news import submission
 from competitions.news.io import reader
-from competitions.news.lab.marks import offline_fold
 from competitions.news.lab.neighbours import list_by_last_two
 from competitions.news.split import build_test_fold
+from tests.benches.news_public import offline_fold
 from tests.benches.peers import Peer, race
 
 FOLDS, ROUNDS, PATIENCE = 5, 2_000, 100

@@ -67,11 +67,11 @@ class Plays:
 
 
 @dataclass(frozen=True)
-class Completion(LateModel):
+class Completion:
     """A fitted model: bins, LightGBM's booster over them, the features that it takes, its rounds."""
 
     bins: Bins
-    model: Any
+    booster: LateModel
     names: tuple[str, ...]
     rounds: int
 
@@ -176,7 +176,7 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
 
     bins, names = make_bins(train.rates, settings.bins), train.names
     if len(bins.table) == 1:
-        return Completion(bins, None, names, 0)
+        return Completion(bins, LateModel(None), names, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
     data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
     held: list[lightgbm.Dataset] = []
@@ -188,12 +188,13 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
         model = lightgbm.train(parameters, data, settings.rounds, held, callbacks=callbacks)
     except lightgbm.basic.LightGBMError as error:
         raise explain_refusal("completion", error) from error
-    return Completion(bins, model, names, model.best_iteration if held else settings.rounds)
+    return Completion(bins, LateModel(model), names, model.best_iteration if held else settings.rounds)
 
 
 def predict(completion: Completion, features: Matrix) -> Floats:
     """Probabilities of the bins for rows (n, d): (n, bins)."""
-    if completion.model is None:
+    booster = completion.booster.load()
+    if booster is None:
         return np.ones((len(features), 1))
-    probabilities = completion.model.predict(features, num_iteration=completion.rounds)
+    probabilities = booster.predict(features, num_iteration=completion.rounds)
     return np.asarray(probabilities, dtype=np.float64).reshape(len(features), -1)

@@ -17,6 +17,7 @@ from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.learning.adversarial_validation import Drift, compare_halves
 from common.learning.dataset import RankingDataset
+from common.learning.metrics import weighted_error, weighted_mean
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
@@ -27,7 +28,7 @@ from competitions.news.day.rows import FUSION, list_ranked, list_rivals, list_ro
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
-from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
+from competitions.news.ranking import CUTOFF, count_rows
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
@@ -96,7 +97,8 @@ def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     ready, ranker = outcome.ready, outcome.early.value
     queries = pl.concat(fold.value.queries["role"] for fold in (ready.labelled.inputs.fold, ready.test))
-    cv, error = weigh_scores(outcome.reciprocal.value, ready.rows.value.weights)
+    reciprocal, weights = outcome.reciprocal.value, ready.rows.value.weights
+    cv, error = weighted_mean(reciprocal, weights), weighted_error(reciprocal, weights)
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
         "board": outcome.files.board,

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.learning.fit_task import LateModel
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion
@@ -15,7 +16,6 @@ from competitions.mgtv.models.decision import (
     ExpectedReward,
     climb,
     expect_rewards,
-    expected_score,
     find_fallback,
     pick,
     score_answers,
@@ -45,19 +45,13 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
     assert pick(worth, lengths).tolist() == expected
 
 
-def test_worth_is_the_probability_times_what_is_expected() -> None:
-    values = ExpectedReward(NONE, np.array([0.25, 0.5, 0.0]), NONE, NONE)
-    probabilities = np.array([0.5, 0.3, 0.9])
-    assert expected_score(probabilities, values).tolist() == [0.125, 0.15, 0]
-
-
 # --- what a row would earn ---
 
 
 def model() -> Completion:
     """Half of the plays end at 1/10, half at 1, whatever the features."""
     made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    return Completion(made, ConstantBooster([0.25, 0.75]), ("video_b",), 3)
+    return Completion(made, LateModel(ConstantBooster([0.25, 0.75])), ("video_b",), 3)
 
 
 class ConstantBooster:
