@@ -5,9 +5,9 @@ the early stop watched. A library is imported by the function that fits with it:
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 from common.learning.metrics import reciprocal_ranks
-
-if TYPE_CHECKING:
-    import xgboost
 
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
 
@@ -29,20 +26,16 @@ def fit_lightgbm_softmax(task: FitTask) -> Fit:
     return fit_lightgbm(replace(task, recipe=recipe))
 
 
-def plan_lightgbm(task: FitTask) -> dict[str, Any]:
-    """The settings of a fit by LightGBM, under its own names."""
-    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
-    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
-    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
-    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
-    return {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
-
-
 def fit_lightgbm(task: FitTask) -> Fit:
     """LightGBM by an objective of its own."""
     import lightgbm
 
-    train, valid, settings = task.train, task.valid, plan_lightgbm(task)
+    train, valid = task.train, task.valid
+    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
+    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
+    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
+    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
+    settings = {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
     data = lightgbm.Dataset(
         train.features,
         train.labels,
@@ -84,17 +77,13 @@ def fit_xgboost_softmax(task: FitTask) -> Fit:
     return fit_xgboost(task, functools.partial(_softmax_gradients, task.train))
 
 
-def plan_xgboost(task: FitTask) -> dict[str, Any]:
-    """The settings of a fit by XGBoost, under its own names."""
-    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    return {**fixed, **task.recipe.parameters}
-
-
 def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     """XGBoost by an objective of its own, or by the gradients of ``softmax``."""
     import xgboost
 
-    train, valid, settings = task.train, task.valid, plan_xgboost(task)
+    train, valid = task.train, task.valid
+    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
+    settings = {**fixed, **task.recipe.parameters}
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
     stop = None if valid is None else task.recipe.patience
@@ -117,14 +106,9 @@ def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
         verbose_eval=False,
     )
     used = model.num_boosted_rounds() if valid is None or task.whole else model.best_iteration + 1
-    return keep_xgboost(model, used, train.names, evaluations)
-
-
-def keep_xgboost(model: "xgboost.Booster", used: int, names: Sequence[str], evaluations: Any) -> Fit:
-    """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(evaluations)  # type: ignore[arg-type]
+    return kept, used, [float(gain.get(name, 0.0)) for name in train.names], read_curve(evaluations)  # type: ignore[arg-type]
 
 
 def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:

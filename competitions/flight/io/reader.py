@@ -20,7 +20,6 @@ from competitions.flight.io.sessions import build_sessions, group_rows, mark_boo
 
 __all__ = [
     "Codes",
-    "Note",
     "RawFiles",
     "Searches",
     "learn_codes",
