@@ -112,7 +112,8 @@ class FeatureTables:
 def build_feature_tables(history: pl.DataFrame, articles: pl.DataFrame, content: Embeddings | None) -> FeatureTables:
     """The tables of a fold."""
     contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
-    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, content and scale_vectors(content))
+    vectors = scale_vectors(content) if content else None
+    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, vectors)
 
 
 @dataclass(frozen=True)
