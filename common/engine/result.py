@@ -61,7 +61,7 @@ class Result(Generic[T_co]):
                 self._in_use = weakref.ref(value)
         return value
 
-    def field(self, name: str) -> "Result[Any]":
+    def field(self, name: str) -> Any:
         """An attribute of the value."""
         return Result(getattr, (self, name))
 

@@ -7,19 +7,15 @@ consistent (McFadden 1978, "Modelling the choice of residential location").
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.engine.errors import UserError
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
 
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
-
 CLIP = 5.0
+ITERATIONS = 300
 CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
 Weights = NDArray[np.float64]
 
@@ -59,12 +55,9 @@ def fit_standardiser(features: Matrix) -> Standardiser:
 
 @dataclass(frozen=True)
 class Logit(Standardiser):
-    """A fitted model: ``weights`` has one number for each column of the standardiser, in their order; ``rounds``:
-    iterations up to these weights.
-    """
+    """A fitted model: ``weights`` has one number for each column of the standardiser, in their order."""
 
     weights: Weights
-    rounds: int
 
     def predict(self, features: Matrix) -> NDArray[np.float64]:
         """Utilities of rows (n, d): (n,)."""
@@ -82,29 +75,28 @@ class Logit(Standardiser):
         return [float(value) for value in total]
 
 
-def fit_logit(
-    train: RankingDataset, valid: RankingDataset | None, l2: float, rounds: int = 300, patience: int = 30
-) -> Logit:
-    """Minimise -mean log likelihood per query + l2 / 2 * |weights|^2 by L-BFGS, at most ``rounds`` iterations.
+def fit_logit(train: RankingDataset, l2: float) -> Logit:
+    """Minimise -mean log likelihood per query + l2 / 2 * |weights|^2 by L-BFGS.
 
-    With ``valid`` the weights of the iteration that gives it the highest likelihood are kept, and the fit ends
-    ``patience`` iterations later; l2 needs no search then. Features are standardised and clipped to +-5; a missing or
-    infinite value counts as the mean, and an indicator says so where the training rows have any. A column that is
-    constant within every query cancels out of every probability: it is dropped, as are queries without a positive.
+    Features are standardised and clipped to +-5; a missing or infinite value counts as the mean, and an indicator says
+    so where the training rows have any. A column that is constant within every query cancels out of every probability:
+    it is dropped, as are queries without a positive.
 
     >>> features, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
-    >>> model = fit_logit(RankingDataset(("marked",), features, labels, np.full(4, 2, np.int32)), None, l2=0.0)
+    >>> model = fit_logit(RankingDataset(("marked",), features, labels, np.full(4, 2, np.int32)), l2=0.0)
     >>> marked, plain = model.predict(np.float32([[1], [0]]))
     >>> round(float(marked - plain), 2)  # three of four queries choose the marked row: log(3 / 1)
     1.1
     """
-    if l2 < 0:
-        raise UserError(f"The logit's l2 must be 0 or more, not {l2}.")
+    from scipy.optimize import minimize  # here: it takes long to import
+
     columns = _choose_columns(train)
     data = _Choices(train, columns)
-    held = None if valid is None else _Choices(valid, columns)
-    weights, used = _minimise(data, held, l2, rounds, patience)
-    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, weights, used)
+    weights = np.zeros(data.matrix.shape[1])
+    if data.matrix.size:
+        options = {"maxiter": ITERATIONS, "maxfun": 20 * ITERATIONS, "ftol": 1e-10, "gtol": 1e-6}
+        weights = minimize(data.loss, weights, (l2,), "L-BFGS-B", jac=True, options=options).x
+    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, weights)
 
 
 class _Choices:
@@ -138,11 +130,6 @@ class _Choices:
             yield self.matrix[rows], self.labels[rows], self.sizes[first:cut]
             first = cut
 
-    def likelihood(self, weights: Weights) -> float:
-        """Mean log likelihood per query."""
-        total = sum(float(log_likelihoods(_utilities(x, weights), y, n).sum()) for x, y, n in self.parts())
-        return total / max(len(self.sizes), 1)
-
     def loss(self, weights: Weights, l2: float) -> tuple[float, Weights]:
         """The penalised loss and its gradient, in one pass over the matrix."""
         total, gradient = 0.0, np.zeros(len(weights))
@@ -152,28 +139,6 @@ class _Choices:
             gradient += softmax_gradients(utilities, labels, sizes)[0].astype(np.float32) @ matrix
         queries = max(len(self.sizes), 1)
         return total / queries + l2 / 2 * float(weights @ weights), gradient / queries + l2 * weights
-
-
-def _minimise(data: _Choices, held: _Choices | None, l2: float, rounds: int, patience: int) -> tuple[Weights, int]:
-    from scipy.optimize import minimize  # here: it takes long to import
-
-    best: list[tuple[float, int, Weights]] = [(-np.inf, 0, np.zeros(data.matrix.shape[1]))]
-    done = 0
-
-    def watch(intermediate_result: "OptimizeResult") -> None:
-        nonlocal done
-        done += 1
-        weights = intermediate_result.x.copy()
-        value = done if held is None else held.likelihood(weights)  # without a judge the latest is the best
-        if value > best[0][0]:
-            best[0] = value, done, weights
-        elif done - best[0][1] >= patience:
-            raise StopIteration
-
-    if data.matrix.size:
-        options = {"maxiter": rounds, "maxfun": 20 * rounds, "ftol": 1e-10, "gtol": 1e-6}
-        minimize(data.loss, best[0][2], (l2,), "L-BFGS-B", jac=True, callback=watch, options=options)
-    return best[0][2], max(best[0][1], 1)
 
 
 def _utilities(matrix: Matrix, weights: Weights) -> NDArray[np.float64]:

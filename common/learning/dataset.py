@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
+COPIED_ROWS = 50_000
 ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 
 
@@ -55,19 +56,16 @@ def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
     >>> take_blocks(rows, ["item"]).names
     ('item_price',)
     """
-    chosen = find_columns(rows.names, blocks)
-    if len(chosen) == len(rows.names):
-        return rows
-    return RankingDataset(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.group_sizes)
+    return gather([rows], blocks)
 
 
 def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
     """The columns of the features that belong to the blocks: a feature's name begins with its block.
 
-    >>> find_columns(["user_age", "users_count", "item_price"], ["user", "item"])
+    >>> find_columns(["user_age", "users_count", "my_item_price"], ["user", "my_item"])
     [0, 2]
     """
-    return [column for column, name in enumerate(names) if name.partition("_")[0] in blocks]
+    return [column for column, name in enumerate(names) if name.startswith(tuple(f"{block}_" for block in blocks))]
 
 
 def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
@@ -77,14 +75,7 @@ def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
     >>> join_datasets([part, part]).group_sizes.tolist()
     [1, 2, 1, 2]
     """
-    if len(parts) == 1:
-        return parts[0]
-    return RankingDataset(
-        parts[0].names,
-        np.vstack([part.features for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.group_sizes for part in parts]),
-    )
+    return gather(parts)
 
 
 def gather(
@@ -104,38 +95,33 @@ def gather(
     >>> rows.group_sizes.tolist(), rows.labels.tolist()  # the query of one row is gone, and a negative of the second
     ([2, 2], [0.0, 0.0, 0.0, 1.0])
     """
-    names = parts[0].names
+    names, rng = parts[0].names, np.random.default_rng(seed)
     columns = list(range(len(names))) if blocks is None else find_columns(names, blocks)
-    kept = [np.repeat(part.group_sizes >= min_size, part.group_sizes) for part in parts]
-    sizes = np.concatenate([part.group_sizes[part.group_sizes >= min_size] for part in parts])
-    labels = np.concatenate([part.labels[rows] for part, rows in zip(parts, kept, strict=True)])
-    if negatives is not None and len(labels) and sizes.max() > negatives:
-        drawn = draw_negatives(labels, sizes, negatives, seed)
-        sizes, labels = count_kept(drawn, sizes), labels[drawn]
-        # The draw is over the rows of all parts that are left: it goes back to the part that each row came from.
-        ends = np.cumsum([np.count_nonzero(rows) for rows in kept])[:-1]
-        for rows, own in zip(kept, np.split(drawn, ends), strict=True):
-            rows[rows] = own
+    kept = []
+    for part in parts:
+        rows = np.repeat(part.group_sizes >= min_size, part.group_sizes)
+        if negatives is not None:
+            sizes = part.group_sizes[part.group_sizes >= min_size]
+            rows[rows] = draw_negatives(part.labels[rows], sizes, negatives, rng)
+        kept.append(rows)
     if len(parts) == 1 and kept[0].all() and len(columns) == len(names):
         return parts[0]
+    labels = np.concatenate([part.labels[rows] for part, rows in zip(parts, kept, strict=True)])
+    sizes = np.concatenate([count_kept(rows, part.group_sizes) for part, rows in zip(parts, kept, strict=True)])
     features = np.empty((len(labels), len(columns)), np.float32)
+    taken = slice(None) if len(columns) == len(names) else columns
     end = 0
     for part, rows in zip(parts, kept, strict=True):
-        start, end = end, end + int(np.count_nonzero(rows))
-        for at, run in _list_runs(columns):
-            features[start:end, at : at + len(run)] = part.features[rows, run.start : run.stop]
-    return RankingDataset(tuple(names[column] for column in columns), features, labels, sizes)
-
-
-def _list_runs(columns: Sequence[int]) -> list[tuple[int, range]]:
-    """Ascending columns as runs of neighbours, each with its first index: a run is copied as a whole."""
-    breaks = [i for i in range(1, len(columns)) if columns[i] != columns[i - 1] + 1]
-    bounds = pairwise([0, *breaks, len(columns)])
-    return [(begin, range(columns[begin], columns[end - 1] + 1)) for begin, end in bounds if end > begin]
+        # Some rows at a time, so that no second copy of all lies in memory.
+        for first in range(0, len(rows), COPIED_ROWS):
+            some = slice(first, first + COPIED_ROWS)
+            start, end = end, end + int(np.count_nonzero(rows[some]))
+            features[start:end] = part.features[some][rows[some]][:, taken]
+    return RankingDataset(tuple(names[column] for column in columns), features, labels, sizes[sizes > 0])
 
 
 def draw_negatives(
-    labels: NDArray[np.float32], sizes: NDArray[np.int32], negatives: int, seed: int
+    labels: NDArray[np.float32], sizes: NDArray[np.int32], negatives: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Which rows (n,) to keep: every positive and, of each query's other rows, at most so many, drawn evenly.
 
@@ -143,13 +129,13 @@ def draw_negatives(
     residential location").
 
     >>> labels, sizes = np.array([0, 1, 0, 0, 0], np.float32), np.array([3, 2])
-    >>> kept = draw_negatives(labels, sizes, negatives=1, seed=0)
+    >>> kept = draw_negatives(labels, sizes, negatives=1, rng=np.random.default_rng(0))
     >>> kept.tolist(), count_kept(kept, sizes).tolist()
     ([False, True, True, True, False], [2, 1])
     """
     query = np.repeat(np.arange(len(sizes)), sizes)
     # Positives sort before every draw of their query; a row's rank among the negatives then begins at 0 behind them.
-    draw = np.where(labels > 0, -1.0, np.random.default_rng(seed).random(len(query)))
+    draw = np.where(labels > 0, -1.0, rng.random(len(query)))
     order = np.lexsort((draw, query))
     first = np.cumsum(sizes) - sizes
     positives = np.bincount(query, labels > 0, len(first)).astype(np.int64)

@@ -1,11 +1,8 @@
-"""Building blocks of features: guarded joins, spans of whole numbers."""
+"""Guarded joins of features."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 
 def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
@@ -22,14 +19,3 @@ def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.Dat
     if shared:
         raise ValueError(f"attach: both frames have {sorted(shared)}")
     return left.join(right, on=keys, how="left", maintain_order="left")
-
-
-def expand_spans(low: NDArray[Any], lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each number from ``low[i]`` on, ``lengths[i]`` of them, for every i in turn; and the i of each.
-
-    >>> numbers, owner = expand_spans(np.array([7, 3, 0]), np.array([2, 0, 3]))
-    >>> numbers.tolist(), owner.tolist()
-    ([7, 8, 0, 1, 2], [0, 0, 2, 2, 2])
-    """
-    shift = low - (np.cumsum(lengths) - lengths)
-    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(low)), lengths)

@@ -1,26 +1,21 @@
-"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost, the logit.
+"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost.
 
 Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and the curve that
 the early stop watched. A library is imported by the function that fits with it: all of them take seconds.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.engine.errors import UserError
-from common.learning import conditional_logit
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 from common.learning.metrics import reciprocal_ranks
-
-if TYPE_CHECKING:
-    import xgboost
 
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
 
@@ -31,20 +26,16 @@ def fit_lightgbm_softmax(task: FitTask) -> Fit:
     return fit_lightgbm(replace(task, recipe=recipe))
 
 
-def plan_lightgbm(task: FitTask) -> dict[str, Any]:
-    """The settings of a fit by LightGBM, under its own names."""
-    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
-    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
-    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
-    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
-    return {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
-
-
 def fit_lightgbm(task: FitTask) -> Fit:
     """LightGBM by an objective of its own."""
     import lightgbm
 
-    train, valid, settings = task.train, task.valid, plan_lightgbm(task)
+    train, valid = task.train, task.valid
+    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
+    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
+    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
+    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
+    settings = {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
     data = lightgbm.Dataset(
         train.features,
         train.labels,
@@ -86,17 +77,13 @@ def fit_xgboost_softmax(task: FitTask) -> Fit:
     return fit_xgboost(task, functools.partial(_softmax_gradients, task.train))
 
 
-def plan_xgboost(task: FitTask) -> dict[str, Any]:
-    """The settings of a fit by XGBoost, under its own names."""
-    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    return {**fixed, **task.recipe.parameters}
-
-
 def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     """XGBoost by an objective of its own, or by the gradients of ``softmax``."""
     import xgboost
 
-    train, valid, settings = task.train, task.valid, plan_xgboost(task)
+    train, valid = task.train, task.valid
+    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
+    settings = {**fixed, **task.recipe.parameters}
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
     stop = None if valid is None else task.recipe.patience
@@ -119,14 +106,9 @@ def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
         verbose_eval=False,
     )
     used = model.num_boosted_rounds() if valid is None or task.whole else model.best_iteration + 1
-    return keep_xgboost(model, used, train.names, evaluations)
-
-
-def keep_xgboost(model: "xgboost.Booster", used: int, names: Sequence[str], evaluations: Any) -> Fit:
-    """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(evaluations)  # type: ignore[arg-type]
+    return kept, used, [float(gain.get(name, 0.0)) for name in train.names], read_curve(evaluations)  # type: ignore[arg-type]
 
 
 def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
@@ -192,14 +174,3 @@ def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
 
     names = list(rows.names)
     return catboost.Pool(rows.features, rows.labels, group_id=rows.query_numbers, baseline=margin, feature_names=names)
-
-
-def fit_logit(task: FitTask) -> Fit:
-    """The logit. Iterations count as rounds; the seed has nothing to decide."""
-    unknown = sorted(task.recipe.parameters.keys() - {"l2", "iterations"})
-    if unknown:
-        raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")
-    l2 = float(task.recipe.parameters.get("l2", 1e-4))
-    rounds = min(task.recipe.rounds, int(task.recipe.parameters.get("iterations", task.recipe.rounds)))
-    model = conditional_logit.fit_logit(task.train, task.valid, l2, rounds, task.recipe.patience)
-    return model, model.rounds, model.gain(), UNWATCHED

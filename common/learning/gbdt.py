@@ -95,7 +95,7 @@ def _first_line(error: Exception) -> str:
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:
-    """The ranker as it was after so many rounds; a logit has none to take away."""
+    """The ranker as it was after so many rounds."""
     return replace(ranker, rounds=rounds, others=tuple(replace(other, rounds=rounds) for other in ranker.others))
 
 
@@ -122,7 +122,6 @@ def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
         "xgboost_softmax": fitters.fit_xgboost_softmax,
         "xgboost": fitters.fit_xgboost,
         "catboost": fitters.fit_catboost,
-        "logit": fitters.fit_logit,
     }
     family = next((family for family in families if recipe.kind.startswith(family)), None)
     if family is None:
@@ -150,8 +149,6 @@ def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     elif ranker.kind.startswith("catboost"):
         threads = count_threads()["openmp"]  # CatBoost itself does not read OMP_NUM_THREADS
         scores = ranker.model.predict(features, "RawFormulaVal", ntree_end=ranker.rounds, thread_count=threads)
-    elif ranker.kind.startswith("logit"):
-        scores = ranker.model.predict(features)
     else:
         scores = ranker.model.predict(features, raw_score=True, num_iteration=ranker.rounds)
     return np.asarray(scores, dtype=np.float64)

@@ -113,7 +113,8 @@ def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[
         column = rows.names.index(name)
         values, rng = rows.features[:, column], np.random.default_rng([seed, column])
         changed[:, column] = _shuffle(values, rows.group_sizes, rng)
-        losses[name] = _average(whole - metric(score(changed), rows))
+        lost = whole - metric(score(changed), rows)
+        losses[name] = Loss(float(lost.mean()), float(lost.std() / len(lost) ** 0.5))
         changed[:, column] = values
     return losses
 
@@ -185,7 +186,7 @@ class Watched(Protocol):
 def curves(fits: Mapping[str, Watched]) -> list[Curve]:
     """The learning curves, by name, of those fits that have one.
 
-    >>> fits = {"logit": Ranker("logit", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
+    >>> fits = {"a": Ranker("a", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
     >>> curves(fits)
     [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.6, 0.7], 'best': 2}]
     """
@@ -207,7 +208,3 @@ def _shuffle(values: Matrix, sizes: NDArray[np.int32], rng: np.random.Generator)
     if constant.all():
         return np.repeat(rng.permutation(values[starts]), sizes)
     return rng.permutation(values)
-
-
-def _average(lost: Floats) -> Loss:
-    return Loss(float(lost.mean()), float(lost.std() / len(lost) ** 0.5))

@@ -17,21 +17,13 @@ from competitions.flight.submission import check_submission, score_submission
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 4.7)), raw_gib=0.73)
 
-HOST = HostFiles(
-    Path("data/flight/raw"),
-    "*.parquet",
-    "Kaggle's files (aeroclub-recsys-2025)",
-    0.05,
-    simulate,
-    need=NEED,
-)
-
-
 COMPETITION = Competition(
     name="flight",
     folder=Path(__file__).parent,
     config=FlightConfig,
-    host=HOST,
+    host=HostFiles(
+        Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate, need=NEED
+    ),
     metric=METRIC,
     queries="searches of more than 10 options",
     locate=lambda raw, _: reader.locate(raw),

@@ -54,11 +54,11 @@ class Prepared(Sessions):
     """The rows to learn from (``data``), and the features that were chosen."""
 
     data: Result[TrainingData]
-    choice: Result[Choice]
+    choice: Choice
 
 
 @dataclass(frozen=True)
-class Validated:
+class Validated(Prepared):
     """What a run knows once it has validated, read from disk on access.
 
     ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
@@ -66,13 +66,6 @@ class Validated:
     """
 
     files: RawFiles
-    train: Result[Searches]
-    test: Result[Searches]
-    plan: Plan
-    choice: Choice
-    split: Result[Split]
-    log: Result[BookingLog]
-    data: Result[TrainingData]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
@@ -141,17 +134,17 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     """From raw files to labelled rows with features."""
     sessions = split_sessions(files, config, run)
     data = build_rows(sessions, list_blocks(sessions.plan), config, run)
-    return Prepared(**vars(sessions), data=data, choice=choose_blocks(sessions, data, config, run))
+    return Prepared(**vars(sessions), data=data, choice=choose_blocks(sessions, data, config, run).value)
 
 
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     """Fit on the folds, blend, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
     prepared = prepare(files, config, run)
-    data, plan, split = prepared.data, prepared.plan, prepared.split
+    data, split = prepared.data, prepared.split
 
     # 6. Rankers: the folds choose the rounds.
-    recipes = list_recipes(config, plan, prepared.choice.value)
+    recipes = list_recipes(config, prepared.plan, prepared.choice)
     crosses = [step(cross_fit, recipe, data.field("folds"), name=f"fit.{name}") for name, recipe in recipes.items()]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
@@ -160,14 +153,8 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
+        **vars(prepared),
         files=files,
-        train=train,
-        test=test,
-        plan=plan,
-        choice=prepared.choice.value,
-        split=split,
-        log=prepared.log,
-        data=data,
         names=list(recipes),
         crosses=crosses,
         scores=scores,

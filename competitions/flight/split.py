@@ -185,10 +185,15 @@ def spread_lags(lags: Numbers, count: int) -> Numbers:
 
 
 def _cut_fold(sessions: pl.DataFrame, cut: int, end: int, name: str) -> pl.DataFrame:
+    """The roles; a ``UserError`` where no session trains, or none validates."""
     time = pl.col("time")
     role = pl.when(time < cut).then(pl.lit("train")).when(time < end).then(pl.lit("valid")).otherwise(pl.lit("unused"))
     roles = _mark_unused(sessions, role)
-    refuse_empty(roles, name)
+    for needed in ("train", "valid"):
+        if not roles.filter(role=needed).height:
+            raise UserError(
+                f"The split ({name}) leaves no {needed} session with a booking: the train file is too small."
+            )
     return roles
 
 
@@ -196,15 +201,6 @@ def _mark_unused(sessions: pl.DataFrame, role: pl.Expr) -> pl.DataFrame:
     """The role of every session; one without a single booking can neither train nor validate."""
     unused = pl.when(pl.col("booked").is_null()).then(pl.lit("unused"))
     return sessions.select("session", role=unused.otherwise(role))
-
-
-def refuse_empty(roles: pl.DataFrame, name: str) -> None:
-    """A ``UserError`` where no session trains, or none validates."""
-    for needed in ("train", "valid"):
-        if not roles.filter(role=needed).height:
-            raise UserError(
-                f"The split ({name}) leaves no {needed} session with a booking: the train file is too small."
-            )
 
 
 def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bool, period_days: float) -> Snapshots:

@@ -1,6 +1,5 @@
 """The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,22 +18,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class HostSettings(Settings, frozen=True):
     """What the rules leave open and the files may answer otherwise.
 
-    ``board``: auto takes B where its files are there. ``asked`` and ``shown``: their paths, {board} stands for A or B.
-    ``none_values``: values of item_cid and sid that mean none. ``several_plays``: seconds of a pair with several play
-    rows on a day.
+    ``board``: auto takes B where its files are there. ``several_plays``: seconds of a pair with several play rows on a
+    day.
     """
 
     board: Literal["auto", "A", "B"]
-    asked: str
-    shown: str
-    none_values: tuple[str, ...]
     several_plays: Literal["first", "sum", "max"]
-
-    def __post_init__(self) -> None:
-        """Refuse braces around anything but board."""
-        for key, path in {"host.asked": self.asked, "host.shown": self.shown}.items():
-            if re.search("[{}]", path.replace("{board}", "")):
-                raise ValueError(f"{key} is {path[:80]!r}; only {{board}} may be in braces")
 
 
 class TruthSettings(Settings, frozen=True):

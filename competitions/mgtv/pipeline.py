@@ -123,9 +123,9 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     # 1. Read and check, day by day. What a rule settles is counted in the notes, anything else stops the run.
     logs = dataclasses.replace(files, profiles=None, comments=(), notes=())  # another workbook is no other code
     codes = step(reader.learn_codes, logs)
-    videos = step(reader.read_videos, logs, codes, config.host)
+    videos = step(reader.read_videos, logs, codes)
     profiles = step(reader.read_profiles, files, codes)
-    comments = step(reader.read_comments, files, codes, config.host)
+    comments = step(reader.read_comments, files, codes)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
     frames, tables = (
@@ -216,7 +216,9 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     config, plan, labelled = ready.config, ready.plan, ready.labelled
 
     # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
-    early = fit_models(run, labelled, config, plan.valid)
+    # One fit for all of them: a fit for each, on all that lies before it, is worth nothing (LOG.md).
+    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), plan.valid)
+    early = DayModels(ranker, fit_completion(run, labelled, config, plan.valid))
     valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.field("scores") for day in valid])
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
@@ -241,15 +243,6 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     answers = step(submission.answer, slates, test, judged.blend, fallback, ready.tables.codes)
     path = write_csv(answers.value, run.folder / submission.FILE)
     return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
-
-
-def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> DayModels:
-    """Fit all models on the days before the first of the validation days, until these stop them, all together.
-
-    A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
-    """
-    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), valid)
-    return DayModels(ranker, fit_completion(run, labelled, config, valid))
 
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:

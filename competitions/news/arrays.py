@@ -129,6 +129,17 @@ def take_known(values: NDArray[Any], rows: NDArray[np.int64], missing: float = n
     return np.where(rows < 0, missing, values[rows])
 
 
+def expand_spans(low: NDArray[Any], lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each number from ``low[i]`` on, ``lengths[i]`` of them, for every i in turn; and the i of each.
+
+    >>> numbers, owner = expand_spans(np.array([7, 3, 0]), np.array([2, 0, 3]))
+    >>> numbers.tolist(), owner.tolist()
+    ([7, 8, 0, 1, 2], [0, 0, 2, 2, 2])
+    """
+    shift = low - (np.cumsum(lengths) - lengths)
+    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(low)), lengths)
+
+
 def mean_by_row(rows: NDArray[np.int64], values: NDArray[np.float64], height: int) -> NDArray[np.float64]:
     """The mean of the values of each of ``height`` rows, NaN left out; NaN where there is none.
 

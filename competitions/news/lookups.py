@@ -101,19 +101,19 @@ def scale_vectors(given: Embeddings) -> UnitVectors:
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """What the blocks look up: the articles, their clicks, those by column of the context, ``content`` vectors."""
+    """What the blocks look up: the articles, their clicks, those by column of the context, their vectors if any."""
 
     catalogue: Catalogue
     clicks: ItemClicks
     contexts: dict[str, ContextClicks]
-    vectors: dict[str, UnitVectors]
+    content: UnitVectors | None
 
 
 def build_feature_tables(history: pl.DataFrame, articles: pl.DataFrame, content: Embeddings | None) -> FeatureTables:
     """The tables of a fold."""
-    scaled = {"content": scale_vectors(content)} if content else {}
     contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
-    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, scaled)
+    vectors = scale_vectors(content) if content else None
+    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, vectors)
 
 
 @dataclass(frozen=True)

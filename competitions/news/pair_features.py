@@ -26,9 +26,7 @@ def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Colum
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
     columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
-    for name, vectors in tables.vectors.items():
-        columns |= cosine_columns(queries.histories, pairs, vectors, name)
-    return columns
+    return columns | cosine_columns(queries.histories, pairs, tables.content) if tables.content else columns
 
 
 def taste_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Columns:
@@ -74,7 +72,7 @@ def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: M
     return columns
 
 
-def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors, name: str) -> Columns:
+def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors) -> Columns:
     """Cosine of the article with the last click, and with the decayed mean of the last five; NaN without a vector."""
     unit, missing, height = given.vectors, len(given.items), len(histories.times)
     recent = histories.back < 5
@@ -87,7 +85,7 @@ def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors, name:
         mean[rows[at]] += np.float32(0.7**step) * unit[clicked[at]]
     mean = normalise_rows(mean)
     article = lookup_rows(given.items, pairs.items, missing)
-    cosines = {f"pair_{name}_{kind}": np.empty(len(article), np.float32) for kind in ("last", "mean")}
+    cosines = {f"pair_content_{kind}": np.empty(len(article), np.float32) for kind in ("last", "mean")}
 
     def compare(first: int, end: int) -> None:
         part = slice(first, end)
@@ -96,5 +94,5 @@ def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors, name:
             column[part] = np.einsum("ij,ij->i", own, table[others])
             column[part][article[part] == missing] = np.nan
 
-    work_side_by_side(compare, cut_rows(len(article), CHUNK_ROWS), f"pair_{name}")
+    work_side_by_side(compare, cut_rows(len(article), CHUNK_ROWS), "pair_content")
     return cosines

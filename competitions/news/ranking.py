@@ -13,7 +13,7 @@ from common.engine.progress import track
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
-from common.learning.metrics import reciprocal_ranks, weighted_error, weighted_mean
+from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news.config import MODEL, RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
@@ -106,18 +106,6 @@ def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.fl
     valid = labelled.valid
     reciprocal = reciprocal_ranks(scores, valid.labels, valid.group_sizes, CUTOFF)
     return np.pad(reciprocal, (0, len(labelled.weights) - len(reciprocal)))
-
-
-def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
-    """The weighted mean of independent queries, and its standard error; zeros where there is no query.
-
-    >>> mean, error = weigh_scores(np.array([1.0, 0.5, 0.0]), np.array([1.0, 1.0, 2.0]))
-    >>> mean  # (1 + 0.5 + 2 * 0) / 4
-    0.375
-    """
-    if not weights.any():
-        return 0.0, 0.0
-    return weighted_mean(reciprocal, weights), weighted_error(reciprocal, weights)
 
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker) -> pl.DataFrame:

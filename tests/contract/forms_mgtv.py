@@ -27,8 +27,8 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     config = COMPETITION.load_config([])
     files = COMPETITION.locate(raw, config)
     codes = reader.learn_codes(files)
-    videos, profiles = reader.read_videos(files, codes, config.host), reader.read_profiles(files, codes)
-    comments, test = reader.read_comments(files, codes, config.host), reader.read_test(files, codes)
+    videos, profiles = reader.read_videos(files, codes), reader.read_profiles(files, codes)
+    comments, test = reader.read_comments(files, codes), reader.read_test(files, codes)
     days = [reader.read_day(day, codes, config.host) for day in files.days]
     frames = {"devices": codes.devices, "vids": codes.videos, "videos": videos.frame, "profiles": profiles.frame}
     frames |= {"comments": comments.frame, "queries": test.queries, "shown": test.shown}

@@ -53,7 +53,7 @@ def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Tas
 
 
 def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
-    return make_recipe(config, prepared.plan, name, prepared.choice.value.features, parameters)
+    return make_recipe(config, prepared.plan, name, prepared.choice.features, parameters)
 
 
 def cut_train(data: TrainingData, train: Searches) -> Folds:

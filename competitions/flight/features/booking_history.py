@@ -4,7 +4,7 @@ Everything here is a function of the bookings visible in a snapshot (``split.Sna
 strictly before the snapshot's time, and so before every session that it is assigned to.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -97,28 +97,21 @@ def build_history(log: BookingLog, snapshots: Snapshots, blocks: Sequence[str] =
     nothing = Snapshots(snapshots.assigned, snapshots.visible.clear())
     seen = {block: snapshots if block in blocks else nothing for block in LOOK_BACK}
     return History(
-        tabulate_lifts(log.offers, LIFTS, seen["lift"]),
-        preferences.estimate_preferences(log.choices, seen["taste"]),
+        tabulate_lifts(log.offers, seen["lift"]), preferences.estimate_preferences(log.choices, seen["taste"])
     )
 
 
-def tabulate_lifts(
-    offers: Mapping[str, pl.DataFrame], lifts: Mapping[str, tuple[str, ...]], snapshots: Snapshots
-) -> dict[str, pl.DataFrame]:
-    """``measure_lift`` by entry of ``lifts``, a row per (snapshot, key)."""
-    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in lifts}
-    for snapshot, sessions in list_visible(snapshots, "lifts"):
-        for name, key in lifts.items():
-            seen = offers[name].join(sessions, on="session", how="semi", maintain_order="left")
-            tables[name].append(measure_lift(seen, key).select(snapshot, pl.all()))
-    return {name: pl.concat(parts) for name, parts in tables.items()}
-
-
-def list_visible(snapshots: Snapshots, label: str) -> Iterator[tuple[pl.Expr, pl.DataFrame]]:
-    """The number of every snapshot, as a column, and the sessions that it sees; one that sees nothing first."""
+def tabulate_lifts(offers: Mapping[str, pl.DataFrame], snapshots: Snapshots) -> dict[str, pl.DataFrame]:
+    """``measure_lift`` by entry of ``LIFTS``, a row per (snapshot, key)."""
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
+    nothing = snapshots.visible.clear()  # so that a table has its columns where there is no snapshot
     groups = snapshots.visible.group_by("snapshot", maintain_order=True)
-    for (snapshot,), visible in track([((0,), snapshots.visible.clear()), *groups], label):
-        yield pl.lit(snapshot, pl.Int32).alias("snapshot"), visible.select("session")
+    for (snapshot,), visible in track([((0,), nothing), *groups], "lifts"):
+        for name, key in LIFTS.items():
+            seen = offers[name].join(visible, on="session", how="semi", maintain_order="left")
+            number = pl.lit(snapshot, pl.Int32).alias("snapshot")
+            tables[name].append(measure_lift(seen, key).select(number, pl.all()))
+    return {name: pl.concat(parts) for name, parts in tables.items()}
 
 
 def measure_lift(offers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

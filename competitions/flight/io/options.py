@@ -32,17 +32,19 @@ CODED = {
     "origin": ("from0", "airports"),
     "destination": ("last", "airports"),
 }
-# Our name of a segment's field, by the organiser's; some are of interest in the first segment alone.
+# Our name of a segment's field, by the organiser's; most are of interest in the first segment alone.
 TEXTS = {
     "duration": "duration",
     "flightNumber": "flight",
-    "marketingCarrier_code": "carrier",
     "departureFrom_airport_iata": "from",
     "arrivalTo_airport_iata": "to",
 }
-NUMBERS = {"cabinClass": "cabin", "seatsAvailable": "seats"}
-FIRST_TEXTS = {"operatingCarrier_code": "operator", "aircraft_code": "aircraft"}
-FIRST_NUMBERS = {"baggageAllowance_quantity": "bags", "baggageAllowance_weightMeasurementType": "bags_kg"}
+FIRST_TEXTS = {"marketingCarrier_code": "carrier", "operatingCarrier_code": "operator", "aircraft_code": "aircraft"}
+FIRST_NUMBERS = {
+    "cabinClass": "cabin",
+    "baggageAllowance_quantity": "bags",
+    "baggageAllowance_weightMeasurementType": "bags_kg",
+}
 
 
 def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
@@ -136,14 +138,12 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
             parse_minute(pl.col("arrival_text")).alias("arrival"),
             parse_duration(pl.col("duration_text")).alias("duration"),
             pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
-            *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in SEGMENTS),
             # The files have columns for four segments a leg: a segment without a value is none.
             *(_any_filled(f"duration{s}", f"flight{s}", f"from{s}").alias(f"present{s}") for s in SEGMENTS),
         )
         .with_columns(pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS).alias("segments"))
         .with_columns(
             present=(pl.col("segments") > 0) | _any_filled(*(f"{name}_text" for name in TIMES)),
-            layover=_layover(),
             last=_last_airport(),
         )
         .with_columns(
@@ -155,27 +155,20 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
 
 
 def _take_segment(leg: int, s: int) -> list[pl.Expr]:
-    """The fields of a segment under our names and its number, with the faults ``empty`` and ``unfit``."""
-    texts, numbers = (TEXTS | FIRST_TEXTS, NUMBERS | FIRST_NUMBERS) if s == 0 else (TEXTS, NUMBERS)
+    """The fields of a segment under our names and its number, with the fault ``empty``; of the first one ``unfit``."""
+    texts = TEXTS | FIRST_TEXTS if s == 0 else TEXTS
     text = {segment_column(leg, s, field): name for field, name in texts.items()}
-    number = {segment_column(leg, s, field): name for field, name in numbers.items()}
+    number = {segment_column(leg, 0, field): name for field, name in FIRST_NUMBERS.items()} if s == 0 else {}
     return [
         *(filled(column).alias(f"{name}{s}") for column, name in text.items()),
-        *(_narrow(column).alias(f"{name}{s}") for column, name in number.items()),
+        *(_narrow(column).alias(name) for column, name in number.items()),
         pl.any_horizontal(pl.col(column) == "" for column in text).alias(f"empty{s}"),
-        pl.any_horizontal(_is_unfit(column) for column in number).alias(f"unfit{s}"),
+        *([pl.any_horizontal(_is_unfit(column) for column in number).alias("unfit")] if number else []),
     ]
 
 
 def _any_filled(*names: str) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
-
-
-def _layover() -> pl.Expr:
-    """Minutes on the ground, negative where the segments outlast the leg; unknown where a segment's duration is."""
-    flown = pl.sum_horizontal(pl.col(f"minutes{s}").cast(pl.Int32).fill_null(0) for s in SEGMENTS)
-    known = pl.all_horizontal(pl.col(f"minutes{s}").is_not_null() | ~pl.col(f"present{s}") for s in SEGMENTS)
-    return pl.when(known & (pl.col("segments") > 0)).then(pl.col("duration") - flown)
 
 
 def _last_airport() -> pl.Expr:
@@ -196,30 +189,13 @@ def _leg_values(leg: int) -> list[pl.Expr]:
         "departure": pl.col("departure"),
         "arrival": pl.when(_arrival_fits()).then("arrival"),
         **{name: pl.col(name) for name in ("duration", "segments")},
-        "layover": pl.when(pl.col("layover") >= 0).then(pl.col("layover")).cast(pl.Int16),
         "carrier": pl.col("carrier_code"),
         "operator": pl.col("operator_code"),
         "flight": pl.col("flight"),
         **{name: pl.col(f"{name}_code") for name in ("aircraft", "origin", "destination")},
-        "cabin": pl.col("cabin0"),
-        "cabin_low": pl.min_horizontal(f"cabin{s}" for s in SEGMENTS),
-        "bags": pl.col("bags0"),
-        "bags_kg": pl.col("bags_kg0"),
-        "seats": pl.min_horizontal(f"seats{s}" for s in SEGMENTS),
-        "carriers": _count_carriers(),
+        **{name: pl.col(name) for name in FIRST_NUMBERS.values()},
     }
     return [pl.when("present").then(value).alias(LEGS[leg] + name) for name, value in values.items()]
-
-
-def _count_carriers() -> pl.Expr:
-    """Distinct marketing carriers of the leg: a segment counts where no earlier one has its carrier."""
-    new = []
-    for s in SEGMENTS:
-        carrier = pl.col(f"carrier{s}")
-        seen = [carrier == pl.col(f"carrier{earlier}") for earlier in range(s)]
-        is_new = carrier.is_not_null() & ~pl.any_horizontal(pl.lit(False), *seen).fill_null(False)
-        new.append(is_new.cast(pl.Int8))
-    return pl.sum_horizontal(new)
 
 
 def _leg_faults(leg: int) -> list[pl.Expr]:
@@ -229,17 +205,9 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
     return [
         *(_fault(lost(f"{name}_text", name), f"{leg_column(leg, field)} unreadable") for name, field in TIMES.items()),
         _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days after it"),
-        _fault(
-            pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
-            f"legs{leg} segment duration unreadable",
-        ),
         _fault(lost("flight0", "flight"), f"{segment_column(leg, 0, 'flightNumber')} without one number"),
         _fault(pl.any_horizontal(f"empty{s}" for s in SEGMENTS), f"legs{leg} segment with an empty text"),
-        _fault(
-            pl.any_horizontal(f"unfit{s}" for s in SEGMENTS),
-            f"legs{leg} cabin, seats or baggage no whole number from 0 to {INT8_MAX}",
-        ),
-        _fault(pl.col("layover") < 0, f"legs{leg} segments that outlast the leg: layover"),
+        _fault(pl.col("unfit"), f"legs{leg} cabin or baggage no whole number from 0 to {INT8_MAX}"),
         *(
             _fault(lost(text, f"{name}_code"), f"legs{leg} {name} unknown to the train file")
             for name, (text, _) in CODED.items()

@@ -14,18 +14,16 @@ from common.io.files import require_file
 from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, learn_codes
 from competitions.flight.io.options import read_fares, read_leg
-from competitions.flight.io.parquet import Source, open_source
+from competitions.flight.io.parquet import open_source
 from competitions.flight.io.schema import LEGS, TEST, TRAIN, WHERE
 from competitions.flight.io.sessions import build_sessions, group_rows, mark_booked, refuse_repeated_ids
 
 __all__ = [
     "Codes",
-    "Note",
     "RawFiles",
     "Searches",
     "learn_codes",
     "locate",
-    "parse_searches",
     "read_searches",
     "refuse_shared",
 ]
@@ -59,11 +57,7 @@ def locate(folder: Path) -> RawFiles:
 
 def read_searches(path: Path, codes: Codes, labelled: bool) -> Searches:
     """Read a file of searches; ``labelled``: it has the column selected (train.parquet)."""
-    return parse_searches(open_source(path, labelled), codes, labelled)
-
-
-def parse_searches(source: Source, codes: Codes, labelled: bool) -> Searches:
-    """The same of rows that are there already."""
+    source = open_source(path, labelled)
     refuse_repeated_ids(source)
     grouping, grouped = group_rows(source)
     parts = [read_fares(source), *(read_leg(source, codes, leg) for leg in LEGS)]

@@ -60,7 +60,7 @@ def score_untuned_lightgbm(train: RankingDataset, valid: RankingDataset, seed: i
 
 def score_logit(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """Conditional logit with an l2 of 0.03; the seed has nothing to decide. Scores (n,): the rows' utilities."""
-    return fit_logit(train, None, LOGIT_L2).predict(valid.features)
+    return fit_logit(train, LOGIT_L2).predict(valid.features)
 
 
 def score_lightgbm_softmax(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
@@ -74,10 +74,8 @@ def score_lightgbm_softmax(train: RankingDataset, valid: RankingDataset, seed: i
         "lambda_l2": 5.0,
         "extra_trees": True,
     }
-    scores = [
-        _boost_lightgbm(train, valid, settings | {"seed": own}, SOFTMAX_ROUNDS)
-        for own in _list_seeds(seed, SOFTMAX_SEEDS)
-    ]
+    seeds = range(seed * SOFTMAX_SEEDS, (seed + 1) * SOFTMAX_SEEDS)  # another ``seed`` shares none of them
+    scores = [_boost_lightgbm(train, valid, settings | {"seed": own}, SOFTMAX_ROUNDS) for own in seeds]
     return np.asarray(np.mean(scores, axis=0))
 
 
@@ -133,11 +131,6 @@ def differentiate_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
     """
     first, second = softmax_gradients(scores, data.get_label(), data.get_group())
     return first, np.maximum(2 * second, LEAST_CURVATURE)
-
-
-def _list_seeds(seed: int, count: int) -> range:
-    """Seeds of the models to average: another ``seed`` shares none of them."""
-    return range(seed * count, (seed + 1) * count)
 
 
 def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:

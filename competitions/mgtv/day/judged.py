@@ -72,7 +72,7 @@ def pool_notes(outcome: Validated) -> list[reader.Note]:
     notes = [*outcome.files.notes, *(note for part in parts for note in part.notes)]
     pooled: Counter[tuple[str, str]] = Counter()
     for day in (result.value for result in tables.days):
-        for note in (*day.notes, *reader.note_long_plays(day, tables.videos.value)):
+        for note in day.notes:
             pooled[note.what, note.done] += note.rows
     return notes + [reader.Note("the logs of all days", what, rows, done) for (what, done), rows in pooled.items()]
 

@@ -26,7 +26,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
     logs = dataclasses.replace(files, profiles=None, comments=(), notes=())
     codes = run.step(reader.learn_codes, logs)
-    videos = run.step(reader.read_videos, logs, codes, config.host)
+    videos = run.step(reader.read_videos, logs, codes)
     days = [run.step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = run.step(reader.read_test, logs, codes)
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is

@@ -7,7 +7,6 @@ import polars as pl
 
 from common.io.column import DIGITS_BEFORE_POINT, NULL_WORD, READ_AS_BLANK, blank_nulls
 from common.io.notes import Note
-from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS, NULLS
@@ -49,9 +48,9 @@ class Comments:
     warning: str
 
 
-def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments:
+def read_comments(files: RawFiles, codes: Codes) -> Comments:
     """Read the workbooks one by one; memory is that of the largest."""
-    lengths = read_videos(files, codes, host).frame.select("video", "vid", most_ms=pl.col("duration") * 1000 + SLACK_MS)
+    lengths = read_videos(files, codes).frame.select("video", "vid", most_ms=pl.col("duration") * 1000 + SLACK_MS)
     schema = {"video": pl.Int32, "date": pl.Date, "comments": pl.Int64, "sentiment": pl.Int64}
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()

@@ -9,7 +9,19 @@ from common.engine.errors import UserError
 from common.io.files import hint_where, require_file
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, PROFILES, SHOWS, VIDEOS, WHERE, click_path, short_name
+from competitions.mgtv.io.schema import (
+    ASKED,
+    CLICKS,
+    COMMENTS,
+    PLAYS,
+    PROFILES,
+    SHOWN,
+    SHOWS,
+    VIDEOS,
+    WHERE,
+    click_path,
+    short_name,
+)
 
 DAY_FOLDER = re.compile(r"day([0-9]{1,4})")
 WORKBOOK = re.compile(r"([0-9]+)\.xlsx", re.IGNORECASE)
@@ -56,8 +68,8 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     require_file(videos, WHERE)
     board = host.board
     if board == "auto":
-        board = "B" if unpacked(folder, host.asked.format(board="B")).exists() else "A"
-    test_devices, shown = (unpacked(folder, path.format(board=board)) for path in (host.asked, host.shown))
+        board = "B" if unpacked(folder, ASKED.format(board="B")).exists() else "A"
+    test_devices, shown = (unpacked(folder, path.format(board=board)) for path in (ASKED, SHOWN))
     for path in (test_devices, shown):
         require_file(path, WHERE)
     notes = [*_note_gaps(days)]

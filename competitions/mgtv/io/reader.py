@@ -10,7 +10,7 @@ from competitions.mgtv.io.encoding import Codes, learn_codes
 from competitions.mgtv.io.folder import DayFiles, RawFiles, locate
 from competitions.mgtv.io.logs import Day, Test, read_day, read_test
 from competitions.mgtv.io.profiles import Profiles, read_profiles
-from competitions.mgtv.io.videos import Videos, note_long_plays, read_videos
+from competitions.mgtv.io.videos import Videos, read_videos
 
 __all__ = [
     "Codes",
@@ -24,7 +24,6 @@ __all__ = [
     "Videos",
     "learn_codes",
     "locate",
-    "note_long_plays",
     "read_comments",
     "read_day",
     "read_profiles",

@@ -12,6 +12,7 @@ VIDEOS = "vid_info/vid_info_table.csv"
 PROFILES = "did_features/did_features_table.csv"
 COMMENTS = "弹幕文本数据"  # time-synced comments: {i}.xlsx, optional
 COMMENT_SHEET = "Sheet1"
+# Of the test, {board} stands for A or B. A: seen in public code; B: by analogy.
 ASKED = "{board}榜待预测的did/test{board}_pred_did.csv"
 SHOWN = "{board}榜用户曝光数据/test{board}_did_show.csv"
 

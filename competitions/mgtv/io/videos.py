@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from common.io.notes import Note
-from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
-from competitions.mgtv.io.logs import Day
-from competitions.mgtv.io.schema import VIDEO_COLUMNS, play_path, short_name
+from competitions.mgtv.io.schema import VIDEO_COLUMNS, short_name
 from competitions.mgtv.io.tables import VIDEO, hold_number, hold_text, read_table
 
 # Columns of texts that are read as codes, by the name in the host's file.
@@ -23,7 +21,7 @@ WORDS = {
     "sid": "series",
 }
 SHORTEST_S, LONGEST_S = 1.0, 86_400.0  # other durations are wrong: the means of a slate would follow them
-NONE_COLUMNS = ("item_cid", "sid")  # those in which a value of ``none_values`` means none
+NONE_COLUMNS, NONE_VALUES = ("item_cid", "sid"), ("0", "-1")  # that mean none there: earlier editions write 0
 ORDER = (
     "video",
     "vid",
@@ -51,7 +49,7 @@ class Videos:
     notes: tuple[Note, ...]
 
 
-def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
+def read_videos(files: RawFiles, codes: Codes) -> Videos:
     """Read the table of videos; a video that it lacks gets a row of nulls."""
     columns = [(hold_number if name == "item_duration" else hold_text)(name) for name in VIDEO_COLUMNS[1:]]
     table = read_table(files.videos, [*VIDEO, *columns])
@@ -62,7 +60,7 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
     serial = pl.col("item_serialno").cast(pl.Int32, strict=False)
     none = pl.col(*NONE_COLUMNS)
     clean = first.with_columns(
-        pl.when(~none.is_in(host.none_values)).then(none),
+        pl.when(~none.is_in(NONE_VALUES)).then(none),
         duration=pl.when(duration.is_between(SHORTEST_S, LONGEST_S)).then(duration),
         serial=serial,
     ).with_columns(encode_words(pl.col(host_name)).alias(name) for host_name, name in WORDS.items())
@@ -97,15 +95,3 @@ def encode_words(text: pl.Expr) -> pl.Expr:
     number = text.cast(pl.Int64, strict=False)
     whole = number.null_count() == text.null_count()
     return pl.when(whole).then(number.rank("dense")).otherwise(text.rank("dense")).cast(pl.Int32) - 1
-
-
-def note_long_plays(day: Day, videos: Videos) -> tuple[Note, ...]:
-    """Count the plays of a day that are longer than the video; they are kept as they are."""
-    lengths = videos.frame.select("video", "duration")
-    joined = day.frame.filter(pl.col("play").is_not_null()).join(lengths, on="video")
-    longer = joined.filter(pl.col("play") > pl.col("duration"))
-    if longer.is_empty():
-        return ()
-    return (
-        Note(play_path(longer["day"][0]), "time of a device on a video, longer than the video", longer.height, "kept"),
-    )

@@ -51,7 +51,7 @@ def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> Logit:
         RankingDataset((MODEL,), score.astype(np.float32)[:, None], day.rows.labels, day.rows.group_sizes)
         for day, score in zip(days, scores, strict=True)
     ]
-    return fit_logit(join_datasets(parts), None, BLEND_L2)
+    return fit_logit(join_datasets(parts), BLEND_L2)
 
 
 def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:

@@ -26,7 +26,7 @@ from competitions.news.day.judged import METRIC
 from competitions.news.day.validation import list_candidates, list_validation
 from competitions.news.io import reader
 from competitions.news.lab import als, gru4rec, plots, reranking
-from competitions.news.lab.marks import METHODS, Method
+from competitions.news.lab.neighbours import METHODS, Method
 from competitions.news.lab.scoring import Climb, record, score, score_lists
 from competitions.news.pipeline import validate
 from competitions.news.ranking import CUTOFF

@@ -4,17 +4,16 @@ Each method is a function (fold, articles, seed) -> lists (query, item, score), 
 own articles left out. It reads ``fold.history`` and ``fold.seen``, never ``fold.answers``.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.learning.cooccurrence import (
-    CovisitSettings,
-    count_covisits,
-    count_swings,
-    keep_top,
-)
+from common.day.methods import families
+from common.learning.cooccurrence import CovisitSettings, count_covisits, count_swings, keep_top
 from common.learning.split import Fold
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 
@@ -96,3 +95,22 @@ def fill(lists: pl.DataFrame, spare: pl.DataFrame) -> pl.DataFrame:
 def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
     """Leave out the items that a query has already seen."""
     return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
+
+
+class Method(NamedTuple):
+    """A public method: ``key``, ``title``, ``family`` of its rung; ``rank(fold, articles, seed)``: its lists."""
+
+    key: str
+    title: str
+    family: str
+    rank: Callable[[Fold, pl.DataFrame, int], pl.DataFrame]
+
+
+METHODS = (
+    Method("popularity-ever", "global popularity", families.POPULARITY, list_popular),
+    Method("item-cf", "item CF of all clicks", families.NEIGHBOURS, list_by_item_cf),
+    Method("item-cf-near", "item CF, near pairs and late clicks first", families.NEIGHBOURS, list_by_position_cf),
+    Method("item-cf-last", "item CF of the last two clicks", families.NEIGHBOURS, list_by_last_two),
+    Method("item-cf-tuned", "tuned item CF", families.NEIGHBOURS, list_by_tuned_cf),
+    Method("swing", "swing", families.NEIGHBOURS, list_by_swing),
+)

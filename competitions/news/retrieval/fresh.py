@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from common.learning.features import expand_spans
 from common.learning.split import Fold
 from common.time_units import HOUR_MS
-from competitions.news.arrays import WindowCounts, count_events, lookup_rows
+from competitions.news.arrays import WindowCounts, count_events, expand_spans, lookup_rows
 from competitions.news.lookups import Catalogue, index_catalogue
 from competitions.news.retrieval import lists
 from competitions.news.retrieval.lists import Histories, Int64s, ScoredLists

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from common.arrays import Bools, Floats
 from common.engine.meter import count_threads
 from common.engine.progress import track
-from common.learning.features import expand_spans
-from competitions.news.arrays import falling_bits, from_falling_bits, lookup_rows
+from competitions.news.arrays import expand_spans, falling_bits, from_falling_bits, lookup_rows
 
 T = TypeVar("T")
 Ints = NDArray[np.integer]

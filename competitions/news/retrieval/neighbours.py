@@ -78,7 +78,9 @@ def follow(
     ``top`` a query stay. ``channels``: each one's table and settings; the lists of all queries by the first channel
     come first, then those by the second. In one pass they cost a request what one of them costs.
     """
-    table, last, decay, half_life = np.array([(number, *_list_weights(one)) for number, one in channels]).T[:, :, None]
+    table, last, decay, half_life = np.array([(number, *msgspec.structs.astuple(one)) for number, one in channels]).T[
+        :, :, None
+    ]
     every = lists.repeat_histories(histories, len(channels))
     hours = (_last_clicks(histories)[histories.rows] - histories.clicked) / HOUR_MS
     keys = lists.pack_pairs(table, histories.items)
@@ -97,10 +99,6 @@ def follow(
         return lists.keep_unseen(sums, tables.neighbours, lists.slice_histories(every, first, end), top)
 
     return lists.join_lists(lists.work_side_by_side(follow_rows, list(lists.split_rows(work))))
-
-
-def _list_weights(settings: FollowSettings) -> tuple[float, float, float]:
-    return settings.last, settings.decay, settings.half_life_hours
 
 
 def _last_clicks(histories: Histories) -> Int64s:

@@ -53,7 +53,6 @@ LEG: dict[str, tuple[Any, Any]] = {
     "arrival": (pl.Int32, NOON + 90),
     "duration": (pl.Int16, 90),
     "segments": (pl.Int8, 1),
-    "layover": (pl.Int16, 0),
     "carrier": (pl.Int16, 0),
     "operator": (pl.Int16, 0),
     "flight": (pl.Int32, 11),
@@ -61,11 +60,8 @@ LEG: dict[str, tuple[Any, Any]] = {
     "origin": (pl.Int16, 0),
     "destination": (pl.Int16, 1),
     "cabin": (pl.Int8, 1),
-    "cabin_low": (pl.Int8, 1),
     "bags": (pl.Int8, 1),
     "bags_kg": (pl.Int8, 0),
-    "seats": (pl.Int8, 9),
-    "carriers": (pl.Int8, 1),
 }
 BACK_DAYS = 2  # the way back is two days after the way out
 OPTION = FARE | {f"{leg}_{name}": what for leg in ("out", "back") for name, what in LEG.items()}
@@ -162,7 +158,6 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{leg}_arrival": departure + _pick(rng, 60, 200, 900),
             f"{leg}_duration": duration,
             f"{leg}_segments": _pick(rng, 1, 1, 2, 3),
-            f"{leg}_layover": _pick(rng, 0, 45, None),
             f"{leg}_carrier": _pick(rng, 0, 1, 2, None),
             f"{leg}_operator": _pick(rng, 0, 1, None),
             f"{leg}_flight": _pick(rng, 11, 12, None),
@@ -170,7 +165,6 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{leg}_cabin": _pick(rng, 1, 2, 4, None),
             f"{leg}_bags": _pick(rng, 0, 1, 2, None),
             f"{leg}_bags_kg": _pick(rng, 0, 1, None),
-            f"{leg}_seats": _pick(rng, 1, 9, None),
         }
     return _fill(OPTION, drawn)
 

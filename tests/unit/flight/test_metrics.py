@@ -64,13 +64,6 @@ def test_a_session_that_is_judged_again_counts_as_one(repeats: int) -> None:
     assert rates["error"] == pytest.approx((0.4 * 0.6 / 5) ** 0.5)
 
 
-def test_twin_sessions_count_as_one_in_the_error() -> None:
-    """Of four sessions that hit or miss alike two by two, the deviations are those of two pairs."""
-    rates = measure(*ranked((11, 1), (11, 2), (11, 9), (11, 8)), np.array([7, 7, 3, 3]))
-    assert (rates["hit_rate@3"], rates["searches"]) == (0.5, 2)
-    assert rates["error"] == pytest.approx((2 * (2 * 0.5) ** 2) ** 0.5 / 4)
-
-
 def test_classes_of_sizes_reach_from_edge_to_edge() -> None:
     sizes = pl.DataFrame({"size": [1, 10, 11, 27, 28, 160, 161, 9000]})
     named = sizes.select(classify_size(pl.col("size"))).to_series().to_list()

@@ -244,12 +244,6 @@ def test_training_and_validation_sessions_look_back_as_far_behind_as_the_test() 
     assert until.max() <= 90
 
 
-def test_without_lags_validation_looks_back_from_the_cut() -> None:
-    table = sessions(*range(20))
-    (fold,) = split_days(table, [12.5], period=5).folds
-    assert lags_of(table, fold.snapshots) == pytest.approx([day - 12.5 for day in range(13, 20)])
-
-
 # --- twins ---
 
 

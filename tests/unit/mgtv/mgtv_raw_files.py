@@ -8,13 +8,7 @@ from xlsxwriter import Workbook
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader, schema
 
-HOST = HostSettings(
-    board="auto",
-    asked=schema.ASKED,
-    shown=schema.SHOWN,
-    none_values=("0", "-1"),
-    several_plays="sum",
-)
+HOST = HostSettings(board="auto", several_plays="sum")
 ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 SHOW, CLICK, PLAY = schema.show_path(1), schema.click_path(1), schema.play_path(1)
 PROFILE_HEADER = ",".join(schema.PROFILE_COLUMNS)

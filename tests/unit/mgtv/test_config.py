@@ -13,8 +13,6 @@ from competitions.mgtv.competition import COMPETITION
         ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
         ("completion.blocks=-video,-device,-pair,-list,-profile,-comment", ["completion.blocks", "empty"]),
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
-        ("host.asked={days}.csv", ["host.asked", "only {board}"]),
-        ("host.shown={board.csv", ["host.shown", "only {board}"]),
         ("split.valid_days=0", ["split.valid_days", ">= 1"]),
     ],
 )

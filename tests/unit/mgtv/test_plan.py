@@ -29,7 +29,7 @@ def measure(folder: Path, *lines: str) -> tuple[float, pl.DataFrame]:
     files = locate(folder, play=plays(*lines), videos=table)
     codes = reader.learn_codes(files)
     log = reader.read_day(files.days[0], codes, HOST).frame
-    return plan.share_looped(files.days, reader.read_videos(files, codes, HOST).frame), log
+    return plan.share_looped(files.days, reader.read_videos(files, codes).frame), log
 
 
 def look(folder: Path, *seconds: float | str) -> float:

@@ -10,7 +10,6 @@ from competitions.news.arrays import (
     falling_bits,
     from_falling_bits,
     group_rows,
-    mean_by_row,
     rank_within,
     share_within,
 )
@@ -46,18 +45,6 @@ def test_the_larger_a_value_the_smaller_its_bits() -> None:
 
 
 # --- by row ---
-
-
-def test_means_by_row_agree_with_numpy() -> None:
-    rng = np.random.default_rng(0)
-    rows, values = rng.integers(0, 9, 60), rng.normal(size=60)
-    values[rng.random(60) < 0.2] = np.nan
-    values[rows == 4] = np.nan
-    rows[rows == 6] = 7
-    means = mean_by_row(rows, values, 9)
-    assert np.flatnonzero(np.isnan(means)).tolist() == [4, 6]
-    for row in {*range(9)} - {4, 6}:
-        assert means[row] == pytest.approx(np.nanmean(values[rows == row]))
 
 
 # --- windows ---

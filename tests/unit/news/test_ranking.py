@@ -147,17 +147,3 @@ def test_queries_without_candidates_earn_nothing() -> None:
     labelled = ranking.Labelled(rows, rows, rows, np.ones(4))
     reciprocal = ranking.rank_valid(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]))
     assert reciprocal.tolist() == [1 / 2, 1, 0, 0]
-    scored = ranking.weigh_scores(reciprocal, labelled.weights)
-    assert scored == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
-    # The first query counts three times as much, which is not the same as being there three times.
-    heavy = ranking.weigh_scores(reciprocal, np.array([3.0, 1, 1, 1]))
-    mean = (3 * 0.5 + 1) / 6
-    spread = [3 * (0.5 - mean), 1 - mean, mean, mean]
-    assert heavy == pytest.approx((mean, np.sqrt(np.square(spread).sum()) / 6))
-
-
-def test_scores_are_of_validation_rows(prepared: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "predict", pick_column)
-    labelled = gather(prepared, 4)
-    picked = ranking.score_valid(labelled, Ranker("x", None, 3, {}))
-    np.testing.assert_array_equal(picked, labelled.valid.features[:, 3])

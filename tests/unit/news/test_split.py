@@ -143,14 +143,6 @@ def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation
     assert dict(roles) == {"train": 17, "valid": 120 // 4}
 
 
-def test_a_seed_gives_the_same_fold_and_another_seed_another(log: pl.DataFrame) -> None:
-    first, again, other = label(log, train=50), label(log, train=50), label(log, train=50, seed=1)
-    for name in ("history", "queries", "seen", "answers"):
-        assert_frame_equal(getattr(first, name), getattr(again, name))
-    for role in ("train", "valid"):
-        assert set(first.queries.filter(role=role)["user"]) != set(other.queries.filter(role=role)["user"])
-
-
 # --- the test ---
 
 

@@ -5,10 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning import conditional_logit
 from common.learning.conditional_logit import CLIP, fit_logit
 from common.learning.dataset import RankingDataset
-from common.learning.listwise_softmax import log_likelihoods
 
 Array = NDArray[np.float64]
 
@@ -36,7 +34,7 @@ def plant(queries: int, weights: list[float], seed: int) -> RankingDataset:
 @pytest.mark.parametrize("l2", [0.0, 0.05, 2.0])
 def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
     rows = plant(80, [1.0, -0.5], 5)  # the second column is ten times as wide
-    model = fit_logit(rows, None, l2)
+    model = fit_logit(rows, l2)
     columns = np.clip((rows.features.astype(float) - rows.features.mean(axis=0)) / rows.features.std(axis=0), -5, 5)
 
     def loss(weights: Array) -> float:
@@ -66,7 +64,7 @@ def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() ->
         rows.labels,
         rows.group_sizes,
     )
-    model, plain = fit_logit(more, None, 1e-3), fit_logit(rows, None, 1e-3)
+    model, plain = fit_logit(more, 1e-3), fit_logit(rows, 1e-3)
     assert (model.valued.tolist(), model.flagged.tolist()) == ([1, 2], [])
     assert model.gain()[0] == 0
     np.testing.assert_array_equal(model.weights, plain.weights)
@@ -90,7 +88,7 @@ def with_holes(seed: int) -> RankingDataset:
 
 def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
     rows = with_holes(20)
-    model = fit_logit(rows, None, 0.0)
+    model = fit_logit(rows, 0.0)
     assert model.valued.tolist() == [0, 1]
     assert model.flagged.tolist() == [0]
     known, mean, missing = model.predict(
@@ -105,32 +103,7 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
 
 
 def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clipped() -> None:
-    model = fit_logit(plant(50, [1.0], 23), None, 0.1)
+    model = fit_logit(plant(50, [1.0], 23), 0.1)
     utilities = model.predict(np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
     assert utilities[:2].tolist() == [0, 0]
     np.testing.assert_allclose(utilities[2:], model.weights[0] * np.array([CLIP, -CLIP]), rtol=1e-6)
-
-
-# --- rounds ---
-
-
-def test_validation_ends_the_fit_where_its_likelihood_is_best_after_its_patience(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    train, valid = plant(25, [1.0, *[0.0] * 11], 30), plant(300, [1.0, *[0.0] * 11], 40)
-    early, late = fit_logit(train, valid, 0.0, 200, 20), fit_logit(train, None, 0.0, 200)
-    assert early.rounds < late.rounds
-    each = [fit_logit(train, None, 0.0, rounds) for rounds in range(1, late.rounds + 1)]
-    judged = [log_likelihoods(model.predict(valid.features), valid.labels, valid.group_sizes).mean() for model in each]
-    assert early.rounds == 1 + int(np.argmax(judged))
-    np.testing.assert_array_equal(early.weights, each[early.rounds - 1].weights)
-    assert max(judged) > judged[-1] + 0.05
-    seen: list[float] = []
-    likelihood = conditional_logit._Choices.likelihood
-
-    def spy(choices: conditional_logit._Choices, weights: Array) -> float:
-        seen.append(likelihood(choices, weights))
-        return seen[-1]
-
-    monkeypatch.setattr(conditional_logit._Choices, "likelihood", spy)
-    assert fit_logit(train, valid, 0.0, 200, 3).rounds == len(seen) - 3 == 1 + int(np.argmax(seen))

@@ -15,7 +15,7 @@ import pytest
 from common.engine.errors import UserError
 from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.fit_task import Recipe, read_curve
+from common.learning.fit_task import LateModel, Recipe, read_curve
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
@@ -37,8 +37,6 @@ for kind in ("catboost", "catboost_yetirank"):
 SETTINGS["lightgbm_lambdarank"]["num_threads"] = 1
 PLAIN = ["lightgbm_lambdarank", "xgboost", "catboost"]
 BOOSTED = list(SETTINGS)
-SETTINGS["logit"] = {"l2": 1e-4}
-KINDS = list(SETTINGS)
 
 
 # --- fit and predict ---
@@ -70,10 +68,10 @@ def fitted(kind: str, valid: RankingDataset | None, rounds: int, patience: int =
 
 @pytest.fixture(scope="module")
 def early() -> dict[str, Ranker]:
-    return {kind: fitted(kind, VALID, 300) for kind in KINDS}
+    return {kind: fitted(kind, VALID, 300) for kind in BOOSTED}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_a_planted_signal_is_learned_and_survives_being_stored(kind: str, early: dict[str, Ranker]) -> None:
     ranker, scores = early[kind], predict(early[kind], FRESH.features)
     assert (scores.shape, scores.dtype) == ((len(FRESH.labels),), np.float64)
@@ -84,9 +82,8 @@ def test_a_planted_signal_is_learned_and_survives_being_stored(kind: str, early:
     assert min(ranker.gain.values()) >= 0
     assert ranker.kind == kind
     assert 1 <= ranker.rounds < 300 - 8
-    if kind != "logit":
-        assert ranker.rounds == int(np.argmax(ranker.curve)) + 1
-        assert ranker.metric
+    assert ranker.rounds == int(np.argmax(ranker.curve)) + 1
+    assert ranker.metric
     np.testing.assert_array_equal(predict(ranker, FRESH.features[40:50]), scores[40:50])
     np.testing.assert_array_equal(predict(pickle.loads(pickle.dumps(ranker, protocol=5)), FRESH.features), scores)
 
@@ -120,7 +117,7 @@ def count_trees(ranker: Ranker) -> int:
     return ranker.model.num_trees()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_the_same_seed_gives_the_same_fit_and_the_rounds_kept_are_the_ones_that_score(
     kind: str, early: dict[str, Ranker]
 ) -> None:
@@ -131,7 +128,7 @@ def test_the_same_seed_gives_the_same_fit_and_the_rounds_kept_are_the_ones_that_
     assert again.gain == pytest.approx(early[kind].gain)
 
 
-@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "xgboost_softmax", "logit"])
+@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "xgboost_softmax"])
 def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     """A row of a small query is right more often, which orders nothing within one."""
     rng = np.random.default_rng(3)
@@ -159,7 +156,6 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
         ("lightgbm_softmax", {"objective": "binary"}, "remove `objective` from its parameters"),
         ("xgboost_softmax", {"objective": "binary"}, "remove `objective` from its parameters"),
         ("lightgbm_lambdarank", {"metric": "none"}, "sets its own metric"),
-        ("logit", {"l2": 0.1, "depth": 3}, "no parameter depth: it takes l2 and iterations"),
     ],
 )
 def test_a_wrong_kind_or_parameter_is_refused(kind: str, parameters: dict[str, Any], sentence: str) -> None:
@@ -170,7 +166,7 @@ def test_a_wrong_kind_or_parameter_is_refused(kind: str, parameters: dict[str, A
 # --- the softmax objective ---
 
 
-@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "logit"])
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax"])
 def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
     """In half of the queries ``noise_a`` is shifted, and nothing chosen: no score may depend on it for that."""
     silent = np.arange(len(TRAIN.group_sizes)) % 2 == 0
@@ -259,7 +255,7 @@ def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypat
 
     monkeypatch.setattr(gbdt, "predict", add)
     features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
-    fits = [Ranker("logit", None, 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
+    fits = [Ranker("x", LateModel(None), 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
     assert score_rows("abc", features, fits).tolist() == [
         [9 + 8 + 3, 4 * 3 + 1, 2],
         [36 + 20 + 6, 4 * 6 + 4, 5],
@@ -353,12 +349,10 @@ def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early:
 
 
 @pytest.mark.parametrize("kind", SOFTMAX)
-def test_every_seed_is_shortened_and_a_logit_has_no_rounds_to_take_away(kind: str, early: dict[str, Ranker]) -> None:
+def test_every_seed_is_shortened(kind: str) -> None:
     several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
     shortened = predict(shorten(several, 4), FRESH.features)
     np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
-    shortened = predict(shorten(early["logit"], 1), FRESH.features)
-    np.testing.assert_array_equal(shortened, predict(early["logit"], FRESH.features))
 
 
 # --- what a library refuses ---

@@ -35,28 +35,6 @@ def value(table: pl.DataFrame, metric: str, k: int) -> float:
 # --- by hand ---
 
 
-@pytest.mark.parametrize(
-    ("metric", "first", "expected"),
-    [
-        # Query 0 lists 4 items and finds 2 of its 3 answers at ranks 1 and 3; query 1 finds its answer at rank 2;
-        # recall missed query 2 (it has no row at all). The cut-offs are 1 and 3.
-        ("precision", 1 / 3, (2 / 3 + 1 / 3 + 0) / 3),
-        ("recall", 1 / 3 / 3, (2 / 3 + 1 + 0) / 3),
-        ("f1", 2 * 1 / 4 / 3, (2 * 2 / 6 + 2 * 1 / 4 + 0) / 3),
-        ("hit_rate", 1 / 3, (1 + 1 + 0) / 3),
-        ("mrr", 1 / 3, (1 + 1 / 2 + 0) / 3),
-        ("map", 1 / 3 / 3, ((1 / 1 + 2 / 3) / 3 + 1 / 2 + 0) / 3),
-        ("ndcg", 1 / 3, ((1 + 1 / 2) / (1 + 1 / math.log2(3) + 1 / 2) + 1 / math.log2(3) + 0) / 3),
-    ],
-)
-def test_list_metrics_on_a_hand_computed_table(metric: str, first: float, expected: float) -> None:
-    lists = ranked([10, 11, 12, 13], [10, 11])
-    relevant = answers((0, 10), (0, 12), (0, 99), (1, 11), (2, 10))
-    table = metrics.evaluate_ranks(lists, relevant, k=(1, 3))
-    assert (value(table, metric, 1), value(table, metric, 3)) == pytest.approx((first, expected))
-    assert set(table["queries"]) == {3}
-
-
 def test_standard_error_counts_the_missed_queries() -> None:
     table = metrics.evaluate_ranks(ranked([1], [2], [3]), answers((0, 1), (1, 2), (2, 9), (3, 9), (4, 1)), k=(1,))
     sample = np.array([1, 1, 0, 0, 0])

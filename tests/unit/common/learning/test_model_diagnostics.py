@@ -9,7 +9,6 @@ from common.learning.gbdt import Ranker
 from common.learning.metrics import reciprocal_ranks
 from common.learning.model_diagnostics import (
     calibrate,
-    list_importance,
     permute,
     sample_queries,
     share_gains,
@@ -87,15 +86,6 @@ def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
     assert (moved == moved[:, :1]).all()
     assert sorted(moved[:, 0]) == sorted(seen[0][::PER_QUERY])
     assert (seen[1] != seen[0]).mean() > 0.6
-
-
-def test_importance_is_the_gain_beside_what_the_metric_loses() -> None:
-    gains = share_gains([ranker("a", {"noise": 1.0, "planted": 3.0})])
-    ranked = list_importance(gains, permute(score, plant(), metric, ["planted"]))
-    assert [row["feature"] for row in ranked] == ["planted", "noise"]
-    assert ranked[0]["permutation"] is not None
-    assert ranked[0]["permutation"] > 0.5
-    assert ranked[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
 
 
 # --- drawing queries ---

@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 from common.time_units import DAY_MS
 from competitions.flight.features.booking_history import (
     LIFTS,
-    History,
     build_history,
     collect_bookings,
 )
@@ -19,13 +18,10 @@ from competitions.flight.io.reader import Searches
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import (
     START,
-    Search,
-    assert_column,
     by_session,
     draw_searches,
     look_back,
     make_searches,
-    option,
     search,
 )
 
@@ -42,42 +38,6 @@ def see(*sessions: int) -> Snapshots:
 
 
 SNAPSHOT = ("snapshot", "session")
-
-
-def learn(*searches: Search) -> History:
-    """What a snapshot of all these searches knows."""
-    return build_history(collect_bookings(make_searches(*searches)), see(*range(len(searches))))
-
-
-# --- the log ---
-
-
-def test_offers_are_shares_of_the_sessions_options() -> None:
-    options = [option(out_carrier=carrier) for carrier in (1, 1, 2, None)]
-    log = collect_bookings(make_searches(search(*options, booked=2), search(*options[:2], booked=0, route=None)))
-    carrier = log.offers["carrier"].sort("session", "out_carrier")
-    assert carrier.select("session", "out_carrier", "booked").rows() == [(0, 1, 0), (0, 2, 1), (1, 1, 1)]
-    assert_column(carrier["offered"], [0.5, 0.25, 1])
-    assert log.offers["carrier_route"]["session"].unique().to_list() == [0]  # no route, nothing of it
-
-
-# --- lifts ---
-
-
-def test_a_lift_compares_bookings_with_random_choice() -> None:
-    """Carrier 1 has half of the options of both sessions and is booked in both, carrier 2 in none."""
-    options = [option(out_carrier=1, out_flight=7), option(out_carrier=2, out_flight=7)]
-    past = learn(search(*options, booked=0), search(*options, booked=0))
-    table = past.lifts["carrier"]
-    assert table["out_carrier"].to_list() == [1, 2]
-    assert table["times"].to_list() == [2, 0]
-    assert_column(table["lift"], [math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))])
-    assert past.lifts["carrier_origin"].columns == ["snapshot", "out_origin", "out_carrier", "times", "lift"]
-    pair = past.lifts["carrier_pair_route"]
-    assert pair.columns == ["snapshot", "route", "out_carrier", "back_carrier", "times", "lift"]
-    assert pair.select("out_carrier", "back_carrier", "times").rows() == [(1, 0, 2), (2, 0, 0)]
-    back = past.lifts["back_carrier_route"].select("route", "back_carrier", "times", "lift")
-    assert back.rows() == [(3, 0, 2, 0)]  # the way back has one carrier, booked as often as offered
 
 
 # --- an oracle ---

@@ -1,7 +1,6 @@
 """Options that are better in two respects at once, against plain loops."""
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,22 +28,6 @@ def count_plainly(rows: Rows) -> list[float | None]:
         else sum(a <= first and b <= second and (a, b) != (first, second) for a, b in known)
         for first, second in rows
     ]
-
-
-@pytest.mark.parametrize(
-    ("sessions", "expected"),
-    [
-        ([[(1, 1), (1, 2), (2, 1), (2, 2), (0, 9)]], [0, 1, 1, 3, 0]),
-        ([[(1, 1), (1, 1), (2, 3), (1, 1), (2, 3)]], [0, 0, 3, 0, 3]),  # equals do not dominate each other
-        ([[(None, 0), (2, 2), (0, None), (1, 1), (None, None)]], [None, 1, None, 0, None]),
-        ([[(1, 1), (2, 2)], [(3, 3), (2, 2), (9, 9)], [(5, 5)]], [0, 1, 1, 0, 2, 0]),
-        ([], []),
-    ],
-)
-def test_an_option_is_dominated_by_those_no_worse_in_both_and_better_in_one(
-    sessions: list[Rows], expected: list[Value]
-) -> None:
-    assert count(*sessions) == expected
 
 
 values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.5, 70.25]))

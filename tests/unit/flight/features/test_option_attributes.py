@@ -52,11 +52,9 @@ def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None
 def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) -> None:
     cases = [  # allowed, fee, percentage
         (1, 0.0, 0.0, 1),
-        (1, 0.0, None, 1),
         (1, None, 0.0, 1),
         (1, 5.0, None, 0),
         (1, 0.0, 50.0, 0),
-        (1, 5.0, 0.0, 0),
         (0, 0.0, 0.0, 0),
         (0, None, None, 0),
         (None, 5.0, None, 0),
@@ -109,12 +107,9 @@ def sized(*sizes: int) -> pl.DataFrame:
     ("sizes", "rows", "runs"),
     [
         ((2, 2, 2), 4, [(0, 2), (2, 3)]),
-        ((2, 2, 2), 3, [(0, 2), (2, 3)]),
-        ((2, 2, 2), 1, [(0, 1), (1, 2), (2, 3)]),
         ((9, 1, 1), 4, [(0, 1), (1, 3)]),
         ((1, 1, 9), 4, [(0, 3)]),
         ((3, 3), 6, [(0, 2)]),
-        ((3, 3), 100, [(0, 2)]),
         ((5,), 1, [(0, 1)]),
     ],
 )

@@ -10,59 +10,17 @@ import pytest
 from competitions.flight.io import reader
 from competitions.flight.io.options import parse_duration, parse_minute
 from tests.unit.flight.flight_rows import CODES, NO_CODE, Row, no_leg, option, segment, write_test, write_train
+from tests.unit.flight.flight_world import LEG, OPTION, SESSION
 
 # 15 June 2024 is day 19,889 since 1970.
 JUNE_15 = 19_889 * 1440
-SESSION_TYPES = {
-    "session": pl.Int32(),
-    "ranker_id": pl.String(),
-    "time": pl.Int64(),
-    "company": pl.Int32(),
-    "profile": pl.Int32(),
-    "nationality": pl.Int16(),
-    **dict.fromkeys(("vip", "by_self", "male"), pl.Boolean()),
-    "route": pl.Int32(),
-    "round_trip": pl.Boolean(),
-    "loyalty": pl.List(pl.Int16),
-    "size": pl.Int32(),
-    "first": pl.Int64(),
-    "coded": pl.Int32(),
-    "booked": pl.Int32(),
-}
-LEG_TYPES = {
-    "departure": pl.Int32(),
-    "arrival": pl.Int32(),
-    "duration": pl.Int16(),
-    "segments": pl.Int8(),
-    "layover": pl.Int16(),
-    "carrier": pl.Int16(),
-    "operator": pl.Int16(),
-    "flight": pl.Int32(),
-    "aircraft": pl.Int16(),
-    "origin": pl.Int16(),
-    "destination": pl.Int16(),
-    **dict.fromkeys(("cabin", "cabin_low", "bags", "bags_kg", "seats", "carriers"), pl.Int8()),
-}
-OPTION_TYPES = {
-    "session": pl.Int32(),
-    "row": pl.Int64(),
-    "price": pl.Float32(),
-    "taxes": pl.Float32(),
-    "access_tp": pl.Int8(),
-    "tariff": pl.Int16(),
-    "coded": pl.Boolean(),
-    **{
-        f"{rule}_{part}": dtype
-        for rule in ("cancel", "exchange")
-        for part, dtype in (("fee", pl.Float32()), ("percent", pl.Float32()), ("allowed", pl.Int8()))
-    },
-    **{f"{leg}_{name}": dtype for leg in ("out", "back") for name, dtype in LEG_TYPES.items()},
-}
+SESSION_TYPES = {"session": pl.Int32} | {name: dtype for name, (dtype, _) in SESSION.items()}
+OPTION_TYPES = {"session": pl.Int32, "row": pl.Int64} | {name: dtype for name, (dtype, _) in OPTION.items()}
 
 
 def leg(prefix: str, values: tuple[Any, ...] | None) -> dict[str, Any]:
-    """The columns of a leg in the order of ``LEG_TYPES``; None for a leg that is not there."""
-    return {f"{prefix}_{name}": value for name, value in zip(LEG_TYPES, values or (None,) * 17, strict=True)}
+    """The columns of a leg in the order of ``LEG``; None for a leg that is not there."""
+    return {f"{prefix}_{name}": value for name, value in zip(LEG, values or (None,) * 13, strict=True)}
 
 
 def connecting_row() -> Row:
@@ -108,8 +66,8 @@ def return_without_a_route() -> Row:
 
 ROWS = [option(10, "a"), connecting_row(), one_way_row(), return_without_a_route()]
 DIRECT = {
-    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 0, 1, 6, 0, 0, 1, 1, 1, 1, 0, 9, 1)),
-    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 0, 1, 7, 0, 1, 0, 1, 1, 1, 0, 9, 1)),
+    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 1, 6, 0, 0, 1, 1, 1, 0)),
+    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 1, 7, 0, 1, 0, 1, 1, 0)),
 }
 FARE = {
     **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "tariff": 57, "coded": True},
@@ -127,15 +85,15 @@ OPTIONS = [
     {
         **{"session": 0, "row": 1, **FARE, "price": 17901.5, "taxes": 0.0, "access_tp": None},
         **{"cancel_fee": None, "cancel_allowed": None, "cancel_percent": 50.0},
-        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 60, 0, 0, 42, 1, 0, 2, 2, 1, 20, 1, 3, 2)),
+        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 0, 0, 42, 1, 0, 2, 2, 20, 1)),
         **leg(
             "back",
-            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 0, 2, None, 6, 0, 2, 0, 4, 4, 1, 0, None, 1),
+            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 2, None, 6, 0, 2, 0, 4, 1, 0),
         ),
     },
     {
         **{"session": 1, "row": 2, **FARE, "tariff": None, "coded": False},
-        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 60, 2, 2, 6, None, None, 0, 1, 1, 1, 0, 2, 2)),
+        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 2, 2, 6, None, None, 0, 1, 1, 0)),
         **leg("back", None),
     },
     {"session": 2, "row": 3, **FARE, **DIRECT},

@@ -12,7 +12,6 @@ from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
 from tests.unit.flight.flight_rows import (
     CODES,
-    Row,
     no_leg,
     option,
     segment,
@@ -42,33 +41,6 @@ def test_a_segment_without_duration_flight_and_departure_is_none(
     options = reader.read_searches(write_test(tmp_path, [row]), CODES, labelled=False).options
     airport = 3 if present else 1
     assert options.select("out_segments", "out_destination").row(0) == (1 + present, airport)
-
-
-def test_layover_is_unknown_where_a_segment_has_no_duration(tmp_path: Path) -> None:
-    rows = [
-        option(1, "a", legs0_duration="04:00:00", **segment(0, 1, duration=None)),
-        option(2, "a", legs0_duration=None, **segment(0, 1)),
-        option(3, "a", legs0_duration="02:59:00", **segment(0, 1)),
-        option(4, "a", legs0_duration="03:00:00", **segment(0, 1)),
-    ]
-    searches = reader.read_searches(write_test(tmp_path, rows), CODES, labelled=False)
-    assert searches.options["out_layover"].to_list() == [None, None, None, 0]
-    assert [note.rows for note in searches.notes if "outlast" in note.what] == [1]
-
-
-def test_carriers_of_four_segments_are_counted_once_each(tmp_path: Path) -> None:
-    def row(Id: int, *carriers: str | None) -> Row:
-        parts = [segment(0, s, carrier=carrier) for s, carrier in enumerate(carriers)]
-        return option(Id, "a", **{name: value for part in parts for name, value in part.items()})
-
-    rows = [
-        row(1, "A", "B", "C", "D"),
-        row(2, "A", "B", "A", "B"),
-        row(3, "A", "A", "A", "B"),
-        row(4, None, "A", "", "A"),
-    ]
-    searches = reader.read_searches(write_test(tmp_path, rows), CODES, labelled=False)
-    assert searches.options["out_carriers"].to_list() == [4, 2, 2, 1]
 
 
 # --- codes ---

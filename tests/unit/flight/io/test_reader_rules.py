@@ -18,7 +18,7 @@ from tests.unit.flight.flight_rows import (
     write_train,
 )
 
-UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
+UNFIT = "cabin or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
 MISFIT = "_arrivalAt over a day before the departure or over 30 days after it"
@@ -69,15 +69,12 @@ def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_pat
         ({"legs0_arrivalAt": "2019-06-15T17:10:00"}, f"legs0{MISFIT}", "out_arrival"),
         ({"legs1_arrivalAt": "2031-06-17T09:35:00"}, f"legs1{MISFIT}", "back_arrival"),
         ({"legs0_duration": "1:30"}, "legs0_duration unreadable", "out_duration"),
-        ({"legs1_segments0_duration": "90"}, "legs1 segment duration unreadable", "back_layover"),
         ({"legs0_segments0_flightNumber": "6/7"}, "legs0_segments0_flightNumber without one number", "out_flight"),
         ({"legs0_segments0_departureFrom_airport_iata": ""}, "legs0 segment with an empty text", "out_origin"),
         ({"legs1_segments0_arrivalTo_airport_iata": ""}, "legs1 segment with an empty text", "back_destination"),
         ({"legs1_segments0_operatingCarrier_code": ""}, "legs1 segment with an empty text", "back_operator"),
         ({"legs0_segments0_cabinClass": 1.5}, f"legs0 {UNFIT}", "out_cabin"),
-        ({"legs1_segments0_seatsAvailable": -1.0}, f"legs1 {UNFIT}", "back_seats"),
         ({"legs0_segments0_baggageAllowance_quantity": 128.0}, f"legs0 {UNFIT}", "out_bags"),
-        ({"legs1_duration": "01:34:00"}, "legs1 segments that outlast the leg: layover", "back_layover"),
         ({"legs0_segments0_marketingCarrier_code": "ZZ"}, f"legs0 carrier {UNKNOWN}", "out_carrier"),
         ({"legs0_segments0_operatingCarrier_code": "ZZ"}, f"legs0 operator {UNKNOWN}", "out_operator"),
         ({"legs0_segments0_aircraft_code": "ZZ"}, f"legs0 aircraft {UNKNOWN}", "out_aircraft"),

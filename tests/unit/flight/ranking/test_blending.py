@@ -48,11 +48,6 @@ def test_the_best_score_of_a_session_gets_rank_one_in_the_order_of_the_files_row
     assert rank_options(shop(3, rows=[2, 1, 0]), [1.0, 1.0, 1.0]) == [3, 2, 1]  # ties by the position on the page
 
 
-def test_every_model_has_its_say() -> None:
-    assert rank_options(shop(3), [2.0, 1.0, 0.0], [2.0, 1.0, 0.0]) == [1, 2, 3]
-    assert rank_options(shop(3), [1.0, 0.0, 0.5], [0.0, 0.0, 3.0]) == [2, 3, 1]
-
-
 @settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 12), min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_ranks_are_a_permutation_in_every_session(sizes: list[int], seed: int) -> None:

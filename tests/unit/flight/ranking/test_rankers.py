@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.learning import gbdt
 from common.learning.dataset import RankingDataset, to_matrix
-from common.learning.fit_task import Recipe
+from common.learning.fit_task import LateModel, Recipe
 from common.learning.gbdt import Ranker, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
@@ -95,7 +95,8 @@ def fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
     return FoldData(train, valid, np.arange(len(valid.group_sizes)))
 
 
-RECIPE = Recipe("logit", {"l2": 0.01}, 30, 0, 0, cutoff=3)
+SMALL = {"num_leaves": 3, "learning_rate": 0.05, "min_data_in_leaf": 20, "num_threads": 1}
+RECIPE = Recipe("lightgbm_softmax", SMALL, 30, 0, 0, cutoff=3)
 RECIPES = [replace(RECIPE, blocks=each.blocks) for each in (PLAIN, MORE)]
 TOLD = fold(plant(80, 1), plant(30, 2))
 MISLED = fold(plant(80, 3), plant(30, 4, sign=-1.0))  # what was learned is the opposite of what is judged
@@ -137,7 +138,7 @@ def adding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ranker_on(names: Sequence[str]) -> Ranker:
-    return Ranker("logit", None, 1, dict.fromkeys(names, 0.0))
+    return Ranker("x", LateModel(None), 1, dict.fromkeys(names, 0.0))
 
 
 @pytest.mark.usefixtures("adding")

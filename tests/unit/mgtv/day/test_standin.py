@@ -114,7 +114,7 @@ def test_the_reader_takes_it_without_a_fault(converted: Path) -> None:
     days = [reader.read_day(day, codes, HOST) for day in files.days]
     test, videos, profiles = (
         reader.read_test(files, codes),
-        reader.read_videos(files, codes, HOST),
+        reader.read_videos(files, codes),
         reader.read_profiles(files, codes),
     )
     assert [day.day for day in files.days] == list(range(1, 9))

@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
+from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
@@ -58,6 +60,15 @@ def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(feat
     assert list(dict.fromkeys(name.partition("_")[0] for name in features.columns)) == list(BLOCKS)
     assert len(set(features.columns)) == features.width
     assert {"list_video_own_click_2d_off", "list_pair_video_click_off"} < set(features.columns)
+
+
+def test_a_column_that_does_not_begin_with_its_block_is_refused() -> None:
+    """Else it would be built, and learned from by no model."""
+    rows = SLATES.rows
+    named = rows.select("query", my_block_a="video").unique("query", keep="first", maintain_order=True)
+    assert join_blocks({"my_block": named}, rows).columns == ["my_block_a"]
+    with pytest.raises(UserError, match=r"feature 'myblock_a' of the block 'my' must be named my_myblock_a\."):
+        join_blocks({"my": named.rename({"my_block_a": "myblock_a"})}, rows)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])

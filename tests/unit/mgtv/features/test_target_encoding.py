@@ -1,7 +1,6 @@
 """Decayed counts against a plain loop, rates by hand, and the past of the devices that are asked."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -9,11 +8,9 @@ import pytest
 
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import (
-    COUNTS,
     before_day,
     count_events,
     decay_weight,
-    shrink,
     sum_decayed,
     tally_videos,
 )
@@ -29,40 +26,15 @@ def count(*rows: dict[str, Any], weight: float = 1.0) -> dict[str, float]:
 # --- counts ---
 
 
-def test_counts_by_hand() -> None:
-    counts_by_hand = count(
-        row(1, 0, 0),
-        row(1, 0, 1, 0.5),
-        row(1, 0, 2, 1.0, answer=False),
-        row(1, 0, 3, 0.1, shown=False, position=None),
-        row(1, 0, 4, clicked=True, answer=False),
-    )
-    assert counts_by_hand == pytest.approx(
-        {
-            "shows": 4,
-            "clicks": 4,
-            "answers": 2,
-            "plays": 3,
-            "finished": 1,
-            "abandoned": 1,
-            "log_t": math.log(0.5) + math.log(1) + math.log(0.1),
-            "residual": 5 * 0.25,
-        },
-        abs=1e-6,
-    )
-
-
 @pytest.mark.parametrize(
     ("t", "expected"),
     [
         (None, (0, 0, 0)),
         (0.0, (0, 0, 0)),
-        (0.001, (1, 0, 1)),
         (0.149, (1, 0, 1)),
         (0.15, (1, 0, 0)),
         (0.949, (1, 0, 0)),
         (0.95, (1, 1, 0)),
-        (50.0, (1, 1, 0)),
     ],
 )
 def test_finished_and_abandoned_end_at_their_bounds(t: float | None, expected: tuple[int, int, int]) -> None:
@@ -73,12 +45,6 @@ def test_finished_and_abandoned_end_at_their_bounds(t: float | None, expected: t
 @pytest.mark.parametrize(("t", "logged"), [(None, 0), (0.0, 0), (1e-4, math.log(0.01)), (50.0, math.log(2))])
 def test_the_logarithm_is_bounded_and_of_plays_only(t: float | None, logged: float) -> None:
     assert count(row(1, 0, 0, t))["log_t"] == pytest.approx(logged, abs=1e-6)
-
-
-@pytest.mark.parametrize(("day", "weight"), [(9, 1.0), (6, 0.5), (3, 0.25), (0, 0.125)])
-def test_yesterday_weighs_1_and_half_of_it_a_half_life_earlier(day: int, weight: float) -> None:
-    frame = make_log(row(day, 0, 0)).select(weight=decay_weight(10, 3.0))
-    assert frame["weight"].to_list() == [pytest.approx(weight)]
 
 
 def test_the_day_itself_and_later_ones_do_not_count() -> None:
@@ -99,29 +65,6 @@ def test_the_order_of_the_rows_does_not_change_a_bit() -> None:
     faded = count_events(decay_weight(9, 1.7))
     counted = log.with_columns(residual=pl.lit(0.1)).sort("video")
     assert counted.select(faded).equals(counted.reverse().select(faded))
-
-
-# --- rates ---
-
-
-def counts_of(**columns: Sequence[float | None]) -> pl.DataFrame:
-    height = len(next(iter(columns.values())))
-    return pl.DataFrame(
-        {name: columns.get(name, [0.0] * height) for name in COUNTS}, schema=dict.fromkeys(COUNTS, pl.Float64)
-    )
-
-
-def test_a_rate_is_drawn_to_the_level_above_by_the_prior() -> None:
-    counts = counts_of(
-        clicks=[3.0, 0.0, None], shows=[5.0, 0.0, None], finished=[1.0, 4.0, None], plays=[2.0, 4.0, None]
-    )
-    above = pl.DataFrame({"click": [0.5, 0.25, 0.75], "finish": [1.0, 0.0, 0.5]})
-    counts_by_hand = shrink(counts, above, 4.0, ["click", "finish"])
-    assert counts_by_hand.rows() == [
-        (pytest.approx(5 / 9), pytest.approx(5 / 6)),
-        (0.25, 0.5),  # four plays, all finished, against a prior of four that are not
-        (0.75, 0.5),
-    ]
 
 
 # --- the past of the asked devices ---

@@ -1,7 +1,6 @@
 """Time-synced comments: what is added up, left out or refused, each rule on a hand-made workbook."""
 
 import datetime
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import pytest
 
 from common.engine.errors import UserError
 from common.io.column import NULL_WORD
-from competitions.mgtv.io import reader, schema, xlsx
+from competitions.mgtv.io import reader, schema
 from competitions.mgtv.io.sentiment import score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_book, write_text
+from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT, locate, shows, videos, write_book, write_text
 from tests.unit.mgtv.mgtv_world import COMMENTS
 
 FIRST = datetime.date(2025, 4, 20)
@@ -24,7 +23,7 @@ def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:
     for number, lines in enumerate(books, 1):
         write_book(folder / schema.COMMENTS / f"{number}.xlsx", *lines)
     files = locate(folder, videos=videos("10,,,60,,,,,,", "11,,,,,,,,,"), show=shows("a,12"), shown=shows("a,12"))
-    return reader.read_comments(files, reader.learn_codes(files), HOST)
+    return reader.read_comments(files, reader.learn_codes(files))
 
 
 def counted(comments: reader.Comments) -> dict[str, int]:
@@ -136,7 +135,7 @@ def test_the_mood_of_a_text(text: str | None, sentiment: int) -> None:
     assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [sentiment]
 
 
-# --- workbooks that are none, were cut or damaged on their way, or are larger than may be ---
+# --- workbooks that are none, were cut or damaged on their way ---
 
 BOOK = Path(schema.COMMENTS) / "1.xlsx"
 
@@ -144,49 +143,14 @@ BOOK = Path(schema.COMMENTS) / "1.xlsx"
 def refusal(folder: Path) -> str:
     files = locate(folder)
     with pytest.raises(UserError) as caught:
-        reader.read_comments(files, reader.learn_codes(files), HOST)
+        reader.read_comments(files, reader.learn_codes(files))
     sentence = str(caught.value)
     assert sentence.startswith(str(folder / BOOK))
     assert "\n" not in sentence
     return sentence.removeprefix(str(folder / BOOK)).strip()
 
 
-def plain(folder: Path) -> Path:
-    return write_book(folder / BOOK, (10, "a", MIDNIGHT, 0))
-
-
-def unpack(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def pack(path: Path, members: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-
-
 @pytest.mark.parametrize("data", [b"", b"videoid,content\n10,a\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0" + bytes(600)])
 def test_a_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
     write_text(tmp_path / BOOK, data)
     assert refusal(tmp_path).startswith("is not a workbook (File is not a zip file)")
-
-
-def test_what_is_larger_than_may_be_is_refused_before_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(xlsx, "MOST_MIB", 2)
-    members = unpack(plain(tmp_path)) | {"xl/media/a": bytes(3 << 20)}
-    pack(tmp_path / BOOK, members)
-    assert (tmp_path / BOOK).stat().st_size < 1 << 14
-    assert refusal(tmp_path).startswith("is 3.0 MiB unpacked, more than the 2 that is read")
-    write_text(tmp_path / BOOK, bytes(4 << 20))
-    assert refusal(tmp_path).startswith("is 4.0 MiB unpacked, more than the 2 that is read")
-
-
-def test_a_cell_far_from_all_others(tmp_path: Path) -> None:
-    members = unpack(plain(tmp_path))
-    sheet = "xl/worksheets/sheet1.xml"
-    assert b'r="D2"' in members[sheet]
-    pack(tmp_path / BOOK, members | {sheet: members[sheet].replace(b'r="D2"', b'r="XFD1048576"')})
-    assert refusal(tmp_path).startswith("has a cell far from all others: 17,179,869,184 up to it")

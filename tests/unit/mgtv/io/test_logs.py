@@ -15,7 +15,6 @@ from tests.unit.mgtv.mgtv_raw_files import (
     HOST,
     MIDNIGHT,
     MIDNIGHT_MS,
-    PLAY,
     SHOWN,
     clicks,
     counted,
@@ -145,21 +144,6 @@ def test_several_plays_of_a_pair(tmp_path: Path, rule: Literal["first", "sum", "
     day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=lines)
     assert only(day)["play"] == seconds
     assert counted(day.notes) == {"play_time negative": 1, "play repeated": 1, "further play of a pair": 3}
-
-
-def test_plays_longer_than_the_video_are_counted_and_kept(tmp_path: Path) -> None:
-    files = locate(
-        tmp_path,
-        show=shows("a,10", "a,11", "a,12", "a,13"),
-        click=clicks(*(f"a,{vid},{MIDNIGHT}" for vid in (10, 11, 12, 13))),
-        play=plays("a,10,61", "a,11,60", "a,12,1000", "a,13,99.5"),
-        videos=videos("10,,,60,,,,,,", "11,,,60,,,,,,", "12,,,,,,,,,", "13,,,99,,,,,,"),
-    )
-    codes = reader.learn_codes(files)
-    day = reader.read_day(files.days[0], codes, HOST)
-    notes = reader.note_long_plays(day, reader.read_videos(files, codes, HOST))
-    assert [(note.file, note.rows) for note in notes] == [(PLAY, 2)]
-    assert day.frame["play"].to_list() == [61.0, 60.0, 1000.0, 99.5]
 
 
 # --- the test ---

@@ -2,20 +2,18 @@
 
 from pathlib import Path
 
-import msgspec
 import polars as pl
 import pytest
 
-from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.videos import encode_words
-from tests.unit.mgtv.mgtv_raw_files import HOST, counted, locate, shows, videos
+from tests.unit.mgtv.mgtv_raw_files import counted, locate, shows, videos
 from tests.unit.mgtv.mgtv_world import VIDEOS
 
 
-def read(folder: Path, *lines: str, host: HostSettings = HOST, shown: str = "a,10") -> reader.Videos:
+def read(folder: Path, *lines: str, shown: str = "a,10") -> reader.Videos:
     files = locate(folder, videos=videos(*lines), show=shows(shown), shown=shows(shown))
-    return reader.read_videos(files, reader.learn_codes(files), host)
+    return reader.read_videos(files, reader.learn_codes(files))
 
 
 def test_a_table(tmp_path: Path) -> None:
@@ -81,9 +79,6 @@ def test_values_that_mean_none(tmp_path: Path) -> None:
     assert table["type"].to_list() == [1, 0, 2, 2]
     assert table["serial"].to_list() == [0, -1, None, None]
     assert table["stype"].to_list() == [1, 0, None, None]
-    named = read(tmp_path, *lines, host=msgspec.structs.replace(HOST, none_values=("5",))).frame
-    assert named["collection"].to_list() == [1, 0, 0, None]
-    assert named["series"].to_list() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 
 from competitions.mgtv.lab.calibration import (
     CALIBRATIONS,
-    auction,
     calibrate_across,
     calibration_error,
     fit_platt,
@@ -41,15 +40,3 @@ def test_no_day_is_calibrated_by_its_own_answers() -> None:
 def test_platts_two_numbers_are_those_of_the_distortion() -> None:
     true, distorted, labels = draw(200_000, 3)
     assert np.abs(fit_platt(distorted, labels)(distorted) - true).max() < 0.02
-
-
-def test_an_auction_sells_to_the_largest_worth_at_the_second_price() -> None:
-    rng = np.random.default_rng(4)
-    bids, chances = rng.uniform(1, 2, (50, 4)), rng.uniform(0.1, 0.9, (50, 4))
-    winner, price = auction(bids, chances)
-    rows = np.arange(50)
-    assert (winner == (bids * chances).argmax(1)).all()
-    assert (price <= bids[rows, winner]).all()
-    at_price = bids.copy()
-    at_price[rows, winner] = price * (1 + 1e-9)  # the winner's least bid that wins
-    assert (auction(at_price, chances)[0] == winner).all()

@@ -16,7 +16,6 @@ from competitions.mgtv.models.decision import (
     ExpectedReward,
     climb,
     expect_rewards,
-    expected_score,
     find_fallback,
     pick,
     score_answers,
@@ -44,12 +43,6 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
         expected.append(start + own.index(max(own)))
         start += int(length)
     assert pick(worth, lengths).tolist() == expected
-
-
-def test_worth_is_the_probability_times_what_is_expected() -> None:
-    values = ExpectedReward(NONE, np.array([0.25, 0.5, 0.0]), NONE, NONE)
-    probabilities = np.array([0.5, 0.3, 0.9])
-    assert expected_score(probabilities, values).tolist() == [0.125, 0.15, 0]
 
 
 # --- what a row would earn ---

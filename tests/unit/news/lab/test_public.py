@@ -4,12 +4,11 @@ import math
 from collections import defaultdict
 from itertools import combinations, permutations
 
-import numpy as np
 import polars as pl
 import pytest
 
 from competitions.news import split
-from competitions.news.lab import marks, neighbours
+from competitions.news.lab import neighbours
 from competitions.news.lab.neighbours import count_swings
 from tests.unit.common.learning.test_cooccurrence import (
     CLICKS,
@@ -21,15 +20,7 @@ from tests.unit.common.learning.test_cooccurrence import (
     random_log,
     weights_of,
 )
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, make_log
-
-HOUR = 3600.0  # seconds
-
-
-def make_articles(*rows: tuple[int, int, float]) -> pl.DataFrame:
-    """Articles of (item, category, hours from the start to their creation)."""
-    columns = [(item, category, START + round(hours * HOUR_MS), 100 + item) for item, category, hours in rows]
-    return pl.DataFrame(columns, schema=ARTICLES, orient="row")
+from tests.unit.news.news_world import ARTICLES, make_log
 
 
 def lists_of(lists: pl.DataFrame) -> dict[int, list[int]]:
@@ -37,7 +28,7 @@ def lists_of(lists: pl.DataFrame) -> dict[int, list[int]]:
     return {query: part["item"].to_list() for (query,), part in lists.group_by("query", maintain_order=True)}
 
 
-NO_ARTICLES = make_articles()
+NO_ARTICLES = pl.DataFrame(schema=ARTICLES)
 
 
 # --- popularity and collaborative filtering ---
@@ -92,43 +83,3 @@ def test_swings_follow_the_formula(alpha: float) -> None:
     table = count_swings(frame(rows, CLICKS), 0, alpha)
     assert_ordered(table, "item", "neighbour", "weight")
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
-
-
-# --- marks ---
-
-
-def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame, dict[int, int]]:
-    """Sessions of two clicks 30 s apart: from any of six articles to one of category 3, though others are clicked more.
-
-    Returns the log, its articles and the answers of the test users.
-    """
-    rng = np.random.default_rng(seed)
-    rows, answers = [], {}
-    for user in range(users):
-        test = user % 4 == 0
-        second = float(rng.integers(20, 26) * HOUR + rng.integers(3600))
-        first, last = int(rng.integers(10, 16)), int(rng.integers(30, 32))
-        rows.append((user, first, second))
-        if test:
-            answers[user] = last
-        else:
-            rows.append((user, last, second + 30))
-    crowd = [(10_000 + user, int(rng.integers(40, 46)), 20 * HOUR + user) for user in range(3 * users)]
-    articles = make_articles(
-        *((item, item // 10, 15 + item % 10 / 10) for item in (*range(10, 16), 30, 31, *range(40, 46)))
-    )
-    return make_log(*rows, *crowd, test=tuple(answers)), articles, answers
-
-
-def test_every_mark_is_measured_on_its_fold() -> None:
-    clicks, articles, answers = plant_categories()
-    truth = pl.DataFrame({"user": list(answers), "item": list(answers.values())}).cast(pl.Int32)
-    folds = {"board": marks.board_fold(clicks, truth), "offline": marks.offline_fold(clicks, 0)}
-    methods = [method for method in marks.METHODS if "CF" in method.title and "LightGBM" not in method.title]
-    rows = marks.compare(methods, folds, articles, 0)
-    fold = folds["board"]
-    assert fold.answers is not None
-    assert dict(fold.queries.join(fold.answers, on="query").select("user", "item").iter_rows()) == answers
-    assert len(rows) == sum(len(method.marks) for method in methods) == 9
-    assert all(row["ratio"] == pytest.approx(row["score"] / row["mark"]) for row in rows)
-    assert {row["fold"] for row in rows} == {"board", "offline"}

@@ -61,7 +61,8 @@ def test_what_is_no_candidate_comes_last() -> None:
 
 def test_lists_keep_their_articles_and_lose_twins() -> None:
     content = Embeddings(np.array([1, 2, 3], np.int32), np.array([[2.0, 0], [1, 0.1], [0, 1]], np.float32))
-    rows = {"query": ["a"] * 3 + ["b"], "item": [1, 2, 3, 9], "score": [3.0, 2.9, 2.0, 1.0]}
+    # Article 8 has no vector, and is as near to itself as any other: the likeliest comes first all the same.
+    rows = {"query": [*"aaabccc"], "item": [1, 2, 3, 9, 8, 3, 1], "score": [3.0, 2.9, 2.0, 1.0, 3.0, 2.0, 1.0]}
     ranked = pl.DataFrame(rows, schema_overrides={"item": pl.Int32})
     for method, weight in (("mmr", 0.5), ("dpp", 1.0)):
         lists = rerank_lists(ranked, content, method, weight, 2)  # type: ignore[arg-type]
@@ -69,6 +70,8 @@ def test_lists_keep_their_articles_and_lose_twins() -> None:
             ("a", 1),
             ("a", 3),
             ("b", 9),
+            ("c", 8),
+            ("c", 3),
         ]
         assert lists.schema["item"] == pl.Int32
     assert rerank_lists(ranked, content, "mmr", 1.0, 2).filter(query="a")["item"].to_list() == [1, 2]
