@@ -10,6 +10,7 @@ computed is not what it computes: no address is in a key, and a run alone goes o
 How to start a cluster, and what fails how: competitions/BEYOND.md.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -57,10 +58,9 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
     for name in ("distributed", "distributed.client"):  # which print a stack for what is a sentence here
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        asyncio.run(_knock(address))
         client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (
-        Exception
-    ) as error:  # by the protocol: tls:// without certificates, ucx:// without its library, an unknown one
+    except Exception as error:  # by the protocol: tls:// without certificates, ucx://, an unknown one
         reason = "" if isinstance(error, OSError) else f" ({(str(error) or type(error).__name__).splitlines()[0]})"
         raise UserError(
             f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s{reason}: {HELP}."
@@ -75,6 +75,15 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
             cluster.wait()
     finally:
         client.close(timeout=CONNECT_S)
+
+
+async def _knock(address: str) -> None:
+    """Open a connection; a client whose address is wrong would not end without a stack."""
+    import distributed.comm
+
+    security = distributed.Security().get_connection_args("client")
+    comm = await distributed.comm.connect(address, timeout=CONNECT_S, **security)
+    await comm.close()
 
 
 def _require_workers(client: Any) -> None:

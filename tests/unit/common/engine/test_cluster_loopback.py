@@ -125,10 +125,9 @@ def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Pa
 
 
 def test_nobody_there_no_workers_and_a_worker_outside_the_project(tmp_path: Path) -> None:
-    for protocol, reason in (("tcp", ""), ("tls", " (TLS expects"), ("ucx", " (")):
-        address = f"{protocol}://127.0.0.1:1"
-        sentence = f"No Dask scheduler answers at {address!r} within 2 s{reason}"
-        assert sentence in refused(start(tmp_path, 0, address))
+    assert "No Dask scheduler answers at 'tcp://127.0.0.1:1' within 2 s: see competitions" in refused(
+        start(tmp_path, 0, "tcp://127.0.0.1:1")
+    )
     with start_cluster(tmp_path, 0) as started:
         assert "The Dask scheduler has had no workers for 2 s" in refused(start(tmp_path, 0, started.address))
     (tmp_path / "outside").mkdir()
