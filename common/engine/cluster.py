@@ -70,7 +70,7 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         _require_workers(client)
         # The folder of a draft, which is there as long as this run, is the mark by which a worker knows the store.
         with store.draft() as draft:
-            cluster = Cluster(client, store, draft.folder.name)
+            cluster = Cluster(client, store, draft.name)
             yield cluster
             cluster.wait()
     finally:
