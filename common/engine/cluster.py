@@ -31,7 +31,7 @@ from common.engine.stored_entry import StepRecord
 
 CONNECT_S = 10.0
 VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
-POLL_S, LOOK_S = 0.02, 1.0  # between two looks at the tasks, at the workers
+POLL_S = 0.02
 HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
 
@@ -135,20 +135,16 @@ class Cluster:
         other, and where a worker would not compute the same. Where all workers are lost, it waits for another.
         """
         while self._tasks if step is None else self.is_pending(step):
-            looked = time.monotonic()
             with progress.running(f"{len(self._tasks)} steps on the cluster"):
                 while not (done := [entry for entry, task in self._tasks.items() if task.future.done()]):
-                    if time.monotonic() > looked + LOOK_S:
-                        looked = time.monotonic()
-                        self._look_at_workers()
                     time.sleep(POLL_S)
             for entry in done:
                 self._finish(self._tasks.pop(entry))
 
     def _finish(self, task: Task) -> None:
         future = task.future
-        if future.status not in ("finished", "error"):
-            raise _describe_loss()
+        if future.status not in ("finished", "error"):  # cancelled, once the client has given up to connect again
+            raise UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
         error = future.exception() if future.status == "error" else None
         if isinstance(error, UserError):
             raise error
@@ -170,20 +166,8 @@ class Cluster:
             time.sleep(POLL_S)
         return self._store.find(step.name, step.key)
 
-    def _look_at_workers(self) -> None:
-        try:
-            workers = self._client.nthreads()
-        except Exception as error:  # whatever a lost connection raises
-            raise _describe_loss() from error
-        if not workers:
-            progress.say_once("  There is no Dask worker: the run waits for one; see competitions/BEYOND.md")
-
     def _entry(self, step: Step) -> Path:
         return self._store.path(step.name, step.key)
-
-
-def _describe_loss() -> UserError:
-    return UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
 
 
 class Sent(NamedTuple):
