@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from common.day.hosts import REPORT, TRUTH
-from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.simulation.oracle import Oracle
@@ -28,15 +27,12 @@ from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import split_by_time, split_folds
+from tests.results import as_result
 from tests.unit.flight.flight_world import START, make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
 RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
 ORACLE = Oracle(9, 0.6, 0.02, 0.61, RATES)
-
-
-def kept(value: Any) -> Result[Any]:
-    return Result(lambda: value, ())
 
 
 def judge(*sessions: list[int]) -> TrainingData:
@@ -58,11 +54,11 @@ def test_sessions_are_counted_by_what_becomes_of_them() -> None:
     sizes = {2: 0, 12: 1, 3: 2, 11: 8, 10: 9, 30: 9}  # options: day
     made = (search(*[option()] * size, day=day, booked=None if size == 3 else 0) for size, day in sizes.items())
     train, test = make_searches(*made), make_searches(search(), search())
-    split = kept(split_by_time(train.sessions, np.array([0]), [START + 5 * DAY_MS], 7, "x", 0))
-    outcome = stand(Path(), train=kept(train), test=kept(test), split=split, data=kept(judge([3, 4, 5])))
+    split = as_result(split_by_time(train.sessions, np.array([0]), [START + 5 * DAY_MS], 7, "x", 0))
+    outcome = stand(Path(), train=as_result(train), test=as_result(test), split=split, data=as_result(judge([3, 4, 5])))
     counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
     assert count_sessions(outcome) == counts
-    assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
+    assert count_sessions(replace(outcome, data=as_result(judge([3, 4], [5], [4], [5, 3])))) == counts
 
 
 def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
@@ -75,7 +71,9 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
-    outcome = stand(tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), checked=checked)
+    outcome = stand(
+        tmp_path, test=as_result(test), test_scores=as_result(answers), blend=as_result(ONE), checked=checked
+    )
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
     ((_, rows),) = truth.tables
@@ -105,11 +103,11 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
 
     outcome = stand(
         Path(),
-        train=kept(train),
-        data=kept(data),
-        scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
-        blend=kept(ONE),
-        split=kept(split_folds(train.sessions, 3, 2, 0)),
+        train=as_result(train),
+        data=as_result(data),
+        scores=as_result(np.concatenate(scores)[:, None].astype(np.float64)),
+        blend=as_result(ONE),
+        split=as_result(split_folds(train.sessions, 3, 2, 0)),
     )
     queries = list_queries(outcome)
     assert queries["query"].to_list() == train.sessions["ranker_id"].to_list()[:2]
