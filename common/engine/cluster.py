@@ -10,6 +10,7 @@ computed is not what it computes: no address is in a key, and a run alone goes o
 How to start a cluster, and what fails how: competitions/BEYOND.md.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -30,7 +31,7 @@ from common.engine.stored_entry import StepRecord
 
 CONNECT_S = 10.0
 VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
-POLL_S, LOOK_S = 0.02, 1.0  # between two looks at the tasks, at the workers
+POLL_S = 0.02
 HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
 
@@ -57,10 +58,9 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
     for name in ("distributed", "distributed.client"):  # which print a stack for what is a sentence here
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        asyncio.run(_knock(address))
         client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (
-        Exception
-    ) as error:  # by the protocol: tls:// without certificates, ucx:// without its library, an unknown one
+    except Exception as error:  # by the protocol: tls:// without certificates, ucx://, an unknown one
         reason = "" if isinstance(error, OSError) else f" ({(str(error) or type(error).__name__).splitlines()[0]})"
         raise UserError(
             f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s{reason}: {HELP}."
@@ -70,11 +70,20 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         _require_workers(client)
         # The folder of a draft, which is there as long as this run, is the mark by which a worker knows the store.
         with store.draft() as draft:
-            cluster = Cluster(client, store, draft.folder.name)
+            cluster = Cluster(client, store, draft.name)
             yield cluster
             cluster.wait()
     finally:
         client.close(timeout=CONNECT_S)
+
+
+async def _knock(address: str) -> None:
+    """Open a connection; a client whose address is wrong would not end without a stack."""
+    import distributed.comm
+
+    security = distributed.Security().get_connection_args("client")
+    comm = await distributed.comm.connect(address, timeout=CONNECT_S, **security)
+    await comm.close()
 
 
 def _require_workers(client: Any) -> None:
@@ -126,20 +135,16 @@ class Cluster:
         other, and where a worker would not compute the same. Where all workers are lost, it waits for another.
         """
         while self._tasks if step is None else self.is_pending(step):
-            looked = time.monotonic()
             with progress.running(f"{len(self._tasks)} steps on the cluster"):
                 while not (done := [entry for entry, task in self._tasks.items() if task.future.done()]):
-                    if time.monotonic() > looked + LOOK_S:
-                        looked = time.monotonic()
-                        self._look_at_workers()
                     time.sleep(POLL_S)
             for entry in done:
                 self._finish(self._tasks.pop(entry))
 
     def _finish(self, task: Task) -> None:
         future = task.future
-        if future.status not in ("finished", "error"):
-            raise _describe_loss()
+        if future.status not in ("finished", "error"):  # cancelled, once the client has given up to connect again
+            raise UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
         error = future.exception() if future.status == "error" else None
         if isinstance(error, UserError):
             raise error
@@ -161,20 +166,8 @@ class Cluster:
             time.sleep(POLL_S)
         return self._store.find(step.name, step.key)
 
-    def _look_at_workers(self) -> None:
-        try:
-            workers = self._client.nthreads()
-        except Exception as error:  # whatever a lost connection raises
-            raise _describe_loss() from error
-        if not workers:
-            progress.say_once("  There is no Dask worker: the run waits for one; see competitions/BEYOND.md")
-
     def _entry(self, step: Step) -> Path:
         return self._store.path(step.name, step.key)
-
-
-def _describe_loss() -> UserError:
-    return UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")
 
 
 class Sent(NamedTuple):

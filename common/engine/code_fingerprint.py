@@ -73,10 +73,6 @@ class SourceTree:
         for name in list(sys.modules):
             self._snapshot(name)
 
-    def is_first_party(self, module: str) -> bool:
-        """Whether the module's source file lies below the root, outside of any environment kept there."""
-        return self._file(module) is not None
-
     def dependencies_of(self, module: str, name: str) -> Dependencies:
         """Everything that the top-level ``name`` of ``module`` depends on, itself included."""
         dependencies = Dependencies()
@@ -99,7 +95,7 @@ class SourceTree:
         elif chain[0] in module.bindings:
             for statement in module.bindings[chain[0]]:
                 yield from self._follow_statement(module, statement, chain, dependencies)
-        elif self.is_first_party(f"{module_name}.{chain[0]}"):
+        elif self._file(f"{module_name}.{chain[0]}") is not None:
             yield f"{module_name}.{chain[0]}", chain[1:]
 
     def _follow_statement(
@@ -148,7 +144,9 @@ class SourceTree:
         return self._sources.get(name, "")
 
     def _file(self, name: str) -> Path | None:
-        """The source file of a first-party module. The package decides for its modules: no foreign one is searched."""
+        """The source file of a first-party module: below the root, outside of any environment kept there. The package
+        decides for its modules: no foreign one is searched.
+        """
         top = name.partition(".")[0]
         if top not in self._tops:
             self._tops[top] = any(self._is_inside(path) for path in _source_paths(top))

@@ -31,9 +31,9 @@ class Step:
         values = replace_results(self.args, _read)
         with store.draft() as draft:
             with progress.running(self.name), Meter() as meter:
-                draft.write(self.function(*values))
+                store.write(draft, self.function(*values))
             record = StepRecord(name=self.name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
-            draft.publish(self.key, record)
+            store.publish(draft, self.key, record)
         return record
 
 

@@ -43,7 +43,6 @@ from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
 ABANDONED_S = 86_400  # longer than any step: what is being written for a day is of a run that was killed
-SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
 
 
 class Store:
@@ -110,37 +109,27 @@ class Store:
                 self._sound[file] = stamp
 
     @contextlib.contextmanager
-    def draft(self) -> Iterator["Draft"]:
+    def draft(self) -> Iterator[Path]:
         """A temporary folder for one entry; gone at the end, whatever happens, unless it was published."""
         temporary = _temporary(self.folder)
         with writing(self.folder):
             temporary.mkdir(mode=0o700)
         try:
-            yield Draft(temporary, self)
+            yield temporary
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
+    def write(self, draft: Path, value: Any) -> None:
+        """Write a value to a draft. Raises ``UserError`` when the disk refuses, ``TypeError`` when it cannot."""
+        with writing(self.folder), (draft / VALUE).open("wb") as stream:
+            _Pickler(stream, draft).dump(value)
 
-class Draft:
-    """An entry that is being written."""
-
-    def __init__(self, folder: Path, store: Store) -> None:
-        """``folder`` exists and is empty."""
-        self.folder = folder
-        self.store = store
-
-    def write(self, value: Any) -> None:
-        """Write the value. Raises ``UserError`` when the disk refuses, ``TypeError`` when it cannot be pickled."""
-        with writing(self.store.folder), (self.folder / VALUE).open("wb") as stream:
-            _Pickler(stream, self.folder).dump(value)
-
-    def publish(self, key: str, record: StepRecord) -> None:
-        """Make the entry visible under its key; where another run was first, its entry stays."""
-        target = self.store.path(record.name, key)
-        with writing(self.store.folder):
-            write_entry(self.folder, key, record)
+    def publish(self, draft: Path, key: str, record: StepRecord) -> None:
+        """Make a draft visible under its key; where another run was first, its entry stays."""
+        with writing(self.folder):
+            write_entry(draft, key, record)
             try:
-                self.folder.rename(target)
+                draft.rename(self.path(record.name, key))
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
@@ -152,10 +141,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # polars and numpy leave errno empty; what numpy could write in part is all that the disk took.
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        if SHORT_WRITE.fullmatch(reason):
-            reason = f"{os.strerror(errno.ENOSPC)} ({reason})"
+        reason = os.strerror(error.errno) if error.errno else str(error)  # polars and numpy leave errno empty
         raise UserError(
             f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
             " again: the steps that are finished are kept."

@@ -12,11 +12,11 @@ import pytest
 from common.competition import Competition
 from common.day.methods.ladder import BASE, GAIN, MEMORY
 from common.day.tuning.task import Scores, Task
-from common.engine.result import Step
-from common.engine.run import Result, Run
+from common.engine.run import Run
 from common.learning.dataset import RankingDataset
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, require_room
+from tests.results import as_result
 
 
 def set_options(*settings: str) -> list[str]:
@@ -39,30 +39,26 @@ def ruin(rows: RankingDataset) -> RankingDataset:
     return RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels[mirrored], rows.group_sizes)
 
 
-def ruined(value: object, name: str = "ruined") -> Result[Any]:
-    return Result(lambda: value, (), Step(name, name, ruined, ()))
-
-
 def ruin_rows(ready: Any) -> Any:
     labelled = ready.rows.value
-    return replace(ready, rows=ruined(replace(labelled, valid=ruin(labelled.valid))))
+    return replace(ready, rows=as_result(replace(labelled, valid=ruin(labelled.valid))))
 
 
 def ruin_flight(ready: Any) -> Any:
     data = ready.data.value
     *others, last = data.folds
-    return replace(ready, data=ruined(replace(data, folds=(*others, replace(last, valid=ruin(last.valid))))))
+    return replace(ready, data=as_result(replace(data, folds=(*others, replace(last, valid=ruin(last.valid))))))
 
 
 def ruin_mgtv(ready: Any) -> Any:
     served = {day: ready.labelled[day].value for day in ready.plan.valid}
-    changed = {day: ruined(replace(one, rows=ruin(one.rows)), f"ruined{day}") for day, one in served.items()}
+    changed = {day: as_result(replace(one, rows=ruin(one.rows)), f"ruined{day}") for day, one in served.items()}
     return replace(ready, labelled=ready.labelled | changed)
 
 
 def ruin_tencent(ready: Any) -> Any:
     fold = ready.valid.value
-    return replace(ready, valid=ruined(replace(fold, target=np.roll(fold.target, 1))))
+    return replace(ready, valid=as_result(replace(fold, target=np.roll(fold.target, 1))))
 
 
 RUINS: dict[str, Callable[[Any], Any]] = {

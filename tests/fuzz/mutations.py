@@ -28,23 +28,8 @@ def flip_bits(chance: random.Random, path: Path) -> None:
     path.write_bytes(content)
 
 
-def blank_span(chance: random.Random, path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    start, length = chance.randrange(len(content)), chance.choice([1, 2, 30, 1000])
-    content[start : start + length] = bytes(len(content[start : start + length]))
-    path.write_bytes(content)
-
-
 def empty(chance: random.Random, path: Path) -> None:
     path.write_bytes(b"")
-
-
-def repeat(chance: random.Random, path: Path) -> None:
-    path.write_bytes(path.read_bytes() * 2)
-
-
-def replace_by_neighbour(chance: random.Random, path: Path) -> None:
-    path.write_bytes(chance.choice(sorted(list_files(path.parent))).read_bytes())
 
 
 def compress(chance: random.Random, path: Path) -> None:
@@ -60,20 +45,12 @@ def remove(chance: random.Random, path: Path) -> None:
     path.unlink()
 
 
-def rename(chance: random.Random, path: Path) -> None:
-    name = path.name
-    path.rename(path.with_name(chance.choice([name.upper(), name + ".part", f"{path.stem} (1){path.suffix}"])))
-
-
 def make_folder(chance: random.Random, path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
-ANY: Sequence[Mutation] = (
-    *(cut_short, flip_bits, flip_bits, blank_span, empty, repeat, replace_by_neighbour, compress),
-    *(remove, rename, make_folder),
-)
+ANY: Sequence[Mutation] = (cut_short, flip_bits, flip_bits, empty, compress, remove, make_folder)
 BY_SUFFIX: dict[str, Sequence[Mutation]] = {
     ".csv": TABLES,
     ".json": (alter_json,),

@@ -8,18 +8,7 @@ import polars as pl
 
 from tests.fuzz.nested import FLOATS, NUMBERS, TEXTS
 
-TYPES = (
-    pl.Int8,
-    pl.Int32,
-    pl.UInt64,
-    pl.Float32,
-    pl.String,
-    pl.Binary,
-    pl.Boolean,
-    pl.Date,
-    pl.Datetime("ms"),
-    pl.Null,
-)
+TYPES = (pl.Int8, pl.UInt64, pl.Float32, pl.String, pl.Binary, pl.Boolean, pl.Datetime("ms"), pl.Null)
 Edit = Callable[[random.Random, pl.DataFrame, str], pl.DataFrame]
 
 
@@ -83,12 +72,5 @@ def repeat_rows(chance: random.Random, table: pl.DataFrame, column: str) -> pl.D
     return pl.concat([table, table.slice(chance.randrange(table.height), chance.choice([1, 9]))])
 
 
-TABLES = tuple(
-    map(
-        on_table,
-        (
-            *(odd_cells, odd_cells, odd_cells, missing_cells, missing_cells, other_type, other_type),
-            *(drop_column, rename_column, add_column, drop_rows, drop_rows, repeat_rows),
-        ),
-    )
-)
+OFTEN = (odd_cells, missing_cells, other_type, drop_rows)
+TABLES = tuple(map(on_table, (*OFTEN, *OFTEN, odd_cells, drop_column, rename_column, add_column, repeat_rows)))

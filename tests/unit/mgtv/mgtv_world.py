@@ -17,6 +17,7 @@ from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.split import Slates, build_slates, hide_outcome
+from tests.results import as_result
 
 SETTINGS = FeatureSettings(blocks=BLOCKS)
 SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
@@ -192,10 +193,6 @@ def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dic
     given = pipeline.Sources(**{name: as_result(value) for name, value in vars(sources).items()})
     blocks = pipeline.build_blocks(cast(Run, DirectRun()), "day", given, as_result(slates), settings)
     return {name: frame.value for name, frame in blocks.items()}
-
-
-def as_result(value: Any) -> Result[Any]:
-    return Result(lambda: value, ())
 
 
 def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS) -> pl.DataFrame:

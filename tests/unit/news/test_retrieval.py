@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
-from common.engine.run import Result, Run
+from common.engine.run import Run
 from common.learning.cooccurrence import count_covisits
 from common.learning.split import Fold
 from competitions.news import features, split
@@ -24,6 +24,7 @@ from competitions.news.retrieval import content, fresh
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
+from tests.results import as_result
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
 
 T = TypeVar("T")
@@ -32,16 +33,12 @@ SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
 SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).recall
 
 
-def result(value: T) -> Result[T]:
-    return Result(lambda: value, ())
-
-
 def run_channels(
     folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, embedded: bool = True
 ) -> tuple[Channels, Run]:
     run = Run(folder / "run", folder / "cache", quiet=True)
-    given = result(world.content) if embedded else None
-    inputs = FoldInputs("labelled", result(fold), result(world.articles), given)
+    given = as_result(world.content) if embedded else None
+    inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), given)
     return retrieve(inputs, settings, run).value, run
 
 
@@ -101,8 +98,8 @@ def test_a_registered_block_is_built_beside_the_others_unless_it_is_left_out(
     world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(features.EXTRA_BLOCKS, "own", describe_own)
-    inputs = FoldInputs("labelled", result(fold), result(world.articles), None)
-    lists, votes = result(retrieved[0]), result({name: 1.0 for name in retrieved[0]})
+    inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), None)
+    lists, votes = as_result(retrieved[0]), as_result({name: 1.0 for name in retrieved[0]})
     for settings, blocks in (
         (["rank.blocks=-pair"], ["item", "channel", "own"]),
         (["rank.blocks=item,own"], ["item", "own"]),

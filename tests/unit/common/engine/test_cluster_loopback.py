@@ -94,16 +94,6 @@ def test_the_scheduler_is_killed_and_a_run_alone_goes_on(cluster: Loopback, tmp_
     assert end(start(tmp_path, 60, ""))[1] == ["first: 2", "sum: 5", "computed: add long0 long1"]
 
 
-def test_all_workers_are_killed_and_the_run_waits_for_another(cluster: Loopback, tmp_path: Path) -> None:
-    process = start(tmp_path, 60, cluster.address)
-    for pid in wait_for_long(tmp_path, process):
-        os.kill(pid, signal.SIGKILL)
-    assert process.stderr is not None
-    assert any(line.startswith("  There is no Dask worker: the run waits for one") for line in process.stderr)
-    process.kill()
-    process.communicate()
-
-
 def test_a_step_that_ends_its_workers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
     with start_cluster(tmp_path, 2) as started:
@@ -125,10 +115,9 @@ def test_a_worker_of_another_revision_and_one_that_shares_no_folder(tmp_path: Pa
 
 
 def test_nobody_there_no_workers_and_a_worker_outside_the_project(tmp_path: Path) -> None:
-    for protocol, reason in (("tcp", ""), ("tls", " (TLS expects"), ("ucx", " (")):
-        address = f"{protocol}://127.0.0.1:1"
-        sentence = f"No Dask scheduler answers at {address!r} within 2 s{reason}"
-        assert sentence in refused(start(tmp_path, 0, address))
+    assert "No Dask scheduler answers at 'tcp://127.0.0.1:1' within 2 s: see competitions" in refused(
+        start(tmp_path, 0, "tcp://127.0.0.1:1")
+    )
     with start_cluster(tmp_path, 0) as started:
         assert "The Dask scheduler has had no workers for 2 s" in refused(start(tmp_path, 0, started.address))
     (tmp_path / "outside").mkdir()

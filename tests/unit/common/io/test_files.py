@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from common.engine.errors import UserError
-from common.engine.step_key import Digests
 from common.io.files import hint_where, refuse_folder, require_file
 
 
@@ -15,15 +14,6 @@ def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
     for refuse in (refuse_folder, require_file):
         with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; get it there"):
             refuse(path, "get it there")
-    with pytest.raises(UserError, match=r"x\.csv is a directory, not a file"):
-        Digests(tmp_path / "digests.json").digest(path)
-
-
-def test_a_cache_below_a_file_keeps_no_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text("1")
-    monkeypatch.setattr("common.engine.step_key.SETTLED_NS", -1)
-    assert len(Digests(path / "cache" / "digests.json").digest(path)) > 20
 
 
 def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from common.day.hosts import REPORT, TRUTH
-from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.simulation.oracle import Oracle
@@ -21,15 +20,12 @@ from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import split_folds
+from tests.results import as_result
 from tests.unit.flight.flight_world import make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
 RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
 ORACLE = Oracle(9, 0.6, 0.02, 0.61, RATES)
-
-
-def kept(value: Any) -> Result[Any]:
-    return Result(lambda: value, ())
 
 
 def stand(folder: Path, **values: Any) -> Outcome:
@@ -49,7 +45,9 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
-    outcome = stand(tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), checked=checked)
+    outcome = stand(
+        tmp_path, test=as_result(test), test_scores=as_result(answers), blend=as_result(ONE), checked=checked
+    )
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
     ((_, rows),) = truth.tables
@@ -80,11 +78,11 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     outcome = stand(
         Path(),
         names=["one"],
-        train=kept(train),
-        data=kept(data),
-        scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
-        blend=kept(ONE),
-        split=kept(split_folds(train.sessions, 3, 2, 0)),
+        train=as_result(train),
+        data=as_result(data),
+        scores=as_result(np.concatenate(scores)[:, None].astype(np.float64)),
+        blend=as_result(ONE),
+        split=as_result(split_folds(train.sessions, 3, 2, 0)),
     )
     table = list_validation(outcome)
     queries = table.queries

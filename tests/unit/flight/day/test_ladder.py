@@ -21,6 +21,7 @@ from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.lab.peers import Peer
 from competitions.flight.metrics import LARGE
 from competitions.flight.ranking.training_data import FoldData, TrainingData
+from tests.results import as_result
 from tests.unit.flight.flight_world import draw_searches
 
 SMALL = (
@@ -36,10 +37,6 @@ FILES = RawFiles(Path("a"), Path("b"))
 def load() -> FlightConfig:
     config: FlightConfig = COMPETITION.load_config(SMALL, tuned=False)
     return config
-
-
-def kept(value: Any) -> Result[Any]:
-    return Result(lambda: value, ())
 
 
 class Runner:
@@ -65,7 +62,7 @@ class Runner:
         given = tuple(arg.value if isinstance(arg, Result) else arg for arg in args)
         self.steps.append((name or function.__name__, given))
         self.timings.append(StepRecord(name=self.steps[-1][0], seconds=len(self.steps), peak_mib=1.0))
-        return kept(function(*given))
+        return as_result(function(*given))
 
 
 class Climbed(NamedTuple):

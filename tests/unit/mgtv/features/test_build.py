@@ -1,7 +1,7 @@
 """All blocks together: their order, nothing of the day itself in them, and the matrix with its outcome."""
 
 import datetime
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,10 @@ import pytest
 
 from common.engine.errors import UserError
 from common.engine.run import Run
+from competitions.mgtv import pipeline
 from competitions.mgtv.config import BLOCKS, FeatureSettings
 from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.comment import find_date
-from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import (
     DAY,
@@ -119,8 +119,9 @@ def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
 def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     def compute(*blocks: str) -> list[str]:
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
-        given, slates = run.step(draw_sources, 0), run.step(give_slates)
-        build_blocks(run, "day", given, slates, choose(*blocks))
+        drawn, slates = run.step(draw_sources, 0), run.step(give_slates)
+        given = pipeline.Sources(**{field.name: drawn.field(field.name) for field in fields(Sources)})
+        pipeline.build_blocks(run, "day", given, slates, choose(*blocks))
         return [record.name for record in run.timings if not record.kept]
 
     assert {"day.history", "day.video", "day.pair", "day.device"} <= {*compute("video", "pair")}

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.run import Result
 from common.learning.split import Fold
 from competitions.news.competition import COMPETITION
 from competitions.news.config import BLOCKS
@@ -19,6 +18,7 @@ from competitions.news.lab.als import fit_factors, list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
 from competitions.news.lab.plots import draw_channels, draw_map
 from competitions.news.lab.scoring import Climb, score_lists
+from tests.results import as_result
 from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -92,7 +92,7 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
 def make_way(fold: Fold, articles: pl.DataFrame) -> Climb:
     """What the steps begin with, as if it were read."""
     way = Climb(SimpleNamespace(embeddings=None), COMPETITION.load_config([]), None)  # type: ignore[arg-type]
-    way.__dict__.update(fold=Result(lambda: fold, ()), articles=Result(lambda: articles, ()))
+    way.__dict__.update(fold=as_result(fold), articles=as_result(articles))
     return way
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.run import Result, Run
+from common.engine.run import Run
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
@@ -25,6 +25,7 @@ from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import list_channels
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
+from tests.results import as_result
 from tests.unit.news.news_world import World
 from tests.unit.news.test_features import build
 from tests.unit.rankers import fit_rows
@@ -47,17 +48,13 @@ class Tried:
     bodies: list[bytes]
 
 
-def result(value: T) -> Result[T]:
-    return Result(lambda: value, ())
-
-
 @pytest.fixture(scope="module")
 def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder = tmp_path_factory.mktemp("news")
     fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
-    held, content = result(fold), result(world.content)
-    inputs = FoldInputs("test", held, result(articles), content)
+    held, content = as_result(fold), as_result(world.content)
+    inputs = FoldInputs("test", held, as_result(articles), content)
     lists = retrieve(inputs, settings, run).value
     fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
     candidates = fuse_channels(lists, settings.candidates, fusion)
@@ -92,7 +89,7 @@ def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Rank
 def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: Tried, channels: list[str]) -> None:
     config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
     run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
-    held, articles = result(tried.fold), result(world.articles)
+    held, articles = as_result(tried.fold), as_result(world.articles)
     inputs = FoldInputs("test", held, articles, None)  # and no embeddings
     stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
