@@ -44,7 +44,7 @@ NIGHTLY_MODULES = {
     "unit/common/engine/test_run_types.py",
     "unit/flight/day/test_ladder.py",
 }
-# Networks and further methods, which only the ladder enters; simulators part by part: each golden run simulates a world,
+# Networks and further methods, which only the ladder enters; simulators part by part: a golden run simulates a world,
 # and tests/unit/common/simulation asks of all simulators what they share.
 NIGHTLY_ROOMS = {"lab", "simulator"}
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
