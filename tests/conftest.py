@@ -34,22 +34,25 @@ FINISHED = tuple(name for name in NAMES if (ROOM / name / "FIGURES.md").exists()
 
 TESTS = Path(__file__).parent
 # Not in `make test`, which is to take four minutes: what `make test-all` and CI run as well. They start a Dask cluster
-# or a database; make a new competition; climb with all methods of flight; or run mypy, as `make lint` does.
+# or a database; install; make a new competition; climb with all methods of flight; or run mypy, as `make lint` does.
 NIGHTLY_MODULES = {
     "contract/test_loopback.py",
+    "unit/cli/test_make_install.py",
     "unit/cli/test_new.py",
     "unit/common/day/tuning/test_study_postgres.py",
     "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
     "unit/flight/day/test_ladder.py",
 }
-NIGHTLY_ROOMS = {"lab"}  # networks and further methods, which only the ladder enters
+# Networks and further methods, which only the ladder enters; simulators part by part: a golden run simulates a world,
+# and tests/unit/common/simulation asks of all simulators what they share.
+NIGHTLY_ROOMS = {"lab", "simulator"}
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 SHARED = ("contract", "golden")  # folders whose tests of a competition share what takes long
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
-SLOW_ROOMS = {*NIGHTLY_ROOMS, "simulator"}
+SLOW_ROOMS = NIGHTLY_ROOMS
 SLOW_FILES = {"test_gbdt.py", "test_ladder.py", "test_sequence.py", "test_service.py", "test_simulators.py"}
 SLOW_MODULES = {
     "unit/cli/test_data.py",

@@ -1,11 +1,15 @@
 """The competitions under contract, and one finished small run of each."""
 
+import contextlib
 import importlib
+import io
+import sys
 
 import pytest
 
 from competitions import NAMES
-from tests.contract.contract import Contract, Finished, run, start, words
+from competitions import __main__ as command_line
+from tests.contract.contract import Contract, Finished, run, words
 
 # Each name's contract stands in the module of that name: NEWS in tests/contract/news.py.
 COMPETITIONS: tuple[Contract, ...] = tuple(
@@ -62,9 +66,12 @@ def finished(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Fi
 
 @pytest.fixture(scope="session")
 def changed(contract: Contract, finished: Finished) -> tuple[Finished, str]:
-    """A run with other settings after ``finished``, and what it printed."""
-    known = set(finished.build.glob("*/*/run.json"))
-    out, err = start(*words(contract, finished.raw, finished.build, *contract.quick)).communicate()
-    made = set(finished.build.glob("*/*/run.json")) - known
-    assert len(made) == 1, out + err
-    return Finished(finished.raw, finished.truth, finished.build, made.pop().parent), out
+    """A run with other settings after ``finished``, inside this process, and what it printed."""
+    known, out = set(finished.build.glob("*/*/run.json")), io.StringIO()
+    line = words(contract, finished.raw, finished.build, *contract.quick)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setattr(sys, "argv", ["competitions", *line])
+        with contextlib.suppress(SystemExit):
+            command_line.main()
+    (made,) = set(finished.build.glob("*/*/run.json")) - known
+    return Finished(finished.raw, finished.truth, finished.build, made.parent), out.getvalue()

@@ -13,7 +13,7 @@ from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS
 from competitions.template.simulator.simulate import simulate
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_row
 
 CUT = 1_700_000_000 + 22 * 86_400  # the last eight of thirty days are asked for
 AFTER_FEATURES = {"gather_rows", "fit", "score_valid", "refit", "score_test", "answer"}
@@ -56,31 +56,13 @@ def add_future(raw: Path) -> int:
     return later.height
 
 
-def edit_field(position: int, value: str) -> Callable[[bytes], bytes]:
-    """Another value in a field of the third line."""
-
-    def change(content: bytes) -> bytes:
-        lines = content.decode().splitlines()
-        fields = lines[2].split(",")
-        fields[position] = value or fields[1]
-        lines[2] = ",".join(fields)
-        return ("\n".join(lines) + "\n").encode()
-
-    return change
-
-
-def edit_lines(name: str, edit: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
-    """An edit of the lines of a raw file."""
-
-    def change(folder: Path) -> None:
-        path = folder / name
-        path.write_text("\n".join(edit(path.read_text().splitlines())) + "\n")
-
-    return change
+def edit_last(edit: Callable[[list[str]], str]) -> Callable[[bytes], bytes]:
+    """Another value in the last field of the third line, made of its fields."""
+    return edit_row(lambda row: [*row[:-1], edit(row)])
 
 
 MUTATIONS = {
-    "a blank": Mutation(submission.NUMBERS, edit_field(5, " "), (submission.NUMBERS, "line 3")),
+    "a blank": Mutation(submission.NUMBERS, edit_last(lambda row: " "), (submission.NUMBERS, "line 3")),
     "a user twice": Mutation(
         submission.ONE_ROW, lambda content: content + content.splitlines(keepends=True)[-1], (submission.ONE_ROW,)
     ),
@@ -92,15 +74,15 @@ MUTATIONS = {
         lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
         (submission.NO_MISSING,),
     ),
-    "an item twice": Mutation(submission.DISTINCT, edit_field(5, ""), (submission.DISTINCT, "line 3")),
-    "an unknown item": Mutation(submission.KNOWN, edit_field(5, "999999"), (submission.KNOWN, "line 3")),
+    "an item twice": Mutation(submission.DISTINCT, edit_last(lambda row: row[1]), (submission.DISTINCT, "line 3")),
+    "an unknown item": Mutation(submission.KNOWN, edit_last(lambda row: "999999"), (submission.KNOWN, "line 3")),
 }
 BAD_INPUTS = {
     "a missing file": BadInput(lambda folder: (folder / USERS).unlink(), (USERS, "missing")),
     "an empty file": BadInput(lambda folder: os.truncate(folder / EVENTS, 0), (EVENTS, "is empty")),
-    "no column": BadInput(edit_lines(EVENTS, lambda lines: ["a,b,c", *lines[1:]]), (EVENTS, "lacks 'user_id'")),
-    "a text": BadInput(edit_lines(EVENTS, lambda lines: [*lines, "one,2,3"]), (EVENTS, "line ", "not a whole number")),
-    "a user without a past": BadInput(edit_lines(USERS, lambda lines: [*lines, "999999"]), (USERS, "999999", EVENTS)),
+    "no column": BadInput(edit_file(EVENTS, lambda lines: ["a,b,c", *lines[1:]]), (EVENTS, "lacks 'user_id'")),
+    "a text": BadInput(edit_file(EVENTS, lambda lines: [*lines, "one,2,3"]), (EVENTS, "line ", "not a whole number")),
+    "a user without a past": BadInput(edit_file(USERS, lambda lines: [*lines, "999999"]), (USERS, "999999", EVENTS)),
 }
 
 

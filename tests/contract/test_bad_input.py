@@ -54,7 +54,7 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     assert not (tmp_path / "build").exists()
 
 
-@pytest.mark.each_nightly
+@pytest.mark.nightly
 def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     assert "On the board (" in capsys.readouterr().out
 
 
+@pytest.mark.each_nightly
 @pytest.mark.parametrize(
     ("data", "basis"),
     [({"simulated": True}, "simulated data"), ({}, "a stand-in, not the host's files")],

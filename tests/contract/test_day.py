@@ -73,7 +73,7 @@ def measure(task: Task) -> tuple[list[float], Scores]:
     return [float(task.score(task.current, fold).mean()) for fold in range(task.folds)], task.judge(task.current, 0)
 
 
-@pytest.mark.each_nightly
+@pytest.mark.nightly
 def test_no_study_sees_the_split_that_judges_it(
     contract: Contract, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,7 +100,7 @@ def keep_sessions(folder: Path, chosen: pl.Expr) -> None:
     train.with_columns(number=number).filter(chosen).drop("number").write_parquet(path)
 
 
-@pytest.mark.parametrize("way", ["time", "blocks", "folds"])
+@pytest.mark.parametrize("way", ["time", "folds"])
 @pytest.mark.parametrize("sessions", [2, 7])
 def test_a_train_file_of_a_few_sessions_runs_or_says_what_it_lacks(
     finished: Finished, call: Call, tmp_path: Path, sessions: int, way: str
@@ -114,7 +114,7 @@ def test_a_train_file_of_a_few_sessions_runs_or_says_what_it_lacks(
     code, out, err = call("run", "flight", "--untuned", "--raw", tmp_path / "raw", "--build", build, *told)
     if code:
         assert "the train file" in refusal((code, out, err)).lower()
-        assert sessions < 7 or way == "blocks"
+        assert sessions < 7
     else:
         (path,) = build.glob("flight/*/submission.csv")
         assert call("check", "flight", path, "--raw", tmp_path / "raw")[0] == 0

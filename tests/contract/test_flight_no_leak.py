@@ -6,6 +6,7 @@ Which sessions a search sees where it is cross-fitted stands in tests/unit/fligh
 import datetime
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,14 +15,26 @@ import pytest
 from common.time_units import DAY_MS
 from competitions.flight import split
 from competitions.flight.features import booking_history
+from competitions.flight.features.booking_history import BookingLog
 from competitions.flight.features.build import BLOCKS, build_features
 from competitions.flight.io import reader, schema
 from competitions.flight.io.reader import Codes, Searches
 from tests.contract.flight import FLIGHT
 
 PERIOD_DAYS = 7.0
-LAGS = np.array([0, 5, 40]) * DAY_MS
-Planted = tuple[Path, Codes, Searches]
+LAGS, CUT = np.array([0, 5, 40]) * DAY_MS, 0.8  # of the sessions, before the cut
+
+
+class Planted(NamedTuple):
+    """The raw ``folder``, the codes, the train file, what its sessions booked, and the features of the test's rows by
+    way of validation.
+    """
+
+    folder: Path
+    codes: Codes
+    train: Searches
+    log: BookingLog
+    tested: dict[bool, pl.DataFrame]
 
 
 # The blocks that look at bookings; no other may.
@@ -30,25 +43,28 @@ LOOKING = {"lift", "taste"}
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    """The raw folder, the codes, and the train file, in which colleagues search in twos, at the same millisecond."""
+    """In the train file colleagues search in twos, at the same millisecond."""
     folder = tmp_path_factory.mktemp("planted")
     FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
     codes = reader.learn_codes(folder / "raw" / schema.TRAIN)
     train = reader.read_searches(folder / "raw" / schema.TRAIN, codes, labelled=True)
     at = pl.col("time").gather(pl.col("session") // 2 * 2)
-    return folder / "raw", codes, Searches(train.sessions.with_columns(time=at), train.options)
+    searches = Searches(train.sessions.with_columns(time=at), train.options)
+    made = Planted(folder / "raw", codes, searches, booking_history.collect_bookings(searches), {})
+    made.tested.update({way: build_test(made, folder / "raw" / schema.TEST, way) for way in (False, True)})
+    return made
 
 
-@pytest.fixture
-def train(planted: Planted) -> Searches:
-    """The train file alone."""
-    return planted[2]
+@pytest.fixture(scope="module")
+def before(planted: Planted) -> pl.DataFrame:
+    """Every feature of the train file as it is."""
+    return build_all(planted.train, planted.log, find_time(planted.train, CUT))
 
 
-def build_all(searches: Searches, cut: int) -> pl.DataFrame:
+def build_all(searches: Searches, log: BookingLog, cut: int) -> pl.DataFrame:
     """Every feature of every option, where the sessions see what the pipeline lets them see."""
     snapshots = split.split_by_time(searches.sessions, LAGS, [cut], PERIOD_DAYS, "planted", 0).final
-    past = booking_history.build_history(booking_history.collect_bookings(searches), snapshots)
+    past = booking_history.build_history(log, snapshots)
     return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, BLOCKS)
 
 
@@ -71,14 +87,17 @@ def part_by_time(searches: Searches, features: pl.DataFrame, moment: int) -> tup
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, share: float) -> None:
-    cut, moment = find_time(train, 0.8), find_time(train, share)
-    before = part_by_time(train, build_all(train, cut), moment)
-    after = part_by_time(train, build_all(rebook(train, moment), cut), moment)
-    assert before[0].height > 1000
-    assert after[0].equals(before[0])
+def test_bookings_from_a_moment_on_change_no_feature_up_to_it(
+    planted: Planted, before: pl.DataFrame, share: float
+) -> None:
+    train, moment = planted.train, find_time(planted.train, share)
+    edited = rebook(train, moment)
+    after = build_all(edited, booking_history.collect_bookings(edited), find_time(train, CUT))
+    (earlier, later), (own, changing) = (part_by_time(train, features, moment) for features in (before, after))
+    assert earlier.height > 1000
+    assert own.equals(earlier)
     # Else there would be nothing to leak.
-    changed = {name for name in before[1].columns if not after[1][name].equals(before[1][name])}
+    changed = {name for name in later.columns if not changing[name].equals(later[name])}
     assert {name.partition("_")[0] for name in changed} == LOOKING
 
 
@@ -111,24 +130,22 @@ EDITS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 def test_a_test_session_does_not_depend_on_the_others(
     planted: Planted, edit: str, cross_fitted: bool, tmp_path: Path
 ) -> None:
-    folder, codes, train = planted
-    test = pl.read_parquet(folder / schema.TEST)
+    test = pl.read_parquet(planted.folder / schema.TEST)
     edited = EDITS[edit](test)
     edited.write_parquet(tmp_path / schema.TEST)
     assert not edited.equals(test)
-    known = build_test(train, codes, folder / schema.TEST, cross_fitted)
-    features = build_test(train, codes, tmp_path / schema.TEST, cross_fitted)
+    known, features = planted.tested[cross_fitted], build_test(planted, tmp_path / schema.TEST, cross_fitted)
     assert features.height == edited.height
     kept = edited.join(test, on=test.columns, how="semi", nulls_equal=True)["Id"].implode()
     assert len(kept.item()) > test.height / 4
     assert features.filter(pl.col("Id").is_in(kept)).equals(known.filter(pl.col("Id").is_in(kept)))
 
 
-def build_test(train: Searches, codes: Codes, path: Path, cross_fitted: bool) -> pl.DataFrame:
+def build_test(planted: Planted, path: Path, cross_fitted: bool) -> pl.DataFrame:
     """Every feature of every row of a test file, by Id."""
-    test = reader.read_searches(path, codes, labelled=False)
-    snapshots = split.take_test_snapshot(train.sessions, test.sessions, cross_fitted, PERIOD_DAYS)
-    past = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
+    test = reader.read_searches(path, planted.codes, labelled=False)
+    snapshots = split.take_test_snapshot(planted.train.sessions, test.sessions, cross_fitted, PERIOD_DAYS)
+    past = booking_history.build_history(planted.log, snapshots)
     features = build_features(test, 0, test.sessions.height, snapshots.assigned, past, BLOCKS)
     ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])
     return features.with_columns(ids).sort("Id")

@@ -52,7 +52,7 @@ def rename(contract: Contract, raw: Path, truth: Path) -> None:
     rename_tables(contract.name, [*tables, truth])
 
 
-@pytest.mark.each_nightly
+@pytest.mark.nightly
 def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
     if contract.name not in IDS:
         pytest.skip("nobody has said yet where its ids stand")

@@ -13,7 +13,7 @@ import pytest
 
 from common.day.run_record import QUERIES
 from tests.conftest import Call
-from tests.contract.contract import ELSEWHERE, ROOT, SUBMISSIONS, Contract, Finished, run, start, words
+from tests.contract.contract import ELSEWHERE, ROOT, SUBMISSIONS, Contract, Finished, run, solve, start, words
 
 SOURCE = ("common", "competitions")
 # Another order of sets, and two threads each, which wait without keeping a core from others.
@@ -40,7 +40,7 @@ def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     assert again.computed() == finished.computed()
 
 
-@pytest.mark.each_nightly
+@pytest.mark.nightly
 def test_a_killed_run_goes_on_from_its_last_finished_step(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -83,8 +83,8 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
 
 
 @pytest.mark.each_nightly
-def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished) -> None:
-    after = run(contract, finished.raw, finished.build, contract.model_change.what)
+def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished, call: Call) -> None:
+    after = solve(call, contract, finished.raw, finished.build, contract.model_change.what)
     assert after.computed() == contract.model_change.steps
 
 
@@ -92,7 +92,7 @@ def test_another_model_parameter_keeps_recall_and_features(contract: Contract, f
 def test_an_unchanged_rerun_computes_nothing_and_says_that_the_scores_are_the_same(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
-    last = run(contract, finished.raw, finished.build)  # whatever ran before it
+    last = solve(call, contract, finished.raw, finished.build)  # whatever ran before it
     code, out, err = call(*words(contract, finished.raw, finished.build))
     assert code == 0, err
     assert f"Against {contract.name}/{last.folder.name} (nothing changed): " in out

@@ -80,6 +80,7 @@ def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished,
     assert np.mean(rows) >= 0.5  # of ads drawn by chance a thirteenth
 
 
+@pytest.mark.nightly
 def test_round_two_asks_for_what_the_host_says_of_each_user(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     assert max(fold["candidates"] for fold in record["summary"]["folds"]) == KNOWN
 
 
+@pytest.mark.nightly
 def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Finished, call: Call) -> None:
     after = solve(call, TENCENT, finished.raw, finished.build, 'host.embeddings=["emb_82_1024"]')
     assert after.summary["cv"]["score"] > TENCENT.ceiling

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import SUBMISSIONS, Contract, Finished, run, words
+from tests.contract.contract import SUBMISSIONS, Contract, Finished, words
 
 
 def is_beyond(step: str) -> bool:
@@ -20,7 +20,6 @@ def is_beyond(step: str) -> bool:
 def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
-    run(contract, finished.raw, finished.build)  # so that what follows is a change
     runs = finished.build / contract.name
     before = set(runs.glob("*/run.json"))
     line = words(contract, finished.raw, finished.build, *contract.quick)
