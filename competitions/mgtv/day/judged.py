@@ -79,8 +79,9 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     """
     devices = outcome.ready.tables.codes.value.devices["did"]
     parts = []
-    for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
-        day, rewards = predicted.value.day, predicted.value.rewards
+    for kept, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
+        predicted = kept.value
+        day, rewards = predicted.day, predicted.rewards
         rows = decision.decide(day, probabilities, rewards)
         values = decision.expected_score(probabilities, rewards)
         ranks = rank_answers(values, day.rows.labels, day.rows.group_sizes)
@@ -181,7 +182,8 @@ def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None
 def calibrate_days(outcome: Outcome) -> list[Calibration]:
     """P(watch) beside the share that was watched, and the expected score of a right answer beside its score."""
     watched, expected, scores = [], [], []
-    for day, rewards in ((part.value.day, part.value.rewards) for part in outcome.valid):
+    for part in (kept.value for kept in outcome.valid):
+        day, rewards = part.day, part.rewards
         right = day.rows.labels > 0
         watched.append(right.astype(np.float64))
         expected.append(rewards.expected[right])
