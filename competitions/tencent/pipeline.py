@@ -232,8 +232,8 @@ def fit_tables(
     action_rates = None
     if plan.host.actions:
         action_rates = step(fit_action_rates, history, catalogue, name="rates")
-    fitted = pool, popularity, collect(tables), lifts, action_rates
-    return derive(FoldTables, catalogue, *fitted, fusion, plan.list_length)
+    length = plan.list_length
+    return derive(FoldTables, catalogue, pool, popularity, collect(tables), lifts, action_rates, fusion, length)
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
