@@ -227,18 +227,18 @@ def compute_sent(sent: Sent, *_: object) -> str:
             " start it in the project's folder, the build folder on a disk that all machines share."
         )
     try:
-        step: Step = pickle.loads(sent.step)
-        keys.code.note_imported()
-        same = keys.key(step.function, step.args) == step.key
+        step: Step | None = pickle.loads(sent.step)
     except (ImportError, AttributeError):  # a module or a function that is not there
-        same = False
-    if not same:
+        step = None
+    if step is None or keys.key(step.function, step.args) != step.key:
         raise UserError(
             f"The Dask worker {worker.name} has a different {sent.name}: its revision of the project or its"
             f" libraries differ. Update it to those of this machine and start it again. {KEPT}"
         )
     store = open_store(sent.folder)
-    if store.find(step.name, step.key) is None:
-        step.compute(store)
-        keys.code.note_imported()
+    try:
+        if store.find(step.name, step.key) is None:
+            step.compute(store)
+    finally:
+        keys.code.note_imported()  # a later edit of it is none of this process
     return str(worker.name)

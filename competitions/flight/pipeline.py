@@ -152,6 +152,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     blend = step(find_blend, data, scores, split.field("searches"))
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
+    sessions = train.field("sessions"), test.field("sessions")
     return Validated(
         **vars(prepared),
         files=files,
@@ -160,14 +161,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         scores=scores,
         blend=blend,
         measured=step(measure_all, data, scores, blend, split.field("searches")),
-        snapshots=step(
-            take_test_snapshot,
-            train.field("sessions"),
-            test.field("sessions"),
-            split.field("cross_fitted"),
-            period,
-            name="ask_test",
-        ),
+        snapshots=step(take_test_snapshot, *sessions, split.field("cross_fitted"), period, name="ask_test"),
     )
 
 

@@ -128,20 +128,19 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     comments = step(reader.read_comments, files, codes)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
-    frames, tables = (
-        collect([day.field("frame") for day in days]),
-        [each.field("frame") for each in (videos, profiles, comments)],
-    )
-    run.warn(step(compare_days, frames, videos.field("frame"), comments.field("frame")).value)
-    config, decisions = settle(config, step(measure_files, files.days, frames, *tables).value)
+    frames = collect([day.field("frame") for day in days])
+    video_rows, profile_rows, comment_rows = (each.field("frame") for each in (videos, profiles, comments))
+    run.warn(step(compare_days, frames, video_rows, comment_rows).value)
+    measured = step(measure_files, files.days, frames, video_rows, profile_rows, comment_rows)
+    config, decisions = settle(config, measured.value)
     say_decisions(decisions)
-    log = step(labels.stack_log, frames, videos.field("frame"), config.truth, name="stack")
+    log = step(labels.stack_log, frames, video_rows, config.truth, name="stack")
     sources = Sources(
         log=log,
         tally=step(target_encoding.tally_videos, log),
-        videos=videos.field("frame"),
-        profiles=profiles.field("frame"),
-        comments=comments.field("frame"),
+        videos=video_rows,
+        profiles=profile_rows,
+        comments=comment_rows,
         dates=step(comment.list_dates, [day.day for day in files.days], collect([day.field("date") for day in days])),
     )
 
@@ -271,10 +270,8 @@ def name_days(days: Sequence[int]) -> str:
 def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
-    recipe, rows = (
-        click_ranker.make_recipe(config.watch, config.model_seed),
-        collect([day.field("rows") for day in days]),
-    )
+    recipe = click_ranker.make_recipe(config.watch, config.model_seed)
+    rows = collect([day.field("rows") for day in days])
     ranker = run.step(refit, recipe, early.ranker, rows, name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
     fitted = run.step(completion.refit, collect(days), early.completion, settings, config.model_seed, name=name)

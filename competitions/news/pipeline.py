@@ -149,17 +149,16 @@ def make_tables(inputs: FoldInputs, channels: Sequence[str], run: Run) -> dict[s
 def retrieve(inputs: FoldInputs, settings: RecallSettings, run: Run) -> Frames:
     """The lists of every channel of ``settings.channels``: one row per (query, item) with a score, best first."""
     step, fold, top = run.step, inputs.fold, settings.per_channel
+    history, queries, seen = (fold.field(name) for name in ("history", "queries", "seen"))
     tables, lists = make_tables(inputs, settings.channels, run), {}
     for name in settings.channels:
         title = f"{inputs.name}.{name}"
         if name in NEIGHBOURS:
             table, weights = NEIGHBOURS[name]
-            lists[name] = step(score_neighbours, fold.field("seen"), tables[table], weights, top, name=title)
+            lists[name] = step(score_neighbours, seen, tables[table], weights, top, name=title)
         elif name in POPULAR_HOURS:
             window = POPULAR_HOURS[name]
-            lists[name] = step(
-                find_popular, fold.field("history"), fold.field("queries"), fold.field("seen"), window, top, name=title
-            )
+            lists[name] = step(find_popular, history, queries, seen, window, top, name=title)
         else:
             lists[name] = step(find_fresh, fold, inputs.articles, top, name=title)
     return collect(lists)
@@ -205,10 +204,8 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     ready, early = validated.ready, validated.early
 
     # 6. Refit on everything, for the rounds of the early stop.
-    recipe, parts = (
-        ranking.make_recipe(config.rank, config.model_seed),
-        collect([ready.rows.field("train"), ready.rows.field("stop")]),
-    )
+    recipe = ranking.make_recipe(config.rank, config.model_seed)
+    parts = collect([ready.rows.field("train"), ready.rows.field("stop")])
     final = step(refit, recipe, early, parts, name=f"refit.{MODEL}")
 
     # 7. The test through the same functions; write the submission, read it back from disk and check it.

@@ -121,15 +121,9 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
 
 def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """The folds with the embeddings of their ads."""
-    step = run.step
+    step, catalogue = run.step, folds.corpus.field("catalogue")
     embeddings = {
-        name: step(
-            reader.read_embedding,
-            files.embeddings[name],
-            folds.corpus.field("catalogue"),
-            name,
-            name=f"embedding.{name}",
-        )
+        name: step(reader.read_embedding, files.embeddings[name], catalogue, name, name=f"embedding.{name}")
         for name in name_embeddings(files, config)
     }
     contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
@@ -216,11 +210,12 @@ def fit_tables(
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
     step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
+    catalogue = corpus.field("catalogue")
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
-    pool = step(choose_pool, history, corpus.field("catalogue"), fold, settings.features.pool, name="pool")
+    pool = step(choose_pool, history, catalogue, fold, settings.features.pool, name="pool")
     given = {
         "history": history,
-        "catalogue": corpus.field("catalogue"),
+        "catalogue": catalogue,
         "candidates": pool.value,
         "contents": collect([*ready.contents.values()]),
         "settings": config.sequence,
@@ -232,13 +227,13 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    popularity = step(measure_popularity, history, corpus.field("catalogue"), fold, pool, plan.times, name="popularity")
-    lifts = step(fit_lifts, history, corpus.field("catalogue"), name="lifts")
+    popularity = step(measure_popularity, history, catalogue, fold, pool, plan.times, name="popularity")
+    lifts = step(fit_lifts, history, catalogue, name="lifts")
     action_rates = None
     if plan.host.actions:
-        action_rates = step(fit_action_rates, history, corpus.field("catalogue"), name="rates")
-    fitted = pool, popularity, collect(tables), lifts, action_rates
-    return derive(FoldTables, corpus.field("catalogue"), *fitted, fusion, plan.list_length)
+        action_rates = step(fit_action_rates, history, catalogue, name="rates")
+    length = plan.list_length
+    return derive(FoldTables, catalogue, pool, popularity, collect(tables), lifts, action_rates, fusion, length)
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:

@@ -123,7 +123,8 @@ def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None
 def calibrate_days(outcome: Outcome) -> list[Calibration]:
     """P(watch) beside the share that was watched, and the expected score of a right answer beside its score."""
     watched, expected, scores = [], [], []
-    for day, rewards in ((part.value.day, part.value.rewards) for part in outcome.valid):
+    for part in (kept.value for kept in outcome.valid):
+        day, rewards = part.day, part.rewards
         right = day.rows.labels > 0
         watched.append(right.astype(np.float64))
         expected.append(rewards.expected[right])

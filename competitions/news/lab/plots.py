@@ -26,21 +26,14 @@ Score = Callable[[Fold, pl.DataFrame], tuple[float, float]]  # lists -> their sc
 
 def draw_windows(run: Run, fold: Result[Fold], score: Score) -> list[Figure]:
     """The score of popularity by the hours that are counted: around a query's time, and before it alone."""
+    history, queries, seen = (fold.field(part) for part in ("history", "queries", "seen"))
     dots, lines = [], []
     for style, line, after in (("a", "line", 1.0), ("b", "other", 0.0)):
         points = []
         for hours in HOURS:
             name = f"ladder.window-{hours:g}-{after * hours:g}"
             window = (hours, after * hours)
-            lists = run.step(
-                find_popular,
-                fold.field("history"),
-                fold.field("queries"),
-                fold.field("seen"),
-                window,
-                LISTED,
-                name=name,
-            )
+            lists = run.step(find_popular, history, queries, seen, window, LISTED, name=name)
             value, error = score(fold.value, lists.value)
             points.append((math.log10(hours), value))
             dots.append(Dot(*points[-1], f"{hours:g} h: {with_error(value, error)}", style))

@@ -1,5 +1,6 @@
 """What is sent of a step, what a worker refuses, and what is done here instead; Dask itself in tests/contract."""
 
+import importlib
 import pickle
 import re
 import sys
@@ -14,9 +15,11 @@ import pytest
 
 from common.engine import cluster as clusters
 from common.engine.cluster import Cluster, Sent, compute_sent, connect
+from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
 from common.engine.run import Run, collect, derive
+from common.engine.step_key import Keys
 
 LARGE = 300_000  # numbers of 8 bytes: kept as a file of their own
 
@@ -104,8 +107,8 @@ def run(tmp_path: Path, worker: SimpleNamespace) -> Run:
     return start(tmp_path)
 
 
-def start(folder: Path) -> Run:
-    made = Run(folder / "run", folder / "cache")
+def start(folder: Path, root: Path = PROJECT_ROOT) -> Run:
+    made = Run(folder / "run", folder / "cache", root=root)
     (folder / "cache" / "mark").mkdir(exist_ok=True)
     made.cluster = Cluster(Client(), Store(folder / "cache"), "mark")
     return made
@@ -196,6 +199,26 @@ def test_a_worker_of_another_revision(run: Run, edit: tuple[str, str], tmp_path:
     with pytest.raises(UserError, match=r"worker one has a different (add_all|total): its revision of the project"):
         _ = result.value
     assert list((tmp_path / "cache").glob("*-*")) == []
+
+
+def test_a_worker_that_imported_a_file_before_it_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worker: SimpleNamespace
+) -> None:
+    """Whether its step reached the file or not."""
+    far, near = tmp_path / "imported_far.py", tmp_path / "imported_near.py"
+    far.write_text("def turn(x):\n    return x\n")
+    near.write_text(
+        "import imported_far\n\ndef one(x):\n    return x\n\ndef two(x):\n    return imported_far.turn(x)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    keys = Keys(tmp_path, tmp_path)
+    monkeypatch.setattr(clusters, "open_keys", lambda: keys)
+    steps = importlib.import_module("imported_near")
+    assert start(tmp_path, tmp_path).step(steps.one, 1).value == 1
+    far.write_text("def turn(x):\n    return -x\n")
+    with pytest.raises(UserError, match="has a different two"):
+        _ = start(tmp_path, tmp_path).step(steps.two, 1).value
 
 
 def test_a_worker_without_the_function(run: Run) -> None:
