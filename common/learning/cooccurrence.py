@@ -7,6 +7,7 @@ import polars as pl
 from common.time_units import HOUR_MS
 
 FIXED_POINT = 2**32
+SWING_ALPHA, SWING_USERS, SWING_TOP = 1.0, 100, 100  # added to shared items; users of an item; neighbours of an item
 
 
 class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,35 +51,33 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
     return keep_top(_normalise(weights, clicks, settings.power), "item", "neighbour", "weight", settings.top)
 
 
-def count_swings(
-    clicks: pl.DataFrame, seed: int, alpha: float = 1.0, users_per_item: int = 100, top: int = 100
-) -> pl.DataFrame:
+def count_swings(clicks: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
 
-    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
-    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
+    weight(i, j) = sum over pairs of users of both, of 1 / (``SWING_ALPHA`` + items that the two users share), divided
+    by sqrt(users of j). At most ``SWING_USERS`` of an item are compared: the number of user pairs grows with its
     square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
 
     >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
-    >>> swings = count_swings(clicks, seed=0, alpha=2.0)
-    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
-    [48.0, 32.0]
+    >>> swings = count_swings(clicks, seed=0)
+    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (1 + 2) / sqrt(users): 3 of 8, 2 of 7
+    [27.0, 18.0]
     """
     pairs = clicks.select("user", "item").unique().sort("item", "user")
     users = pairs["user"].unique().sort()
     turn = np.random.default_rng(seed).permutation(len(users))
     turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(users_per_item).select("item", "user").lazy()
+    some = turned.group_by("item", maintain_order=True).head(SWING_USERS).select("item", "user").lazy()
     # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
     couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
     shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
     triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
     weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (alpha + pl.col("n"))))
+    scored = weights.agg(weight=exact_sum(1 / (SWING_ALPHA + pl.col("n"))))
     count = pairs.lazy().group_by("item").agg(count=pl.len())
     joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
     scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", top)
+    return keep_top(scaled, "item", "neighbour", "weight", SWING_TOP)
 
 
 def exact_sum(value: pl.Expr) -> pl.Expr:

@@ -61,13 +61,12 @@ class Features:
 
 @dataclass(frozen=True)
 class Plan:
-    """``features``: the sets that validation is to choose from, one where there is nothing to choose. ``models`` are
-    blended; ``parameters`` of each, and ``seeds`` fits of it.
+    """``features``: the sets that validation is to choose from, one where there is nothing to choose; ``parameters`` of
+    each model, and ``seeds`` fits of it.
     """
 
     validation: Validation
     features: tuple[Features, ...]
-    models: tuple[str, ...]
     parameters: dict[str, dict[str, Any]]
     patience: int
     seeds: int
@@ -110,7 +109,7 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
         Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
     )
     validation = Validation(kind, folds, repeats, lags)
-    return Plan(validation, features, config.rank.models, parameters, patience, seeds, decisions)
+    return Plan(validation, features, parameters, patience, seeds, decisions)
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:

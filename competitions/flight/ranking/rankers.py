@@ -52,7 +52,7 @@ def make_recipe(
 
 def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
     """The recipes of a run by name."""
-    return {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
+    return {kind: make_recipe(config, plan, kind, choice.features) for kind in config.rank.models}
 
 
 def list_blocks(plan: Plan) -> list[str]:

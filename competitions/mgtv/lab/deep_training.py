@@ -41,7 +41,6 @@ ITEM_FIELDS = ("video", "collection", "channel", "type", "stype")
 class Fields:
     """Ids by field: 0 is none or unknown. ``ids`` (n, fields), ``sizes``: how many ids each field has."""
 
-    names: tuple[str, ...]
     ids: Ids
     sizes: tuple[int, ...]
 
@@ -102,7 +101,7 @@ def _code(frame: pl.DataFrame) -> Fields:
         ids = np.where(code < 0, 0, code % MOST + 1)
         columns.append(np.concatenate([[0], ids])[:, None])
         sizes.append(int(ids.max(initial=0)) + 1)
-    return Fields(tuple(frame.columns), np.hstack(columns), tuple(sizes))
+    return Fields(np.hstack(columns), tuple(sizes))
 
 
 def look_up(log: pl.DataFrame, slates: Slates, devices: int, most: int) -> Inputs:
@@ -137,14 +136,13 @@ class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network: its weights by name, and all that it takes to score. ``losses``: the mean of each pass."""
+    """A trained network: its weights by name, and all that it takes to score."""
 
     kind: str
     shape: Shape
     weights: dict[str, NDArray[Any]]
     scale: Standardiser
     names: tuple[str, ...]
-    losses: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -190,9 +188,9 @@ def fit_network(
     shape = Shape(columns, sizes[0], sizes[1], settings.size, settings.hidden, settings.dropout)
     with deterministic_torch(seed, settings.threads):
         network = NETWORKS[kind](shape)
-        losses = _train(network, data, settings, seed, kind)
+        _train(network, data, settings, seed, kind)
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
-    return Network(kind, shape, weights, data.scale, data.rows.names, tuple(losses))
+    return Network(kind, shape, weights, data.scale, data.rows.names)
 
 
 @torch.inference_mode()
@@ -213,14 +211,13 @@ def score_network(day: NetworkDay, fields: FieldTables, network: Network, settin
     return np.concatenate([np.empty(0), *parts]).astype(np.float64)
 
 
-def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:
-    """The passes; returns the mean loss of each."""
+def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> None:
+    """The passes over the slates."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     rng, count = np.random.default_rng(seed), len(data.rows.group_sizes)
     orders = [rng.permutation(count) for _ in range(settings.passes)]
     size = settings.lists
     batches = [order[start : start + size] for order in orders for start in range(0, count, size)]
-    losses = []
     network.train()
     for step, slates in enumerate(track(batches, name)):
         for group in optimizer.param_groups:
@@ -231,8 +228,6 @@ def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, n
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        losses.append(float(loss.detach()))
-    return [float(np.mean(part)) for part in np.array_split(losses, settings.passes)]
 
 
 def choice_loss(scores: Tensor, owner: Tensor, answers: Tensor) -> Tensor:

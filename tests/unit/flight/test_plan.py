@@ -190,7 +190,7 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
     plan = make_plan(log(range(40)), log(range(100, 110)), load())
     assert plan.validation == Validation("folds", 5, 2, (0,))
     assert [each.blocks[-1] for each in plan.features] == ["pair", "lift", "taste"]
-    assert (plan.patience, plan.seeds, plan.models) == (200, 3, load().rank.models)
+    assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.models)
     assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, repeated 2 times"),

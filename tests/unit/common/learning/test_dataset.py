@@ -4,15 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.learning.dataset import (
-    RankingDataset,
-    cut_by_time,
-    gather,
-    join_datasets,
-    pick_queries,
-    take_blocks,
-    to_matrix,
-)
+from common.learning import dataset
+from common.learning.dataset import RankingDataset, cut_by_time, gather, pick_queries, to_matrix
 
 NUMBERS = [pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -61,7 +54,10 @@ def test_of_each_query_all_positives_and_so_many_others_are_drawn_evenly() -> No
     assert len({gather([rows], negatives=3, seed=seed).features.tobytes() for seed in (0, 0, 1)}) == 2
 
 
-def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_one_or_at_once() -> None:
+def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_one_or_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dataset, "COPIED_ROWS", 7)
     rng, parts = np.random.default_rng(0), []
     names = ("a_1", "b_1", "a_2", "a_3", "c_1", "b_2")
     for number in range(3):
@@ -70,14 +66,16 @@ def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_o
         labels[np.cumsum(sizes) - sizes] = 1
         parts.append(RankingDataset(names, rng.random((len(labels), 6), np.float32), labels, sizes))
     learned = gather(parts, ["a", "c"], min_size=2, negatives=3, seed=5)
-    cut = [take_blocks(pick_queries(part, part.group_sizes >= 2), ["a", "c"]) for part in parts]
-    plain = gather([join_datasets(cut)], negatives=3, seed=5)
+    cut = [pick_queries(part, part.group_sizes >= 2) for part in parts]
+    features = np.vstack([part.features[:, [0, 2, 3, 4]] for part in cut])
+    labels, sizes = (np.concatenate([getattr(part, name) for part in cut]) for name in ("labels", "group_sizes"))
+    plain = gather([RankingDataset(learned.names, features, labels, sizes)], negatives=3, seed=5)
     assert learned.names == plain.names == ("a_1", "a_2", "a_3", "c_1")
     assert learned.group_sizes.max() == 4
     for field in ("features", "labels", "group_sizes"):
         np.testing.assert_array_equal(getattr(learned, field), getattr(plain, field))
     whole = gather(parts, ["a", "c"], min_size=2)
-    np.testing.assert_array_equal(whole.features, join_datasets(cut).features)
+    np.testing.assert_array_equal(whole.features, features)
     only = rows_of("a_1", "b_1")
     assert gather([only], ["b", "a"], min_size=2) is only
     assert len(gather([only], min_size=5).labels) == 0
