@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
-from common.day.look.differences import DIFFERS, measure_distance
-from common.day.look.distributions import CLIPPED, Picture, histogram, is_constant, share_values, timeline
+from common.day.look.distributions import DIFFERS, draw_column, measure_distance
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
 Row = dict[str, Any]
 SAMPLE_ROWS = 200_000  # of which different values, ranges and pictures are made; missing values are counted in all
-MOST_LABELS = 1_000  # different texts of a column whose most frequent ones are drawn
-SKEWED = 10.0  # times the median, beyond which the highest values ask for an axis of powers of ten
 ROW = "__row__"
 ID = re.compile(r"(^|_)[acdsuv]?id$|I[dD]$|^__index")  # user_id, did, profileId: their order says nothing
 
@@ -55,52 +53,26 @@ def describe_columns(table: RawTable) -> list[Row]:
     ``picture``: how its values are distributed, None of ids and of a constant; ``drift``: how far the first two sides
     differ in it, None where that is little, or chance.
     """
-    described = {side: _describe_side(paths) for side, paths in table.sides.items()}
-    names = dict.fromkeys(name for columns in described.values() for name in columns)
+    missing, samples = zip(*(_sample_rows(paths) for paths in table.sides.values()), strict=True)
     rows = []
-    for name in names:
-        of = {side: columns[name] for side, columns in described.items() if name in columns}
-        row: Row = {"column": name, "kind": next(iter(of.values()))["kind"]}
+    for name in dict.fromkeys(name for sample in samples for name in sample.columns):
+        sides = {
+            side: _as_numbers(sample[name].drop_nulls())
+            for side, sample in zip(table.sides, samples, strict=True)
+            if name in sample.columns
+        }
+        row: Row = {"column": name, "kind": _name_kind(next(iter(sides.values())))}
+        shares = {side: of[name] for side, of in zip(table.sides, missing, strict=True) if name in of}
+        figures = {side: {"missing": shares[side], **_list_figures(values)} for side, values in sides.items()}
         for key in ("missing", "different", "from", "median", "to"):
-            for side in described:
-                row[f"{key}, {side}" if len(described) > 1 else key] = of.get(side, {}).get(key)
-        picture = draw_column(name, {side: column["values"] for side, column in of.items()})
-        shown = None if picture is None or is_constant(picture) or ID.search(name) else picture
-        rows.append(row | {"picture": shown, "drift": _measure_drift(list(of.values()), picture)})
+            for side in table.sides:
+                row[f"{key}, {side}" if len(table.sides) > 1 else key] = figures.get(side, {}).get(key)
+        picture, known = draw_column(name, sides), [share or 0.0 for share in shares.values()]
+        gap = abs(known[1] - known[0]) if len(known) > 1 else 0.0
+        drift = max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0)
+        rows.append(row | {"picture": None if ID.search(name) else picture, "drift": drift or None})
     filled = {key for row in rows for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
-
-
-def draw_column(name: str, sides: Mapping[str, pl.Series]) -> Picture | None:
-    """The known values of a column: times by day; numbers as a histogram, on an axis of powers of ten where a few are
-    far above the rest; others by their most frequent values, unless nearly each is another.
-    """
-    known = {side: values for side, values in sides.items() if len(values)}
-    if known and all(values.dtype == pl.Datetime("ms") for values in known.values()):
-        return timeline(name, {side: values.to_physical() for side, values in known.items()})
-    kinds = {values.dtype.is_numeric() or values.dtype.is_temporal() for values in known.values()}
-    if kinds == {True}:
-        numbers = {side: values.to_physical().cast(pl.Float64) for side, values in known.items()}
-        middle, low, high = (
-            max(float(of.quantile(share) or 0.0) for of in numbers.values()) for share in (0.5, CLIPPED, 1 - CLIPPED)
-        )
-        logarithmic = low > 0 and high > SKEWED * middle
-        return histogram(name, "", numbers, logarithmic=logarithmic)
-    if kinds != {False} or any(values.dtype.is_nested() for values in known.values()):
-        return None
-    texts = {side: values.cast(pl.String) for side, values in known.items()}
-    return share_values(name, texts) if max(of.n_unique() for of in texts.values()) <= MOST_LABELS else None
-
-
-def draw_frames(sides: Mapping[str, pl.DataFrame]) -> list[Picture]:
-    """Every column of these frames that is worth a picture, in their order; nulls are left out."""
-    names = dict.fromkeys(name for frame in sides.values() for name in frame.columns)
-    columns = {
-        name: {side: frame[name].drop_nulls() for side, frame in sides.items() if name in frame.columns}
-        for name in names
-    }
-    drawn = (draw_column(name, of) for name, of in columns.items())
-    return [picture for picture in drawn if picture is not None and not is_constant(picture)]
 
 
 def count_rows(frame: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
@@ -112,49 +84,41 @@ def count_rows(frame: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFr
     return frame.group_by(keys).agg(pl.len().alias(name)).select(name)
 
 
-def _measure_drift(sides: Sequence[Row], picture: Picture | None) -> float | None:
-    missing = [side["missing"] or 0.0 for side in sides]
-    gap = abs(missing[1] - missing[0]) if len(missing) > 1 else 0.0
-    return max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0) or None
-
-
-def _describe_side(paths: Sequence[Path]) -> dict[str, Row]:
-    """By column: its kind, the share of missing values, different values and range, and the known ``values`` themselves
-    of rows that are taken evenly: files are sorted by users or times.
+def _sample_rows(paths: Sequence[Path]) -> tuple[dict[str, float | None], pl.DataFrame]:
+    """By column the share of all rows where it is missing, null or blank; and rows that are taken evenly: files are
+    sorted by users or times.
     """
-    frame = scan(paths)
-    schema = frame.collect_schema()
-    missing = [_is_missing(name, dtype).mean().alias(name) for name, dtype in schema.items()]
-    whole = collect(frame.select(pl.len().alias(ROW), *missing))
-    rows = whole[ROW][0]
+    frame = scan(paths).with_columns(cs.string().str.strip_chars().replace("", None))
+    missing = collect(frame.select(pl.all().null_count(), pl.len().alias(ROW))).row(0, named=True)
+    rows = missing.pop(ROW)
     every = -(-rows // SAMPLE_ROWS)
-    sample = collect(frame.with_row_index(ROW).filter(pl.col(ROW) % every == 0) if every > 1 else frame)
-    return {name: {"missing": whole[name][0] if rows else None} | _describe_values(sample[name]) for name in schema}
+    sample = frame.with_row_index(ROW).filter(pl.col(ROW) % every == 0).drop(ROW) if every > 1 else frame
+    return {name: count / rows if rows else None for name, count in missing.items()}, collect(sample)
 
 
-def _is_missing(name: str, dtype: pl.DataType) -> pl.Expr:
-    null = pl.col(name).is_null()
-    return null | (pl.col(name).str.strip_chars() == "") if dtype == pl.String else null
+def _as_numbers(known: pl.Series) -> pl.Series:
+    """Texts as the numbers that they all are, else as they are: a CSV is read as text."""
+    numbers = known.cast(pl.Float64, strict=False) if known.dtype == pl.String and len(known) else known
+    return known if numbers.null_count() else numbers
 
 
-def _describe_values(values: pl.Series) -> Row:
-    known = values.drop_nulls()
-    if known.dtype == pl.String:
-        known = known.filter(known.str.strip_chars() != "")
-        numbers = known.cast(pl.Float64, strict=False)
-        known = numbers if len(known) and not numbers.null_count() else known
+def _name_kind(known: pl.Series) -> str:
     if not len(known):
-        return {"kind": "nothing", "different": 0, "values": known}
-    if isinstance(known.dtype, pl.List | pl.Array | pl.Struct):
-        return {"kind": str(known.dtype).partition("(")[0].lower(), "values": known}
-    row: Row = {"kind": "text", "different": known.n_unique(), "values": known}
+        return "nothing"
+    if known.dtype.is_nested():
+        return str(known.dtype).partition("(")[0].lower()
     if known.dtype.is_numeric():
-        finite = known.cast(pl.Float64).filter(known.cast(pl.Float64).is_finite())
-        row |= {"kind": "number", "from": finite.min(), "median": finite.median(), "to": finite.max()}
-    elif known.dtype.is_temporal():
-        row["kind"] = "time"
-    elif known.dtype == pl.Boolean:
-        row["kind"] = "yes or no"
+        return "number"
+    return "time" if known.dtype.is_temporal() else "yes or no" if known.dtype == pl.Boolean else "text"
+
+
+def _list_figures(known: pl.Series) -> Row:
+    """How many different values there are, and of numbers their range."""
+    row: Row = {} if known.dtype.is_nested() else {"different": known.n_unique()}
+    if known.dtype.is_numeric():
+        finite = known.cast(pl.Float64)
+        finite = finite.filter(finite.is_finite())
+        row |= {"from": finite.min(), "median": finite.median(), "to": finite.max()}
     return row
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from common.day.look.columns import RawTable, count_files, describe_columns, draw_frames, is_table
-from common.day.look.differences import describe_drift, list_drifting, list_sentences
-from common.day.look.distributions import Histogram, Picture, Shares
+from common.day.look.columns import RawTable, count_files, describe_columns, is_table
+from common.day.look.distributions import Picture, describe_difference, draw_column, measure_distance
 from common.day.report import formatting as numbers
 from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, shares
 from common.day.report.page import POLICY, load_templates
@@ -20,6 +19,8 @@ from common.io.submission import write_text
 
 STYLES = ("line", "other", "third")
 PAGE = "look.html"
+MOST_SENTENCES, MOST_COLUMNS = 8, 6
+DISJOINT = 0.97  # the distance of two distributions that have hardly a value in common
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,8 @@ def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Pa
 def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
     """The page as text."""
     tables = [table for table in look.tables if all(map(is_table, table.sides.values()))]
-    described = [(table, rows) for table in tables if (rows := describe_columns(table))]
-    columns = [
-        {"title": table.title, "sides": list(zip(table.sides, STYLES, strict=False)), "table": lay_out(rows)}
-        for table, rows in described
-    ]
-    pictures = {title: draw_frames(sides) for title, sides in look.frames.items()}
-    sentences = list_sentences({f"part-{number}": of for number, of in enumerate(pictures.values())})
-    sentences += [one for table, rows in described for one in list_drifting(table.title, rows, "columns")]
-    groups = [
-        {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in of]}
-        for number, (title, of) in enumerate(pictures.items())
-    ]
+    columns = [(table, rows) for table in tables if (rows := describe_columns(table))]
+    groups = [(title, drawn) for title, sides in look.frames.items() if (drawn := draw_frames(sides))]
     return (
         load_templates()
         .get_template("look.html.j2")
@@ -63,67 +54,90 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             name=name,
             folder=str(folder),
             basis=basis,
-            sentences=sentences,
+            sentences=list_differing([picture for _, drawn in groups for picture in drawn])
+            + [one for table, rows in columns for one in list_drifting(table.title, rows)],
             files=make_table(count_files(look.tables)),
-            groups=[group for group in groups if group["pictures"]],
-            columns=columns,
+            groups=[(title, [draw(picture) for picture in drawn]) for title, drawn in groups],
+            columns=[
+                (table.title, dict(zip(table.sides, STYLES, strict=False)), lay_out(rows)) for table, rows in columns
+            ],
             notes=make_table([note.as_row() for note in pool_notes(look.notes)]),
         )
     )
 
 
+def draw_frames(sides: Mapping[str, pl.DataFrame]) -> list[Picture]:
+    """Every column of these frames that is worth a picture, in their order."""
+    names = dict.fromkeys(name for frame in sides.values() for name in frame.columns)
+    drawn = (
+        draw_column(name, {side: frame[name] for side, frame in sides.items() if name in frame.columns})
+        for name in names
+    )
+    return [picture for picture in drawn if picture is not None]
+
+
+def list_differing(pictures: Sequence[Picture]) -> list[str]:
+    """Of the pictures whose first two sides differ, the most at first."""
+    distances = sorted(((measure_distance(one), one) for one in pictures), key=lambda pair: -pair[0])
+    return [f"{one.title}: {describe_difference(one)}" for distance, one in distances[:MOST_SENTENCES] if distance]
+
+
+def list_drifting(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of a table that drift most, in one sentence; none where none does."""
+    drifting = sorted((row for row in rows if row.get("drift")), key=lambda row: -float(row["drift"]))
+    named = ", ".join(f"{row['column']} ({describe_drift(row['drift'])})" for row in drifting[:MOST_COLUMNS])
+    more = f" and {len(drifting) - MOST_COLUMNS} more" if len(drifting) > MOST_COLUMNS else ""
+    return [f"{title}: {len(drifting)} of {len(rows)} columns drift: {named}{more}."] if drifting else []
+
+
+def describe_drift(drift: float | None) -> str:
+    """The flag of a column."""
+    return "" if drift is None else "no overlap" if drift > DISJOINT else numbers.score(drift, 2)
+
+
 def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
-    """The table of a raw table's columns, each with its flag of drift, tinted by how much it is, and its histogram."""
-    plain = make_table([{key: row[key] for key in row if key not in ("drift", "picture")} for row in rows])
-    drifts, pictures = ([row.get(key) for row in rows] for key in ("drift", "picture"))
-    flags = [describe_drift(drift) if drift else "" for drift in drifts]
-    first, *others = plain
-    own = [TableColumn("values", [sketch(picture) for picture in pictures])]
-    own += [TableColumn("drift", flags, tints=drifts)] if any(flags) else []
-    return [first, *own, *others]
+    """The table of a raw table's columns, each with its histogram and its flag of drift, tinted by how much it is."""
+    first, *others = make_table([{key: row[key] for key in row if key not in ("drift", "picture")} for row in rows])
+    values = TableColumn("values", [sketch(picture) if (picture := row.get("picture")) else "" for row in rows])
+    drifts = [row.get("drift") for row in rows]
+    drift = [TableColumn("drift", [*map(describe_drift, drifts)], tints=drifts)] if any(drifts) else []
+    return [first, values, *drift, *others]
 
 
-def sketch(picture: Picture | None) -> str:
+def sketch(picture: Picture) -> str:
     """A picture in a cell of a table: steps over its bins or labels, a line each side; the text names what it shows."""
-    if picture is None:
-        return ""
-    if isinstance(picture, Shares):
-        described = f"the most frequent: {', '.join(picture.labels[:3])}"
-        plot = draw_steps(range(len(picture.labels) + 1), picture.shares)
-    else:
-        described = "; ".join(f"{side}, {text}" for side, text in write_medians(picture).items())
-        plot = draw_steps(picture.edges, picture.shares)
+    plot = draw_steps(picture)
     paths = [Markup('<path d="{}" class="{}"/>').format(plot.path(line), line.style) for line in plot.lines]
     return Markup(
         '<svg class="sketch" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(described, Markup("").join(paths))
+    ).format("; ".join(describe_sides(picture)), Markup("").join(paths))
 
 
-def write_medians(picture: Histogram) -> dict[str, str]:
-    """The median of each side in words."""
-    return {side: f"median {numbers.significant(median)}" for side, median in picture.medians.items()}
+def describe_sides(picture: Picture) -> list[str]:
+    """Each side of a histogram with its median, else the most frequent labels."""
+    medians = [f"{side}, median {numbers.significant(median)}" for side, median in picture.medians.items()]
+    return medians or [f"the most frequent: {', '.join(picture.labels[:3])}"]
 
 
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
-    head = {"title": picture.title}
-    if isinstance(picture, Shares):
+    if picture.labels:
         most = 100 * max(max(values) for values in picture.shares.values())
         columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
-        return head | {"kind": "shares", "marks": MarkTable("", picture.labels, columns)}
-    sides, plot = write_medians(picture), draw_steps(picture.edges, picture.shares, picture.logarithmic)
-    legend = [{"side": side, "style": style, "text": sides[side]} for side, style in zip(sides, STYLES, strict=False)]
-    described = "; ".join(f"{one['side']} {one['text']}".strip() for one in legend)
-    drawn = {"kind": "plot", "plot": plot, "legend": legend, "across": picture.unit, "upward": "share"}
-    return head | drawn | {"description": f"{picture.title}, {described}"}
+        return {"title": picture.title, "marks": MarkTable("", picture.labels, columns)}
+    sides = describe_sides(picture)
+    description = "; ".join([picture.title, *sides])
+    drawn = {"title": picture.title, "plot": draw_steps(picture), "across": picture.unit, "description": description}
+    return drawn | {"legend": list(zip(STYLES, sides, strict=False))}
 
 
-def draw_steps(edges: Sequence[float], shares: Mapping[str, Sequence[float]], logarithmic: bool = False) -> Plot:
+def draw_steps(picture: Picture) -> Plot:
     """Steps from edge to edge, a line each side."""
+    edges = picture.edges or range(len(picture.labels) + 1)
     lines = [
         Line([(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)], f"step {style}")
-        for style, values in zip(STYLES, shares.values(), strict=False)
+        for style, values in zip(STYLES, picture.shares.values(), strict=False)
     ]
-    highest = max(max(values, default=0.0) for values in shares.values())
-    across = make_span(edges[0], edges[-1], logarithmic=logarithmic)
+    highest = max(max(values) for values in picture.shares.values())
+    across = make_span(edges[0], edges[-1], logarithmic=picture.logarithmic)
     return Plot(lines, [], across, make_scale([0.0, highest], zero=True))

@@ -46,3 +46,10 @@ def test_what_is_no_table_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(UserError, match="cannot be read as a table"):
         count_files([RawTable("t", {"all": [tmp_path / "a.parquet"]})])
+
+
+def test_rows_are_taken_evenly_where_a_table_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.day.look.columns.SAMPLE_ROWS", 100)
+    pl.DataFrame({"x": range(1_000)}).write_csv(tmp_path / "a.csv")
+    (row,) = describe_columns(RawTable("t", {"all": [tmp_path / "a.csv"]}))
+    assert (row["different"], row["from"], row["to"]) == (100, 0.0, 990.0)
