@@ -1,80 +1,50 @@
 """The calibration table: what is measured on simulated files, beside what was published of the host's.
 
-``python -m competitions simulate NAME --describe`` prints it. A competition declares ``Measure``s; one without a
-published value shows what was assumed.
+``python -m competitions simulate NAME --describe`` prints it. The published values stand in
+``simulator/published.csv``, a row a measure: its name, the value of the host's files, where that is from (in a word
+that the docstring of ``simulator/calibration.py`` explains), and how it goes with the scale: "not at all", "with
+scale", or "otherwise", by no simple rule, so that only full scale compares.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
+from common.io.tables import read_csv
 from common.simulation.writer import read_report
 
-# How a published value goes with the scale. "otherwise": by no simple rule, so that only full scale compares.
-Growth: TypeAlias = Literal["not at all", "with scale", "otherwise"]
+Measures: TypeAlias = Mapping[str, pl.Expr]  # by name, what gives one number of a frame
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One row of the table: an expression that gives one number of a frame, and the number published (None: none).
+def quantiles(name: str, value: pl.Expr, levels: Iterable[int]) -> dict[str, pl.Expr]:
+    """A measure for each level, in percent.
 
-    ``source``: where the published one is from, in a word that the module's docstring explains.
-    """
-
-    name: str
-    value: pl.Expr
-    published: float | None = None
-    source: str = ""
-    grows: Growth = "not at all"
-
-
-def quantiles(name: str, value: pl.Expr, published: Mapping[int, float | None], source: str = "") -> list[Measure]:
-    """A measure for each level, in percent, of ``published``.
-
-    >>> [measure.name for measure in quantiles("age", pl.col("age"), {50: 7.6, 90: None})]
+    >>> list(quantiles("age", pl.col("age"), (50, 90)))
     ['age, 50 %', 'age, 90 %']
     """
-    return [
-        Measure(f"{name}, {level} %", value.quantile(level / 100, "linear"), known, source)
-        for level, known in published.items()
-    ]
+    return {f"{name}, {level} %": value.quantile(level / 100, "linear") for level in levels}
 
 
-def top_share(column: str, top: int | pl.Expr) -> pl.Expr:
-    """The share of the rows that has one of the ``top`` most frequent values of a column.
-
-    >>> pl.DataFrame({"item": [1, 1, 1, 2, 3]}).select(top_share("item", 1)).item()
-    0.6
-    """
-    return pl.col(column).unique_counts().top_k(top).sum() / pl.len()
-
-
-def calibrate(folder: Path, parts: Iterable[tuple[pl.LazyFrame, Sequence[Measure]]]) -> pl.DataFrame:
+def calibrate(
+    folder: Path, published: Path, parts: Iterable[tuple[pl.LazyFrame, Measures]], without: str = ""
+) -> pl.DataFrame:
     """Measure the simulation in ``folder``: one row a measure (measure, simulated, published, source).
 
     The measures of a part are taken together in one streaming pass over its frame. ``parts`` may be a generator: it is
     not begun where ``folder`` holds no finished simulation, which raises ``UserError``. A published value is the one
-    at the simulation's scale, null where it is not known there.
+    at the simulation's scale, null where it is not known there or is from the source ``without``.
     """
     scale = float(read_report(folder)["scale"])
-    rows = []
+    measured: dict[str, float | None] = {}
     for frame, measures in parts:
-        values = frame.select(measure.value.alias(measure.name) for measure in measures).collect(engine="streaming")
-        for measure, value in zip(measures, values.row(0), strict=True):
-            rows.append((measure.name, value, expected_at(measure, scale), measure.source))
-    columns = {"measure": pl.String, "simulated": pl.Float64, "published": pl.Float64, "source": pl.String}
-    return pl.DataFrame(rows, columns, orient="row", strict=False)
-
-
-def expected_at(measure: Measure, scale: float) -> float | None:
-    """The published value at a scale.
-
-    >>> expected_at(Measure("users", pl.len(), 200_000, grows="with scale"), 0.5)
-    100000.0
-    """
-    if measure.published is None or (measure.grows == "otherwise" and scale != 1.0):
-        return None
-    return measure.published * (scale if measure.grows == "with scale" else 1.0)
+        measured |= frame.select(**measures).collect(engine="streaming").row(0, named=True)
+    columns = {"measure": list(measured), "simulated": list(measured.values())}
+    table = pl.DataFrame(columns, {"measure": pl.String, "simulated": pl.Float64}, strict=False)
+    known = read_csv(published, schema_overrides={"source": pl.String}).filter(pl.col("source") != without)
+    grows = pl.col("grows")
+    factor = pl.when(grows == "with scale").then(scale).when((grows != "otherwise") | (scale == 1.0)).then(1.0)
+    return table.join(known, on="measure", how="left", maintain_order="left").select(
+        "measure", "simulated", pl.col("published") * factor, pl.col("source").fill_null("")
+    )

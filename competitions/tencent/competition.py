@@ -45,11 +45,7 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
 
 
-# What round 2 adds stands in the competition layout alone: the predict file's names, user_action_type.json.
-LAWS: dict[str, Writer] = {
-    Law.ROUND1.value: simulate,
-    Law.ROUND2.value: partial(simulate, layout="competition", law=Law.ROUND2),
-}
+LAWS: dict[str, Writer] = {Law.ROUND1.value: simulate, Law.ROUND2.value: partial(simulate, law=Law.ROUND2)}
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 10.0)), raw_gib=1.9)
 

@@ -1,21 +1,18 @@
 """What a simulation looks like beside what it imitates: ``python -m competitions simulate flight --describe``.
 
-``published.csv`` has the host's values, from the Kaggle FlightRank 2025 column statistics: aggregates of train.parquet
-and test.parquet, no rows. What is not there was never published.
+The published values are of two sources: the Kaggle FlightRank 2025 column statistics ("host"), which are aggregates of
+train.parquet and test.parquet, no rows; and seven searches of the host that were shown whole ("7 searches").
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from common.io.tables import read_csv, scan_parquet
-from common.simulation.calibration import Measure, calibrate
+from common.io.tables import scan_parquet
+from common.simulation.calibration import Measures, calibrate
 
 PUBLISHED = Path(__file__).with_name("published.csv")
-NOT_PUBLISHED: dict[str, Any] = {"train": None, "test": None, "grows": "not at all"}
-Measures = dict[str, pl.Expr]  # what a file is measured by, and how
 
 RETURN = pl.col("legs1_duration").is_not_null()
 ENDS = tuple(f"legs{leg}_{end}" for leg in (0, 1) for end in ("departureAt", "arrivalAt"))
@@ -86,7 +83,7 @@ SESSIONS: Measures = {
     "sessions: sex true": pl.col("male").mean(),
     "sessions: fewer than 10 options": (SIZE < 10).mean(),
     "sessions: more than 10 options": (SIZE > 10).mean(),
-    "sessions: corporate fares on some options only (real: 2 of 7)": MIXED.mean(),
+    "sessions: corporate fares on some options only": MIXED.mean(),
     "sessions: 11 to 27 options, of those over 10": SIZE.is_between(11, 27).filter(SIZE > 10).mean(),
 }
 USERS: Measures = {
@@ -99,31 +96,19 @@ BOOKINGS: Measures = {
     "booked: position 0": (BOOKED == 0).mean(),
     "booked: positions 0 to 9": (BOOKED < 10).mean(),
     "booked: a corporate fare, where some are": pl.col("booked_coded").filter(MIXED).mean(),
-    "booked: the cheapest (choice model assumed)": pl.col("cheapest").mean(),
-    "booked: fewest segments (choice model assumed)": pl.col("fewest").mean(),
-}
-# Of the flights that were booked, one row each: fares, and the price paid beside the lowest of them.
-BOOKED_FLIGHTS: Measures = {
-    "booked: fares of the same flights, mean": pl.col("fares").mean(),
-    "booked: the lowest fare of its flights (real: 6 of 7)": (pl.col("paid") == pl.col("lowest")).mean(),
 }
 
 
 def describe(folder: Path) -> pl.DataFrame:
     """The calibration table of the simulation in ``folder``, see ``calibrate``."""
-    return calibrate(folder, _list_parts(folder))
+    return calibrate(folder, PUBLISHED, _list_parts(folder))
 
 
-def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, list[Measure]]]:
+def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Measures]]:
     known = scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]
-    published = {row["what"]: row for row in read_csv(PUBLISHED).rows(named=True)}
     for name in ("train", "test"):
         for frame, values in _list_measures(folder / f"{name}.parquet", known):
-            measures = []
-            for what, value in values.items():
-                row = published.get(what, NOT_PUBLISHED)
-                measures.append(Measure(f"{name} {what}", value, row[name], grows=row["grows"]))
-            yield frame, measures
+            yield frame, {f"{name} {what}": value for what, value in values.items()}
 
 
 def _list_measures(path: Path, known_companies: pl.Series) -> Iterator[tuple[pl.LazyFrame, Measures]]:
@@ -136,17 +121,17 @@ def _list_measures(path: Path, known_companies: pl.Series) -> Iterator[tuple[pl.
     yield rows, ROWS
     yield from ((rows, {what: value}) for what, value in VALUES.items())
     if labelled:
-        fares = {"fares": pl.len(), "lowest": PRICE.min(), "paid": (PRICE * pl.col("selected")).max()}
+        fares = {"lowest": PRICE.min(), "paid": (PRICE * pl.col("selected")).max()}
         yield rows, MONTHS
         yield sessions, BOOKINGS
-        yield rows.group_by(FLIGHTS).agg(**fares).filter(pl.col("paid") > 0), BOOKED_FLIGHTS
+        booked = rows.group_by(FLIGHTS).agg(**fares).filter(pl.col("paid") > 0)
+        yield booked, {"booked: the lowest fare of its flights": (pl.col("paid") == pl.col("lowest")).mean()}
 
 
 def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Series) -> pl.DataFrame:
-    """One row a session: size, user, company, sex, share of corporate fares; of its booking the position, whether it
-    is the cheapest, of the fewest segments, a corporate fare.
+    """One row a session: size, user, company, sex, share of corporate fares; of its booking the position, and whether
+    it is a corporate fare.
     """
-    names = [f"legs{leg}_segments{number}_duration" for leg in (0, 1) for number in range(4)]
     facts = {
         "size": pl.len(),
         "user": pl.col("profileId").first(),
@@ -156,14 +141,11 @@ def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Serie
     }
     if labelled:
         # Sums over the one booked row, not look-ups: they stream.
-        price, segments, row, booked = (pl.col(name) for name in ("totalPrice", "segments", "row", "selected"))
+        row, booked = pl.col("row"), pl.col("selected")
         facts |= {
             "booked": (row.cast(pl.Int64) * booked).sum() - row.min(),
-            "cheapest": (price * booked).sum() == price.min(),
             "booked_coded": (booked * pl.col("corporateTariffCode").is_not_null()).sum() > 0,
-            "fewest": (segments * booked).sum() == segments.min(),
         }
-        present = [pl.col(name).is_not_null().cast(pl.Int64) for name in names]
-        rows = rows.with_row_index("row").with_columns(segments=pl.sum_horizontal(present))
+        rows = rows.with_row_index("row")
     sessions = rows.group_by("ranker_id").agg(**facts).collect(engine="streaming")
     return sessions.with_columns(unseen=~pl.col("company").is_in(known_companies.implode()))

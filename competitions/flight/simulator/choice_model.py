@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints, take
+from common.arrays import Floats, Ints, take
 from common.learning.listwise_softmax import softmax_within
+from common.simulation.sampling import draw_between
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
@@ -80,44 +81,22 @@ def draw_bookings(state: SimulationState, part: slice, options: Options, rules: 
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
     choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    own = own_chances(state, choices, options, rules)
-    number = part.start + np.arange(len(joined))
-    drawn = draw(own, first, hashed(state.seed, 151, number))
-    leader = find_leaders(joined)
-    copies = joined & (hashed(state.seed, 152, number) < COPY)
-    return Bookings(first, session, choices.row, mix_twins(own, choices), np.where(copies, drawn[leader], drawn))
-
-
-def chances_on(state: SimulationState, part: slice, options: Options, rules: Rules, day: float) -> Floats:
-    """The probability of every row of ``Bookings``, had all tastes been those of one day."""
-    choices = list_choices(state, part, options, day)
-    return mix_twins(own_chances(state, choices, options, rules), choices)
-
-
-def own_chances(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
-    """The logit's probability of every row, twins aside."""
-    sizes = np.diff(choices.first)
+    sizes = np.diff(first)
     sharp = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
-    return softmax_within(sharp[choices.session] * utilities(state, choices, options, rules), sizes)
+    own = softmax_within(sharp[session] * utilities(state, choices, options, rules), sizes)
+    number = part.start + np.arange(len(joined))
+    steps = np.append(0.0, np.cumsum(own))
+    drawn = draw_between(steps, first[:-1], first[1:], hashed(state.seed, 151, number)) - first[:-1]
+    # A twin books what the first session of its search booked, or by its own choice.
+    leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
+    leading = np.arange(first[-1]) - first[session] + first[leader][session]
+    probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
+    copies = joined & (hashed(state.seed, 152, number) < COPY)
+    return Bookings(first, session, choices.row, probability, np.where(copies, drawn[leader], drawn))
 
 
-def find_leaders(joined: Bools) -> Ints:
-    """By session, the first of its search."""
-    leaders: Ints = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
-    return leaders
-
-
-def mix_twins(own: Floats, choices: Choices) -> Floats:
-    """The probability of every row: of a twin's, what the first session of its search chose, or its own choice."""
-    first, session, joined = choices.first, choices.session, choices.sessions.joined
-    leading = np.arange(first[-1]) - first[session] + first[find_leaders(joined)][session]
-    return np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-
-
-def list_choices(state: SimulationState, part: slice, options: Options, day: float | None = None) -> Choices:
-    """Every session with the options of its search (twins have the same ones), and its tastes at its time; or all with
-    those of one ``day``, counted from ``START``.
-    """
+def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:
+    """Every session with the options of its search (twins have the same ones), and its tastes at its time."""
     sessions, searches = take(state.sessions, part), state.searches
     search = sessions.search - sessions.search[0]
     sizes = np.diff(options.first)[search]
@@ -125,7 +104,7 @@ def list_choices(state: SimulationState, part: slice, options: Options, day: flo
     session = np.repeat(np.arange(len(search)), sizes)
     row = np.arange(first[-1]) + np.repeat(options.first[search] - first[:-1], sizes)
     out = 2 * searches.pair[sessions.search] + searches.flip[sessions.search]
-    days = (sessions.time - START.astype(np.int64)) / 86_400.0 if day is None else np.full(len(search), day)
+    days = (sessions.time - START.astype(np.int64)) / 86_400.0
     asked = Asked(sessions.user, state.travellers.company[sessions.user], days, (out, out ^ 1))
     return Choices(sessions, asked, find_tastes(asked, state.seed), first, session, row)
 
@@ -198,16 +177,3 @@ def _way_terms(state: SimulationState, choices: Choices, leg: Ints, way: int) ->
     for key, who in ((162, asked.company), (163, asked.user)):
         value += WEIGHTS["habit"] * (renewed(seed, asked.day[session], key, who[session], leg) < HABIT_SHARE)
     return value * known
-
-
-def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:
-    """Position drawn in each run of rows, by inverting its distribution at ``uniform`` (0 to 1, one a run).
-
-    >>> draw(np.array([0.2, 0.5, 0.3, 1.0]), np.array([0, 3, 4]), np.array([0.6, 0.9])).tolist()
-    [1, 0]
-    """
-    total = np.cumsum(probability)
-    before = np.append(0.0, total)[first[:-1]]
-    row = np.searchsorted(total, before + uniform * (total[first[1:] - 1] - before), side="right")
-    position: Ints = np.clip(row, first[:-1], first[1:] - 1) - first[:-1]
-    return position

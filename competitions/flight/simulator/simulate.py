@@ -19,20 +19,18 @@ from common.day.hosts import TRUTH
 from common.engine.progress import track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
-from competitions.flight.simulator.choice_model import chances_on, draw_bookings
+from competitions.flight.simulator.choice_model import draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
 from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
 from competitions.flight.simulator.population import SimulationState, draw_state
-from competitions.flight.simulator.search_sessions import START, TEST_START
 from competitions.flight.simulator.travellers import Sizes, sizes_at
 from competitions.flight.simulator.writer import Chunk, make_table
 
 VERSION = 4  # goes up when the same scale and seed give other files
 TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
 CHUNK = 600  # sessions of a row group, about
-TEST_DAY = float((TEST_START - START) / np.timedelta64(1, "D"))
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -58,8 +56,7 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], O
             listed = table.select(["Id", "ranker_id"])
             sample.write_table(listed.append_column("selected", pa.array(position + 1)))
             hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
-            stale = chances_on(state, chunk.part, chunk.options, chunk.rules, TEST_DAY)
-            ranks.append(rank_sessions(chunk.bookings, stale, state.sessions.search[chunk.part]))
+            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[chunk.part]))
             test_rows += table.num_rows
     truth = pa.concat_tables(hidden)
     pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)

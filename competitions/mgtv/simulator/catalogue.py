@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.sampling import Pool, make_pool
 from competitions.mgtv.simulator.constants import (
     CHANNELS,
     FEATURE,
@@ -62,37 +63,6 @@ class Videos:
     quality: Floats
     code: Ints
     listed: Bools  # stands in the table
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Items by group, to draw from by weight. ``order``: the items, group by group; ``steps`` (one longer) sums their
-    weights, from ``edges[g]`` to ``edges[g + 1]`` those of group g.
-    """
-
-    order: Ints
-    steps: Floats
-    edges: Floats
-
-    def draw(self, group: Ints, rng: np.random.Generator) -> Ints:
-        """An item of each ``group``, of any where the group weighs nothing."""
-        own = self.edges[group + 1] > self.edges[group]
-        low, high = np.where(own, self.edges[group], 0.0), np.where(own, self.edges[group + 1], self.edges[-1])
-        return self._take(low + rng.random(len(group)) * (high - low))
-
-    def draw_any(self, count: int, rng: np.random.Generator) -> Ints:
-        """``count`` items of all groups."""
-        return self._take(rng.random(count) * self.edges[-1])
-
-    def _take(self, level: Floats) -> Ints:
-        return self.order[np.clip(np.searchsorted(self.steps, level, side="right") - 1, 0, len(self.order) - 1)]
-
-
-def make_pool(group: Ints, groups: int, weight: Floats) -> Pool:
-    """The pool of items of these groups (below ``groups``) and weights."""
-    order = np.argsort(group, kind="stable")
-    steps = np.append(0.0, np.cumsum(weight[order]))
-    return Pool(order, steps, steps[np.append(0, np.cumsum(np.bincount(group, minlength=groups)))])
 
 
 @dataclass(frozen=True)
@@ -189,7 +159,7 @@ def _make_videos(
     beside = np.where(kind == TRAILER, release - 3, release + rng.integers(0, 3, len(kind)))
     again = (last[collection] < 1) & (rng.random(len(kind)) < FRESH)
     beside = np.where(again, rng.integers(1, TEST_DAY + 1, len(kind)), beside)
-    low, high = np.array([row.minutes for row in KINDS])[kind].T
+    low, high = (kind_values(f"{end}_minutes")[kind] for end in ("least", "most"))
     usual = np.clip(channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
     minutes = usual[collection] * np.exp(0.05 * rng.standard_normal(len(kind)))
     minutes = np.where(kind == FEATURE, np.clip(minutes, low, high), low + (high - low) * rng.random(len(kind)))

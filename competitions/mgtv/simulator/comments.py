@@ -50,7 +50,7 @@ def _draw_videos(catalogue: Catalogue, day: Ints, rng: np.random.Generator) -> I
     video = np.empty(len(day), np.int64)
     for number in range(1, DAYS + 1):
         rows = np.flatnonzero(day == number)
-        video[rows] = rate_day(catalogue, number).pool.draw_any(len(rows), rng)
+        video[rows] = rate_day(catalogue, number).pool.draw_any(rng.random(len(rows)))
     return video
 
 

@@ -5,11 +5,11 @@ of ``click_model`` over the rows of known duration, and its t follows ``watch_ti
 and the rate that maximise chance * E[s]; the rate is tried on a grid.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Bools, Floats, Ints, join
 from common.simulation.oracle import Oracle, summarise
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
@@ -83,7 +83,6 @@ def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools
 
 def summarise_scores(scores: list[OracleScores]) -> Oracle:
     """The oracle of all slates; beside it its hits."""
-    hit, gain, expected, expected_hit = (
-        np.concatenate([getattr(score, field.name) for score in scores]) for field in fields(OracleScores)
-    )
-    return summarise(gain, expected, {"hit_rate": hit.astype(float), "expected_hit_rate": expected_hit})
+    every = join(scores)
+    details = {"hit_rate": every.hit.astype(float), "expected_hit_rate": every.expected_hit}
+    return summarise(every.gain, every.expected, details)

@@ -80,14 +80,15 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     rows = np.flatnonzero(source == AGAIN)
     video[rows] = state.history.clicked[devices[owner[rows]], rng.integers(0, CLICKED, len(rows))]
     rows = np.flatnonzero(source == HOT)
-    video[rows] = popularity.pool.draw_any(len(rows), rng)
+    video[rows] = popularity.pool.draw_any(rng.random(len(rows)))
     rows = np.flatnonzero(source == ANY)
     video[rows] = rng.integers(0, len(catalogue.videos.kind), len(rows))
     video = np.where(popularity.released[np.maximum(video, 0)], video, -1)
     rows = np.flatnonzero(video < 0)
     # By liking, popularity on the day, and how many devices watch the channel.
-    weight = np.diff(popularity.pool.edges) ** 0.5
-    video[rows] = popularity.pool.draw(draw_channels(state.users, devices[owner[rows]], weight, rng), rng)
+    weight = popularity.pool.weights**0.5
+    channel = draw_channels(state.users, devices[owner[rows]], weight, rng)
+    video[rows] = popularity.pool.draw(channel, rng.random(len(rows)))
     return video
 
 
@@ -98,7 +99,7 @@ def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random
     recent = np.where(clicked >= 0, catalogue.videos.collection[np.maximum(clicked, 0)], -1)
     followed = history.follow[device, slot]
     programme = np.where(followed >= 0, followed, recent)
-    return np.where(programme >= 0, catalogue.members.draw(np.maximum(programme, 0), rng), -1)
+    return np.where(programme >= 0, catalogue.members.draw(np.maximum(programme, 0), rng.random(len(programme))), -1)
 
 
 def _estimate(state: SimulationState, device: Ints, video: Ints, is_next: Bools, rng: np.random.Generator) -> Floats:

@@ -16,7 +16,8 @@ import pyarrow as pa
 from scipy.special import expit
 
 from common.arrays import Bools, Floats, Ints, Singles
-from competitions.mgtv.simulator.catalogue import Catalogue, make_pool
+from common.simulation.sampling import make_pool
+from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values
 
 RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
@@ -99,7 +100,7 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
     next_serial = np.ones((devices, SLOTS), np.int32)
     for slot in range(SLOTS):
         taken = np.flatnonzero(rng.random(devices) < STARTED)
-        programme = pool.draw(draw_channels(users, taken, np.diff(pool.edges), rng), rng)
+        programme = pool.draw(draw_channels(users, taken, pool.weights, rng), rng.random(len(taken)))
         new = ~(follow[taken] == programme[:, None]).any(axis=1)
         taken, programme = taken[new], programme[new]
         follow[taken, slot] = programme

@@ -14,6 +14,7 @@ import numpy as np
 
 from common.arrays import Bools, Floats, Ints
 from common.learning.listwise_softmax import softmax_within
+from common.simulation.sampling import draw_columns
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.constants import FEATURE, kind_values
@@ -61,7 +62,7 @@ def find_forms(catalogue: Catalogue, video: Ints) -> Ints:
 
 def draw_completion(weights: Floats, form: Ints, rng: np.random.Generator) -> Floats:
     """t of each row."""
-    part = (np.cumsum(weights, axis=1) < rng.random(len(weights))[:, None]).sum(axis=1).clip(0, PARTS - 1)
+    part = draw_columns(np.cumsum(weights, axis=1), rng.random(len(weights)))
     a, b, low, high = np.moveaxis(np.array(SHAPES)[form, part], -1, 0)
     return np.asarray(low + (high - low) * rng.beta(a, b))
 

@@ -106,7 +106,7 @@ def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
             "item_duration": pl.Series(np.maximum(videos.recorded, 0)).set(pl.Series(videos.recorded < 0), None),
             "item_assetSource": 1 + rng.integers(0, 5, len(kind)),
             "item_classify": 1 + channel,
-            "item_isIntact": np.array([row.code for row in KINDS])[kind],
+            "item_isIntact": KINDS["code"].to_numpy()[kind],
             "item_serialno": videos.serial,
             "sid": 1 + videos.collection,  # each programme is a series of its own
             "stype": 1 + kind,

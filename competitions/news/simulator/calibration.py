@@ -4,101 +4,75 @@ The published values are of three sources: the host's files ("host"); the first 
 which the host drew ("hour"); a sample of 15,929 of that log's users ("sample").
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from common.io.tables import read_csv
-from common.simulation.calibration import Measure, calibrate, quantiles, top_share
+from common.simulation.calibration import Measures, calibrate, quantiles
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN, count_lines
 from competitions.news.simulator.articles import START_MS
 from competitions.news.simulator.sessions import SESSION_BREAK_MS, TERMINAL_GAP_MS
 
+PUBLISHED = Path(__file__).with_name("published.csv")
 LAST_MAIN_MS = 1_508_284_800_000  # 2017-10-18 00:00 UTC
 GAP, CLICKS, SIZE, CATEGORY = (pl.col(name) for name in ("gap", "clicks", "len", "category_id"))
 TIME = pl.col("click_timestamp")
-FIRST_DAY = (pl.col("first").median() - START_MS) // DAY_MS
 AGE = (TIME - pl.col("created_at_ts")) / HOUR_MS
 
-TRAIN_USERS = (
-    Measure("train users", pl.len(), 200_000, "host", "with scale"),
-    Measure("train clicks", CLICKS.sum(), 1_112_623, "host", "with scale"),
-    Measure("clicks per train user, mean", CLICKS.mean(), 5.56, "host"),
-    Measure("clicks per train user, median", CLICKS.median(), 3, "sample"),
-    Measure("clicks per train user, least", CLICKS.min(), 2, "host"),
-    Measure("first click of a train user, median day", FIRST_DAY, 5, "sample"),
-    Measure("train users whose last gap is 30 s", (pl.col("last_gap") == TERMINAL_GAP_MS).mean(), 1.0, "hour"),
-)
-TEST_USERS = (
-    Measure("test users", pl.len(), 50_000, "host", "with scale"),
-    Measure("test clicks, visible", CLICKS.sum(), 518_010, "host", "with scale"),
-    Measure("clicks per test user, mean", CLICKS.mean(), 10.36, "host"),
-    Measure("clicks per test user, median", CLICKS.median(), 4, "sample"),
-    Measure("clicks per test user, least", CLICKS.min(), 1, "host"),
-    Measure("first click of a test user, median day", FIRST_DAY, 1, "sample"),
-)
-TRAIN_SESSIONS = (
-    Measure("clicks per train session, mean", SIZE.mean(), 2.66, "hour"),
-    Measure("train sessions of two clicks", (SIZE == 2).mean(), 0.64, "hour"),
-)
-TRAIN_GAPS = (
-    Measure("train gaps of 30 s", (GAP == TERMINAL_GAP_MS).mean()),
-    Measure(
-        "hours between train sessions, median",
-        GAP.filter(GAP > SESSION_BREAK_MS).median() / HOUR_MS,
-        41.8,
-        "sample",
-    ),
-)
-CATALOGUE = (
-    Measure("articles", pl.len(), 364_047, "host", "with scale"),
-    Measure("categories", CATEGORY.n_unique(), 461, "host", "otherwise"),
-    Measure("articles with an embedding", pl.col("embeddings").first() / pl.len(), 0.811, "host"),
-    Measure("words, most", pl.col("words_count").max(), 6690, "host"),
-)
-ALL_CLICKS = (
-    Measure("articles ever clicked", pl.col("click_article_id").n_unique(), 31_000, "host", "otherwise"),
-    Measure("clicks after 2017-10-17 (host: a few)", (TIME >= LAST_MAIN_MS).mean()),
-    Measure(
-        "repeated (user, article) pairs",
-        1 - pl.struct("user_id", "click_article_id").n_unique() / pl.len(),
-        0.0075,
-        "host",
-    ),
-    *quantiles("age at click in hours", AGE, {25: 5.2, 50: 7.6, 75: 13.8, 90: 24.2}, "sample"),
-    Measure("clicks within two days of creation", (AGE <= 48).mean(), 0.98, "sample"),
-    Measure("clicks on the 100 top articles", top_share("click_article_id", 100), 0.40, "sample"),
-    Measure("clicks on the 1000 top articles", top_share("click_article_id", 1000), 0.82, "sample"),
-    Measure("clicks on the top 5 categories", top_share("category_id", 5), 0.39, "sample"),
-    Measure("clicks on the top 20 categories", top_share("category_id", 20), 0.71, "sample"),
-    Measure(
-        "same category as the click before, in a session",
-        (pl.col("category_before") == CATEGORY).filter(GAP <= SESSION_BREAK_MS).mean(),
-        0.20,
-        "sample",
-    ),
-    Measure("environment 4", (pl.col("click_environment") == 4).mean(), 0.960, "hour"),
-    Measure("device group 3", (pl.col("click_deviceGroup") == 3).mean(), 0.542, "hour"),
-    Measure("os 2", (pl.col("click_os") == 2).mean(), 0.365, "hour"),
-    Measure("country 1", (pl.col("click_country") == 1).mean(), 0.940, "hour"),
-    Measure("region 25", (pl.col("click_region") == 25).mean(), 0.272, "hour"),
-    Measure("referrer 1", (pl.col("click_referrer_type") == 1).mean(), 0.502, "hour"),
-)
-HOURS = (Measure("clicks on the 5 top articles of their hour", pl.col("top").mean(), 0.38, "sample"),)
+
+def top_share(column: str, top: int) -> pl.Expr:
+    """The share of the rows that has one of the ``top`` most frequent values of a column.
+
+    >>> pl.DataFrame({"item": [1, 1, 1, 2, 3]}).select(top_share("item", 1)).item()
+    0.6
+    """
+    return pl.col(column).unique_counts().top_k(top).sum() / pl.len()
+
+
+TRAIN_SESSIONS = {
+    "clicks per train session, mean": SIZE.mean(),
+    "train sessions of two clicks": (SIZE == 2).mean(),
+}
+TRAIN_GAPS = {"hours between train sessions, median": GAP.filter(GAP > SESSION_BREAK_MS).median() / HOUR_MS}
+CATALOGUE = {
+    "articles": pl.len(),
+    "categories": CATEGORY.n_unique(),
+    "articles with an embedding": pl.col("embeddings").first() / pl.len(),
+    "words, most": pl.col("words_count").max(),
+}
+ALL_CLICKS = {
+    "articles ever clicked": pl.col("click_article_id").n_unique(),
+    "repeated (user, article) pairs": 1 - pl.struct("user_id", "click_article_id").n_unique() / pl.len(),
+    **quantiles("age at click in hours", AGE, (25, 50, 75, 90)),
+    "clicks within two days of creation": (AGE <= 48).mean(),
+    **{f"clicks on the {top} top articles": top_share("click_article_id", top) for top in (100, 1000)},
+    **{f"clicks on the top {top} categories": top_share("category_id", top) for top in (5, 20)},
+    "same category as the click before, in a session": (pl.col("category_before") == CATEGORY)
+    .filter(GAP <= SESSION_BREAK_MS)
+    .mean(),
+    "environment 4": (pl.col("click_environment") == 4).mean(),
+    "device group 3": (pl.col("click_deviceGroup") == 3).mean(),
+    "os 2": (pl.col("click_os") == 2).mean(),
+    "country 1": (pl.col("click_country") == 1).mean(),
+    "region 25": (pl.col("click_region") == 25).mean(),
+    "referrer 1": (pl.col("click_referrer_type") == 1).mean(),
+}
 
 
 def describe(folder: Path) -> pl.DataFrame:
     """The calibration table of the simulation in ``folder``, see ``calibrate``."""
-    return calibrate(folder, _list_parts(folder))
+    return calibrate(folder, PUBLISHED, _list_parts(folder))
 
 
-def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Sequence[Measure]]]:
+def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Measures]]:
     train, test = (_read_log(folder / name) for name in (TRAIN, TEST_A))
     users = {"clicks": pl.len(), "first": TIME.min(), "last_gap": GAP.last()}
-    yield train.group_by("user_id").agg(**users), TRAIN_USERS
-    yield test.group_by("user_id").agg(**users), TEST_USERS
+    last_gap = {"train users whose last gap is 30 s": (pl.col("last_gap") == TERMINAL_GAP_MS).mean()}
+    yield train.group_by("user_id").agg(**users), _measure_users("train", "train clicks") | last_gap
+    yield test.group_by("user_id").agg(**users), _measure_users("test", "test clicks, visible")
     session = (GAP > SESSION_BREAK_MS).fill_null(True).cum_sum().alias("session")
     yield train.group_by(session).len(), TRAIN_SESSIONS
     yield train, TRAIN_GAPS
@@ -107,7 +81,18 @@ def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Sequence[Measure]]
     both = pl.concat([train, test]).join(articles, left_on="click_article_id", right_on="article_id")
     before = CATEGORY.shift(1).over("user_id", order_by="click_timestamp")
     yield both.with_columns(category_before=before), ALL_CLICKS
-    yield _find_hour_tops(both, 5), HOURS
+    yield _find_hour_tops(both, 5), {"clicks on the 5 top articles of their hour": pl.col("top").mean()}
+
+
+def _measure_users(file: str, clicks: str) -> dict[str, pl.Expr]:
+    """Of a row a user of a file."""
+    each = {"mean": CLICKS.mean(), "median": CLICKS.median(), "least": CLICKS.min()}
+    return {
+        f"{file} users": pl.len(),
+        clicks: CLICKS.sum(),
+        **{f"clicks per {file} user, {name}": value for name, value in each.items()},
+        f"first click of a {file} user, median day": (pl.col("first").median() - START_MS) // DAY_MS,
+    }
 
 
 def _read_log(path: Path) -> pl.LazyFrame:

@@ -89,7 +89,13 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> Oracle:
     hidden = np.cumsum(sessions.counts)[sizes.train_users :] - 1
     oracle = judge(rank_best(live, queries), items[hidden])
     _write_logs(folder, sessions, catalogue.live[items], hidden, seed)
-    _write_articles(folder / ARTICLES, catalogue)
+    columns = {
+        "article_id": np.arange(sizes.articles),
+        "category_id": catalogue.category,
+        "created_at_ts": catalogue.created,
+        "words_count": catalogue.words,
+    }
+    pl.DataFrame(columns).write_csv(folder / ARTICLES)
     _write_embeddings(folder / EMBEDDINGS, catalogue, sizes.embeddings, seed)
     return oracle
 
@@ -111,16 +117,6 @@ def _write_logs(folder: Path, sessions: Sessions, article: Ints, hidden: Ints, s
     log = log.hstack(draw_devices(sessions, seed))
     for name, part in ((TRAIN, train), (TEST_A, ~train & shown)):
         log.filter(part).sort("click_timestamp", "user_id").write_csv(folder / name)
-
-
-def _write_articles(path: Path, catalogue: Catalogue) -> None:
-    columns = {
-        "article_id": np.arange(len(catalogue.category)),
-        "category_id": catalogue.category,
-        "created_at_ts": catalogue.created,
-        "words_count": catalogue.words,
-    }
-    pl.DataFrame(columns).write_csv(path)
 
 
 def _write_embeddings(path: Path, catalogue: Catalogue, rows: int, seed: int) -> None:

@@ -1,18 +1,20 @@
 """Simulated users: their tastes and devices, the articles they click, and the best ranking of their next click."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats, Ints, take
 from common.engine.progress import track
+from common.io.tables import read_csv
+from common.simulation.sampling import draw_between, draw_columns
 from common.time_units import HOUR_MS
 from competitions.news.simulator import articles
-from competitions.news.simulator.articles import ClickContext, ClickDistribution, LiveCatalogue
+from competitions.news.simulator.articles import ClickContext, LiveCatalogue
 from competitions.news.simulator.sessions import Sessions
 
 TASTES = 5  # favourite categories of a user
@@ -20,19 +22,10 @@ TASTE_DECAY = 0.6  # weight of each against the one before it
 RANKED = 5
 BLOCK_CELLS = 4_000_000  # (query, article) pairs scored at once
 SAME_REFERRER = 0.6  # a session comes from the user's usual referrer, else from any
-# Shares in the first hour of the public Globo log: (device group, os, environment), (country, region), referrer.
-DEVICES = {
-    (1, 17, 4): 0.351, (3, 2, 4): 0.342, (3, 20, 4): 0.167, (4, 20, 4): 0.051, (1, 12, 4): 0.028, (3, 20, 2): 0.022,
-    (4, 2, 2): 0.012, (4, 2, 4): 0.009, (3, 19, 4): 0.008, (1, 13, 4): 0.005, (4, 20, 2): 0.002, (3, 2, 1): 0.003,
-}  # fmt: skip
-LOCATIONS = {
-    (1, 25): 0.272, (1, 21): 0.172, (1, 13): 0.068, (1, 16): 0.060, (1, 8): 0.051, (1, 20): 0.049, (1, 24): 0.044,
-    (1, 5): 0.035, (1, 6): 0.032, (1, 11): 0.021, (10, 28): 0.020, (1, 9): 0.019, (1, 7): 0.019, (11, 28): 0.018,
-    (1, 12): 0.017, (1, 17): 0.016, (8, 28): 0.015, (1, 4): 0.011, (1, 26): 0.010, (1, 19): 0.009, (1, 10): 0.009,
-    (1, 15): 0.008, (1, 27): 0.006, (1, 14): 0.005, (1, 22): 0.004, (7, 28): 0.004, (1, 1): 0.003, (2, 28): 0.002,
-    (4, 28): 0.002, (1, 18): 0.002, (1, 2): 0.001,
-}  # fmt: skip
-REFERRERS = {1: 0.502, 2: 0.426, 5: 0.030, 7: 0.022, 6: 0.012, 4: 0.008}
+# Codes, and their shares in the first hour of the public Globo log.
+DEVICES, LOCATIONS, REFERRERS = (
+    read_csv(Path(__file__).with_name(f"{table}.csv")) for table in ("devices", "locations", "referrers")
+)
 
 
 @dataclass(frozen=True)
@@ -44,10 +37,9 @@ class Users:
 
 
 @dataclass(frozen=True)
-class Queries:
+class Queries(ClickContext):
     """The clicks to guess, one a row: the context, and the articles clicked before (live articles, padded with -1)."""
 
-    context: ClickContext
     seen: Ints  # (n, longest history)
 
 
@@ -93,7 +85,11 @@ def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int)
 
 def draw_unseen(live: LiveCatalogue, context: ClickContext, seen: NDArray[np.int32], rng: np.random.Generator) -> Ints:
     """Draw, and draw again where the article was seen, but for a share REPEAT_FACTOR: exactly the factor r in P."""
-    masses = _mass_of_parts(live, context, articles.click_distribution(live, context))
+    distribution = articles.click_distribution(live, context)
+    start, end = live.bounds[context.hour, 0], live.bounds[context.hour, -1]
+    whole = distribution.hot * (live.cumulative[end] - live.cumulative[start])
+    parts = np.hstack([distribution.link, distribution.taste * articles.category_mass(live, context), whole[:, None]])
+    masses = np.cumsum(parts, axis=1)  # of each neighbour, then of each taste, then of the hour's whole list
     chosen = np.full(len(context.hour), -1, np.int64)
     waiting = np.arange(len(chosen))
     while len(waiting):
@@ -104,27 +100,16 @@ def draw_unseen(live: LiveCatalogue, context: ClickContext, seen: NDArray[np.int
     return chosen
 
 
-def _mass_of_parts(live: LiveCatalogue, context: ClickContext, distribution: ClickDistribution) -> Floats:
-    """Cumulated chances of each neighbour, then of each taste, then of the hour's whole list."""
-    start, end = live.bounds[context.hour, 0], live.bounds[context.hour, -1]
-    whole = distribution.hot * (live.cumulative[end] - live.cumulative[start])
-    parts = np.hstack([distribution.link, distribution.taste * articles.category_mass(live, context), whole[:, None]])
-    return np.asarray(np.cumsum(parts, axis=1), dtype=np.float64)
-
-
 def _draw(live: LiveCatalogue, context: ClickContext, masses: Floats, rows: Ints, rng: np.random.Generator) -> Ints:
     """One article for each of ``rows``: a part by its mass, then an article inside the part by g."""
     mass = masses[rows]
-    level = rng.random(len(rows)) * mass[:, -1]
-    part = np.minimum(np.sum(mass <= level[:, None], axis=1), mass.shape[1] - 1)
+    part = draw_columns(mass, rng.random(len(rows)))
     links, hour = live.neighbours.shape[1], context.hour[rows]
     taste = context.tastes[rows, np.clip(part - links, 0, context.tastes.shape[1] - 1)]
     whole = part == mass.shape[1] - 1
     start = np.where(whole, live.bounds[hour, 0], live.bounds[hour, taste])
     end = np.where(whole, live.bounds[hour, -1], live.bounds[hour, taste + 1])
-    low, high = live.cumulative[start], live.cumulative[end]
-    index = np.searchsorted(live.cumulative, low + rng.random(len(rows)) * (high - low), side="right") - 1
-    listed = live.rows[np.clip(index, start, np.maximum(end - 1, start))]
+    listed = live.rows[draw_between(live.cumulative, start, end, rng.random(len(rows)))]
     linked = live.neighbours[context.previous[rows], np.minimum(part, links - 1)]
     return np.asarray(np.where(part < links, linked, listed), dtype=np.int64)
 
@@ -137,7 +122,7 @@ def make_queries(users: Users, sessions: Sessions, items: Ints) -> Queries:
     steps = np.arange(1, int(counts.max()))
     seen = np.where(steps < counts[:, None], items[np.maximum(last[:, None] - steps, 0)], -1)
     hour = (sessions.time[last] - articles.START_MS) // HOUR_MS
-    return Queries(ClickContext(hour, seen[:, 0], users.tastes[test], users.taste_weights[test]), seen)
+    return Queries(hour, seen[:, 0], users.tastes[test], users.taste_weights[test], seen)
 
 
 def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:
@@ -147,9 +132,9 @@ def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:
     """
     items = np.full((len(queries.seen), RANKED), -1, np.int64)
     chances = np.zeros((len(queries.seen), RANKED))
-    for hour in track(np.unique(queries.context.hour).tolist(), "Asking the oracle"):
+    for hour in track(np.unique(queries.hour).tolist(), "Asking the oracle"):
         members = live.rows[live.bounds[hour, 0] : live.bounds[hour, -1]]
-        same_hour = np.flatnonzero(queries.context.hour == hour)
+        same_hour = np.flatnonzero(queries.hour == hour)
         top = min(RANKED, len(members))
         for block in _blocks(len(same_hour), len(members)):
             rows = same_hour[block]
@@ -161,56 +146,40 @@ def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:
 
 def score_hour(live: LiveCatalogue, queries: Queries, members: Ints) -> Floats:
     """P of every article of ``members``, all those live in the queries' one hour; rows add up to 1."""
-    context = queries.context
-    distribution = articles.click_distribution(live, context)
-    row = np.arange(len(context.hour))[:, None]
+    distribution = articles.click_distribution(live, queries)
+    row = np.arange(len(queries.hour))[:, None]
     liking = np.zeros((len(row), live.bounds.shape[1] - 1))
-    liking[row, context.tastes] = distribution.taste
-    age = context.hour[0] - live.born[members]
+    liking[row, queries.tastes] = distribution.taste
+    age = queries.hour[0] - live.born[members]
     pull = live.popularity[members] * articles.freshness(age, live.height[members], live.evergreen[members])
     chance = (distribution.hot[:, None] + liking[:, live.category[members]]) * pull
-    near = live.neighbours[context.previous]
+    near = live.neighbours[queries.previous]
     np.add.at(chance, (row, _locate(members, near)), distribution.link)  # a neighbour that is not live has chance 0
     old = np.isin(queries.seen, members)
     chance[np.nonzero(old)[0], _locate(members, queries.seen[old])] *= articles.REPEAT_FACTOR
     return np.asarray(chance / chance.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def take(queries: Queries, rows: Ints) -> Queries:
-    """Some of the queries."""
-    context = ClickContext(*(part[rows] for part in vars(queries.context).values()))
-    return Queries(context, queries.seen[rows])
-
-
 def draw_devices(sessions: Sessions, seed: int) -> pl.DataFrame:
     """One row a click: a user keeps device and location; a session keeps its referrer."""
     rng = np.random.default_rng([8, seed])
     user_count, session_count = len(sessions.counts), int(sessions.session[-1]) + 1
-    device = _draw_from(rng, DEVICES, user_count)[sessions.user]
-    location = _draw_from(rng, LOCATIONS, user_count)[sessions.user]
-    usual = _draw_from(rng, REFERRERS, user_count)[sessions.user[sessions.opens], 0]
+    device, location, usual = (_draw_codes(rng, table, user_count) for table in (DEVICES, LOCATIONS, REFERRERS))
     is_usual = rng.random(session_count) < SAME_REFERRER
-    referrer = np.where(is_usual, usual, _draw_from(rng, REFERRERS, session_count)[:, 0])
-    return pl.DataFrame(
-        {
-            "click_environment": device[:, 2],
-            "click_deviceGroup": device[:, 0],
-            "click_os": device[:, 1],
-            "click_country": location[:, 0],
-            "click_region": location[:, 1],
-            "click_referrer_type": referrer[sessions.session],
-        }
-    )
+    other = _draw_codes(rng, REFERRERS, session_count)
+    referrer = np.where(is_usual, usual.to_series()[sessions.user[sessions.opens]], other.to_series())
+    click = device[sessions.user].hstack(location[sessions.user])
+    return click.with_columns(pl.Series(other.columns[0], referrer[sessions.session]))
 
 
 def _locate(members: Ints, items: Ints) -> Ints:
     return np.minimum(np.searchsorted(members, items), len(members) - 1)
 
 
-def _draw_from(rng: np.random.Generator, shares: Mapping[Any, float], n: int) -> Ints:
-    weights = np.array(list(shares.values()))
-    values = np.array(list(shares)).reshape(len(shares), -1)
-    return np.asarray(values[rng.choice(len(values), n, p=weights / weights.sum())], dtype=np.int64)
+def _draw_codes(rng: np.random.Generator, table: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Rows of a table of codes by their shares."""
+    share = table["share"].to_numpy()
+    return table.drop("share")[rng.choice(len(share), rows, p=share / share.sum())]
 
 
 def _blocks(rows: int, width: int) -> Iterator[slice]:

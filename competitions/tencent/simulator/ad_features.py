@@ -14,28 +14,10 @@ import numpy as np
 
 from common.arrays import Bools, Ints, Singles
 from competitions.tencent.io.schema import ITEM_FEATURES
-from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, STYLES, Ads
+from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, Ads
 from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
+from competitions.tencent.simulator.topics import DIMENSIONS, FEATURE_SIZES, FEATURES_FILLED, TOPICS, Codes, Topics
 
-# Values that a feature may take in the world; 102, 121 and 122 have as many as there are.
-SIZES = {"100": 6, "101": 51, "112": 30, "114": 20, "115": 691, "116": STYLES, "117": 500, "118": 1400, "119": 4200}
-SIZES |= {"120": 3400}
-FILLED = {
-    "100": 0.999141,
-    "101": 0.999141,
-    "102": 0.990124,
-    "112": 0.982979,
-    "114": 0.998991,
-    "115": 0.320168,
-    "116": 0.998953,
-    "117": 0.982979,
-    "118": 0.982762,
-    "119": 0.982593,
-    "120": 0.981566,
-    "121": 1.0,
-    "122": 0.999141,
-}
 TOGETHER = (("100", "101", "114", "116", "122"), ("112", "117", "118", "119", "120"))  # lack values in the same ads
 WRONG = 0.05  # of the ads whose categories are another leaf's
 SHARED_ACCOUNT = 433  # every so many advertisers one uses its neighbour's account
@@ -54,8 +36,8 @@ def draw_ad_features(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     rng = np.random.default_rng([41, seed])
     advertiser = np.arange(len(ads.advertiser_topic))
     account = advertiser - ((advertiser % SHARED_ACCOUNT == 0) & (advertiser > 0))
-    form = rng.integers(SIZES["100"], size=len(advertiser))
-    goal = np.floor(SIZES["115"] * rng.random(len(advertiser)) ** 3).astype(np.int64)
+    form = rng.integers(FEATURE_SIZES["100"], size=len(advertiser))
+    goal = np.floor(FEATURE_SIZES["115"] * rng.random(len(advertiser)) ** 3).astype(np.int64)
     owner, topic = ads.advertiser[which], ads.topic[which].astype(np.int64)
     leaf = np.where(rng.random(len(which)) < WRONG, rng.integers(TOPICS * LEAVES, size=len(which)), ads.leaf[which])
     group, kind = rng.integers(30, size=TOPICS), rng.integers(51, size=TOPICS)
@@ -67,7 +49,7 @@ def draw_ad_features(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
         "101": kind[topic],
         "102": account[owner],
         "112": group[above],
-        "114": np.minimum(campaign * CHANNELS + ads.channel[which], SIZES["114"] - 1),
+        "114": np.minimum(campaign * CHANNELS + ads.channel[which], FEATURE_SIZES["114"] - 1),
         "115": goal[owner],
         "116": ads.style[which],
         "117": above * 5 + within * 5 // LEAVES,
@@ -122,4 +104,4 @@ def _leave_out(table: Codes, rng: np.random.Generator) -> None:
     for group in groups:
         at = rng.random(len(table))
         for name in group:
-            table[at >= FILLED[name], ITEM_FEATURES.index(name)] = -1
+            table[at >= FEATURES_FILLED[name], ITEM_FEATURES.index(name)] = -1

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.sampling import draw_columns
 from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, RUNS, Ads
-from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Codes, Topics, draw_topics
+from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS, Codes, Topics
 
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
@@ -60,12 +61,11 @@ def is_running(ads: Ads, which: Ints, slot: Ints | int) -> Bools:
 def draw_by_topic(inventory: AdInventory, slot: Ints, topic: Ints, at: Floats) -> Ints:
     """An ad of each topic that runs in each slot, by weight at ``at``, uniform numbers below 1."""
     mass = inventory.mass[slot, topic]
-    mass_at = at * mass[:, -1]
-    kind = np.minimum((mass <= mass_at[:, None]).sum(axis=1), mass.shape[1] - 1)
+    kind = draw_columns(mass, at)
     row = np.arange(len(slot))
     before = np.where(kind > 0, mass[row, kind - 1], 0.0)
     first = inventory.start[slot, topic, kind]
-    targets = inventory.steps[first] + mass_at - before
+    targets = inventory.steps[first] + at * mass[:, -1] - before
     order = np.argsort(targets)  # sorted targets go through cached memory
     drawn = np.empty(len(targets), np.int64)
     drawn[order] = np.searchsorted(inventory.steps, targets[order], side="right") - 1
@@ -79,7 +79,7 @@ def draw_favourites(inventory: AdInventory, topics: Topics, groups: int, seed: i
     favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
     for day in range(len(favourites)):
         slot = np.full(groups * FAVOURITES * MODEST, day * BANDS)
-        topic = draw_topics(topics.steps, slot, rng.random(len(slot)))
+        topic = topics.by_slot.draw(slot, rng.random(len(slot))) % TOPICS
         drawn = draw_by_topic(inventory, slot, topic, rng.random(len(slot))).reshape(groups, FAVOURITES, MODEST)
         least = weight[drawn].argmin(axis=2)
         fresh = np.take_along_axis(drawn, least[:, :, None], axis=2)[:, :, 0]

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints, Singles, join, take
+from common.simulation.sampling import draw_columns
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ad_inventory import FAVOURITES, AdInventory, draw_by_topic, is_running
 from competitions.tencent.simulator.conversions import ConversionModel
@@ -37,7 +38,7 @@ from competitions.tencent.simulator.event_times import (
     draw_targets_times,
     starts_visit,
 )
-from competitions.tencent.simulator.topics import BANDS, Codes, Topics, draw_topics, pick, slot_of
+from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes, Topics, slot_of
 from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users, make_users
 
 INTEREST, VISIT_TOPIC, LAST, NEXT, GROUP, BACKGROUND = range(6)
@@ -207,14 +208,10 @@ def hold_of_last(state: UserState, before: Ints, new: Bools) -> Floats:
     return np.where(state.last >= 0, hold, 0.0)
 
 
-def interest_weights(env: Environment, interest: Ints, slot: Ints) -> Singles:
-    """The chance of each interest (users, INTERESTS) in a slot, up to a factor a user."""
-    return np.asarray(INTEREST_WEIGHT * env.topics.rhythm[slot[:, None], interest])
-
-
 def draw_interest(env: Environment, interest: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
     """One of the interests (users, INTERESTS) of each user."""
-    drawn = pick(interest_weights(env, interest, slot), rng.random(len(slot), dtype=np.float32))
+    weight = INTEREST_WEIGHT * env.topics.rhythm[slot[:, None], interest]
+    drawn = draw_columns(np.cumsum(weight, axis=1), rng.random(len(slot), dtype=np.float32))
     return np.asarray(interest[np.arange(len(slot)), drawn])
 
 
@@ -236,7 +233,7 @@ def propose_ads(
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero((reason == BACKGROUND) | ((reason == GROUP) & ~favoured))
-    topic[rows] = draw_topics(env.topics.steps, slot[rows], rng.random(len(rows)))
+    topic[rows] = env.topics.by_slot.draw(slot[rows], rng.random(len(rows))) % TOPICS
     rows = np.flatnonzero(~favoured)
     ad[rows] = draw_by_topic(env.inventory, slot[rows], topic[rows], rng.random(len(rows)))
     if not is_click:

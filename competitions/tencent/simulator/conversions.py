@@ -27,7 +27,7 @@ from competitions.tencent.io.schema import CONVERSION
 from competitions.tencent.simulator.ads import Ads
 
 # The 10M release: shares of the events with a known action.
-EXPOSURES, CLICKS, CONVERSIONS = 0.9463, 0.0285, 0.0252
+CLICKS, CONVERSIONS = 0.0285, 0.0252
 CONVERTED = CONVERSIONS / (CLICKS + CONVERSIONS)
 USER_EFFECT, AD_EFFECT = 0.8, 1.5
 PARTS = {"advertiser": 0.7, "product": 0.6, "ad": 0.39}  # squares sum to 1

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from common.arrays import Bools, Floats, Ints
+from common.simulation.sampling import draw_columns
 from competitions.tencent.simulator.topics import (
     BAND_ENDS,
     BANDS,
@@ -26,7 +27,6 @@ from competitions.tencent.simulator.topics import (
     FIRST,
     REFERENCE,
     SLOT,
-    pick,
     slot_of,
     to_clock,
     to_even,
@@ -72,7 +72,7 @@ def make_timeline(clicks: Floats, events: int, everyone: bool, rng: np.random.Ge
     pace = rng.standard_normal(count)
     gaps = _draw_gaps(pace, rng.random((count, events + MOST_AFTER)))
     gaps *= np.minimum(1.0, MOST_DAYS * DAY / gaps[:, :events].sum(axis=1))[:, None]
-    row, cut = np.arange(count), pick(gaps, rng.random(count))
+    row, cut = np.arange(count), draw_columns(np.cumsum(gaps, axis=1), rng.random(count))
     gaps[row, cut], gaps[:, -MOST_AFTER] = gaps[:, -MOST_AFTER], gaps[row, cut]
     before = gaps[:, -MOST_AFTER] * rng.random(count)
     later = np.interp(rng.random(count), LATER[::-1], LATER_DAYS[::-1])
@@ -133,7 +133,7 @@ def slot_probabilities(timeline: Timeline) -> Floats:
     The law of ``draw_targets_times``, slot by slot.
     """
     starts = np.arange(1, REACH) + first_slot(timeline)[:, None]
-    boundary = _slot_start(starts)
+    boundary = FIRST + starts // BANDS * DAY + BAND_ENDS[starts % BANDS]  # even seconds at which the slots begin
     opens = timeline.opens[:, None]
     edges = np.column_stack([opens, np.clip(boundary, opens, opens + WINDOW), opens + WINDOW])
     visit_end = to_even(to_clock(timeline.end) + VISIT)[:, None]
@@ -143,8 +143,3 @@ def slot_probabilities(timeline: Timeline) -> Floats:
     )
     total = every.sum(axis=1)[:, None, None]
     return np.asarray(np.stack([same, every - same], axis=1) / np.maximum(total, TINY))
-
-
-def _slot_start(slot: Ints) -> Floats:
-    """Even seconds at which a slot begins."""
-    return np.asarray(FIRST + slot // BANDS * DAY + BAND_ENDS[slot % BANDS])

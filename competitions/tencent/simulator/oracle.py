@@ -60,14 +60,10 @@ VISITS = 2  # the same visit, a new one
 
 @dataclass(frozen=True)
 class OracleRanks:
-    """One entry a user: rank of the target, from 1, ties against it; its action; whether no history has it; seconds
-    from the last event to it; expected hit and NDCG of the answer.
-    """
+    """One entry a user: rank of the target, ties against it; its action; expected hit and NDCG of the answer."""
 
     rank: Ints
     action: NDArray[np.int8]
-    unseen: Bools
-    wait: Ints
     expected_hit: Floats
     expected_ndcg: Floats
 
@@ -77,11 +73,10 @@ def rank_targets(
     candidates: Candidates,
     batch: UserBatch,
     action: NDArray[np.int8],
-    seen: Bools,
     users: int | None = None,
 ) -> OracleRanks:
     """Rank the candidates for the users of ``batch``, drawn from so many ``users`` (by default they are all);
-    ``action``: theirs of the target; ``seen`` by ad. Blocks of users bound the memory.
+    ``action``: theirs of the target. Blocks of users bound the memory.
     """
     count = len(action)
     tried = np.zeros(len(candidates.ads))
@@ -90,7 +85,7 @@ def rank_targets(
         block = batch.take(rows)
         tried += block.targets.tries @ try_probabilities(env, candidates.ads, block).astype(np.float64)
     raised = ((users or count) - 1) / max(count - 1, 1)  # to the number of all other users
-    parts = [_rank_block(env, candidates, batch.take(rows), action[rows], seen, (tried, raised)) for rows in blocks]
+    parts = [_rank_block(env, candidates, batch.take(rows), action[rows], (tried, raised)) for rows in blocks]
     return take(join(parts), np.argsort(np.concatenate(blocks)))
 
 
@@ -175,7 +170,6 @@ def _rank_block(
     candidates: Candidates,
     batch: UserBatch,
     action: NDArray[np.int8],
-    seen: Bools,
     tried: tuple[Floats, float],
 ) -> OracleRanks:
     """``tried``: the sum of tries times chances by candidate, and the factor on it."""
@@ -191,26 +185,14 @@ def _rank_block(
     return OracleRanks(
         rank=(chance >= own[:, None]).sum(axis=1),
         action=action,
-        unseen=~seen[batch.targets.ad],
-        wait=batch.targets.time - batch.timeline.time[:, -1],
         expected_hit=best.sum(axis=1),
         expected_ndcg=best @ (1.0 / np.log2(np.arange(TOP) + 2.0)),
     )
 
 
 def summarise_ranks(ranks: OracleRanks) -> Oracle:
-    """The score, weighted by the action of the target; beside it its two parts, seen and unseen targets apart, and the
-    mean hours from the last event to the target.
-    """
+    """The score, weighted by the action of the target; beside it its two parts."""
     top = np.where(ranks.rank <= TOP, ranks.rank, 0)
     (hit, ndcg), score = hit_and_ndcg(top), score_answers(top)
-    details = {
-        "hit_rate": hit,
-        "ndcg": ndcg,
-        "unseen_share": ranks.unseen.astype(np.float64),
-        "score_seen": np.where(ranks.unseen, np.nan, score),
-        "score_unseen": np.where(ranks.unseen, score, np.nan),
-        "hours_to_target": ranks.wait / 3600.0,
-    }
     expected = HIT_WEIGHT * ranks.expected_hit + NDCG_WEIGHT * ranks.expected_ndcg
-    return summarise(score, expected, details, np.array(ACTION_WEIGHTS)[ranks.action])
+    return summarise(score, expected, {"hit_rate": hit, "ndcg": ndcg}, np.array(ACTION_WEIGHTS)[ranks.action])

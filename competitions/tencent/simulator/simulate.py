@@ -1,4 +1,4 @@
-"""Write raw files of any size in either of the host's layouts, with the truth and the best score possible.
+"""Write raw files of any size in the host's layout, with the truth and the best score possible.
 
     python -m competitions simulate tencent --out build/tencent/simulated --scale 0.01 --seed 1
     python -m competitions simulate tencent --law round2 --scale 0.01
@@ -22,8 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Bools, join
-from common.engine.errors import UserError
+from common.arrays import join
 from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
@@ -49,7 +48,6 @@ from competitions.tencent.simulator.writer import name_users, write_release, wri
 
 MOST_SCALE = 2.0
 VERSION = 4  # goes up when the same scale and seed give other files
-LAYOUTS = {"release": write_release, "competition": write_competition}
 WRITTEN = {
     *schema.RELEASE_FOLDERS.values(),
     schema.RELEASE_EMBEDDINGS,
@@ -62,22 +60,21 @@ SCORED_USERS = 2_000  # users with a truth whom the oracle answers where a world
 SCORE_ALL_BELOW = 20_000
 
 
-def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
+def simulate(folder: Path, scale: float, seed: int, law: Law = Law.ROUND1) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
-    Both layouts of one scale and seed hold the same data. Raises ``UserError`` for a scale, seed or layout out of
-    range, and for a folder that holds other files or cannot be written.
+    Round 1 is written in the release layout. What round 2 adds, the actions that the host tells, stands in the
+    competition layout alone. Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other
+    files or cannot be written.
     """
     check_request(scale, seed, MOST_SCALE)
-    if layout not in LAYOUTS:
-        raise UserError(f"There is no layout {layout!r}; choose {' or '.join(LAYOUTS)}.")
-    arguments = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout}
+    arguments: dict[str, float | str] = {"version": VERSION, "scale": scale, "seed": seed}
     if law is not Law.ROUND1:  # a report that names no law is of the default one
         arguments["law"] = law
     sizes = sizes_at_scale(scale)
 
     def write(partial: Path) -> tuple[dict[str, int], Oracle]:
-        return _write_all(partial, make_environment(sizes, scale, seed, law), sizes, layout)
+        return _write_all(partial, make_environment(sizes, scale, seed, law), sizes)
 
     return write_simulation(folder, WRITTEN, arguments, write)
 
@@ -92,7 +89,7 @@ def make_environment(sizes: Sizes, scale: float, seed: int, law: Law) -> Environ
     return Environment(topics, inventory, favourites, seed, acceptance_slope(scale), conversions)
 
 
-def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tuple[dict[str, int], Oracle]:
+def _write_all(folder: Path, env: Environment, sizes: Sizes) -> tuple[dict[str, int], Oracle]:
     seed, inventory, round_two = env.seed, env.inventory, env.conversions is not None
     starts = track(range(0, sizes.users, BATCH_USERS), "Simulating users")
     batches = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
@@ -105,15 +102,16 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, layout: str) -> tup
     candidates = choose_candidates(inventory, shown > 0, targets, sizes.candidates, np.random.default_rng([71, seed]))
     actions = draw_actions(env, batches)
     with running("Scoring the oracle"):
-        oracle_scores = score_oracle(env, batches, candidates, actions, shown > 0)
+        oracle_scores = score_oracle(env, batches, candidates, actions)
     ads, known = list_ads(shown, candidates.ads, seed)
     features = draw_ad_features(env.topics, inventory.ads, ads, seed)
     numbers = number_ads(ads, known, candidates.ads, features, len(inventory.ads), seed)
     with running("Writing the files"):
         blocks = embed_ads(env.topics, inventory.ads, numbers, shown, seed)
-        LAYOUTS[layout](folder, numbers, names, batches, blocks, seed)
+        write = write_competition if round_two else write_release
+        write(folder, numbers, names, batches, blocks, seed)
         write_truth(folder / TRUTH, numbers, names, targets.ad, actions if round_two else None, targets.time)
-        if round_two and layout == "competition":
+        if round_two:
             said = json.dumps(dict(zip(names, actions.tolist(), strict=True)))
             (folder / schema.EVAL / schema.USER_ACTIONS).write_text(said, encoding="utf-8")
     rows = {
@@ -161,9 +159,9 @@ def draw_actions(env: Environment, batches: list[UserBatch]) -> NDArray[np.int8]
 
 
 def score_oracle(
-    env: Environment, batches: list[UserBatch], candidates: Candidates, actions: NDArray[np.int8], seen: Bools
+    env: Environment, batches: list[UserBatch], candidates: Candidates, actions: NDArray[np.int8]
 ) -> Oracle:
-    """What the oracle scores, on all users, or on ``SCORED_USERS`` of many; ``seen`` by ad."""
+    """What the oracle scores, on all users, or on ``SCORED_USERS`` of many."""
     users = np.arange(len(actions))
     if len(users) > SCORE_ALL_BELOW:
         users = np.sort(np.random.default_rng([74, env.seed]).choice(users, SCORED_USERS, replace=False))
@@ -171,5 +169,5 @@ def score_oracle(
     for batch in batches:
         at = users[(users >= batch.start) & (users < batch.start + len(batch.users))]
         parts.append(batch.take(at - batch.start))
-    ranks = oracle.rank_targets(env, candidates, join_batches(parts), actions[users], seen, len(actions))
+    ranks = oracle.rank_targets(env, candidates, join_batches(parts), actions[users], len(actions))
     return oracle.summarise_ranks(ranks)

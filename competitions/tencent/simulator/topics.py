@@ -9,11 +9,15 @@ rhythm (by band, workdays and weekends apart), a trend (by day) and a successor,
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints, Singles
+from common.io.tables import read_csv
+from common.simulation.sampling import Pool, make_pool
 
 Codes = NDArray[np.int32]
 
@@ -40,6 +44,11 @@ SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
 APART = 1.25  # length of the centers; ads lie about 0.95 around them
 RHYTHM, TREND, TREND_KEPT = 0.45, 0.35, 0.9
 SEGMENTS, SEGMENT_LIKING = 12, 1.0  # of the users, see ``users``
+# By feature of ads and users: values that it may take in the world (102, 121, 122: as many as there are), and the
+# share of those that have one.
+_FEATURES = read_csv(Path(__file__).with_name("features.csv"), schema_overrides={"feature": pl.String})
+FEATURE_SIZES: dict[str, int] = dict(_FEATURES.select("feature", "values").iter_rows())
+FEATURES_FILLED: dict[str, float] = dict(_FEATURES.select("feature", "filled").iter_rows())
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class Topics:
 
     ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (slots, topics):
     the factor on interest in a slot; ``background`` (slots, topics): P(topic) among ads shown for no reason but
-    popularity; ``steps``: what ``draw_topics`` draws from it by; ``segment_steps``: what it draws the interests of each
-    segment of the users by.
+    popularity; ``by_slot``: the same to draw from, and ``by_segment``: the interests of each segment of the users. Of
+    what is drawn from them the topic is the remainder by ``TOPICS``.
     """
 
     share: Floats
@@ -68,8 +77,8 @@ class Topics:
     successor: Ints
     rhythm: Singles
     background: Floats
-    steps: Floats
-    segment_steps: Floats
+    by_slot: Pool
+    by_segment: Pool
 
 
 def sizes_at_scale(scale: float) -> Sizes:
@@ -120,31 +129,16 @@ def make_topics(seed: int) -> Topics:
     rhythm = beats[weekend, slot % BANDS]
     background: Floats = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
     background /= background.sum(axis=1, keepdims=True)
-    liking = np.random.default_rng([32, seed]).standard_normal((SEGMENTS, TOPICS))
+    liked = share * np.exp(SEGMENT_LIKING * np.random.default_rng([32, seed]).standard_normal((SEGMENTS, TOPICS)))
     return Topics(
         share=share,
         center=center,
         successor=successor,
         rhythm=rhythm.astype(np.float32),
         background=background,
-        steps=stack_steps(background),
-        segment_steps=stack_steps(share * np.exp(SEGMENT_LIKING * liking)),
+        by_slot=make_pool(np.repeat(slot, TOPICS), SLOTS, background.ravel()),
+        by_segment=make_pool(np.repeat(np.arange(SEGMENTS), TOPICS), SEGMENTS, liked.ravel()),
     )
-
-
-def stack_steps(shares: Floats) -> Floats:
-    """Cumulative shares of the topics in each row (rows, topics), those of row r between r and r + 1, end to end: one
-    ascending array, in which a single search draws for all rows.
-    """
-    steps = np.cumsum(shares, axis=1)
-    steps /= steps[:, -1:]
-    return np.asarray((steps + np.arange(len(shares))[:, None]).ravel())
-
-
-def draw_topics(steps: Floats, row: Ints, at: Floats) -> Ints:
-    """The topic drawn by the shares of each row at ``at``, uniform numbers below 1; ``steps`` of ``stack_steps``."""
-    index = np.searchsorted(steps, row + at, side="right")
-    return np.asarray(np.minimum(index - row * TOPICS, TOPICS - 1))
 
 
 def _walk(rng: np.random.Generator) -> Floats:
@@ -156,14 +150,3 @@ def _walk(rng: np.random.Generator) -> Floats:
     for day in range(1, days):
         walk[day] = TREND_KEPT * walk[day - 1] + step * rng.standard_normal(TOPICS)
     return walk
-
-
-def pick(weights: NDArray[np.floating], at: NDArray[np.floating]) -> Ints:
-    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers.
-
-    >>> pick(np.array([[1.0, 3.0], [1.0, 3.0]]), np.array([0.2, 0.3])).tolist()
-    [0, 1]
-    """
-    steps = np.cumsum(weights, axis=1)
-    drawn = (steps <= (at * steps[:, -1])[:, None]).sum(axis=1)
-    return np.asarray(np.minimum(drawn, weights.shape[1] - 1))

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION, USER_FEATURES, USER_LISTS
 from competitions.tencent.simulator.event_times import Timeline, make_timeline
-from competitions.tencent.simulator.topics import DIMENSIONS, SEGMENTS, TOPICS, Codes, Topics, draw_topics
+from competitions.tencent.simulator.topics import (
+    DIMENSIONS,
+    FEATURE_SIZES,
+    FEATURES_FILLED,
+    SEGMENTS,
+    TOPICS,
+    Codes,
+    Topics,
+)
 
 LONGEST = 100
 LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
@@ -32,17 +40,6 @@ ROUND2_OTHERS = 47.1  # the same of clicks and conversions: 5.37 % of the events
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
-FEATURE_SIZES = {"103": 86, "104": 2, "105": 7, "106": 14, "107": 19, "108": 4, "109": 3, "110": 2}
-FEATURES_FILLED = {
-    "103": 0.999121,
-    "104": 0.996205,
-    "105": 0.858019,
-    "106": 0.879132,
-    "107": 0.386972,
-    "108": 0.170364,
-    "109": 0.999623,
-    "110": 0.429805,
-}
 # The share of the lists that are at least so long: from 1 on.
 LISTS_LONGER = {
     "106": (1.0, 0.45, 0.25, 0.13, 0.05, 0.02, 0.006, 0.002),
@@ -87,7 +84,7 @@ def make_users(
     rng = np.random.default_rng([31, seed, number])
     length = np.minimum(np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64), LONGEST)
     segment = rng.integers(SEGMENTS, size=count)
-    interest = draw_topics(topics.segment_steps, segment[:, None], rng.random((count, INTERESTS)))
+    interest = topics.by_segment.draw(segment[:, None], rng.random((count, INTERESTS))) % TOPICS
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     clicks = rng.beta(CLICKS, ROUND2_OTHERS if round_two else OTHERS, count)

@@ -20,8 +20,8 @@ from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION,
 from competitions.tencent.simulator.ad_features import EMBEDDING, EmbeddingBlock
 from competitions.tencent.simulator.click_model import UserBatch
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
-from competitions.tencent.simulator.topics import Codes
-from competitions.tencent.simulator.users import FEATURE_SIZES, Profile, draw_profiles
+from competitions.tencent.simulator.topics import FEATURE_SIZES, Codes
+from competitions.tencent.simulator.users import Profile, draw_profiles
 
 PART = "train-00000-of-00001.parquet"
 EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"

@@ -9,6 +9,7 @@ from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_
 from competitions.cli.data import fetched_paths, find_source
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
+from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
@@ -68,24 +69,24 @@ def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:
     assert states(folder, "mgtv")["vid_info/vid_info_table.csv"] == MISSING
 
 
-@pytest.mark.parametrize("layout", ["release", "competition"])
-def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, layout: str) -> None:
-    folder = simulate_tencent(tmp_path / "raw", 0.0005, 1, layout).folder
+@pytest.mark.parametrize("law", Law)
+def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, law: Law) -> None:
+    folder = simulate_tencent(tmp_path / "raw", 0.0005, 1, law).folder
     assert faults(folder, "tencent") == []
     by_file = states(folder, "tencent")
     assert MISSING not in by_file.values()
-    assert by_file["seq/*.parquet" if layout == "release" else "train/seq.jsonl"] in {OK, DIFFERS}
+    assert by_file["seq/*.parquet" if law is Law.ROUND1 else "train/seq.jsonl"] in {OK, DIFFERS}
 
 
 def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:
-    simulate_tencent(tmp_path / "raw" / "TencentGR-1M", 0.0005, 1, "release")  # in a folder, as an archive unpacks
+    simulate_tencent(tmp_path / "raw" / "TencentGR-1M", 0.0005, 1)  # in a folder, as an archive unpacks
     by_file = states(tmp_path / "raw", "tencent")
     assert MISSING not in by_file.values()
     assert by_file["mm_emb/emb_81_32_parquet/*.parquet"] == DIFFERS  # of rows
 
 
 def test_the_organisers_sample_passes_the_check(tmp_path: Path) -> None:
-    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, "competition").folder
+    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, Law.ROUND2).folder
     shutil.rmtree(raw / "eval")
     inner = tmp_path / "outer" / "TencentGR_1k" / "TencentGR_1k"
     inner.parent.mkdir(parents=True)

@@ -1,7 +1,5 @@
 """The oracle ranks by the very distribution that the clicks are drawn from."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -43,23 +41,22 @@ def tiny() -> Tiny:
 def hard(tiny: Tiny) -> Queries:
     """The tiny queries, some changed so that each part of the distribution is empty in one of them."""
     newspaper, queries, _ = tiny
-    previous, hour = queries.context.previous.copy(), queries.context.hour.copy()
+    previous, hour = queries.previous.copy(), queries.hour.copy()
     previous[:5] = -1
     previous[5:10] = np.flatnonzero(newspaper.evergreen)[0]
     hour[10:15] = LATE_HOUR
-    tastes, weights = queries.context.tastes.copy(), queries.context.taste_weights.copy()
+    tastes, weights = queries.tastes.copy(), queries.taste_weights.copy()
     tastes[10:12, 0] = np.flatnonzero(np.diff(newspaper.bounds[LATE_HOUR]) == 0)[0]
     weights[10:12] = 0.0
     weights[10:12, 0] = 1.0
     weights[30:32] = 0.0  # no taste, but links
-    return replace(queries, context=ClickContext(hour, previous, tastes, weights))
+    return Queries(hour, previous, tastes, weights, queries.seen)
 
 
 def chance_by_hand(newspaper: LiveCatalogue, queries: Queries, query: int) -> dict[int, float]:
     """P of every article with a chance, from the formula in articles.py, one article at a time."""
-    context = queries.context
-    hour, previous = int(context.hour[query]), int(context.previous[query])
-    tastes = dict(zip(context.tastes[query].tolist(), context.taste_weights[query].tolist(), strict=True))
+    hour, previous = int(queries.hour[query]), int(queries.previous[query])
+    tastes = dict(zip(queries.tastes[query].tolist(), queries.taste_weights[query].tolist(), strict=True))
     seen = set(queries.seen[query].tolist())
 
     def fresh(item: int) -> float:
@@ -104,9 +101,9 @@ def test_oracle_is_exact(tiny: Tiny, hard: Queries) -> None:
         given = [chance[int(item)] for item in ranking.items[query]]
         np.testing.assert_allclose(given, ranking.chances[query], rtol=1e-9)
     # Every case of the distribution is among them.
-    distribution = click_distribution(newspaper, hard.context)
+    distribution = click_distribution(newspaper, hard)
     linked, liked = distribution.link.sum(axis=1) > 0, distribution.taste.sum(axis=1) > 0
-    known = hard.context.previous >= 0
+    known = hard.previous >= 0
     for case in (known & ~linked, ~known, ~liked & linked, ~liked & ~linked, liked & linked):
         assert case.any()
     again = [set(chance_by_hand(newspaper, hard, query)) & set(hard.seen[query].tolist()) for query in range(40)]
@@ -124,7 +121,7 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle(tiny: Tiny) -> Non
     many = ClickContext(*(np.repeat(part, users, axis=0) for part in vars(one).values()))
     seen = np.repeat(known[:, None], users, axis=1).astype(np.int32)
     drawn = draw_unseen(newspaper, many, seen, np.random.default_rng(1))
-    chance = score_hour(newspaper, Queries(one, known[None]), members)[0]
+    chance = score_hour(newspaper, Queries(**vars(one), seen=known[None]), members)[0]
     assert np.isin(drawn, members).all()
     counts = np.bincount(np.searchsorted(members, drawn), minlength=len(members))
     common = chance * users >= 5
@@ -133,7 +130,7 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle(tiny: Tiny) -> Non
     chi_square, freedom = float(((observed - expected) ** 2 / expected).sum()), len(expected) - 1
     assert common.sum() > 15
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5
-    unseen = score_hour(newspaper, Queries(one, np.full((1, 1), -1)), members)[0]
+    unseen = score_hour(newspaper, Queries(**vars(one), seen=np.full((1, 1), -1)), members)[0]
     assert 0 < np.isin(drawn, known).mean() < unseen[np.isin(members, known)].sum() / 2
 
 
@@ -143,7 +140,7 @@ def test_a_query_ends_before_the_hidden_click(tiny: Tiny) -> None:
     items = np.arange(900)  # every click another article
     queries = make_queries(make_users(newspaper, 100, seed=5), sessions, items)
     hidden = np.cumsum(sessions.counts)[60:] - 1
-    assert (queries.context.previous == hidden - 1).all()
+    assert (queries.previous == hidden - 1).all()
     assert ((queries.seen >= 0).sum(axis=1) == sessions.counts[60:] - 1).all()
 
 
@@ -156,39 +153,3 @@ def test_judge_by_hand() -> None:
     first, second, third = 0.5 + 0.1 + 0.1 / 3, 0.1 * (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5), 0.6 + 0.2
     assert oracle.expected == pytest.approx((first + second + third) / 3)
     assert oracle.details["expected_hit@5"] == pytest.approx((0.8 + 0.5 + 1.0) / 3)
-
-
-def test_an_article_is_read_around_its_height_and_as_much_at_any_height() -> None:
-    ages = np.arange(1, articles.FRESH_HOURS + 1)
-    areas = []
-    for height in (6.0, 12.0):
-        density = articles.freshness(ages, np.full(len(ages), height), np.zeros(len(ages), bool))
-        assert density[ages <= height].sum() / density.sum() == pytest.approx(0.5, abs=0.08)  # by whole hours
-        assert (density[np.log(ages / height) > articles.FRESH_REACH * articles.FRESH_SIGMA] == 0).all()
-        areas.append(density.sum())
-    assert areas[0] == pytest.approx(areas[1], rel=0.02)
-    outside = articles.freshness(np.array([0, -3, 73]), np.full(3, 6.0), np.array([False, False, False]))
-    assert not outside.any()
-
-
-def test_links_lead_to_articles_that_are_read_in_the_same_hours(
-    tiny: Tiny,
-) -> None:
-    newspaper = tiny[0]
-    time = newspaper.born + newspaper.height
-    row, column = np.nonzero(newspaper.link_weights)
-    assert len(row) > 1000
-    assert (np.abs(time[row] - time[newspaper.neighbours[row, column]]) <= articles.LINK_WINDOW_HOURS).all()
-
-
-def test_embeddings_show_category_and_links() -> None:
-    catalogue = make_catalogue(3000, 1500, 20, seed=4)
-    newspaper = make_live_catalogue(catalogue, seed=4)
-    vectors = articles.embed(catalogue, np.arange(3000), seed=4)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    similarity = vectors @ vectors.T
-    same = catalogue.category[:, None] == catalogue.category
-    assert similarity[same].mean() > similarity[~same].mean() + 0.1
-    linked = newspaper.link_weights[:, 0] > 0
-    pairs = catalogue.live[linked], catalogue.live[newspaper.neighbours[linked, 0]]
-    assert similarity[pairs].mean() > similarity[same].mean() + 0.1

@@ -6,7 +6,6 @@ import pytest
 from common.arrays import take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator import event_times
-from competitions.tencent.simulator.calibration import CLICKS_A_DAY, CUT
 from competitions.tencent.simulator.event_times import MOST_WAIT, REACH, VISIT, WINDOW, Timeline, make_timeline
 from competitions.tencent.simulator.topics import DAY, FIRST, REFERENCE, make_topics, slot_of, to_clock, to_even
 from competitions.tencent.simulator.users import LONGEST, Users, make_users
@@ -56,13 +55,6 @@ def test_where_everyone_is_queried_from_the_reference_time_on_no_click_is_behind
     clicked = users.action == CLICK
     assert timeline.time[clicked].max() < REFERENCE
     assert (timeline.time[~clicked] >= REFERENCE).mean() > 0.05
-
-
-def test_clicks_a_day_are_the_releases(made: tuple[Users, Timeline]) -> None:
-    users, timeline = made
-    days = (timeline.time[(users.action == CLICK) & users.recorded] - CUT) // DAY
-    share = np.bincount(days[(days >= 0) & (days < 15)], minlength=15) / ((days >= 0) & (days < 15)).sum()
-    np.testing.assert_allclose(share, CLICKS_A_DAY / CLICKS_A_DAY.sum(), atol=0.02)
 
 
 def test_the_number_of_exposures_before_a_target_is_geometric_and_bounded() -> None:

@@ -1,19 +1,15 @@
 """The files of a simulated round 2, and what the reader makes of them: actions, times, the truth."""
 
 import json
-from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
-from common.day.hosts import REPORT
 from common.simulation.writer import Simulation
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import reader, schema
 from competitions.tencent.simulator import calibration, simulate
 from competitions.tencent.simulator.conversions import CONVERTED, Law
-from competitions.tencent.simulator.topics import REFERENCE
 
 SCALE, SEED = 0.0015, 2
 
@@ -21,7 +17,7 @@ SCALE, SEED = 0.0015, 2
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     folder = tmp_path_factory.mktemp("round2") / "raw"
-    return simulate.simulate(folder, SCALE, SEED, "competition", Law.ROUND2)
+    return simulate.simulate(folder, SCALE, SEED, Law.ROUND2)
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +41,6 @@ def test_the_host_says_of_every_asked_user_what_it_will_do(made: Simulation, cor
     assert corpus.actions.tolist() == [actions[name.decode()] for name in corpus.test_users.names]
     assert made.rows["conversions in the truth"] == (truth["action"] == schema.CONVERSION).sum()
     assert (truth["action"] == schema.CONVERSION).mean() == pytest.approx(CONVERTED, abs=0.05)
-
-
-def test_behind_the_reference_time_the_log_has_exposures_alone(made: Simulation, corpus: Corpus) -> None:
-    events = corpus.test
-    behind = events.time >= REFERENCE
-    assert set(np.unique(events.action[behind]).tolist()) <= {schema.EXPOSURE, schema.NULL_ACTION}
-    assert 0.02 < behind.mean() < 0.2
-    assert (pl.read_csv(made.truth)["timestamp"] >= REFERENCE).all()
-
-
-def test_the_release_layout_has_the_same_users_and_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
-    ours, again, other = (
-        simulate.simulate(tmp_path / name, 0.0005, SEED, layout, Law.ROUND2)
-        for name, layout in (("one", "competition"), ("two", "competition"), ("three", "release"))
-    )
-    files = sorted(path.relative_to(ours.folder) for path in ours.folder.rglob("*") if path.is_file())
-    assert [path for path in files if (ours.folder / path).read_bytes() != (again.folder / path).read_bytes()] == []
-    assert other.rows == ours.rows
-    corpus = reader.read_corpus(reader.locate(other.folder))
-    assert len(corpus.train) == ours.rows["users"]
-    assert corpus.actions is None
-    assert (corpus.train.action == schema.CONVERSION).mean() == pytest.approx(0.0252, abs=0.003)
-    assert "action" in pl.read_csv(other.truth).columns
-    assert json.loads((other.folder / REPORT).read_text())["law"] == "round2"
 
 
 def test_the_marginals_stand_beside_those_of_the_10m_release(made: Simulation) -> None:
