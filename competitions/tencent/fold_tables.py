@@ -5,7 +5,6 @@ on; each time from ``Fold.history`` alone, so that no hidden event is reached. E
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.lifts import Lift
@@ -14,8 +13,17 @@ from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content
 
-if TYPE_CHECKING:  # its weights are learned by a search of these tables
-    from competitions.tencent.retrieval.fusion import Fusion
+
+@dataclass(frozen=True)
+class Fusion:
+    """``weights`` by what is summed (the parts of channels, columns of popularity); the ``widths`` of kernels by
+    channel; ``channels`` that stay; ``rows``: what was measured of each.
+    """
+
+    weights: dict[str, float]
+    widths: dict[str, float]
+    channels: tuple[str, ...]
+    rows: tuple[dict[str, str | float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class FoldTables:
     popularity: Popularity
     tables: dict[str, Table]
     lifts: list[Lift]
-    fusion: "Fusion"
+    fusion: Fusion
     list_length: int
 
     def with_widths(self, widths: dict[str, float]) -> "FoldTables":

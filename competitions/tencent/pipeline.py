@@ -25,12 +25,12 @@ from competitions.tencent.corpus import Corpus, RawFiles
 from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
-from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content, read_content
-from competitions.tencent.retrieval.fusion import Fusion, learn_fusion, weigh_evenly
+from competitions.tencent.retrieval.fusion import learn_fusion, weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 from competitions.tencent.split import Fold, take_history
 from competitions.tencent.top_k import FoldAnswers

@@ -24,10 +24,10 @@ from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.day.rows import list_rivals, list_rows, measure_columns
 from competitions.tencent.expected_score import expect_score
 from competitions.tencent.features.pair_features import SEARCH_SCORE
+from competitions.tencent.fold_tables import Fusion
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
-from competitions.tencent.retrieval.fusion import Fusion
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 

@@ -18,7 +18,7 @@ from common.arrays import Singles
 from common.engine.progress import say, track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
-from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.registry import find_channel
@@ -36,18 +36,6 @@ DEFAULT_WIDTH = 12.0  # of a kernel
 STEPS, RIDGE = 15, 1e-3
 LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
 Members = dict[str, tuple[str, ...]]  # the parts of each channel
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """``weights`` by what is summed (the parts of channels, columns of popularity); the ``widths`` of kernels by
-    channel; ``channels`` that stay; ``rows``: what was measured of each.
-    """
-
-    weights: dict[str, float]
-    widths: dict[str, float]
-    channels: tuple[str, ...]
-    rows: tuple[dict[str, str | float], ...] = ()
 
 
 def weigh_evenly(channels: Mapping[str, Channel]) -> Fusion:

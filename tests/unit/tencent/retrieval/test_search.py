@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.fold_tables import Fusion
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, Fusion, collect_scores
+from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, collect_scores
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold
