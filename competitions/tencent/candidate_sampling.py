@@ -68,12 +68,11 @@ def sample_candidates(
     hidden: Bools,
     mix: CandidateMix,
     moment: int,
-    most: int,
     rng: np.random.Generator,
 ) -> CatalogueRows:
-    """The targets, and ads drawn beside them until there are as many as in the ``mix``, or ``most`` (0: no limit),
-    ascending: in the mix's share of ``unseen`` ones ads that only the ``hidden`` events show, evenly; else such as the
-    history shows, in the shares of the mix.
+    """The targets, and ads drawn beside them until there are as many as in the ``mix``, ascending: in the mix's share
+    of ``unseen`` ones ads that only the ``hidden`` events show, evenly; else such as the history shows, in the shares
+    of the mix.
     """
     classes = classify_ads(history, mix.rows, moment)
     after = np.zeros(mix.rows, bool)
@@ -81,7 +80,7 @@ def sample_candidates(
     chosen = np.unique(target)
     unseen = np.setdiff1d(np.flatnonzero(after & (classes == NEVER)), chosen)
     seen = np.setdiff1d(np.flatnonzero(classes != NEVER), chosen)
-    total = min(most or mix.count, len(unseen) + len(seen) + len(chosen))
+    total = min(mix.count, len(unseen) + len(seen) + len(chosen))
     # Unseen targets are among the candidates already, and count towards the share; so do seen ones in their class.
     fresh = round(total * mix.unseen) - int((classes[chosen] == NEVER).sum())
     fresh = min(max(fresh, 0), len(unseen))

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, NotNegativeInt, Positive, RunSettings
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from common.engine.config import Count, NotNegative, Positive, RunSettings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -13,16 +12,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``target``: the event to predict: the first "click" (or more), the first "conversion", or
-    "conversion_or_click", round 2's: the first conversion where there is one, else the first click; "auto": as the
-    files are of round 1 or 2. ``actions``: whether each query says the action of its target; "auto": where
-    user_action_type.json does.
-    ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
-    multimodal embeddings that are read: "all" that are there, or some by number and width.
+    """What is scored. ``weights``: what a hit is worth by the action of the target: exposure, click, conversion.
+    ``embeddings``: the multimodal embeddings that are read: "all" that are there, or some by number and width.
     """
 
-    target: Literal["auto", "click", "conversion", "conversion_or_click"]
-    actions: Literal["auto"] | bool
     weights: tuple[NotNegative, NotNegative, NotNegative]
     embeddings: Literal["all"] | tuple[str, ...]
 
@@ -36,7 +29,6 @@ class SplitSettings(Settings, frozen=True):
     """Validation: the host's question, asked earlier. ``kind``: "days" asks everybody some ``days`` earlier, "clicks"
     some users a click earlier; "auto": as the log shows it. ``queries``: at most so many are held out. ``earlier``: how
     many folds, each earlier than the one before, the ranker is trained on, with ``earlier_queries`` at most.
-    ``candidates``: how many there are at most, 0 for as many as the host gives.
     """
 
     kind: Literal["auto", "days", "clicks"]
@@ -44,7 +36,6 @@ class SplitSettings(Settings, frozen=True):
     queries: Count
     earlier: Literal["auto"] | Count
     earlier_queries: Count
-    candidates: NotNegativeInt
 
 
 class FeatureSettings(Settings, frozen=True):
@@ -83,6 +74,34 @@ class RankerSettings(Settings, frozen=True):
     list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings
+
+
+class SequenceSettings(Settings, frozen=True):
+    """The sequence model; rungs of the ladder change some. ``width`` of a token; ``blocks`` and ``heads`` of the
+    encoder; ``length``: the last events that it reads. ``dropout``, of a log that is read ``passes`` times: in
+    proportion less of one that is read less often.
+
+    Training: ``batch`` events a step; the log is read until about ``tokens`` events were seen, at most ``passes``
+    times. Adam's ``rate`` at its peak; ``negatives`` a step. ``content``: whether an ad's features and embeddings go
+    into its vector.
+    """
+
+    width: Count = 64
+    blocks: Count = 1
+    heads: Count = 2
+    length: Count = 50
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.2
+    tokens: Count = 2_000_000
+    passes: Count = 8
+    batch: Count = 800
+    rate: Positive = 3e-3
+    negatives: Count = 1_024
+    content: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse heads that do not divide the width (``ValueError``)."""
+        if self.width % self.heads:
+            raise ValueError(f"sequence.width {self.width} is no multiple of sequence.heads {self.heads}")
 
 
 class TencentConfig(RunSettings, frozen=True):

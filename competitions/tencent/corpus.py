@@ -6,19 +6,28 @@ table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 byte
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from common.io.notes import Note
 from competitions.tencent.ids import CatalogueRows, Oids
+from competitions.tencent.io.schema import ITEM_FEATURES
 
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.float16]
 Bools = npt.NDArray[np.bool_]
+
+
+class Field(NamedTuple):
+    """A feature of items: its name, the codes by row of the catalogue, the largest that the indexer has."""
+
+    name: str
+    codes: Int32s
+    size: int
 
 
 @dataclass(frozen=True)
@@ -37,9 +46,10 @@ class Catalogue:
     sizes: tuple[int, ...]
 
     @property
-    def fields(self) -> list[int]:
-        """The features that have values, by their index in ``schema.ITEM_FEATURES``."""
-        return [at for at, size in enumerate(self.sizes) if size]
+    def fields(self) -> list[Field]:
+        """The features that have values."""
+        columns = zip(ITEM_FEATURES, np.asarray(self.features).T, self.sizes, strict=True)
+        return [Field(*column) for column in columns if column[2]]
 
     def rows_of(self, oids: Oids) -> CatalogueRows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""

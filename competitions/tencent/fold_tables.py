@@ -7,13 +7,23 @@ on; each time from ``Fold.history`` alone, so that no hidden event is reached. E
 from dataclasses import dataclass, replace
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.features.action_rates import ActionRates
 from competitions.tencent.features.lifts import Lift
 from competitions.tencent.features.popularity import Popularity
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import Fusion
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """``weights`` by what is summed (the parts of channels, columns of popularity); the ``widths`` of kernels by
+    channel; ``channels`` that stay; ``rows``: what was measured of each.
+    """
+
+    weights: dict[str, float]
+    widths: dict[str, float]
+    channels: tuple[str, ...]
+    rows: tuple[dict[str, str | float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,9 +31,8 @@ class FoldTables:
     """What is fitted on the history of a fold, without labels, and the weights learned before it.
 
     ``pool``: the candidates that are searched, ascending; ``popularity`` of these at the times of the queries;
-    ``tables``: of the ``channels`` that retrieve, by name; ``lifts``: which feature value follows which;
-    ``action_rates``: how often clicks end in what, None where queries say no action; ``fusion``: what each channel
-    counts for; ``list_length``: how many ads are retrieved.
+    ``tables``: of the ``channels`` that retrieve, by name; ``lifts``: which feature value follows which; ``fusion``:
+    what each channel counts for; ``list_length``: how many ads are retrieved.
     """
 
     catalogue: Catalogue
@@ -31,7 +40,6 @@ class FoldTables:
     popularity: Popularity
     tables: dict[str, Table]
     lifts: list[Lift]
-    action_rates: ActionRates | None
     fusion: Fusion
     list_length: int
 

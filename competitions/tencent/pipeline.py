@@ -21,19 +21,16 @@ from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Corpus, Embedding, RawFiles
+from competitions.tencent.corpus import Corpus, RawFiles
 from competitions.tencent.expected_score import expect_score, say_expected
-from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
-from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.io import reader
-from competitions.tencent.io.agreement import compare_files
 from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.retrieval.channel import Table
-from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.fusion import Fusion, weigh_evenly
-from competitions.tencent.retrieval.fusion_learning import learn_fusion
+from competitions.tencent.retrieval.content import Content, read_content
+from competitions.tencent.retrieval.fusion import learn_fusion, weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 from competitions.tencent.split import Fold, take_history
 from competitions.tencent.top_k import FoldAnswers
@@ -54,9 +51,8 @@ class Folds:
 
 @dataclass(frozen=True)
 class Prepared(Folds):
-    """Beside the folds the ``embeddings`` of the ads, and what each becomes for retrieval, by its name."""
+    """Beside the folds the embeddings of the ads, by name."""
 
-    embeddings: Result[list[Embedding]]
     contents: dict[str, Result[Content]]
 
 
@@ -121,13 +117,12 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
 
 def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """The folds with the embeddings of their ads."""
-    step, catalogue = run.step, folds.corpus.field("catalogue")
-    embeddings = {
-        name: step(reader.read_embedding, files.embeddings[name], catalogue, name, name=f"embedding.{name}")
+    catalogue = folds.corpus.field("catalogue")
+    contents = {
+        name: run.step(read_content, files.embeddings[name], catalogue, name, name=f"embedding.{name}")
         for name in name_embeddings(files, config)
     }
-    contents = {label: step(prepare_content, each, name=f"content.{label}") for label, each in embeddings.items()}
-    return Prepared(**vars(folds), embeddings=collect([*embeddings.values()]), contents=contents)
+    return Prepared(**vars(folds), contents=contents)
 
 
 def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
@@ -137,16 +132,15 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
         say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     say_unread(files, config)
-    run.warn(step(compare_files, corpus).value)
+    run.warn(step(reader.compare_files, corpus).value)
 
     plan = step(make_plan, corpus, len(name_embeddings(files, config)), config)
     say_decisions(plan.value.decisions)
-    # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
-    host, division, rewind = plan.value.host, plan.value.split, plan.value.rewind
 
-    train, asked = corpus.field("train"), [corpus.field(name) for name in ("test", "candidates", "actions")]
-    test = step(split.build_test_fold, train, *asked, host, name="ask")
-    folds = step(split.rewind, train, test, host, division, rewind, config.seed)
+    train, asked, candidates, actions = (corpus.field(name) for name in ("train", "test", "candidates", "actions"))
+    test = step(split.build_test_fold, train, asked, candidates, actions, name="ask")
+    # The value, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
+    folds = step(split.rewind, train, test, plan.value.rewind, config.seed)
     split.say_folds(test.value, folds.value)
     taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
     return Folds(corpus, plan, test, taken[0], taken[1:])
@@ -229,11 +223,7 @@ def fit_tables(
         )
     popularity = step(measure_popularity, history, catalogue, fold, pool, plan.times, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
-    action_rates = None
-    if plan.host.actions:
-        action_rates = step(fit_action_rates, history, catalogue, name="rates")
-    length = plan.list_length
-    return derive(FoldTables, catalogue, pool, popularity, collect(tables), lifts, action_rates, fusion, length)
+    return derive(FoldTables, catalogue, pool, popularity, collect(tables), lifts, fusion, plan.list_length)
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:

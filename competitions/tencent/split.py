@@ -22,7 +22,6 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.time_units import DAY_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
-from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Bools, Int8s, Int64s, Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
@@ -63,13 +62,17 @@ class Fold:
 
 @dataclass(frozen=True)
 class Rewind:
-    """How earlier questions are made of a log. ``kind``: "days" or "clicks"; ``reference``: the second of the
-    organiser's question, 0 where the files do not show it; ``days``: how many one rewind goes back.
+    """How earlier questions are made of a log. ``kind``: "days" or "clicks"; ``queries``: at most so many of each fold,
+    from the hold-out to the earliest; ``reference``: the second of the organiser's question, 0 where the files do not
+    show it; ``days``: how many one rewind goes back; ``actions``: whether queries say the action of their target, as
+    the organiser's do in round 2.
     """
 
     kind: str
+    queries: tuple[int, ...]
     reference: int = 0
     days: int = 0
+    actions: bool = False
 
 
 def take_history(sequences: Sequences, ends: Int64s) -> Histories:
@@ -77,9 +80,7 @@ def take_history(sequences: Sequences, ends: Int64s) -> Histories:
     return Histories(sequences, np.arange(len(sequences)), ends)
 
 
-def build_test_fold(
-    train: Sequences, test: Sequences, candidates: CatalogueRows, actions: Int8s | None, host: HostSettings
-) -> Fold:
+def build_test_fold(train: Sequences, test: Sequences, candidates: CatalogueRows, actions: Int8s | None) -> Fold:
     """The organiser's own queries: everything may be learned from, all test users are answered.
 
     ``UserError`` where no list of ten can be made.
@@ -90,38 +91,31 @@ def build_test_fold(
             f" user needs {schema.TOP}; download it again."
         )
     queries = whole(test)
-    condition = _condition(len(test), actions, host)
+    condition = _condition(len(test), actions)
     return Fold(train.offsets[1:], queries.users, queries.ends, last_times(queries), candidates, condition, *[None] * 3)
 
 
-def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64s:
-    """The action of each query's target: what is said of the user, else the setting."""
-    default = schema.CONVERSION if host.target == "conversion" else schema.CLICK
+def _condition(queries: int, actions: Int8s | None) -> Int64s:
+    """The action of each query's target: what is said of the user, else a click."""
     if actions is None:
-        return np.full(queries, default)
-    return np.where(actions == schema.NULL_ACTION, default, actions).astype(np.int64)
+        return np.full(queries, schema.CLICK)
+    return np.where(actions == schema.NULL_ACTION, schema.CLICK, actions).astype(np.int64)
 
 
-def eligible_events(train: Sequences, target: str) -> Bools:
-    """The events that can be a target: conversions where these alone are asked for, else clicks and conversions."""
-    eligible: Bools = train.action == schema.CONVERSION if target == "conversion" else train.action >= schema.CLICK
-    return eligible
-
-
-def find_reference(train: Sequences, target: str) -> tuple[int, float]:
+def find_reference(train: Sequences) -> tuple[int, float]:
     """The second behind which most users have events but no click up to their own end, and the share of such users.
 
     Each user's reference lies behind the last click; where histories run on with exposures, before the last event. The
     second that lies in most of these spans is the reference of most. 0 and 0.0 where nobody has such a span.
 
     >>> log = Sequences(np.array([0, 2, 4]), np.int32([1, 2, 1, 3]), np.int8([1, 0, 1, 0]), np.array([10, 40, 20, 30]))
-    >>> find_reference(log, "click")  # (10, 40] and (20, 30] share 21 to 30
+    >>> find_reference(log)  # (10, 40] and (20, 30] share 21 to 30
     (21, 1.0)
     """
     filled = np.flatnonzero(np.diff(train.offsets))
     if not len(filled):
         return 0, 0.0
-    last = _last_eligible(train, eligible_events(train, target))[filled]
+    last = _last_click(train)[filled]
     begin = np.where(last >= 0, train.time[last] + 1, train.time[train.offsets[filled]])
     end = train.time[train.offsets[filled + 1] - 1]
     open_ = np.sort(begin[begin <= end])
@@ -132,89 +126,76 @@ def find_reference(train: Sequences, target: str) -> tuple[int, float]:
     return int(open_[at]), float(inside[at] / len(filled))
 
 
-def _last_eligible(train: Sequences, eligible: Bools) -> Int64s:
-    """The last eligible event of each user, -1 for none."""
-    events = np.flatnonzero(eligible)
+def _last_click(train: Sequences) -> Int64s:
+    """The last event of each user that can be a target, a click or more; -1 for none."""
+    events = np.flatnonzero(train.action >= schema.CLICK)
     stop = np.searchsorted(events, train.offsets[1:])
     first = np.searchsorted(events, train.offsets[:-1])
     return np.where(stop > first, np.append(events, -1)[np.maximum(stop - 1, 0)], -1)
 
 
-def rewind(
-    train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, how: Rewind, seed: int
-) -> list[Fold]:
+def rewind(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
     """The hold-out and, behind it, the earlier folds that fusion and ranker learn on; none that nobody can be asked in
     but the hold-out, which then has no queries, so that a submission is written all the same.
 
     ``test``: the organiser's fold, whose candidates those of the folds are like. ``UserError`` without any click.
     """
-    if not eligible_events(train, host.target).any():
-        wanted = "conversion" if host.target == "conversion" else "click"
+    if not (train.action >= schema.CLICK).any():
         raise UserError(
-            f"No event of the sequences is a {wanted}: there is nothing to learn from, and nothing can be held out."
-            " Check their action_type, or set host.target."
+            "No event of the sequences is a click: there is nothing to learn from, and nothing can be held out."
+            " Check their action_type."
         )
-    if how.kind == "clicks":
-        folds = _rewind_clicks(train, test, host, settings, seed)
-    else:
-        folds = _rewind_days(train, test, host, settings, how, seed)
-    return folds or [_build_fold(train, train.offsets[1:], np.empty(0, np.int64), test.candidates, host)]
+    folds = (_rewind_clicks if how.kind == "clicks" else _rewind_days)(train, test, how, seed)
+    return folds or [_build_fold(train, train.offsets[1:], np.empty(0, np.int64), test.candidates, how)]
 
 
-def _rewind_clicks(train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, seed: int) -> list[Fold]:
+def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
     """Users in parts; those of a part, and of all parts before it, end before their last click."""
-    last = _last_eligible(train, eligible_events(train, host.target))
+    last = _last_click(train)
     users = np.flatnonzero(last > train.offsets[:-1])
     users = users[_is_new(train, users, last[users]) & np.isin(train.item[last[users]], test.candidates)]
     users = np.random.default_rng([seed, 11]).permutation(users)
-    assert isinstance(settings.earlier, int), "the plan decides"
-    sizes = [settings.queries] + [settings.earlier_queries] * settings.earlier
-    share = min(1.0, len(users) / sum(sizes))
-    parts = np.split(users, np.cumsum([int(size * share) for size in sizes]))[:-1]
+    share = min(1.0, len(users) / sum(how.queries))
+    parts = np.split(users, np.cumsum([int(size * share) for size in how.queries]))[:-1]
     folds, ends = [], train.offsets[1:].copy()
     for part in parts:
         ends = ends.copy()
         ends[part] = last[part]
         if len(part):
-            folds.append(_build_fold(train, ends, np.sort(part), test.candidates, host))
+            folds.append(_build_fold(train, ends, np.sort(part), test.candidates, how))
     return folds
 
 
-def _rewind_days(
-    train: Sequences, test: Fold, host: HostSettings, settings: SplitSettings, how: Rewind, seed: int
-) -> list[Fold]:
+def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
     """Everybody's reference some days earlier, again and again."""
-    eligible = eligible_events(train, host.target)
-    events = np.flatnonzero(eligible)
-    last = _last_eligible(train, eligible)
+    last = _last_click(train)
     # A click behind the common reference says that the user's own is later: it lies behind that click.
     own = np.where(last >= 0, np.maximum(how.reference, train.time[last] + 1), how.reference)
     mix = measure_mix(test.candidates, whole(train), how.reference)
-    assert isinstance(settings.earlier, int), "the plan decides"
     folds, visible = [], train.offsets[1:]
-    for back in range(1, settings.earlier + 2):
+    for back, most in enumerate(how.queries, 1):
         reference = how.reference - back * how.days * DAY_S
-        event = _first_behind(train, events, own - back * how.days * DAY_S)
+        event = _first_click(train, own - back * how.days * DAY_S)
         is_query = (event >= 0) & (event < visible)  # the target of a later fold is hidden here as well
         ends = np.where(is_query, event, visible)
         users = np.flatnonzero(is_query & (event > train.offsets[:-1]))
         users = users[_is_new(train, users, event[users])]
         rng = np.random.default_rng([seed, 11, back])
-        most = settings.queries if back == 1 else settings.earlier_queries
         users = users if len(users) <= most else np.sort(rng.choice(users, most, replace=False))
         if len(users):
             later = take_history(train, visible)
-            candidates = _draw_candidates(later, ends, event[users], mix, reference, settings, rng)
-            folds.append(_build_fold(train, ends, users, candidates, host))
+            candidates = _draw_candidates(later, ends, event[users], mix, reference, rng)
+            folds.append(_build_fold(train, ends, users, candidates, how))
         visible = ends
     return folds
 
 
-def _first_behind(train: Sequences, events: Int64s, moment: Int64s) -> Int64s:
-    """The first of these ``events`` of each user at or behind a ``moment`` [users], -1 for none.
+def _first_click(train: Sequences, moment: Int64s) -> Int64s:
+    """The first click (or more) of each user at or behind a ``moment`` [users], -1 for none.
 
     Events are in order of time within a user, so that those before the moment are a prefix.
     """
+    events = np.flatnonzero(train.action >= schema.CLICK)
     owner = np.searchsorted(train.offsets, events, side="right") - 1
     behind = events[train.time[events] >= moment[owner]]
     owner = np.searchsorted(train.offsets, behind, side="right") - 1
@@ -225,13 +206,7 @@ def _first_behind(train: Sequences, events: Int64s, moment: Int64s) -> Int64s:
 
 
 def _draw_candidates(
-    later: Histories,
-    ends: Int64s,
-    event: Int64s,
-    mix: CandidateMix,
-    reference: int,
-    settings: SplitSettings,
-    rng: np.random.Generator,
+    later: Histories, ends: Int64s, event: Int64s, mix: CandidateMix, reference: int, rng: np.random.Generator
 ) -> CatalogueRows:
     """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs; of what the
     ``later`` fold shows alone.
@@ -243,14 +218,14 @@ def _draw_candidates(
     # Unseen rivals are those of the days of the question, not of all days that are hidden.
     hidden &= (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
     target = train.item[event].astype(np.int64)
-    return sample_candidates(history, target, hidden, mix, reference, settings.candidates, rng)
+    return sample_candidates(history, target, hidden, mix, reference, rng)
 
 
-def _build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, host: HostSettings) -> Fold:
+def _build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, how: Rewind) -> Fold:
     """The fold of the ``users`` whose targets are the events that their histories end at."""
     history, event = take_history(train, ends), ends[users]
     target = train.item[event].astype(np.int64)
-    action = train.action[event] if host.actions is True else None
+    action = train.action[event] if how.actions else None
     seen = np.zeros(int(max(train.item.max(), candidates.max())) + 1, bool)
     seen[train.item[history.events()]] = True
     queries = history.take(users)
@@ -260,7 +235,7 @@ def _build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: Catal
         query_ends=queries.ends,
         query_times=last_times(queries),
         candidates=candidates,
-        condition=_condition(len(users), action, host),
+        condition=_condition(len(users), action),
         target=target,
         unseen=~seen[target],
         target_action=train.action[event],

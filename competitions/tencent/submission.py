@@ -198,10 +198,10 @@ def score_queries(path: Path, truth: Path, weights: Sequence[float] = ACTION_WEI
 def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
     """One row per user of a truth file: user, creative_id, weight; 1 where the truth says no action."""
     columns: dict[str, type[pl.DataType]] = {"user": pl.String, "creative_id": pl.Int64}
-    answers = read_truth(truth, columns, "user")
     if "action" not in read_csv(truth, n_rows=0, infer_schema=False).columns:
-        return answers.with_columns(weight=pl.lit(1.0))
-    action = read_truth(truth, {"user": pl.String, "action": pl.Int64}, "user")["action"]
+        return read_truth(truth, columns, "user").with_columns(weight=pl.lit(1.0))
+    answers = read_truth(truth, {**columns, "action": pl.Int64}, "user")
+    action = answers["action"]
     wrong = ~action.is_in(list(range(len(weights))))
     if wrong.any():
         line = wrong.arg_true()[0]

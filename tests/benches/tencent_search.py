@@ -54,7 +54,7 @@ def open_search(scale: float) -> tuple[Search, Queries]:
     candidates = CatalogueRows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1)
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
-    fold = build_test_fold(log, log, candidates, None, CONFIG.host)
+    fold = build_test_fold(log, log, candidates, None)
     history = fold.history(log)
     pool = choose_pool(history, catalogue, fold, CONFIG.ranker.features.pool)
     tables = FoldTables(
@@ -63,7 +63,6 @@ def open_search(scale: float) -> tuple[Search, Queries]:
         popularity=measure_popularity(history, catalogue, fold, pool, times=False),
         tables={"81": prepare_content(Embedding("81", vectors))},
         lifts=fit_lifts(history, catalogue),
-        action_rates=None,
         fusion=weigh_evenly({"81": of_embedding("81")}),
         list_length=LISTED,
     )

@@ -48,14 +48,6 @@ def edit_users(folder: Path, name: str, edit: Callable[[list[Sequence]], object]
     write_sequences(folder / name, lines)
 
 
-@on_folder
-def cut_line(folder: Path, name: str, line: int) -> None:
-    """A line that ends too early; as many bytes, so that the offsets still hold."""
-    lines = (folder / name).read_bytes().splitlines()
-    lines[line - 1] = lines[line - 1][:-20] + b" " * 20
-    (folder / name).write_bytes(b"\n".join(lines) + b"\n")
-
-
 def no_clicks(lines: list[Sequence]) -> None:
     for row in (row for line in lines for row in line):
         row[4] = row[4] and 0
@@ -71,7 +63,6 @@ BAD_INPUTS = {
         ("seq.jsonl", "competition layout", "release layout", "data/tencent/raw"),
     ),
     "no sequences": BadInput(unlink(TRAIN), ("seq.jsonl", "missing", "data/tencent/raw")),
-    "a truncated line": BadInput(cut_line(TRAIN, 7), ("seq.jsonl", "line 7")),
     "a user twice": BadInput(
         edit_users(TEST, lambda lines: lines.append(lines[2])), ("predict_seq.jsonl", "line 165", "line 3")
     ),

@@ -87,7 +87,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     names = [one.name for one in plant().test_persons()]
     actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
-    after = solve(call, TENCENT, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
+    after = solve(call, TENCENT, folder, tmp_path / "build", "split.days=3")
     cv = after.summary["ways"]["ranker"]
     assert 20 < cv["users"] < finished.summary["cv"]["queries"]
     assert cv["score"] > 3 * TENCENT.ceiling
@@ -165,8 +165,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
     assert recall["within 10"] <= recall["within 50"] <= recall["in the list"] <= 1.0
     decided = {row["setting"]: row["value"] for row in finished.summary["plan"]}
     assert decided == {
-        "host.target": "conversion_or_click",  # a tenth of the planted clicks are conversions
-        "host.actions": "false",
+        "actions of the targets": "not given",
         "times": "used",
         "split.kind": "days",
         "ranker.channels": "content, behaviour, counts, values, linear, sequence",

@@ -40,7 +40,7 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     options = [part for setting in SETTINGS for part in ("--set", setting)]
     code, out, err = call("run", "tencent", "--untuned", *WORDS, *options)
     assert code == 0, out + err
-    assert "host.target = conversion_or_click: round 2: user_action_type.json" in out + err
+    assert "actions of the targets = given: user_action_type.json" in out + err
     (folder,) = (path.parent for path in (tmp_path / "build/tencent").glob("*/run.json"))
     record = json.loads((folder / "run.json").read_text())
     submission = folder / "submission.csv"
@@ -56,4 +56,4 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     assert expected < record["truth"]["oracle"] < 1.0
     assert expected > TENCENT.ceiling / 2
     decided = {row["setting"]: row["value"] for row in record["summary"]["plan"]}
-    assert (decided["host.target"], decided["host.actions"]) == ("conversion_or_click", "true")
+    assert decided["actions of the targets"] == "given"

@@ -15,10 +15,9 @@ from common.day.methods import families
 from common.day.methods.ladder import Ladder, Lists, Rung, Scored
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
-from common.learning.cooccurrence import count_swings
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Embedding, Int64s, RawFiles
+from competitions.tencent.corpus import Catalogue, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.quantisation import BITS, answer_in_bits
@@ -58,17 +57,14 @@ class Rule(NamedTuple):
 
 LATE_FORMULA = "score = sum over embeddings of (cosine - mean) / deviation"
 KERNEL_FORMULA = "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
-SWING_FORMULA = "w(i, j) = sum over pairs of users of both of 1 / (alpha + ads they share), over sqrt(users of j)"
 RULES = {
     plain_rules.POPULARITY: Rule(BASE, families.POPULARITY, plain_rules.count_events),
     plain_rules.AROUND: Rule("popularity-now", families.POPULARITY, plain_rules.count_around),
     plain_rules.TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
     plain_rules.COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
-    plain_rules.SWING: Rule("swing", families.NEIGHBOURS, count_swings, formula=SWING_FORMULA),
     plain_rules.ALS: Rule("als", families.FACTORS, factorise),
     plain_rules.LINEAR: Rule("linear", families.LINEAR, fit_regression),
     plain_rules.LANGUAGE: Rule("language-model", families.LANGUAGE, plain_rules.score_interests, 1),
-    plain_rules.ONE: Rule("one-embedding", families.CONTENT, plain_rules.score_mean, 2),
     plain_rules.NEAREST: Rule("early-fusion", families.CONTENT, plain_rules.score_mean, 1),
     plain_rules.LATE: Rule("late-fusion", families.CONTENT, plain_rules.fuse_late, 2, LATE_FORMULA),
     plain_rules.KERNEL: Rule("kernel", families.CONTENT, plain_rules.score_interests, 1, KERNEL_FORMULA),
@@ -92,6 +88,11 @@ class Climb:
     def ready(self) -> Prepared:
         """The same with the embeddings."""
         return add_embeddings(self.folds, self.files, self.config, self.run)
+
+    @property
+    def contents(self) -> Result[list[Content]]:
+        """The embeddings."""
+        return collect([*self.ready.contents.values()])
 
     @property
     def given(self) -> list[Result[Any]]:
@@ -166,8 +167,8 @@ def list_plain(way: Climb) -> Iterator[Rung]:
 def measure_rule(way: Climb, name: str) -> Scored:
     """A rule; one without content reads no embedding."""
     folds = way.folds
-    embeddings: Result[list[Embedding]] | list[Embedding] = way.ready.embeddings if RULES[name].embeddings else []
-    inputs = folds.corpus, embeddings, folds.valid, name, way.config.seed
+    contents: Result[list[Content]] | list[Content] = way.contents if RULES[name].embeddings else []
+    inputs = folds.corpus, contents, folds.valid, name, way.config.seed
     answer = way.run.step(plain_rules.answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
     return way.record(answer.value, answer)
 
@@ -202,7 +203,7 @@ def list_quantised(way: Climb) -> Iterator[Rung]:
 def measure_bits(way: Climb, key: str) -> Scored:
     """The kernel in so many bits, with what its vectors take."""
     ready = way.ready
-    answer = way.run.step(answer_in_bits, ready.corpus, ready.embeddings, ready.valid, BITS[key], name=f"ladder.{key}")
+    answer = way.run.step(answer_in_bits, ready.corpus, way.contents, ready.valid, BITS[key], name=f"ladder.{key}")
     top, costs = answer.value
     scored = way.record(top, answer)
     return replace(scored, more={**scored.more, **costs})
@@ -219,7 +220,7 @@ def list_networks(way: Climb) -> Iterator[Rung]:
 def fit_network(way: Climb, name: str) -> Result[SequenceTable]:
     """A network; one on ids alone reads no embedding."""
     folds, content = way.folds, SEQUENCE_RUNGS[name].settings.content
-    contents: Result[list[Content]] | list[Content] = collect([*way.ready.contents.values()]) if content else []
+    contents: Result[list[Content]] | list[Content] = way.contents if content else []
     inputs = folds.corpus, contents, folds.valid, name, way.config.model_seed
     return way.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
 

@@ -79,8 +79,7 @@ def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
     item, owner = history.sequences.item[events][clicked], owner[clicked]
     same = owner[1:] == owner[:-1]
     before, after = item[:-1][same], item[1:][same]
-    codes, sizes = catalogue.features, catalogue.sizes
-    return [fit_lift(codes[before, at], codes[after, at], sizes[at] + 2) for at in catalogue.fields]
+    return [fit_lift(field.codes[before], field.codes[after], field.size + 2) for field in catalogue.fields]
 
 
 def fit_lift(before: Int64s, after: Int64s, size: int) -> Lift:

@@ -8,8 +8,6 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
   clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
-- ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
-  its value of each feature, end so (``action_rates``).
 - ``popularity``: what ``Popularity`` knows of the ad at the query's time.
 - ``query``: the same for all candidates of a query, for the trees to go by: how long the history is, how much of it was
   clicked, hours since the last click and over the last events, the hour of the day.
@@ -26,10 +24,8 @@ from torch.nn import functional
 from common.arrays import Singles
 from common.engine.decisions import choose_names
 from common.time_units import DAY_S, HOUR_S
-from competitions.tencent.features.action_rates import action_log_ratio
 from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.histories import KINDS
 from competitions.tencent.retrieval.registry import find_channel
@@ -114,13 +110,13 @@ def describe_content(
 
 def shares_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``shares``."""
-    past, codes = candidates.history, np.asarray(tables.catalogue.features)
+    past = candidates.history
     weights = past.weights / past.weights.sum(2, keepdim=True).clamp(min=FLOOR)
     columns = {}
     for field in tables.catalogue.fields:
-        shares = share_values(weights, codes[past.item, field], codes[candidates.item, field])
+        shares = share_values(weights, field.codes[past.item], field.codes[candidates.item])
         for at, kind in enumerate(KINDS):
-            columns[f"share of {schema.ITEM_FEATURES[field]} {kind}"] = shares[:, at]
+            columns[f"share of {field.name} {kind}"] = shares[:, at]
     return columns
 
 
@@ -150,23 +146,10 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Single
 
 def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``follows``."""
-    codes, last = np.asarray(tables.catalogue.features), candidates.history.last_click
     return {
-        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[candidates.item, field])
+        f"{field.name} follows": lift.of(field.codes[candidates.history.last_click], field.codes[candidates.item])
         for field, lift in zip(tables.catalogue.fields, tables.lifts, strict=True)
     }
-
-
-def actions_columns(tables: FoldTables, candidates: Candidates) -> Columns:
-    """The block ``actions``; nothing where queries say none."""
-    rates, codes = tables.action_rates, tables.catalogue.features
-    if rates is None:
-        return {}
-    columns = {"ends so": action_log_ratio(rates.own, candidates.item, candidates.queries.action)}
-    for field, table in zip(tables.catalogue.fields, rates.values, strict=True):
-        values = codes[candidates.item, field]
-        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = action_log_ratio(table, values, candidates.queries.action)
-    return columns
 
 
 def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
@@ -196,7 +179,6 @@ BLOCKS: dict[str, Callable[[FoldTables, Candidates], Columns]] = {
     "content": content_columns,
     "shares": shares_columns,
     "follows": follows_columns,
-    "actions": actions_columns,
     "popularity": popularity_columns,
     "query": query_columns,
 }

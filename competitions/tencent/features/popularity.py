@@ -109,8 +109,7 @@ class AdLog:
         events = events[np.argsort(history.sequences.time[events], kind="stable")]
         time, item = history.sequences.time[events], history.sequences.item[events]
         self.all_time, self.all_item = time, item
-        self.codes, self.rows = np.asarray(catalogue.features), rows
-        self.fields = catalogue.fields
+        self.fields, self.rows = catalogue.fields, rows
         index = number_rows(rows, len(catalogue.oid))[item]
         own = index >= 0
         clicked = history.sequences.action[events[own]] >= schema.CLICK
@@ -156,7 +155,7 @@ def choose_pool(history: Histories, catalogue: Catalogue, fold: Fold, most: int)
     for moment, queries in zip(slots.times, slots.queries, strict=True):
         columns = describe(log, int(moment), list(log.log)[:1])
         near = sum(np.exp(columns[f"events 24 h {side}"]) - FLOOR for side in ("before", "behind"))
-        by_value = [np.exp(columns[BY_VALUE.format(schema.ITEM_FEATURES[field])]) for field in log.fields]
+        by_value = [np.exp(columns[BY_VALUE.format(field.name)]) for field in log.fields]
         share = near + np.mean(by_value or [np.full(len(rows), FLOOR)], 0)
         worth += queries * share / share.sum()
     return CatalogueRows(rows[np.sort(np.argpartition(-worth, most)[:most])])
@@ -197,8 +196,8 @@ def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:
     columns["unseen"] = (~known).astype(np.float64)
     alive, near = log.count_near(moment)
     for field in log.fields:
-        means = mean_by_value(log.codes[alive, field], near, log.codes[log.rows, field])
-        columns[BY_VALUE.format(schema.ITEM_FEATURES[field])] = np.log(means + FLOOR)
+        means = mean_by_value(field.codes[alive], near, field.codes[log.rows])
+        columns[BY_VALUE.format(field.name)] = np.log(means + FLOOR)
     return columns
 
 

@@ -17,7 +17,7 @@ from common.io.agreement import FEWEST, MOST
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
-from competitions.tencent.io.parquet import Batch, read_batches, to_numpy
+from competitions.tencent.io.parquet_layout import Batch, read_batches, to_numpy
 from competitions.tencent.io.projection import Vectors, project
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 

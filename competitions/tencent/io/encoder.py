@@ -1,6 +1,11 @@
-"""Raw tables, as either layout gives them, and their encoder: the catalogue, users with their events, candidates."""
+"""Raw tables, as either layout gives them, and their encoder: the catalogue, users with their events, candidates.
 
-from collections.abc import Iterable
+Feature values become codes: 0 is missing, 1..size the indexer's values, size + 1 any value that the indexer lacks. The
+host numbers the values that it knows and writes out the others as texts; a number beyond the indexer's is as unknown as
+a text. Raw tables hold its numbers, 0 for none and ``UNKNOWN`` for a text.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +27,12 @@ from competitions.tencent.corpus import (
     find_rows,
 )
 from competitions.tencent.ids import Oids
-from competitions.tencent.io.feature_encoding import WIDTHS, encode
 from competitions.tencent.io.indexer import Indexer, Names
+from competitions.tencent.io.schema import USER_FEATURES
 from competitions.tencent.sequences import whole
 
+UNKNOWN = int(np.iinfo(np.int32).max)
+WIDTHS = tuple(USER_FEATURES.values())
 NO_PROFILE = "user without a profile row"
 SEVERAL_PROFILES = "user with several profile rows: the first is used"
 CUT = "user with a list that is longer than what is kept: cut"
@@ -109,6 +116,21 @@ def _to_text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def encode(numbers: Int32s, sizes: Sequence[int] | Int64s) -> Int32s:
+    """Codes of the host's numbers [rows, columns], of ``sizes`` by column.
+
+    >>> encode(np.array([[0, 2], [3, UNKNOWN]], np.int32), (3, 1))
+    array([[0, 2],
+           [3, 2]], dtype=int32)
+    """
+    return np.minimum(numbers, np.array(sizes, np.int32) + 1)
+
+
+def clip(numbers: Int64s) -> Int32s:
+    """Numbers of values in 32 bits: no feature has so many values."""
+    return np.minimum(numbers, UNKNOWN).astype(np.int32)
+
+
 def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int) -> tuple[Int32s, Int64s]:
     """Blocks of re-ids and their features as one table [known + 1, columns], and how many rows each re-id has."""
     table, rows = np.zeros((known + 1, columns), np.int32), np.zeros(known + 1, np.int64)
@@ -116,6 +138,26 @@ def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int
         table[rids] = block
         np.add.at(rows, rids, 1)
     return table, rows
+
+
+def pad_lists(columns: Sequence[tuple[Int32s, Int64s]]) -> tuple[Int32s, Bools]:
+    """Lists side by side in the columns that each user feature has, [rows, 17], and which rows were cut.
+
+    ``columns``: for each user feature the values of all rows end to end and how many each row has.
+    """
+    rows = len(columns[0][1])
+    table = np.zeros((rows, sum(WIDTHS)), np.int32)
+    is_cut = np.zeros(rows, np.bool_)
+    left = 0
+    for (flat, lengths), width in zip(columns, WIDTHS, strict=True):
+        # Each value's row and its position in the row's list, from the lengths alone.
+        row = np.repeat(np.arange(rows), lengths)
+        within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        kept = within < width
+        table[row[kept], left + within[kept]] = flat[kept]
+        is_cut |= lengths > width
+        left += width
+    return table, is_cut
 
 
 def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> RawCandidates:

@@ -5,7 +5,7 @@ seconds]``, an event each but for the profile row, which has no item and may sta
 predict files a number beyond the indexer is an original id.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Annotated, Any
@@ -17,14 +17,37 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, RawFiles, find_rows
-from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
-from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, item_numbers, user_numbers
+from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip, pad_lists
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
-from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, MAX_SECONDS, NULL_ACTION
+from competitions.tencent.io.schema import (
+    CLICK,
+    CONVERSION,
+    EXPOSURE,
+    ITEM_FEATURES,
+    MAX_SECONDS,
+    NULL_ACTION,
+    USER_FEATURES,
+    USER_LISTS,
+)
 
+LARGEST = 1 << 62  # id or value of a feature that is taken
+VALUE: Any = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | str | None
 ACTIONS = (EXPOSURE, CLICK, CONVERSION)
 ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+
+
+def _struct(name: str, kinds: dict[str, Any]) -> Any:
+    """A JSON object of features; further keys are skipped without being looked at."""
+    fields = [(f"f{key}", kind, msgspec.field(name=key, default=None)) for key, kind in kinds.items()]
+    return msgspec.defstruct(name, fields, gc=False)
+
+
+ItemFeatures: Any = _struct("ItemFeatures", {name: VALUE for name in ITEM_FEATURES})
+UserFeatures: Any = _struct(
+    "UserFeatures",
+    {name: VALUE | list[VALUE] if name in USER_LISTS else VALUE for name in USER_FEATURES},
+)
 ITEMS: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures)
 BLOCK = 1 << 16  # items whose features are held as objects
@@ -51,6 +74,27 @@ ROW: Any = tuple[
 ]
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(list[ROW])
 EVENT_ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures | None)
+
+
+def _to_numbers(values: Iterable[int | str | None]) -> Int32s:
+    """Values as they stand in JSON."""
+    return clip(np.array([0 if x is None else x if type(x) is int else UNKNOWN for x in values], np.int64))
+
+
+def item_numbers(items: Iterable[Any]) -> Int32s:
+    """The values of ``ItemFeatures``, [items, 13]."""
+    return _to_numbers(chain.from_iterable(map(msgspec.structs.astuple, items))).reshape(-1, len(ITEM_FEATURES))
+
+
+def user_numbers(users: Sequence[Any]) -> tuple[Int32s, Bools]:
+    """The values of ``UserFeatures``, [users, 17], and who has a list that is longer than its columns."""
+    columns = []
+    for name in USER_FEATURES:
+        values = [getattr(user, f"f{name}") for user in users]
+        lists = [value if type(value) is list else (value,) for value in values]
+        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+        columns.append((_to_numbers(chain.from_iterable(lists)), lengths))
+    return pad_lists(columns)
 
 
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:

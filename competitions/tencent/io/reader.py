@@ -8,20 +8,21 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
+import polars as pl
 
 from common.engine.errors import UserError
+from common.io.agreement import MOST, Dates, compare
 from common.io.notes import Note
 from competitions.tencent.corpus import Corpus, Int32s, Int64s, RawFiles
 from competitions.tencent.ids import CatalogueRows, Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
-from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source
-from competitions.tencent.io.feature_encoding import encode
+from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source, encode
 from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import Indexer, Names, read_indexer
 from competitions.tencent.io.schema import ITEM_FEATURES
 
-__all__ = ["RawFiles", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
+__all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
 
 
 class Layout(Protocol):
@@ -104,3 +105,9 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
         raw = LAYOUTS[files.layout].read_candidates(files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
     return RawCandidates(indexer.oid[1:], items[1:])
+
+
+def compare_files(corpus: Corpus) -> tuple[Note, ...]:
+    """What disagrees between the times of the sequences to learn from and of the test's."""
+    old, new = (pl.Series(each.time[:: max(len(each.time) // MOST, 1)]) for each in (corpus.train, corpus.test))
+    return compare("sequences of the test", "the others", [Dates("timestamp", old * 1_000, new * 1_000)])

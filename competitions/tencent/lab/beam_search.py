@@ -7,11 +7,10 @@ from torch import Tensor
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import number_seen
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie
-from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.top_k import SeenPairs, TopK, find_seen
+from competitions.tencent.sequences import Histories, blocks, pad
+from competitions.tencent.top_k import TopK
 
 BEAM = 32  # semantic IDs followed at a time
 BLOCK = 256  # queries
@@ -26,12 +25,12 @@ def beam_search(
 
     Memory: ``BLOCK`` x ``beam`` x codes floats.
     """
-    best, position_of_row = TopK.empty(len(hidden), TOP), number_seen(queries, candidates)
+    best, longest = TopK.empty(len(hidden), TOP), int(queries.lengths.max(initial=1))
     for block in blocks(len(hidden), BLOCK):
         nodes, scores = _search_block(head, hidden[block[0] : block[-1] + 1], trie, beam)
-        positions = np.where(nodes >= 0, trie.candidate[nodes], -1)
-        masked = mask_seen(scores, positions, find_seen(queries.take(block), position_of_row), len(candidates))
-        best.put(block, CatalogueRows(candidates[positions]), masked)
+        rows = candidates[trie.candidate[nodes]]
+        seen = (rows[:, :, None] == pad(queries.take(block), longest).item[:, None]).any(2)
+        best.put(block, CatalogueRows(rows), np.where(seen | (nodes < 0), -np.inf, scores))
     return best
 
 
@@ -60,10 +59,3 @@ def _search_block(head: SemanticIdHead, hidden: Tensor, trie: Trie, beam: int) -
         codes = torch.cat([codes.gather(1, parent.unsqueeze(2).expand(-1, -1, level)), code.unsqueeze(2)], 2)
         nodes = torch.where(torch.isfinite(scores), child.flatten(1).gather(1, best.indices), -1)
     return nodes.numpy(), scores.numpy()
-
-
-def mask_seen(scores: np.ndarray, positions: Int64s, seen: SeenPairs, candidates: int) -> np.ndarray:
-    """Scores [block, n] of the candidates at these ``positions``, -inf where one was seen or is none (-1)."""
-    query, position = seen
-    known = np.isin(np.arange(len(positions))[:, None] * candidates + positions, query * candidates + position)
-    return np.where(known | (positions < 0), -np.inf, scores)

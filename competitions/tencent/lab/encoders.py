@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.encoder import HistoryEncoder, TransformerBlock, small_embedding
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 HIDDEN = 0.3  # of the events
 LAST_ONLY = 0.5  # of the histories hide their last event and no other, see LOG.md

@@ -8,8 +8,7 @@ the click: a single head for the conversion, learned from every impression.
 
     python -m competitions.tencent.lab --raw build/tencent/simulated/...    (LAW=round2, where conversions are)
 
-Impressions of the last tenth of the time are judged by models of the nine before it. ``sell`` holds auctions among the
-impressions of one user: bids are drawn, one an advertiser, and the largest bid x P(conversion) gets the place.
+Impressions of the last tenth of the time are judged by models of the nine before it.
 """
 
 from collections.abc import Callable
@@ -37,20 +36,18 @@ STEPS, RATE, EPOCHS, MOST_ROWS = 400, 0.003, 2, 400_000  # as many steps an epoc
 PRIOR = 20.0  # events with the mean rate that stand before a user's own
 JUDGED = 0.1  # of the time
 LEAST = 1e-6  # of a probability
-ADVERTISER, SLATE, SPREAD = "122", 4, 1.0  # whose bid it is; impressions an auction; deviation of the log of bids
 
 
 @dataclass(frozen=True)
 class Impressions:
     """A row per event. ``codes`` int64 [rows, fields], each field's values apart from all others'; ``rates`` float32
-    [rows, 2]: how often the user clicked and converted before; ``user``, ``advertiser`` int64; ``clicked``,
-    ``converted`` float32, 0 or 1.
+    [rows, 2]: how often the user clicked and converted before; ``user`` int64; ``clicked``, ``converted`` float32, 0 or
+    1.
     """
 
     codes: Int64s
     rates: Singles
     user: Int64s
-    advertiser: Int64s
     clicked: Singles
     converted: Singles
 
@@ -67,9 +64,8 @@ def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
     fields += np.cumsum([0, *(fields.max(0) + 1)[:-1]])
     clicked, converted = (train.action >= schema.CLICK), (train.action == schema.CONVERSION)
     rates = np.stack([rate_before(each, train.offsets, user) for each in (clicked, converted)], 1)
-    advertiser = catalogue.features[train.item, schema.ITEM_FEATURES.index(ADVERTISER)].astype(np.int64)
     labels = clicked.astype(np.float32), converted.astype(np.float32)
-    rows = Impressions(fields, rates.astype(np.float32), user, advertiser, *labels)
+    rows = Impressions(fields, rates.astype(np.float32), user, *labels)
     # Behind the organiser's reference time histories hold exposures alone: there no click is no choice of the user.
     known = train.time <= train.time[clicked].max(initial=train.time.min(initial=0))
     later = known & (train.time >= np.quantile(train.time[known], 1.0 - JUDGED))
@@ -173,24 +169,3 @@ def average_by_user(values: NDArray[np.float64], user: Int64s) -> tuple[float, f
     means = np.bincount(user, values)[rows > 0] / rows[rows > 0]
     weights = rows[rows > 0].astype(np.float64)
     return weighted_mean(means, weights), weighted_error(means, weights)
-
-
-def draw_auctions(judged: Impressions, seed: int) -> tuple[Int64s, NDArray[np.float64]]:
-    """Auctions, rows [auctions, SLATE] of one user each, with and without a conversion; and a bid for every row."""
-    rng = np.random.default_rng(seed)
-    bids = np.exp(SPREAD * rng.normal(size=int(judged.advertiser.max()) + 1))[judged.advertiser]
-    place = np.arange(len(judged.user)) - np.searchsorted(judged.user, judged.user)
-    counts = np.bincount(judged.user)[judged.user]
-    starts = np.flatnonzero((place % SLATE == 0) & (place + SLATE <= counts))
-    return starts[:, None] + np.arange(SLATE), bids
-
-
-def sell(judged: Impressions, chances: NDArray[np.float64], seed: int) -> dict[str, float]:
-    """What the platform earns an auction where a conversion pays its bid, with its error, and the winners' share that
-    converts. Only the label of the winner is looked at.
-    """
-    auctions, bids = draw_auctions(judged, seed)
-    winner = np.take_along_axis(auctions, (bids * chances)[auctions].argmax(1)[:, None], 1)[:, 0]
-    revenue = bids[winner] * judged.converted[winner]
-    error = weighted_error(revenue, np.ones(len(revenue)))
-    return {"revenue": float(revenue.mean()), "error": error, "converts": float(judged.converted[winner].mean())}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from competitions.tencent.corpus import Int32s, Int64s
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.sequences import Histories, blocks
 from competitions.tencent.top_k import TopK, find_seen
@@ -20,26 +20,17 @@ def rank_all(
     """The best of all ``candidates``, ascending: ``score`` (indices of queries) gives [block, candidates]; what a query
     has seen never wins.
     """
-    best, position_of_row = TopK.empty(len(queries), top), number_seen(queries, candidates)
+    best = TopK.empty(len(queries), top)
+    size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
+    position_of_row = number_rows(candidates, size)
     for block in track(list(blocks(len(queries), query_block)), "retrieving"):
         scores = score(block)
-        check_finite(scores)
+        if not bool(torch.isfinite(scores).all()):  # a ranking of NaNs would look like a perfect one
+            raise UserError(
+                "The model's scores are not finite, nothing can be ranked: training diverged. Lower its learning rate."
+            )
         query, position = (torch.from_numpy(part) for part in find_seen(queries.take(block), position_of_row))
         scores[query, position] = -torch.inf
         ranked = scores.topk(min(top, scores.shape[1]), 1)
         best.put(block, CatalogueRows(candidates[ranked.indices.numpy()]), ranked.values.float().numpy())
     return best
-
-
-def number_seen(queries: Histories, candidates: CatalogueRows) -> Int32s:
-    """The position among the ``candidates`` of every row that a history or they hold, -1 for none."""
-    size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
-    return number_rows(candidates, size)
-
-
-def check_finite(*vectors: Tensor) -> None:
-    """Refuse what is no number: a ranking of NaNs would look like a perfect one."""
-    if not all(bool(torch.isfinite(part).all()) for part in vectors):
-        raise UserError(
-            "The model's vectors are not finite, so nothing can be ranked: training diverged. Lower its learning rate."
-        )

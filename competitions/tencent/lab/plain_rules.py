@@ -4,39 +4,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
-from common.learning.cooccurrence import count_swings
-from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.retrieval.attributes import attribute_matrix
-from competitions.tencent.retrieval.content import prepare_content
+from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
 from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
-from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS, flatten_log, weight_histories
+from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
 POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
-TRANSITIONS, COUNTS, SWING, ALS, LINEAR = "transitions", "counts", "swing", "ALS", "linear: EASE's kin, closed form"
-ONE = "nearest by one embedding"
+TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear: EASE's kin, closed form"
 NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
 KERNEL = "kernel x popularity around the query's time"
 LANGUAGE = "language model: nearest by text"
-CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
+CONTENT_RULES = (LANGUAGE, NEAREST, LATE, KERNEL)
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
@@ -52,7 +48,6 @@ TRANSITION_SETTINGS = replace(
     to_attributes=0.0,
 )
 REGRESSION = RegressionSettings(past_decay=0.5, future_decay=0.2, to_attributes=1.0)
-SWING_FADE = 0.9  # what a click of the history counts for each click behind it
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
@@ -61,25 +56,20 @@ BLOCK = 8  # queries whose kernels are held at once: events x candidates each
 Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [queries, candidates]
 
 
-def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
-    """The answer of the rung of this ``name``. ``embeddings``: of which ``choose_embeddings`` takes one at least."""
+def answer_by_rule(corpus: Corpus, contents: Sequence[Content], fold: Fold, name: str, seed: int) -> TopK:
+    """The answer of the rung of this ``name``. ``contents``: of which a content rule goes by one at least."""
     if name in CONTENT_RULES:
-        contents = [stack_content([one]) for one in choose_embeddings(embeddings, name)]
-        score = fit_content_rule(contents, corpus, fold, name)
+        vectors = [stack_content([one]) for one in contents if goes_by(name, one.name)]
+        score = fit_content_rule(vectors, corpus, fold, name)
     else:
         score = fit_rule(corpus, fold, name, seed)
     return rank_all(score, fold.queries(corpus.train), fold.candidates, TOP)
 
 
-def stack_content(embeddings: Sequence[Embedding]) -> Tensor:
+def stack_content(contents: Sequence[Content]) -> Tensor:
     """All embeddings side by side, each of length 1, the whole of length 1; zero for an ad without any."""
-    parts = [torch.from_numpy(np.asarray(prepare_content(each).vectors, np.float32)) for each in embeddings]
+    parts = [torch.from_numpy(np.asarray(each.vectors, np.float32)) for each in contents]
     return functional.normalize(torch.cat(parts, 1), dim=1)
-
-
-def choose_embeddings(embeddings: Sequence[Embedding], name: str) -> list[Embedding]:
-    """Those that the content rule of this ``name`` goes by."""
-    return [one for one in embeddings if goes_by(name, one.name)]
 
 
 def goes_by(name: str, embedding: str) -> bool:
@@ -105,26 +95,9 @@ def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
     if name == LINEAR:
         regression = fit_regression(history, catalogue, attributes, REGRESSION)
         return lambda block: torch.from_numpy(score_regression(regression, queries.take(block), rows))
-    if name == SWING:
-        return fit_swing(history, queries, ads, rows, seed)
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
     (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
-
-
-def fit_swing(history: Histories, queries: Histories, ads: int, rows: Int64s, seed: int) -> Score:
-    """Swing over clicks: two users who share two ads are better evidence for the pair the fewer ads they share."""
-    log = flatten_log(history, CLICK_WEIGHTS)
-    clicks = pl.DataFrame({"user": log.owner, "item": log.item}).filter(pl.Series(log.weight) > 0)
-    table = count_swings(clicks, seed)
-    weights = table["weight"].to_numpy(), (table["item"].to_numpy(), table["neighbour"].to_numpy())
-    near = sp.csr_array(weights, (ads, ads))[:, rows]
-
-    def score(block: Int64s) -> Tensor:
-        own = weight_histories(queries.take(block), ads, CLICK_WEIGHTS, SWING_FADE)
-        return torch.from_numpy((own @ near).toarray().astype(np.float32))
-
-    return score
 
 
 def count_events(history: Histories, rows: int) -> Singles:
@@ -153,8 +126,6 @@ def log_around(corpus: Corpus, fold: Fold) -> Score:
 def fit_content_rule(contents: Sequence[Tensor], corpus: Corpus, fold: Fold, name: str) -> Score:
     """A rule on embeddings, each float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
-    if name == ONE:
-        return lambda block: score_mean(contents[0], queries.take(block), rows)
     if name == LATE:
         return lambda block: fuse_late([score_mean(content, queries.take(block), rows) for content in contents])
     content = functional.normalize(torch.cat([*contents], 1), dim=1)

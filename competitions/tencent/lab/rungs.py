@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.beam_search import beam_search
@@ -18,7 +19,6 @@ from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, train
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold

@@ -6,6 +6,7 @@ and as good). Ads of equal codes differ by one more digit: their rank among them
 ad, seen or not, has a semantic ID of its own, and like ads share its beginning.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -20,23 +21,15 @@ TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
 ROUNDS = 20
 
 
-@dataclass(frozen=True)
-class Codebooks:
-    """One centroid table [codes, dimensions] a level, float32."""
-
-    tables: tuple[Singles, ...]
-
-
 def build_semantic_ids(vectors: Singles, events: npt.NDArray[np.float64], seed: int) -> Int64s:
     """The semantic ID of every ad, int64 [rows, ``LEVELS`` + 1], by its vector [rows, dimensions] and its ``events``
     (or their share). Row 0 is padding.
     """
-    books = fit_codebooks(vectors[1:], LEVELS, CODES, seed)
-    return add_tie_digit(encode(vectors, books), events)
+    return add_tie_digit(encode(vectors, fit_codebooks(vectors[1:], LEVELS, CODES, seed)), events)
 
 
-def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> Codebooks:
-    """Residual k-means on these vectors, one row an ad."""
+def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> list[Singles]:
+    """Residual k-means on these vectors, one row an ad: a table of centroids [codes, dimensions] a level, float32."""
     tables = []
     residual = np.ascontiguousarray(vectors, np.float32)
     for level in range(levels):
@@ -51,14 +44,14 @@ def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> Codeb
         means.train(residual)
         tables.append(np.array(means.centroids, np.float32))
         residual = residual - tables[-1][_nearest(residual, tables[-1])]
-    return Codebooks(tuple(tables))
+    return tables
 
 
-def encode(vectors: Singles, books: Codebooks) -> Int64s:
-    """The codes of each vector, int64 [rows, levels]."""
+def encode(vectors: Singles, tables: Sequence[Singles]) -> Int64s:
+    """The codes of each vector by the ``tables`` of ``fit_codebooks``, int64 [rows, levels]."""
     residual = np.ascontiguousarray(vectors, np.float32)
-    codes = np.empty((len(residual), len(books.tables)), np.int64)
-    for level, table in enumerate(books.tables):
+    codes = np.empty((len(residual), len(tables)), np.int64)
+    for level, table in enumerate(tables):
         codes[:, level] = _nearest(residual, table)
         residual = residual - table[codes[:, level]]
     return codes

@@ -18,11 +18,7 @@ def attribute_matrix(catalogue: Catalogue, most_values: int = MOST_VALUES) -> Sp
     product with its transpose is the share of each attribute's ads. Missing and cold values are no attributes, and
     features of more than ``most_values`` values are left out.
     """
-    parts = [
-        _one_feature(catalogue.features[:, feature], size)
-        for feature, size in enumerate(catalogue.sizes)
-        if 0 < size <= most_values
-    ]
+    parts = [_one_feature(field.codes, field.size) for field in catalogue.fields if field.size <= most_values]
     if not parts:
         return sp.csr_array((len(catalogue.oid), 0), dtype=np.float32)
     return sp.hstack(parts, format="csr", dtype=np.float32)

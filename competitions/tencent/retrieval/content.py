@@ -7,13 +7,15 @@ the vectors share a large mean. They are centred, and of length 1.
 
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from competitions.tencent.corpus import Embedding, Halves
+from competitions.tencent.corpus import Catalogue, Embedding, Halves
 from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
 from competitions.tencent.retrieval.kernel import prepare_search, score_kernel
 
@@ -24,18 +26,13 @@ TINY = 1e-6
 
 @dataclass(frozen=True)
 class Content:
-    """``vectors`` float16 (in a service also float32) [rows of the catalogue, dimensions], of length 1, or 0 for an ad
-    without one.
-    """
+    """``vectors`` float16 [rows of the catalogue, dimensions], of length 1, or 0 for an ad without one."""
 
     name: str
     vectors: Halves
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """The logarithm of the kernel over a history's heaviest events, and over what is seen now.
-
-        The candidates' vectors lie side by side: gathering them anew would take as long as the rest of a request.
-        """
+        """The logarithm of the kernel over a history's heaviest events, and over what is seen now."""
         vectors = map_tensor(self.vectors)
         searched = prepare_search(vectors[torch.from_numpy(candidates)].float())
 
@@ -49,6 +46,11 @@ class Content:
             }
 
         return score
+
+
+def read_content(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Content:
+    """An embedding of the files, see ``read_embedding``, as channels and features take it."""
+    return prepare_content(read_embedding(paths, catalogue, name))
 
 
 def prepare_content(embedding: Embedding) -> Content:

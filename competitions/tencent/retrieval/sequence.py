@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from common.arrays import Singles
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.training import (
     choose_device,
     choose_examples,

@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -206,12 +206,13 @@ def read(folder: Path) -> Corpus:
     return reader.read_corpus(reader.locate(folder))
 
 
-def refusal(folder: Path) -> str:
-    """The one sentence in which reading is refused."""
+def refusal(path: Path, call: Callable[[Path], object] = read) -> str:
+    """The one sentence in which a folder or a file is refused, with its path."""
     with pytest.raises(UserError) as caught:
-        read(folder)
+        call(path)
     message = str(caught.value)
     assert "\n" not in message
+    assert str(path) in message
     return message
 
 

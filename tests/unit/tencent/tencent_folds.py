@@ -9,7 +9,6 @@ import numpy as np
 
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.features.action_rates import fit_action_rates
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pool, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
@@ -59,14 +58,12 @@ def fit_fold(
         name: prepared[name] if name in prepared else fit_channel(channel, settings=SEQUENCE, seed=0, **given)
         for name, channel in named.items()
     }
-    said = len(np.unique(fold.condition)) > 1
     return FoldTables(
         catalogue=catalogue,
         pool=pool,
         popularity=measure_popularity(history, catalogue, fold, pool, times),
         tables=tables,
         lifts=fit_lifts(history, catalogue),
-        action_rates=fit_action_rates(history, catalogue) if said else None,
         fusion=weigh_evenly(named),
         list_length=list_length,
     )

@@ -29,9 +29,9 @@ def world() -> tuple[Sequences, Histories, npt.NDArray[np.bool_]]:
     return sequences, Histories(sequences, np.array([0]), np.array([len(before)])), behind
 
 
-def draw(mix: CandidateMix, targets: list[int], most: int = 0) -> set[int]:
+def draw(mix: CandidateMix, targets: list[int]) -> set[int]:
     _, history, behind = world()
-    drawn = sample_candidates(history, np.array(targets), behind, mix, NOW, most, np.random.default_rng(0))
+    drawn = sample_candidates(history, np.array(targets), behind, mix, NOW, np.random.default_rng(0))
     assert drawn.tolist() == sorted(set(drawn.tolist()))
     return set(drawn.tolist())
 
@@ -74,5 +74,4 @@ def test_rivals_are_as_alive_as_the_hosts_and_as_many_of_them_are_new() -> None:
     fresh = draw(mix_of(100, unseen=0.2), [1, 2, 101, 1_001])
     assert {1, 2, 101, 1_001} <= fresh
     assert [len(fresh & set(part)) for part in (ALIVE, DEAD, LATER)] == [60, 20, 20]
-    assert len(draw(mix_of(100, unseen=0.2), [1], most=10)) == 10
     assert draw(mix_of(3), [1, 2, 101, 102]) == {1, 2, 101, 102}  # all targets, whatever there is room for

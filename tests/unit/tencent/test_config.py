@@ -9,7 +9,6 @@ from tests.unit.tencent.training_inputs import load_settings
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("host.target=exposure", ["host.target", "exposure", "conversion"]),
         ("host.weights=[0.0, 1.0, -1.0]", ["host.weights", ">= 0"]),
         ("host.weights=[0, 0, 0]", ["host.weights", "every score would be 0"]),
         ("split.kind=last", ["split.kind", "last", "days", "clicks"]),

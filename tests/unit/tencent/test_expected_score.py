@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -14,8 +13,7 @@ from competitions.tencent.split import Rewind
 from competitions.tencent.top_k import FoldAnswers, TopK
 from tests.unit.tencent.training_inputs import CONFIG, make_sequences
 
-HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
-CLICKS = msgspec.structs.replace(CONFIG.split, earlier=1, queries=4, earlier_queries=1)
+HOST = CONFIG.host
 ROWS = CatalogueRows(np.arange(1, 13))
 
 
@@ -23,8 +21,8 @@ def hold_out(clicks: int) -> split.Fold:
     """Three users whose last click is ad 2, and one whose last is ad 1."""
     users = [[(1, 1, 1), (2, 1, 2)]] * 3 + [[(2, 1, 1), (1, 1, 2)]]
     log = make_sequences(*(user[:clicks] for user in users))
-    test = split.build_test_fold(log, log, ROWS, None, HOST)
-    return split.rewind(log, test, HOST, msgspec.structs.replace(CLICKS, earlier_queries=1), Rewind("clicks"), 0)[0]
+    test = split.build_test_fold(log, log, ROWS, None)
+    return split.rewind(log, test, Rewind("clicks", (4, 1)), 0)[0]
 
 
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ def top_by(rows: list[list[int]]) -> TopK:
 
 
 def fold_of_test(corpus: Corpus) -> Fold:
-    return split.build_test_fold(corpus.train, corpus.test, corpus.candidates, corpus.actions, CONFIG.host)
+    return split.build_test_fold(corpus.train, corpus.test, corpus.candidates, corpus.actions)
 
 
 def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:

@@ -1,22 +1,21 @@
 """What the files decide: the round, whether times say more than the order, how to ask earlier, what to search by."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from common.time_units import DAY_S, HOUR_S
-from competitions.tencent.corpus import Corpus, Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Sequences
 from competitions.tencent.plan import (
     EARLIER,
     LONG,
     MANY,
     SHORT,
-    decide_actions,
     decide_channels,
     decide_list_length,
     decide_rewind,
-    decide_target,
     decide_times,
     make_plan,
     steady_share,
@@ -24,16 +23,11 @@ from competitions.tencent.plan import (
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.split import Rewind
-from tests.unit.tencent.training_inputs import CONFIG, load_settings, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, load_settings, make_corpus, make_sequences
 
 NOW = 100 * DAY_S
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
 VARIED = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 90)], [(4, 1, 1_000), (5, 1, 1_060)])
-
-
-def make_corpus(log: Sequences) -> Corpus:
-    candidates, users = CatalogueRows(np.arange(1, 13)), make_users(len(log))
-    return Corpus(make_catalogue(12), log, users, log, users, candidates, None, ())
 
 
 def draw_users() -> Sequences:
@@ -58,76 +52,65 @@ def test_times_that_only_count_steps_are_not_used() -> None:
     times, why = decide_times(STEADY)
     assert (times, "100% of the gaps between events are equal" in why) == (False, True)
     assert decide_times(VARIED)[0] is True
-    plans = [make_plan(make_corpus(log), 0, CONFIG) for log in (STEADY, VARIED)]
+    plans = [make_plan(make_corpus(log, 12), 0, CONFIG) for log in (STEADY, VARIED)]
     assert [plan.times for plan in plans] == [False, True]
 
 
 def test_everybody_is_asked_days_earlier_where_the_files_show_when_the_host_asks() -> None:
     """Half of the users click within two days of the reference, not within one."""
-    rewind, why = decide_rewind(draw_users(), "click", CONFIG.split)
+    rewind, why = decide_rewind(draw_users(), True, False, CONFIG.split)
     assert (rewind.kind, rewind.days) == ("days", 2)
     assert NOW - HOUR_S < rewind.reference <= NOW
     assert "100% of the users have events but no click behind 19" in why
     assert why.endswith("all are asked 2 days earlier: 50% click in so many")
     set_days = msgspec.structs.replace(CONFIG.split, days=5)
-    assert decide_rewind(draw_users(), "click", set_days)[0].days == 5
+    assert decide_rewind(draw_users(), True, False, set_days)[0].days == 5
 
 
 def test_some_are_asked_a_click_earlier_where_everybody_ends_elsewhere() -> None:
     ends = np.random.default_rng(0).integers(0, 60 * DAY_S, 80).tolist()
     natural = make_sequences(*([(1, 1, end), (2, 1, end + 900), (3, 0, end + 7_200)] for end in ends))
-    rewind, why = decide_rewind(natural, "click", CONFIG.split)
-    assert rewind == Rewind("clicks")
+    rewind, why = decide_rewind(natural, True, False, CONFIG.split)
+    assert rewind == Rewind("clicks", (25_000, 15_000))
     assert why.endswith("some users are asked a click earlier")
     ordered = make_sequences(*([(1, 1, 0), (2, 0, DAY_S), (3, 0, 2 * DAY_S)] for _ in range(20)))  # placeholders
-    assert decide_rewind(ordered, "click", CONFIG.split)[0] == Rewind("clicks")
+    assert decide_rewind(ordered, False, False, CONFIG.split)[0].kind == "clicks"
     forced = msgspec.structs.replace(CONFIG.split, kind="clicks")
-    assert decide_rewind(draw_users(), "click", forced) == (Rewind("clicks"), "set")
+    assert decide_rewind(draw_users(), True, False, forced) == (Rewind("clicks", (25_000, 15_000)), "set")
     # Where nobody has events behind the last click, days go back from the end of the log.
     clicks = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in ends))
-    days = decide_rewind(clicks, "click", msgspec.structs.replace(CONFIG.split, kind="days"))[0]
+    days = decide_rewind(clicks, True, False, msgspec.structs.replace(CONFIG.split, kind="days"))[0]
     assert (days.kind, days.reference) == ("days", clicks.time.max() + 1)
 
 
 def test_the_plan_leaves_nothing_to_decide_and_asks_days_and_clicks_as_often_as_they_are_worth() -> None:
     for log, kind, earlier in ((draw_users(), "days", EARLIER["days"]), (STEADY, "clicks", 1)):
-        plan = make_plan(make_corpus(log), 0, CONFIG)
-        assert (plan.split.kind, plan.rewind.kind, plan.split.earlier) == (kind, kind, earlier)
-        assert (plan.host.target, plan.host.actions, plan.list_length) == ("click", False, SHORT)
+        plan = make_plan(make_corpus(log, 12), 0, CONFIG)
+        assert (plan.rewind.kind, len(plan.rewind.queries) - 1, plan.list_length) == (kind, earlier, SHORT)
     given = load_settings("split.earlier=2", "ranker.list_length=40", "ranker.channels=counts")
-    plan = make_plan(make_corpus(STEADY), 0, given)
-    assert (plan.split.earlier, plan.list_length, plan.channels) == (2, 40, ("counts",))
+    plan = make_plan(make_corpus(STEADY, 12), 0, given)
+    assert (plan.rewind.queries, plan.list_length) == ((25_000, 15_000, 15_000), 40)
+    assert plan.channels == ("counts",)
 
 
-def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
-    converted = make_sequences([(1, 2, 0), (2, 0, 60), (3, 1, 90)], [(4, 1, 5)])
-    target, why = decide_target(converted, None, "auto")
-    assert (target, why) == ("conversion_or_click", "round 2: 25.00% of the events are conversions")
-    target, why = decide_target(VARIED, np.array([1, 2], np.int8), "auto")
-    assert target == "conversion_or_click"
-    assert "user_action_type.json" in why
-    assert decide_target(VARIED, None, "auto") == ("click", "round 1: no event is a conversion")
-    assert decide_target(make_sequences([]), None, "auto")[0] == "click"
-    assert decide_actions(np.array([1, 2], np.int8), "auto")[0] is True
-    assert decide_actions(None, "auto") == (False, "there is no user_action_type.json")
-    assert decide_actions(None, True) == (True, "set")
-
-
-def test_a_target_that_is_set_stays() -> None:
-    assert decide_target(VARIED, np.array([2], np.int8), "click") == ("click", "set")
+def test_queries_say_their_action_where_the_hosts_do() -> None:
+    corpus = make_corpus(VARIED, 12)
+    for actions, value in ((None, "not given"), (np.array([1, 2], np.int8), "given")):
+        plan = make_plan(replace(corpus, actions=actions), 0, CONFIG)
+        assert (plan.rewind.actions, plan.decisions[0].value) == (actions is not None, value)
 
 
 def test_all_that_the_files_allow_is_weighed() -> None:
     tables = tuple(name for name in CHANNELS if name != "content")
-    assert decide_channels(make_corpus(VARIED), 2, 4, CONFIG)[0] == ("content", *tables)
-    assert decide_channels(make_corpus(VARIED), 0, 4, CONFIG)[0] == tables
+    assert decide_channels(make_corpus(VARIED, 12), 2, 4, CONFIG)[0] == ("content", *tables)
+    assert decide_channels(make_corpus(VARIED, 12), 0, 4, CONFIG)[0] == tables
     counts = load_settings("ranker.channels=counts")
-    assert decide_channels(make_corpus(VARIED), 1, 4, counts) == (("counts",), "set")
+    assert decide_channels(make_corpus(VARIED, 12), 1, 4, counts) == (("counts",), "set")
 
 
 def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequence, "estimate_seconds", lambda events, ads, settings: 20.0 * events)
-    chosen, why = decide_channels(make_corpus(VARIED), 0, 6, CONFIG)  # 6 x 100 s
+    chosen, why = decide_channels(make_corpus(VARIED, 12), 0, 6, CONFIG)  # 6 x 100 s
     assert "sequence" not in chosen
     assert why.endswith("sequence would need about 10 minutes")
 

@@ -21,9 +21,8 @@ from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
-HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
 FIT = msgspec.structs.replace(CONFIG.ranker.fit, rounds=60, least=5, features=1.0)
 ADS, USERS = 30, 90
 NONE = -np.inf
@@ -84,14 +83,6 @@ def test_trees_add_to_retrievals_score_what_a_planted_column_says() -> None:
     assert score_features(again, held.features).tolist() == score_features(ranker, held.features).tolist()
 
 
-def test_of_a_column_that_says_nothing_the_trees_keep_retrievals_order() -> None:
-    ranker = fit([draw_lists(600, 0, strength=0.0)], FIT, 0)
-    assert ranker is not None
-    held = draw_lists(400, 2, strength=0.0)
-    start = (held.features[:, 0].reshape(-1, 10).argmax(1) == held.labels.reshape(-1, 10).argmax(1)).mean()
-    assert hit_rate(ranker, held) > start - 0.05
-
-
 def test_of_few_lists_no_trees_are_fitted() -> None:
     assert fit([], FIT, 0) is None
     assert fit([None, draw_lists(ranking.FEWEST - 1, 0)], FIT, 0) is None
@@ -107,9 +98,9 @@ def make_world() -> tuple[Corpus, Fold]:
     histories = [
         [(int(ad), 1, 3_600 * step) for step, ad in enumerate(rng.permutation(ADS)[:6] + 1)] for _ in range(USERS)
     ]
-    log, users, candidates = make_sequences(*histories), make_users(USERS), CatalogueRows(np.arange(1, ADS + 1))
-    corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
-    fold, ends = build_test_fold(log, log, candidates, None, HOST), log.offsets[1:] - 2
+    log = make_sequences(*histories)
+    corpus = make_corpus(log, ADS)
+    fold, ends = build_test_fold(log, log, corpus.candidates, None), log.offsets[1:] - 2
     target = log.item[ends].astype(np.int64)
     hidden = {"target": target, "unseen": np.zeros(USERS, bool), "target_action": log.action[ends]}
     return corpus, Fold(**{**vars(fold), "train_ends": ends, "query_ends": ends, **hidden})
@@ -196,11 +187,9 @@ def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
 
 def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
     test = make_sequences(*[[(ad, 1, 10 * ad)] for ad in range(1, 7)])
-    candidates = CatalogueRows(np.arange(1, 13))
-    train = make_sequences([(1, 1, 5)])
-    corpus = Corpus(make_catalogue(12), train, make_users(1), test, make_users(6), candidates, None, ())
+    corpus = make_corpus(make_sequences([(1, 1, 5)]), 12, test)
     actions = np.array([1, 2, 1, 2, 1, 2], np.int8)
-    part = take_queries(corpus, build_test_fold(train, test, candidates, actions, HOST), slice(4, 9))
+    part = take_queries(corpus, build_test_fold(corpus.train, test, corpus.candidates, actions), slice(4, 9))
     assert part.histories.users.tolist() == [4, 5]
     assert (part.action.tolist(), part.time.tolist()) == ([1, 2], [50, 60])
     assert part.histories.sequences is test

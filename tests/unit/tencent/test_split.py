@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -11,19 +10,16 @@ from common.engine.errors import UserError
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent import split
 from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
-from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, rewind
-from tests.unit.tencent.training_inputs import CONFIG, make_sequences
+from tests.unit.tencent.training_inputs import make_sequences
 
-HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
-EITHER = msgspec.structs.replace(HOST, target="conversion_or_click", actions=True)
-CONVERSION = msgspec.structs.replace(HOST, target="conversion")
 TWELVE = CatalogueRows(np.arange(1, 13))
 NOW = 100 * DAY_S  # the organiser's reference time
-DAYS, CLICKS = Rewind("days", NOW, 1), Rewind("clicks")
+ALL, THREE = (25_000, 15_000), (25_000, 15_000, 15_000)  # queries of two folds, of three
+DAYS, CLICKS = Rewind("days", ALL, NOW, 1), Rewind("clicks", ALL)
 
 
 def at(*events: tuple[int, int, float]) -> list[tuple[int, int, int]]:
@@ -41,14 +37,9 @@ LOG = make_sequences(
 )
 
 
-def settings(**changed: object) -> SplitSettings:
-    return msgspec.structs.replace(CONFIG.split, **{"earlier": 1, **changed})  # type: ignore[arg-type]
-
-
-def make(
-    log: Sequences = LOG, how: Rewind = DAYS, host: HostSettings = HOST, seed: int = 0, **changed: object
-) -> list[Fold]:
-    return rewind(log, build_test_fold(log, log, TWELVE, None, host), host, settings(**changed), how, seed)
+def make(log: Sequences = LOG, how: Rewind = DAYS, seed: int = 0, queries: tuple[int, ...] = ()) -> list[Fold]:
+    how = replace(how, queries=queries or how.queries)
+    return rewind(log, build_test_fold(log, log, TWELVE, None), how, seed)
 
 
 def targets(fold: Fold) -> dict[int, int]:
@@ -102,7 +93,7 @@ def test_the_same_rule_is_asked_whole_days_earlier() -> None:
 @pytest.mark.parametrize("days", [1, 2])
 def test_folds_are_those_of_a_plain_loop(seed: int, days: int) -> None:
     log = draw_log(seed)
-    folds = make(log, Rewind("days", NOW, days), seed=seed, earlier=2)
+    folds = make(log, Rewind("days", THREE, NOW, days), seed)
     visible = log.offsets[1:].tolist()
     for back, fold in enumerate(folds, 1):
         expected = {}
@@ -126,12 +117,12 @@ def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytes
     log = draw_log(9)
     # The organiser's own mix, in which half are new.
     monkeypatch.setattr(split, "measure_mix", lambda *_: CandidateMix(30, 0.5, 101, np.full(CLASSES, 1 / CLASSES)))
-    folds = make(log, earlier=2)
+    folds = make(log, queries=THREE)
     hidden = np.ones(len(log.item), bool)
     hidden[folds[0].history(log).events()] = False
     changed = replace(log, item=np.where(hidden, 41 + np.arange(len(hidden)) % 60, log.item).astype(np.int32))
     assert targets(make(changed)[0]) != targets(folds[0])
-    for one, other in zip(make(changed, earlier=2)[1:], folds[1:], strict=True):
+    for one, other in zip(make(changed, queries=THREE)[1:], folds[1:], strict=True):
         assert targets(one) == targets(other)
         assert one.train_ends.tolist() == other.train_ends.tolist()
         assert one.query_times.tolist() == other.query_times.tolist()
@@ -139,7 +130,7 @@ def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytes
 
 
 def test_at_most_so_many_are_asked_and_the_others_are_hidden_alike() -> None:
-    few, everybody = make(queries=2, earlier_queries=1), make()
+    few, everybody = make(queries=(2, 1)), make()
     assert [len(fold.users) for fold in few] == [2, 1]
     for one, other in zip(few, everybody, strict=True):
         assert targets(one).items() <= targets(other).items()
@@ -148,13 +139,11 @@ def test_at_most_so_many_are_asked_and_the_others_are_hidden_alike() -> None:
 
 def test_round_two_asks_for_conversions_and_clicks_and_says_which() -> None:
     log = make_sequences(at((1, 1, -60), (2, 2, -20), (3, 0, 1)), at((1, 0, -60), (4, 1, -20), (3, 0, 1)))
-    fold = make(log, host=EITHER)[0]
+    fold = make(log, replace(DAYS, actions=True))[0]
     assert (targets(fold), fold.condition.tolist()) == ({0: 2, 1: 4}, [schema.CONVERSION, schema.CLICK])
     assert fold.target_action is not None
     assert fold.target_action.tolist() == [2, 1]
-    unsaid = make(log, host=msgspec.structs.replace(EITHER, actions=False))[0]
-    assert unsaid.condition.tolist() == [schema.CLICK, schema.CLICK]
-    assert targets(make(log, host=CONVERSION)[0]) == {0: 2}
+    assert make(log)[0].condition.tolist() == [schema.CLICK, schema.CLICK]
 
 
 # --- the reference time ---
@@ -168,7 +157,7 @@ def test_the_reference_time_is_found_where_some_have_a_later_one() -> None:
         clicks = [(1, 1, own - float(hours)) for hours in np.sort(rng.uniform(1, 200, 6))[::-1]]
         users.append(at(*clicks, (2, 0, own + float(rng.uniform(0.1, 20)))))
         latest = max(latest, users[-1][-2][2] if user % 5 else 0)
-    found, share = find_reference(make_sequences(*users, [], []), "click")  # who did nothing does not count
+    found, share = find_reference(make_sequences(*users, [], []))  # who did nothing does not count
     assert share == pytest.approx(0.8, abs=0.02)  # of who clicks days behind it, one did nothing for as long before
     assert latest < found <= NOW
 
@@ -176,9 +165,8 @@ def test_the_reference_time_is_found_where_some_have_a_later_one() -> None:
 def test_a_log_of_clicks_and_one_of_nobody_have_no_reference_time() -> None:
     clicks = make_sequences(*([(1, 1, time), (2, 1, time + 60)] for time in range(0, 9_000, 100)))
     for log in (clicks, make_sequences([], []), make_sequences()):
-        assert find_reference(log, "click") == (0, 0.0)
-    assert find_reference(make_sequences([(1, 0, 50), (2, 0, 90)]), "click") == (50, 1.0)  # no click at all
-    assert find_reference(make_sequences([(1, 2, 50), (2, 1, 90)]), "conversion") == (51, 1.0)
+        assert find_reference(log) == (0, 0.0)
+    assert find_reference(make_sequences([(1, 0, 50), (2, 0, 90)])) == (50, 1.0)  # no click at all
 
 
 # --- clicks ---
@@ -186,7 +174,7 @@ def test_a_log_of_clicks_and_one_of_nobody_have_no_reference_time() -> None:
 
 def test_some_users_are_asked_a_click_earlier_and_the_others_stay_whole() -> None:
     log = draw_log(3, users=200)
-    folds = make(log, CLICKS, queries=12, earlier=2, earlier_queries=6)
+    folds = make(log, CLICKS, queries=(12, 6, 6))
     assert [len(fold.users) for fold in folds] == [12, 6, 6]
     rewound: set[int] = set()
     for fold in folds:
@@ -208,7 +196,7 @@ def test_some_users_are_asked_a_click_earlier_and_the_others_stay_whole() -> Non
 
 def test_where_few_can_be_asked_the_parts_shrink_alike() -> None:
     log = make_sequences(*[at((1, 1, -60), (2 + user, 1, -40)) for user in range(10)])
-    assert [len(fold.users) for fold in make(log, CLICKS, queries=10, earlier=2, earlier_queries=5)] == [5, 2, 2]
+    assert [len(fold.users) for fold in make(log, CLICKS, queries=(10, 5, 5))] == [5, 2, 2]
 
 
 # --- nobody ---
@@ -222,9 +210,8 @@ def test_where_nobody_can_be_asked_the_hold_out_has_no_query(how: Rewind, capsys
     assert fold.train_ends.tolist() == log.offsets[1:].tolist()
     split.say_folds(fold, [fold])
     assert "nobody can be asked earlier" in capsys.readouterr().err
-    for host, wanted in ((HOST, "click"), (CONVERSION, "conversion")):
-        with pytest.raises(UserError, match=f"No event of the sequences is a {wanted}"):
-            make(make_sequences(at((1, 0, -20), (2, -1, 1))), how, host)
+    with pytest.raises(UserError, match="No event of the sequences is a click"):
+        make(make_sequences(at((1, 0, -20), (2, -1, 1))), how)
 
 
 # --- the organiser's queries ---
@@ -232,18 +219,17 @@ def test_where_nobody_can_be_asked_the_hold_out_has_no_query(how: Rewind, capsys
 
 def test_all_test_users_are_asked_at_their_last_event_and_all_may_be_learned_from() -> None:
     test = make_sequences([(5, 0, 10)], [], [(6, 1, 1), (7, 1, 30)])
-    fold = build_test_fold(LOG, test, TWELVE, None, HOST)
+    fold = build_test_fold(LOG, test, TWELVE, None)
     assert fold.history(LOG).lengths.tolist() == np.diff(LOG.offsets).tolist()
     assert fold.queries(test).lengths.tolist() == [1, 0, 2]
     assert fold.query_times.tolist() == [10, 20, 30]  # of who did nothing the middle of the others
     assert fold.condition.tolist() == [schema.CLICK] * 3
     assert (fold.target, fold.unseen, fold.target_action) == (None, None, None)
     with pytest.raises(UserError, match="has 9 candidates but each user needs 10"):
-        build_test_fold(LOG, test, CatalogueRows(TWELVE[:9]), None, HOST)
+        build_test_fold(LOG, test, CatalogueRows(TWELVE[:9]), None)
 
 
-def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
+def test_queries_have_the_action_that_the_host_says_of_a_user() -> None:
     test = make_sequences([(5, 0, 1)], [(6, 1, 1)])
-    fold = build_test_fold(LOG, test, TWELVE, np.array([2, -1], np.int8), HOST)
+    fold = build_test_fold(LOG, test, TWELVE, np.array([2, -1], np.int8))
     assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
-    assert build_test_fold(LOG, test, TWELVE, None, CONVERSION).condition.tolist() == [2, 2]

@@ -11,6 +11,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.tencent import submission
 from competitions.tencent.ids import Oids
+from tests.unit.tencent.tencent_files import refusal
 
 BASE = 20_000_000_000
 USERS = np.array([b"user_b", b"user_a", b"user_c"])
@@ -38,15 +39,6 @@ def truth(tmp_path: Path) -> Path:
     return path
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        submission.check_submission(path, EXPECTED)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
-
-
 # --- write and read back ---
 
 
@@ -63,37 +55,23 @@ def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
     assert submission.read_back(csv).users == submission.read_back(result).users == names
 
 
-def test_every_broken_rule_is_told_at_once(written: list[Path]) -> None:
-    written[0].write_text(CSV.replace(f"{BASE + 1},", f"{BASE},").replace(f"{BASE + 39},", "17,"))
-    message = refused(written[0])
-    assert submission.TEN in message
-    assert submission.KNOWN in message
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("result.u64bin", b"\x03\0\0\0", "a submission ends in .csv, .json"),
         ("result.json", b"", submission.FORMAT),
         ("result.json", b"\xff\xfe", submission.FORMAT),
-        ("result.json", b"[]", "Expected `object`"),
         ("result.json", b'{"time": 0, "top10s": [], "user": ["a"]}', "1 users and 0 lists"),
         (
             "result.json",
             msgspec.json.encode({"time": 0, "top10s": [[2**63, *range(9)]], "user": ["a"]}),
             submission.FORMAT,
         ),
-        (
-            "result.json",
-            msgspec.json.encode({"time": 0, "top10s": [[-(2**70), *range(9)]], "user": ["a"]}),
-            submission.FORMAT,
-        ),
-        ("result.json", b'{"time": 0, "top10s": [[1,2,3,4,5,6,7,8,9,1e40]], "user": ["a"]}', submission.FORMAT),
     ],
 )
 def test_a_file_that_is_none_is_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert message in refused(tmp_path / name)
+    assert message in refusal(tmp_path / name, lambda path: submission.check_submission(path, EXPECTED))
 
 
 # --- score ---

@@ -7,7 +7,8 @@ import numpy as np
 from common.engine import config as configuration
 from competitions import tencent
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Sequences, Users
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.plan import check_names
 
@@ -46,3 +47,12 @@ def make_users(count: int, seed: int = 0) -> Users:
     width = sum(schema.USER_FEATURES.values())
     names = np.array([f"user_{number:08d}" for number in range(count)], "S13")
     return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32))
+
+
+def make_corpus(log: Sequences, ads: int, test: Sequences | None = None, catalogue: Catalogue | None = None) -> Corpus:
+    """Ads with random features, unless a ``catalogue`` is given, all of them candidates; the queries are the users of
+    ``test``, else those of the ``log``.
+    """
+    users, candidates = make_users(len(log)), CatalogueRows(np.arange(1, ads + 1))
+    queries, asked = (log, users) if test is None else (test, make_users(len(test)))
+    return Corpus(catalogue or make_catalogue(ads), log, users, queries, asked, candidates, None, ())

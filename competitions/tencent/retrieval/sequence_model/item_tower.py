@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
+from competitions.tencent.config import SequenceSettings
+
+FIELD_WIDTH = 16  # of a feature's vector
+FIELD_ROWS = 20_000  # of a feature's table: larger values are hashed into it
 
 
 @dataclass(frozen=True)
@@ -32,40 +35,29 @@ class ItemTower(nn.Module):
         self.inputs, width = inputs, settings.width
         self.with_features = bool(inputs.sizes)
         has_content = self.with_features or bool(inputs.contents)
-        trained = int(inputs.trained.sum())
-        self.hashed = trained > settings.id_rows
         self.index: Tensor  # of a trained ad's row in the table
         self.register_buffer("index", inputs.trained.cumsum(0) - inputs.trained.long(), persistent=False)
         # One more, so that there is a row in any case. A step's gradient is of the rows of its ads alone.
-        self.ids = nn.Embedding(min(settings.id_rows, trained + 1), width, sparse=True)
+        self.ids = nn.Embedding(int(inputs.trained.sum()) + 1, width, sparse=True)
         # Beside content an id starts small: at first alike ads are alike.
         nn.init.normal_(self.ids.weight, std=(0.3 if has_content else 1.0) * width**-0.5)
         if self.with_features:
             self.known: Tensor
             self.register_buffer("known", torch.tensor(inputs.sizes), persistent=False)
-            self.fields = FieldEmbeddings(inputs.sizes, settings.field_width, settings.feature_rows)
-            self.project_features = nn.Linear(len(inputs.sizes) * settings.field_width, width, bias=False)
+            self.fields = FieldEmbeddings(inputs.sizes, FIELD_WIDTH, FIELD_ROWS)
+            self.project_features = nn.Linear(len(inputs.sizes) * FIELD_WIDTH, width, bias=False)
         self.project_contents = nn.ModuleList(nn.Linear(part.shape[1], width, bias=False) for part in inputs.contents)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Int64 [n] -> [n, width]; of any length: a popular ad may have a longer one."""
         inputs = self.inputs
-        vectors = self.embed_ids(rows) * inputs.trained[rows].unsqueeze(1)
+        vectors: Tensor = self.ids(self.index[rows]) * inputs.trained[rows].unsqueeze(1)
         if self.with_features:
             values = inputs.features[rows].long()  # those that the indexer lacks are missing
             vectors = vectors + self.project_features(self.fields(values * (values <= self.known)))
         for project, content in zip(self.project_contents, inputs.contents, strict=True):
             vectors = vectors + project(content[rows].float())
         return vectors
-
-    def embed_ids(self, rows: Tensor) -> Tensor:
-        """A row of the table each, or the sum of two hashed ones."""
-        if not self.hashed:
-            own: Tensor = self.ids(self.index[rows])
-            return own
-        buckets = self.ids.num_embeddings
-        both: Tensor = self.ids(hash_ids(rows, 1) % buckets) + self.ids(hash_ids(rows, 2) % buckets)
-        return both
 
 
 class FieldEmbeddings(nn.Module):
@@ -84,13 +76,13 @@ class FieldEmbeddings(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Int64 [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
-        hashed = torch.where(values < self.rows, values, 1 + hash_ids(values, 0) % (self.rows - 1).clamp(min=1))
+        hashed = torch.where(values < self.rows, values, 1 + hash_values(values) % (self.rows - 1).clamp(min=1))
         embedded: Tensor = self.table(hashed + self.offsets) * (values > 0).unsqueeze(-1)
         return embedded.flatten(1)
 
 
-def hash_ids(values: Tensor, salt: int) -> Tensor:
+def hash_values(values: Tensor) -> Tensor:
     """A hash of non-negative integers (multiply and shift), the same on every device."""
-    mixed = (values.long() + salt * 7_919) * 2_654_435_761 % 2**32
+    mixed = values.long() * 2_654_435_761 % 2**32
     mixed = (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
     return mixed ^ (mixed >> 13)

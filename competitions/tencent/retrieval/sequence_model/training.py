@@ -12,18 +12,19 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from common.engine.progress import track
 from common.learning.determinism import deterministic_torch
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence_model.sampled_softmax import Frequencies, sample_negatives, sampled_softmax
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 from competitions.tencent.sequences import Histories, Padded, blocks, pad
 
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of Adam; the share of steps in which its rate rises; of the gradient
 ID_RATE = 3.0  # times the rate: the momentum of a row that no step has stands still, where Adam's goes on for a while
+EVEN_SHARE = 0.5  # of the negatives: drawn evenly, the others from the batch
 ITEM_BLOCK = 16_384
 
 
@@ -120,8 +121,9 @@ def take_inputs(
     if not settings.content:
         return ItemInputs(trained, trained.new_empty(0), (), ())
     vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
-    features = torch.from_numpy(np.asarray(catalogue.features)[:, catalogue.fields]).to(device)
-    return ItemInputs(trained, features, tuple(catalogue.sizes[field] for field in catalogue.fields), vectors)
+    kept = [at for at, size in enumerate(catalogue.sizes) if size]
+    features = torch.from_numpy(np.asarray(catalogue.features)[:, kept]).to(device)
+    return ItemInputs(trained, features, tuple(catalogue.sizes[at] for at in kept), vectors)
 
 
 def descend(
@@ -186,7 +188,7 @@ def compute_loss(
     """The mean loss of a batch's targets. Every ad of the batch and of the negatives goes through the tower once."""
     settings, device = queries.settings, ads.ids.weight.device
     padded = examples.pad(batch)
-    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, settings.even_share, rng)
+    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, EVEN_SHARE, rng)
     rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)

@@ -20,7 +20,7 @@ def test_rules_that_the_files_do_not_allow_say_why() -> None:
     assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == [*RULES]
     assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text, nothing to fuse
     assert AROUND not in rules(20_000, 20_000_000, times=False)
-    assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts", "swing"]
+    assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts"]
 
 
 def test_the_steps_are_declared_without_a_file() -> None:

@@ -9,8 +9,10 @@ from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
 
-# Row 0 is padding; rows 1, 2, 3 have the codes 1, 2, 3 of the first feature, row 4 none; the second has no values.
-CATALOGUE = Catalogue(np.arange(5), np.array([[0, 0], [1, 0], [2, 0], [3, 0], [0, 0]], np.int32), 4, (3, 0))
+# Row 0 is padding; rows 1, 2, 3 have the codes 1, 2, 3 of the first feature, row 4 none; the others have no values.
+FEATURES = np.zeros((5, 13), np.int32)
+FEATURES[1:4, 0] = 1, 2, 3
+CATALOGUE = Catalogue(np.arange(5), FEATURES, 4, (3, *[0] * 12))
 CLICKS = make_sequences(
     [(1, 1, 0), (2, 0, 1), (3, 2, 2), (2, 1, 3)],  # 1 -> 3, over what was only shown, and 3 -> 2
     [(1, 1, 0), (3, 1, 5)],  # 1 -> 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Corpus, Embedding
+from competitions.tencent.corpus import Embedding
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import DIRECT_CODES, WIDTH_FACTORS, share_values
 from competitions.tencent.ids import CatalogueRows
@@ -16,7 +16,7 @@ from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -71,9 +71,9 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
 
 def describe_queries(*histories: list[tuple[int, int, int]], **changed: object) -> tuple[Candidates, dict[str, Any]]:
     """The candidates of users with these histories, and all columns by name."""
-    log, users, rows = make_sequences(*histories), make_users(len(histories)), CatalogueRows(np.arange(1, 13))
-    corpus = Corpus(make_catalogue(12), log, users, log, users, rows, None, ())
-    fold = build_test_fold(log, log, rows, None, CONFIG.host)
+    log = make_sequences(*histories)
+    corpus = make_corpus(log, 12)
+    fold = build_test_fold(log, log, corpus.candidates, None)
     tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
     candidates = Search(tables, CONFIG.ranker.features).retrieve(take_queries(corpus, fold))
     features, names = pair_features.pair_features(tables, candidates, ("popularity", "query", "search"))
@@ -98,9 +98,9 @@ def test_columns_of_a_query_by_hand() -> None:
 def test_chosen_candidates_are_described_as_among_all() -> None:
     """Some queries' candidates, in the order of the list: the best of it is among those left out."""
     histories = [(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)]
-    log, users, rows = make_sequences(*histories), make_users(3), CatalogueRows(np.arange(1, 13))
-    corpus = Corpus(make_catalogue(12), log, users, log, users, rows, None, ())
-    fold, settings = build_test_fold(log, log, rows, None, CONFIG.host), CONFIG.ranker.features
+    log, settings = make_sequences(*histories), CONFIG.ranker.features
+    corpus = make_corpus(log, 12)
+    fold = build_test_fold(log, log, corpus.candidates, None)
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16)
     content = prepare_content(Embedding("81", vectors))
     tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values", "linear"))

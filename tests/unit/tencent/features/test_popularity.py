@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -29,9 +28,8 @@ from competitions.tencent.retrieval.search import Search
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, rewind
 from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences
 
-HOST = msgspec.structs.replace(CONFIG.host, target="click", actions=False)
 NOW = 2_000 * HOUR_S
 Event = tuple[int, int, int]
 
@@ -86,7 +84,7 @@ def last_of(event: Event) -> int:
 
 def test_retrieval_weighs_no_column_that_it_is_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2)], [(3, 1, 1)])
-    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None, HOST)
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
     inputs = (whole(log), make_catalogue(11), fold, fold.candidates)
     popularity = measure_popularity(*inputs, times=True)
     assert popularity.fused == popularity.names
@@ -108,7 +106,7 @@ def test_where_all_events_are_clicks_or_none_they_are_not_counted_twice(action: 
 
 def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2), (1, 0, 3)], [(3, 1, 1)])
-    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None, HOST)
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
     popularity = measure_popularity(whole(log), make_catalogue(11), fold, fold.candidates, times=False)
     assert popularity.names == ("events in all",)
     found = popularity.of(fold.query_times, CatalogueRows(np.array([[1, 2, 3, 4], [4, 3, 2, 1]])))
@@ -152,7 +150,7 @@ def test_what_lives_when_queries_are_asked_is_searched_and_new_ads_by_their_valu
     hours = [0, 200, 400, 600]
     events = [(ad, 0, NOW + hours[(ad - 1) // 10] * HOUR_S) for ad in range(1, 41)] * 3
     log = make_sequences(*([event] for event in events), [(1, 1, NOW + 201 * HOUR_S)], [(1, 1, NOW + 401 * HOUR_S)])
-    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 43)), None, HOST)
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 43)), None)
     asked = replace(fold, query_times=np.array([NOW + 201 * HOUR_S, NOW + 401 * HOUR_S]))
     assert choose_pool(whole(log), catalogue, asked, 42) is fold.candidates
     assert {*choose_pool(whole(log), catalogue, asked, 21).tolist()} >= {*range(11, 31)}
@@ -165,7 +163,7 @@ def test_what_lives_when_queries_are_asked_is_searched_and_new_ads_by_their_valu
 # --- what may be known ---
 
 OWN, NEVER, BURST, LATE = 21, 22, 7, 0  # an ad of one target alone; one of nobody; one that others are shown; the user
-KINDS = {"days": Rewind("days", NOW, 1), "clicks": Rewind("clicks")}
+KINDS = {"days": Rewind("days", (10_000, 1), NOW, 1), "clicks": Rewind("clicks", (10_000, 1))}
 
 
 def draw_users(behind: list[Event], others: list[Event]) -> Sequences:
@@ -188,14 +186,12 @@ def ask(log: Sequences, kind: str) -> tuple[Corpus, Fold]:
     """The hold-out of these users, in which user 0 is asked for ``OWN``."""
     catalogue = make_catalogue(30)
     catalogue.features[NEVER] = catalogue.features[OWN]
-    candidates, users = CatalogueRows(np.arange(1, 31)), make_users(len(log))
-    corpus = Corpus(catalogue, log, users, log, users, candidates, None, ())
-    settings = msgspec.structs.replace(CONFIG.split, earlier=1, queries=10_000, earlier_queries=1)
-    test = build_test_fold(log, log, candidates, None, HOST)
-    fold = rewind(log, test, HOST, settings, KINDS[kind], 0)[0]
+    corpus = make_corpus(log, 30, catalogue=catalogue)
+    test = build_test_fold(log, log, corpus.candidates, None)
+    fold = rewind(log, test, KINDS[kind], 0)[0]
     assert fold.target is not None
     assert (fold.users[LATE], fold.target[LATE]) == (0, OWN)
-    return corpus, replace(fold, candidates=candidates)
+    return corpus, replace(fold, candidates=corpus.candidates)
 
 
 def describe_own(corpus: Corpus, fold: Fold) -> dict[int, dict[str, float]]:

@@ -11,7 +11,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.io import reader
-from tests.unit.tencent.tencent_files import BASE, write_lines, write_pickle
+from tests.unit.tencent.tencent_files import BASE, refusal, write_lines, write_pickle
 
 CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
 VECTORS: dict[int, Any] = {BASE + 3: [1.5, -2.0], BASE + 1: [0.1, 65504.0], BASE + 9: None, BASE + 99: [3.0, 4.0]}
@@ -47,15 +47,6 @@ def read(*paths: Path) -> Any:
     return reader.read_embedding(paths, CATALOGUE, "emb_81_2").vectors
 
 
-def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(path) in message
-    return message
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_vectors_by_row(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
@@ -83,18 +74,18 @@ def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
     ],
 )
 def test_a_vector_that_is_refused(tmp_path: Path, form: str, vector: Any, reason: str) -> None:
-    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: vector, BASE + 7: [1.0, 2.0]}))
+    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: vector, BASE + 7: [1.0, 2.0]}), read)
     assert f"{POSITIONS[form]}: {reason}" in message
 
 
 def test_a_number_that_is_not_finite(tmp_path: Path) -> None:
     for form in ("pickle", "table"):
         for number in (np.nan, np.inf, -np.inf):
-            message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
+            message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}), read)
             assert f"{POSITIONS[form]}: a vector with a number that is not finite" in message
-    assert "line 2: JSON is malformed" in refusal(as_lines(tmp_path, {BASE: [1.0, 2.0], BASE + 1: [1.0, np.nan]}))
-    assert "row 1: a vector with a number that is not finite" in refusal(as_table(tmp_path, {BASE: [1.0, None]}))
-    assert "line 1: Expected `float`, got `null`" in refusal(as_lines(tmp_path, {BASE: [1.0, None]}))
+    assert "line 2: JSON is malformed" in refusal(as_lines(tmp_path, {BASE: [1.0, 2.0], BASE + 1: [1.0, np.nan]}), read)
+    assert "row 1: a vector with a number that is not finite" in refusal(as_table(tmp_path, {BASE: [1.0, None]}), read)
+    assert "line 1: Expected `float`, got `null`" in refusal(as_lines(tmp_path, {BASE: [1.0, None]}), read)
 
 
 @pytest.mark.parametrize("value", [[1.0, 2.0], "a text", np.ones((2, 2)), np.array(["a", "b"]), 7])

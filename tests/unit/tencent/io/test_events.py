@@ -39,9 +39,7 @@ def read_test(folder: Path, *lines: Any) -> Corpus:
 
 def refused(folder: Path, write: Write, *lines: Any) -> str:
     path = write(write_competition(folder), lines)
-    message = refusal(folder)
-    assert str(path) in message
-    return message
+    return refusal(path, lambda path: read(folder))
 
 
 @pytest.mark.parametrize(("row", "seconds"), [(0, 10**9), (1, None), (2, 1), (3, 1)])
@@ -138,8 +136,6 @@ def test_users_by_name_and_strangers(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[Any, str]] = {
     "blank": ("", "the line is blank"),
-    "an item beyond 64 bits": ([row(1, 1 << 64, 0, 100)], "Expected"),
-    "an object": ({"user": 1}, "Expected `array`, got `object`"),
     "five fields": ([A[:5]], "Expected `array` of length 6"),
     "item 0": ([row(1, 0, 0, 100)], "Expected `int` >= 1"),
     "action 3": ([row(1, 2, 3, 100)], "Expected `int` <= 2"),
@@ -148,9 +144,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "two users": ([A, row(2, 1, 0, 200)], "rows of different users in one line"),
     "odd name": ([row("ü", 2, 0, 100)], "'ü' is not a user name"),
     "list for a value": ([A, profile(1, {"103": [1]})], "Expected `int | str | null`, got `array`"),
-    "object for a list": ([A, profile(1, {"106": {}})], "got `object`"),
     "negative value": ([A, profile(1, {"103": -1})], "Expected `int` >= 0"),
-    "text for features": ([A, profile(1, "x")], "Expected `object | null`, got `str`"),
 }
 
 

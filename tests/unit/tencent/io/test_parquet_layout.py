@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from competitions.tencent.io import parquet
+from competitions.tencent.io import parquet_layout
 from competitions.tencent.io import schema as layouts
 from tests.unit.tencent.tencent_files import (
     EMBEDDING,
@@ -130,7 +130,7 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     )
     write_release(tmp_path, world)
     expected = read(tmp_path)
-    monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
+    monkeypatch.setattr(parquet_layout, "BATCH_ROWS", rows)
     table = pa.Table.from_pylist(seq_rows(world), SEQ)
     (tmp_path / "seq" / "train-00000-of-00001.parquet").unlink()
     pq.write_table(table.slice(0, 5), tmp_path / "seq" / "a.parquet", row_group_size=2)

@@ -12,7 +12,6 @@ from competitions.tencent.io.reader import locate, read_corpus, read_expected
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
-    World,
     counts,
     indexer,
     read,
@@ -84,34 +83,25 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids_and_those_to_answe
     assert corpus.train.item.tolist() == [2, 1, 3, 3]
 
 
-@pytest.mark.parametrize("layout_name", LAYOUTS)
-def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
+def test_rules_are_counted_in_the_release_as_well(tmp_path: Path) -> None:
     world = replace(
         WORLD,
         item_features={1: {"100": 1}, 3: {"100": 12}},
         user_features={1: {"103": 5, "104": 10, "108": [1, 2, 3]}},
         events={1: ((2, 0, 300), (1, 1, 200)), 2: ()},
     )
-    corpus = read(
-        LAYOUTS[layout_name](tmp_path, world) if layout_name == "release" else with_bare_user(tmp_path, world)
-    )
-    files = counts(corpus)
-    subfolder = "line" if layout_name == "competition" else "row"
-    assert files["item without features"] == (1, "item 2")
-    assert files["user without an event"] == (1, f"{subfolder} 2" if layout_name == "release" else "line 1")
-    assert files["user with events out of time order: sorted"][0] == 1
-    assert files["user with a list that is longer than what is kept: cut"][0] == 1
+    corpus = read(write_release(tmp_path, world))
+    notes = counts(corpus)
+    assert notes["item without features"] == (1, "item 2")
+    assert notes["user without an event"] == (1, "row 2")
+    assert notes["user with events out of time order: sorted"][0] == 1
+    assert notes["user with a list that is longer than what is kept: cut"][0] == 1
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2
     assert np.diff(corpus.test.offsets).min() == 0
     assert corpus.users.features[0, 12:14].tolist() == [1, 2]
     assert corpus.catalogue.features[3, 0] == 10
-
-
-def with_bare_user(folder: Path, world: World) -> Path:
-    """The competition layout, where a user without events must have a profile row to be named."""
-    return write_competition(folder, replace(world, user_features={**world.user_features, 2: {}}))
 
 
 MISSING = {

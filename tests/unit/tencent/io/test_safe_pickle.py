@@ -10,24 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.engine.errors import UserError
 from competitions.tencent.io.safe_pickle import read_pickle
-from tests.unit.tencent.tencent_files import write_pickle
+from tests.unit.tencent.tencent_files import refusal, write_pickle
 
 NESTED = {
     "i": {20_000_000_000: 1, -(1 << 70): 2},
     "f": {"100": {1.5: 1, "x": 2, None: 3, True: 4}},
     "l": [1, (2, [b"", b"bytes", b"\xff\x00"]), set(), {1, 2}],
 }
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read_pickle(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert str(path) in message
-    return message
 
 
 def test_plain_data(tmp_path: Path) -> None:
@@ -76,7 +66,7 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
         "pathlib": canary,
     }
     for named, value in attacks.items():
-        message = refusal(write_pickle(tmp_path / "a.pkl", value, protocol))
+        message = refusal(write_pickle(tmp_path / "a.pkl", value, protocol), read_pickle)
         assert "is not a pickle of plain data" in message
         assert "do not trust the file" in message
         assert named in message
@@ -87,7 +77,7 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
         b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",
     ):
         (tmp_path / "a.pkl").write_bytes(stream.replace(b"{canary}", str(canary).encode()))
-        assert "pickle" in refusal(tmp_path / "a.pkl")
+        assert "pickle" in refusal(tmp_path / "a.pkl", read_pickle)
     assert not canary.exists()
 
 
@@ -108,19 +98,14 @@ SOUND = pickle.dumps({"i": {20_000_000_000: 1}, "a": np.arange(4.0)})
     [
         b"",
         SOUND[:-3],
-        SOUND[:40],
         gzip.compress(SOUND),
-        b"PK\x03\x04" + SOUND,
-        b'[[1, 2, null, {"100": 1}, 0, 1745813860]]\n',
-        b"PAR1" + bytes(99),
         b"<!DOCTYPE html>",
-        b"(" + b"N\x85" * 9,
         b"\x80\x04\x96" + (1 << 60).to_bytes(8, "little") + b".",
     ],
-    ids=["empty", "cut short", "cut", "gzip", "zip", "JSON", "parquet", "a page", "no end", "more than the memory"],
+    ids=["empty", "cut short", "gzip", "a page", "more than the memory"],
 )
 def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pkl").write_bytes(content)
-    message = refusal(tmp_path / "a.pkl")
+    message = refusal(tmp_path / "a.pkl", read_pickle)
     assert "cannot be read as a pickle" in message
     assert "download it again" in message

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.lab import encoders
 from competitions.tencent.lab.encoders import HIDDEN, LAST_ONLY, Bert4Rec, draw_hidden
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
 
 SETTINGS = SequenceSettings(width=8, length=6)
 MASK = torch.arange(5) < torch.tensor([[5], [3]])

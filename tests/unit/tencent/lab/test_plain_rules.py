@@ -19,7 +19,6 @@ from competitions.tencent.lab.plain_rules import (
     KERNEL,
     LATE,
     NEAREST,
-    ONE,
     POPULARITY,
     Score,
     fit_content_rule,
@@ -71,12 +70,12 @@ def test_late_fusion_gives_each_embedding_one_vote_and_early_fusion_lets_the_lar
     clear = functional.normalize(torch.tensor([[0.0, 0], [1, 0], [0, 1], [0.1, 1], [1, 0]]), dim=1)
     faint = functional.normalize(torch.tensor([[0.0, 0], [9, 1], [9, 1.5], [9, 0], [9, 1.5]]), dim=1)  # all alike
     ad_1, ad_3, ad_4 = 0, 1, 2  # their positions
-    one = fit([clear], ONE)(first)[0]
+    one = fit([clear], NEAREST)(first)[0]
     assert one[ad_3] > one[ad_4]
     early = fit([clear, faint], NEAREST)(first)[0]
     assert early[ad_3] > early[ad_4]
     late = fit([clear, faint], LATE)(first)[0]
-    votes = [fit([each], ONE)(first)[0] for each in (clear, faint)]
+    votes = [fit([each], NEAREST)(first)[0] for each in (clear, faint)]
     expected = sum((vote - vote.mean()) / vote.std() for vote in votes)
     assert late.numpy() == pytest.approx(np.asarray(expected), abs=1e-4)
     assert late[ad_1] != early[ad_1]

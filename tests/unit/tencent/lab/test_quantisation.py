@@ -1,30 +1,38 @@
-"""Content of a few bits a number: rounded by half a step of a vector's own scale, and a rung beside the kernel's."""
+"""Content of a few bits a number: rounded by half a step of a vector's own scale; what that costs and loses."""
+
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from competitions.tencent.lab.plain_rules import score_interests
-from competitions.tencent.lab.quantisation import BITS, multiply_whole, round_off, score_history
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.lab import quantisation
+from competitions.tencent.lab.quantisation import BITS, answer_in_bits, round_off
+from competitions.tencent.retrieval.content import Content
 from competitions.tencent.sequences import whole
-from tests.unit.tencent.lab.test_plain_rules import CONTENT, LOG, ROWS
+from tests.unit.tencent.training_inputs import make_sequences
 
 VECTORS = np.float32([[0.6, -0.8, 0.003], [5e-4, 9e-4, -1e-3], [300.0, 7.0, -2.6], [0, 0, 0]])
 
 
 @pytest.mark.parametrize("bits", BITS.values())
 def test_rounding_is_off_by_half_a_step_of_the_vectors_own_scale(bits: int) -> None:
-    whole_numbers, scale = round_off(VECTORS, 2 ** (bits - 1) - 1)
-    rounded, rows = whole_numbers * scale, torch.arange(len(VECTORS))
-    steps = np.abs(rounded - VECTORS) / scale
+    values, scale = round_off(VECTORS, 2 ** (bits - 1) - 1)
+    steps = np.abs(values * scale - VECTORS) / scale
     assert 0.1 < steps.max() <= 0.5 + 1e-4
-    products = multiply_whole(torch.from_numpy(VECTORS), bits)(rows, rows)
-    np.testing.assert_allclose(products, rounded @ rounded.T, rtol=1e-5)
 
 
-def test_the_scores_are_the_kernels_but_for_the_rounding() -> None:
-    history = whole(LOG)
-    exact = score_interests(CONTENT, history, ROWS)
-    same = score_history(lambda left, right: CONTENT[left] @ CONTENT[right].T, history, ROWS)
-    np.testing.assert_allclose(same, exact, atol=1e-4)
-    np.testing.assert_allclose(score_history(multiply_whole(CONTENT, 8), history, ROWS), exact, atol=0.1)
+def test_few_bits_answer_nearly_as_float32_and_say_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantisation, "log_around", lambda *_: lambda block: 0.0)
+    rng, history = np.random.default_rng(0), whole(make_sequences([(1, 1, 0)], [(2, 1, 0), (3, 0, 1)]))
+    vectors = rng.normal(size=(201, 8)).astype(np.float16)
+    corpus: Any = SimpleNamespace(train=history.sequences)
+    fold: Any = SimpleNamespace(queries=lambda log: history, candidates=CatalogueRows(np.arange(1, 201)))
+    shares = []
+    for bits in (8, 4, 2):
+        top, columns = answer_in_bits(corpus, [Content("81", vectors)], fold, bits)
+        assert columns["vectors MiB"] == pytest.approx((201 * 8 * bits / 8 + 201 * 4) / 2**20)
+        assert top.rows.shape == (2, 10)
+        shares.append(columns["share of float32's ten"])
+    assert 1 >= shares[0] > shares[1] > shares[2] > 0.1

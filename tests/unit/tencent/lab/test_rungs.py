@@ -5,26 +5,24 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.lab import generative, rungs
 from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
 from competitions.tencent.sequences import Histories, last_times
 from competitions.tencent.split import Fold
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
-from tests.unit.tencent.training_inputs import make_catalogue, make_users
+from tests.unit.tencent.training_inputs import make_corpus
 
 
 def make_fold() -> tuple[Corpus, Fold]:
     """Asked for the ad behind the last one that is shown."""
     history = make_circle()
-    log, users = history.sequences, make_users(len(history))
-    candidates = CatalogueRows(np.arange(1, ADS + 1))
-    corpus = Corpus(make_catalogue(ADS), log, users, log, users, candidates, None, ())
+    log = history.sequences
+    corpus = make_corpus(log, ADS)
     ends, clicks = history.ends - 1, np.ones(len(history), np.int64)
     target = log.item[ends].astype(np.int64)
     times = last_times(Histories(log, history.users, ends))
     return corpus, Fold(
-        ends, history.users, ends, times, candidates, clicks, target, clicks > 1, clicks.astype(np.int8)
+        ends, history.users, ends, times, corpus.candidates, clicks, target, clicks > 1, clicks.astype(np.int8)
     )
 
 

@@ -20,13 +20,13 @@ from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import content, registry
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Table, as_it_is
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion_learning import learn_fusion
+from competitions.tencent.retrieval.fusion import learn_fusion
 from competitions.tencent.retrieval.registry import CHANNELS, find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, build_test_fold
 from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
 SETTINGS = CONFIG.ranker.features
 GROUPS, EACH, USERS, CLICKS = 6, 6, 240, 5
@@ -81,34 +81,28 @@ def before_last(log: Sequences, hidden: int = 2) -> Histories:
     return Histories(log, np.arange(len(log)), log.offsets[1:] - hidden)
 
 
-def make_corpus(log: Sequences = LOG) -> Corpus:
-    users = make_users(len(log))
-    return Corpus(CATALOGUE, log, users, log, users, CatalogueRows(np.asarray(ROWS)), None, ())
-
-
-def hold_out(log: Sequences = LOG) -> Fold:
+def hold_out() -> tuple[Corpus, Fold]:
     """The last click of every user is the target of an earlier fold."""
-    fold = build_test_fold(log, log, CatalogueRows(np.asarray(ROWS)), None, CONFIG.host)
-    ends = log.offsets[1:] - 1
-    return dataclasses.replace(
+    fold, ends = build_test_fold(LOG, LOG, ROWS, None), LOG.offsets[1:] - 1
+    return make_corpus(LOG, NEW, catalogue=CATALOGUE), dataclasses.replace(
         fold,
         train_ends=ends,
         query_ends=ends,
-        query_times=log.time[ends - 1],
-        target=log.item[ends].astype(np.int64),
-        unseen=np.zeros(len(log), bool),
-        target_action=log.action[ends],
+        query_times=LOG.time[ends - 1],
+        target=LOG.item[ends].astype(np.int64),
+        unseen=np.zeros(len(LOG), bool),
+        target_action=LOG.action[ends],
     )
 
 
-def search_by(channel: Channel, log: Sequences = LOG) -> tuple[Search, Queries]:
+def search_by(channel: Channel) -> tuple[Search, Queries]:
     """A search by this channel alone."""
-    corpus, fold = make_corpus(log), hold_out(log)
+    corpus, fold = hold_out()
     tables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("content",))
     fusion = dataclasses.replace(
         tables.fusion, weights=dict.fromkeys(channel.parts, 1.0), widths={channel.name: 12.0}, channels=(channel.name,)
     )
-    table = fit(channel, fold.history(log))
+    table = fit(channel, fold.history(LOG))
     own = dataclasses.replace(tables, tables={channel.name: table}, fusion=fusion, list_length=10)
     return Search(own, SETTINGS), take_queries(corpus, fold)
 
@@ -197,7 +191,7 @@ TOY = Channel("toy", lambda history: Oracle(), {"toy": as_it_is})
 def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is fitted, weighed, added up, described to the ranker, and named in what the fusion records."""
     monkeypatch.setitem(registry.CHANNELS, TOY.name, TOY)
-    corpus, fold = make_corpus(), hold_out()
+    corpus, fold = hold_out()
     tables: FoldTables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("values", "toy"))
     assert [*tables.tables] == ["values", "toy"]
     fusion = learn_fusion(corpus, fold, tables, SETTINGS, False, 0)

@@ -1,20 +1,16 @@
 """Towers: what a position may see, what an ad's vector is made of."""
 
-import dataclasses
-
-import msgspec
 import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTime, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
-from competitions.tencent.retrieval.sequence_model.settings import SequenceSettings
-from competitions.tencent.retrieval.sequence_model.time_features import QueryTime
 
-SMALL = SequenceSettings(width=8, length=6, field_width=4)
+SMALL = SequenceSettings(width=8, length=6)
 CAUSAL = {"hstu": Hstu, "transformer": CausalEncoder, "two towers": TwoTower}
 ALL = CAUSAL | {"bert4rec": Bert4Rec}
 ADS = 12
@@ -95,21 +91,12 @@ def test_the_query_s_time_moves_its_vector_in_straight_lines_between_moments_of_
     torch.testing.assert_close(vectors[1], table[[0, 0, 63]])
 
 
-def make_inputs(**changes: object) -> ItemInputs:
-    features = torch.randint(0, 4, (ADS, 2), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
-    whole = ItemInputs(torch.ones(ADS, dtype=torch.bool), features, (3, 3), (draw(ADS, 5).half(),))
-    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
-
-
-def make_tower(inputs: ItemInputs, **changes: object) -> ItemTower:
-    torch.manual_seed(0)
-    return ItemTower(msgspec.structs.replace(SMALL, **changes), inputs).eval()  # type: ignore[arg-type]
-
-
 def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
-    inputs = make_inputs()
+    features = torch.randint(0, 4, (ADS, 2), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
+    inputs = ItemInputs(torch.ones(ADS, dtype=torch.bool), features, (3, 3), (draw(ADS, 5).half(),))
     inputs.features[10], inputs.contents[0][10] = inputs.features[9], inputs.contents[0][9]
     for seen in (False, True):
         inputs.trained[9] = inputs.trained[10] = seen
-        nine, ten = make_tower(inputs)(torch.tensor([9, 10])).detach()
+        torch.manual_seed(0)
+        nine, ten = ItemTower(SMALL, inputs).eval()(torch.tensor([9, 10])).detach()
         assert torch.allclose(nine, ten) != seen

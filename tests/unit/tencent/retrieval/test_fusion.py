@@ -5,7 +5,7 @@ import pytest
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.retrieval import fusion_learning
+from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.fusion import (
     DEFAULT_WIDTH,
     LEAST_WEIGHT,
@@ -14,9 +14,9 @@ from competitions.tencent.retrieval.fusion import (
     choose_channels,
     fit_weights,
     log_likelihoods,
+    sample_candidates,
     weigh_evenly,
 )
-from competitions.tencent.retrieval.fusion_learning import sample_candidates
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 
 QUERIES, POOL = 1_500, 400
@@ -45,8 +45,8 @@ def draw(weights: dict[str, float], possible: float = 1.0) -> ChannelScores:
 
 @pytest.fixture
 def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fusion_learning, "FIRST", 40)
-    monkeypatch.setattr(fusion_learning, "DRAWN", 60)
+    monkeypatch.setattr(fusion_module, "FIRST", 40)
+    monkeypatch.setattr(fusion_module, "DRAWN", 60)
 
 
 @pytest.mark.parametrize("possible", [1.0, 0.5])
@@ -118,26 +118,6 @@ def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -
         assert (weight >= LEAST_WEIGHT) == (name in fusion.channels)
     assert rows["81"]["recall with all"] > rows["81"]["recall alone"]  # type: ignore[operator]
     assert choose_channels(evidence, members, widths, 40, keep=True).channels == ("81", "noise", "counts")
-
-
-def test_a_channel_that_only_orders_what_is_found_stays() -> None:
-    evidence = draw({"81": 4.0, "counts of the ads": 1.0, LIVELY: 0.5})
-    members = {"81": ("81",), "counts": ("counts of the ads",)}
-    fusion = choose_channels(evidence, members, {"81": 8.0}, 390, keep=False)  # of 400: recall misses nothing
-    assert fusion.channels == ("81", "counts")
-    assert {row["recall with all"] for row in fusion.rows} == {1.0}
-
-
-def test_what_a_channel_weighs_does_not_depend_on_the_scale_of_its_scores() -> None:
-    evidence = draw({"small": 0.5, "large": 0.0, LIVELY: 0.5})
-    factors = np.float32([1e-3, 1e3, 1.0])
-    scaled = ChannelScores(
-        evidence.names, evidence.values * factors, evidence.possible, evidence.stands_for, evidence.popular
-    )
-    members = {"small": ("small",), "large": ("large",)}
-    fusion = choose_channels(scaled, members, {}, 40, keep=False)
-    assert fusion.channels == ("small",)
-    assert fusion.weights["small"] == pytest.approx(500, rel=0.2)
 
 
 def test_before_anything_is_learned_all_count_alike() -> None:

@@ -38,16 +38,6 @@ def test_what_is_seen_now_counts_by_its_hours_and_a_click_thrice() -> None:
     assert sorted(weights[0].tolist()) == pytest.approx([1.0, 1.0, 1.5])
 
 
-def test_only_the_clock_fades_what_is_seen_now() -> None:
-    """Nine ads shown at one moment all count one; the click before them, a day old, counts 3 / 16."""
-    moment = 100 * 86_400
-    shown = [(2 + ad, 0, moment) for ad in range(9)]
-    past = weigh_events(whole(make_sequences([(1, 1, moment - 86_400), *shown])), 10)
-    np.testing.assert_allclose(past.weights[0, KINDS.index("now")].numpy(), [3 / 16, *[1.0] * 9], rtol=1e-6)
-    assert 1 not in heaviest_events(past, 8, "now")[0][0]
-    assert 1 in heaviest_events(past, 8)[0][0]  # by clicks it is the heaviest
-
-
 @pytest.mark.parametrize("events", [3, 4])
 def test_few_events_are_all_heavy(events: int) -> None:
     past = weigh_events(whole(QUERIES), 10)

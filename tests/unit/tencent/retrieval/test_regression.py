@@ -99,12 +99,3 @@ def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
 def test_a_matrix_without_an_inverse_is_refused_with_a_way_out() -> None:
     with pytest.raises(UserError, match=r"no solution in float32: remove linear from ranker\.channels"):
         invert(np.asfortranarray([[1, 2], [2, 1]], np.float32))
-
-
-def test_a_planted_successor_wins_over_a_popular_item() -> None:
-    users = [[1, 2, 5]] * 20 + [[3, 4, 5]] * 20 + [[6, 5]] * 60
-    catalogue = make_catalogue(6)
-    model = fit_regression(write_log(*users), catalogue, attribute_matrix(catalogue), PLAIN_LINEAR)
-    scores = score_regression(model, write_log([1], [3]), np.array([2, 4, 5]))
-    assert scores.argmax(1).tolist() == [0, 1]
-    assert scores.dtype == np.float32

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.fold_tables import Fusion
 from competitions.tencent.ranking import take_queries
-from competitions.tencent.retrieval import fusion_learning
+from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, Fusion
-from competitions.tencent.retrieval.fusion_learning import collect_scores
+from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, collect_scores
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
 HOUR = 3_600
 SETTINGS = CONFIG.ranker.features
@@ -31,10 +29,9 @@ POPULAR = "events 24 h behind"
 
 def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple[Search, Queries]:
     """The two users are asked; ``others`` are learned from beside them."""
-    candidates = CatalogueRows(np.arange(1, 11))
     log = make_sequences([(1, 1, 10), (2, 1, 20)], [(1, 1, 10), (3, 0, 20)], *others)
-    corpus = Corpus(make_catalogue(10), log, make_users(len(log)), HISTORY, make_users(2), candidates, None, ())
-    fold = build_test_fold(log, HISTORY, candidates, None, CONFIG.host)
+    corpus = make_corpus(log, 10, HISTORY)
+    fold = build_test_fold(log, HISTORY, corpus.candidates, None)
     settings = msgspec.structs.replace(SETTINGS, **changed)  # type: ignore[arg-type]
     # As it is: that it is centred is tested in test_content.py.
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
@@ -81,8 +78,8 @@ def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fusion_learning, "FIRST", 3)
-    monkeypatch.setattr(fusion_learning, "DRAWN", 20)
+    monkeypatch.setattr(fusion_module, "FIRST", 3)
+    monkeypatch.setattr(fusion_module, "DRAWN", 20)
     search, queries = make_search()
     totals, target = [], np.array([3, 4])  # ads 4 and 5
     for seed in range(200):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, Embedding
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import sequence
@@ -12,9 +13,6 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.settings import (
-    SequenceSettings,
-)
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
@@ -143,15 +141,6 @@ def test_the_settings_of_the_file_are_the_defaults_and_heads_divide_the_width() 
     assert CONFIG.sequence == SequenceSettings()
     with pytest.raises(ValueError, match="multiple"):
         SequenceSettings(width=30, heads=4)
-
-
-def test_a_fit_takes_longer_the_more_it_reads() -> None:
-    settings = SequenceSettings(tokens=10_000_000)
-    seconds = [
-        sequence.estimate_seconds(events, ads, settings) for events, ads in ((10**5, 10), (10**6, 10), (10, 10**6))
-    ]
-    assert seconds[0] < seconds[1]
-    assert seconds[2] > 1
 
 
 def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: SequenceTable) -> None:

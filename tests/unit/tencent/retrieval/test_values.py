@@ -20,7 +20,7 @@ from competitions.tencent.retrieval.values import (
 )
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_folds import make_block
-from tests.unit.tencent.tencent_log import EVEN, change, draw_log, make_catalogue, write_log
+from tests.unit.tencent.tencent_log import EVEN, draw_log, make_catalogue, write_log
 
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
 PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=EVEN)
@@ -66,12 +66,6 @@ def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
     assert scores.dtype == np.float32
 
 
-def test_the_last_events_of_a_history_weigh_most() -> None:
-    catalogue = make_catalogue(6, {0: [1, 2, 3, 4, 0, 0]})
-    model = fit_value_counts(write_log([1, 2], [3, 4]), attribute_matrix(catalogue), change(PLAIN, fade=0.5))
-    np.testing.assert_allclose(score_value_counts(model, write_log([1, 3]), np.array([2, 4])), [[0.5, 1.0]])
-
-
 def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_counts, "MOST_EVENTS", 4)
     users, attributes = [[1, 2], [3, 4], [2, 5], [4, 1]], attribute_matrix(CATALOGUE)
@@ -95,11 +89,6 @@ def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> No
     scores = score_value_counts(model, queries, np.array([2, 3]))
     faded = 0.5 * (0.75 * expected[0, 1] + expected[3, 1])
     np.testing.assert_allclose(scores, [[0.5 * expected[0, 1], 0.0], [faded, 0.0]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("action", [[0, 0], [1, 0], [1, -1]])
-def test_what_is_shown_behind_anything_counts_for_nothing(action: list[int]) -> None:
-    assert not np.any(fit_value_counts(write_log([1, 2], action=[action]), attribute_matrix(OWN), BEHIND_SHOWN).table)
 
 
 def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
