@@ -13,7 +13,7 @@ import polars as pl
 
 from common.competition import Competition
 from common.day.answers import ValidationRows
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES, describe_queries
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -29,7 +29,7 @@ class LoadedRun:
     row by row, one per candidate of a query: ``pl.concat([...], how="horizontal")`` joins them.
     """
 
-    record: Row
+    record: RunRecord
     queries: pl.DataFrame
     candidates: pl.DataFrame
     features: pl.DataFrame
@@ -38,8 +38,8 @@ class LoadedRun:
 
     def __repr__(self) -> str:
         """A line a frame: its size and its first columns."""
-        cv = self.record["cv"]
-        lines = [f"LoadedRun {self.record['name']}/{self.record['run']}: {self.record['metric']} {cv['score']:.4f}"]
+        record = self.record
+        lines = [f"LoadedRun {record.name}/{record.run}: {record.metric} {record.cv.score:.4f}"]
         for name in ("queries", "candidates", "features", "scores", "labels"):
             frame: pl.DataFrame = getattr(self, name)
             more = f" and {frame.width - SHOWN} more" if frame.width > SHOWN else ""
@@ -52,7 +52,7 @@ def load_run(folder: Path, competition: Competition, list_rows: Callable[[Any], 
     record = read_record(folder / RECORD)
     config = competition.read_config(record)
     run = Run(folder, folder.parent / "cache")
-    raw = _find_raw(Path(str((record["data"] or {}).get("folder"))), folder)
+    raw = _find_raw(Path(record.data.folder), folder)
     outcome = competition.validate(competition.locate(raw, config), config, run)
     queries = read_parquet(folder / QUERIES)
     if not all(step.kept for step in run.timings):
@@ -74,11 +74,11 @@ def _find_raw(raw: Path, folder: Path) -> Path:
     return raw if raw.exists() or not beside.exists() else beside
 
 
-def _check_same(now: pl.DataFrame, then: pl.DataFrame, folder: Path, record: Row) -> None:
+def _check_same(now: pl.DataFrame, then: pl.DataFrame, folder: Path, record: RunRecord) -> None:
     """Steps had to be computed again: by the same code from the same files they give the scores that were recorded."""
     if not now.equals(then):
-        scores = [describe_queries(queries)["score"] for queries in (then, now)]
+        scores = [describe_queries(queries).score for queries in (then, now)]
         raise UserError(
             f"{folder} scored {scores[0]:.4f}, and {scores[1]:.4f} with the current code and files: run it again, or go"
-            f" back to revision {record['code']['revision'] or 'unknown'}."
+            f" back to revision {record.code.revision or 'unknown'}."
         )

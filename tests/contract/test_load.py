@@ -17,7 +17,7 @@ def test_a_run_is_loaded_as_it_was_scored(
     run = competitions.load(f"{contract.name}/{finished.folder.name}", finished.build)
     assert "fit" not in capsys.readouterr().err  # every step was kept
     assert run.queries.equals(pl.read_parquet(finished.folder / QUERIES))
-    assert tuple(run.features.columns) == tuple(run.record["features"])
+    assert tuple(run.features.columns) == tuple(run.record.features)
     heights = {frame.height for frame in (run.candidates, run.features, run.scores, run.labels)}
     assert len(heights) == 1
     assert set(run.labels["label"]) == {0.0, 1.0}

@@ -43,9 +43,9 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
             CUTOFF,
         ),
         queries=queries,
-        ranking=[{"model": MODEL, "score": cv["score"], "error": cv["error"]}],
+        ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
         features=tuple(outcome.features.value.columns),
-        summary={"cv": {"mrr@5": cv["score"], "error": cv["error"]}},
+        summary={"cv": {"mrr@5": cv.score, "error": cv.error}},
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )

@@ -63,7 +63,7 @@ def test_what_is_computed_again_must_score_as_the_record_has_it(make: Make, comp
     assert run.features.to_dict(as_series=False) == {"x": [1.0, 1.0]}
     assert run.labels["label"].to_list() == [1.0, 0.0]
     assert run.scores["blend"].to_list() == [0.5, 0.25]
-    assert run.record["run"] == "20260101-1"
+    assert run.record.run == "20260101-1"
     lines = repr(run).splitlines()
     assert len(lines) <= 12
     assert "  features: 2 rows; x" in lines
