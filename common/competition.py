@@ -10,6 +10,7 @@ import polars as pl
 
 from common.day.hosts.simulated import HostFiles, choose_files, require_folder, require_simulator
 from common.day.judged import Judged
+from common.day.record_schema import RunRecord
 from common.day.run_record import SimulatedTruth
 from common.engine import config as configuration
 from common.engine.errors import UserError
@@ -70,15 +71,13 @@ class Competition:
         files = [self.folder / "config.toml", *([self.tuned] if tuned else [])]
         return configuration.load(self.config, files, overrides, self.check_names)
 
-    def read_config(self, record: Mapping[str, Any]) -> Any:
+    def read_config(self, record: RunRecord) -> Any:
         """The settings of a run by its record. ``UserError`` where the code has other settings by now."""
         try:
-            config = msgspec.convert(record["config"], self.config)
+            config = msgspec.convert(record.config, self.config)
             self.check_names(config)
         except ValueError as error:  # msgspec's own among them
-            raise UserError(
-                f"The settings of run {record['run']} do not fit this code ({error}): run again."
-            ) from error
+            raise UserError(f"The settings of run {record.run} do not fit this code ({error}): run again.") from error
         return config
 
     def under_law(self, law: str | None) -> "Competition":

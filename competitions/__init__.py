@@ -54,7 +54,7 @@ def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "Loade
     from common.day.registry import find_run
 
     folder = find_run(Path(build), NAMES, run)
-    name = read_record(folder / RECORD)["name"]
+    name = read_record(folder / RECORD).name
     return load_run(folder, find_competition(name))
 
 

@@ -4,21 +4,20 @@ A mark was earned on the host's own files: a score on simulated data or on a pub
 and is never put between marks.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
-from common.day.hosts import UNSAID, find_basis
+from common.day.fit_noise import NORMAL_95
+from common.day.record_schema import RunRecord
 from common.engine.errors import UserError
 
 FILE = "board.toml"
-NORMAL_95 = 1.96  # standard errors each way of a 95 % interval
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A score that is known of the board: who had it, and who says so."""
+class KnownScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mark of the board: who had it, and who says so."""
 
     score: Annotated[float, msgspec.Meta(gt=0, lt=1)]
     name: str
@@ -30,10 +29,10 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     title: str
     metric: str
-    mark: tuple[Mark, ...]
+    mark: tuple[KnownScore, ...]
 
     @property
-    def marks(self) -> list[Mark]:
+    def marks(self) -> list[KnownScore]:
         """The marks, the best first."""
         return sorted(self.mark, key=lambda mark: -mark.score)
 
@@ -49,10 +48,10 @@ def read_board(folder: Path) -> Board | None:
         raise UserError(f"{path} is not a list of known scores ({error}): correct it or restore it.") from error
 
 
-def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
+def find_board(record: RunRecord, folder: Path) -> Board | None:
     """The board that a run's scores may be held against: None off the host's files, or of another metric."""
-    board = read_board(folder) if find_basis(record.get("data")).scored else None
-    return board if board is not None and board.metric == record.get("metric") else None
+    board = read_board(folder) if record.basis.scored else None
+    return board if board is not None and board.metric == record.metric else None
 
 
 def position(score: float, board: Board) -> str:
@@ -75,26 +74,20 @@ def position_briefly(score: float, board: Board) -> str:
     return f">= {below[0]}" if below else f"< {above[-1]}"
 
 
-def name_mark(mark: Mark) -> str:
+def name_mark(mark: KnownScore) -> str:
     """A mark's score and name."""
     return f"{mark.score:.5f}".rstrip("0").removeprefix("0") + f" ({mark.name})"
 
 
-def describe_standing(record: Mapping[str, Any], folder: Path) -> str | None:
-    """The closing line of a run: where its score lies on the board, or of whose files that is not said."""
-    basis, board = find_basis(record.get("data")), find_board(record, folder)
-    if not basis.scored and basis.kind != UNSAID:
-        return f"Made from {basis}: do not compare it with a leaderboard"
-    return None if board is None else describe_position(record, board)
-
-
-def describe_position(record: Mapping[str, Any], board: Board) -> str | None:
-    """The sentence of a run's closing summary; None where the run has no score."""
-    score, error = record["cv"].get("score"), record["cv"].get("error")
-    if not isinstance(score, float):
+def describe_standing(record: RunRecord, folder: Path) -> str | None:
+    """The closing line of a run: where its score lies on the board; None where its marks are not known."""
+    if not record.basis.scored:
+        return f"Made from {record.basis}: do not compare it with a leaderboard"
+    board, score, error = find_board(record, folder), record.cv.score, record.cv.error
+    if board is None:
         return None
     said = f"On the board ({board.title}), a {board.metric} of {score:.4f}"
-    if not isinstance(error, float) or not error:
+    if not error:
         return f"{said} lies {position(score, board)}"
     inside = [name_mark(mark) for mark in board.marks if abs(mark.score - score) <= NORMAL_95 * error]
     held = f"; its 95 % interval includes {', '.join(inside)}" if inside else ""

@@ -11,7 +11,6 @@ from common.day.difference import (
     EACH,
     GAIN,
     Difference,
-    is_quick,
     judge,
     list_changed_settings,
     list_first,
@@ -20,7 +19,7 @@ from common.day.difference import (
     read_records,
 )
 from common.day.fit_noise import NORMAL_95
-from common.day.record_schema import Row
+from common.day.record_schema import Row, RunRecord
 from common.day.revision import list_differing
 from common.day.run_record import WEIGHT, group_slice, weigh_alike
 from common.engine.errors import UserError
@@ -72,7 +71,7 @@ def compare(first: Path, second: Path) -> Comparison:
     (one, other), joined = read_records(first, second), pair_queries(first, second)
     truth, folders = pair_truth(first, second), (first.parent, second.parent)
     tables = {
-        SETTINGS: list_changed_settings(one["config"], other["config"]),
+        SETTINGS: list_changed_settings(one.config, other.config),
         DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
         FEATURES: list_changed_features(one, other),
         SCORES: list_scores(one, other),
@@ -87,8 +86,8 @@ def compare(first: Path, second: Path) -> Comparison:
     )
 
 
-def _read_decisions(record: Row) -> Row:
-    return {row["setting"]: row["value"] for row in (record.get("summary") or {}).get("plan") or []}
+def _read_decisions(record: RunRecord) -> Row:
+    return {row["setting"]: row["value"] for row in record.summary.get("plan") or []}
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
@@ -103,50 +102,49 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     ]
 
 
-def list_scores(one: Row, other: Row) -> list[Row]:
+def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
     """The score, the truth and every model, side by side, where both runs have them."""
     sides = [
-        {"CV": record["cv"], "simulated truth": record.get("truth")}
-        | {str(row.get("model")): row for row in record["ranking"]}
-        for record in (one, other)
+        {"CV": run.cv, "simulated truth": run.truth} | {row.model: row for row in run.ranking} for run in (one, other)
     ]
     rows = []
     for name, before in sides[0].items():
         after = sides[1].get(name)
         if before and after:
-            row = {"score": name, "A": before.get("score"), "error A": before.get("error")}
-            row |= {"B": after.get("score"), "error B": after.get("error")}
-            rows.append(row | {"B - A": None if None in (row["A"], row["B"]) else row["B"] - row["A"]})
+            change = None if before.score is None or after.score is None else after.score - before.score
+            row = {"score": name, "A": before.score, "error A": before.error}
+            rows.append(row | {"B": after.score, "error B": after.error, "B - A": change})
     return rows
 
 
-def list_changed_features(one: Row, other: Row) -> list[Row]:
+def list_changed_features(one: RunRecord, other: RunRecord) -> list[Row]:
     """Features that only one of the runs has, with their share of the gain where it is known."""
-    before, after = one.get("features", []), other.get("features", [])
-    gains = {
-        side: (record.get("summary") or {}).get("gains", {})
-        | {row.get("feature"): row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
-        for side, record in (("A", one), ("B", other))
-    }
-    only = [("A", name) for name in before if name not in set(after)]
-    only += [("B", name) for name in after if name not in set(before)]
-    return [{"feature": name, "only in": side, "gain": gains[side].get(name)} for side, name in only]
+    rows = []
+    for side, own, others in (("A", one, other), ("B", other, one)):
+        gains = record_gains(own)
+        absent = [name for name in own.features if name not in set(others.features)]
+        rows += [{"feature": name, "only in": side, "gain": gains.get(name)} for name in absent]
+    return rows
 
 
-def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
+def record_gains(record: RunRecord) -> Row:
+    """Each feature's share of the gain: of a whole run, else as far as the summary has them."""
+    return record.summary.get("gains", {}) | {row.feature: row.gain for row in record.insight.importance}
+
+
+def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
     """What makes the two scores hard to compare."""
     warnings = []
-    if (one["data"] or {}).get("digest") != (other["data"] or {}).get("digest"):
+    if one.data.digest != other.data.digest:
         warnings.append("the raw files differ: the scores come from different data")
-    if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
+    if shared < max(one.cv.queries, other.cv.queries):
         warnings.append(f"only {shared} of the validation queries are common to both runs; only these are used")
-    if is_quick(one) != is_quick(other):
-        warnings.append(f"{'A' if is_quick(one) else 'B'} is a quick run, the other is not: the scores differ by that")
-    if (files := list_differing(one["code"], other["code"])) != []:
+    if one.is_quick != other.is_quick:
+        warnings.append(f"{'A' if one.is_quick else 'B'} is a quick run, the other is not: the scores differ by that")
+    if (files := list_differing(one.code, other.code)) != []:
         warnings.append(f"the code differs{f', in {list_first(files)}' if files else ''}")
-    before, after = (record.get("threads") for record in (one, other))
-    if before and after and before != after:
-        names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]
+    if one.threads != other.threads:
+        names = [", ".join(f"{name} {count}" for name, count in run.threads.items()) for run in (one, other)]
         warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings
 
@@ -175,7 +173,7 @@ def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[
         )
     ]
     needed = describe_needed(difference, (a["error"] ** 2 + b["error"] ** 2) * joined.height)
-    title = f"{pair[0]['metric']} on {joined.height} requests: A {a['score']:.4f}, B {b['score']:.4f}"
+    title = f"{pair[0].metric} on {joined.height} requests: A {a['score']:.4f}, B {b['score']:.4f}"
     return title, rows, [needed, f"B - A = {difference.sentence}"]
 
 

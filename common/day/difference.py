@@ -19,13 +19,12 @@ from common.day.fit_noise import (
     FitNoise,
     count_fits,
     find_noise,
-    find_queries,
     flatten,
     read_runs,
     smallest_gain,
     widen_error,
 )
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, Row, RunRecord, read_record
 from common.day.revision import list_differing
 from common.day.run_record import QUERIES, TRUTH, WEIGHT, weigh_alike
 from common.engine.errors import UserError
@@ -90,7 +89,10 @@ def measure_difference(first: Path, second: Path) -> Difference:
 
 
 def judge(
-    joined: pl.DataFrame, pair: tuple[Row, Row], folders: Sequence[Path], fits: tuple[int, int] | None = None
+    joined: pl.DataFrame,
+    pair: tuple[RunRecord, RunRecord],
+    folders: Sequence[Path],
+    fits: tuple[int, int] | None = None,
 ) -> Difference:
     """The difference of the ``joined`` queries of two runs, the noise of their fits in its error as far as runs in
     ``folders`` tell it by now.
@@ -124,14 +126,14 @@ def compute_difference(
 # --- runs that differ in chance alone ---
 
 
-def name_repeat(one: Row, other: Row) -> str | None:
+def name_repeat(one: RunRecord, other: RunRecord) -> str | None:
     """What differs between two runs of the same settings, features and code: the seed, with it the number of fits; None
     where anything else does, or nothing.
     """
-    changed = {row["setting"] for row in list_changed_settings(one["config"], other["config"])}
-    if not changed or changed - set(FITS) or one["features"] != other["features"]:
+    changed = {row["setting"] for row in list_changed_settings(one.config, other.config)}
+    if not changed or changed - set(FITS) or one.features != other.features:
         return None
-    if list_differing(one["code"], other["code"]) != []:
+    if list_differing(one.code, other.code) != []:
         return None
     return "the seed" + " and the number of fits" * ("fits" in changed)
 
@@ -158,7 +160,7 @@ class Change(NamedTuple):
     """The earlier ``run`` that a run is compared with, its record, in ``what`` they differ, and the ``difference``."""
 
     run: Path
-    record: Row
+    record: RunRecord
     what: str
     difference: Difference
 
@@ -188,38 +190,24 @@ def find_partner(run: Path) -> Path | None:
     """
     own = read_record(run / RECORD)
     alike = [
-        (folder, len(list_changed_settings(other["config"], own["config"])))
+        (folder, len(list_changed_settings(other.config, own.config)))
         for folder, other in read_runs(run.parent)
-        if folder.name < run.name and describe_question(other) == describe_question(own)
+        if folder.name < run.name and other.question == own.question
     ]
     return min(alike, key=lambda each: each[1], default=(None, 0))[0]
 
 
-def describe_question(record: Row) -> tuple[str, str, str, bool]:
-    """What two runs share that are compared unasked: files, metric, queries, and whether they are quick ones."""
-    return str((record["data"] or {}).get("digest")), str(record["metric"]), find_queries(record), is_quick(record)
-
-
-def is_quick(record: Row) -> bool:
-    """Whether a run has the few rows and trees of a quick.toml, so that its score says nothing of a whole run's."""
-    return any(Path(word).name == "quick.toml" for word in record["overrides"])
-
-
-def describe_change(one: Row, other: Row) -> str:
-    """In which settings, features and code two runs differ, in a line.
-
-    >>> one = {"config": {"seed": 0, "rounds": 5}, "features": ["age"], "code": {}}
-    >>> describe_change(one, one | {"config": {"seed": 0, "rounds": 9}, "features": ["age", "length"]})
-    'rounds 5 -> 9; features +length'
-    """
-    rows = list_changed_settings(one["config"], other["config"])
-    before, after = one["features"], other["features"]
-    features = [f"+{name}" for name in after if name not in set(before)]
-    features += [f"-{name}" for name in before if name not in set(after)]
-    code = list_differing(one["code"], other["code"])
+def describe_change(one: RunRecord, other: RunRecord) -> str:
+    """In which settings, features and code two runs differ, in a line: "rounds 5 -> 9; features +length"."""
+    added = [f"+{name}" for name in other.features if name not in set(one.features)]
+    removed = [f"-{name}" for name in one.features if name not in set(other.features)]
+    code = list_differing(one.code, other.code)
     parts = {
-        "": [f"{row['setting']} {shorten(row['A'])} -> {shorten(row['B'])}" for row in rows],
-        "features ": features if before and after else [],
+        "": [
+            f"{row['setting']} {shorten_value(row['A'])} -> {shorten_value(row['B'])}"
+            for row in list_changed_settings(one.config, other.config)
+        ],
+        "features ": added + removed if one.features and other.features else [],
         "code of ": ["unlisted files"] if code is None else [Path(path).name for path in code],
     }
     return "; ".join(f"{kind}{list_first(names)}" for kind, names in parts.items() if names) or "nothing changed"
@@ -230,7 +218,7 @@ def list_first(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def shorten(value: str) -> str:
+def shorten_value(value: str) -> str:
     """A setting's value in a sentence."""
     value = value.replace(": ", ":")
     return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
@@ -247,18 +235,16 @@ def list_changed_settings(one: Row, other: Row) -> list[Row]:
 # --- two runs, query by query ---
 
 
-def read_records(first: Path, second: Path) -> tuple[Row, Row]:
+def read_records(first: Path, second: Path) -> tuple[RunRecord, RunRecord]:
     """The records of two runs. ``UserError`` where they are of two competitions, metrics, or simulated files."""
     one, other = read_record(first / RECORD), read_record(second / RECORD)
-    for key, what in (("name", "a run of"), ("metric", "scored by")):
-        if one[key] != other[key]:
-            raise UserError(f"{first} is {what} {one[key]}, {second} is {what} {other[key]}: they cannot be compared.")
-    data = [record["data"] or {} for record in (one, other)]
-    if data[0].get("digest") != data[1].get("digest") and any(each.get("simulated") for each in data):
-        folders = " and ".join(str(each.get("folder") or "other files") for each in data)
+    for mine, theirs, what in ((one.name, other.name, "a run of"), (one.metric, other.metric, "scored by")):
+        if mine != theirs:
+            raise UserError(f"{first} is {what} {mine}, {second} is {what} {theirs}: they cannot be compared.")
+    if one.data.digest != other.data.digest and (one.data.simulated or other.data.simulated):
         raise UserError(
-            f"{first} and {second} are of different files ({folders}), so their queries are not the same:"
-            " compare two runs on the same files."
+            f"{first} and {second} are of different files ({one.data.folder} and {other.data.folder}), so their queries"
+            " are not the same: compare two runs on the same files."
         )
     return one, other
 

@@ -7,11 +7,11 @@ whose models were fitted several times (the setting ``fits``), each time by anot
 
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, Row, RunRecord, read_record
 from common.engine.errors import UserError
 
 NORMAL_95 = 1.959964  # standard errors each way of a 95 % interval
@@ -87,72 +87,64 @@ def student_95(freedom: float) -> float:
     return sum(term / freedom**power for power, term in enumerate(terms))
 
 
-def count_fits(record: Mapping[str, object]) -> int:
+def count_fits(record: RunRecord) -> int:
     """The fits whose mean a run's score is."""
-    fits = record.get("fits")
-    return len(fits) if isinstance(fits, list) and fits else 1
+    return len(record.fits) or 1
 
 
-def find_noise(folders: Iterable[Path], pair: tuple[Row, Row]) -> FitNoise | None:
+def find_noise(folders: Iterable[Path], pair: tuple[RunRecord, RunRecord]) -> FitNoise | None:
     """The noise of the fits of two runs, by all runs in ``folders`` that vary as theirs: on the same files and queries,
     by the same settings but for the features. None where none of these tells it.
     """
     records = [*pair, *(other for folder in dict.fromkeys(folders) for _, other in read_runs(folder))]
-    return pool_noise(pair, {other["run"]: other for other in records}.values())
+    return pool_noise(pair, {other.run: other for other in records}.values())
 
 
 def find_noise_of_files(folder: Path, digest: str, metric: str) -> FitNoise | None:
     """The noise of the fits of all runs in a folder on these files, whatever their settings; None where no run has
     several fits.
     """
-    alike = (record for _, record in read_runs(folder) if (record.get("data") or {}).get("digest") == digest)
-    same = (record for record in alike if str(record.get("metric")).lower() == metric.lower())
-    return pool_variance(record.get("fits") or [] for record in same)
+    records = (record for _, record in read_runs(folder) if record.data.digest == digest)
+    return pool_variance(record.fits for record in records if record.metric.lower() == metric.lower())
 
 
-def pool_noise(pair: tuple[Row, Row], records: Iterable[Row]) -> FitNoise | None:
+def pool_noise(pair: tuple[RunRecord, RunRecord], records: Iterable[RunRecord]) -> FitNoise | None:
     """The variance of a single fit's score, by runs that differ in nothing but which fits they are: each fit counts
     once, whichever runs it is part of.
 
     Two runs of other seeds learned from other rows as well: that is known only by runs that differ in the seed alone.
     """
     kinds = [describe_kind(record) for record in pair]
-    alike = [record for record in records if describe_kind(record) in kinds]
-    one_seed = len({(record.get("config") or {}).get("seed") for record in pair}) == 1
+    one_seed = len({record.config.get("seed") for record in pair}) == 1
     groups: dict[str, dict[Any, float]] = {}
-    for record in alike:
-        config, score = record.get("config") or {}, (record.get("cv") or {}).get("score")
-        fits, settings = record.get("fits") or [score], dict(flatten(config)) | dict.fromkeys(("fit_seed", "fits"))
-        first = config.get("fit_seed") or 0
+    for record in records:
+        if describe_kind(record) not in kinds:
+            continue
+        fits = record.fits or [record.cv.score]
+        settings = dict(flatten(record.config)) | dict.fromkeys(("fit_seed", "fits"))
+        first = record.config.get("fit_seed") or 0
         numbers: Sequence[Any] = range(first, first + len(fits))
         if not one_seed:  # the first fit of each seed
-            numbers, settings = [config.get("seed")], settings | {"seed": None}
-        known = groups.setdefault(str((settings, record.get("features"), record.get("code"))), {})
-        known |= {number: fit for number, fit in zip(numbers, fits, strict=False) if isinstance(fit, float)}
+            numbers, settings = [record.config.get("seed")], settings | {"seed": None}
+        known = groups.setdefault(str((settings, record.features, record.code)), {})
+        known |= dict(zip(numbers, fits, strict=False))
     return pool_variance([*group.values()] for group in groups.values())
 
 
-def describe_kind(record: Row) -> Row:
+def describe_kind(record: RunRecord) -> Row:
     """What two runs share whose fits vary alike."""
-    data, config = record.get("data") or {}, record.get("config") or {}
-    settings = {key: value for key, value in flatten(config) if key not in FITS and not key.endswith(ALIKE)}
-    return {"files": data.get("digest"), "metric": record.get("metric"), "queries": find_queries(record)} | settings
+    settings = {key: value for key, value in flatten(record.config) if key not in FITS and not key.endswith(ALIKE)}
+    return {"files": record.data.digest, "metric": record.metric, "queries": record.queries} | settings
 
 
-def find_queries(record: Row) -> str:
-    """Which queries a run validated on; of a record without their digest, how many."""
-    cv = record.get("cv") or {}
-    return str(cv.get("digest") or cv.get("queries"))
-
-
-def read_runs(folder: Path) -> list[tuple[Path, Row]]:
+def read_runs(folder: Path) -> list[tuple[Path, RunRecord]]:
     """The last ``READ`` runs of a competition's folder of the build, newest first, with their records."""
     paths = sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]
     return [(path.parent, record) for path in paths if (record := _read_run(path, path.stat().st_mtime_ns))]
 
 
 @functools.lru_cache(maxsize=10 * READ)
-def _read_run(path: Path, _: int) -> Row | None:
+def _read_run(path: Path, _: int) -> RunRecord | None:
     try:
         return read_record(path)
     except UserError:  # a damaged record

@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.record_schema import RECORD, Row, read_record
-from common.day.revision import find_revision
-from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
+from common.day.record_schema import RECORD, QueryScores, Row, RunRecord, RunStart, read_record
+from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_queries
 from common.day.validation import Candidates, ValidationTable, describe_answers, list_lost
-from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.notes import Note
 from common.io.submission import Checked, write_csv, write_parquet
@@ -83,8 +81,10 @@ class Judged(ValidationTable):
     fits: Sequence[float] = ()
 
 
-def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth | None, began: float) -> Row:
-    """Write queries.parquet, candidates.parquet and run.json into the run's folder; returns what the latter holds.
+def write_record(run: Run, start: RunStart, judged: Judged, truth: SimulatedTruth | None, began: float) -> RunRecord:
+    """Write queries.parquet, candidates.parquet and run.json (a ``RunRecord``) into the run's folder.
+
+    Returns the record as it is read from there.
 
     ``truth``: None but for simulated data. ``began``: by ``time.perf_counter``.
     """
@@ -96,25 +96,15 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
     write_parquet(judged.queries, run.folder / QUERIES)
     if truth is not None:
         write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
+    cv, expected = describe_queries(judged.queries), judged.expected
+    if expected:
+        cv.error, cv.why = expected["error"], expected["why"]
     content = {
-        "name": origin.name,
-        "run": run.folder.name,
-        "note": origin.note,
-        "started": origin.started.isoformat(timespec="seconds"),
-        "stamp": msgspec.to_builtins(origin.stamp),
-        "label": msgspec.to_builtins(origin.label),
-        "data": describe_data(origin, run.cache),
-        "code": find_revision(),
-        "threads": count_threads(),
-        "config": msgspec.to_builtins(origin.config),
-        "overrides": list(origin.overrides),
-        "tuned": origin.tuned,
-        "until": origin.until,
+        **structs.asdict(start),
         "metric": judged.metric,
         "meaning": judged.meaning,
-        "cv": describe_queries(judged.queries),
+        "cv": cv,
         "behind": None if judged.behind is None else describe_behind(judged.queries, judged.behind),
-        "expected": judged.expected,
         "rivals": list(judged.rivals()),
         "ranking": judged.ranking,
         "fits": list(judged.fits),
@@ -135,10 +125,10 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
     return read_record(run.write_json(RECORD, content))
 
 
-def describe_behind(queries: pl.DataFrame, behind: pl.Series) -> Row:
+def describe_behind(queries: pl.DataFrame, behind: pl.Series) -> QueryScores:
     """``describe_queries`` of the share of other candidates that stand behind the right one, where that is known."""
     known = queries.with_columns(score=behind.fill_nan(None)).drop_nulls("score")
-    return {key: value for key, value in describe_queries(known).items() if key != "folds"}
+    return describe_queries(known)
 
 
 def label_items(candidates: Candidates) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 
 from common.competition import Competition
 from common.day.judged import CANDIDATES, label_items
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -27,7 +27,7 @@ class LoadedRun:
 
     folder: Path
     competition: Competition
-    record: Row
+    record: RunRecord
     queries: pl.DataFrame
     candidates: pl.DataFrame
 
@@ -38,22 +38,22 @@ class LoadedRun:
         ``UserError`` where today's code or files give other candidates or scores.
         """
         config, run = self.competition.read_config(self.record), Run(self.folder, self.folder.parent / "cache")
-        raw = _find_raw(Path(str((self.record["data"] or {}).get("folder"))), self.folder)
+        raw = _find_raw(Path(self.record.data.folder), self.folder)
         outcome = self.competition.validate(self.competition.locate(raw, config), config, run)
         make = self.competition.judge(outcome, config).candidates
         made = make() if make else None
         if made is None or not label_items(made).equals(self.candidates):
             raise UserError(
                 f"{self.folder} ranked other candidates, or scored them otherwise, than the current code and files do:"
-                f" run it again, or go back to revision {self.record['code']['revision'] or 'unknown'}."
+                f" run it again, or go back to revision {self.record.code.revision or 'unknown'}."
             )
         return pl.DataFrame(made.data.features, schema=list(made.data.names))
 
     def __repr__(self) -> str:
         """What it is, and the size of its frames."""
         record, queries, candidates = self.record, self.queries.height, self.candidates.height
-        frames = f"{queries:,} queries, {candidates:,} candidates, {len(record['features'])} features"
-        return f"LoadedRun {record['name']}/{record['run']}: {record['metric']} {record['cv']['score']:.4f}; {frames}"
+        frames = f"{queries:,} queries, {candidates:,} candidates, {len(record.features)} features"
+        return f"LoadedRun {record.name}/{record.run}: {record.metric} {record.cv.score:.4f}; {frames}"
 
 
 def load_run(folder: Path, competition: Competition) -> LoadedRun:

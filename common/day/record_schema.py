@@ -1,72 +1,211 @@
-"""The shape of the JSON files that runs, ladders and studies leave: what later verbs compute with, in its types.
+"""The files that runs, ladders and studies leave, in their types: run.json is a ``RunRecord``, written, read and shown
+by its attributes; a ladder's and a study's tables are read as plain rows.
 
-This code wrote them; what is damaged or of another make is refused here. A part may be null or absent, as in records of
-earlier versions, and may hold more than is named.
+This code wrote them; what is damaged, of another make or of an earlier version is refused here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from common.day.hosts import Basis, find_basis
+from common.day.record_diagnostics import Diagnostics
+from common.day.revision import Code
 from common.engine.errors import UserError
+from common.engine.stored_entry import StepRecord
 
 Number = float | None
 Row = dict[str, Any]
 Rows = list[Row]
 
 RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
-# What a record has at least, once it was read.
-WHOLE: dict[str, Row] = {
-    "code": {"revision": None, "changed": False},
-    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
-    "config": {},
-}
-LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
 
 
-class Scored(msgspec.Struct):
-    """A score: of all queries, of a fold or slice, of a model, of the truth."""
+class Score(msgspec.Struct, kw_only=True):
+    """The mean over ``queries``, with its standard error; None where that is not known."""
 
     score: Number = None
     error: Number = None
-    oracle: Number = None
-    queries: Number = None
-    folds: list["Scored"] | None = None
-    slices: list["Scored"] | None = None
-    scores: Row | None = None
+    queries: int | None = None
 
 
-class RunFile(msgspec.Struct, kw_only=True):
-    """run.json."""
+class FoldScore(Score, kw_only=True):
+    """Of the queries of a fold."""
+
+    fold: str
+
+
+class SliceScore(Score, kw_only=True):
+    """Of the queries of a slice, as "group size: 5-9"."""
+
+    slice: str
+
+
+class ModelScore(Score, kw_only=True):
+    """Of one model."""
+
+    model: str
+
+
+class RivalScore(Score, kw_only=True):
+    """Of a plain order of the same candidates."""
 
     name: str
-    run: str | None
-    config: Row | None
-    cv: Scored | None
-    metric: str | None
-    data: dict[str, str | bool | Number] | None
-    steps: Rows | None
+
+
+class QueryScores(msgspec.Struct, kw_only=True):
+    """Of all queries of a split, and of its parts. ``digest``: of which queries they are. ``why``: in words, where the
+    error is another than that of these queries.
+    """
+
+    score: float
+    error: float
+    queries: int
+    digest: str = ""
+    folds: list[FoldScore] = []
+    slices: list[SliceScore] = []
+    why: str | None = None
+
+
+class Truth(msgspec.Struct, kw_only=True):
+    """On the truth of a simulation: the run's metric, the best possible of it, and every metric."""
+
+    score: float
+    error: float
+    oracle: float
+    scores: Row = {}
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """When and on what a figure was made. ``load``: programs that wanted a core in the minute before; ``date``: as
+    2026-11-29.
+    """
+
+    version: str
+    machine: str
+    load: float
+    date: str
+
+
+class DataLabel(msgspec.Struct, frozen=True):
+    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
+
+    name: str
+    words: list[str]
+    simulator: int | None
+
+
+class Data(msgspec.Struct, kw_only=True):
+    """The raw files; see ``find_basis`` for what they are."""
+
+    folder: str
+    simulated: bool
+    digest: str = ""
+    files: int = 0
+    bytes: int = 0
+    standin: bool = False
+    sample: bool = False
+    differs: str | None = None
+
+
+class Table(msgspec.Struct):
+    """A table of the competition's own."""
+
+    title: str
+    rows: Rows
+
+
+class Submission(msgspec.Struct):
+    """The submitted files, alike but for their format."""
+
+    paths: list[str] = []
+    rows: int = 0
+
+
+class RunStart(msgspec.Struct, kw_only=True):
+    """What is known of a run before it is judged. ``note``: what a person calls it; ``stamp``: version, machine and
+    load as it began; ``label``: how a page of figures names the files; ``overrides``: the settings that were typed;
+    ``until``: the stage after which it stopped, None for a whole run.
+    """
+
+    name: str
+    run: str
+    data: Data
+    config: Row
     note: str | None = None
-    code: Row | None = None
-    threads: Row | None = None
-    overrides: list[str] | None = None
-    features: list[str] | None = None
+    started: str = ""
+    stamp: Stamp | None = None
+    label: DataLabel | None = None
+    code: Code = msgspec.field(default_factory=Code)
+    threads: dict[str, int] = {}
+    overrides: list[str] = []
+    tuned: bool = False
     until: str | None = None
-    ranking: list[Scored] | None = None
-    fits: list[float] | None = None
-    truth: Scored | None = None
-    notes: Rows | None = None
-    tables: Rows | None = None
-    insight: dict[str, Row | Rows | None] | None = None
-    wall_seconds: Number = None
-    peak_mib: Number = None
-    submission: Row | None = None
-    summary: Row | None = None
+
+
+class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
+    """run.json. ``meaning``: the metric in a line; ``fits``: the score of every single fit, where there are several;
+    ``behind``: the share of the other candidates that stand behind the right one.
+    """
+
+    metric: str
+    cv: QueryScores
+    meaning: str = ""
+    behind: QueryScores | None = None
+    rivals: list[RivalScore] = []
+    ranking: list[ModelScore] = []
+    fits: list[float] = []
+    truth: Truth | None = None
+    notes: Rows = []
+    tables: list[Table] = []
+    features: list[str] = []
+    insight: Diagnostics = msgspec.field(default_factory=Diagnostics)
+    steps: list[StepRecord] = []
+    wall_seconds: float = 0.0
+    peak_mib: float = 0.0
+    submission: Submission = msgspec.field(default_factory=Submission)
+    summary: Row = {}
+
+    @property
+    def basis(self) -> Basis:
+        """Whose raw files the run was made from."""
+        return find_basis(msgspec.structs.asdict(self.data))
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it has the few rows and trees of a quick.toml, so that its score says nothing of a whole run's."""
+        return is_quick(self.overrides)
+
+    @property
+    def queries(self) -> str:
+        """Which queries it validated on."""
+        return self.cv.digest or str(self.cv.queries)
+
+    @property
+    def question(self) -> tuple[str, str, str, bool]:
+        """What two runs share that are compared unasked: files, metric, queries, and whether they are quick ones."""
+        return self.data.digest, self.metric, self.queries, self.is_quick
+
+
+def is_quick(overrides: Sequence[str]) -> bool:
+    """Whether a quick.toml is among the settings that were typed."""
+    return any(Path(word).name == "quick.toml" for word in overrides)
+
+
+def read_record(path: Path) -> RunRecord:
+    """A run.json. ``UserError`` where it is missing, not whole, or of another version."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not a record of a run that this version wrote ({error}); run again.") from error
 
 
 class FiguresFile(msgspec.Struct):
-    """ladder.json, or a study's JSON."""
+    """ladder.json, or a study's JSON: what is read of it."""
 
     rows: Rows | None = None
     trials: Rows | None = None
@@ -91,20 +230,3 @@ def read_figures(path: Path) -> Row | None:
 def read_studies(folder: Path) -> Rows:
     """The studies of tuning below a competition's folder of the build; a damaged file has none."""
     return [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]
-
-
-def read_record(path: Path) -> Row:
-    """A run.json. ``UserError`` where it is missing or not whole.
-
-    Where the score has another error than that of its queries, as users who click the same ad are right together, it is
-    that one on every page.
-    """
-    try:
-        record = decode_file(path.read_bytes(), RunFile)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not a record of a run ({error}); run again.") from error
-    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
-    parts["cv"]["error"] = (record.get("expected") or {}).get("error", parts["cv"]["error"])
-    return record | parts | {name: record.get(name) or [] for name in LISTS}

@@ -2,36 +2,38 @@
 
 import hashlib
 import subprocess
-from collections.abc import Mapping
-from typing import Any
+
+import msgspec
 
 from common.engine.code_fingerprint import PROJECT_ROOT
 
 SOURCE = ("common", "competitions")
 
 
-def find_revision() -> dict[str, Any]:
-    """The commit of the code, whether the source was changed since, and a digest of each changed file ("": removed);
-    nothing where git does not know it.
+class Code(msgspec.Struct):
+    """The commit, None where git knows none; whether the source was ``changed`` since; a digest of each changed file
+    ("": removed).
     """
+
+    revision: str | None = None
+    changed: bool = False
+    files: dict[str, str] = {}
+
+
+def find_revision() -> Code:
+    """Of the code that runs."""
     head = (_run_git("rev-parse", "--short=10", "HEAD") or "").strip()
     status = _run_git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", *SOURCE) or ""
     files = {line[3:]: _digest(line[3:]) for line in status.split("\0") if line}
-    return {"revision": head or None, "changed": bool(files), "files": files}
+    return Code(head or None, bool(files), files)
 
 
-def list_differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str] | None:
-    """The source files in which the code of two runs differs, as far as git and the records know; None where a record
-    does not say which files were changed, or git does not know its revision.
-    """
-    before, after = one.get("files"), other.get("files")
-    if (before is None and one.get("changed")) or (after is None and other.get("changed")):
-        return None
-    before, after = before or {}, after or {}
-    differing = {path for path in {*before, *after} if before.get(path) != after.get(path)}
-    if one.get("revision") != other.get("revision"):
-        revisions = [str(code.get("revision")) for code in (one, other)]
-        changed = _run_git("diff", "--name-only", "-z", *revisions, "--", *SOURCE)
+def list_differing(one: Code, other: Code) -> list[str] | None:
+    """The source files in which the code of two runs differs; None where git does not know a revision."""
+    paths = {*one.files, *other.files}
+    differing = {path for path in paths if one.files.get(path) != other.files.get(path)}
+    if one.revision != other.revision:
+        changed = _run_git("diff", "--name-only", "-z", str(one.revision), str(other.revision), "--", *SOURCE)
         if changed is None:
             return None
         differing |= set(filter(None, changed.split("\0")))

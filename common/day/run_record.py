@@ -7,18 +7,17 @@ holds the same of the test, where a simulation knows the truth.
 """
 
 import dataclasses
-import datetime
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import polars as pl
 
 from common.day.hosts import STANDIN_SIGNS
+from common.day.hosts.simulated import is_simulated
+from common.day.record_schema import Data, FoldScore, QueryScores, SliceScore
 from common.day.record_schema import Row as Row
-from common.day.stamp import DataLabel, Stamp
 from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_error, weighted_mean
 
@@ -42,44 +41,25 @@ class SimulatedTruth:
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
-    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do;
-    ``differs``: how they differ from what is known of the host's, "" if they do not, None where nothing is known;
-    ``note``: what a person calls the run; ``stamp``: version, machine and load as it began; ``label``: how
-    a page of figures names the files.
-    """
-
-    name: str
-    folder: Path
-    files: object
-    simulated: bool
-    config: msgspec.Struct
-    overrides: Sequence[str]
-    tuned: bool
-    started: datetime.datetime
-    until: str | None = None
-    sample: bool = False
-    differs: str | None = None
-    note: str | None = None
-    stamp: Stamp | None = None
-    label: DataLabel | None = None
-
-
-def describe_queries(queries: pl.DataFrame) -> Row:
+def describe_queries(queries: pl.DataFrame) -> QueryScores:
     """Mean score with its standard error over all queries, by fold, and by value of every slice; a digest of which
     queries these are.
 
     Weighted where there is a column ``weight``: of queries drawn otherwise than the test's.
     """
     slices = [name for name in queries.columns if name not in ("query", "fold", "score", WEIGHT)]
-    queries = weigh_alike(queries)
-    folds = [{"fold": value} | row for value, row in group_slice(queries, "fold", MEAN)]
-    rows = [{"slice": f"{name}: {value}"} | row for name in slices for value, row in group_slice(queries, name, MEAN)]
+    digest, queries = digest_queries(queries), weigh_alike(queries)
     (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
-    figures = {name: 0.0 if value is None else value for name, value in whole.items()}
-    return figures | {"digest": digest_queries(queries), "folds": folds, "slices": rows}
+    return QueryScores(
+        **{name: value or 0 for name, value in whole.items()},  # None without a query
+        digest=digest,
+        folds=[FoldScore(fold=value, **row) for value, row in group_slice(queries, "fold", MEAN)],
+        slices=[
+            SliceScore(slice=f"{name}: {value}", **row)
+            for name in slices
+            for value, row in group_slice(queries, name, MEAN)
+        ],
+    )
 
 
 def digest_queries(queries: pl.DataFrame) -> str:
@@ -106,20 +86,26 @@ def group_slice(queries: pl.DataFrame, name: str, figures: Iterable[pl.Expr]) ->
     return [(str(row.pop(name)), row) for row in sorted(rows, key=lambda row: natural_key(row[name]))]
 
 
-def describe_data(origin: Origin, cache: Path) -> Row:
-    """The raw files: their number, size, and one digest of all names and contents."""
-    paths = sorted(set(find_paths(origin.files)))
-    size = sum(path.stat().st_size for path in paths)
-    return {
-        "folder": str(origin.folder),
-        "simulated": origin.simulated,
-        "standin": not origin.simulated and any((origin.folder / sign).exists() for sign in STANDIN_SIGNS),
-        "digest": digest_files(origin.files, cache),
-        "files": len(paths),
-        "bytes": size,
-        **({"sample": True} if origin.sample else {}),
-        "differs": origin.differs,
-    }
+def describe_data(
+    folder: Path, files: object, cache: Path, *, sample: bool = False, differs: str | None = None
+) -> Data:
+    """The raw ``files`` (any structure that holds their paths) in ``folder``: their number, size, and one digest of all
+    names and contents.
+
+    ``sample``: they pose no queries, as a sample's do; ``differs``: how they differ from what is known of the host's,
+    "" if they do not, None where nothing is known.
+    """
+    paths, simulated = sorted(set(find_paths(files))), is_simulated(folder)
+    return Data(
+        folder=str(folder),
+        simulated=simulated,
+        standin=not simulated and any((folder / sign).exists() for sign in STANDIN_SIGNS),
+        digest=digest_files(files, cache),
+        files=len(paths),
+        bytes=sum(path.stat().st_size for path in paths),
+        sample=sample,
+        differs=differs,
+    )
 
 
 def digest_files(files: object, cache: Path) -> str:

@@ -15,23 +15,17 @@ import msgspec
 import psutil
 
 from common.day.hosts import REPORT
+from common.day.record_schema import DataLabel as DataLabel
 from common.day.record_schema import Row
+from common.day.record_schema import Stamp as Stamp
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
+from common.io.submission import write_bytes
 
 CPUINFO = Path("/proc/cpuinfo")
 FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
 STAMP, LABEL = "stamp", "label"  # their names in the JSON of a run and of a ladder
-
-
-class Stamp(msgspec.Struct, frozen=True):
-    """``load``: programs that wanted a core in the minute before; ``date``: as 2026-11-29."""
-
-    version: str
-    machine: str
-    load: float
-    date: str
 
 
 def make_stamp() -> Stamp:
@@ -57,14 +51,6 @@ def name_processor() -> str:
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine()).replace("(R)", "").replace("(TM)", "")
-
-
-class DataLabel(msgspec.Struct, frozen=True):
-    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
-
-    name: str
-    words: list[str]
-    simulator: int | None
 
 
 def label_data(folder: Path, default_scale: float) -> DataLabel | None:
@@ -107,8 +93,7 @@ def read_figures(path: Path) -> dict[str, Figure]:
 def keep_table(name: str, key: str, table: Figure) -> None:
     """Keep a table of the competition ``name`` below build/, where ``make figures-NAME`` looks for it."""
     path = BUILD / name / BENCHES / f"{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(table, enc_hook=unwrap_number))
+    write_bytes(path, msgspec.json.encode(table, enc_hook=unwrap_number))
 
 
 def unwrap_number(value: Any) -> Any:
@@ -119,4 +104,4 @@ def unwrap_number(value: Any) -> Any:
 def stamp_ladder(path: Path, label: DataLabel | None, stamp: Stamp) -> None:
     """Note in a ladder's JSON that it was climbed whole, of which files and when."""
     ladder: Row = msgspec.json.decode(path.read_bytes())
-    path.write_bytes(msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))
+    write_bytes(path, msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))

@@ -2,13 +2,13 @@
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from common.day.hosts import SIMULATED, STANDIN, UNSAID, Basis, find_basis, huggingface, kaggle
+from common.day.hosts import SIMULATED, STANDIN, Basis, find_basis, huggingface, kaggle
 from common.day.hosts.layout import Source
-from common.day.record_schema import RECORD, read_record
+from common.day.record_schema import RECORD, RunRecord, read_record
 from common.day.registry import find_run, find_runs, require_submission
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -31,7 +31,7 @@ def data(
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
-        fetch(source, folder)
+        download(source, folder)
         checks = check_files(folder, source.layouts, source.list_read)
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
         listed = {row.file for row in checks}
@@ -64,10 +64,10 @@ def submit(
         print(f"{submission}: {source.upload}.")
         return
     competition = find_competition(name)
-    checked = competition.check(submission, competition.locate_known(raw or Path(record["data"]["folder"])))
+    checked = competition.check(submission, competition.locate_known(raw or Path(record.data.folder)))
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
     upload = kaggle.submit_command if dry_run else kaggle.submit
-    print(upload(source.dataset, submission, message or describe(record, submission.parent.name)))
+    print(upload(source.dataset, submission, message or describe_run(record)))
 
 
 def find_source(name: str) -> Source:
@@ -77,11 +77,11 @@ def find_source(name: str) -> Source:
 
 
 def fetched_paths(source: Source) -> list[str]:
-    """The files, or patterns of files, that ``fetch`` brings."""
+    """The files, or patterns of files, that ``download`` brings."""
     return [spec.path for spec in source.layouts[0].files if spec.fetched]
 
 
-def fetch(source: Source, folder: Path) -> None:
+def download(source: Source, folder: Path) -> None:
     """Download what is not there."""
     host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
     say(f"Fetching {source.dataset} from {host} into {folder}")
@@ -107,31 +107,27 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
         if submission.parent != folders[0]:
             say(f"{folders[0]} has no submission: using that of {submission.parent}.")
         return submission
-    if run is not None:
-        require_submission(folders[0])
     if run is None:
         raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
+    require_submission(folders[0])
     raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a finished run, or start a new one.")
 
 
-def copy_submission(record: dict[str, Any], build: Path) -> list[Path]:
+def copy_submission(record: RunRecord, build: Path) -> list[Path]:
     """Copy a run's submission into ``build``, where ``cp`` finds the newest one; none of files that no host scores."""
     from common.io.submission import write_bytes
 
-    if not find_basis(record["data"]).scored:
+    if not record.basis.scored:
         return []
-    return [write_bytes(build / path.name, path.read_bytes()) for path in map(Path, record["submission"]["paths"])]
+    return [write_bytes(build / path.name, path.read_bytes()) for path in map(Path, record.submission.paths)]
 
 
-def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
+def require_host_files(record: RunRecord, name: str, folder: Path) -> None:
     """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
-    if record["name"] != name:
-        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
-    basis = find_basis(record["data"])
-    if basis.kind == UNSAID:
-        raise UserError(f"{folder / RECORD} does not name the run's files: run it again.")
-    if not basis.scored:
-        raise UserError(f"{folder} was made from {basis}: to submit, run on the host's files (RAW=DIR).")
+    if record.name != name:
+        raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
+    if not record.basis.scored:
+        raise UserError(f"{folder} was made from {record.basis}: to submit, run on the host's files (RAW=DIR).")
 
 
 def identify_files(name: str, folder: Path) -> Basis:
@@ -144,22 +140,21 @@ def identify_files(name: str, folder: Path) -> Basis:
     return find_basis(inspect_files(folder, find_source(name).layouts, sample))
 
 
-def describe_boards(record: dict[str, Any]) -> str | None:
+def describe_boards(record: RunRecord) -> str | None:
     """For which of the boards whose files are there a submission was made, and how to get the other's; None where there
     is no choice.
     """
     from common.day.hosts.verify import list_files
 
-    made = (record.get("summary") or {}).get("board")
+    made = record.summary.get("board")
     if made is None:
         return None
-    source, raw = find_source(record["name"]), Path(record["data"]["folder"])
+    source, raw = find_source(record.name), Path(record.data.folder)
     other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
     return other and f"It is for board {made}; use ARGS={source.board_setting}={other} for board {other}"
 
 
-def describe(record: dict[str, Any], run: str) -> str:
+def describe_run(record: RunRecord) -> str:
     """What stands beside a submission: the run, its code and its score by cross-validation."""
-    revision, score = (record.get("code") or {}).get("revision"), (record.get("cv") or {}).get("score")
-    parts = [f"{record['name']} {run}", *([str(revision)] if revision else [])]
-    return ", ".join(parts + ([f"CV {record['metric']} {score:.4f}"] if isinstance(score, float) else []))
+    parts = [f"{record.name} {record.run}", record.code.revision, f"CV {record.metric} {record.cv.score:.4f}"]
+    return ", ".join(filter(None, parts))

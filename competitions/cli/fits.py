@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from common.day.difference import Difference, compute_difference, describe_question, pair_scores
+from common.day.difference import Difference, compute_difference, pair_scores
 from common.day.fit_noise import pool_variance
 from common.day.judged import Judged
+from common.day.record_schema import is_quick
 from common.day.run_record import describe_queries, digest_files
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -24,7 +25,14 @@ from competitions.cli.settings import Inputs, load_inputs
 
 FITS = 3  # where the settings do not ask for several
 ALL = "all blocks"
-Scored = tuple[pl.DataFrame, list[float], float]  # the scores by query, those of each fit, the seconds that it took
+
+
+class Variant(NamedTuple):
+    """What was scored with or without a block: by query, by fit, and the seconds that it took."""
+
+    queries: pl.DataFrame
+    fits: list[float]
+    seconds: float
 
 
 def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[float]]:
@@ -39,8 +47,8 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
         validated = list(validated)
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
-        say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries)['score']:.4f}")
-    return average_fits(fits), [describe_queries(one.queries)["score"] for one in fits if len(fits) > 1]
+        say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries).score:.4f}")
+    return average_fits(fits), [describe_queries(one.queries).score for one in fits if len(fits) > 1]
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
@@ -58,12 +66,12 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     queries = queries.select(first.queries.columns)
     by_model = [{row.get("model"): row.get("score") for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
-    error = (first.expected or whole)["error"]
+    error = first.expected["error"] if first.expected else whole.error
     for row in first.ranking:
         known = [score for one in by_model if (score := one.get(row.get("model"))) is not None]
         score = sum(known) / len(known) if known else None
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
-        own = score is not None and math.isclose(score, whole["score"], rel_tol=1e-9)
+        own = score is not None and math.isclose(score, whole.score, rel_tol=1e-9)
         ranking.append(dict(row) | {"score": score} | ({"error": error} if own else {}))
     return replace(first, queries=queries, ranking=ranking)
 
@@ -77,17 +85,15 @@ def ablate(options: InputOptions) -> None:
     if competition.blocks is None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
     setting, list_blocks = competition.blocks
-    scored: dict[str, Scored] = {}
+    scored: dict[str, Variant] = {}
     for name in (ALL, *list_blocks()):
         left = [] if name == ALL else [f"{setting}=-{name}"]
         say(f"{name}:" if name == ALL else f"without {name}:")
         scored[name] = _score(inputs, [*options.settings, *left], options)
-    fits, rows = len(scored[ALL][1]), list_differences(scored)
-    title = f"{competition.metric} without each block of features, mean of {fits} fits; {ALL}: " + (
-        f"{sum(scored[ALL][1]) / fits:.4f}"
-    )
-    print_table(wide_console(), title, rows)
-    write_ablation(inputs, scored[ALL][0], options, rows)
+    fits, rows = scored[ALL].fits, list_differences(scored)
+    title = f"{competition.metric} without each block of features, mean of {len(fits)} fits; {ALL}: "
+    print_table(wide_console(), f"{title}{sum(fits) / len(fits):.4f}", rows)
+    write_ablation(inputs, scored[ALL].queries, options, rows)
     print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
 
 
@@ -96,12 +102,12 @@ def write_ablation(
 ) -> None:
     """Leave the rows for the reports of runs on the same files and ``queries``."""
     work = Run(options.build / options.name / ABLATION.parent, options.build / options.name / "cache")
-    record = {"data": {"digest": digest_files(inputs.files, work.cache)}, "metric": inputs.competition.metric}
-    record |= {"cv": describe_queries(queries), "overrides": options.overrides}
-    work.write_json(ABLATION.name, {"question": describe_question(record), "rows": rows})
+    cv, quick = describe_queries(queries), is_quick(options.overrides)
+    question = (digest_files(inputs.files, work.cache), inputs.competition.metric, cv.digest, quick)
+    work.write_json(ABLATION.name, {"question": question, "rows": rows})
 
 
-def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Scored:
+def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Variant:
     began = time.monotonic()
     competition = inputs.competition
     config: Any = competition.load_config(overrides, inputs.tuned)
@@ -110,29 +116,31 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> S
     build = options.build / options.name
     work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
     judged, fits = judge_fits(competition.validate(inputs.files, config, work), inputs, work)
-    return judged.queries, fits, time.monotonic() - began
+    return Variant(judged.queries, fits, time.monotonic() - began)
 
 
-def list_differences(scored: dict[str, Scored]) -> list[dict[str, Any]]:
+def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
     """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words,
     the seconds.
 
     The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike.
     """
-    noise = pool_variance([fits for _, fits, _ in scored.values()])
+    noise = pool_variance([variant.fits for variant in scored.values()])
     whole, rows = scored[ALL], []
-    for name, (queries, fits, seconds) in scored.items():
+    for name, part in scored.items():
         if name == ALL:
             continue
-        difference = compute_difference(pair_scores(queries, whole[0]), noise, (len(fits), len(whole[1])))
+        difference = compute_difference(
+            pair_scores(part.queries, whole.queries), noise, (len(part.fits), len(whole.fits))
+        )
         rows.append(
             {
                 "block": name,
-                "score without": sum(fits) / len(fits),
+                "score without": sum(part.fits) / len(part.fits),
                 "it adds": difference.mean,
                 "error": difference.error,
                 "comparison": describe_block(difference),
-                "seconds": round(seconds),
+                "seconds": round(part.seconds),
             }
         )
     return sorted(rows, key=lambda row: -float(row["it adds"]))

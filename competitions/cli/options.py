@@ -4,6 +4,7 @@ What a verb computes with is imported when it is called: all of it together take
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ Raw = Annotated[
         parser=name_folder, metavar="PATH", help="Folder with the host's files; default data/NAME/raw, else simulated."
     ),
 ]
+OwnRaw = Annotated[
+    Path | None,
+    typer.Option(parser=name_folder, metavar="PATH", help="The host's files that it answers; default data/NAME/raw."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
 Law = Annotated[
@@ -46,11 +51,14 @@ Words = Annotated[
     typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several."),
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
-FirstRun = Annotated[
-    str | None,
-    typer.Argument(help="Run A; a competition's name, or nothing: its last run beside the most similar earlier one."),
+TwoRuns = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[A] [B]",
+        help="Runs A and B; B: default the last of the competition. A competition's name, or nothing: its last run "
+        "beside the most similar earlier one.",
+    ),
 ]
-SecondRun = Annotated[str | None, typer.Argument(help="Run B; default the last of the competition.")]
 Storage = Annotated[  # by the environment, since the URL may hold a password
     str | None, typer.Option(envvar="RECSYS_STORAGE", help="Database URL of the studies; default a file below build/.")
 ]
@@ -59,6 +67,7 @@ BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
 DEFAULT_TRIALS = 20
 LONGEST_NOTE = 500  # letters
+ADDRESS = re.compile(r"(tcp://)?[\w.\-\[\]:]+:[0-9]+")  # without certificates or special networks: tls:// and ucx://
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,17 @@ class RunOptions(InputOptions):
     ] = None
     any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even if memory seems too small.")] = False
 
+    @property
+    def overrides(self) -> list[str]:
+        """The settings that were typed, ``fits`` for --seeds among them."""
+        return [*super().overrides, *([] if self.seeds is None else [f"fits={self.seeds}"])]
+
     def __post_init__(self) -> None:
-        """``UserError`` for a note that no page could show."""
+        """``UserError`` for a note that no page could show, and an address that no scheduler has."""
         if self.note and not (self.note.isprintable() and len(self.note) <= LONGEST_NOTE):
             raise UserError(f"--note takes one line of at most {LONGEST_NOTE} letters, without control characters.")
+        if self.cluster is not None and not ADDRESS.fullmatch(self.cluster):
+            raise UserError(f"--cluster {self.cluster!r} is no address of a Dask scheduler: use tcp://HOST:PORT.")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from competitions.cli.options import (
     LadderOptions,
     Law,
     Name,
-    Raw,
+    OwnRaw,
     RunOptions,
     Scale,
     Seed,
@@ -31,11 +31,7 @@ from competitions.cli.options import (
 
 @takes(RunOptions)
 def run(options: RunOptions) -> None:
-    """Raw files to a checked submission, with a closing summary.
-
-    The submission and the record are written and checked before results are shown. A run that changes nothing is not
-    kept.
-    """
+    """Raw files to a checked submission, with a closing summary."""
     from competitions.cli.execution import execute
 
     execute(options)
@@ -145,14 +141,14 @@ def tune(options: TuneOptions) -> None:
     tune_all(options)
 
 
-def check(name: Name, submission: Submission, raw: Raw = None) -> None:
+def check(name: Name, submission: Submission, raw: OwnRaw = None) -> None:
     """Check a submission file against the raw files it answers."""
     competition = find_competition(name)
     checked = competition.check(submission, competition.locate_known(raw))
     print(f"{checked.path}: {checked.rows} rows, valid. Checked: {'; '.join(checked.rules)}.")
 
 
-def score(name: Name, submission: Submission, truth: Truth, raw: Raw = None) -> None:
+def score(name: Name, submission: Submission, truth: Truth, raw: OwnRaw = None) -> None:
     """Score a submission file against a truth file: every metric."""
     from common.day.record_schema import RECORD, SCORES
 

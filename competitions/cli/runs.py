@@ -11,7 +11,7 @@ from common.day.record_schema import RECORD, Row, read_record
 from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, FirstRun, Name, RunName, SecondRun
+from competitions.cli.options import BUILD, Build, Name, RunName, TwoRuns
 
 
 def runs(
@@ -23,45 +23,43 @@ def runs(
     build: Build = BUILD,
 ) -> None:
     """Every finished run, newest first, and how CV and leaderboard agree."""
-    rows = registry.list_runs(registry.find_runs(build, [check_name(name)] if name else NAMES), ROOM)
-    if not rows:
+    listed = registry.read_ledger(registry.find_runs(build, [check_name(name)] if name else NAMES))
+    if not listed:
         print(f"No run in {build} yet: run `make {name or NAMES[0]}`.")
         return
-    console = wide_console()
-    tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows[:most]]
-    shown = tenths if wide else [_shorten(row) for row in tenths]
+    rows = [registry.list_run(run, ROOM) for run in listed[:most]]
+    tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows]
+    shown = tenths if wide else [narrow_row(row) for row in tenths]
     filled = {key for row in shown for key, value in row.items() if value is not None}
     shown = [{key: value for key, value in row.items() if key in filled} for row in shown]
-    print_table(console, f"Runs, newest first ({len(shown)} of {len(rows)})", shown)
+    print_table(wide_console(), f"Runs, newest first ({len(shown)} of {len(listed)})", shown)
     print_table(
-        console,
+        wide_console(),
         "How CV and leaderboard agree: shift = leaderboard - CV, order = Kendall's tau (1: the same order)",
-        registry.judge_agreement(rows),
+        registry.judge_agreement(listed),
     )
     if not wide:
         print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
     from common.day.runs_page.page import write_runs  # after the table: it reads the scores of every query
 
-    every = rows if name is None else registry.list_runs(registry.find_runs(build, NAMES), ROOM)
+    every = registry.read_ledger(registry.find_runs(build, NAMES)) if name else listed
     print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
-def _shorten(row: Row) -> Row:
+def narrow_row(row: Row) -> Row:
     """What a terminal of 80 letters has room for."""
     known = [(row[key], of) for key, of in (("leaderboard", "board"), ("truth", "truth")) if row[key] is not None]
-    score = None if row["CV"] is None else f"{row['CV']:.4f} +- {row['error'] or 0.0:.4f}"
     return {
         "run": row["run"],
         "note": row["note"],
-        "CV": "damaged" if score is None and row["minutes"] is None else score,
+        "CV": "damaged" if row["CV"] is None else f"{row['CV']:.4f} +- {row['error']:.4f}",
         "truth or board": f"{known[0][0]:.4f} {known[0][1]}" if known else None,
         "minutes": row["minutes"],
     }
 
 
 def compare(
-    first: FirstRun = None,
-    second: SecondRun = None,
+    two: TwoRuns = None,
     ab: Annotated[
         bool, typer.Option("--ab", help="As a live A/B test would see it, with the requests it needs.")
     ] = False,
@@ -70,13 +68,13 @@ def compare(
     """What changed from run A to run B: settings, features, and scores with the error of the difference."""
     from common.day import compare as comparing
 
-    one, other = registry.find_pair(build, NAMES, first, second)
+    one, other = registry.find_pair(build, NAMES, two or [])
     if ab:
         show_live_test(one, other)
         return
     comparison = comparing.compare(one, other)
     for letter, run in zip("AB", (one, other), strict=True):
-        note = read_record(run / RECORD).get("note")
+        note = read_record(run / RECORD).note
         print(f"{letter} = {run}{f' ({note})' if note else ''}")
     for warning in comparison.warnings:
         print(f"Note: {warning}.")
@@ -87,9 +85,9 @@ def compare(
     print(f"\nB - A = {comparison.difference.sentence}")
 
 
-def replay(name: Name, first: FirstRun = None, second: SecondRun = None, build: Build = BUILD) -> None:
+def replay(name: Name, two: TwoRuns = None, build: Build = BUILD) -> None:
     """The same as compare --ab: two runs as a live A/B test would see them."""
-    show_live_test(*registry.find_pair(build, [check_name(name)], first or name, second))
+    show_live_test(*registry.find_pair(build, [check_name(name)], two or [name]))
 
 
 def show_live_test(one: Path, other: Path) -> None:
@@ -112,16 +110,13 @@ def lb(
 
     folder = registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
-    before = read_record(folder / RECORD)
-    require_host_files(before, before["name"], folder)
-    record = registry.note_leaderboard(folder, score)
+    record = read_record(folder / RECORD)
+    require_host_files(record, record.name, folder)
+    registry.note_leaderboard(folder, score)
     write_page(folder)
-    cv = record["cv"]
-    print(
-        f"{record['name']}/{record['run']}: CV {cv['score'] or 0.0:.4f} +- {cv['error'] or 0.0:.4f},"
-        f" leaderboard {score:.4f}, recorded"
-    )
-    board = find_board(record, ROOM / record["name"])
+    cv = record.cv
+    print(f"{record.name}/{record.run}: CV {cv.score:.4f} +- {cv.error:.4f}, leaderboard {score:.4f}, recorded")
+    board = find_board(record, ROOM / record.name)
     if board is not None:
         print(f"{score:.4f} lies {position(score, board)}")
 

@@ -6,12 +6,12 @@ import shlex
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from common.day import registry
-from common.day.record_schema import RECORD, read_record
+from common.day.record_schema import RECORD, RunRecord, read_record
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -49,25 +49,25 @@ def serve(
         return
     with news.listen(port) as server:  # a taken port is told before the models are loaded
         exported = export_run(record, raw, build / name, 1)
-        about = {"name": name, "run": record["run"], "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        about = {"name": name, "run": record.run, "since": datetime.now(UTC).isoformat(timespec="seconds")}
         app, url = news.make_app(exported.service, about), "http://{}:{}".format(*server.getsockname())
-        print(f"{name}/{record['run']} answers at {url}, GET {news.HEALTH} shows its state; Ctrl-C ends it. Try")
+        print(f"{name}/{record.run} answers at {url}, GET {news.HEALTH} shows its state; Ctrl-C ends it. Try")
         print(f"  curl -s {url}{news.RECOMMEND} --data {shlex.quote(exported.bodies[0].decode())}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             news.make_server(app).run(sockets=[server])
     print(f"Ended after {app.state.batches.answered} requests.")
 
 
-def find_run(build: Path, name: str, run: str) -> tuple[Path, dict[str, Any]]:
+def find_run(build: Path, name: str, run: str) -> tuple[Path, RunRecord]:
     """The folder and the record of a run of this competition."""
     folder = registry.find_run(build, [check_name(name)], run)
     record = read_record(folder / RECORD)
-    if record["name"] != name:
-        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
+    if record.name != name:
+        raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
     return folder, record
 
 
-def export_run(record: dict[str, Any], raw_folder: Path | None, build: Path, requests: int) -> "Export":
+def export_run(record: RunRecord, raw_folder: Path | None, build: Path, requests: int) -> "Export":
     """The service of a run, from its kept results; says which steps were computed again."""
     from common.day.hosts.simulated import require_folder
     from common.engine.run import Run
@@ -75,13 +75,13 @@ def export_run(record: dict[str, Any], raw_folder: Path | None, build: Path, req
 
     competition, raw = find_competition(SERVED), None if raw_folder is None else require_folder(raw_folder)
     config = competition.read_config(record)
-    files = competition.locate(raw or Path(record["data"]["folder"]), config)
+    files = competition.locate(raw or Path(record.data.folder), config)
     work = Run(build / SCRATCH, build / "cache")
     try:
         exported = export(files, config, work, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
-    known = {step.get("name") for step in record["steps"]}
+    known = {step.name for step in record.steps}
     if again := [step.name for step in work.timings if not step.kept and step.name in known]:
         say(f"{len(again)} steps were computed again: code or raw files changed since the run ({', '.join(again)})")
     return exported

@@ -43,7 +43,7 @@ def judge_pairs(runs: list[Path]) -> None:
     records = {run: read_record(run / RECORD) for run in runs}
     kind = {key: value for key, value in describe_kind(records[runs[-1]]).items() if key != "queries"}
     runs = [run for run in runs if {**describe_kind(records[run]), **kind} == describe_kind(records[run])]
-    scores = [records[run]["cv"]["score"] for run in runs]
+    scores = [records[run].cv.score for run in runs]
     counts, errors = np.zeros(4, int), []
     for one, other in itertools.combinations(runs, 2):
         joined = pair_queries(one, other)

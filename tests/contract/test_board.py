@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.day.board import Board, read_board
+from common.day.record_schema import RECORD, read_record
 from competitions.cli.closing import show_end
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
@@ -48,9 +49,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     page = (tmp_path / run / "report.html").read_text()
     assert "Rank on the leaderboard" in page
     assert all(mark.name in page for mark in marks)
-    record = finished.record
-    known = record | {"data": record["data"] | {"differs": ""}}
-    show_end(known, finished.folder, contract.competition.queries)
+    show_end(read_record(tmp_path / run / RECORD), finished.folder, contract.competition.queries)
     assert "On the board (" in capsys.readouterr().out
 
 
@@ -82,9 +81,7 @@ def test_no_other_score_does(
     assert "Rank on the leaderboard" not in page
     assert basis in page
     assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
-    record = finished.record
-    changed = record | {"data": record["data"] | data}
-    show_end(changed, finished.folder, contract.competition.queries)
+    show_end(read_record(tmp_path / run / RECORD), finished.folder, contract.competition.queries)
     said = capsys.readouterr().out
     assert "On the board" not in said
     assert f"Made from {basis}" in said

@@ -37,7 +37,7 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
         "config": {},
         "cv": {"score": 0.25, "error": 0.01, "queries": 100},
         "metric": "MRR@5",
-        "data": None,
+        "data": {"folder": str(raw), "simulated": True},
         "label": msgspec.to_builtins(label_data(raw, SCALE)),
         "steps": [
             {"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0},
@@ -97,10 +97,10 @@ def test_a_truth_without_a_query_that_counts_has_no_share(tmp_path: Path) -> Non
 def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_path: Path) -> None:
     raw, other = write_simulated(tmp_path / "raw"), write_simulated(tmp_path / "seed1", seed=1)
     for number, cv in enumerate((0.1, 0.2)):
-        write_run(tmp_path / "news", f"20261129-00000{number}-000", raw, cv={"score": cv, "error": None, "queries": 1})
+        write_run(tmp_path / "news", f"20261129-00000{number}-000", raw, cv={"score": cv, "error": 0.01, "queries": 1})
     write_run(tmp_path / "news", "20261129-000009-000", other)
     figures = records.collect(tmp_path / "news")
-    assert figures["run simulated/0.04"].rows[0]["validation"] == ".2000"
+    assert figures["run simulated/0.04"].rows[0]["validation"] == ".2000 ± .0100"
     assert {key.partition(":")[0] for key in figures} == {"run simulated/0.04"}
 
 
@@ -151,6 +151,16 @@ def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     stamp.keep_table("news", "folds", Figure("python -m x", STAMP, 2, rows))
     figure = Figure("python -m x", STAMP, 2, [{"method": "a", "score": ".5000 ± .1000"}])
     assert records.collect(tmp_path / "news") == {"bench folds": figure}
+
+
+def test_a_truncated_ladder_is_passed_over_and_a_damaged_bench_is_one_sentence(tmp_path: Path) -> None:
+    for folder, name in (("ladder", "ladder.json"), ("figures", "a.json")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text('{"rows": [{"rung": "al')
+    with pytest.raises(UserError, match=r"a\.json is damaged .* run its bench again"):
+        records.collect(tmp_path)
+    (tmp_path / "figures" / "a.json").unlink()
+    assert records.collect(tmp_path) == {}
 
 
 def test_figures_come_back_as_they_were_kept_and_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:

@@ -3,61 +3,48 @@
 from collections.abc import Sequence
 from typing import Any
 
+from common.day.record_diagnostics import AnswerRecord, ExampleQuery, RankCount, Stage
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Mark, MarkTable, shares
-from common.day.report.record import Row
+from common.day.report.charts import Column, Mark, MarkTable
 
 
-def answers(record: Row) -> dict[str, Any] | None:
+def answers(known: AnswerRecord) -> dict[str, Any] | None:
     """The funnel, the histogram of ranks, and some queries in words."""
-    known = record["insight"]["answers"]
-    if not known["funnel"]:
+    if not known.funnel:
         return None
-    ranks, examples = known.get("ranks") or [], known.get("examples") or []
-    missed = str(known.get("missed") or "not among the candidates")
+    right, wrong = ([row for row in known.examples if (row.kind == "right") is kind] for kind in (True, False))
+    groups = (("Answered correctly", right), ("Answered incorrectly", wrong))
     return {
-        "funnel": _funnel(known["funnel"]),
-        "ranks": MarkTable("rank", [str(row.get("rank")) for row in ranks], [_counted(ranks)]) if ranks else None,
-        "lost": known.get("lost"),
+        "funnel": _funnel(known.funnel),
+        "ranks": MarkTable("rank", [row.rank for row in known.ranks], [_counted(known.ranks)]) if known.ranks else None,
+        "lost": known.lost,
         "examples": [
-            {"title": title, "rows": rows}
-            for kind, title in (("right", "Answered correctly"), ("wrong", "Answered incorrectly"))
-            if (
-                rows := [_example(row, missed) for row in examples if (row.get("kind") == "right") == (kind == "right")]
-            )
+            {"title": title, "rows": [_example(row, known.missed) for row in rows]} for title, rows in groups if rows
         ],
     }
 
 
-def _funnel(stages: Sequence[Row]) -> MarkTable:
+def _funnel(stages: Sequence[Stage]) -> MarkTable:
     """The stages that say something: the first, and those that lose an answer and keep one."""
-    rows = [
-        row for number, row in enumerate(stages) if not number or row.get("lost") or 0 < (row.get("share") or 0) < 1
-    ]
-    lost = [Mark(text=numbers.count(row["lost"]) if row.get("lost") else "") for row in rows]
-    columns = [_counted(rows), Column("lost here", lost, "plain")]
-    return MarkTable("queries", [str(row.get("stage")) for row in rows], columns)
+    rows = [row for number, row in enumerate(stages) if not number or row.lost or 0 < row.share < 1]
+    lost = [Mark(text=numbers.count(row.lost) if row.lost else "") for row in rows]
+    return MarkTable("queries", [row.stage for row in rows], [_counted(rows), Column("lost here", lost, "plain")])
 
 
-def _counted(rows: Sequence[Row]) -> Column:
+def _counted(rows: Sequence[Stage] | Sequence[RankCount]) -> Column:
     """Shares as bars, with the numbers of queries beside them."""
-    column = shares("share", [row.get("share") for row in rows])
-    marks = [
-        Mark(mark.value, text=f"{mark.text} ({numbers.count(row.get('queries'))})")
-        for mark, row in zip(column.marks, rows, strict=True)
-    ]
+    texts = [f"{numbers.share(row.share)} ({numbers.count(row.queries)})" for row in rows]
+    marks = [Mark(100 * row.share, text=text) for row, text in zip(rows, texts, strict=True)]
     return Column("share (queries)", marks, "bar", unit=" %")
 
 
-def _example(row: Row, missed: str) -> dict[str, Any]:
-    rank = row.get("rank")
-    listed = list(row.get("listed") or [])
-    right = listed.index(row.get("answer")) if row.get("answer") in listed else None  # texts may repeat: the first
-    outside = "further down" if row.get("candidate") else missed
+def _example(row: ExampleQuery, missed: str) -> dict[str, Any]:
+    right = row.listed.index(row.answer) if row.answer in row.listed else None  # texts may repeat: the first
+    outside = "further down" if row.candidate else missed
     return {
-        "query": row.get("query"),
-        "context": row.get("context"),
-        "listed": [{"text": text, "right": number == right} for number, text in enumerate(listed)],
-        "answer": row.get("answer"),
-        "rank": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
+        "query": row.query,
+        "context": row.context,
+        "listed": [{"text": text, "right": number == right} for number, text in enumerate(row.listed)],
+        "answer": row.answer,
+        "rank": f"rank {numbers.count(row.rank)}" if row.rank else outside,
     }

@@ -14,19 +14,20 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.hosts import find_basis
+from common.day.board import Board
+from common.day.difference import Change
+from common.day.fit_noise import NORMAL_95
+from common.day.record_schema import Row, RunRecord
+from common.day.registry import NotedScore
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
-from common.day.report.advice import advise
 from common.day.report.answer_sections import answers
-from common.day.report.charts import NORMAL_95
-from common.day.report.checks import check_record, explain_calm, name_validation
-from common.day.report.record import Row, fill_record
+from common.day.report.findings import explain_calm, find_next_steps, find_problems, name_validation
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
 from common.io.submission import write_bytes
 
-PAGE = "report.html"
+REPORT_PAGE = "report.html"
 # The one script of the page copies the run's command; by its digest the policy lets no other run.
 COPY = """for (const button of document.querySelectorAll("button")) button.onclick = () => {
   getSelection().selectAllChildren(button.previousElementSibling);
@@ -49,40 +50,56 @@ class Section:
     data: Any
 
 
-def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Sequence[Row] = ()) -> Path:
-    """Write ``report.html`` into the folder ``out`` and return its path.
-
-    ``record``: the run's, as in run.json; ``ladder``: that of ladder.json, ``studies``: those of tuning, both if there
-    are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
+@dataclass(frozen=True)
+class Beside:
+    """What lies beside a run: what it changed against an earlier one, the scores that were noted for it, the known ones
+    of its board, the rows of an ablation on its queries, the ladder of its files, the studies.
     """
-    return write_bytes(out / PAGE, build_page(record, ladder, studies).encode(errors="replace"))
+
+    change: Change | None = None
+    leaderboard: Sequence[NotedScore] = ()
+    board: Board | None = None
+    ablation: Sequence[Row] = ()
+    ladder: Row | None = None
+    studies: Sequence[Row] = ()
 
 
-def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = ()) -> str:
+def write_report(record: RunRecord, out: Path, beside: Beside) -> Path:
+    """Write ``report.html`` into the folder ``out`` and return its path. ``UserError`` when it cannot be written."""
+    return write_bytes(out / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
+
+
+def build_page(record: RunRecord, beside: Beside) -> str:
     """The page as text; a section without data is left out."""
-    record = fill_record(record)
+    cv, insight = record.cv, record.insight
     sections = [
-        Section("folds", "Folds", score_sections.folds(record)),
-        Section("slices", "Slices", score_sections.slices(record)),
-        Section("answers", "Where right answers are lost", answers(record)),
+        Section("folds", "Folds", score_sections.folds(cv.folds, cv.score)),
+        Section("slices", "Slices", score_sections.slices(cv.slices, cv.score)),
+        Section("answers", "Where right answers are lost", answers(insight.answers)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("board", "Rank on the leaderboard", score_sections.board(record)),
-        Section("tables", "Tables", score_sections.tables(record)),
-        Section("ladder", "Ladder", score_sections.ladder(ladder)),
+        Section("board", "Rank on the leaderboard", score_sections.board(record, beside.board, beside.leaderboard)),
+        Section("tables", "Tables", score_sections.tables(record.tables)),
+        Section("ladder", "Ladder", score_sections.ladder(beside.ladder)),
         Section("features", "Features", model_sections.features(record)),
-        Section("calibration", "Calibration", model_sections.calibration(record)),
-        Section("curves", "Learning curves", model_sections.curves(record)),
-        Section("drift", "Drift from train to test", model_sections.drift(record)),
-        Section("tuning", "Tuning", tuning(studies)),
-        Section("steps", "Time and memory", cost_sections.steps(record)),
-        Section("notes", "Notes from reading", make_table(record["notes"])),
+        Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
+        Section("curves", "Learning curves", model_sections.curves(insight.curves)),
+        Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
+        Section("tuning", "Tuning", tuning(beside.studies)),
+        Section("steps", "Time and memory", cost_sections.steps(record.steps)),
+        Section("notes", "Notes from reading", make_table(record.notes)),
         Section("settings", "Settings", cost_sections.settings(record)),
         Section("run", "This run", cost_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
-    head = summarise(record) | {"next": advise(record)}
     template = load_templates().get_template("page.html.j2")
-    return template.render(policy=POLICY, copy=COPY, record=record, head=head, sections=present, checked=CHECKED)
+    return template.render(
+        policy=POLICY,
+        copy=COPY,
+        record=record,
+        head=describe_head(record, beside),
+        sections=present,
+        checked=CHECKED,
+    )
 
 
 @functools.cache
@@ -99,22 +116,17 @@ def load_templates() -> Environment:
     return environment
 
 
-def summarise(record: Row) -> dict[str, Any]:
-    """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
-    cv, truth = record["cv"], record["truth"]
-    score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
-    known = numbers.is_number(score) and numbers.is_number(error)
+def describe_head(record: RunRecord, beside: Beside) -> dict[str, Any]:
+    """What a glance should show: the score, how sure it is, what carries it, what is suspicious, what to try next."""
+    cv, truth, reach = record.cv, record.truth, NORMAL_95 * record.cv.error
     return {
-        "score": numbers.score(score),
-        "error": numbers.score(error),
-        "queries": numbers.count(cv.get("queries")),
-        "interval": (score - NORMAL_95 * error, score + NORMAL_95 * error) if known else None,
+        "interval": (cv.score - reach, cv.score + reach),
         "validation": name_validation(cv),
-        "basis": str(find_basis(record["data"])),
-        "standing": score_sections.standing(record),
-        "before": record["before"],
-        "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
-        "strongest": model_sections.name_strongest(record),
-        "notes": check_record(record),
-        "calm": explain_calm(record["insight"]["drift"]),
+        "standing": score_sections.standing(record, beside.change, beside.leaderboard),
+        "change": beside.change.sentence if beside.change else None,
+        "of_oracle": truth.score / truth.oracle if truth and truth.oracle else None,
+        "strongest": model_sections.name_strongest(record.insight.importance),
+        "next": find_next_steps(record, beside.ablation),
+        "problems": find_problems(record, beside.leaderboard),
+        "calm": explain_calm(record.insight.drift),
     }

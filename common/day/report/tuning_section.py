@@ -6,9 +6,9 @@ from itertools import accumulate
 from statistics import median
 from typing import Any
 
+from common.day.record_schema import Row
 from common.day.report import formatting as numbers
 from common.day.report.charts import Dot, Line, MarkTable, Plot, make_plot, shares
-from common.day.report.record import Row
 
 DEPTH = 4  # how far below the best the plot goes, in distances from the best to the median
 

@@ -2,100 +2,99 @@
 
 import datetime
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 
-from common.day.difference import Difference, find_change, is_quick
-from common.day.record_schema import Row
+from common.day.difference import Difference, find_change
+from common.day.registry import ListedRun, name_files
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
-from common.day.report.page import PAGE
+from common.day.report.page import REPORT_PAGE
+from common.day.report.score_sections import draw_score
 
 RUNS_SHOWN = 30  # newest, of the same files
 MOST_TICKS = 5
-STAMP = "%Y%m%d-%H%M%S"
 
 
-class Entry(NamedTuple):
-    """A run: its ``row`` of the ledger, its record, its folder."""
-
-    row: Row
-    record: Row
-    folder: Path
-
-    @property
-    def day(self) -> datetime.datetime | None:
-        """When it began, by its name; None where a person renamed it."""
-        try:
-            return datetime.datetime.strptime(self.folder.name[:15], STAMP)
-        except ValueError:
-            return None
-
-    @property
-    def title(self) -> str:
-        """Its time in words, and what a person calls it."""
-        day = f"{self.day:%d %b %H:%M}" if self.day else self.folder.name
-        return f"{day}, {self.record['note']}" if self.record.get("note") else day
-
-    @property
-    def score(self) -> str:
-        """Its score with the standard error."""
-        return numbers.with_error(self.row["CV"], self.row["error"])
-
-
-def describe_group(runs: Sequence[Entry]) -> dict[str, Any]:
+def describe_group(runs: Sequence[ListedRun]) -> dict[str, Any]:
     """What the page shows of runs on the same files and queries under the same metric, given newest first."""
-    shown = list(runs[:RUNS_SHOWN])
-    metric = str(runs[0].record["metric"])
-    scored = [run for run in shown if numbers.is_number(run.row["CV"])]
+    shown, record = list(runs[:RUNS_SHOWN]), runs[0].record
     return {
-        "files": runs[0].row["data"],
-        "quick": is_quick(runs[0].record),
-        "queries": runs[0].record["cv"]["queries"],
-        "metric": metric,
+        "files": name_files(record.data),
+        "quick": record.is_quick,
+        "queries": record.cv.queries,
+        "metric": record.metric,
         "total": len(runs),
         "shown": len(shown),
-        "sentence": describe_best(scored) if scored else "No run has a score.",
-        "plot": draw_history(scored[::-1]) if len(scored) > 1 else None,
-        "legend": [(style, name) for style, name, key in SERIES if any(run.row[key] is not None for run in scored)],
-        "marks": list_marks(shown, metric),
+        "sentence": describe_best(shown),
+        "plot": draw_history(shown[::-1]) if len(shown) > 1 else None,
+        "legend": [(style, name) for style, name, _ in find_series(shown)],
+        "marks": list_marks(shown, record.metric),
     }
 
 
-def describe_best(scored: Sequence[Entry]) -> str:
+def find_day(run: ListedRun) -> datetime.datetime | None:
+    """When it began, by its name; None where a person renamed it."""
+    try:
+        return datetime.datetime.strptime(run.folder.name[:15], "%Y%m%d-%H%M%S")
+    except ValueError:
+        return None
+
+
+def name_run(run: ListedRun) -> str:
+    """Its time in words, and what a person calls it."""
+    day = find_day(run)
+    time = f"{day:%d %b %H:%M}" if day else run.folder.name
+    return f"{time}, {run.record.note}" if run.record.note else time
+
+
+def write_score(run: ListedRun) -> str:
+    """Its score with the standard error."""
+    return numbers.with_error(run.record.cv.score, run.record.cv.error)
+
+
+def describe_best(runs: Sequence[ListedRun]) -> str:
     """The best run, and how the last one differs from it, query by query."""
-    best, last = max(scored, key=lambda run: float(run.row["CV"])), scored[0]
-    head = f"The best of {len(scored)} run{'s' * (len(scored) > 1)} is {best.title} with {best.score}."
+    best, last = max(runs, key=lambda run: run.record.cv.score), runs[0]
+    head = f"The best of {len(runs)} run{'s' * (len(runs) > 1)} is {name_run(best)} with {write_score(best)}."
     change = None if best is last else find_change(last.folder, best.folder)
     return f"{head} The last run: {change.sentence.replace('Against', 'against', 1)}." if change else head
 
 
 # --- by date ---
 
-SERIES = (("line", "CV, with one standard error", "CV"), ("other", "truth", "truth"), ("third", "board", "leaderboard"))
+
+def find_series(runs: Sequence[ListedRun]) -> list[tuple[str, str, list[float | None]]]:
+    """What is known of some of the runs: the style of its line, its name, its value of each run."""
+    series: list[tuple[str, str, list[float | None]]] = [
+        ("line", "CV, with one standard error", [run.record.cv.score for run in runs]),
+        ("other", "truth", [run.record.truth.score if run.record.truth else None for run in runs]),
+        ("third", "board", [run.leaderboard for run in runs]),
+    ]
+    return [(style, name, values) for style, name, values in series if any(value is not None for value in values)]
 
 
-def draw_history(runs: Sequence[Entry]) -> Plot:
+def draw_history(runs: Sequence[ListedRun]) -> Plot:
     """Scores in the order of the runs, the oldest first: an equal step each, since runs come in bunches."""
     lines, dots = [], []
     for at, run in enumerate(runs):
-        score, error = float(run.row["CV"]), run.row["error"] or 0.0
+        score, error = run.record.cv.score, run.record.cv.error
         lines.append(Line([(at, score - error), (at, score + error)], "thin"))
-        dots.append(Dot(at, score, f"{run.title}: {run.score}"))
-    for style, name, key in SERIES:
-        points = [(at, float(run.row[key])) for at, run in enumerate(runs) if run.row[key] is not None]
+        dots.append(Dot(at, score, f"{name_run(run)}: {write_score(run)}"))
+    for style, name, values in find_series(runs):
+        points = [(at, value) for at, value in enumerate(values) if value is not None]
         lines.append(Line(points, style))
-        if key != "CV":
-            dots += [Dot(at, y, f"{runs[at].title}: {name} {numbers.score(y)}", f"mark-{style}") for at, y in points]
-    heights = [y for line in lines for _, y in line.points]
-    return Plot([line for line in lines if line.points], dots, scale_dates(runs), make_scale(heights))
+        if style != "line":
+            dots += [
+                Dot(at, y, f"{name_run(runs[at])}: {name} {numbers.score(y)}", f"mark-{style}") for at, y in points
+            ]
+    return Plot(lines, dots, scale_dates(runs), make_scale([y for line in lines for _, y in line.points]))
 
 
-def scale_dates(runs: Sequence[Entry]) -> Scale:
+def scale_dates(runs: Sequence[ListedRun]) -> Scale:
     """The runs as equal steps, some of them named by their day, or by their hour where all are of one day."""
-    days = [run.day for run in runs]
+    days = [find_day(run) for run in runs]
     one_day = len({day.date() for day in days if day}) < 2
     stride = -(-len(runs) // MOST_TICKS)
     ticks = [at for at in range(0, len(runs), stride) if days[at]]
@@ -106,36 +105,21 @@ def scale_dates(runs: Sequence[Entry]) -> Scale:
 # --- side by side ---
 
 
-def list_marks(runs: Sequence[Entry], metric: str) -> MarkTable:
+def list_marks(runs: Sequence[ListedRun], metric: str) -> MarkTable:
     """A row a run: score, change against the most similar earlier run, truth and board where known, minutes."""
     changes = [find_change(run.folder) for run in runs]
-    known = {title: [run.row[key] for run in runs] for title, key in (("truth", "truth"), ("board", "leaderboard"))}
-    minutes = [run.row["minutes"] for run in runs]
-    columns = [
-        Column(metric, [Mark(run.row["CV"], run.row["error"], run.score) for run in runs]),
-        *(
-            [
-                Column(
-                    "against the most similar earlier run",
-                    [mark_gain(change.difference if change else None) for change in changes],
-                    reference=0.0,
-                )
-            ]
-            if len(runs) > 1
-            else []
-        ),
-        *(
-            Column(title, [Mark(text=numbers.score(value)) for value in values], "plain")
-            for title, values in known.items()
-            if any(value is not None for value in values)
-        ),
-        Column("minutes", [Mark(text="" if one is None else f"{one:.1f}") for one in minutes], "plain"),
-    ]
+    columns = [Column(metric, [draw_score(run.record.cv.score, run.record.cv.error) for run in runs])]
+    if len(runs) > 1:
+        gains = [draw_gain(change.difference if change else None) for change in changes]
+        columns.append(Column("against the most similar earlier run", gains, reference=0.0))
+    for _, name, values in find_series(runs)[1:]:
+        columns.append(Column(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
+    columns.append(Column("minutes", [Mark(text=f"{run.minutes:.1f}") for run in runs], "plain"))
     details = [change.sentence if change else "" for change in changes]
     return MarkTable("run", [link(run) for run in runs], columns, details)
 
 
-def mark_gain(gain: Difference | None) -> Mark:
+def draw_gain(gain: Difference | None) -> Mark:
     """A paired difference: pale where it is within the noise."""
     if gain is None:
         return Mark()
@@ -147,8 +131,9 @@ def mark_gain(gain: Difference | None) -> Mark:
     return Mark(gain.mean, gain.error, text, pale=not gain.clear)
 
 
-def link(run: Entry) -> str:
+def link(run: ListedRun) -> str:
     """The run's name, leading to its report where there is one."""
-    if not (run.folder / PAGE).is_file():
-        return run.title
-    return Markup('<a href="{}">{}</a>').format("/".join([*run.folder.parts[-2:], PAGE]), run.title)
+    name = name_run(run)
+    if not (run.folder / REPORT_PAGE).is_file():
+        return name
+    return Markup('<a href="{}">{}</a>').format("/".join([*run.folder.parts[-2:], REPORT_PAGE]), name)

@@ -4,55 +4,48 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.day import registry
-from common.day.difference import describe_question
-from common.day.record_schema import RECORD, Row, read_record, read_studies
+from common.day.record_schema import read_studies
+from common.day.registry import DamagedRun, ListedRun, judge_agreement
 from common.day.report.page import POLICY, load_templates
 from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
-from common.day.runs_page.history import Entry, describe_group
-from common.engine.errors import UserError
+from common.day.runs_page.history import describe_group
 from common.io.submission import write_bytes
 
-PAGE = "runs.html"
+RUNS_PAGE = "runs.html"
 
 
-def write_runs(build: Path, rows: Sequence[Row]) -> Path:
-    """Write the page of all runs and return its path. ``rows``: of the ledger, newest first."""
-    return write_bytes(build / PAGE, build_runs(build, rows).encode(errors="replace"))
+def write_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> Path:
+    """Write the page of all runs, given newest first, and return its path."""
+    return write_bytes(build / RUNS_PAGE, build_runs(build, runs).encode(errors="replace"))
 
 
-def build_runs(build: Path, rows: Sequence[Row]) -> str:
+def build_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> str:
     """The page as text. Runs stand together where files, metric and queries are the same, quick ones apart."""
-    entries, damaged = [], []
-    for row in rows:
-        folder = build / row["run"]
-        try:
-            record = read_record(folder / RECORD)
-        except UserError:
-            damaged.append(row["run"])
-            continue
-        entries.append(Entry(row, record, folder)) if row["data"] else damaged.append(row["run"])
-    names = dict.fromkeys(entry.folder.parent.name for entry in entries)
-    competitions = [describe_competition(build / name, entries) for name in names]
-    template = load_templates().get_template("runs.html.j2")
-    return template.render(
-        policy=POLICY,
-        build=str(build),
-        competitions=competitions,
-        damaged=damaged,
-        agreement=make_table(registry.judge_agreement(rows)),
+    by_name: dict[str, list[ListedRun]] = {}
+    for run in runs:
+        if isinstance(run, ListedRun):
+            by_name.setdefault(run.folder.parent.name, []).append(run)
+    return (
+        load_templates()
+        .get_template("runs.html.j2")
+        .render(
+            policy=POLICY,
+            build=str(build),
+            competitions=[describe_competition(build / name, listed) for name, listed in by_name.items()],
+            damaged=["/".join(run.folder.parts[-2:]) for run in runs if isinstance(run, DamagedRun)],
+            agreement=make_table(judge_agreement(runs)),
+        )
     )
 
 
-def describe_competition(folder: Path, entries: Sequence[Entry]) -> dict[str, Any]:
+def describe_competition(folder: Path, runs: Sequence[ListedRun]) -> dict[str, Any]:
     """The runs of a competition by their files, those of the newest run first, and its studies."""
-    groups: dict[tuple[str, str, str, bool], list[Entry]] = {}
-    for entry in entries:
-        if entry.folder.parent.name == folder.name:
-            groups.setdefault(describe_question(entry.record), []).append(entry)
+    groups: dict[tuple[str, str, str, bool], list[ListedRun]] = {}
+    for run in runs:
+        groups.setdefault(run.record.question, []).append(run)
     return {
         "name": folder.name,
-        "groups": [describe_group(runs) for runs in groups.values()],
+        "groups": [describe_group(alike) for alike in groups.values()],
         "studies": tuning(read_studies(folder)),
     }

@@ -41,7 +41,7 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
         **vars(validation),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": MODEL, "score": cv["score"], "error": cv["error"]}],
+        ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
         tables=[
             ("Settings decided from the data", plan),
             # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.

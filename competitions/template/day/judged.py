@@ -28,7 +28,7 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
         **vars(validation),
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
-        ranking=[{"model": MODEL, "score": cv["score"], "error": cv["error"]}],
+        ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
         features=tuple(outcome.features.value.columns),
         summary={},
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],

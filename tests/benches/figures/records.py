@@ -21,9 +21,11 @@ from typing import Any
 
 import msgspec
 
-from common.day.record_schema import RECORD, SCORES, FiguresFile, Row, decode_file, read_record
+from common.day.record_schema import RECORD, SCORES, Row, RunRecord, read_figures, read_record
 from common.day.report.formatting import is_number, score, share, with_error
 from common.day.stamp import BENCHES, LABEL, STAMP, DataLabel, Figure, Stamp
+from common.engine.errors import UserError
+from common.engine.stored_entry import StepRecord
 
 LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
 
@@ -36,7 +38,10 @@ def collect(build: Path) -> dict[str, Figure]:
     for path in sorted(build.glob("*/ladder.json")):
         figures |= dict(list_ladder(path, build.name))
     for path in sorted((build / BENCHES).glob("*.json")):
-        kept = msgspec.json.decode(path.read_bytes(), type=Figure)
+        try:
+            kept = msgspec.json.decode(path.read_bytes(), type=Figure)
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}): remove it and run its bench again.") from error
         figures[f"bench {path.stem}"] = msgspec.structs.replace(kept, rows=write_cells(kept.rows))
     return figures
 
@@ -44,34 +49,33 @@ def collect(build: Path) -> dict[str, Figure]:
 def list_run(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The tables of a whole run at default settings; nothing of another, or of one without a stamp."""
     record = read_record(folder / RECORD)
-    if record["until"] or record["overrides"] or not (record.get(STAMP) and record.get(LABEL)):
+    label, stamp = record.label, record.stamp
+    if record.until or record.overrides or label is None or stamp is None:
         return
-    label = msgspec.convert(record[LABEL], DataLabel)
     scores = folder / SCORES
-    truth: Row = json.loads(scores.read_text()) if scores.exists() else (record["truth"] or {}).get("scores") or {}
+    truth: Row = json.loads(scores.read_text()) if scores.exists() else record.truth.scores if record.truth else {}
     tables: dict[str, Sequence[Row]] = {
         "": [summarise_run(record, truth)],
-        "steps": group_steps(record["steps"]),
-        "models": record["ranking"],
+        "steps": group_steps(record.steps),
+        "models": [{"model": row.model, "score": row.score, "error": row.error} for row in record.ranking],
         "truth": [choose_metrics(truth)] if truth else [],
-        **{table["title"]: table["rows"] for table in record["tables"]},
+        **{table.title: table.rows for table in record.tables},
     }
-    command = shlex.join(["make", record["name"], *label.words])
+    command = shlex.join(["make", record.name, *label.words])
     for title, rows in tables.items():
-        figure = Figure(command, msgspec.convert(record[STAMP], Stamp), label.simulator, write_cells(rows))
+        figure = Figure(command, stamp, label.simulator, write_cells(rows))
         yield f"run {label.name}{f': {title}' if title else ''}", figure
 
 
-def summarise_run(record: Row, truth: Row) -> Row:
+def summarise_run(record: RunRecord, truth: Row) -> Row:
     """One row: validation, truth, the best possible, seconds, memory. ``truth``: metrics, NAME_error beside NAME."""
-    name = find_main(truth)
-    oracle = (record["truth"] or {}).get("oracle")
-    row = {"validation": with_error(record["cv"]["score"], record["cv"]["error"])}
+    name, row = find_main(truth), {"validation": with_error(record.cv.score, record.cv.error)}
     if name:
         row["test truth"] = with_error(truth[name], truth[f"{name}_error"])
-    if name and oracle:
+    if name and record.truth:
+        oracle = record.truth.oracle
         row |= {"best possible": score(oracle), "share of it": share(truth[name] / oracle)}
-    return row | {"seconds": round(record["wall_seconds"]), "GiB": f"{record['peak_mib'] / 1024:.1f}"}
+    return row | {"seconds": round(record.wall_seconds), "GiB": f"{record.peak_mib / 1024:.1f}"}
 
 
 def find_main(scores: Row) -> str:
@@ -89,26 +93,26 @@ def choose_metrics(scores: Row) -> Row:
     return {name: value for name, value in scores.items() if re.fullmatch(rf"[^@]+(@{cutoff or '.+'}(_error)?)?", name)}
 
 
-def group_steps(steps: Sequence[Row]) -> list[Row]:
+def group_steps(steps: Sequence[StepRecord]) -> list[Row]:
     """The steps that take most of the time, by the first word of their names without numbers (all days are "day"), in
     the order of the run; then the others.
 
-    >>> group_steps([{"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0}, {"name": "fit.b", "seconds": 1.0,
-    ...     "peak_mib": 1024.0}])
+    >>> steps = [StepRecord(name=name, seconds=5.0, peak_mib=2048.0) for name in ("fit.a", "fit.b")]
+    >>> group_steps(steps)
     [{'step': 'fit', 'seconds': 10, 'peak GiB': '2.0'}]
     """
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[StepRecord]] = {}
     for step in steps:
-        groups.setdefault(re.split(r"[\d.]", step["name"])[0], []).append(step)
-    least = LEAST_SHARE * sum(step["seconds"] for step in steps)
-    long = {name: group for name, group in groups.items() if sum(step["seconds"] for step in group) >= least}
+        groups.setdefault(re.split(r"[\d.]", step.name)[0], []).append(step)
+    least = LEAST_SHARE * sum(step.seconds for step in steps)
+    long = {name: group for name, group in groups.items() if sum(step.seconds for step in group) >= least}
     if rest := [step for name, group in groups.items() if name not in long for step in group]:
         long["all other steps"] = rest
     return [
         {
             "step": name,
-            "seconds": round(sum(step["seconds"] for step in group)),
-            "peak GiB": f"{max(step['peak_mib'] for step in group) / 1024:.1f}",
+            "seconds": round(sum(step.seconds for step in group)),
+            "peak GiB": f"{max(step.peak_mib for step in group) / 1024:.1f}",
         }
         for name, group in long.items()
     ]
@@ -116,7 +120,7 @@ def group_steps(steps: Sequence[Row]) -> list[Row]:
 
 def list_ladder(path: Path, name: str) -> Iterator[tuple[str, Figure]]:
     """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
-    ladder: Row = decode_file(path.read_bytes(), FiguresFile)
+    ladder = read_figures(path) or {}
     if not (ladder.get(STAMP) and ladder.get(LABEL)):
         return
     label = msgspec.convert(ladder[LABEL], DataLabel)

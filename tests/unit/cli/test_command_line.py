@@ -111,6 +111,9 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: 
         (("--raw", " "), "An empty name is no folder"),
         (("--note", "a\x1b[31m"), "--note takes one line of at most 500 letters"),
         (("--note", "x" * 501), "--note takes one line of at most 500 letters"),
+        (("--cluster", "tls://host:8786"), "--cluster 'tls://host:8786' is no address of a Dask scheduler"),
+        (("--cluster", "ucx://host:8786"), "use tcp://HOST:PORT"),
+        (("--cluster", "nowhere"), "use tcp://HOST:PORT"),
         (("rank.lightgbm_lambdarank.data=rows.csv",), "rank.lightgbm_lambdarank.data in --set"),
         (("rank.lightgbm_lambdarank.machines=x",), "writes no file of its own"),
     ],
@@ -133,6 +136,22 @@ def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: 
     code, out, err = call("run", "news", "--raw", f"nowhere-{odd}")
     assert_refused((code, out, err), "nowhere-")
     assert err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("words", [("run", "news", "--until"), ("report",), ("runs",), ("run", "news", "--raw")])
+def test_what_was_typed_is_not_repeated_at_length(call: Call, words: tuple[str, ...]) -> None:
+    result = call(*words, "x" * 5_000)
+    assert_refused(result)
+    assert len(result[2]) < 800
+
+
+def test_three_runs_are_too_many_and_how_two_are_named_is_said(call: Call) -> None:
+    assert_refused(call("compare", "news", "a", "b"), "Two runs are compared, not 3: name them as news/A and news/B")
+
+
+def test_the_help_of_check_promises_no_simulation(call: Call) -> None:
+    assert "simulated" not in call("check", "--help")[1]
+    assert "default" in call("run", "--help")[1]
 
 
 @pytest.mark.parametrize("verb", ["run", "look", "ladder", "tune"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -14,6 +15,7 @@ from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
 from tests.unit.common.day.hosts.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_hub, serve_kaggle
+from tests.unit.common.day.records import make_record
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
 CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))
@@ -144,17 +146,13 @@ def write_run(folder: Path, test: Path) -> None:
     ids = pl.read_parquet(test)
     ranks = pl.int_range(1, pl.len() + 1).over("ranker_id")
     flight_submit.write_submission(ids.select(ranks).to_series(), test, folder)
-    record = {
-        "name": "flight",
-        "run": folder.name,
-        "config": {},
-        "steps": [],
-        "data": {"folder": str(test.parent), "simulated": False},
-        "code": {"revision": "abc1234"},
-        "metric": "HitRate@3",
-        "cv": {"score": 0.53123},
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    data, cv = {"folder": str(test.parent), "simulated": False}, {"score": 0.53123}
+    write_record(folder, data=data, cv=cv, code={"revision": "abc1234"}, metric="HitRate@3")
+
+
+def write_record(folder: Path, **changed: Any) -> None:
+    record = make_record(**{"name": folder.parent.name, "run": folder.name} | changed)
+    (folder / "run.json").write_bytes(msgspec.json.encode(record))
 
 
 @pytest.fixture
@@ -194,22 +192,19 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
 
 
 SIMULATED = r"20260102.*made from simulated data: to submit, run"
-NO_RECORD = r"run\.json is not a record of a run"
-NOT_SAID = r"run\.json (does not name the run's files|is not a record of a run)"
 
 
 @pytest.mark.parametrize(
     ("file", "text", "sentence"),
     [
         ("run.json", {"folder": "data/flight/raw", "simulated": True}, SIMULATED),
-        ("run.json", None, NOT_SAID),
-        ("run.json", "{}", NO_RECORD),
+        ("run.json", "{}", r"run\.json is not a record of a run"),
         ("simulation.json", "{}", SIMULATED),
         ("truth.csv", "", r"from a stand-in, not the host's files \(truth\.csv is among them"),
     ],
 )
 def test_only_a_run_on_the_hosts_files_is_handed_in(
-    kaggle: Kaggle, runs: Path, file: str, text: str | dict[str, Any] | None, sentence: str
+    kaggle: Kaggle, runs: Path, file: str, text: str | dict[str, Any], sentence: str
 ) -> None:
     path = (runs / "20260102-000000-000" if file == "run.json" else Path("data/flight/raw")) / file
     if not isinstance(text, str):
@@ -231,9 +226,9 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        ("20260103-000000-000", "has no submission.parquet: name a finished run"),
+        ("20260103-000000-000", "is not a record of a run"),
         ("no-such", "no-such matches no run"),
-        ("../flight", "no finished run"),
+        ("../flight", "is no run of flight"),
     ],
 )
 def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: str, sentence: str) -> None:
@@ -253,8 +248,7 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
     folder.mkdir(parents=True)
     submission = folder / source.submission_files[0]
     submission.write_text("")
-    record = dict.fromkeys(("run", "config", "cv", "metric", "steps")) | {"name": name}
-    (folder / "run.json").write_text(json.dumps(record | {"data": {"folder": "x", "simulated": False}}))
+    write_record(folder, data={"folder": "x", "simulated": False})
     data_verbs.submit(name, build=tmp_path)
     assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
 
@@ -270,27 +264,27 @@ def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
         (tmp_path / content).mkdir()
         file = tmp_path / content / "submission.csv"
         file.write_text(content)
-        record = {"data": {"folder": str(tmp_path)} | data, "submission": {"paths": [str(file)]}}
+        record = make_record(data={"folder": str(tmp_path)} | data, submission={"paths": [str(file)]})
         kept = data_verbs.copy_submission(record, tmp_path)
         assert kept == ([tmp_path / "submission.csv"] if copied else [])
     assert not copied or (tmp_path / "submission.csv").read_text() == "second"
 
 
 def test_a_run_without_a_submission_leaves_the_copy_of_the_one_before(tmp_path: Path) -> None:
-    record = {"data": {"folder": str(tmp_path), "simulated": False}, "submission": {"paths": []}}
+    record = make_record(data={"folder": str(tmp_path), "simulated": False})
     assert data_verbs.copy_submission(record, tmp_path) == []
 
 
 @pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])
 def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: Path) -> None:
-    record = {"name": name, "data": {"folder": str(tmp_path)}, "summary": {"board": "B"}}
+    record = make_record(name=name, data={"folder": str(tmp_path)}, summary={"board": "B"})
     files = [tmp_path / file.replace("*", "") for file in data_verbs.find_source(name).boards.values()]
     for file in reversed(files):
         assert data_verbs.describe_boards(record) is None
         file.parent.mkdir(exist_ok=True)
         file.touch()
     assert data_verbs.describe_boards(record) == f"It is for board B; use ARGS={setting}=A for board A"
-    assert data_verbs.describe_boards(record | {"name": "flight", "summary": None}) is None
+    assert data_verbs.describe_boards(make_record(name="flight")) is None
 
 
 def test_a_run_of_another_competition_is_refused(kaggle: Kaggle, runs: Path) -> None:

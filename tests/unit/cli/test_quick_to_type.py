@@ -4,11 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from competitions import NAMES
-from tests.unit.cli.test_serve import write_run
+from tests.unit.common.day.records import write_run
 
 HEAVY = ("catboost", "lightgbm", "matplotlib", "optuna", "scipy", "sklearn", "sqlalchemy", "torch", "xgboost")
 SCRIPT = """
@@ -50,7 +49,7 @@ finally:
 @pytest.mark.parametrize("words", ["--help", "run --help", "runs", "compare last~1 last"])
 def test_no_heavy_library_is_imported(tmp_path: Path, words: str) -> None:
     for run in ("20260101-000000-000", "20260102-000000-000"):
-        write_run(tmp_path, "news", run, np.zeros(5))
+        write_run(tmp_path / "news" / run)
     unwanted = [*HEAVY, *(f"competitions.{name}" for name in NAMES)]
     unwanted += ["polars"] if words.endswith("--help") else []  # the others read the scores of queries
     build = [] if words.endswith("--help") else ["--build", str(tmp_path)]

@@ -4,22 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from competitions.cli.report import write_page
+from tests.unit.common.day import records
 
 
 def write_run(build: Path, name: str, scores: list[float], digest: str = "00ff", **config: Any) -> Path:
-    folder = build / "news" / name
-    folder.mkdir(parents=True)
-    queries = pl.DataFrame({"query": [str(at) for at in range(len(scores))], "score": scores})
-    queries.with_columns(fold=pl.lit("validation users")).write_parquet(folder / "queries.parquet")
-    data = {"folder": "raw", "simulated": True, "digest": digest}
-    cv = {"score": sum(scores) / len(scores), "error": 0.1, "queries": len(scores)}
-    code: dict[str, Any] = {"revision": "aaaa", "changed": False}
-    record = {"name": "news", "run": name, "metric": "MRR@5", "config": config, "cv": cv, "data": data, "code": code}
-    (folder / "run.json").write_text(json.dumps(record | {"steps": [], "overrides": [], "features": ["x"]}))
-    return folder
+    return records.write_run(build / "news" / name, scores, data={"digest": digest}, config=config)
 
 
 def test_a_report_draws_the_ladder_of_its_own_files_alone(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The verbs run, simulate, ladder, check and score: what they call of a competition, and what they print."""
 
 import dataclasses
-import functools
 import json
 import os
 from collections.abc import Callable
@@ -12,26 +11,26 @@ from typing import Any, NoReturn
 import numpy as np
 import polars as pl
 import pytest
+from msgspec import structs
 
 from common.day.methods.ladder import Rung, Scored
+from common.day.record_schema import RunRecord, Submission, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import NAMES, find_competition, find_room
 from competitions.cli import closing, execution
 from tests.conftest import Call, replace_part
+from tests.unit.common.day.records import make_record
 
-RECORD = {
-    "metric": "HitRate@3",
-    "notes": [],
-    "ranking": [],
-    "tables": [{"title": "Models on validation", "rows": [{"model": "logit", "score": 0.25}]}],
-    "steps": [{"name": "read", "seconds": 0.2, "peak_mib": 512.0, "kept": False}],
-    "cv": {"score": 0.5, "error": 0.01, "queries": 1077},
-    "truth": None,
-    "wall_seconds": 61.4,
-    "peak_mib": 512.0,
-    "submission": {"paths": ["x.parquet", "x.csv"], "rows": 21},
-}
+RECORD = make_record(
+    metric="HitRate@3",
+    data={"simulated": False},
+    ranking=[],
+    cv={"queries": 1077},
+    wall_seconds=61.4,
+    peak_mib=512.0,
+    submission={"paths": ["x.parquet", "x.csv"], "rows": 21},
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,8 +38,6 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
     name: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    at_exit: list[Callable[[], None]] = []
-    monkeypatch.setattr("atexit.register", lambda f, *args: at_exit.append(functools.partial(f, *args)))
     killed, living = (Path("build", name, f"20260101-00000{number}-000") for number in (1, 2))
     for folder in (killed, living):
         folder.mkdir(parents=True)
@@ -58,12 +55,10 @@ def test_a_run_that_is_refused_or_killed_leaves_no_folder(
     code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
     assert seen == [(Path("mine"), 9, False)]  # no folder before there are outputs
-    for clear in at_exit:
-        clear()
     assert {path.name for path in Path("build", name).iterdir()} <= {"cache", living.name}
 
 
-def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
+def show(capsys: pytest.CaptureFixture[str], record: RunRecord, **more: Any) -> list[str]:
     """The last lines of a run, without the table of models."""
     closing.show_end(record, Path("/build/news/r"), "sessions", **more)
     return capsys.readouterr().out.strip().splitlines()
@@ -77,14 +72,14 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
         "Submission: x.parquet and x.csv, 21 rows, checked",
         "Report: file:///build/news/r/report.html",
     ]
-    truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
+    record = structs.replace(RECORD, truth=Truth(score=0.45, error=0.02, oracle=0.6))
     line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share of the best possible 75.0%"
-    assert line in show(capsys, RECORD | {"truth": truth})
-    assert len(show(capsys, RECORD | {"truth": truth})) < 12
+    assert line in show(capsys, record)
+    assert len(show(capsys, record)) < 12
 
 
 def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = show(capsys, RECORD | {"submission": {"paths": [], "rows": 0}}, on="python -m competitions run news")
+    lines = show(capsys, structs.replace(RECORD, submission=Submission()), on="python -m competitions run news")
     assert lines[-3].startswith("Stopped after validation")
     assert lines[-2] == "To continue: python -m competitions run news"
     assert not any(line.startswith("Submission") for line in lines)

@@ -1,69 +1,55 @@
 """The two verbs: which run they take, what they refuse in a sentence, what they print."""
 
-import json
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import polars as pl
 import pytest
 
 from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
 from competitions.news.day.serve import listen
-
-
-def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
-    folder = build / name / run
-    folder.mkdir(parents=True)
-    write_record(folder, name, run)
-    queries = [f"q{number}" for number in range(len(scores))]
-    pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
-    return folder
-
-
-def write_record(folder: Path, name: str, run: str = "r") -> None:
-    record = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
-    (folder / "run.json").write_text(json.dumps(record))
+from tests.unit.common.day.records import make_record, write_run
 
 
 def test_a_run_is_the_latest_unless_it_is_named(tmp_path: Path) -> None:
     for run in ("20260101-000000-000", "20260102-000000-000"):
-        write_run(tmp_path, "news", run, np.zeros(5))
+        write_run(tmp_path / "news" / run)
     assert serve.find_run(tmp_path, "news", "last")[0].name == "20260102-000000-000"
-    assert serve.find_run(tmp_path, "news", "20260101-000000-000")[1]["run"] == "20260101-000000-000"
+    assert serve.find_run(tmp_path, "news", "20260101-000000-000")[1].run == "20260101-000000-000"
 
 
 def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None:
-    other = write_run(tmp_path, "mgtv", "20260101-000000-000", np.zeros(5))
+    other = write_run(tmp_path / "mgtv" / "20260101-000000-000")
     with pytest.raises(UserError, match="no competition chess"):
         serve.find_run(tmp_path, "chess", "last")
     with pytest.raises(UserError, match="no finished run"):
         serve.find_run(tmp_path, "news", "last")
     with pytest.raises(UserError, match="is a run of mgtv, not of news"):
         serve.find_run(tmp_path, "news", str(other))
+    with pytest.raises(UserError, match="mgtv/last is no run of news"):
+        serve.find_run(tmp_path, "news", "mgtv/last")
 
 
 def test_a_folder_that_is_not_there_is_named_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="RAW /nope does not exist"):
-        serve.export_run({}, Path("/nope"), tmp_path / "build", 5)
+        serve.export_run(make_record(), Path("/nope"), tmp_path / "build", 5)
     assert not (tmp_path / "build").exists()
 
 
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = msgspec.to_builtins(COMPETITION.load_config([]))
-    assert COMPETITION.read_config({"config": whole, "run": "a"}) == COMPETITION.load_config([])
+    assert COMPETITION.read_config(make_record(config=whole, run="a")) == COMPETITION.load_config([])
     whole["rank"]["blocks"] = ["gone"]
     with pytest.raises(UserError, match=r"settings of run a do not fit this code .*no gone; choose among core"):
-        COMPETITION.read_config({"config": whole, "run": "a"})
+        COMPETITION.read_config(make_record(config=whole, run="a"))
     whole["rank"]["trees"] = 5
     with pytest.raises(UserError, match=r"settings of run a do not fit this code .*trees.*run again"):
-        COMPETITION.read_config({"config": whole, "run": "a"})
+        COMPETITION.read_config(make_record(config=whole, run="a"))
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
-    write_run(tmp_path, "news", "20260101-000000-000", np.zeros(5))
+    write_run(tmp_path / "news" / "20260101-000000-000")
     with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):
         serve.serve("news", http=True, port=server.getsockname()[1], build=tmp_path)
 

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from common.day import board as boards
-from common.day.board import Board, Mark
-from common.day.hosts import find_basis
+from common.day.board import Board, KnownScore
 from common.engine.errors import UserError
+from tests.unit.common.day.records import make_record
 
 BOARD = Board(
     title="a board",
     metric="MRR@5",
     mark=(
-        Mark(score=0.1, name="baseline", source="the host"),
-        Mark(score=0.2592, name="3rd place", source="its code"),
-        Mark(score=0.0192, name="popularity", source="a page"),
+        KnownScore(score=0.1, name="baseline", source="the host"),
+        KnownScore(score=0.2592, name="3rd place", source="its code"),
+        KnownScore(score=0.0192, name="popularity", source="a page"),
     ),
 )
 
@@ -39,7 +39,7 @@ def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (None, "On the board (a board), a MRR@5 of 0.2000 lies between .1 (baseline) and .2592 (3rd place)"),
+        (0.0, "On the board (a board), a MRR@5 of 0.2000 lies between .1 (baseline) and .2592 (3rd place)"),
         (0.01, "On the board (a board), a MRR@5 of 0.2000 +- 0.0100 lies between .1 (baseline) and .2592 (3rd place)"),
         (
             0.04,
@@ -48,9 +48,10 @@ def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief:
         ),
     ],
 )
-def test_the_sentence_of_a_run_carries_its_error(error: float | None, sentence: str) -> None:
-    assert boards.describe_position({"cv": {"score": 0.2, "error": error}}, BOARD) == sentence
-    assert boards.describe_position({"cv": {"score": None}}, BOARD) is None
+def test_the_sentence_of_a_run_carries_its_error(error: float, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards, "read_board", lambda folder: BOARD)
+    record = make_record(cv={"score": 0.2, "error": error}, data={"simulated": False})
+    assert boards.describe_standing(record, Path()) == sentence
 
 
 def write_board(folder: Path, metric: str = "MRR@5") -> None:
@@ -65,11 +66,10 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
     raw.mkdir()
 
     def answers(metric: str = "MRR@5", **data: Any) -> tuple[str, bool, bool]:
-        record = {"metric": metric, "cv": {"score": 0.2}, "data": {"folder": str(raw), "simulated": False} | data}
+        record = make_record(metric=metric, data={"folder": str(raw), "simulated": False} | data)
         line = boards.describe_standing(record, tmp_path)
-        basis = find_basis(record["data"])
-        assert basis.scored == ("do not compare it" not in str(line))
-        return str(basis), basis.scored, boards.find_board(record, tmp_path) is not None
+        assert record.basis.scored == ("do not compare it" not in str(line))
+        return str(record.basis), record.basis.scored, boards.find_board(record, tmp_path) is not None
 
     assert answers() == ("files in the host's layout", True, True)
     assert answers(differs="") == ("the host's files", True, True)
@@ -77,15 +77,12 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
     few = "train.parquet has 16,029 rows, the host's 18,145,372"
     others = [
         ({"simulated": True}, "simulated data"),
-        ({"simulated": None}, "simulated data"),
         ({"sample": True}, "a sample of the host's files (without queries)"),
         ({"standin": True}, "a stand-in, not the host's files"),
         ({"differs": few}, f"a stand-in, not the host's files ({few})"),
     ]
     for data, words in others:
         assert answers(**data) == (words, False, False)
-    for data in (None, {}, {"folder": "x"}, {"simulated": False}):
-        assert not find_basis(data).scored
     # A record of before the files were named by it.
     for sign, words in (("truth.csv", "truth.csv is among them"), ("standin.json", "standin.json says so")):
         (raw / sign).write_text("{}")

@@ -1,14 +1,13 @@
 """The change that a run tells: against the last run of like settings, else with the settings that differ."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from common.day.difference import find_change
+from tests.unit.common.day import records
 
 WHOLE: dict[str, Any] = {"rank": {"rounds": 300, "negatives": "auto"}}
 QUICK: dict[str, Any] = {"rank": {"rounds": 60, "negatives": 20}}
@@ -20,14 +19,7 @@ def describe_change(run: Path) -> str:
 
 
 def write_run(build: Path, name: str, config: dict[str, Any], score: float, **more: Any) -> Path:
-    folder = build / "news" / name
-    folder.mkdir(parents=True)
-    record = {"name": "news", "run": name, "config": config, "cv": {}, "metric": "MRR@5", "steps": []}
-    record |= {"data": {"digest": "ab"}} | more
-    (folder / "run.json").write_text(json.dumps(record))
-    queries = pl.DataFrame({"query": ["a", "b", "c"], "fold": "day", "score": [score, 0.5, 0.0]})
-    queries.write_parquet(folder / "queries.parquet")
-    return folder
+    return records.write_run(build / "news" / name, [score, 0.5, 0.0], config=config, **more)
 
 
 def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> None:
@@ -52,7 +44,7 @@ def test_the_settings_that_differ_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"data": {"digest": "cd", "simulated": True}}, {"metric": "MRR@10"}, {"cv": {"digest": "of other queries"}}],
+    [{"data": {"digest": "cd"}}, {"metric": "MRR@10"}, {"cv": {"digest": "of other queries"}}],
 )
 def test_runs_of_other_files_queries_or_another_metric_are_passed_over(tmp_path: Path, more: dict[str, Any]) -> None:
     own = write_run(tmp_path, "1", WHOLE, 0.4)

@@ -38,8 +38,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
 ) -> None:
     one, other = pair
     names, build = [f"news/{run.name}" for run in pair], tmp_path / "build"
-    record = read_record(other / "run.json") | {"truth": None, "submission": {"paths": []}}
-    closing.show_end(record, other, "users")
+    closing.show_end(read_record(other / "run.json"), other, "users")
     texts = {"the end of a run": capsys.readouterr().out}
     for words in (["compare", *names], ["compare", *names, "--ab"], ["replay", "news", *names], ["compare", "news"]):
         code, texts[" ".join(words)], err = call(*words, "--build", build)

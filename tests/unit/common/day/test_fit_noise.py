@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy import stats
 
 from common.day.difference import Difference, judge, measure_difference, pair_queries
 from common.day.fit_noise import FitNoise, describe_kind, find_noise, pool_variance, widen_error
-from common.day.record_schema import read_record
+from common.day.record_schema import RunRecord, read_record
 from tests.unit.common.day.conftest import Make
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read(folder: Path) -> RunRecord:
     return read_record(folder / "run.json")
 
 
@@ -100,7 +101,9 @@ def test_what_another_seed_draws_is_known_by_runs_of_other_seeds_alone(make: Mak
     third = make("b-1", [0.6] * 4, config={"seed": 2}, cv={"score": 0.6, "queries": 4})
     assert find(*runs) == (pytest.approx(np.var([0.4, 0.4, 0.6], ddof=1)), 3)  # the first fit of each
     assert find_noise([], (read(runs[0]), read(third))) == pytest.approx((0.02, 1, 2))
-    assert find_noise([], (read(runs[0]), read(runs[0]) | {"run": "x"})) == pytest.approx((0.0, 2, 3))  # of one seed
+    assert find_noise([], (read(runs[0]), structs.replace(read(runs[0]), run="x"))) == pytest.approx(
+        (0.0, 2, 3)
+    )  # of one seed
 
 
 def test_a_run_counts_once_and_its_mean_varies_less(make: Make) -> None:

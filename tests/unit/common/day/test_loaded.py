@@ -63,7 +63,7 @@ def test_features_are_those_of_the_candidates_that_were_ranked(make: Make, compe
     run = load_run(folder, competition)
     assert run.features.to_dict(as_series=False) == {"x": [1.0, 1.0]}
     assert run.candidates.rows() == [("0", 7, 1.0, 0.5), ("1", 8, 0.0, 0.25)]
-    assert run.record["run"] == "20260101-1"
+    assert run.record.run == "20260101-1"
     assert repr(run) == "LoadedRun news/20260101-1: MRR@5 0.3750; 2 queries, 2 candidates, 1 features"
     label_items(list_candidates([0.5, 0.75])).write_parquet(folder / "candidates.parquet")
     with pytest.raises(UserError, match=r"scored them otherwise.*revision 1234"):

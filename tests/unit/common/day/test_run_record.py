@@ -1,6 +1,6 @@
 """The record of a run: scores by fold and slice, the digest of the raw files, and what cannot be read back."""
 
-import datetime
+import json
 import subprocess
 import time
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ import pytest
 
 from common.day import revision, run_record
 from common.day.judged import Insight, Judged, write_record
-from common.day.record_schema import Row, read_record
+from common.day.record_schema import RunRecord, RunStart, read_record
 from common.day.validation import Candidates, Example
 from common.engine.errors import UserError
-from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
+from tests.unit.common.day.records import make_record
 
 QUERIES = pl.DataFrame(
     {
@@ -46,9 +46,9 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Row:
-    moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    origin = run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment)
+def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> RunRecord:
+    data = run_record.describe_data(at, files, run.cache)
+    start = RunStart(name="news", run=run.folder.name, data=data, config={"seed": 3}, overrides=["seed=3"])
     judged = Judged(
         metric="MRR@5",
         meaning="1 / rank",
@@ -67,7 +67,7 @@ def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Ro
         submissions=[Checked(Path("s.csv"), 7, ())],
         insight=insight,
     )
-    return write_record(run, origin, judged, None, time.perf_counter())
+    return write_record(run, start, judged, None, time.perf_counter())
 
 
 @pytest.fixture
@@ -79,23 +79,24 @@ def files(tmp_path: Path) -> Files:
 
 def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
     summary = run_record.describe_queries(QUERIES)
-    assert (summary["score"], summary["queries"]) == (0.375, 4)
-    assert summary["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
-    folds, slices = ([(row[part], row["score"], row["queries"]) for row in summary[f"{part}s"]] for part in PARTS)
+    assert (summary.score, summary.queries) == (0.375, 4)
+    assert summary.error == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
+    folds = [(row.fold, row.score, row.queries) for row in summary.folds]
+    slices = [(row.slice, row.score, row.queries) for row in summary.slices]
     assert folds == [("day 1", 0, 1), ("day 2", 0.5, 3)]
     assert slices == [("kind: x", 0.5, 2), ("kind: y", 0, 1)]
-    assert run_record.describe_queries(QUERIES.clear())["score"] == 0
+    assert run_record.describe_queries(QUERIES.clear()).score == 0
 
 
 def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
     weights, scores = np.array([3.0, 1.0, 1.0, 1.0]), QUERIES["score"].to_numpy()
     summary = run_record.describe_queries(QUERIES.with_columns(weight=pl.Series(weights)))
     mean = scores @ weights / 6
-    assert (summary["score"], summary["queries"]) == (pytest.approx(mean), 4)
-    assert summary["error"] == pytest.approx(np.linalg.norm((scores - mean) * weights) / 6)
-    assert {row["slice"].partition(":")[0] for row in summary["slices"]} == {"kind"}
+    assert (summary.score, summary.queries) == (pytest.approx(mean), 4)
+    assert summary.error == pytest.approx(np.linalg.norm((scores - mean) * weights) / 6)
+    assert {row.slice.partition(":")[0] for row in summary.slices} == {"kind"}
     alike, plain = (run_record.describe_queries(queries) for queries in (QUERIES.with_columns(weight=7.0), QUERIES))
-    assert (alike["score"], alike["error"]) == pytest.approx((plain["score"], plain["error"]))
+    assert (alike.score, alike.error) == pytest.approx((plain.score, plain.error))
 
 
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
@@ -103,17 +104,17 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     run.step(len, "abc", name="count")
     written = read(run, tmp_path, files)
     assert written == read_record(tmp_path / "run-1" / "run.json")
-    assert (written["name"], written["run"], written["started"]) == ("news", "run-1", "2026-01-02T03:04:05")
-    assert (written["config"], written["overrides"], written["tuned"]) == ({"seed": 3}, ["seed=3"], False)
-    assert [step["name"] for step in written["steps"]] == ["count"]
-    assert written["peak_mib"] == written["steps"][0]["peak_mib"]
-    assert written["submission"] == {"paths": ["s.csv"], "rows": 7}
-    assert [table["title"] for table in written["tables"]] == ["shown"]
+    assert (written.name, written.run) == ("news", "run-1")
+    assert (written.config, written.overrides, written.tuned) == ({"seed": 3}, ["seed=3"], False)
+    assert [step.name for step in written.steps] == ["count"]
+    assert written.peak_mib == written.steps[0].peak_mib
+    assert (written.submission.paths, written.submission.rows) == (["s.csv"], 7)
+    assert [table.title for table in written.tables] == ["shown"]
     # Of the third query no other candidate is known.
-    assert (written["behind"]["score"], written["behind"]["queries"]) == (0.5, 3)
-    assert written["data"]["files"] == 2
-    assert written["threads"] == count_threads()
-    assert written["data"]["bytes"] == len("a.csv" + "b.csv")
+    assert written.behind is not None
+    assert (written.behind.score, written.behind.queries) == (0.5, 3)
+    assert written.data.files == 2
+    assert written.data.bytes == len("a.csv" + "b.csv")
     assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
     (candidate,) = pl.read_parquet(tmp_path / "run-1" / "candidates.parquet").rows(named=True)
     assert candidate == {"query": "a", "item": 7, "label": 1.0, "blend": 0.5}  # what it is sorted by is the last
@@ -123,7 +124,7 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
     def digest(at: Files) -> object:
-        return read(run, tmp_path, at)["data"]["digest"]
+        return read(run, tmp_path, at).data.digest
 
     first = digest(files)
     (tmp_path / "moved").mkdir()
@@ -140,14 +141,19 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
         read_record(path)
-    for text, words in (("{", "is not a record of a run"), ('{"name": "news", "run": "r"}', "required field `config`")):
-        path.write_text(text)
-        with pytest.raises(UserError, match=words):
+    whole = msgspec.to_builtins(make_record())
+    for content, words in (
+        ({"name": "news"}, "required field"),
+        (whole | {"cv": 5}, "Expected `object`"),
+        (whole | {"expected": {"score": 0.5}}, "unknown field `expected`.*run again"),  # of an earlier version
+    ):
+        path.write_text(json.dumps(content))
+        with pytest.raises(UserError, match=f"is not a record of a run that this version wrote .*{words}"):
             read_record(path)
 
 
 def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unknown = {"revision": None, "changed": False, "files": {}}
+    unknown = revision.Code(None, False, {})
     monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
     assert revision.find_revision() == unknown
     monkeypatch.setenv("PATH", "")
@@ -165,17 +171,17 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
     monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
     first = revision.find_revision()
-    assert (first["changed"], first["files"]) == (False, {})
+    assert (first.changed, first.files) == (False, {})
     (tmp_path / "common" / "edited.py").write_text("anew")
     (tmp_path / "common" / "new file.py").write_text("new")
     (tmp_path / "common" / "removed.py").unlink()
     (tmp_path / "notes.txt").write_text("no source")
     second = revision.find_revision()
-    assert second["changed"]
-    assert list(second["files"]) == ["common/edited.py", "common/removed.py", "common/new file.py"]
-    assert second["files"]["common/removed.py"] == ""
+    assert second.changed
+    assert list(second.files) == ["common/edited.py", "common/removed.py", "common/new file.py"]
+    assert second.files["common/removed.py"] == ""
     git("add", "."), git("commit", "-qm", "second")
     third = revision.find_revision()
-    assert (third["changed"], third["revision"] == first["revision"]) == (False, False)
-    assert revision.list_differing(first, third) == sorted(second["files"])
-    assert revision.list_differing(first, second) == sorted(second["files"])
+    assert (third.changed, third.revision == first.revision) == (False, False)
+    assert revision.list_differing(first, third) == sorted(second.files)
+    assert revision.list_differing(first, second) == sorted(second.files)

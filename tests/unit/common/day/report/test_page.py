@@ -1,7 +1,6 @@
 """The page of a run: which parts it has, that nothing in a record becomes markup, that it asks for nothing."""
 
 import base64
-import copy
 import hashlib
 import re
 from html.parser import HTMLParser
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.day.report.page import build_page, write_report
+from common.day.difference import Change, Difference
+from common.day.report.page import Beside, build_page, write_report
 from common.engine.errors import UserError
 from tests.unit.common.day.report import report_record
 
@@ -67,12 +67,12 @@ class Page(HTMLParser):
         return [str(attributes["id"]) for name, attributes in self.elements if name == "section"]
 
 
-def build(record: Record | None = None, ladder: Record | None = None, study: list[Record] | None = None) -> Page:
-    return Page(build_page(record or report_record.complete(), ladder, study or []))
+def build(record: Record | None = None, **beside: Any) -> Page:
+    return Page(build_page(report_record.read(record or report_record.complete()), Beside(**beside)))
 
 
-def whole() -> Page:
-    return build(None, report_record.ladder(), [report_record.study()])
+def whole(record: Record | None = None) -> Page:
+    return build(record, ladder=report_record.ladder(), studies=[report_record.study()])
 
 
 # --- parts ---
@@ -86,18 +86,14 @@ def test_a_complete_record_has_every_part_and_a_link_to_each() -> None:
 
 
 @pytest.mark.parametrize("name", IN_RECORD)
-@pytest.mark.parametrize("how", ["empty", "absent"])
-def test_a_missing_part_leaves_no_heading_and_no_link(name: str, how: str) -> None:
+def test_a_missing_part_leaves_no_heading_and_no_link(name: str) -> None:
     record = report_record.complete()
     *path, last = IN_RECORD[name]
     holder = record
     for key in path:
         holder = holder[key]
-    if how == "absent":
-        del holder[last]
-    else:
-        holder[last] = None if isinstance(holder[last], dict) else []
-    page = build(record, report_record.ladder(), [report_record.study()])
+    del holder[last]
+    page = whole(record)
     assert sorted(page.sections) == sorted(set(ALL) - {name})
     assert f"#{name}" not in page.links
     assert not page.broken
@@ -107,16 +103,29 @@ def test_ladder_and_studies_are_there_when_given() -> None:
     climbed = whole().texts["ladder"]
     assert all(part in climbed for part in (".1660 ± .0021", "fits counted", "memory beyond the start"))
     assert not {"ladder", "tuning"} & set(build().sections)
-    empty = build(None, {"title": "t", "metric": "m", "rows": []}, [{"study": "s", "metric": "m", "trials": []}])
+    rows: Record = {"title": "t", "metric": "m", "rows": []}
+    empty = build(None, ladder=rows, studies=[{"study": "s", "metric": "m", "trials": []}])
     assert not {"ladder", "tuning"} & set(empty.sections)
 
 
-def test_the_least_record_is_a_head_alone() -> None:
-    page = build(report_record.bare() | {"data": {}})
-    assert page.sections == []
-    assert page.links == []
+def test_the_least_record_is_a_head_and_how_to_run_it_again() -> None:
+    page = build(report_record.bare())
+    assert page.sections == ["run"]
     assert ".1174" in page.texts["head"]
-    assert "no score" in build({"name": "news", "run": "r", "metric": "MRR@5", "cv": {"score": None}}).texts["head"]
+
+
+def test_what_lies_beside_a_run_is_shown() -> None:
+    change = Change(
+        Path("mgtv/1"), report_record.read(report_record.complete()), "rounds 5 -> 9", Difference(1, 2, 3, 4)
+    )
+    head = build(None, change=change).texts["head"]
+    assert "Earlier run" in head
+    assert "Against mgtv/1 (rounds 5 -> 9): +1.0000 ± 2.0000 on 3 common queries" in head
+    board = build(report_record.news(), board=report_record.board()).texts["board"]
+    named = ["3rd place", "its code", "this run, validation", "official baseline", "popularity"]
+    positions = [board.find(name) for name in named]
+    assert -1 not in positions
+    assert positions == sorted(positions)
 
 
 # --- what it says ---
@@ -141,8 +150,6 @@ def one_fold(name: str) -> Record:
     return record | {"cv": record["cv"] | {"folds": [record["cv"]["folds"][0] | {"fold": name}]}}
 
 
-BEFORE = {"score": 0.36, "error": 0.0048, "sentence": "Against mgtv/1 (watch.rounds 100 -> 200): +0.0019 ± 0.0010"}
-LOSSES = {"name": "ranker, hold-out", "metric": "training loss", "values": [2.5, 1.5, 1.25], "falls": True}
 STEPS = [
     {"name": "read", "seconds": 200.0, "peak_mib": 100.0, "kept": True},
     {"name": "fit", "seconds": 30.0, "peak_mib": 2048.0, "kept": False},
@@ -177,17 +184,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
     ),
     (
         "head",
-        report_record.complete() | {"before": BEFORE},
-        [
-            "Earlier run",
-            ".3600",
-            "Against mgtv/1 (watch.rounds 100 -> 200): +0.0019 ± 0.0010.",
-        ],
-        [],
-    ),
-    (
-        "head",
-        report_record.complete() | {"expected": {"score": 0.3619, "error": 0.0121, "why": "clicks are of one day"}},
+        report_record.complete() | {"cv": report_record.complete()["cv"] | {"why": "clicks are of one day"}},
         [
             "95 % interval of the expected score on the truth: .3525 to .3713; clicks are of one day",
             "score: how near the answer is",
@@ -217,19 +214,6 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         ],
         [],
     ),
-    (
-        "board",
-        report_record.news() | {"board": report_record.board()},
-        ["3rd place", "its code", "this run, validation", "official baseline", "popularity"],
-        [],
-    ),
-    (
-        "curves",
-        put(report_record.complete(), curves=[LOSSES]),
-        ["training loss 2.5000 at round 1, 1.2500 at round 3"],
-        [],
-    ),
-    ("head", put(report_record.complete(), curves=[LOSSES]), [], ["last round allowed"]),
     (
         "features",
         report_record.complete() | {"features": ["ids", "times"]},
@@ -268,26 +252,23 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("part", "record", "there", "absent"), SAID)
 def test_each_part_says_what_its_record_holds(part: str, record: Record, there: list[str], absent: list[str]) -> None:
-    text = build(record, None, [report_record.study()]).texts[part]
+    text = build(record, studies=[report_record.study()]).texts[part]
     positions = [text.find(words) for words in there]
     assert positions == sorted(positions)
     assert -1 not in positions
     assert [words for words in absent if words in text] == []
 
 
-def test_only_the_right_one_is_marked_and_no_round_of_a_falling_loss() -> None:
-    elements = build(put(report_record.complete(), curves=[LOSSES])).elements
-    assert [name for name, attributes in elements if attributes.get("class") == "hit"] == ["li"]
-    assert "best" not in {attributes.get("class") for _, attributes in elements}
+def test_only_the_right_one_is_marked() -> None:
+    assert [name for name, attributes in build().elements if attributes.get("class") == "hit"] == ["li"]
 
 
 def test_a_number_that_is_missing_is_no_error() -> None:
     record = report_record.complete()
-    record["cv"]["folds"][0] = {"fold": "day 29", "score": None, "error": float("nan"), "queries": None}
-    record["insight"]["importance"][0] |= {"gain": None, "permutation": float("nan")}
-    record["insight"]["curves"][0]["values"] = [None, 0.1, float("inf"), 0.2]
-    record["steps"][0] |= {"seconds": None, "peak_mib": None}
-    page = build(record, report_record.ladder())
+    record["cv"]["folds"][0] = {"fold": "day 29", "score": None, "error": None, "queries": None}
+    record["insight"]["importance"][0] |= {"gain": None, "permutation": None}
+    record["insight"]["curves"][0]["values"] = [None, 0.1, 0.2]
+    page = build(record, ladder=report_record.ladder())
     assert not page.broken
     assert "day 29" in page.texts["folds"]
     assert "nan" not in " ".join(page.texts.values()).lower().split()
@@ -315,7 +296,7 @@ def test_nothing_in_a_record_becomes_markup() -> None:
     record["notes"].append({EVIL: EVIL})
     study["importance"][EVIL] = 0.1
     study["trials"][0]["params"][EVIL] = EVIL
-    page, clean = build(record, ladder, [poison(study)]), whole()
+    page, clean = build(record, ladder=ladder, studies=[poison(study)]), whole()
     assert not page.broken
     assert "img" not in {name for name, _ in page.elements}
     assert [name for name, _ in page.elements].count("script") == 1
@@ -326,7 +307,8 @@ def test_nothing_in_a_record_becomes_markup() -> None:
 
 
 def test_the_page_asks_for_nothing() -> None:
-    text = build_page(report_record.complete(), report_record.ladder(), [report_record.study()])
+    beside = Beside(ladder=report_record.ladder(), studies=[report_record.study()])
+    text = build_page(report_record.read(report_record.complete()), beside)
     page = Page(text)
     assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {n for n, _ in page.elements}
     assert not [a for _, a in page.elements if {"src", "srcset", "data", "action", "xlink:href"} & a.keys()]
@@ -343,17 +325,15 @@ def test_the_page_asks_for_nothing() -> None:
 
 
 def test_write_report_replaces_the_page_and_leaves_nothing_else(tmp_path: Path) -> None:
-    record = report_record.complete()
-    before = copy.deepcopy(record)
-    path = write_report(report_record.bare(), tmp_path)
+    record, beside = report_record.read(report_record.complete()), Beside(ladder=report_record.ladder())
+    path = write_report(report_record.read(report_record.bare()), tmp_path, Beside())
     assert path == tmp_path / "report.html"
-    assert write_report(record, tmp_path, report_record.ladder(), [report_record.study()]) == path
-    assert path.read_text(encoding="utf-8") == build_page(record, report_record.ladder(), [report_record.study()])
+    assert write_report(record, tmp_path, beside) == path
+    assert path.read_text(encoding="utf-8") == build_page(record, beside)
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-    assert record == before
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        write_report(report_record.bare(), tmp_path / "file")
+        write_report(report_record.read(report_record.bare()), tmp_path / "file", Beside())

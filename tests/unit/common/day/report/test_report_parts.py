@@ -1,4 +1,4 @@
-"""What a report is made of: numbers, scales, rows of marks, plots, and the rules for what is suspicious."""
+"""What a report is made of: numbers, scales, rows of marks, plots."""
 
 import math
 import re
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from common.day.fit_noise import NORMAL_95
 from common.day.report import formatting as numbers
 from common.day.report.charts import (
-    NORMAL_95,
     Column,
     Dot,
     Line,
@@ -21,9 +21,7 @@ from common.day.report.charts import (
     round_values,
     thin,
 )
-from common.day.report.checks import check_record, explain_calm
 from common.day.report.page import load_templates
-from common.day.report.record import fill_record
 from common.day.report.tables import TableColumn, make_table
 
 # --- numbers ---
@@ -148,95 +146,3 @@ def test_long_curves_are_thinned_but_keep_their_best_and_last_round() -> None:
     assert points[0] == (1.0, 1.0)
     assert points[-1] == (5000.0, 5000.0)
     assert thin([0.5, 0.7], 9) == [(1.0, 0.5), (2.0, 0.7)]
-
-
-# --- checks ---
-
-
-def calm() -> dict[str, Any]:
-    """Nothing in it is suspicious."""
-    folds = [{"fold": f"day {day}", "score": 0.3, "error": 0.014} for day in (1, 2)]
-    insight: dict[str, Any] = {"importance": [], "calibration": [], "curves": [], "drift": None}
-    return {"name": "news", "cv": {"score": 0.3, "error": 0.01, "folds": folds}, "code": {}, "insight": insight}
-
-
-def says(record: dict[str, Any]) -> str:
-    return " ".join(note.text for note in check_record(fill_record(record)))
-
-
-@pytest.mark.parametrize(("truth", "error", "expected"), [(0.27, 0.01, True), (0.28, 0.01, False), (0.27, 0.02, False)])
-def test_truth_is_far_beyond_two_errors_of_the_difference(truth: float, error: float, expected: bool) -> None:
-    record = calm() | {"truth": {"score": truth, "error": error, "oracle": 0.4}}
-    assert ("above the simulated truth" in says(record)) is expected
-    assert says(calm()) == ""
-    # So is the leaderboard's, whose error is not known.
-    assert "below the leaderboard (.4000)" in says(calm() | {"leaderboard": [{"score": 0.4, "when": "now"}]})
-    assert says(calm() | {"leaderboard": [{"score": 0.31, "when": "now"}]}) == ""
-
-
-def test_uneven_folds_are_noted_and_a_hold_out_is_no_alarm() -> None:
-    record = calm()
-    record["cv"]["folds"][1] |= {"score": 0.35}  # (.05 / .014)^2 / 2 = 6.4 on one degree: p = .012
-    assert says(record) == ""
-    record["cv"]["folds"][1] |= {"score": 0.36}
-    assert "the lowest is day 1 with .3000" in says(record)
-    del record["cv"]["folds"][1]
-    assert says(record) == ""
-
-
-def test_features_that_carry_too_much_or_do_harm_are_noted() -> None:
-    record = calm()
-    row = {"feature": "x", "gain": 0.41, "permutation": -0.004, "error": 0.001}
-    record["insight"]["importance"] = [row]
-    assert "x alone has 41.0 % of the gain" in says(record)
-    assert "The score rises when x is shuffled" in says(record)
-    record["insight"]["features"] = {"lost": "log likelihood", "given": ["x"]}  # of an earlier stage: meant to carry it
-    assert "of the gain" not in says(record)
-    assert "The log likelihood rises when x is shuffled" in says(record)
-    record["insight"]["importance"] = [row | {"gain": 0.39, "permutation": -0.002}]
-    assert says(record) == ""
-
-
-def test_drift_that_any_two_days_have_is_no_alarm() -> None:
-    record = calm()
-    rows = [{"feature": "day", "auc": 0.99, "reference": 0.99}, {"feature": "age", "auc": 0.8, "reference": 0.6}]
-    record["insight"]["drift"] = {"auc": 0.99, "rows": 9, "features": rows, "reference": 0.97}
-    assert says(record) == ""
-    assert explain_calm(record["insight"]["drift"]) == (
-        "Train and test rows can be told apart (AUC .990), but so can two periods of the labelled rows (.970): some"
-        " features describe a period itself, so this says nothing of the test."
-    )
-    record["insight"]["drift"] |= {"reference": 0.9, "queries": 50}
-    assert (explain_calm(record["insight"]["drift"]) or "").endswith(
-        "(AUC .990), but of 50 queries that may be chance."
-    )
-    del record["insight"]["drift"]["queries"]
-    assert "AUC .990, most by age" in says(record)  # what two days do not have led to it
-
-
-def test_a_blend_below_its_best_member_is_noted() -> None:
-    record = calm()
-    scores = {"lightgbm": 0.32, "logit": 0.29, "blend": 0.295, "blend, reranked": 0.308}
-    record["ranking"] = [{"model": model, "score": score, "error": 0.01} for model, score in scores.items()]
-    text = says(record)
-    assert "The blend, reranked (.3080) is below its best member, lightgbm (.3200), by .0120" in text
-    record["ranking"][3]["score"] = 0.311  # within the error
-    assert says(record) == ""
-
-
-def test_what_happens_in_every_run_is_no_alarm() -> None:
-    record = calm()
-    record["notes"] = [{"where": "a.csv", "what": "w", "rows": 1203, "done": "d"}]
-    record["code"]["changed"] = True
-    assert says(record) == ""
-
-
-def test_drift_is_noted() -> None:
-    record = calm()
-    record["insight"]["drift"] = {"auc": 0.71, "rows": 9, "features": [{"feature": "age", "auc": 0.7}]}
-    assert "AUC .710, most by age" in says(record)
-    record["insight"]["drift"]["queries"] = 299
-    assert says(record) == ""  # of few queries that is chance
-    record["insight"]["drift"] |= {"queries": 300, "auc": 0.69}
-    assert "told apart" not in says(record)
-    assert explain_calm(record["insight"]["drift"]) is None

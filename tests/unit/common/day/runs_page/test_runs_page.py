@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from common.day import registry
-from common.day.record_schema import read_record
 from common.day.report.charts import Mark
-from common.day.runs_page.history import Entry, describe_group
-from common.day.runs_page.page import PAGE, build_runs, write_runs
+from common.day.runs_page.history import describe_group
+from common.day.runs_page.page import RUNS_PAGE, build_runs, write_runs
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 
 
-def enter(folders: list[Path]) -> list[Entry]:
-    """Runs as the page has them, newest first."""
-    rows = registry.list_runs(folders)
-    return [Entry(row, read_record(folder / "run.json"), folder) for row, folder in zip(rows, folders, strict=True)]
+def read(folders: list[Path]) -> list[registry.ListedRun]:
+    return [run for run in registry.read_ledger(folders) if isinstance(run, registry.ListedRun)]
+
+
+def build_page(tmp_path: Path) -> str:
+    build = tmp_path / "build"
+    return build_runs(build, registry.read_ledger(registry.find_runs(build, ["news"])))
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def three(make: Make) -> list[Path]:
 
 def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(three: list[Path]) -> None:
     registry.note_leaderboard(three[1], 0.7)
-    group = describe_group(enter(three))
+    group = describe_group(read(three))
     table = group["marks"]
     score, gain, board, minutes = table.columns
     assert table.labels == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
@@ -61,12 +63,12 @@ def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(thre
 
 
 def test_the_history_goes_from_the_oldest_to_the_newest(three: list[Path]) -> None:
-    plot = describe_group(enter(three))["plot"]
+    plot = describe_group(read(three))["plot"]
     (cv,) = [line.points for line in plot.lines if line.style == "line"]
     assert cv == [(0.0, 0.625), (1.0, 0.75), (2.0, 0.25)]
     assert len([line for line in plot.lines if line.style == "thin"]) == 3
     assert plot.across.labels == ["01 Jan", "02 Jan", "03 Jan"]
-    assert describe_group(enter(three[:1]))["plot"] is None
+    assert describe_group(read(three[:1]))["plot"] is None
 
 
 def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_path: Path) -> None:
@@ -75,8 +77,7 @@ def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_pat
         make("20260102-120000-000", [0.9], data={"digest": "99", "simulated": True, "folder": "x/scale0.2-seed3"}),
     )
     make("20260103-120000-000", [0.1, 0.2], note="half the days")
-    build = tmp_path / "build"
-    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    page = build_page(tmp_path)
     assert page.count("The best of 1 run is ") == 3  # of other files, of other queries
     assert "scale 0.2, seed 3 (99), 1 queries" in page
     assert "? (abcd), 2 queries" in page
@@ -86,8 +87,7 @@ def test_runs_of_other_files_are_not_held_against_each_other(make: Make, tmp_pat
 def test_a_quick_run_stands_apart_from_a_whole_one(make: Make, tmp_path: Path) -> None:
     make("20260101-120000-000", [0.5, 0.9])
     make("20260102-120000-000", [0.1, 0.2], until="cv", overrides=["@competitions/news/quick.toml"])
-    build = tmp_path / "build"
-    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    page = build_page(tmp_path)
     assert page.count("The best of 1 run is ") == 2
     assert "2 queries, quick settings: 1 run" in page
 
@@ -95,8 +95,7 @@ def test_a_quick_run_stands_apart_from_a_whole_one(make: Make, tmp_path: Path) -
 def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_path: Path) -> None:
     (three[0] / "run.json").write_text("{")
     (three[1] / "queries.parquet").write_bytes(b"PAR1")
-    build = tmp_path / "build"
-    page = build_runs(build, registry.list_runs(registry.find_runs(build, ["news"])))
+    page = build_page(tmp_path)
     assert "cannot be read: news/20260103-120000-000" in page
     assert "02 Jan 12:00" in page
 
@@ -107,8 +106,8 @@ def test_names_from_outside_are_text_and_nothing_is_requested(make: Make, call: 
     build = tmp_path / "build"
     code, out, _ = call("runs", "news", "--build", build)
     assert code == 0
-    assert out.splitlines()[-1].endswith((build / PAGE).as_uri())
-    page = (build / PAGE).read_text()
+    assert out.splitlines()[-1].endswith((build / RUNS_PAGE).as_uri())
+    page = (build / RUNS_PAGE).read_text()
     assert "&lt;script&gt;" in page
     assert not re.search(r"<(script|link|img|iframe)\b|https?://", page)
 
@@ -124,6 +123,6 @@ def test_the_page_shows_the_studies(make: Make, tmp_path: Path) -> None:
     study = {"study": "news:x", "metric": "MRR", "trials": trials}
     (build / "news" / "tuning" / "x.json").write_text(json.dumps(study))
     (build / "news" / "tuning" / "damaged.json").write_text("{")
-    page = write_runs(build, registry.list_runs(registry.find_runs(build, ["news"]))).read_text()
+    page = write_runs(build, registry.read_ledger(registry.find_runs(build, ["news"]))).read_text()
     assert "news: studies" in page
     assert "3 trials (3 complete)" in page

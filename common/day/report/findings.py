@@ -1,0 +1,263 @@
+"""What a page says of a run by plain rules: what a person should look at twice, and what is likely to pay next."""
+
+from collections.abc import Iterator, Sequence
+from statistics import NormalDist
+from typing import Literal, NamedTuple
+
+from common.day.record_diagnostics import Drift, FeatureDrift
+from common.day.record_schema import QueryScores, Row, RunRecord
+from common.day.registry import NotedScore
+from common.day.report import formatting as numbers
+
+APART = 2.0  # standard errors of a difference
+UNLIKELY = 0.01
+DRIFT_AUC, STRONG_DRIFT_AUC = 0.7, 0.85
+ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
+FEWEST_QUERIES = 300  # of a side: of 100, halves of one set have had an AUC of .43 to .74
+DOMINANT = 0.4
+CALENDAR_MARGIN = 0.03  # of an AUC
+FEW = 20  # queries, whose error is itself hardly known
+CHANCE = 0.05  # that one of all slices of a page lies so far off by chance
+
+DriftKind = Literal["alike", "calendar", "chance", "some", "clear", "strong"]
+CALM = ("alike", "calendar", "chance")  # what says nothing of the test
+
+
+class Finding(NamedTuple):
+    """A sentence, and the section of the page that shows more, if any."""
+
+    text: str
+    section: str | None = None
+
+
+def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> list[Finding]:
+    """What is suspicious, the gravest kinds first."""
+    return [
+        *_far_from_other_scores(record, leaderboard),
+        *_uneven_folds(record.cv),
+        *_blend_below_member(record),
+        *_drifting(record.insight.drift),
+        *_dominant(record),
+        *_harmful(record),
+    ]
+
+
+def find_next_steps(record: RunRecord, ablation: Sequence[Row] = ()) -> list[Finding]:
+    """What is likely to pay, the likeliest first. ``ablation``: the rows of one on the same queries."""
+    return [*_lost_answers(record), *_weakest_slice(record), *_unfinished(record), *_blocks(record, ablation)]
+
+
+# --- what is suspicious ---
+
+
+def name_validation(cv: QueryScores) -> str:
+    """Cross-validation where there are folds, else validation: one hold-out is no cross."""
+    crossed = len(cv.folds) > 1 or any("folds" in fold.fold for fold in cv.folds)
+    return "cross-validation" if crossed else "validation"
+
+
+def _far_from_other_scores(record: RunRecord, leaderboard: Sequence[NotedScore]) -> Iterator[Finding]:
+    cv = record.cv
+    others = [(entry.score, cv.error, "the leaderboard", "board") for entry in leaderboard]
+    if record.truth:
+        others.insert(0, (record.truth.score, record.truth.error, "the simulated truth", "truth"))
+    for reference, error, name, section in others:
+        both = (cv.error**2 + error**2) ** 0.5
+        if abs(cv.score - reference) > APART * both:
+            side = "above" if cv.score > reference else "below"
+            yield Finding(
+                f"{name_validation(cv).capitalize()} ({numbers.score(cv.score)}) is {side} {name}"
+                f" ({numbers.score(reference)}) by {abs(cv.score - reference) / both:.1f} standard errors of the"
+                " difference.",
+                section,
+            )
+
+
+def _uneven_folds(cv: QueryScores) -> Iterator[Finding]:
+    rows = [(fold.score, fold.error, fold.fold) for fold in cv.folds if fold.score is not None and fold.error]
+    if len(rows) < 2:
+        return
+    weights = [1 / error**2 for _, error, _ in rows]
+    mean = sum(weight * score for weight, (score, _, _) in zip(weights, rows, strict=True)) / sum(weights)
+    square = sum(weight * (score - mean) ** 2 for weight, (score, _, _) in zip(weights, rows, strict=True))
+    from scipy.special import chdtrc  # here: the page of all runs is written without scipy, which takes long to import
+
+    chance = float(chdtrc(len(rows) - 1, square))
+    if chance < UNLIKELY:
+        lowest, _, fold = min(rows)
+        shown = "below .001" if chance < 0.001 else f"= {numbers.score(chance, 3)}"
+        yield Finding(
+            f"The folds differ by more than their errors explain (chi-square test, p {shown}); "
+            f"the lowest is {fold} with {numbers.score(lowest)}.",
+            "folds",
+        )
+
+
+def _blend_below_member(record: RunRecord) -> Iterator[Finding]:
+    rows = [(row.score, row.error, row.model) for row in record.ranking if row.score is not None]
+    blends = [row for row in rows if row[2].startswith("blend")]
+    members = [row for row in rows if row not in blends]
+    if not blends or not members:
+        return
+    (best, _, member), (score, error, blend) = max(members, key=lambda row: row[0]), blends[-1]
+    gap = best - score
+    if round(gap, 4) > 0 and not (error is not None and gap < error):  # a difference that chance makes daily
+        yield Finding(
+            f"The {blend} ({numbers.score(score)}) is below its best member, {member} ({numbers.score(best)}), by "
+            f"{numbers.score(gap)}.",
+            "models",
+        )
+
+
+def _dominant(record: RunRecord) -> Iterator[Finding]:
+    known = record.insight.features.given  # the score of an earlier stage is meant to carry the next
+    for row in record.insight.importance:
+        if row.gain and row.gain > DOMINANT and row.feature not in known:
+            yield Finding(
+                f"{row.feature} alone has {numbers.share(row.gain)} of the gain: check it for a leak.", "features"
+            )
+
+
+def _harmful(record: RunRecord) -> Iterator[Finding]:
+    losses = [(row.permutation, row.error, row.feature) for row in record.insight.importance]
+    harmful = [name for loss, error, name in losses if loss is not None and error is not None and loss < -3 * error]
+    if harmful:
+        lost = record.insight.features.lost
+        yield Finding(f"The {lost} rises when {', '.join(harmful)} is shuffled: these features may hurt.", "features")
+
+
+# --- drift ---
+
+
+def judge_drift(drift: Drift) -> DriftKind:
+    """What the AUC of labelled rows against the test's says: nothing where it is small, that of any two times of the
+    labelled data, or one of few queries.
+    """
+    if drift.auc < ALIKE:
+        return "alike"
+    if follows_from_calendar(drift):
+        return "calendar"
+    if drift.queries < FEWEST_QUERIES:
+        return "chance"
+    return "some" if drift.auc < DRIFT_AUC else "clear" if drift.auc < STRONG_DRIFT_AUC else "strong"
+
+
+def follows_from_calendar(drift: Drift | FeatureDrift) -> bool:
+    """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
+    return drift.reference is not None and drift.auc <= drift.reference + CALENDAR_MARGIN
+
+
+def _drifting(drift: Drift | None) -> Iterator[Finding]:
+    if drift is not None and judge_drift(drift) in ("clear", "strong"):
+        worst = next((row for row in drift.features if not follows_from_calendar(row)), None)
+        led = f", most by {worst.feature}" if worst else ""
+        yield Finding(f"Train and test rows differ clearly (AUC {numbers.score(drift.auc, 3)}{led}).", "drift")
+
+
+def explain_calm(drift: Drift | None) -> str | None:
+    """Why an AUC that looks like an alarm is none; None where it does not look like one."""
+    if drift is None or drift.auc < DRIFT_AUC or judge_drift(drift) not in CALM:
+        return None
+    apart = f"Train and test rows can be told apart (AUC {numbers.score(drift.auc, 3)})"
+    if judge_drift(drift) == "chance":
+        return f"{apart}, but of {numbers.count(drift.queries)} queries that may be chance."
+    return (
+        f"{apart}, but so can {drift.between} ({numbers.score(drift.reference, 3)}): some features describe a period"
+        " itself, so this says nothing of the test."
+    )
+
+
+# --- what to try next ---
+
+
+def _lost_answers(record: RunRecord) -> Iterator[Finding]:
+    """Retrieval or ranking, by how many right answers each can win."""
+    answers, truth = record.insight.answers, record.truth
+    counts = {row.stage: row.queries for row in answers.funnel}
+    first = answers.cutoff == 1
+    scored, place = (
+        ("first", "first") if first else (f"in the first {answers.cutoff}", f"among the first {answers.cutoff}")
+    )
+    lists = [name for name in counts if not name.startswith(("in the first", "first"))]  # what comes before ranking
+    if scored not in counts or not lists:
+        return
+    queries, listed, right = counts[lists[0]], counts[lists[-1]], counts[scored]
+    missed, behind, most = queries - listed, listed - right, ""
+    # An answer that is retrieved in addition is ranked as the others are: it counts as often as they do.
+    by_lists, by_order = missed * right / max(listed, 1), behind
+    if truth and truth.score:
+        room = max(truth.oracle / truth.score - 1, 0.0) * right  # what the best possible loses too is no gain
+        by_lists, by_order = min(by_lists, room), min(behind, room)
+        most = f" The best possible would win about {numbers.count(room)} more, the others are lost to chance."
+    if by_order >= by_lists:
+        text = (
+            f"Rank: {numbers.count(behind)} of {numbers.count(queries)} right answers are {lists[-1]} but not {place}"
+        )
+        rest = f"; {numbers.count(missed)} are not {lists[-1]}" if missed else ""
+        yield Finding(f"{text}{rest}.{most} Better features or models help most.", "answers")
+    else:
+        yield Finding(
+            f"Retrieve: {numbers.count(missed)} of {numbers.count(queries)} right answers are not {lists[-1]}; ranking"
+            f" loses {numbers.count(behind)} more. Ranked as the others are, {numbers.count(by_lists)} of them would be"
+            f" {place}.{most} Another retrieval channel or longer lists help most.",
+            "answers",
+        )
+
+
+def _weakest_slice(record: RunRecord) -> Iterator[Finding]:
+    """The part of the queries that takes most from the mean, of those that lie below it by more than chance would bring
+    to one of so many slices (Bonferroni).
+
+    Where lists are of many lengths, by the share of the other candidates that stand behind the right one: a longer list
+    scores less by its length alone.
+    """
+    behind = record.behind if record.behind and record.behind.slices else None
+    whole = behind or record.cv
+    rows = [
+        (whole.score - row.score, row.error, row.queries, row)
+        for row in whole.slices
+        if row.score is not None and row.error is not None and row.queries is not None
+    ]
+    if not rows or not whole.queries:
+        return
+    sure = NormalDist().inv_cdf(1 - CHANCE / (2 * len(rows)))
+    low = [(gap, queries, row) for gap, error, queries, row in rows if gap > sure * error > 0 and queries >= FEW]
+    if not low:
+        return
+    gap, queries, worst = max(low, key=lambda row: row[0] * row[1])
+    part = queries / whole.queries
+    counted = f"{numbers.count(queries)} queries ({numbers.share(part)})"
+    if behind:
+        own, others = numbers.share(worst.score), numbers.share(whole.score)
+        said = f"the right answer is ahead of {own} of the others there, and of {others} in all queries; {counted}."
+    else:
+        said = (
+            f"{numbers.with_error(worst.score, worst.error)} on {counted}; all queries have"
+            f" {numbers.score(whole.score)}. If it scored as they do, the whole would gain {numbers.score(gap * part)}."
+        )
+    yield Finding(f"Study the slice {worst.slice}: {said}", "slices")
+
+
+def _unfinished(record: RunRecord) -> Iterator[Finding]:
+    last = [curve.name for curve in record.insight.curves if curve.best == len(curve.values)]
+    if last:
+        yield Finding(f"Allow more rounds: the last one was the best ({', '.join(last)}).", "curves")
+
+
+def _blocks(record: RunRecord, ablation: Sequence[Row]) -> Iterator[Finding]:
+    """Which block of features to extend or to leave out, where an ablation was run on these queries; else to run it."""
+    clear = [row for row in ablation if row["comparison"].startswith("clear")]
+    for sign, what in ((1, "Extend what the ablation found useful"), (-1, "Leave out what it found harmful")):
+        named = [
+            f"{row['block']} ({numbers.with_error(row['it adds'], row['error'])})"
+            for row in clear[::sign]
+            if sign * row["it adds"] > 0
+        ]
+        if named:
+            yield Finding(f"{what}: {', '.join(named)}.", "features")
+    if ablation and not clear:
+        text = f"The ablation found no block of features that helps or hurts clearly, of {len(ablation)}."
+        yield Finding(text, "features")
+    if record.features and not ablation:
+        text = f"Measure each block of features: make ablate-{record.name} shows the score without it."
+        yield Finding(text, "features")
