@@ -15,7 +15,7 @@ import pytest
 from common.engine.errors import UserError
 from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.fit_task import LateModel, Recipe, read_curve
+from common.learning.fit_task import Recipe, read_curve
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
@@ -255,7 +255,7 @@ def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypat
 
     monkeypatch.setattr(gbdt, "predict", add)
     features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
-    fits = [Ranker("x", LateModel(None), 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
+    fits = [Ranker("x", None, 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
     assert score_rows("abc", features, fits).tolist() == [
         [9 + 8 + 3, 4 * 3 + 1, 2],
         [36 + 20 + 6, 4 * 6 + 4, 5],

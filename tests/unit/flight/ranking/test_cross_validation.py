@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.learning.dataset import RankingDataset, join_datasets
-from common.learning.fit_task import LateModel, Recipe
+from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict
 from competitions.flight.ranking import cross_validation
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
@@ -59,7 +59,7 @@ def test_the_rounds_are_where_the_mean_of_the_curves_weighed_by_queries_is_highe
 ) -> None:
     """One fold is best at round 2, the other at 6: with equal weights all between are alike, and the first is taken."""
     calls: list[tuple[int, bool, bool]] = []
-    fits = iter(Ranker("x", LateModel(None), 8, {"signal": 1.0}, rise_to(best), "likelihood") for best in (2, 6))
+    fits = iter(Ranker("x", None, 8, {"signal": 1.0}, rise_to(best), "likelihood") for best in (2, 6))
 
     def give(recipe: Recipe, train: Any, valid: RankingDataset | None = None, *, whole: bool = False) -> Ranker:
         calls.append((recipe.seeds, valid is not None, whole))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.learning import gbdt
 from common.learning.dataset import RankingDataset, to_matrix
-from common.learning.fit_task import LateModel, Recipe
+from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
@@ -138,7 +138,7 @@ def adding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ranker_on(names: Sequence[str]) -> Ranker:
-    return Ranker("x", LateModel(None), 1, dict.fromkeys(names, 0.0))
+    return Ranker("x", None, 1, dict.fromkeys(names, 0.0))
 
 
 @pytest.mark.usefixtures("adding")
