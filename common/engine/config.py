@@ -119,9 +119,10 @@ def _refuse_mistyped(part: Any, table: Table, given: Table, origins: Origins, pr
     """Refuse the first value that is not of its field's type; ``given``: the same table as the files have it."""
     for name, value in table.items():
         key, expected = prefix + name, _field_types(part)[name]
-        nested = _nested(expected)
+        nested, before = _nested(expected), given.get(name)
+        below = before if isinstance(before, dict) else {}
         if nested and isinstance(value, dict):
-            _refuse_mistyped(nested, value, given.get(name) or {}, origins, f"{key}.")
+            _refuse_mistyped(nested, value, below, origins, f"{key}.")
             continue
         try:
             msgspec.convert(value, expected)
@@ -134,7 +135,7 @@ def _refuse_mistyped(part: Any, table: Table, given: Table, origins: Origins, pr
             origin = _origin(origins, key, value)
             raise UserError(f"{key} in {origin} cannot be {_shorten(repr(value))}: {problem}{where}.") from error
         if get_origin(expected) is dict:
-            _refuse_parameters(key, value, given.get(name) or {}, origins)
+            _refuse_parameters(key, value, below, origins)
 
 
 def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -> None:

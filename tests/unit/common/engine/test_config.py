@@ -46,6 +46,12 @@ def test_later_files_and_overrides_win_key_by_key(base: Path, tmp_path: Path) ->
     )
 
 
+def test_an_override_replaces_a_value_by_a_table(base: Path) -> None:
+    base.write_text("seed = 1\nrecall = 3\nlightgbm = 3\n")
+    config = load(Config, [base], ["recall.decay=0.4", "lightgbm.num_leaves=7"])
+    assert (config.recall.decay, config.lightgbm) == (0.4, {"num_leaves": 7})
+
+
 def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path) -> None:
     file = tmp_path / "short.toml"
     file.write_text("seed = 5\nlimit = 3\n[recall]\nwindow_days = 9\n")
