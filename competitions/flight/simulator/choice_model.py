@@ -25,8 +25,7 @@ from common.simulation.sampling import draw_between
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
-from competitions.flight.simulator.population import SimulationState
-from competitions.flight.simulator.search_sessions import START, Sessions
+from competitions.flight.simulator.search_sessions import START, Sessions, SimulationState
 from competitions.flight.simulator.tastes import Asked, Tastes, find_tastes, renewed
 from competitions.flight.simulator.travellers import loyalty_table
 

@@ -9,7 +9,7 @@ from common.arrays import Bools, Floats, Ints
 from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.legs import CARRIERS
 from competitions.flight.simulator.offers import BUSINESS, BUSINESS_FLEX, FLEX, LIGHT, PREMIUM, STANDARD, Options
-from competitions.flight.simulator.population import SimulationState
+from competitions.flight.simulator.search_sessions import SimulationState
 
 # Shares of rows: Kaggle FlightRank 2025 column statistics.
 UNKNOWN_RULES, UNKNOWN_STATUS, PERCENT_ROWS = 0.077, 0.0045, 0.0165

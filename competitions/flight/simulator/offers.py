@@ -11,8 +11,7 @@ import numpy as np
 from common.arrays import Bools, Floats, Ints, take
 from competitions.flight.simulator.hashing import hashed, hashed_normal
 from competitions.flight.simulator.legs import Legs
-from competitions.flight.simulator.population import SimulationState
-from competitions.flight.simulator.search_sessions import Searches
+from competitions.flight.simulator.search_sessions import Searches, SimulationState
 
 LIGHT, STANDARD, FLEX, PREMIUM, BUSINESS, BUSINESS_FLEX = range(6)
 FARES = 6

@@ -11,8 +11,15 @@ from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints
 from competitions.flight.simulator.hashing import hashed, hashed_normal
-from competitions.flight.simulator.legs import Pairs
-from competitions.flight.simulator.travellers import OWN_ROUTES, Companies, Travellers
+from competitions.flight.simulator.legs import Legs, Pairs, draw_legs, draw_pairs
+from competitions.flight.simulator.travellers import (
+    OWN_ROUTES,
+    Companies,
+    Sizes,
+    Travellers,
+    make_companies,
+    make_travellers,
+)
 
 START = np.datetime64("2024-05-17T03:03:08", "s")
 TEST_START = np.datetime64("2024-10-29T12:49:43", "s")
@@ -67,6 +74,36 @@ class Sessions:
     joined: Bools
     by_self: Bools
     test: Bools
+
+
+@dataclass(frozen=True)
+class SimulationState:
+    """All that is drawn before options and bookings, which follow from it alone."""
+
+    pairs: Pairs
+    legs: Legs
+    companies: Companies
+    travellers: Travellers
+    searches: Searches
+    sessions: Sessions
+    seed: int
+
+
+def draw_state(sizes: Sizes, seed: int) -> SimulationState:
+    """The state at some sizes; the same arguments give the same state."""
+    pairs = draw_pairs(sizes.pairs, seed)
+    companies, weight = make_companies(pairs, sizes, seed)
+    travellers = make_travellers(companies, weight, sizes, seed)
+    searches, sessions = draw_sessions(pairs, companies, travellers, seed)
+    return SimulationState(
+        pairs=pairs,
+        legs=draw_legs(pairs, seed),
+        companies=companies,
+        travellers=travellers,
+        searches=searches,
+        sessions=sessions,
+        seed=seed,
+    )
 
 
 def draw_sessions(pairs: Pairs, companies: Companies, travellers: Travellers, seed: int) -> tuple[Searches, Sessions]:

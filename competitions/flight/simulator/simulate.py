@@ -21,12 +21,11 @@ from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.flight.simulator.choice_model import draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
-from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
-from competitions.flight.simulator.population import SimulationState, draw_state
+from competitions.flight.simulator.search_sessions import SimulationState, draw_state
 from competitions.flight.simulator.travellers import Sizes, sizes_at
-from competitions.flight.simulator.writer import Chunk, make_table
+from competitions.flight.simulator.writer import SAMPLE_ROWS, Chunk, file_schema, make_table, make_vocabularies
 
 VERSION = 4  # goes up when the same scale and seed give other files
 TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
@@ -71,10 +70,11 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], O
 
 def _write_file(path: Path, state: SimulationState, test: bool, first_id: int) -> Iterator[tuple[Chunk, pa.Table]]:
     """Write train or test chunk by chunk, and hand each chunk on with its rows."""
+    texts = make_vocabularies(state.pairs)
     with _parquet(path, file_schema(labelled=not test)) as file:
         for part in track(list_parts(state, test), f"Writing {path.stem}"):
             chunk = make_chunk(state, part)
-            table = make_table(chunk, first_id)
+            table = make_table(chunk, first_id, texts)
             first_id += table.num_rows
             file.write_table(table, row_group_size=table.num_rows)
             yield chunk, table

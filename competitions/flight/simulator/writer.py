@@ -1,22 +1,40 @@
-"""Turn options and bookings into tables in the organiser's layout."""
+"""Turn options and bookings into tables in the organiser's layout, as Arrow types.
+
+Strings are kept as codes into vocabularies up to the file, which then holds plain strings.
+"""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from common.arrays import Bools, Floats, Ints
+from competitions.flight.io.schema import INDEX, LAYOUT, Kind, required
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.hashing import hashed
-from competitions.flight.simulator.host_layout import ORIGIN, coded, file_schema, ranker_ids
-from competitions.flight.simulator.legs import DAY, SEGMENTS
+from competitions.flight.simulator.legs import AIRCRAFT, AIRPORTS, CARRIER_CODES, CITY_CODES, DAY, SEGMENTS, Pairs
 from competitions.flight.simulator.offers import BUSINESS, Options
-from competitions.flight.simulator.population import SimulationState
+from competitions.flight.simulator.search_sessions import START, SimulationState
+from competitions.flight.simulator.travellers import loyalty_names
 
+ORIGIN = int(START.astype("datetime64[D]").astype(np.int64)) * DAY  # minutes since 1970
+HORIZON_DAYS = 520  # from the first request to the last arrival, and more
+LONGEST = 7 * DAY  # minutes; no leg lasts longer
+TEXT = pa.dictionary(pa.int32(), pa.string())
+SAMPLE_ROWS = pa.schema([("Id", pa.int64()), ("ranker_id", TEXT), ("selected", pa.int64())])
+ARROW_TYPES = {
+    Kind.INTEGER: pa.int64(),
+    Kind.REAL: pa.float64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.TEXT: TEXT,
+    Kind.TIME: pa.timestamp("ns"),
+}
 EMPTY_IATA = 0.0008  # of legs lack the airport of arrival; the file then has ""
 # Rows without a value: Kaggle FlightRank 2025 column statistics, (train, test).
 LOST_OUT, LOST_BACK, LOST_SEATS = (6e-5, 3e-6), (0.0100, 0.0016), (0.0044, 0.0)
+Vocabularies: TypeAlias = dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
@@ -35,15 +53,15 @@ class Chunk:
         return not bool(self.state.sessions.test[self.part.start])
 
 
-def make_table(chunk: Chunk, first_id: int) -> pa.Table:
+def make_table(chunk: Chunk, first_id: int, texts: Vocabularies) -> pa.Table:
     """Rows of the chunk's sessions; ``first_id`` is the Id of the first row."""
     options, bookings, row = chunk.options, chunk.bookings, chunk.bookings.row
     number = first_id + np.arange(len(row))
-    columns = _session_columns(chunk) | _option_columns(chunk)
+    columns = _session_columns(chunk, texts) | _option_columns(chunk)
     columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
     searches, search = chunk.state.searches, options.number[row]
     for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
-        columns |= _leg_columns(chunk, way, leg[row], day[search], number)
+        columns |= _leg_columns(chunk, texts, way, leg[row], day[search], number)
     if chunk.labelled:
         booked = np.zeros(len(row), np.int64)
         booked[bookings.first[:-1] + bookings.booked] = 1
@@ -52,9 +70,9 @@ def make_table(chunk: Chunk, first_id: int) -> pa.Table:
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _session_columns(chunk: Chunk) -> dict[str, pa.Array]:
+def _session_columns(chunk: Chunk, texts: Vocabularies) -> dict[str, pa.Array]:
     """Columns that are constant in a session."""
-    state, texts, part, session = chunk.state, chunk.state.vocabularies, chunk.part, chunk.bookings.session
+    state, part, session = chunk.state, chunk.part, chunk.bookings.session
     sessions, searches, travellers = state.sessions, state.searches, state.travellers
     user, search = sessions.user[part], sessions.search[part]
     company = travellers.company[user]
@@ -105,9 +123,11 @@ def _numbers(values: Floats) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
 
 
-def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> dict[str, pa.Array]:
+def _leg_columns(
+    chunk: Chunk, texts: Vocabularies, way: int, leg: Ints, day: Ints, number: Ints
+) -> dict[str, pa.Array]:
     """Columns of one way; all null where ``leg`` is -1. ``number``: the rows' Ids."""
-    legs, texts, prefix = chunk.state.legs, chunk.state.vocabularies, f"legs{way}_"
+    legs, prefix = chunk.state.legs, f"legs{way}_"
     known, row = leg >= 0, np.maximum(leg, 0)
     departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
     arrival = departure + legs.duration[row] + legs.shift[row]
@@ -121,13 +141,13 @@ def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, number: Ints) -> 
     lost = uniform < share, uniform < share + LOST_SEATS[test]  # rows without baggage and cabin, and without seats
     for segment in range(SEGMENTS):
         flown = known & (legs.segments[row] > segment)
-        fields = _segment_texts(chunk, row, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
+        fields = _segment_texts(chunk, texts, row, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
         columns |= {f"{prefix}segments{segment}_{name}": values for name, values in fields.items()}
     return columns
 
 
-def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
-    legs, texts = chunk.state.legs, chunk.state.vocabularies
+def _segment_texts(chunk: Chunk, texts: Vocabularies, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
+    legs = chunk.state.legs
     empty = hashed(chunk.state.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
     arrival = {"city": legs.city[:, segment + 1], "airport": legs.airport[:, segment + 1]}
     arrival = {kind: np.where(empty, len(texts[kind]) - 1, codes) for kind, codes in arrival.items()}  # the last is ""
@@ -156,3 +176,53 @@ def _segment_numbers(
         "cabinClass": pa.array(np.where(lower, 1.0, rules.cabin[row]), mask=~flown | lost[0]),
         "seatsAvailable": pa.array(rules.seats[way][row], mask=~flown | lost[1]),
     }
+
+
+def file_schema(labelled: bool) -> pa.Schema:
+    """Columns and types of train (``labelled``) or test in the organiser's order."""
+    return pa.schema([(name, ARROW_TYPES[LAYOUT[name]]) for name in (*required(labelled), INDEX)])
+
+
+def make_vocabularies(pairs: Pairs) -> Vocabularies:
+    """Every string that a file may hold, by kind and code; a time's code is five-minute steps after ``ORIGIN``."""
+    start = np.datetime64(ORIGIN, "m")
+    times = np.datetime_as_string(np.arange(start, start + HORIZON_DAYS * DAY, 5).astype("datetime64[s]"))
+    ends = [(CITY_CODES[start], CITY_CODES[end]) for start, end in zip(pairs.start, pairs.end, strict=True)]
+    # By pair: one way, one way back, return, return from the other end.
+    routes = [text for a, b in ends for text in (a + b, b + a, f"{a}{b}/{b}{a}", f"{b}{a}/{a}{b}")]
+    strings = {
+        "time": times.tolist(),
+        "duration": [_duration(minutes) for minutes in range(0, LONGEST, 5)],
+        "flight": [str(number) for number in range(10_000)],
+        "carrier": CARRIER_CODES,
+        "airport": [*AIRPORTS, ""],
+        "city": [*CITY_CODES, ""],
+        "aircraft": AIRCRAFT,
+        "route": routes,
+        "loyalty": loyalty_names(),
+    }
+    return {kind: pa.array(values) for kind, values in strings.items()}
+
+
+def _duration(minutes: int) -> str:
+    days, rest = divmod(minutes, DAY)
+    return (f"{days}." if days else "") + f"{rest // 60:02d}:{rest % 60:02d}:00"
+
+
+def coded(codes: Ints, vocabulary: pa.Array) -> pa.DictionaryArray:
+    """Strings by code, -1 null, with a dictionary of the used values alone (a large one would not be kept as such)."""
+    known = codes >= 0
+    used = np.zeros(len(vocabulary), bool)
+    used[codes[known]] = True
+    position = np.cumsum(used, dtype=np.int32) - 1
+    indices = pa.array(position[np.maximum(codes, 0)].astype(np.int32), mask=None if known.all() else ~known)
+    return pa.DictionaryArray.from_arrays(indices, vocabulary.take(pa.array(np.flatnonzero(used))))
+
+
+def ranker_ids(sessions: int, start: int, seed: int) -> pa.Array:
+    """32 hex characters for each session from ``start``."""
+    number = start + np.arange(sessions)
+    left, right, rest = ((hashed(seed, key, number) * 2.0**53).astype(np.uint64) for key in (171, 172, 173))
+    left, right = left << np.uint64(11) | rest & np.uint64(2047), right << np.uint64(11) | rest >> np.uint64(42)
+    text = np.stack([left, right], axis=1).astype(">u8").tobytes().hex()
+    return pa.array([text[digit : digit + 32] for digit in range(0, len(text), 32)])

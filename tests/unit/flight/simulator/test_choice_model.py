@@ -12,7 +12,7 @@ from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, Choices
 from competitions.flight.simulator.hashing import hashed, hashed_normal
 from competitions.flight.simulator.legs import CARRIER_CODES
-from competitions.flight.simulator.population import SimulationState, draw_state
+from competitions.flight.simulator.search_sessions import SimulationState, draw_state
 from competitions.flight.simulator.tastes import renewed
 from competitions.flight.simulator.travellers import loyalty_names, sizes_at
 from competitions.flight.simulator.writer import Chunk
@@ -127,6 +127,15 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
         expected, spread = probability[inside].sum(), math.sqrt((probability[inside] * (1 - probability[inside])).sum())
         assert expected > 10
         assert abs(booked[inside].sum() - expected) < 4 * spread
+
+
+def test_a_twin_mostly_books_what_the_first_of_its_search_booked(state: SimulationState, chunks: list[Chunk]) -> None:
+    same = []
+    for chunk in chunks:
+        joined, booked = state.sessions.joined[chunk.part], chunk.bookings.booked
+        second = np.flatnonzero(joined[1:] & ~joined[:-1] & (np.diff(chunk.bookings.first)[1:] > 10))
+        same.append(booked[second + 1] == booked[second])
+    assert 0.8 < np.concatenate(same).mean() < 0.96
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
