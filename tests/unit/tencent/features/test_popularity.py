@@ -130,13 +130,6 @@ def test_a_query_is_described_at_about_its_own_time(ads: int, most: int) -> None
         assert time == own[(len(own) - 1) // 2]
 
 
-def test_few_times_have_a_slot_each_and_no_query_has_one() -> None:
-    times = np.array([50, 20, 50, 90])
-    slots = make_slots(times, 100)
-    assert slots.times[slots.find(times)].tolist() == times.tolist()
-    assert make_slots(np.empty(0, np.int64), 100).times.tolist() == [0]
-
-
 # --- the pool ---
 
 

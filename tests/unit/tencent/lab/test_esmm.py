@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from competitions.tencent.lab import esmm
 from competitions.tencent.lab.esmm import (
     BIASED,
     CLICKED,
@@ -57,21 +56,6 @@ def test_a_head_of_clicked_rows_alone_promises_too_much_where_nobody_clicks() ->
         log_losses(judged.converted, biased) - log_losses(judged.converted, right), judged.user
     )
     assert loss > 3 * error > 0
-
-
-def test_without_esmm_the_conversion_is_learned_from_clicked_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esmm, "STEPS", 20)
-    train, judged = draw(5_000, 0), draw(100, 1)
-    lost = train.clicked == 0
-    changed = replace(train, converted=np.where(lost, 1.0, train.converted).astype(np.float32))
-    assert (predict_conversions(train, judged, CLICKED, 0) == predict_conversions(changed, judged, CLICKED, 0)).all()
-
-
-def test_labels_of_the_judged_rows_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(esmm, "STEPS", 20)
-    train, judged = draw(5_000, 0), draw(100, 1)
-    other = replace(judged, clicked=1 - judged.clicked, converted=1 - judged.converted)
-    assert (predict_conversions(train, judged, ESMM, 0) == predict_conversions(train, other, ESMM, 0)).all()
 
 
 def test_a_rate_knows_only_what_came_before() -> None:

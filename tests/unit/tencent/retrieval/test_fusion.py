@@ -93,13 +93,6 @@ def test_what_is_drawn_stands_for_the_whole_pool_without_what_was_seen() -> None
     assert np.sort(np.take_along_axis(scores, positions[:, 1:41], 1), 1).tolist() == best.tolist()
 
 
-def test_a_pool_that_is_taken_whole_is_not_drawn_from() -> None:
-    positions, weights = sample_candidates(np.zeros((3, 5), np.float32), np.array([4, 0, 2]), np.random.default_rng(0))
-    for own, weight in zip(positions, weights, strict=True):
-        assert sorted(own[weight > 0].tolist()) == [0, 1, 2, 3, 4]
-        assert weight.sum() == 5
-
-
 def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -> None:
     evidence = draw({"81": 1.2, "noise": 0.0, "counts of the ads": 1.0, LIVELY: 0.5})
     members = {"81": ("81",), "noise": ("noise",), "counts": ("counts of the ads",)}

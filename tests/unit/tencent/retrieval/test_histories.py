@@ -38,14 +38,6 @@ def test_what_is_seen_now_counts_by_its_hours_and_a_click_thrice() -> None:
     assert sorted(weights[0].tolist()) == pytest.approx([1.0, 1.0, 1.5])
 
 
-@pytest.mark.parametrize("events", [3, 4])
-def test_few_events_are_all_heavy(events: int) -> None:
-    past = weigh_events(whole(QUERIES), 10)
-    item, weights = heaviest_events(past, events)
-    assert item.tolist() == past.item.tolist()
-    np.testing.assert_array_equal(weights, past.weights[:, 0])
-
-
 def test_of_many_events_the_heaviest_are_chosen() -> None:
     item, weights = heaviest_events(weigh_events(whole(QUERIES), 10), 2)
     chosen = [dict(zip(one, other, strict=True)) for one, other in zip(item.tolist(), weights.tolist(), strict=True)]

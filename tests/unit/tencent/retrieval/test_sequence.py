@@ -13,7 +13,7 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
+from competitions.tencent.retrieval.sequence_model.training import choose_examples, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences
@@ -73,25 +73,6 @@ def test_it_finds_the_planted_successor_where_popularity_finds_nothing(table: Se
     assert (scores.argmax(1) == queries.sequences.item[queries.ends - 1]).mean() > 0.9  # of twelve equally popular
     assert table.losses[-1] < 0.7 * table.losses[0]
     assert len(table.losses) == SMALL.passes
-
-
-def make_timed(users: int = 400, seed: int = 0) -> Histories:
-    """Two ads of the first six; behind a pause of a day the third event is one above the second, else one below."""
-    rng = np.random.default_rng(seed)
-    histories = []
-    for pause, first, second in zip(rng.integers(0, 2, users), *rng.integers(2, 6, (2, users)), strict=True):
-        time = int(rng.integers(0, 10**6)) + np.array([0, 86_400 if pause else 60, 90_000])
-        ads = int(first), int(second), int(second) + (1 if pause else -1) + 5
-        histories.append([(ad, 1, int(at)) for ad, at in zip(ads, time, strict=True)])
-    return whole(make_sequences(*histories))
-
-
-def test_the_time_between_two_events_says_what_comes_next() -> None:
-    table = fit(make_timed(), content=False, passes=40)
-    timed = make_timed(seed=1)
-    queries = Histories(timed.sequences, timed.users, timed.ends - 1)
-    hits = score(table, queries).argmax(1) + 1 == timed.sequences.item[timed.ends - 1]
-    assert hits.mean() > 0.9  # a half without the times
 
 
 def test_what_is_shown_when_a_query_comes_counts() -> None:
@@ -195,13 +176,6 @@ def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
     table = sequence.train(shown, catalogue, [], SMALL, CausalEncoder, 0)
     np.testing.assert_array_equal(table.vectors[4], table.vectors[ADS + 1])
     assert (table.vectors[3] != table.vectors[ADS + 1]).any()
-
-
-def test_a_long_history_is_read_in_windows() -> None:
-    log = make_sequences([(1, 1, at) for at in range(7)], [], [(1, 1, 0)] * 3)
-    windows = cut_windows(whole(log), 3)
-    assert windows.users.tolist() == [0, 0, 0, 2]
-    assert windows.ends.tolist() == [7, 4, 1, 10]
 
 
 def test_a_pass_has_every_window_once_and_near_lengths_together() -> None:
