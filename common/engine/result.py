@@ -61,8 +61,8 @@ class Result(Generic[T_co]):
                 self._in_use = weakref.ref(value)
         return value
 
-    def field(self, name: str) -> "Result[Any]":
-        """An attribute of the value."""
+    def field(self, name: str) -> Any:
+        """An attribute of the value, as a Result; a type checker does not know its type."""
         return Result(getattr, (self, name))
 
 

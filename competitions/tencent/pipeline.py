@@ -144,8 +144,8 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     # Their values, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
     host, division, rewind = plan.value.host, plan.value.split, plan.value.rewind
 
-    train, asked = corpus.field("train"), [corpus.field(name) for name in ("test", "candidates", "actions")]
-    test = step(split.build_test_fold, train, *asked, host, name="ask")
+    train, asked, candidates, actions = (corpus.field(part) for part in ("train", "test", "candidates", "actions"))
+    test = step(split.build_test_fold, train, asked, candidates, actions, host, name="ask")
     folds = step(split.rewind, train, test, host, division, rewind, config.seed)
     split.say_folds(test.value, folds.value)
     taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
