@@ -79,10 +79,12 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
 
 async def _knock(address: str) -> None:
     """Open a connection; a client whose address is wrong would not end without a stack."""
-    import distributed.comm
+    import distributed
+    from distributed.comm import core
 
-    security = distributed.Security().get_connection_args("client")
-    comm = await distributed.comm.connect(address, timeout=CONNECT_S, **security)
+    untyped: Any = distributed.Security, core.connect
+    security, open_connection = untyped
+    comm = await open_connection(address, timeout=CONNECT_S, **security().get_connection_args("client"))
     await comm.close()
 
 

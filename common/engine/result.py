@@ -62,7 +62,7 @@ class Result(Generic[T_co]):
         return value
 
     def field(self, name: str) -> Any:
-        """An attribute of the value."""
+        """An attribute of the value, as a Result; a type checker does not know its type."""
         return Result(getattr, (self, name))
 
 
