@@ -144,7 +144,7 @@ class TuneOptions(InputOptions):
         typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or as time allows."),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="No trial starts after this time; the studies share it.")
+        float | None, typer.Option(min=0.01, max=100_000, help="No trial starts after this time; the studies share it.")
     ] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on one study, each typed by you: says how.")] = 1
     storage: Storage = None

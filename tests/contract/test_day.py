@@ -104,12 +104,11 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     folder = finished.build / contract.name / "tuning"
     studies = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     assert all(len(study["trials"]) >= 2 for study in studies)
-    # Piped or not: where each study lies and its name, at the start and at the end, and a line for each trial.
+    # Where each study lies and its name, at the start and at the end.
     journal = folder / "journal.log"
     for study in studies:
         assert f"  study {study['study']} in {journal}" in err
         assert study["study"] in out
-    assert err.count("  trial   0") == err.count("  trial   1: ") == len(studies)
     assert (tmp_path / "tuned.toml").exists() == ("Settings: " in out)
     kept = err.count(", kept")  # what was kept is searched anew, from the settings that it has now
     code, _, err = call(*line)

@@ -17,9 +17,8 @@ LEDGER = ".cache/huggingface"  # the client's own, in the folder that it fills
 
 def fetch(repository: str, patterns: Sequence[str], raw: Path) -> None:
     """Bring the files of a data set that fit one of ``patterns`` into ``raw``; each appears there once it is whole."""
-    from huggingface_hub import (
-        snapshot_download,
-    )  # imported here: it takes a second, which no other command should wait
+    # Imported here: it takes a second, which no other command should wait.
+    from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its warnings repeat what one sentence says

@@ -7,7 +7,6 @@ to one is in its own day/tune.py.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.distributions import FloatDistribution, IntDistribution
 
@@ -18,24 +17,24 @@ Space = Mapping[str, Range]  # dotted key -> what may be tried
 Settings = dict[str, Any]  # dotted key -> value
 
 
-def suggest(trial: optuna.Trial | optuna.trial.FixedTrial, space: Space) -> Settings:
-    """A trial's value for every key, floats rounded to ``DIGITS``."""
-    return {key: _suggest(trial, key, among) for key, among in space.items()}
+def suggest(trial: optuna.Trial, space: Space) -> Settings:
+    """A trial's value for every key."""
+    return {
+        key: trial.suggest_int(key, among.low, among.high, log=among.log)
+        if isinstance(among, IntDistribution)
+        else trial.suggest_float(key, among.low, among.high, log=among.log)
+        for key, among in space.items()
+    }
 
 
-def _suggest(trial: optuna.Trial | optuna.trial.FixedTrial, key: str, among: Range) -> float:
-    if isinstance(among, IntDistribution):
-        return trial.suggest_int(key, among.low, among.high, log=among.log)
-    return round_to(trial.suggest_float(key, among.low, among.high, log=among.log), DIGITS)
+def round_settings(settings: Settings) -> Settings:
+    """The same with floats of ``DIGITS`` significant digits.
 
-
-def round_to(value: float, digits: int) -> float:
-    """The number with so many significant digits.
-
-    >>> round_to(12345.6, 3), round_to(0.000998765, 3)
-    (12300.0, 0.000999)
+    >>> round_settings({"rate": 0.000998765, "leaves": 12345})
+    {'rate': 0.000999, 'leaves': 12345}
     """
-    return float(np.format_float_positional(value, digits, unique=False, fractional=False, trim="-"))
+    rounded = {key: float(f"{value:.{DIGITS}g}") for key, value in settings.items() if isinstance(value, float)}
+    return {**settings, **rounded}
 
 
 def fits(space: Space, settings: Settings) -> bool:

@@ -7,28 +7,31 @@ missing heartbeat tells the others.
 
 import hashlib
 import json
-import time
+import logging
 import warnings
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from common.day.tuning.search_space import fits
-from common.day.tuning.task import EXPECTED, FAILURE, FINISHED, FOLDS, WORKER, Task, find_current, find_value, run_trial
+from common.day.tuning.task import FINISHED, FOLDS, WORKER, Task, run_trial
 from common.engine.errors import UserError
-from common.engine.progress import describe_seconds, say
 from common.io.submission import write_text
 
 HEARTBEAT_S, GRACE_S, RETRIES = 15, 60, 3
-FAILURES = 5  # in a row, after which a study ends
 JOURNAL = "journal.log"
+ADDRESS = "postgresql+psycopg://user:password@host/database"
+# Of heartbeats and the pruner.
+quietly = partial(warnings.catch_warnings, action="ignore", category=optuna.exceptions.ExperimentalWarning)
+# Optuna tells of an error with its stack, although it raises it too.
+logging.getLogger("optuna.study._optimize").addFilter(lambda record: record.exc_info is None)
 
 
 def open_storage(url: str | None, folder: Path) -> BaseStorage:
@@ -38,8 +41,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     shown = show_storage(url, folder)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # all that has to do with heartbeats
+        with quietly():
             return RDBStorage(
                 url,
                 heartbeat_interval=HEARTBEAT_S,
@@ -50,8 +52,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     except Exception as error:  # whatever the driver raises: no server, no database, no driver, no rights
         reason = (str(error).strip().partition("\n")[0] or type(error).__name__).replace(url, shown)
         raise UserError(
-            f"The storage {shown} cannot be used ({reason}): start the database, or give STORAGE as"
-            " postgresql+psycopg://user:password@host/database."
+            f"The storage {shown} cannot be used ({reason}): start the database, or give STORAGE as {ADDRESS}."
         ) from error
 
 
@@ -62,15 +63,12 @@ def show_storage(url: str | None, folder: Path) -> str:
     """
     if url is None:
         return str(folder / JOURNAL)
-    if url.count("@") > 1:
-        raise UserError(
-            "The storage cannot be used: write every @ of its address as %40, but not the one before the host."
-        )
     try:
-        return make_url(url).set(query={}).render_as_string(hide_password=True)
+        address = make_url(url if url.count("@") < 2 else "")  # of two nobody knows which one ends the password
+        return address.set(query={}).render_as_string(hide_password=True)
     except Exception as error:  # an ArgumentError, or a ValueError of the port
         raise UserError(
-            "The storage is not a database address: give STORAGE as postgresql+psycopg://user:password@host/database."
+            f"The storage is not a database address: give STORAGE as {ADDRESS}, with %40 for an @ in a password."
         ) from error
 
 
@@ -78,9 +76,7 @@ def open_study(storage: BaseStorage, name: str, task: Task, seed: int) -> Study:
     """The study, made where it is new, with today's settings as its first trial. A trial of it ends where it lies
     behind the best one by a signed-rank test of the parts of the folds that both have.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # of trials ``tell`` speaks
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with quietly():
         pruner = optuna.pruners.WilcoxonPruner()
     study = optuna.create_study(
         storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner
@@ -100,14 +96,12 @@ def fingerprint(task: Task) -> str:
 
 def fill(study: Study, task: Task, trials: int | None, seconds: float | None = None) -> None:
     """Try settings, one after the other, until the study has so many finished ``trials``, whoever computes them, or the
-    ``seconds`` are up, behind which no trial begins. ``UserError`` where ``FAILURES`` trials in a row fail.
+    ``seconds`` are up, behind which no trial begins. Optuna tells of each trial.
     """
     if trials is not None and count_finished(study) >= trials:
         return
-    callbacks = [follow(study, trials, seconds)]
-    if trials is not None:
-        callbacks.append(MaxTrialsCallback(trials, FINISHED))
-    study.optimize(partial(run_trial, task), timeout=seconds, catch=EXPECTED, callbacks=callbacks)
+    callbacks = [] if trials is None else [MaxTrialsCallback(trials, FINISHED)]
+    study.optimize(partial(run_trial, task), timeout=seconds, callbacks=callbacks)
 
 
 def count_finished(study: Study) -> int:
@@ -115,60 +109,30 @@ def count_finished(study: Study) -> int:
     return len(study.get_trials(deepcopy=False, states=FINISHED))
 
 
-def follow(study: Study, trials: int | None, seconds: float | None) -> Callable[[Study, FrozenTrial], None]:
-    """What is done after each trial of this process: a line on the console, an end where one after the other fails."""
-    began, before = time.monotonic(), count_finished(study)
-
-    def tell(study: Study, trial: FrozenTrial) -> None:
-        ended = [one for one in study.get_trials(deepcopy=False) if one.state.is_finished()]
-        done, elapsed = sum(one.state in FINISHED for one in ended), time.monotonic() - began
-        left = [] if seconds is None else [seconds - elapsed]
-        left += [] if trials is None or done <= before else [(trials - done) * elapsed / (done - before)]
-        going = f", about {describe_seconds(min(left))} left" if left and min(left) > 0 else ""
-        say(f"  {describe_trial(trial, ended)}{going}")
-        last = ended[-FAILURES:]
-        if len(last) == FAILURES and all(one.state == TrialState.FAIL for one in last):
-            raise UserError(f"{FAILURES} trials of {study.study_name} failed in a row: is the search space too wide?")
-
-    return tell
-
-
-def describe_trial(trial: FrozenTrial, ended: Sequence[FrozenTrial]) -> str:
-    """A trial that has ended: number, value with its folds, time, why it was pruned or failed; the best so far."""
-    whole = [one for one in ended if one.state == TrialState.COMPLETE and one.value is not None]
-    best = max(whole, key=lambda one: (one.value, -one.number), default=None)
-    known = "none is finished yet" if best is None else f"best {best.value:.4f} (trial {best.number})"
-    if trial.state == TrialState.FAIL:
-        return f"trial {trial.number:3d}: failed, {trial.user_attrs.get(FAILURE, 'it was ended')}; {known}"
-    folds: Sequence[float] = trial.user_attrs.get(FOLDS, [])
-    scores = f" ({' '.join(f'{score:.4f}' for score in folds)})" if len(folds) > 1 else ""
-    took = f", {describe_seconds(trial.duration.total_seconds())}" if trial.duration else ""
-    pruned = f", pruned after {len(folds)} fold{'s' * (len(folds) > 1)}" if trial.state == TrialState.PRUNED else ""
-    return f"trial {trial.number:3d}: {find_value(trial) or 0.0:.4f}{scores}{took}{pruned}; {known}"
-
-
 def write_study(study: Study, task: Task, path: Path) -> Path:
-    """The study as plain JSON for the report: trials, importance of the parameters, the best, today's value."""
-    today = find_current(task, study)
-    rows = [
-        {
-            "number": trial.number,
-            "state": trial.state.name,
-            "value": find_value(trial),
-            "params": trial.params,
-            "folds": trial.user_attrs.get(FOLDS, []),
-            "seconds": trial.duration.total_seconds() if trial.duration else None,
-            "worker": trial.user_attrs.get(WORKER),
-        }
-        for trial in study.get_trials(deepcopy=False)
-    ]
+    """The study as plain JSON for the report: trials, importance of the parameters, today's value.
+
+    A trial's value is the mean over the folds that it saw, null where it saw none. Optuna's own is, of a pruned one,
+    its last part's.
+    """
+    trials = study.get_trials(deepcopy=False)
+    folds = [trial.user_attrs.get(FOLDS) for trial in trials]
+    today = (scores for trial, scores in zip(trials, folds, strict=True) if trial.params == task.current and scores)
     record = {
         "study": study.study_name,
         "metric": task.metric,
-        "trials": rows,
+        "trials": [
+            {
+                "number": trial.number,
+                "state": trial.state.name,
+                "value": fmean(scores) if scores else None,
+                "params": trial.params,
+                "worker": trial.user_attrs.get(WORKER),
+            }
+            for trial, scores in zip(trials, folds, strict=True)
+        ],
         "importance": measure_importance(study),
-        "best": study.best_params if any(row["state"] == "COMPLETE" for row in rows) else {},
-        "current": None if today is None else sum(today) / len(today),
+        "current": next(map(fmean, today), None),
     }
     return write_text(path, json.dumps(record, indent=2) + "\n")
 
@@ -176,7 +140,5 @@ def write_study(study: Study, task: Task, path: Path) -> Path:
 def measure_importance(study: Study) -> dict[str, float]:
     """The share of the scores' variance that each parameter explains (fANOVA); empty on too few trials."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
-        return {}
-    importance: dict[str, float] = optuna.importance.get_param_importances(study)
-    return importance
+    few = len(complete) < 4 or len({trial.value for trial in complete}) < 2
+    return {} if few else optuna.importance.get_param_importances(study)

@@ -37,20 +37,9 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     for key, value in verdict.settings.items():
         put(tables, key, value)
     provenance = tables.pop(PROVENANCE, {})
-    provenance[verdict.task] = {
-        "study": verdict.study,
-        "trial": verdict.trial,
-        "trials": verdict.trials,
-        "metric": verdict.metric,
-        "before": round(verdict.before, 5),
-        "after": round(verdict.after, 5),
-        "gain": round(verdict.gain.mean, 5),
-        "error": round(verdict.gain.error, 5),
-        "gain_on_folds": round(verdict.fold_gain, 5),
-        "error_on_folds": round(verdict.fold_error, 5),
-        "data": data,
-        "date": datetime.date.today(),
-    }
+    figures = {key: round(one, 5) if isinstance(one, float) else one for key, one in verdict.figures.items()}
+    source = {"study": verdict.study, "trial": verdict.trial}
+    provenance[verdict.task] = source | figures | {"data": data, "date": datetime.date.today()}
     text = tomli_w.dumps(tables) + "\n" + tomli_w.dumps({PROVENANCE: provenance})
     write_text(path, HEAD.format(name=name) + text)
 

@@ -1,11 +1,10 @@
-"""What ``tune`` does with its studies: the minutes bound them, processes share them, what it says of them."""
+"""What ``tune`` does with its studies: the minutes bound them, what it says of them; the dashboard."""
 
 import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,91 +18,75 @@ from common.competition import Competition
 from common.day.difference import Difference
 from common.day.tuning.search_space import Settings
 from common.day.tuning.study import open_storage, open_study
-from common.day.tuning.task import Scores, Task, Verdict, run_trial
+from common.day.tuning.task import Scores, Task, Verdict
 from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.cli import tuning
-from competitions.cli.options import TuneOptions
 from competitions.cli.settings import Inputs
 from competitions.news.competition import COMPETITION
 from tests.conftest import Call, CommandResult
 
 GAIN = Difference(0.01, 0.02, 90, 60, 6)
-VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN, 0.01, 0.005, 5)
-Tune = Callable[..., CommandResult]
-
-
-class Clock:
-    """Seconds that pass only where a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def take(self, seconds: float) -> None:
-        self.now += seconds
+VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN)
+FEATURES_S, JUDGE_S = 120, 20
+Tune = Callable[..., tuple[CommandResult, list[float | None]]]
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-    return clock
-
-
-@pytest.fixture
-def tune(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
-    """``tune news`` on two tasks whose features, trials and judging take as long as a test says."""
+def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
+    """``tune news`` on two tasks, and the seconds that each study gets; time passes only in what is done here."""
     storage = optuna.storages.InMemoryStorage()  # a journal waits for the disk
+    clock, given = [0.0], list[float | None]()
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
-    def run(*words: object, features: float = 0, trial: float = 0, judging: float = 0) -> CommandResult:
-        def make_task(name: str, files: object, config: object, run: Run) -> Task:
-            clock.take(features if name == "one" else 0)
+    def make_task(name: str, files: object, config: object, run: Run) -> Task:
+        clock[0] += FEATURES_S if name == "one" else 0
 
-            def score(settings: Settings, fold: int) -> Scores:
-                clock.take(trial)
-                return np.full(3, 1 - (settings["x"] - 0.7) ** 2)
+        def judge(settings: Settings, fit: int) -> Scores:
+            clock[0] += JUDGE_S / 3  # it is asked for three fits
+            return np.array([settings["x"], 1.0, 0.0])
 
-            def judge(settings: Settings, fit: int) -> Scores:
-                clock.take(judging / 6)  # it is asked for three fits of today's settings, and of the best
-                return np.array([settings["x"], 1.0, 0.0])
+        space = {"x": FloatDistribution(0, 1)}
+        return Task(name, "gain", space, {"x": 0.25}, 1, judge, judge, np.array([2.0, 1, 1]), "5 rows")
 
-            space = {"x": FloatDistribution(0, 1)}
-            return Task(name, "gain", space, {"x": 0.25}, 1, score, judge, np.array([2.0, 1, 1]), "5 rows")
+    def fill(study: optuna.Study, task: Task, trials: int | None, seconds: float | None) -> None:
+        given.append(seconds)
+        clock[0] += seconds or 0
 
-        def fill(study: optuna.Study, task: Task, trials: int | None, seconds: float | None) -> None:
-            """As Optuna does, whose own clock no test turns."""
-            end = None if seconds is None else clock.now + seconds
-            while (end is None or clock.now < end) and (trials is None or len(study.trials) < trials):
-                study.optimize(partial(run_trial, task), n_trials=1)
+    def run(*words: object) -> tuple[CommandResult, list[float | None]]:
+        return call("tune", "news", "--build", tmp_path, *words), given
 
-        space = SimpleNamespace(list_tasks=lambda config: ["one", "two"], make_task=make_task)
-        inputs = Inputs(COMPETITION, SimpleNamespace(keep_gib=1.0), tmp_path, [], False)
-        monkeypatch.setattr(tuning, "open_storage", lambda url, folder: storage)
-        monkeypatch.setattr(tuning, "load_inputs", lambda options: inputs)
-        monkeypatch.setattr(tuning, "find_room", lambda name, room: space)
-        monkeypatch.setattr(tuning, "fill", fill)
-        monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
-        return call("tune", "news", "--build", tmp_path, *words)
-
+    space = SimpleNamespace(list_tasks=lambda config: ["one", "two"], make_task=make_task)
+    inputs = Inputs(COMPETITION, SimpleNamespace(keep_gib=1.0), tmp_path, [], False)
+    monkeypatch.setattr(tuning, "open_storage", lambda url, folder: storage)
+    monkeypatch.setattr(tuning, "load_inputs", lambda options: inputs)
+    monkeypatch.setattr(tuning, "find_room", lambda name, room: space)
+    monkeypatch.setattr(tuning, "fill", fill)
+    monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
     return run
 
 
-def count_trials(printed: str) -> list[int]:
-    return [int(count) for count in re.findall(r"^ *(?:one|two) +(\d+) ", printed, re.MULTILINE)]
-
-
-def test_no_trial_begins_behind_the_minutes_and_studies_share_them(tune: Tune, clock: Clock) -> None:
-    code, out, err = tune("--minutes", 10, features=120, trial=10, judging=20)
+def test_studies_share_the_minutes(tune: Tune) -> None:
+    (code, out, err), given = tune("--minutes", 10)
     assert code == 0, err
-    assert clock.now <= 600 + 10 + 20 + 0.1  # the last trial ends, and the last study's judging comes, behind them
-    assert all(20 <= count <= 24 for count in count_trials(out)), out
+    # Of 600 s, behind the features and the first judging, the half; then what is left behind the second judging.
+    first = (600 - FEATURES_S - JUDGE_S) / 2
+    assert given == pytest.approx([first, 600 - FEATURES_S - JUDGE_S - first - JUDGE_S])
     assert "one: a trial trains on 5 rows; the best settings are tested on all rows" in err
     assert "one: today's settings have 0.3750 on 3 unseen queries (3 fits): another fit does not move this score" in err
-    assert f"{clock.now:.0f} s; studies in" in out
+    assert "600 s; studies in" in out
+    assert out.count("no search done") == 2
+    assert out.endswith("The settings are unchanged\n")
 
 
 def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune) -> None:
-    assert tune("--task", "three")[::2] == (1, "error: There is no three to tune in news: choose one, two.\n")
+    assert tune("--task", "three")[0][::2] == (1, "error: There is no three to tune in news: choose one, two.\n")
+
+
+def test_several_processes_are_each_typed_by_hand(tune: Tune) -> None:
+    (_, _, err), given = tune("--workers", 2)
+    assert "for 2 processes, type the same in each terminal behind OMP_NUM_THREADS=" in err
+    assert given == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -112,26 +95,26 @@ def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune
         ({}, "not kept: within the noise"),
         ({"trials": 9}, "not kept: within the noise, and 10 trials or fewer say little"),
         ({"gain": GAIN._replace(error=0.005)}, "kept: clear gain (2.0 standard errors)"),
-        ({"trials": 1, "pruned": 0}, "no search done"),
+        ({"gain": GAIN._replace(error=0.006)}, "not kept: within the noise"),
+        ({"gain": GAIN._replace(mean=-0.05)}, "not kept: clear loss (2.5 standard errors)"),
+        ({"trials": 1}, "no search done"),
     ],
 )
 def test_a_study_says_what_it_found(changed: dict[str, Any], words: str) -> None:
-    (row,) = tuning.list_verdicts([replace(VERDICT, **changed)])
-    assert row["comparison"] == words
+    verdict = replace(VERDICT, **changed)
+    assert verdict.conclusion == words
+    assert verdict.accepted == words.startswith("kept")
 
 
 def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
     address = "postgresql+psycopg://me:hidden-word@127.0.0.1:1/none"
     monkeypatch.setenv("RECSYS_STORAGE", address)
 
-    def stop(options: TuneOptions) -> None:
-        raise UserError("stopped here" if options.storage == address else "another address")
+    def stop(url: str | None, folder: Path) -> None:
+        raise UserError("stopped here" if url == address else "another address")
 
-    monkeypatch.setattr(tuning, "load_inputs", stop)
+    monkeypatch.setattr(tuning, "open_storage", stop)  # before a file is read, or simulated
     assert call("tune", "news") == (1, "", "error: stopped here\n")
-
-
-# --- the dashboard ---
 
 
 def test_the_dashboard_opens_the_journal_that_was_written_last_or_says_how_to_get_it(

@@ -1,4 +1,4 @@
-"""Search spaces: what is suggested, rounded and allowed."""
+"""Search spaces: what is suggested and allowed."""
 
 from collections.abc import Mapping
 
@@ -17,13 +17,12 @@ SPACE: search_space.Space = {
 }
 
 
-def test_a_suggestion_has_every_key_in_its_range_and_three_digits() -> None:
+def test_a_suggestion_has_every_key_in_its_range() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(30):
         settings = search_space.suggest(study.ask(), SPACE)
         assert list(settings) == list(SPACE)
         assert 0.01 <= settings["a.rate"] <= 1.0
-        assert settings["a.rate"] == float(f"{settings['a.rate']:.3g}")
         assert settings["a.leaves"] in range(3, 10)
 
 

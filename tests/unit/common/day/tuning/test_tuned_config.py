@@ -1,15 +1,21 @@
-"""tuned.toml as a person may have left it."""
+"""tuned.toml, as a study leaves it and as a person may have left it."""
 
+import datetime
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from common.day.tuning.tuned_config import holds_nothing_for, list_foreign, read_tuned
+from common.day.difference import Difference
+from common.day.tuning.task import Verdict
+from common.day.tuning.tuned_config import holds_nothing_for, list_foreign, read_tuned, write_tuned
 from common.engine.config import load
 from common.engine.errors import UserError
 
 TUNED = '[rank]\nrounds = 7\n\n[provenance.rank]\ndata = "simulated 1234abcd"\n'
+GAIN = Difference(0.02, 0.01, 50, 50, 6)
+VERDICT = Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, GAIN)
 
 
 class Rank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,21 +32,47 @@ def tuned(tmp_path: Path) -> Path:
     return tmp_path / "tuned.toml"
 
 
+def test_tuned_settings_come_with_their_provenance_and_others_stay(tuned: Path) -> None:
+    tuned.write_text('[rank.other]\ny = 3\n\n[provenance.other]\nstudy = "o"\n')
+    write_tuned(tuned, "news", VERDICT, "simulated 12ab")
+    tables = tomllib.loads(tuned.read_text())
+    assert tables["rank"] == {"other": {"y": 3}, "m": {"x": 0.5}, "models": ["a"]}
+    assert tables["provenance"]["other"] == {"study": "o"}
+    assert " ".join(tables["provenance"]["toy"]) == "study trial trials metric before after gain error data date"
+    figures = ["s", 4, 9, "gain", 0.5, 0.52, 0.02, 0.01, "simulated 12ab", datetime.date.today()]
+    assert list(tables["provenance"]["toy"].values()) == figures
+    assert tuned.read_text().startswith("# Written by `make tune-news`")
+
+
+def test_settings_that_were_found_on_other_files_are_listed(tuned: Path) -> None:
+    assert list_foreign(tuned, "1234abcd99") == []
+    assert not holds_nothing_for(tuned, "1234abce99")
+    tuned.write_text('[provenance.other]\nstudy = "o"\n')
+    write_tuned(tuned, "news", VERDICT, "simulated 1234abcd")
+    assert list_foreign(tuned, "1234abcd99") == ["other"]
+    assert list_foreign(tuned, "1234abce99") == ["other", "toy"]
+    assert holds_nothing_for(tuned, "1234abce99")
+    assert not holds_nothing_for(tuned, "1234abcd99")
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_a_byte_order_mark_is_no_setting(tuned: Path, mark: str) -> None:
+def test_a_byte_order_mark_is_no_setting_and_another_folders_file_is_taken_by_set(tuned: Path, mark: str) -> None:
     tuned.write_text(mark + TUNED, encoding="utf-8")
     assert read_tuned(tuned)["rank"] == {"rounds": 7}
-    assert list_foreign(tuned, "1234abcd99") == []
-    assert holds_nothing_for(tuned, "ffffffff99")
-
-
-@pytest.mark.parametrize("provenance", ["provenance = 5", "provenance = []", "[provenance]\nrank = 5"])
-def test_a_provenance_that_is_no_table_is_one_sentence(tuned: Path, provenance: str) -> None:
-    tuned.write_text(f"{provenance}\n")
-    with pytest.raises(UserError, match=r"tuned\.toml has no table \[provenance\.TASK\] for each task: remove it"):
-        list_foreign(tuned, "1234abcd99")
-
-
-def test_the_tuned_settings_of_another_folder_are_taken_by_set(tuned: Path) -> None:
-    tuned.write_text(TUNED)
     assert load(Config, [tuned.with_name("config.toml")], [f"@{tuned}"]).rank.rounds == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("provenance = 5", r"has no table \[provenance\.TASK\] for each task: remove it"),
+        ("provenance = []", r"has no table \[provenance\.TASK\] for each task: remove it"),
+        ("[provenance]\nrank = 5", r"has no table \[provenance\.TASK\] for each task: remove it"),
+        ("[x", "is not valid TOML"),
+    ],
+)
+def test_a_file_that_a_person_damaged_is_one_sentence(tuned: Path, text: str, sentence: str) -> None:
+    tuned.write_text(f"{text}\n")
+    for read in (lambda: list_foreign(tuned, "1234abcd99"), lambda: write_tuned(tuned, "news", VERDICT, "")):
+        with pytest.raises(UserError, match=rf"tuned\.toml {sentence}"):
+            read()
