@@ -215,20 +215,6 @@ def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(stat
     assert following.tolist() == np.where(out, episode + np.array([1, 0, 2]), -1).tolist()
 
 
-def test_an_uninterested_device_does_not_follow(state: SimulationState) -> None:
-    catalogue, history = state.catalogue, copy_of(state.history)
-    programme = int(np.flatnonzero(catalogue.collections.episodes > 4)[0])
-    video = np.array([int(catalogue.collections.first[programme])])
-    history.follow[0] = -1
-    watched = Watched(np.array([0]), video, np.array([0]), np.array([0.9]), np.zeros(1), np.array([1.0]))
-    before = int(history.clicks[0])
-    users.record_clicks(catalogue, history, watched)
-    assert (history.follow[0] == -1).all()
-    assert history.clicks[0] == before + 1
-    assert history.clicked[0, before % users.CLICKED] == video[0]
-    assert history.finished[0, before % users.CLICKED]
-
-
 def test_what_was_shown_is_remembered_in_a_ring(state: SimulationState) -> None:
     history = copy_of(state.history)
     history.shown[:2], history.shows[:2] = -1, 0

@@ -194,9 +194,9 @@ def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: Wor
     assert within.mean() < 1.5 * between.mean() + 0.02
     assert np.corrcoef(users.group, users.segment)[0, 1] == pytest.approx(0.0, abs=0.06)
     assert 0.3 < (many[-59:] == many[-60:-1]).mean() < 0.85
-    for day in (0, 200, len(many) - 1):
-        favourite = many[day].ravel().astype(int)
-        assert runs_in(world.env, favourite, np.full(len(favourite), day * BANDS)).all()
+    for number in (0, 200, len(many) - 1):
+        favourite = many[number].ravel().astype(int)
+        assert runs_in(world.env, favourite, np.full(len(favourite), number * BANDS)).all()
 
 
 def test_blocks_of_users_change_nothing(

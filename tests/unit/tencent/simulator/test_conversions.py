@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.io.schema import CLICK, CONVERSION
-from competitions.tencent.simulator import oracle, simulate
-from competitions.tencent.simulator.click_model import simulate_users
+from competitions.tencent.simulator import oracle
 from competitions.tencent.simulator.conversions import (
     AD_EFFECT,
     USER_EFFECT,
@@ -69,15 +68,6 @@ def test_conversions_of_the_log_are_of_willing_ads_and_users(world: World) -> No
     chance = model_of(world).probability(user, past[row, at].astype(np.int64))
     for fifth in np.array_split(np.argsort(chance), 5):
         assert converted[fifth].mean() == pytest.approx(chance[fifth].mean(), abs=0.05)
-
-
-def test_round_one_is_left_as_it_is(world: World) -> None:
-    env = replace(world.env, conversions=None)
-    batch = simulate_users(env, 0, 40)
-    same, (unchanged,) = simulate.convert(env, [batch])
-    assert same is env
-    assert unchanged is batch
-    assert batch.users.action.max() == CLICK
 
 
 def test_a_target_becomes_a_conversion_by_what_the_user_and_the_ad_are_willing_to(world: World) -> None:
