@@ -95,11 +95,11 @@ def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSett
     reference = reference if share else int(train.time.max(initial=0)) + 1  # where days are asked for all the same
     moment = datetime.fromtimestamp(reference, UTC)
     why = f"{share:.0%} of the users have events but no click behind {moment:%Y-%m-%d %H:%M} UTC: the reference time"
-    days, why_days = given.days, f"{given.days} days a step: set"
-    if isinstance(days, str):
-        days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, reference, days)), MOST_DAYS)
-        why_days = f"all are asked {days} days earlier: {QUERY_SHARE:.0%} click in so many"
-    return Rewind(kind, queries, reference, days, actions), f"{why}; {why_days}"
+    if not isinstance(given.days, str):
+        return Rewind(kind, queries, reference, given.days, actions), f"{why}; {given.days} days a step: set"
+    days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, reference, days)), MOST_DAYS)
+    why = f"{why}; all are asked {days} days earlier: {QUERY_SHARE:.0%} click in so many"
+    return Rewind(kind, queries, reference, days, actions), why
 
 
 def share_of_users(train: Sequences, reference: int, days: int) -> bool:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
+Codes = npt.NDArray[np.signedinteger]
 SHRINK = 20.0  # pairs that are added as chance would have them
 DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of a query's pairs
 
@@ -35,7 +37,7 @@ class Lift:
         lift = np.log((self.counts + SHRINK * share) / (self.first[before] + SHRINK) / share)
         return after.astype(np.int32), lift.astype(np.float32)
 
-    def of(self, before: Int64s, after: Int64s) -> Singles:
+    def of(self, before: Codes, after: Codes) -> Singles:
         """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked:
         of that nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
         candidates].

@@ -110,4 +110,4 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
 def compare_files(corpus: Corpus) -> tuple[Note, ...]:
     """What disagrees between the times of the sequences to learn from and of the test's."""
     old, new = (pl.Series(each.time[:: max(len(each.time) // MOST, 1)]) for each in (corpus.train, corpus.test))
-    return compare("sequences of the test", "the others", [Dates("timestamp", old * 1_000, new * 1_000)])
+    return tuple(compare("sequences of the test", "the others", [Dates("timestamp", old * 1_000, new * 1_000)]))

@@ -136,6 +136,7 @@ def test_users_by_name_and_strangers(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[Any, str]] = {
     "blank": ("", "the line is blank"),
+    "an item beyond 64 bits": ([row(1, 1 << 64, 0, 100)], "Expected"),
     "five fields": ([A[:5]], "Expected `array` of length 6"),
     "item 0": ([row(1, 0, 0, 100)], "Expected `int` >= 1"),
     "action 3": ([row(1, 2, 3, 100)], "Expected `int` <= 2"),

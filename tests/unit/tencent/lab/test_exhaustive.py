@@ -49,3 +49,8 @@ def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
 def test_no_numbers_are_refused(broken: float) -> None:
     with pytest.raises(UserError, match="not finite"):
         rank(torch.tensor([[1.0, broken]]), whole(make_sequences([])), np.array([1, 2]), 2)
+
+
+def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
+    best = rank(torch.tensor([[1.0, 2.0]]), whole(make_sequences([])), np.array([1, 2]), 4)
+    assert best.rows.tolist() == [[2, 1, 0, 0]]

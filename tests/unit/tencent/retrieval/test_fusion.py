@@ -135,3 +135,15 @@ def test_parts_of_no_weight_stay_where_channels_are_set_and_windows_of_none_neve
     assert fusion.channels == (("values", "against") if keep else ("values",))
     none = dict.fromkeys(("values shown", "against"), 0.0) if keep else {}
     assert {name: weight for name, weight in fusion.weights.items() if name not in ("values", LIVELY)} == none
+
+
+def test_what_a_channel_weighs_does_not_depend_on_the_scale_of_its_scores() -> None:
+    evidence = draw({"small": 0.5, "large": 0.0, LIVELY: 0.5})
+    factors = np.float32([1e-3, 1e3, 1.0])
+    scaled = ChannelScores(
+        evidence.names, evidence.values * factors, evidence.possible, evidence.stands_for, evidence.popular
+    )
+    members = {"small": ("small",), "large": ("large",)}
+    fusion = choose_channels(scaled, members, {}, 40, keep=False)
+    assert fusion.channels == ("small",)
+    assert fusion.weights["small"] == pytest.approx(500, rel=0.2)

@@ -13,7 +13,7 @@ from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.training import choose_examples, order_batches
+from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences
@@ -202,3 +202,19 @@ def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> Non
     log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, int(ad == 1), ad) for ad in range(1, ADS + 1)]))
     fit(log, passes=1, length=20, negatives=ADS)
     assert sorted(columns, key=len) == [{0, 3, 1}] * 3 + [set(range(ADS))]
+
+
+def test_a_long_history_is_read_in_windows() -> None:
+    log = make_sequences([(1, 1, at) for at in range(7)], [], [(1, 1, 0)] * 3)
+    windows = cut_windows(whole(log), 3)
+    assert windows.users.tolist() == [0, 0, 0, 2]
+    assert windows.ends.tolist() == [7, 4, 1, 10]
+
+
+def test_a_fit_takes_longer_the_more_it_reads() -> None:
+    settings = SequenceSettings(tokens=10_000_000)
+    seconds = [
+        sequence.estimate_seconds(events, ads, settings) for events, ads in ((10**5, 10), (10**6, 10), (10, 10**6))
+    ]
+    assert seconds[0] < seconds[1]
+    assert seconds[2] > 1
