@@ -51,7 +51,9 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
     digest, queries = digest_queries(queries), weigh_alike(queries)
     (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
     return QueryScores(
-        **{name: value or 0 for name, value in whole.items()},  # None without a query
+        score=whole["score"] or 0.0,  # None without a query
+        error=whole["error"] or 0.0,
+        queries=whole["queries"],
         digest=digest,
         folds=[FoldScore(fold=value, **row) for value, row in group_slice(queries, "fold", MEAN)],
         slices=[

@@ -58,8 +58,8 @@ def submit(
     """Check a run's submission again and upload it, or say where to upload it."""
     source = find_source(name)
     submission = find_submission(build, source, run)
-    record = read_record(submission.parent / RECORD)
-    require_host_files(record, name, submission.parent)
+    record = read_own_record(submission.parent, name)
+    require_host_files(record, submission.parent)
     if source.host != "kaggle":
         print(f"{submission}: {source.upload}.")
         return
@@ -122,10 +122,16 @@ def copy_submission(record: RunRecord, build: Path) -> list[Path]:
     return [write_bytes(build / path.name, path.read_bytes()) for path in map(Path, record.submission.paths)]
 
 
-def require_host_files(record: RunRecord, name: str, folder: Path) -> None:
-    """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
+def read_own_record(folder: Path, name: str) -> RunRecord:
+    """The record of a run of this competition. ``UserError`` for one of another, which a path may name."""
+    record = read_record(folder / RECORD)
     if record.name != name:
         raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
+    return record
+
+
+def require_host_files(record: RunRecord, folder: Path) -> None:
+    """Refuse, by its record, a run that was made from anything but the host's files."""
     if not record.basis.scored:
         raise UserError(f"{folder} was made from {record.basis}: to submit, run on the host's files (RAW=DIR).")
 

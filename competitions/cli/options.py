@@ -54,7 +54,7 @@ RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, 
 TwoRuns = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[A] [B]",
+        metavar="A B",
         help="Runs A and B; B: default the last of the competition. A competition's name, or nothing: its last run "
         "beside the most similar earlier one.",
     ),

@@ -111,7 +111,7 @@ def lb(
     folder = registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
     record = read_record(folder / RECORD)
-    require_host_files(record, record.name, folder)
+    require_host_files(record, folder)
     registry.note_leaderboard(folder, score)
     write_page(folder)
     cv = record.cv

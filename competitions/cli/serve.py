@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.day import registry
-from common.day.record_schema import RECORD, RunRecord, read_record
+from common.day.record_schema import RunRecord
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import check_name, find_competition
+from competitions.cli.data import read_own_record
 from competitions.cli.options import BUILD, Build, Name
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def serve(
         raise UserError(f"{SERVED} alone has a service: write one for {name} as competitions/{SERVED}/day/serve.py is.")
     from competitions.news.day import serve as news
 
-    record = find_run(build, name, run or "last")[1]
+    record = read_own_record(registry.find_run(build, [name], run or "last"), name)
     if not http:
         exported = export_run(record, raw, build / name, requests)
         console, row = wide_console(), news.measure(*exported)
@@ -56,15 +57,6 @@ def serve(
         with contextlib.suppress(KeyboardInterrupt):
             news.make_server(app).run(sockets=[server])
     print(f"Ended after {app.state.batches.answered} requests.")
-
-
-def find_run(build: Path, name: str, run: str) -> tuple[Path, RunRecord]:
-    """The folder and the record of a run of this competition."""
-    folder = registry.find_run(build, [check_name(name)], run)
-    record = read_record(folder / RECORD)
-    if record.name != name:
-        raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
-    return folder, record
 
 
 def export_run(record: RunRecord, raw_folder: Path | None, build: Path, requests: int) -> "Export":

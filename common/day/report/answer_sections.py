@@ -31,7 +31,7 @@ def _funnel(stages: Sequence[Stage]) -> MarkTable:
     return MarkTable("queries", [row.stage for row in rows], [_counted(rows), Column("lost here", lost, "plain")])
 
 
-def _counted(rows: Sequence[Stage] | Sequence[RankCount]) -> Column:
+def _counted(rows: Sequence[Stage | RankCount]) -> Column:
     """Shares as bars, with the numbers of queries beside them."""
     texts = [f"{numbers.share(row.share)} ({numbers.count(row.queries)})" for row in rows]
     marks = [Mark(100 * row.share, text=text) for row, text in zip(rows, texts, strict=True)]

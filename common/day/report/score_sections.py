@@ -44,7 +44,9 @@ def board(record: RunRecord, known: Board | None, leaderboard: Sequence[NotedSco
     """The known scores of the host's board, with this run's among them in their order."""
     if known is None:
         return None
-    own = [(record.cv.score, record.cv.error, f"this run, {name_validation(record.cv)}", "")]
+    own: list[tuple[float, float | None, str, str]] = [
+        (record.cv.score, record.cv.error, f"this run, {name_validation(record.cv)}", "")
+    ]
     own += [(entry.score, None, f"this run, leaderboard {entry.when}", "") for entry in leaderboard]
     rows = sorted([*own, *((one.score, None, one.name, one.source) for one in known.mark)], key=lambda row: -row[0])
     marks = [Mark(score, error, numbers.with_error(score, error, 5), not source) for score, error, _, source in rows]

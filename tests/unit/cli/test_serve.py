@@ -12,23 +12,15 @@ from competitions.news.day.serve import listen
 from tests.unit.common.day.records import make_record, write_run
 
 
-def test_a_run_is_the_latest_unless_it_is_named(tmp_path: Path) -> None:
-    for run in ("20260101-000000-000", "20260102-000000-000"):
-        write_run(tmp_path / "news" / run)
-    assert serve.find_run(tmp_path, "news", "last")[0].name == "20260102-000000-000"
-    assert serve.find_run(tmp_path, "news", "20260101-000000-000")[1].run == "20260101-000000-000"
-
-
 def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None:
     other = write_run(tmp_path / "mgtv" / "20260101-000000-000")
-    with pytest.raises(UserError, match="no competition chess"):
-        serve.find_run(tmp_path, "chess", "last")
-    with pytest.raises(UserError, match="no finished run"):
-        serve.find_run(tmp_path, "news", "last")
-    with pytest.raises(UserError, match="is a run of mgtv, not of news"):
-        serve.find_run(tmp_path, "news", str(other))
-    with pytest.raises(UserError, match="mgtv/last is no run of news"):
-        serve.find_run(tmp_path, "news", "mgtv/last")
+    for run, words in (
+        ("last", "no finished run"),
+        (str(other), "is a run of mgtv, not of news"),
+        ("mgtv/last", "mgtv/last is no run of news"),
+    ):
+        with pytest.raises(UserError, match=words):
+            serve.serve("news", run, build=tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named_before_anything_is_computed(tmp_path: Path) -> None:

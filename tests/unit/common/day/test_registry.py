@@ -55,7 +55,7 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
     for run, words in (
         ("0102-", "no run"),
         ("last~3", "there are 3"),
-        ("last~x", "not a run"),
+        *((f"news/last~{back}", "is not a run") for back in ("²", "٣", "9" * 20, "-1", "x", "1" * 5000)),
         ("news/333", "no run"),
     ):
         with pytest.raises(UserError, match=words):
@@ -82,13 +82,6 @@ def test_a_run_left_out_is_the_last_and_a_competition_its_last_and_the_most_simi
     assert registry.find_pair(build, NAMES, ["news/last~3", "flight"]) == (oldest, other)
 
 
-@pytest.mark.parametrize("back", ["²", "٣", "9" * 20, "-1", "x", "1" * 5000])
-def test_a_place_that_is_no_number_is_refused(make: Make, tmp_path: Path, back: str) -> None:
-    make("20260101-1", [0.5])
-    with pytest.raises(UserError, match="is not a run"):
-        registry.find_run(tmp_path / "build", NAMES, f"news/last~{back}")
-
-
 @pytest.mark.parametrize("score", [1e308, -1e308, float("nan"), float("inf")])
 def test_what_is_no_score_of_a_board_is_refused(make: Make, score: float) -> None:
     with pytest.raises(UserError, match="is not a score"):
@@ -102,8 +95,6 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
     (row,) = list_rows([folder])
     assert (row["CV"], row["leaderboard"]) == (0.5, 0.45)
     assert [noted.score for noted in registry.read_leaderboard(folder)] == [0.4, 0.45]
-    with pytest.raises(UserError, match="not a score"):
-        registry.note_leaderboard(folder, float("nan"))
     (folder / "lb.json").write_text('[{"score": "high"}]')
     with pytest.raises(UserError, match=r"lb\.json is damaged"):
         registry.read_leaderboard(folder)
@@ -180,39 +171,27 @@ def test_the_verdict_weighs_the_difference_by_its_error() -> None:
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
     importance = {"importance": [{"feature": "g", "gain": 0.25}]}
+    plans = [
+        {"plan": [{"setting": "rank.negatives", "value": value, "why": ""}, {"setting": "n", "value": "5"}]}
+        for value in "ab"
+    ]
     other = {"config": {"seed": 1, "rank": {"rounds": 5, "new": True}}, "features": ["g"], "insight": importance}
-    comparison = compare.compare(make("a-1", [0.5]), make("a-2", [0.5], **other))
+    one, two = make("a-1", [0.5], summary=plans[0]), make("a-2", [0.5], summary=plans[1], **other)
+    comparison = compare.compare(one, two)
+    assert comparison.tables[compare.DECISIONS] == [{"setting": "rank.negatives", "A": "a", "B": "b"}]
     settings = [("seed", "0", "1"), ("rank.new", "(not set)", "True")]
     assert [tuple(row.values()) for row in comparison.tables[compare.SETTINGS]] == settings
     assert [tuple(row.values()) for row in comparison.tables[compare.FEATURES]] == [("f", "A", None), ("g", "B", 0.25)]
     assert [row["score"] for row in comparison.tables[compare.SCORES]] == ["CV", "m"]
 
 
-def test_what_the_data_decided_otherwise_is_named(make: Make) -> None:
-    plans = [
-        [{"setting": "rank.negatives", "value": value, "why": ""}, {"setting": "n", "value": "5"}] for value in "ab"
-    ]
-    runs = [make(f"a-{at}", [0.5], summary={"plan": plan}) for at, plan in enumerate(plans)]
-    assert compare.compare(*runs).tables[compare.DECISIONS] == [{"setting": "rank.negatives", "A": "a", "B": "b"}]
-
-
-def test_a_quick_run_beside_a_whole_one_is_a_warning(make: Make) -> None:
-    quick = make("a-1", [0.5], overrides=["@competitions/news/quick.toml"])
-    assert compare.compare(make("a-2", [0.5]), quick).warnings == [
-        "B is a quick run, the other is not: the scores differ by that"
-    ]
-
-
-def test_the_error_of_a_score_is_that_of_the_expected_one_on_every_page(make: Make) -> None:
-    run = make("a-1", [0.5], cv={"error": 0.03, "why": "clicks are of one day"})
-    assert list_rows([run])[0]["error"] == 0.03
-    assert compare.compare(run, make("a-2", [0.5])).tables[compare.SCORES][0]["error A"] == 0.03
-
-
 def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
     own = {"simulated": False}
     one, code = make("a-1", [0.5], data=own, threads={"openmp": 1}), {"revision": "9", "changed": True}
     two = make("a-2", [0.5, 0.0], data=own | {"digest": "x"}, code=code, threads={"openmp": 2})
+    quick = make("a-3", [0.5], data=own, overrides=["@competitions/news/quick.toml"], threads={"openmp": 1})
+    said = "B is a quick run, the other is not: the scores differ by that"
+    assert compare.compare(one, quick).warnings == [said]
     files, queries, changed, threads = compare.compare(one, two).warnings
     assert "raw files differ" in files
     assert "only 1 of the validation queries" in queries

@@ -63,6 +63,7 @@ def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Ru
         ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
         features=("f", "g"),
         summary={"own": 1},
+        expected={"score": 0.4, "error": 0.03, "why": "clicks are of one day"},
         tables=[("shown", [{"a": 1}]), ("empty", [])],
         submissions=[Checked(Path("s.csv"), 7, ())],
         insight=insight,
@@ -109,6 +110,7 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert [step.name for step in written.steps] == ["count"]
     assert written.peak_mib == written.steps[0].peak_mib
     assert (written.submission.paths, written.submission.rows) == (["s.csv"], 7)
+    assert (written.cv.score, written.cv.error, written.cv.why) == (0.375, 0.03, "clicks are of one day")
     assert [table.title for table in written.tables] == ["shown"]
     # Of the third query no other candidate is known.
     assert written.behind is not None
