@@ -14,7 +14,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.day.hosts import TRUTH
-from common.day.run_record import describe_queries
 from common.engine.run import Run
 from common.simulation.oracle import read_oracle
 from competitions.flight import competition as flight
@@ -107,7 +106,7 @@ def measure_news(folder: Path) -> Metrics:
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
     judged = news.COMPETITION.judge(outcome, config)
     truth = news.COMPETITION.score_truth(outcome, folder / "raw")
-    recall, cv = judged.summary["recall"], describe_queries(judged.queries)["score"]
+    recall, cv = judged.summary["recall"], judged.ranking[0]["score"]
     union = next(row for row in recall if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in recall}
     measured |= {f"union {name}": union[name] for name in ("recall@50", "recall@all")}
