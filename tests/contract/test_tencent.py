@@ -80,20 +80,6 @@ def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished,
     assert np.mean(rows) >= 0.5  # of ads drawn by chance a thirteenth
 
 
-@pytest.mark.nightly
-def test_round_two_asks_for_what_the_host_says_of_each_user(
-    folder: Path, finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    names = [one.name for one in plant().test_persons()]
-    actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
-    (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
-    after = solve(call, TENCENT, folder, tmp_path / "build", "host.target=conversion", "split.days=3")
-    cv = after.summary["ways"]["ranker"]
-    assert 20 < cv["users"] < finished.summary["cv"]["users"]
-    assert cv["score"] > 3 * TENCENT.ceiling
-    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
-
-
 def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     folder: Path, call: Call, tmp_path: Path
 ) -> None:
