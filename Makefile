@@ -176,7 +176,7 @@ new: $(VENV)/installed ## Add a new competition that runs (NAME=x)
 	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
 
 # In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
-test: $(VENV)/installed ## The tests (seven minutes)
+test: $(VENV)/installed ## The tests (five minutes)
 	@$(PYTEST) -m "not nightly" $(ARGS)
 
 test-nightly: $(VENV)/installed ## The longer tests
@@ -184,7 +184,7 @@ test-nightly: $(VENV)/installed ## The longer tests
 
 test-all: test test-nightly ## Both, as CI does
 
-test-fast: $(VENV)/installed ## Fast unit tests (a minute)
+test-fast: $(VENV)/installed ## Fast unit tests (under a minute)
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
 # test-NAME: ## All tests of one competition

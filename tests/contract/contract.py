@@ -232,7 +232,7 @@ def solve(call: Call, contract: Contract, raw: Path, build: Path, *settings: str
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 
-def count_notes(finished: Finished, file: str, *said: str) -> int:
+def count(finished: Finished, file: str, *said: str) -> int:
     """How many rows the one note on a file has that says all this."""
     notes = [note for note in finished.record["notes"] if file in note["where"]]
     (rows,) = [note["rows"] for note in notes if all(each in note["what"] for each in said)]

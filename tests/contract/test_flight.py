@@ -8,7 +8,7 @@ import pytest
 
 from competitions.flight.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, count_notes, refusal, solve, words
+from tests.contract.contract import Finished, count, refusal, solve, words
 from tests.contract.flight import FLIGHT
 from tests.contract.flight_planted import SINGLES, edit_parquet
 
@@ -41,11 +41,11 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path, call: Call, tmp_path: Path) -> None:
     finished = solve(call, FLIGHT, dirty, tmp_path / "build", "rank.rounds=5")
     for file in (schema.TRAIN, schema.TEST):
-        assert count_notes(finished, file, "totalPrice", "null", "negative") == 3
-        assert count_notes(finished, file, "one option") == SINGLES
-    assert count_notes(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
-    assert count_notes(finished, schema.TRAIN, "no booked option") == 2
-    assert count_notes(finished, schema.TRAIN, "several booked options") == 1
+        assert count(finished, file, "totalPrice", "null", "negative") == 3
+        assert count(finished, file, "one option") == SINGLES
+    assert count(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
+    assert count(finished, schema.TRAIN, "no booked option") == 2
+    assert count(finished, schema.TRAIN, "several booked options") == 1
     assert pl.read_parquet(finished.folder / "candidates.parquet")["query"].n_unique() == 80
     for path in finished.submissions:
         assert call("check", "flight", path, "--raw", dirty)[0] == 0
@@ -135,7 +135,4 @@ def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, ca
     assert read_by_id(made.parent).equals(read_by_id(finished.folder))
     ids = [pl.read_parquet(path)["Id"] for path in (made.parent / "submission.parquet", tmp_path / "raw" / schema.TEST)]
     assert ids[0].equals(ids[1])
-    assert (
-        count_notes(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id")
-        > 500
-    )
+    assert count(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id") > 500

@@ -8,7 +8,7 @@ import pytest
 
 from competitions.mgtv.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, count_notes, solve, words
+from tests.contract.contract import Finished, count, solve, words
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,
@@ -52,7 +52,7 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
     assert {answers[did][0] for did in alone} == {counts["vid"][0]}
     (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
-    assert count_notes(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
+    assert count(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
 
 
 @pytest.mark.nightly
@@ -62,7 +62,7 @@ def test_without_comments_and_profiles_the_run_goes_on(
     shutil.rmtree(folder / schema.COMMENTS)
     (folder / schema.PROFILES).unlink()
     after = solve(call, MGTV, folder, tmp_path / "build")
-    assert count_notes(after, schema.PROFILES, "no such file") == 1
+    assert count(after, schema.PROFILES, "no such file") == 1
     assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
 
 

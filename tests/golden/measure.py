@@ -63,7 +63,7 @@ MGTV_SETTINGS = (
     "completion.parameters.num_threads=1",
     "split.train_days=2",
 )
-TENCENT_SETTINGS = ("seed=1",)
+TENCENT_SETTINGS = ("seed=1", "sequence.passes=2")
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
     "core_price_ratio",
