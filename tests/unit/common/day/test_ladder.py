@@ -48,10 +48,10 @@ from common.day.methods.ladder import (
     Scored,
     add_up,
 )
+from common.day.record_schema import RECORD
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.run import Result, Run, StepRecord, collect
-from tests.unit.common.day.records import write_run
 
 
 def wait(seconds: float, _: str) -> float:
@@ -258,8 +258,12 @@ def test_a_gain_counts_the_noise_of_the_fits_where_runs_on_these_files_tell_it(t
     plain = [error for error, _ in climb_families()]
     assert [counted for _, counted in climb_families()] == [None, 0, 0, None]
     for number, digest in enumerate((digest_files(files, run.cache), "of other files")):
-        folder, fits = run.folder.parent / f"run{number}", [0.50, 0.52, 0.54][: 3 - number]
-        write_run(folder, metric="mrr", data={"digest": digest}, fits=fits)
+        folder = run.folder.parent / f"run{number}"
+        folder.mkdir()
+        record = {"name": "news", "run": folder.name, "metric": "mrr", "config": {}}
+        record |= {"cv": {"score": 0.5, "error": 0.1, "queries": 4}, "fits": [0.50, 0.52, 0.54][: 3 - number]}
+        record |= {"data": {"folder": "", "simulated": True, "digest": digest}}
+        (folder / RECORD).write_text(json.dumps(record))
     noise = FitNoise(0.02**2, 2, 3)
     assert climb_families() == [
         (plain[0], None),
