@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.io.submission import Checked
-from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.dataset import RankingDataset, pick_queries, to_matrix
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit
 from common.learning.metrics import reciprocal_ranks
@@ -100,16 +100,12 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) ->
     """The labelled candidates as matrices."""
     assert fold.answers is not None
     right = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
-    rows = candidates.join(right, on=["query", "item"], how="left", maintain_order="left")
-    rows = rows.join(fold.queries.select("query", "role"), on="query", maintain_order="left")
-    parts = {}
-    for role in ("train", "valid"):
-        chosen = rows.filter(role=role)
-        labels = chosen["label"].fill_null(0.0).to_numpy()
-        parts[role] = make_rows(chosen, features.filter(rows["role"] == role), labels)
-        if not labels.any():
-            raise UserError("No right answer is among the candidates: the log or candidates.popular is too small.")
-    return Labelled(**parts)
+    labels = candidates.join(right, on=["query", "item"], how="left", maintain_order="left")["label"].fill_null(0.0)
+    rows, train = make_rows(candidates, features, labels.to_numpy()), (fold.queries["role"] == "train").to_numpy()
+    parts = pick_queries(rows, train), pick_queries(rows, ~train)
+    if not all(part.labels.any() for part in parts):
+        raise UserError("No right answer is among the candidates: the log or candidates.popular is too small.")
+    return Labelled(*parts)
 
 
 def make_rows(candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[np.float32]) -> RankingDataset:

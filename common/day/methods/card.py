@@ -4,6 +4,7 @@ and the line to change, and three queries: one that it wins against the method t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
@@ -24,15 +25,16 @@ from common.day.methods.ladder import (
     Ladder,
     Row,
     Rung,
+    Scored,
 )
 from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates
 from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.day.stamp import read_figures
+from common.io.files import UNREADABLE
 from common.io.submission import write_bytes
 from common.io.tables import read_parquet
-from common.learning.metrics import weighted_error, weighted_mean
 
 KINDS = ("won", "lost", "drawn")
 CHOSEN = "One query of each kind, the first by the hash of its name, and so no extreme; * marks the right answer."
@@ -71,8 +73,9 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
     own, before = read_lists(folder, rung.key), read_lists(folder, rung.key, BEFORE_FILE)
     below = read_lists(folder, row[BASE]) if base else None
     step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
+    memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
     facts = {
-        "does": first_line(rung.code.__doc__),
+        "does": " ".join((rung.code.__doc__ or "").partition("\n\n")[0].replace("``", "").split()),
         "formula": rung.formula or FORMULAS.get(rung.family, ""),
         "to change": row[CODE],
         ladder.metric: with_error(row["score"], row["error"]),
@@ -80,22 +83,19 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
         "before": describe_change(own, before),
         **(compare_with(row, own, below) if base else {}),
         **list_columns(row, base),
-        "cost": describe_cost(row),
+        "cost": f"{row[SECONDS]:.1f} s{memory}",
     }
     title = f"{rung.key}: {rung.title} ({rung.family}{step})"
     examples = list_examples(ladder, rung, own, below, row[BASE]) if own is not None else []
     return Card(title, {name: text for name, text in facts.items() if text}, examples, rung.plots())
 
 
-def first_line(text: str | None) -> str:
-    """The first paragraph of a docstring, in one line."""
-    return " ".join((text or "").partition("\n\n")[0].replace("``", "").split())
-
-
 def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:
-    """What a method answers, as ``keep_lists`` wrote it; None where it left nothing."""
-    path = folder / f"{key}{end}"
-    return read_parquet(path) if path.is_file() else None
+    """What a method answers, as ``keep_lists`` wrote it; None where it left nothing that can be read."""
+    try:
+        return read_parquet(folder / f"{key}{end}")
+    except UNREADABLE:
+        return None
 
 
 def list_recorded(path: Path, key: str) -> dict[str, str]:
@@ -109,19 +109,15 @@ def list_recorded(path: Path, key: str) -> dict[str, str]:
     }
 
 
-def pair(one: pl.DataFrame, other: pl.DataFrame) -> tuple[float, float]:
-    """The mean difference of the scores of the queries of both, and its standard error."""
-    both = one.join(other.select("query", other="score"), on="query")
-    gain, weights = (both["score"] - both["other"]).to_numpy(), both["weight"].to_numpy()
-    return (weighted_mean(gain, weights), weighted_error(gain, weights)) if weights.any() else (0.0, 0.0)
-
-
 def describe_change(own: pl.DataFrame | None, before: pl.DataFrame | None) -> str:
     """The score when the method was measured before on these files, and what has changed since, on the same queries."""
     if own is None or before is None:
         return ""
-    mean = weighted_mean(before["score"].to_numpy(), before["weight"].to_numpy())
-    return f"{score(mean)}; after - before: {with_error(*pair(own, before))}, on the same queries"
+    last = Scored(before["score"].to_numpy(), before["weight"].to_numpy())
+    both = own.join(before.select("query", before="score"), on="query")
+    gain = (both["score"] - both["before"]).to_numpy()
+    change = Scored(gain, both["weight"].to_numpy()).weigh(gain)
+    return f"{score(last.weigh(last.each)[0])}; after - before: {with_error(*change)}, on the same queries"
 
 
 def compare_with(row: Row, own: pl.DataFrame | None, below: pl.DataFrame | None) -> dict[str, str]:
@@ -143,12 +139,6 @@ def list_columns(row: Row, base: Row | None) -> dict[str, str]:
         name: f"{alone(each)}{f' ({row[BASE]} {others[name]})' if others.get(name) else ''}"
         for name, each in named.items()
     }
-
-
-def describe_cost(row: Row) -> str:
-    """Seconds and memory of the steps that a method needs."""
-    memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
-    return f"{row[SECONDS]:.1f} s{memory}"
 
 
 def name_kinds(own: pl.DataFrame, below: pl.DataFrame) -> pl.DataFrame:
@@ -175,23 +165,25 @@ def list_examples(
     ladder: Ladder, rung: Rung, own: pl.DataFrame, below: pl.DataFrame | None, base: str | None
 ) -> list[Example]:
     """A query won, one lost, one drawn, with what is known of them; of a method that builds on none, one drawn."""
-    both = name_kinds(own, own if below is None else below)
-    chosen = choose_examples(both)
+    chosen = choose_examples(name_kinds(own, own if below is None else below))
     queries = chosen["query"].to_list()
     describe = ladder.describe if queries else None
     known = describe(queries).rows_by_key("query", named=True, unique=True) if describe else {}
+    ends = {rung.key: "", **({} if below is None else {str(base): "_below"})}  # of the columns of each method
     examples = []
     for row in chosen.iter_rows(named=True):
-        lists = {rung.key: (row["rank"], row["items"])}
-        if below is not None:
-            lists[str(base)] = row["rank_below"], row["items_below"]
-        ranks = ", ".join(f"{name} {rank or 'not listed'}" for name, (rank, _) in lists.items())
         words = known.get(row["query"], {})
         history = words.get("history") or ""
-        history = f"... {history[-HISTORY:]}" if len(history) > HISTORY else history
-        kind = row["kind"] if below is not None else "query"
-        table = lay_out({name: items or [] for name, (_, items) in lists.items()})
-        examples.append(Example(row["query"], kind, history, words.get("answer") or "", ranks, table))
+        examples.append(
+            Example(
+                row["query"],
+                row["kind"] if below is not None else "query",
+                f"... {history[-HISTORY:]}" if len(history) > HISTORY else history,
+                words.get("answer") or "",
+                ", ".join(f"{name} {row[f'rank{end}'] or 'not listed'}" for name, end in ends.items()),
+                lay_out({name: row[f"items{end}"] or [] for name, end in ends.items()}),
+            )
+        )
     return examples
 
 
@@ -201,11 +193,8 @@ def lay_out(lists: Mapping[str, Sequence[str]]) -> list[Row]:
     >>> lay_out({"als": ["x", "* y"], "popularity": ["z"]})[1]
     {'rank': '2', 'als': '* y', 'popularity': ''}
     """
-    longest = max(map(len, lists.values()), default=0)
-    return [
-        {"rank": str(rank + 1), **{name: items[rank] if rank < len(items) else "" for name, items in lists.items()}}
-        for rank in range(longest)
-    ]
+    rows = enumerate(zip_longest(*lists.values(), fillvalue=""), 1)
+    return [{"rank": str(rank), **dict(zip(lists, items, strict=True))} for rank, items in rows]
 
 
 def write_card(card: Card, path: Path) -> Path:

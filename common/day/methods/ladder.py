@@ -34,7 +34,8 @@ from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.engine.run import Result, Run, StepRecord
+from common.engine.run import Result, Run
+from common.io.submission import write_parquet
 from common.learning.metrics import weighted_error, weighted_mean
 
 Row = dict[str, Any]
@@ -79,17 +80,15 @@ class Scored:
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
         weights = np.ones(len(each)) if self.weights is None else self.weights
-        if not weights.any():
-            return 0.0, 0.0
-        return weighted_mean(each, weights), weighted_error(each, weights)
+        return (weighted_mean(each, weights), weighted_error(each, weights)) if weights.any() else (0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Rung:
     """A method, declared. ``key``: its name at the command line; ``title``: in the table.
 
-    ``measure`` scores it; ``code`` is the function to read and to change. ``builds_on``: the key of the method that it
-    is compared with, by default the one above; the first has none. ``formula``: in one line, else the family's.
+    ``measure`` scores it; ``code`` is the function to read and to change. ``builds_on``: the key of the method above
+    that it is compared with, by default the last; the first has none. ``formula``: in one line, else the family's.
     ``lacks``: what the files or settings have not that it needs, as the end of a sentence; None where it can run.
     ``plots``: what its card draws.
     """
@@ -171,30 +170,29 @@ class Ladder:
 
     def _choose(self, only: str | None) -> list[tuple[Rung, Rung | None]]:
         """The methods to measure, in order, each with the one that it is compared with: the nearest that can run."""
-        if only is not None and (lacking := self.find(only).lacks()):
-            raise UserError(f"The step {only!r} cannot run here: {lacking}.")
-        bases = {
-            rung.key: self.find(rung.builds_on) if rung.builds_on and before else before
-            for before, rung in zip([None, *self.rungs], self.rungs, strict=False)
-        }
-
-        def find_base(key: str) -> Rung | None:
-            base = bases[key]
-            return find_base(base.key) if base is not None and base.lacks() else base
-
-        if only is None:
-            reasons = {rung.key: rung.lacks() for rung in self.rungs}
-            for key, why in reasons.items():
+        if only is not None:
+            self.find(only)
+        chosen: list[tuple[Rung, Rung | None]] = []
+        standing: dict[str, Rung | None] = {}  # by key the method itself, or what it builds on where it cannot run
+        for above, rung in zip([None, *self.rungs], self.rungs, strict=False):
+            base = standing[rung.builds_on or above.key] if above else None
+            why = rung.lacks()
+            standing[rung.key] = base if why else rung
+            if rung.key == only:
                 if why:
-                    say(f"  {key} is left out: {why}")
-            return [(rung, find_base(rung.key)) for rung in self.rungs if not reasons[rung.key]]
-        rung, base = self.find(only), find_base(only)
-        return [*([(base, None)] if base else []), (rung, base)]  # the base is compared with nothing itself
+                    raise UserError(f"The step {only!r} cannot run here: {why}.")
+                return [*([(base, None)] if base else []), (rung, base)]  # the base is compared with nothing itself
+            if not why:
+                chosen.append((rung, base))
+            elif only is None:
+                say(f"  {rung.key} is left out: {why}")
+        return chosen
 
     def _measure(self, rung: Rung, base: Rung | None, known: Mapping[Any, Row]) -> Row:
         scored = rung.measure()
         costs, given = (self.run.list_costs(results) for results in (scored.made_by, self.given()))
-        seconds, memory = add_up(record for key, record in costs.items() if key not in given)
+        steps = [record for key, record in costs.items() if key not in given]
+        rises = [step.peak_mib - step.base_mib for step in steps if step.base_mib is not None]
         score, error = scored.weigh(scored.each)
         gain, gain_error = scored.weigh(scored.each - self._each[base.key]) if base else (None, None)
         self._each[rung.key] = scored.each
@@ -215,8 +213,8 @@ class Ladder:
             GAIN_ERROR: gain_error,
             FITS: counted,
             BEFORE: past if is_number(past) else None,
-            SECONDS: seconds,
-            MEMORY: memory,
+            SECONDS: sum(step.seconds for step in steps),
+            MEMORY: max(rises, default=None),
             CODE: rung.place(),
         }
 
@@ -254,11 +252,10 @@ def keep_lists(folder: Path, key: str, scored: Scored, lists: Lists) -> None:
     rows = pl.DataFrame({"query": lists.queries, "score": scored.each, "weight": weights})
     for more in (lists.ranks.select("query", "rank"), items):
         rows = rows.join(more, on="query", how="left", maintain_order="left")
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key}.parquet"
     if path.exists():
         path.replace(folder / f"{key}{BEFORE_FILE}")
-    rows.write_parquet(path)
+    write_parquet(rows, path)
 
 
 def rank_right(rows: pl.DataFrame) -> pl.DataFrame:
@@ -282,12 +279,3 @@ def list_moved(rows: Sequence[Row]) -> list[str]:
     """
     scores = [(row[KEY], format_score(row.get(BEFORE)), format_score(row.get("score"))) for row in rows]
     return [f"{rung}: {before} -> {now}" for rung, before, now in scores if before and before != now]
-
-
-def add_up(records: Iterable[StepRecord]) -> tuple[float, float | None]:
-    """Seconds of these steps together, and the most memory that one took in MiB beyond what the process held as it
-    began, None where no record tells.
-    """
-    known = [*records]
-    rises = [record.peak_mib - record.base_mib for record in known if record.base_mib is not None]
-    return sum(record.seconds for record in known), max(rises, default=None)

@@ -203,9 +203,11 @@ def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, mon
 
 
 def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged: list[str] = []
+
     def write(run: Any) -> None:
         folder = run.folder / "rungs"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         scores = {"als": [1.0, 0.0, 0.0, 0.5], "popular": [0.5, 1.0, 0.0, 0.0], "als.before": [0.5, 0.0, 0.0, 0.5]}
         for name, each in scores.items():
             ranks = [round(1 / one) if one else None for one in each]
@@ -218,6 +220,8 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
                 "items": lists,
             }
             pl.DataFrame(rows).write_parquet(folder / f"{name}.parquet")
+        for name in damaged:
+            os.truncate(folder / f"{name}.parquet", 50)
 
     costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/methods/ladder.py:1 climb"}
     scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
@@ -235,6 +239,9 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
     kinds = [line.split(":")[0] for line in out.splitlines() if line.startswith(("Won", "Lost", "Drawn"))]
     assert kinds == ["Won", "Lost", "Drawn"]
     assert "its rank: als not listed, popular 1" in out
+    damaged.append("popular")
+    code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
+    assert (code, "2 won" in out, "against popular" in out) == (0, False, True)  # a damaged file is none
 
 
 @pytest.mark.parametrize("until", [["--until", "cv"], ["--until=cv"]])

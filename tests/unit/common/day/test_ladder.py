@@ -46,12 +46,11 @@ from common.day.methods.ladder import (
     Row,
     Rung,
     Scored,
-    add_up,
 )
 from common.day.record_schema import RECORD
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
-from common.engine.run import Result, Run, StepRecord, collect
+from common.engine.run import Result, Run, collect
 
 
 def wait(seconds: float, _: str) -> float:
@@ -63,10 +62,6 @@ def fill(mib: int) -> int:
     held = np.ones(mib << 17)
     time.sleep(0.3)  # so that the meter, which looks now and then, sees it
     return len(held)
-
-
-def record(name: str, seconds: float, peak: float, base: float | None = None) -> StepRecord:
-    return StepRecord(name=name, seconds=seconds, peak_mib=peak, base_mib=base)
 
 
 def make_run(folder: Path) -> Run:
@@ -197,15 +192,9 @@ def test_a_method_that_cannot_run_is_left_out_and_the_next_builds_on_the_one_bef
     assert [(row["rung"], row[BASE]) for row in ladder.climb()] == [("a", None), ("c", "a")]
     assert "b is left out: no text" in capsys.readouterr().err
     assert [(row["rung"], row[BASE]) for row in ladder.climb("c")] == [("c", "a")]
+    assert "left out" not in capsys.readouterr().err
     with pytest.raises(UserError, match=r"The step 'b' cannot run here: no text\."):
         ladder.climb("b")
-
-
-def test_seconds_are_added_and_of_memory_the_largest_rise_counts() -> None:
-    records = [record("score", 1.0, 50, 10), record("score", 2.0, 70, 60)]
-    assert add_up(records) == (3.0, 40)
-    assert add_up([*records, record("older", 1.0, 90)]) == (4.0, 40)  # an entry that does not tell where it began
-    assert add_up([record("older", 1.0, 90)]) == (1.0, None)
 
 
 def test_a_rungs_memory_is_not_that_of_the_process_before_it(tmp_path: Path) -> None:
