@@ -129,7 +129,8 @@ def list_changed_features(one: RunRecord, other: RunRecord) -> list[Row]:
 
 def record_gains(record: RunRecord) -> Row:
     """Each feature's share of the gain: of a whole run, else as far as the summary has them."""
-    return record.summary.get("gains", {}) | {row.feature: row.gain for row in record.insight.importance}
+    gains: Row = dict(record.summary.get("gains", {}))
+    return gains | {row.feature: row.gain for row in record.insight.importance}
 
 
 def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
