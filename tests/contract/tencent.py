@@ -36,6 +36,7 @@ SMALL = (
     f"ranker.features.history={LENGTH}",
     "ranker.fit.rounds=60",
     "ranker.fit.least=10",
+    "sequence.passes=2",
 )
 QUICK = ("ranker.fit.rounds=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
