@@ -15,7 +15,7 @@ from common.engine.errors import UserError
 TEMPLATE = "template"
 NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
 TARGET = re.compile(r"^([a-z][a-z0-9]*):", re.MULTILINE)  # of a Makefile
-MARKS = {"slow", "nightly"}  # of tests, beside one for each folder of tests/
+RESERVED = {"slow", "nightly", "build"}  # marks of tests beside their folders'; git ignores every folder build
 CODE = ("*.py", "*.toml", "*.md")
 
 
@@ -33,7 +33,7 @@ def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
             raise UserError(f"{path} is missing: run this in the root of a checkout of the repository.")
     taken = {
         *TARGET.findall(lists[1].read_text(encoding="utf-8")),
-        *MARKS,
+        *RESERVED,
         *sys.stdlib_module_names,  # which a folder of its tests would hide
         *(path.name for path in root.iterdir()),
         *(path.name for path in root.glob("tests/*")),

@@ -51,8 +51,8 @@ def test_a_name_that_is_taken_or_none_is_refused(checkout: Path) -> None:
     assert sorted(checkout.rglob("*")) == before
 
 
-# A target of make, a mark of tests, a module of Python, a folder of the checkout, one of its tests.
-@pytest.mark.parametrize("name", ["clean", "slow", "io", "common", "unit"])
+# A target of make, a mark, a module of Python, a folder of the checkout, one of its tests, one that git ignores.
+@pytest.mark.parametrize("name", ["clean", "slow", "io", "common", "unit", "build"])
 def test_what_make_or_the_tests_call_something_else_is_no_name(checkout: Path, name: str) -> None:
     (checkout / "tests" / "unit").mkdir()
     (checkout / "common").mkdir()
