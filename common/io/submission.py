@@ -20,6 +20,7 @@ from common.io.tables import read_csv
 ROWS_SHOWN = 3
 # What every parser reads as the same number. Of +5, 05 and " 5" the host's may make a text, an octal number or nothing.
 WHOLE = r"^(0|-?[1-9][0-9]*)$"
+ENDS_A_FIELD = r'[",\r\n]'
 NAME_IT = "name the submission file to check"
 
 
@@ -121,6 +122,16 @@ def _read_utf8(path: Path) -> bytes:
     if invalid := find_invalid_utf8(text):
         raise UserError(f"{path}, line {invalid[0] + 1}: bytes that are not UTF-8; save the file as plain UTF-8")
     return text
+
+
+def refuse_unwritable(ids: pl.Series, where: str) -> None:
+    """Stop at ids that a submission could not name: whoever reads it splits its lines at every comma."""
+    odd = ids.filter(ids.str.contains(ENDS_A_FIELD))
+    if len(odd):
+        raise UserError(
+            f"{where}: {odd[0]!r} has a comma, a quote or a line break, which no line of a submission can hold;"
+            " download the file again"
+        )
 
 
 def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:

@@ -7,6 +7,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.notes import Note
+from common.io.submission import refuse_unwritable
 from competitions.flight.io.encoding import INT16_MAX, INT32_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, filled
 from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
@@ -81,6 +82,7 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
     )
     names = runs.select(pl.col("ranker_id").unique(maintain_order=True)).with_row_index("session")
     _refuse_cases(source, names["ranker_id"])
+    refuse_unwritable(names["ranker_id"], f"{source.path}, column 'ranker_id'")
     runs = runs.join(names, on="ranker_id", how="left", maintain_order="left").cast({"session": pl.Int32})
     session = np.repeat(runs["session"].to_numpy(), runs["length"].to_numpy())
     scattered = runs.filter(pl.col("session").is_duplicated())["session"].n_unique()

@@ -8,6 +8,7 @@ import polars as pl
 
 from common.io.column import Column
 from common.io.notes import Note
+from common.io.submission import refuse_unwritable
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.tables import DEVICE, PAIR, VIDEO, open_csv
 
@@ -23,8 +24,10 @@ class Codes:
 def learn_codes(files: RawFiles) -> Codes:
     """Every device of a log or of the test; every video of these or of the table of videos."""
     logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
+    asked = _list_distinct(files.test_devices, DEVICE)["did"]
+    refuse_unwritable(asked, f"{files.test_devices}, column 'did'")
     seen = [_list_distinct(path, PAIR) for path in (*logs, files.shown)]
-    devices = [_list_distinct(files.test_devices, DEVICE)["did"], *(columns["did"] for columns in seen)]
+    devices = [asked, *(columns["did"] for columns in seen)]
     videos = [_list_distinct(files.videos, VIDEO)["vid"], *(columns["vid"] for columns in seen)]
     return Codes(_sort_distinct(devices), _sort_distinct(videos))
 

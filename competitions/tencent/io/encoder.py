@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from common.engine.errors import UserError
 from common.io.notes import Note
+from common.io.submission import refuse_unwritable
 from competitions.tencent.corpus import (
     Bools,
     Catalogue,
@@ -232,6 +234,8 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
             f"{source.path}, {source.word} {second}: user {names[order[index]].decode()!r} is there and in "
             f"{source.word} {first}; remove one of the two"
         )
+    if source.is_test:
+        refuse_unwritable(pl.Series(names.astype(str)), str(source.path))
     return names
 
 

@@ -65,6 +65,12 @@ def test_other_units_and_impossible_times_are_named(columns: dict[str, pl.Expr],
     assert any(what.startswith(expected) for what in said), said
 
 
+def test_an_id_that_no_submission_can_hold_is_refused(tmp_path: Path) -> None:
+    for name in ("a,b", 'a"b', "a\nb"):
+        with pytest.raises(UserError, match=r"ranker_id.* has a comma, a quote or a line break"):
+            reader.read_searches(write_train(tmp_path, [option_row(10, name, selected=1)]), CODES, labelled=True)
+
+
 def test_ids_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
     rows = [option_row(10, "ab", selected=1), option_row(11, "AB"), option_row(12, "c")]
     with pytest.raises(UserError, match=r"ranker_id.*2 ids differ .* by case alone \(first: 'ab'\)"):

@@ -78,6 +78,7 @@ def read_all(files: reader.RawFiles) -> None:
         ({"click": "did,vid,click_time\nNULL,10,\n"}, "did or vid is blank in every row"),
         ({"profiles": FILES[schema.PROFILES].replace(",f3,", ",g3,")}, "'f3'"),
         ({"show": ""}, "0 bytes"),
+        ({"queries": 'did\n"a,b"\n'}, "'did': 'a,b' has a comma"),
     ],
 )
 def test_a_file_that_says_nothing_is_refused_by_name(tmp_path: Path, texts: dict[str, str], said: str) -> None:

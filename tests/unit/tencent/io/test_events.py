@@ -173,6 +173,7 @@ def test_a_line_that_is_refused(tmp_path: Path, name: str, write: Write) -> None
         ),
         (write_train, ([OTHER], [A], [B]), "line 3: user 'user_00000005' is there and in line 2"),
         (write_test, ([A], [row("user_00000005", 1, 0, 5)]), "line 2: user 'user_00000005' is there and in line 1"),
+        (write_test, ([row("a,b", 1, 0, 5)],), "'a,b' has a comma"),
         (write_train, (), "is empty (0 bytes)"),
         (write_train, ([PROFILE],), "has no event"),
     ],
