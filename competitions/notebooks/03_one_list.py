@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 # The workspace is the folder above that holds competitions/, wherever this notebook was opened.
-os.chdir(next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "competitions").is_dir()))
+found = [folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "competitions").is_dir()]
+assert found, "Start this notebook inside the checkout: no folder above this one holds competitions/."
+os.chdir(found[0])
 sys.path.insert(0, os.getcwd())
 
 # %%
