@@ -185,7 +185,7 @@ class Ladder:
             gain_error, counted = count_fits(gain_error, noise, rung.family, base.family)
         say(f"  {rung.key}: {score:.4f}")
         if scored.lists is not None:
-            keep_lists(run.folder / LISTS, rung.key, scored, scored.lists)
+            keep_lists(run.folder / LISTS / f"{rung.key}.parquet", scored, scored.lists)
         return {
             KEY: rung.key,
             "title": rung.title,

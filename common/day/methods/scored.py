@@ -17,29 +17,18 @@ LISTS, BEFORE_FILE = "rungs", ".before.parquet"
 
 
 @dataclass(frozen=True)
-class Lists:
-    """What a method answers, for its card. ``queries``: the name of every query, in the order of ``Scored.each``;
-    ``ranks``: query, rank (from 1) of its right answer, of the queries whose list holds that; ``shown``: query, rank,
-    item (in words), answer (bool): the first items of each list.
-    """
-
-    queries: pl.Series
-    ranks: pl.DataFrame
-    shown: pl.DataFrame
-
-
-@dataclass(frozen=True)
 class Scored:
     """What a method scores.
 
     ``each``: the score in the ladder's metric of every validation query, in one order for all methods, 0 for one
     without a list. ``weights``: how much each counts, alike by default. ``more``: further columns of the table.
+    ``lists``: of ``gather_lists``, in the same order.
     """
 
     each: Floats
     weights: Floats | None = None
     more: Mapping[str, float | None] = field(default_factory=dict)
-    lists: Lists | None = None
+    lists: pl.DataFrame | None = None
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
@@ -72,20 +61,28 @@ def rank_right(rows: pl.DataFrame) -> pl.DataFrame:
     return ranked.group_by("query", maintain_order=True).agg(pl.col("rank").min())
 
 
-def keep_lists(folder: Path, key: str, scored: Scored, lists: Lists) -> None:
-    """Write what a method answers, a row a query: query, score, weight, rank of the right answer (null: not listed),
-    and its first items in words. What it answered when it was measured before stays beside it.
+def gather_lists(queries: pl.Series, ranks: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """What a method answers, a row a query: query (its name), rank of the right answer (null: not listed), items: the
+    first ones in words, a star before the right one. ``ranks``: query, rank; ``shown``: query, rank, item, answer.
+
+    >>> shown = pl.DataFrame({"query": ["a"] * 2, "rank": [1, 2], "item": ["x", "y"], "answer": [False, True]})
+    >>> gather_lists(pl.Series(["a", "b"]), pl.DataFrame({"query": ["a"], "rank": [2]}), shown).rows()
+    [('a', 2, ['x', '* y']), ('b', None, None)]
     """
     star = pl.when("answer").then(pl.lit("* ")).otherwise(pl.lit(""))
-    items = lists.shown.sort("query", "rank").group_by("query").agg(items=pl.concat_str(star, "item"))
+    items = shown.sort("query", "rank").group_by("query").agg(items=pl.concat_str(star, "item"))
+    rows = queries.alias("query").to_frame().join(ranks, on="query", how="left", maintain_order="left")
+    return rows.join(items, on="query", how="left", maintain_order="left")
+
+
+def keep_lists(path: Path, scored: Scored, lists: pl.DataFrame) -> None:
+    """Write the lists with what each earns (score, weight); what was answered when the method was measured before stays
+    beside it.
+    """
     weights = np.ones(len(scored.each)) if scored.weights is None else scored.weights
-    rows = pl.DataFrame({"query": lists.queries, "score": scored.each, "weight": weights})
-    for more in (lists.ranks.select("query", "rank"), items):
-        rows = rows.join(more, on="query", how="left", maintain_order="left")
-    path = folder / f"{key}.parquet"
     if path.exists():
-        path.replace(folder / f"{key}{BEFORE_FILE}")
-    write_parquet(rows, path)
+        path.replace(path.with_suffix(BEFORE_FILE))
+    write_parquet(lists.with_columns(score=pl.Series(scored.each), weight=pl.Series(weights)), path)
 
 
 def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:

@@ -17,7 +17,7 @@ import polars as pl
 from common.arrays import Floats
 from common.day.methods.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE
 from common.day.methods.ladder import Bench, Ladder, Rung
-from common.day.methods.scored import Lists, Scored, rank_right, take_first
+from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result, Run, collect, derive
 from common.learning.dataset import take_blocks
 from common.learning.fit_task import Recipe
@@ -102,7 +102,7 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
         more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
         options = list_options(data, scores)
         queries = pl.Series(sessions[firsts]).cast(pl.String)
-        lists = Lists(queries, rank_right(options), take_first(options, CUTOFF))
+        lists = gather_lists(queries, rank_right(options), take_first(options, CUTOFF))
         return Scored(share, judged.astype(np.float64), more, lists)
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from msgspec.structs import replace as put
 
 from common.arrays import Floats
 from common.day.methods.ladder import Bench
-from common.day.methods.scored import Lists, Scored, rank_right, take_first
+from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result, collect
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.validation import name_video
@@ -105,7 +105,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         }
         return Scored(np.concatenate(scored), None, more, self.list_first(answer))
 
-    def list_first(self, answer: Sequence[Floats]) -> Lists:
+    def list_first(self, answer: Sequence[Floats]) -> pl.DataFrame:
         """The lists by P(watch) x E[s], of which three videos are shown."""
         parts, names = [], self.ready.tables.codes.value.videos["vid"]
         for part, chances in zip(self.predictions, answer, strict=True):
@@ -117,7 +117,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
             parts.append(marked)
         listed = pl.concat(parts)
         queries = listed["query"].unique(maintain_order=True)
-        return Lists(queries, rank_right(listed), take_first(listed, SHOWN))
+        return gather_lists(queries, rank_right(listed), take_first(listed, SHOWN))
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:
         """The last clicks and the watched video of some lists in words: query, history, answer."""

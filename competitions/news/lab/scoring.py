@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 
 from common.day.methods.ladder import Bench
-from common.day.methods.scored import Lists, Scored, rank_right, take_first
+from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
@@ -73,7 +73,7 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
             more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)
         named = first.join(name_articles(articles), on="item", how="left", maintain_order="left")
         shown = named.select("query", "rank", "answer", item="name")
-        lists = Lists(name_users(queries)["user"], rank_right(listed), shown)
+        lists = gather_lists(name_users(queries)["user"], rank_right(listed), shown)
         return Scored(queries["score"].to_numpy(), queries["weight"].to_numpy(), more, lists)
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 
 from common.day.methods import families
 from common.day.methods.ladder import Bench, Ladder, Rung
-from common.day.methods.scored import Lists, Scored
+from common.day.methods.scored import Scored, gather_lists
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
@@ -100,7 +100,7 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
         lists = self.list_first(top, ranks)
         return Scored(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, lists)
 
-    def list_first(self, top: TopK, ranks: Int64s) -> Lists:
+    def list_first(self, top: TopK, ranks: Int64s) -> pl.DataFrame:
         """The first ads of every answer; one that shows fewer is shorter."""
         fold, ads = self.folds.valid.value, top.rows[:, :SHOWN]
         assert fold.target is not None
@@ -112,7 +112,7 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
             "answer": (ads == fold.target[:, None]).ravel(),
         }
         ranked = pl.DataFrame({"query": queries, "rank": ranks}).filter(pl.col("rank") > 0)
-        return Lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
+        return gather_lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:
         """The last events and the target of some queries in words: query, history, answer."""

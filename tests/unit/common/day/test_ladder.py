@@ -30,7 +30,7 @@ from common.day.methods.ladder import (
     Row,
     Rung,
 )
-from common.day.methods.scored import LISTS, Lists, Scored
+from common.day.methods.scored import LISTS, Scored, gather_lists
 from common.day.record_schema import RECORD
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
@@ -150,7 +150,7 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     def score(bench: PlainBench, key: str, each: float) -> Result[Scored]:
         called.append(key)
         shown = pl.DataFrame({"query": ["one"], "rank": [1], "item": [key], "answer": [True]})
-        lists = Lists(pl.Series("query", ["one", "two"]), shown.select("query", "rank"), shown)
+        lists = gather_lists(pl.Series(["one", "two"]), shown.select("query", "rank"), shown)
         return as_result(Scored(np.array([each, 0.0]), lists=lists))
 
     each = {"a": 0.2, "b": 0.4, "c": 0.8, "d": 1.0}
@@ -168,7 +168,7 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     written = json.loads((run.folder / TABLE).read_text())["rows"]
     assert [row[GAIN] for row in written] == [row[GAIN] for row in rows]  # c keeps what it gains on a
     kept = pl.read_parquet(run.folder / LISTS / "d.parquet")
-    assert kept.rows() == [("one", 1.0, 1.0, 1, ["* d"]), ("two", 0.0, 1.0, None, None)]
+    assert kept.rows() == [("one", 1, ["* d"], 1.0, 1.0), ("two", None, None, 0.0, 1.0)]
     assert (run.folder / LISTS / "d.before.parquet").exists()  # of the whole ladder, above
     make_ladder(run, *rungs, metric="another").climb("a")
     assert [path.stem for path in (run.folder / LISTS).iterdir()] == ["a"]  # none of what was measured otherwise

@@ -80,12 +80,11 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
     assert scored.weights is not None
     assert (scored.each.tolist(), scored.weights.tolist()) == (each.tolist(), weights.tolist())
     assert scored.lists is not None
-    assert scored.lists.queries.to_list() == ["900", "901", "902", "903"]
-    assert scored.lists.ranks.sort("query").rows() == [("900", 1), ("901", 2)]
-    assert scored.lists.shown.filter(query="900").select("query", "rank", "item", "answer").rows() == [
-        ("900", 1, "10 (category 2)", True),
-        ("900", 2, "5 (category 1)", False),
+    assert scored.lists.drop_nulls("rank").rows() == [
+        ("900", 1, ["* 10 (category 2)", "5 (category 1)"]),
+        ("901", 2, ["5 (category 1)", "* 11 (category 3)"]),
     ]
+    assert scored.lists["query"].to_list() == ["900", "901", "902", "903"]
     described = bench.describe(["901"])
     assert described.select("query", "answer").rows() == [("901", "11 (category 3)")]
 
