@@ -106,8 +106,9 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
     """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
     from common.day.methods import card as rung_card
     from common.day.methods import ladder as ladders
+    from common.day.methods.scored import LISTS
 
-    folder = made.run.folder
+    folder = made.bench.run.folder
     rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]
     base = next((other for other in rows if other[ladders.KEY] == row[ladders.BASE]), None)
     card = rung_card.make_card(made, row, base, rung_card.list_recorded(ROOM / name / "figures.json", row[ladders.KEY]))
@@ -121,7 +122,7 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
         print("", f"{example.kind.capitalize()}: {example.query}", *told, sep="\n")
         print_table(wide_console(), "The first answers", example.rows)
     if card.figures:
-        page = rung_card.write_card(card, folder / ladders.LISTS / f"{row[ladders.KEY]}.html")
+        page = rung_card.write_card(card, folder / LISTS / f"{row[ladders.KEY]}.html")
         print(f"\nFigures: {page.resolve().as_uri()}")
 
 

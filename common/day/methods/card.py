@@ -13,28 +13,24 @@ from common.day.methods.families import FORMULAS, PATH
 from common.day.methods.ladder import (
     BASE,
     BEFORE,
-    BEFORE_FILE,
     CODE,
     FITS,
     GAIN,
     GAIN_ERROR,
     KEY,
-    LISTS,
     MEMORY,
     SECONDS,
     Ladder,
     Row,
     Rung,
-    Scored,
 )
+from common.day.methods.scored import BEFORE_FILE, LISTS, Scored, read_lists
 from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates
 from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.day.stamp import read_figures
-from common.io.files import UNREADABLE
 from common.io.submission import write_bytes
-from common.io.tables import read_parquet
 
 KINDS = ("won", "lost", "drawn")
 CHOSEN = "One query of each kind, the first by the hash of its name, and so no extreme; * marks the right answer."
@@ -69,7 +65,7 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
     """The card of a method that was just measured. ``row``, ``base``: of the ladder, its own and that of the method it
     builds on; ``recorded``: scores by where they were recorded.
     """
-    rung, folder = ladder.find(row[KEY]), ladder.run.folder / LISTS
+    rung, folder = ladder.find(row[KEY]), ladder.bench.run.folder / LISTS
     own, before = read_lists(folder, rung.key), read_lists(folder, rung.key, BEFORE_FILE)
     below = read_lists(folder, row[BASE]) if base else None
     step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
@@ -87,15 +83,8 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
     }
     title = f"{rung.key}: {rung.title} ({rung.family}{step})"
     examples = list_examples(ladder, rung, own, below, row[BASE]) if own is not None else []
-    return Card(title, {name: text for name, text in facts.items() if text}, examples, rung.plots())
-
-
-def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:
-    """What a method answers, as ``keep_lists`` wrote it; None where it left nothing that can be read."""
-    try:
-        return read_parquet(folder / f"{key}{end}")
-    except UNREADABLE:
-        return None
+    figures = rung.plots(ladder.bench, *rung.args) if rung.plots else []
+    return Card(title, {name: text for name, text in facts.items() if text}, examples, figures)
 
 
 def list_recorded(path: Path, key: str) -> dict[str, str]:
@@ -166,20 +155,20 @@ def list_examples(
 ) -> list[Example]:
     """A query won, one lost, one drawn, with what is known of them; of a method that builds on none, one drawn."""
     chosen = choose_examples(name_kinds(own, own if below is None else below))
-    queries = chosen["query"].to_list()
-    describe = ladder.describe if queries else None
-    known = describe(queries).rows_by_key("query", named=True, unique=True) if describe else {}
+    if chosen.is_empty():
+        return []
+    words = ladder.bench.describe(chosen["query"].to_list()).rows_by_key("query", named=True, unique=True)
     ends = {rung.key: "", **({} if below is None else {str(base): "_below"})}  # of the columns of each method
     examples = []
     for row in chosen.iter_rows(named=True):
-        words = known.get(row["query"], {})
-        history = words.get("history") or ""
+        known = words.get(row["query"], {})
+        history = known.get("history") or ""
         examples.append(
             Example(
                 row["query"],
                 row["kind"] if below is not None else "query",
                 f"... {history[-HISTORY:]}" if len(history) > HISTORY else history,
-                words.get("answer") or "",
+                known.get("answer") or "",
                 ", ".join(f"{name} {row[f'rank{end}'] or 'not listed'}" for name, end in ends.items()),
                 lay_out({name: row[f"items{end}"] or [] for name, end in ends.items()}),
             )

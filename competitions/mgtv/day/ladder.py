@@ -4,18 +4,17 @@
 
 All rungs share one split and one completion model: rungs differ in which video they pick. Boosted models and networks
 are fitted on the days before the validation days, as in the pipeline; what has hardly to be fitted, on all that lies
-before the day that it is measured on.
+before the day that it is measured on. Every method answers with the probabilities of each validation day's rows.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from common.arrays import Floats
 from common.day.methods import families
-from common.day.methods.ladder import Ladder, Rung, Scored
+from common.day.methods.ladder import Ladder, Rung
 from common.day.report.charts import Figure
 from common.engine.run import Result, Run, collect, derive
 from competitions.mgtv.config import MgtvConfig
@@ -24,19 +23,22 @@ from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import baselines, calibration, deep_training
 from competitions.mgtv.lab.deep_networks import NETWORKS
-from competitions.mgtv.lab.scoring import Bench, Scores
+from competitions.mgtv.lab.scoring import MgtvBench
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import fit_ranker, name_days
 from competitions.mgtv.plan import list_blocks
 
+Probabilities = Result[list[Floats]]
 DEEP = deep_training.DeepSettings()
 RANDOM, POPULARITY = "random", "popularity"  # which methods that stand alone build on
 RATE = f"video_own_click_{HALF_LIVES[-1]:g}d"
 FORMULAS = {
+    RANDOM: "P(video) ~ a random number",
+    "position": "score = log((answers at the position + prior x mean) / (shows at the position + prior))",
     "platt": "p' = 1 / (1 + exp(-(a logit(p) + b))), a and b of the largest likelihood on another day",
     "isotonic": "p' = f(p), f the rising step function of the least sum of (y - f(p))^2 on another day",
-    "popularity": "P(video) ~ (clicks + prior x rate of like videos) / (shows + prior), over its list",
+    POPULARITY: "P(video) ~ (clicks + prior x rate of like videos) / (shows + prior), over its list",
     "wide-and-deep": "score = wide (a weight for each id) + deep (layers over the ids' vectors and the numbers)",
     "deepfm": "score = weights + 1/2 (|sum of vectors|^2 - sum of |vector|^2) + layers over both",
     "din": "score = layers(candidate, sum over watched videos of attention(video, candidate) x vector(video), numbers)",
@@ -47,49 +49,27 @@ def make_ladder(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Ladder:
     """The score of the full decision, pick by P(watch) x E[s] and answer max E[s], with its error; beside it the hit
     rate, the scores with p = 1 and with the pick by P(watch), the log likelihood and the calibration error.
     """
-    bench = Bench(files, config, run)
-    rungs = [*list_plain(bench), *list_boosted(bench), *list_calibrated(bench), *list_networks(bench)]
+    rungs = [*list_plain(), *list_boosted(), *list_calibrated(), *list_networks()]
     title = "MGTV: which video is watched, on the validation days"
-    return Ladder(run, title, METRIC, files, rungs, lambda: bench.given, bench.describe)
+    return Ladder(title, METRIC, MgtvBench(files, config, run), rungs)
 
 
-def list_plain(bench: Bench) -> Iterator[Rung]:
+def list_plain() -> Iterator[Rung]:
     """Methods without a ranker: by chance, by position, by click rate, by neighbours."""
-    popular, rate = families.POPULARITY, partial(measure_rate, bench)
-    yield Rung(RANDOM, "random", popular, partial(rate, None), rate_videos, formula="P(video) ~ a random number")
-    positions = partial(measure_positions, bench)
-    formula = "score = log((answers at the position + prior x mean) / (shows at the position + prior))"
-    yield Rung("position", "position in the list", popular, positions, baselines.score_positions, formula=formula)
-    title = "smoothed click rate of the video"
-    yield Rung(POPULARITY, title, popular, partial(rate, RATE), rate_videos, RANDOM, FORMULAS[POPULARITY])
-    title, measure = "item-kNN: clicked near the last clicks", partial(measure_neighbours, bench)
-    yield Rung("item-knn", title, families.NEIGHBOURS, measure, baselines.score_neighbours, POPULARITY)
+    popular = families.POPULARITY
+    yield Rung(RANDOM, "random", popular, rate, rate_videos, (None,), formula=FORMULAS[RANDOM])
+    title, formula = "position in the list", FORMULAS["position"]
+    yield Rung("position", title, popular, rank_positions, baselines.score_positions, formula=formula)
+    title, formula = "smoothed click rate of the video", FORMULAS[POPULARITY]
+    yield Rung(POPULARITY, title, popular, rate, rate_videos, (RATE,), RANDOM, formula)
+    title, code = "item-kNN: clicked near the last clicks", baselines.score_neighbours
+    yield Rung("item-knn", title, families.NEIGHBOURS, rank_neighbours, code, (), POPULARITY)
 
 
-def measure_rate(bench: Bench, column: str | None) -> Scored:
+def rate(bench: MgtvBench, column: str | None) -> Probabilities:
     """By a rate of the videos, or by chance."""
-    name = f"ladder.{column or RANDOM}"
-    return bench.compare(
-        bench.run.step(rate_videos, bench.take_valid(bench.plain), column, bench.config.seed, name=name)
-    )
-
-
-def measure_positions(bench: Bench) -> Scored:
-    """By how often a position in the list was the answer."""
-    days, scores = bench.plain, {}
-    for day in bench.ready.plan.valid:
-        train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
-        scores[day] = bench.run.step(baselines.score_positions, train, days[day], name=name)
-    return bench.measure(scores, days)
-
-
-def measure_neighbours(bench: Bench) -> Scored:
-    """By what was clicked near the last clicks."""
-    ready, scores = bench.ready, {}
-    for day in ready.plan.valid:
-        name = f"day{day:02d}.ladder.neighbours"
-        scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
-    return bench.measure(scores, bench.plain)
+    days, name = bench.take_valid(bench.plain), f"ladder.{column or RANDOM}"
+    return bench.run.step(rate_videos, days, column, bench.config.seed, name=name)
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -104,80 +84,94 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
     return probabilities
 
 
-def list_boosted(bench: Bench) -> Iterator[Rung]:
+def rank_positions(bench: MgtvBench) -> Probabilities:
+    """By how often a position in the list was the answer."""
+    days, scores = bench.plain, {}
+    for day in bench.ready.plan.valid:
+        train, name = collect([days[other] for other in bench.before(day)]), f"day{day:02d}.ladder.places"
+        scores[day] = bench.run.step(baselines.score_positions, train, days[day], name=name)
+    return bench.mix(scores, days)
+
+
+def rank_neighbours(bench: MgtvBench) -> Probabilities:
+    """By what was clicked near the last clicks."""
+    ready, scores = bench.ready, {}
+    for day in ready.plan.valid:
+        name = f"day{day:02d}.ladder.neighbours"
+        scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
+    return bench.mix(scores, bench.plain)
+
+
+def list_boosted() -> Iterator[Rung]:
     """One boosted model on block after block of features."""
     blocks = list_blocks()
     for number, block in enumerate(blocks):
         title = f"+ {block} block" if number else f"{click_ranker.MODEL} on the {block} block"
-        measure, lacks = partial(measure_blocks, bench, blocks[: number + 1]), partial(lack_block, bench, block)
-        below = None if number else POPULARITY
-        key = f"lightgbm-{block}"
-        yield Rung(key, title, families.BOOSTING, measure, click_ranker.make_recipe, below, lacks=lacks)
+        args, below = (blocks[: number + 1],), None if number else POPULARITY
+        code, key = click_ranker.make_recipe, f"lightgbm-{block}"
+        yield Rung(key, title, families.BOOSTING, boost, code, args, below, lacks=lack_block)
 
 
-def lack_block(bench: Bench, block: str) -> str | None:
-    """Why a block of features is not there, None where it is."""
-    return None if block in bench.config.features.blocks else f"the files or the settings have no block {block!r}"
+def lack_block(bench: MgtvBench, blocks: tuple[str, ...]) -> str | None:
+    """Why the last of some blocks of features is not there, None where it is."""
+    known = blocks[-1] in bench.ready.config.features.blocks
+    return None if known else f"the files or the settings have no block {blocks[-1]!r}"
 
 
-def measure_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scored:
-    """LightGBM on those of the blocks that there are."""
-    return bench.measure(score_blocks(bench, blocks), bench.ready.labelled)
-
-
-def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
-    """Out-of-time scores of each validation day from LightGBM on some blocks."""
-    step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
+def boost(bench: MgtvBench, blocks: tuple[str, ...]) -> Probabilities:
+    """LightGBM on those of the blocks that there are, fitted on the days before."""
+    step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.ready.config, bench.ready.plan.valid
     known = tuple(block for block in blocks if block in config.features.blocks)
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=known)
     ranker = fit_ranker(bench.run, labelled, recipe, valid)
-    return {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in valid}
+    scores = {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in valid}
+    return bench.mix(scores, labelled)
 
 
-def list_calibrated(bench: Bench) -> Iterator[Rung]:
+def list_calibrated() -> Iterator[Rung]:
     """The boosted model on all blocks, whose probabilities are calibrated: the choices stay, a price would not."""
-    below = f"lightgbm-{list_blocks()[-1]}"
+    below, family = f"lightgbm-{list_blocks()[-1]}", families.CALIBRATION
     for kind, fit in calibration.CALIBRATIONS.items():
-        measure, draw = partial(measure_calibrated, bench, kind), partial(draw_calibrated, bench, kind)
         title, formula = f"calibrated: {kind}", FORMULAS[kind]
-        yield Rung(kind, title, families.CALIBRATION, measure, fit, below, formula, plots=draw)
+        yield Rung(kind, title, family, calibrate, fit, (kind,), below, formula, plots=draw_calibrated)
 
 
-def calibrate(bench: Bench, kind: str) -> tuple[Result[list[Floats]], Result[list[Floats]]]:
-    """The probabilities of the boosted model on all blocks, and the same calibrated."""
-    labelled = bench.ready.labelled
-    mixed = bench.calibrate(score_blocks(bench, list_blocks()), labelled)
-    return mixed, bench.run.step(calibration.calibrate_days, kind, mixed, bench.take_valid(labelled))
+def calibrate(bench: MgtvBench, kind: str) -> Probabilities:
+    """The probabilities of the boosted model on all blocks, calibrated."""
+    days, mixed = bench.take_valid(bench.ready.labelled), boost(bench, list_blocks())
+    return bench.run.step(calibration.calibrate_days, kind, mixed, days)
 
 
-def measure_calibrated(bench: Bench, kind: str) -> Scored:
-    """The decisions by calibrated probabilities."""
-    return bench.compare(calibrate(bench, kind)[1])
-
-
-def draw_calibrated(bench: Bench, kind: str) -> list[Figure]:
+def draw_calibrated(bench: MgtvBench, kind: str) -> list[Figure]:
     """Predicted against observed, before and after."""
-    before, after = (np.concatenate(made.value) for made in calibrate(bench, kind))
-    return calibration.draw_calibration(before, after, bench.labels)
+    before, after = boost(bench, list_blocks()).value, calibrate(bench, kind).value
+    return calibration.draw_calibration(np.concatenate(before), np.concatenate(after), bench.labels)
 
 
-def list_networks(bench: Bench) -> Iterator[Rung]:
+def list_networks() -> Iterator[Rung]:
     """The networks, each on the ids and on all numeric features of the pipeline, beside the boosted model on these."""
     below = f"lightgbm-{list_blocks()[-1]}"
     for kind, network in NETWORKS.items():
         key = kind.lower().replace(" ", "-")
-        measure = partial(measure_network, bench, kind)
-        yield Rung(key, kind, families.DEEP, measure, network, below, FORMULAS.get(key, ""))
+        yield Rung(key, kind, families.DEEP, rank_by_network, network, (kind,), below, FORMULAS.get(key, ""))
 
 
-def measure_network(bench: Bench, kind: str) -> Scored:
-    """A network."""
+def rank_by_network(bench: MgtvBench, kind: str) -> Probabilities:
+    """Fit a network on the days before the validation days and score these."""
+    ready, step, seed, valid = bench.ready, bench.run.step, bench.config.seed, bench.ready.plan.valid
     days, fields = prepare_networks(bench)
-    return bench.measure(run_network(bench, days, fields, kind), bench.ready.labelled)
+    train = collect([days[day] for day in bench.before(min(valid))])
+    inputs = train, fields, kind, ready.config.watch.blocks, DEEP, seed
+    network = step(deep_training.fit_network, *inputs, name=f"{name_days(valid)}.fit.{kind}")
+    scores = {
+        day: step(deep_training.score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}")
+        for day in valid
+    }
+    return bench.mix(scores, ready.labelled)
 
 
 def prepare_networks(
-    bench: Bench,
+    bench: MgtvBench,
 ) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.FieldTables]]:
     """The days with the ids of each row, and the tables of these ids."""
     ready, step = bench.ready, bench.run.step
@@ -189,21 +183,3 @@ def prepare_networks(
         inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
         days[day] = derive(deep_training.NetworkDay, ready.labelled[day], inputs)
     return days, fields
-
-
-def run_network(
-    bench: Bench,
-    days: dict[int, Result[deep_training.NetworkDay]],
-    fields: Result[deep_training.FieldTables],
-    kind: str,
-) -> Scores:
-    """Fit a network on the days before the validation days and score these."""
-    step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
-    train = collect([days[day] for day in bench.before(min(valid))])
-    network = step(
-        deep_training.fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}"
-    )
-    return {
-        day: step(deep_training.score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}")
-        for day in valid
-    }

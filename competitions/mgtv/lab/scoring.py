@@ -1,7 +1,7 @@
-"""What the steps of the ladder begin with, and how probabilities are scored: by the full decision."""
+"""What the methods of the ladder begin with, and how probabilities are scored: by the full decision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,9 @@ import polars as pl
 from msgspec.structs import replace as put
 
 from common.arrays import Floats
-from common.day.methods.ladder import Lists, Scored, rank_right
-from common.engine.run import Result, Run, collect
+from common.day.methods.ladder import Bench
+from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
+from common.engine.run import Result, collect
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.validation import name_video
 from competitions.mgtv.io import reader
@@ -28,33 +29,23 @@ SHOWN, RECENT = 3, 5  # videos of a list; clicks of a history
 Scores = dict[int, Result[Floats]]  # by validation day: (rows,)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What all steps share: the days with features, and the expected rewards of the validation rows; each made when
-    the first step needs it.
+class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
+    """The days with features, and the expected rewards of the validation rows; a method answers with the probabilities
+    of each validation day. ``config`` is what was asked for; ``ready.config`` has what the files decide.
     """
-
-    files: reader.RawFiles
-    start: MgtvConfig
-    run: Run
 
     @cached_property
     def ready(self) -> Prepared:
         """From raw files to days with features, as in the pipeline, whose steps these are."""
-        return prepare(self.files, self.start, self.run)
-
-    @property
-    def config(self) -> MgtvConfig:
-        """The settings, with what the files decide."""
-        return self.ready.config
+        return prepare(self.files, self.config, self.run)
 
     @cached_property
     def predictions(self) -> list[Predictions]:
         """What the videos of the validation days are worth if watched, by one completion model for all steps."""
         ready, predictions = self.ready, []
-        model = fit_completion(self.run, ready.labelled, self.config, ready.plan.valid)
+        model = fit_completion(self.run, ready.labelled, ready.config, ready.plan.valid)
         for day in ready.plan.valid:
-            own, no_duration = ready.labelled[day], self.config.truth.no_duration
+            own, no_duration = ready.labelled[day], ready.config.truth.no_duration
             rewards = self.run.step(expect_rewards, own, model, no_duration, name=f"day{day:02d}.value").value
             predictions.append(Predictions(own.value, np.empty(0), rewards))
         return predictions
@@ -62,8 +53,8 @@ class Bench:
     @cached_property
     def plain(self) -> Days:
         """The days with the features of the videos alone, for methods without a ranker."""
-        ready, settings = self.ready, put(self.config, features=put(self.config.features, blocks=("video",)))
-        days = {}
+        ready, days = self.ready, {}
+        settings = put(ready.config, features=put(ready.config.features, blocks=("video",)))
         for day, slates in ready.slates.items():
             name = f"day{day:02d}"
             outcome = self.run.step(look_up_outcome, ready.sources.log, slates, name=f"{name}.outcome")
@@ -72,7 +63,7 @@ class Bench:
 
     @property
     def given(self) -> list[Result[Any]]:
-        """What all steps begin with: the log, the videos and what was shown."""
+        """What every method begins with: the log, the videos and what was shown."""
         return [self.ready.sources.log, self.ready.sources.videos, *self.ready.slates.values()]
 
     @property
@@ -88,40 +79,36 @@ class Bench:
         """The labelled days before a day."""
         return [other for other in self.ready.plan.days if other < day]
 
-    def calibrate(self, scores: Scores, days: Days) -> Result[list[Floats]]:
+    def mix(self, scores: Scores, days: Days) -> Result[list[Floats]]:
         """The probabilities of each validation day, calibrated by the other one."""
         own = collect([scores[day] for day in self.ready.plan.valid])
         return self.run.step(click_ranker.mix_across, self.take_valid(days), own)
 
-    def measure(self, scores: Scores, days: Days) -> Scored:
-        """A step by its scores."""
-        return self.compare(self.calibrate(scores, days))
-
-    def compare(self, made: Result[list[Floats]]) -> Scored:
+    def record(self, answer: list[Floats]) -> Scored:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
-        even, finished, probabilities = [], [], made.value
+        even, finished = [], []
         for part in self.predictions:
             ones = np.ones(len(part.day.rates))
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
         scored = [
             score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.rate)[1]
-            for part, chances in zip(self.predictions, probabilities, strict=True)
+            for part, chances in zip(self.predictions, answer, strict=True)
         ]
-        likeliest = judge(even, probabilities)
+        likeliest = judge(even, answer)
         more = {
             "hit rate": likeliest["hit_rate"],
-            "p = 1": judge(finished, probabilities)["score"],
+            "p = 1": judge(finished, answer)["score"],
             "P(watch), max E[s]": likeliest["score"],
             "log likelihood": likeliest["log_likelihood"],
-            "calibration error": calibration.calibration_error(np.concatenate(probabilities), self.labels),
+            "calibration error": calibration.calibration_error(np.concatenate(answer), self.labels),
         }
-        return Scored(np.concatenate(scored), None, more, self.list_first(probabilities), [made])
+        return Scored(np.concatenate(scored), None, more, self.list_first(answer))
 
-    def list_first(self, probabilities: Sequence[Floats]) -> Lists:
+    def list_first(self, answer: Sequence[Floats]) -> pl.DataFrame:
         """The lists by P(watch) x E[s], of which three videos are shown."""
         parts, names = [], self.ready.tables.codes.value.videos["vid"]
-        for part, chances in zip(self.predictions, probabilities, strict=True):
+        for part, chances in zip(self.predictions, answer, strict=True):
             rows = self.ready.slates[part.day.day].value.rows
             words = pl.format("video {}, P(watch) {}", names.gather(rows["video"]), pl.Series(chances).round(3))
             query = pl.format("day {}, list {}", pl.lit(part.day.day), "query")
@@ -129,10 +116,8 @@ class Bench:
             marked = rows.select(query=query, item=words, answer=pl.Series(part.day.rows.labels) > 0, score=value)
             parts.append(marked)
         listed = pl.concat(parts)
-        order = listed.sort("query", "score", descending=[False, True], maintain_order=True)
-        ranked = order.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query"))
-        shown = ranked.filter(pl.col("rank") <= SHOWN).select("query", "rank", "item", "answer")
-        return Lists(listed["query"].unique(maintain_order=True), rank_right(listed), shown)
+        queries = listed["query"].unique(maintain_order=True)
+        return gather_lists(queries, rank_right(listed), take_first(listed, SHOWN))
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:
         """The last clicks and the watched video of some lists in words: query, history, answer."""

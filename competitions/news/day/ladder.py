@@ -4,30 +4,29 @@
 
 First methods without a ranker, and public ones that have a mark on the host's log (``lab/``), then the union of the
 channels, then the pipeline up to its score on validation, again and again, one part richer each time. Candidates,
-features and fits that two steps share are taken from the store.
+features and fits that two steps share are taken from the store. Every method answers with lists: query, item, score.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from operator import getitem
 from typing import Literal
 
 import msgspec
 import polars as pl
 
+from common.arrays import Floats
 from common.day.methods import families
-from common.day.methods.ladder import Ladder, Rung, Scored
+from common.day.methods.ladder import Ladder, Rung
 from common.day.report.charts import Figure
-from common.day.validation import BLEND
-from common.engine.run import Result, Run
+from common.engine.run import Result, Run, derive
 from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
 from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day.judged import METRIC
-from competitions.news.day.validation import list_candidates, list_validation
 from competitions.news.io import reader
 from competitions.news.lab import als, gru4rec, plots, reranking
 from competitions.news.lab.neighbours import METHODS, Method
-from competitions.news.lab.scoring import Climb, record, score, score_lists
+from competitions.news.lab.scoring import NewsBench
 from competitions.news.pipeline import validate
 from competitions.news.ranking import CUTOFF
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS
@@ -35,7 +34,8 @@ from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.popularity import count_popular
 
-POPULAR = "popularity"
+Lists = Result[pl.DataFrame]
+POPULAR = "popularity"  # which methods that stand alone build on
 # Channels without a ranker: (key, title, family, channel, the function to read).
 ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", count_popular),
@@ -67,136 +67,31 @@ LEARNED: Literal["learned"] = "learned"
 
 def make_ladder(files: reader.RawFiles, config: NewsConfig, run: Run) -> Ladder:
     """MRR@5 on the validation users; beside it the recall of the candidates, coverage and distance of the lists."""
-    way = Climb(files, config, run)
-    rungs = [*list_alone(way), *list_fused(way), *list_pipelines(way), *list_reranked(way)]
-    title = "News: the hidden click, on the validation users"
-    return Ladder(run, title, METRIC, files, rungs, lambda: way.given, way.describe)
+    rungs = [*list_alone(), *list_fused(), *list_pipelines(config), *list_reranked()]
+    return Ladder("News: the hidden click, on the validation users", METRIC, NewsBench(files, config, run), rungs)
 
 
-def list_alone(way: Climb) -> Iterator[Rung]:
+def list_alone() -> Iterator[Rung]:
     """Methods without a ranker: channels, public methods, factors."""
     for key, title, family, channel, code in ALONE:
-        draw: Callable[[], Sequence[Figure]] = partial(draw_windows, way) if key == POPULAR else tuple
-        yield Rung(key, title, family, partial(score_channel, way, channel), code, POPULAR, plots=draw)
+        draw = plots.draw_windows if key == POPULAR else None
+        yield Rung(key, title, family, list_channel, code, (channel,), POPULAR, plots=draw)
     for method in METHODS:
-        measure = partial(score_public, way, method)
-        yield Rung(method.key, method.title, method.family, measure, method.rank, POPULAR, FORMULAS.get(method.key, ""))
-    yield Rung(
-        "als",
-        "ALS: users x articles",
-        families.FACTORS,
-        partial(score_factors, way),
-        als.list_by_factors,
-        POPULAR,
-        plots=lambda: plots.draw_map(fit_factors(way).value, way.articles.value, way.fold.value.history),
-    )
+        formula = FORMULAS.get(method.key, "")
+        yield Rung(method.key, method.title, method.family, list_public, method.rank, (method,), POPULAR, formula)
+    title, code = "ALS: users x articles", als.list_by_factors
+    yield Rung("als", title, families.FACTORS, list_by_factors, code, (), POPULAR, plots=draw_map)
 
 
-def draw_windows(way: Climb) -> list[Figure]:
-    """Popularity by its window."""
-    return plots.draw_windows(way.run, way.fold, score)
-
-
-def score_channel(way: Climb, channel: str) -> Scored:
+def list_channel(bench: NewsBench, channel: str) -> Lists:
     """One channel's own list."""
-    lists = way.retrieve([channel])
-    return score_lists(way, lists.value[channel], lists)
+    return derive(getitem, bench.retrieve([channel]), channel)
 
 
-def score_public(way: Climb, method: Method) -> Scored:
+def list_public(bench: NewsBench, method: Method) -> Lists:
     """A public method."""
-    valid = way.run.step(take_valid, way.fold, name="ladder.valid")
-    return score_made(way, way.run.step(method.rank, valid, way.articles, way.config.seed, name=f"ladder.{method.key}"))
-
-
-def fit_factors(way: Climb) -> Result[als.Factors]:
-    """The articles' vectors."""
-    return way.run.step(als.fit_factors, way.fold, way.config.seed, name="ladder.factors")
-
-
-def score_factors(way: Climb) -> Scored:
-    """The products of a user's vector and the articles'."""
-    top, seed = way.config.recall.per_channel, way.config.seed
-    return score_made(way, way.run.step(als.list_by_factors, way.fold, top, seed, fit_factors(way), name="ladder.als"))
-
-
-def list_fused(way: Climb) -> Iterator[Rung]:
-    """The union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
-    draw = partial(draw_channels, way)
-    title, measure = "all channels, fused by reciprocal ranks", partial(score_union, way, False)
-    yield Rung("rrf", title, families.RETRIEVAL, measure, fuse_channels, POPULAR, plots=draw)
-    title, measure = "all channels, with learned weights", partial(score_union, way, True)
-    yield Rung("fusion", title, families.RETRIEVAL, measure, learn_fusion, plots=draw)
-    title, measure = "GRU over these candidates", partial(score_network, way)
-    yield Rung("gru4rec", title, families.SEQUENCE, measure, gru4rec.score_next)
-
-
-def fuse(way: Climb, learned: bool) -> Result[pl.DataFrame]:
-    """The union of all channels, whose votes count alike or as much as was learned."""
-    lists, most, step = way.retrieve(way.config.recall.channels), way.config.recall.candidates, way.run.step
-    if not learned:
-        return step(fuse_channels, lists, most, name="ladder.unite")
-    weights = step(learn_fusion, way.fold, lists, LEARNED, way.config.seed)
-    return step(fuse_channels, lists, most, weights, name="labelled.unite")
-
-
-def score_union(way: Climb, learned: bool) -> Scored:
-    """The union of the channels in the order of its fusion."""
-    union = fuse(way, learned)
-    return score_lists(way, union.value.select("query", "item", score="fusion"), union)
-
-
-def score_network(way: Climb) -> Scored:
-    """The same candidates in the order of a network."""
-    inputs = way.fold, fuse(way, True), SEQUENCE, way.config.seed
-    return score_made(way, way.run.step(gru4rec.score_next, *inputs, name="ladder.sequence"))
-
-
-def draw_channels(way: Climb) -> list[Figure]:
-    """The channels' recall and overlap."""
-    return plots.draw_channels(way.fold.value, way.retrieve(way.config.recall.channels).value)
-
-
-def list_pipelines(way: Climb) -> Iterator[Rung]:
-    """The pipeline, one part richer each time."""
-    for number, (key, title, family, changed) in enumerate(list_rungs(way.config)):
-        yield Rung(key, title, family, partial(score_outcome, way, changed), validate, None if number else POPULAR)
-
-
-def list_reranked(way: Climb) -> Iterator[Rung]:
-    """The first fifty of the pipeline in another order: what variety costs."""
-    lacks = None if way.files is None or way.files.embeddings else "the files have no vectors of the articles"
-    whole = change(way.config, way.config.recall.channels, ORDER)
-    for key, title, method, weight in RERANKED:
-        measure, code = partial(rerank, way, whole, method), reranking.RERANK[method]
-        draw = partial(plots.draw_trade_off, method, measure)
-        formula = FORMULAS[method]
-        yield Rung(key, title, families.RERANKING, partial(measure, weight), code, LAST, formula, lambda: lacks, draw)
-
-
-def rerank(way: Climb, whole: NewsConfig, method: reranking.Method, weight: float) -> Scored:
-    """The pipeline's lists in the order of a method."""
-    outcome = way.validate(whole)
-    items, _ = list_candidates(outcome)
-    assert way.content is not None
-    ranked = items.rename({BLEND: "score"})
-    lists = reranking.rerank_lists(ranked, way.content.value, method, weight, CUTOFF)
-    named = lists.join(way.users, left_on="query", right_on="user")
-    return score_lists(way, named.select("item", "score", query="query_right"), outcome.scores)
-
-
-def score_outcome(way: Climb, config: NewsConfig) -> Scored:
-    """The pipeline: the scores of its queries in the fold's order, and its lists."""
-    outcome = way.validate(config)
-    recall_all = outcome.recall.value["recall@all"][-1]
-    items, data = list_candidates(outcome)
-    listed = items.rename({BLEND: "score"}).with_columns(answer=pl.Series(data.labels) > 0)
-    return record(way, list_validation(outcome).queries, recall_all, listed, [outcome.scores])
-
-
-def score_made(way: Climb, lists: Result[pl.DataFrame]) -> Scored:
-    """A step's lists."""
-    return score_lists(way, lists.value, lists)
+    valid = bench.run.step(take_valid, bench.fold, name="ladder.valid")
+    return bench.run.step(method.rank, valid, bench.articles, bench.config.seed, name=f"ladder.{method.key}")
 
 
 def take_valid(fold: Fold) -> Fold:
@@ -205,17 +100,108 @@ def take_valid(fold: Fold) -> Fold:
     return Fold(fold.history, queries, fold.seen.join(queries, on="query", how="semi", maintain_order="left"), None)
 
 
-def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, str, NewsConfig]]:
-    """(key, title, family, settings) from one kind of channels to everything: channels, then blocks."""
+def fit_factors(bench: NewsBench) -> Result[als.Factors]:
+    """The articles' vectors."""
+    return bench.run.step(als.fit_factors, bench.fold, bench.config.seed, name="ladder.factors")
+
+
+def list_by_factors(bench: NewsBench) -> Lists:
+    """The products of a user's vector and the articles'."""
+    top, seed = bench.config.recall.per_channel, bench.config.seed
+    return bench.run.step(als.list_by_factors, bench.fold, top, seed, fit_factors(bench), name="ladder.als")
+
+
+def draw_map(bench: NewsBench) -> list[Figure]:
+    """The articles by their vectors."""
+    return plots.draw_map(fit_factors(bench).value, bench.articles.value, bench.fold.value.history)
+
+
+def list_fused() -> Iterator[Rung]:
+    """The union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
+    title, family, draw = "all channels, fused by reciprocal ranks", families.RETRIEVAL, draw_channels
+    yield Rung("rrf", title, family, fuse, fuse_channels, (False,), POPULAR, plots=draw)
+    yield Rung("fusion", "all channels, with learned weights", family, fuse, learn_fusion, (True,), plots=draw)
+    yield Rung("gru4rec", "GRU over these candidates", families.SEQUENCE, rank_by_network, gru4rec.score_next)
+
+
+def unite(bench: NewsBench, learned: bool) -> Result[pl.DataFrame]:
+    """The union of all channels, whose votes count alike or as much as was learned."""
+    lists, most, step = bench.retrieve(bench.config.recall.channels), bench.config.recall.candidates, bench.run.step
+    if not learned:
+        return step(fuse_channels, lists, most, name="ladder.unite")
+    weights = step(learn_fusion, bench.fold, lists, LEARNED, bench.config.seed)
+    return step(fuse_channels, lists, most, weights, name="labelled.unite")
+
+
+def fuse(bench: NewsBench, learned: bool) -> Lists:
+    """The union of the channels in the order of its fusion."""
+    return derive(order_by_fusion, unite(bench, learned))
+
+
+def order_by_fusion(union: pl.DataFrame) -> pl.DataFrame:
+    """The candidates with what fusion gives them."""
+    return union.select("query", "item", score="fusion")
+
+
+def rank_by_network(bench: NewsBench) -> Lists:
+    """The same candidates in the order of a network."""
+    inputs = bench.fold, unite(bench, True), SEQUENCE, bench.config.seed
+    return bench.run.step(gru4rec.score_next, *inputs, name="ladder.sequence")
+
+
+def draw_channels(bench: NewsBench, *_: object) -> list[Figure]:
+    """The channels' recall and overlap, however they are fused."""
+    return plots.draw_channels(bench.fold.value, bench.retrieve(bench.config.recall.channels).value)
+
+
+def list_pipelines(config: NewsConfig) -> Iterator[Rung]:
+    """The pipeline from one kind of channels to everything: channels, then blocks."""
     channels: list[str] = []
     for (key, name), more in group_channels(config.recall.channels).items():
-        title = f"+ {name}" if channels else f"{MODEL} on the scores of {name}"
+        title, below = (f"+ {name}", None) if channels else (f"{MODEL} on the scores of {name}", POPULAR)
         channels += more
-        yield key, title, families.BOOSTING, change(config, list(channels), ORDER[:1])
-    for count in range(2, len(ORDER) + 1):
-        block = ORDER[count - 1]
+        settings = change(config, list(channels), ORDER[:1])
+        yield Rung(key, title, families.BOOSTING, rank_candidates, validate, (settings,), below)
+    for count, block in list(enumerate(ORDER, 1))[1:]:
         settings = change(config, config.recall.channels, ORDER[:count])
-        yield f"lightgbm-{block}", f"+ {block} features", families.BOOSTING, settings
+        key, title = f"lightgbm-{block}", f"+ {block} features"
+        yield Rung(key, title, families.BOOSTING, rank_candidates, validate, (settings,))
+
+
+def rank_candidates(bench: NewsBench, config: NewsConfig) -> Lists:
+    """The pipeline's candidates in the order of its ranker."""
+    outcome = bench.validate(config)
+    return derive(attach_scores, bench.fold, outcome.ready.labelled.candidates, outcome.scores)
+
+
+def attach_scores(fold: Fold, candidates: pl.DataFrame, scores: Floats) -> pl.DataFrame:
+    """The candidates of the validation queries with their scores, which are in the same order."""
+    valid = candidates.join(fold.queries.filter(role="valid"), on="query", how="semi", maintain_order="left")
+    return valid.select("query", "item", score=pl.Series(scores))
+
+
+def list_reranked() -> Iterator[Rung]:
+    """The first fifty of the pipeline in another order: what variety costs."""
+    for key, title, method, weight in RERANKED:
+        args, code, formula = (method, weight), reranking.RERANK[method], FORMULAS[method]
+        yield Rung(key, title, families.RERANKING, rerank, code, args, LAST, formula, lack_vectors, draw_trade_off)
+
+
+def lack_vectors(bench: NewsBench, *_: object) -> str | None:
+    """Why nothing can be re-ranked; None where it can."""
+    return None if bench.files.embeddings else "the files have no vectors of the articles"
+
+
+def rerank(bench: NewsBench, method: reranking.Method, weight: float) -> Lists:
+    """The whole pipeline's lists in the order of a method."""
+    ranked = rank_candidates(bench, change(bench.config, bench.config.recall.channels, ORDER))
+    return derive(reranking.rerank_lists, ranked, bench.content, method, weight, CUTOFF)
+
+
+def draw_trade_off(bench: NewsBench, method: reranking.Method, *_: object) -> list[Figure]:
+    """What more and more variety costs, from the ranker's own order."""
+    scored = {each: bench.record(rerank(bench, method, each).value) for each in plots.WEIGHTS[method]}
+    return plots.draw_trade_off(method, scored)
 
 
 def group_channels(channels: Sequence[str]) -> dict[tuple[str, str], list[str]]:

@@ -1,19 +1,19 @@
 """What the cards of the steps draw: popularity by its window, the channels' overlap, articles on a map, a trade-off."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
-from common.day.methods.ladder import Scored
+from common.day.methods.scored import Scored
 from common.day.report.charts import Dot, Figure, Line, Plot, make_plot, make_scale, make_span
 from common.day.report.formatting import share, with_error
 from common.day.report.tables import TableColumn
-from common.engine.run import Result, Run
 from common.learning.split import Fold
 from competitions.news.lab.als import Factors
 from competitions.news.lab.reranking import Method
+from competitions.news.lab.scoring import NewsBench
 from competitions.news.retrieval.popularity import find_popular
 
 HOURS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 24.0, 72.0)
@@ -21,20 +21,20 @@ LISTED = 50  # articles of a list of popularity
 ON_MAP = 400  # of the most clicked articles
 GROUPS = ("a", "b", "c", "d")  # the styles of the most frequent categories
 WEIGHTS: dict[Method, tuple[float, ...]] = {"mmr": (1.0, 0.95, 0.9, 0.8, 0.7, 0.5), "dpp": (32.0, 16.0, 8.0, 4.0, 2.0)}
-Score = Callable[[Fold, pl.DataFrame], tuple[float, float]]  # lists -> their score on validation, and its error
 
 
-def draw_windows(run: Run, fold: Result[Fold], score: Score) -> list[Figure]:
+def draw_windows(bench: NewsBench, *_: object) -> list[Figure]:
     """The score of popularity by the hours that are counted: around a query's time, and before it alone."""
-    history, queries, seen = (fold.field(part) for part in ("history", "queries", "seen"))
+    history, queries, seen = (bench.fold.field(part) for part in ("history", "queries", "seen"))
     dots, lines = [], []
     for style, line, after in (("a", "line", 1.0), ("b", "other", 0.0)):
         points = []
         for hours in HOURS:
             name = f"ladder.window-{hours:g}-{after * hours:g}"
             window = (hours, after * hours)
-            lists = run.step(find_popular, history, queries, seen, window, LISTED, name=name)
-            value, error = score(fold.value, lists.value)
+            lists = bench.run.step(find_popular, history, queries, seen, window, LISTED, name=name)
+            scored = bench.record(lists.value)
+            value, error = scored.weigh(scored.each)
             points.append((math.log10(hours), value))
             dots.append(Dot(*points[-1], f"{hours:g} h: {with_error(value, error)}", style))
         lines.append(Line(points, line))
@@ -99,20 +99,17 @@ def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) ->
     return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend, True)]
 
 
-def draw_trade_off(method: Method, rerank: Callable[[float], Scored]) -> list[Figure]:
-    """The score against the distance of the lists, from the ranker's own order to more and more variety."""
+def draw_trade_off(method: Method, measured: Mapping[float, Scored]) -> list[Figure]:
+    """The score against the distance of the lists, by weight, from the ranker's own order to more and more variety."""
     dots = []
-    for weight in WEIGHTS[method]:
-        scored = rerank(weight)
+    for weight, scored in measured.items():
         value, error = scored.weigh(scored.each)
         distance = scored.more["distance"]
         assert distance is not None
         dots.append(Dot(distance, value, f"{weight:g}: {with_error(value, error)}, distance {distance:.3f}"))
     line = Line([(dot.x, dot.y) for dot in dots], "thin")
     what = "trade-off" if method == "mmr" else "strength"
-    caption = (
-        f"From right to left the {what} grows: {', '.join(f'{weight:g}' for weight in reversed(WEIGHTS[method]))}."
-    )
+    caption = f"From right to left the {what} grows: {', '.join(f'{weight:g}' for weight in reversed(list(measured)))}."
     return [
         Figure("Score against variety", make_plot([line], dots), "distance of the articles of a list", "MRR@5", caption)
     ]

@@ -1,15 +1,15 @@
-"""What the steps of the ladder begin with, and how their lists are scored: on the validation users, by MRR@5."""
+"""What the methods of the ladder begin with, and how their lists are scored: on the validation users, by MRR@5."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from common.day.methods.ladder import Lists, Scored, rank_right
-from common.engine.run import Result, Run
+from common.day.methods.ladder import Bench
+from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
+from common.engine.run import Result
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
@@ -22,13 +22,8 @@ from competitions.news.pipeline import FoldInputs, Frames, Validated, retrieve, 
 from competitions.news.ranking import CUTOFF, count_rows
 
 
-@dataclass(frozen=True)
-class Climb:
-    """What the steps begin with, each part read when the first of them needs it."""
-
-    files: reader.RawFiles
-    config: NewsConfig
-    run: Run
+class NewsBench(Bench[reader.RawFiles, NewsConfig]):
+    """The log with its validation users; a method answers with lists of articles."""
 
     @cached_property
     def articles(self) -> Result[pl.DataFrame]:
@@ -50,14 +45,8 @@ class Climb:
 
     @property
     def given(self) -> list[Result[Any]]:
-        """What every step begins with."""
+        """What every method begins with."""
         return [self.fold, *([self.content] if self.content else [])]
-
-    @property
-    def users(self) -> pl.DataFrame:
-        """The validation users: query, user (its name)."""
-        valid = self.fold.value.queries.filter(role="valid")
-        return valid.select("query", user=pl.col("user").cast(pl.String))
 
     def retrieve(self, channels: Sequence[str]) -> Frames:
         """The lists of these channels."""
@@ -68,10 +57,29 @@ class Climb:
         """The pipeline with these settings, up to its score on validation."""
         return validate(self.files, config, self.run)
 
-    def describe(self, users: Sequence[str]) -> pl.DataFrame:
+    def record(self, answer: pl.DataFrame) -> Scored:
+        """A method by its lists (query, item, score). Beside the score: the share of the answers that they hold, the
+        share of all articles that some list shows first, and how far apart the articles of a list are.
+        """
+        marked, queries = mark(self.fold.value, answer)
+        listed = marked.join(name_users(queries), on="query", maintain_order="left").select(
+            "item", "score", query="user", answer=pl.col("label") > 0
+        )
+        first, articles = take_first(listed, CUTOFF), self.articles.value
+        more: dict[str, float | None] = {"recall": float(marked["label"].sum()) / max(queries.height, 1)}
+        more["coverage"] = coverage(first, articles.height, CUTOFF)
+        if self.content is not None:
+            vectors = reranking.take_unit_vectors(self.content.value, first["item"].to_numpy())
+            more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)
+        named = first.join(name_articles(articles), on="item", how="left", maintain_order="left")
+        shown = named.select("query", "rank", "answer", item="name")
+        lists = gather_lists(name_users(queries)["user"], rank_right(listed), shown)
+        return Scored(queries["score"].to_numpy(), queries["weight"].to_numpy(), more, lists)
+
+    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
         """The last clicks and the right answer of some users in words: query, history, answer."""
         fold, named = self.fold.value, name_articles(self.articles.value)
-        chosen = self.users.filter(pl.col("user").is_in(users))
+        chosen = name_users(fold.queries.filter(role="valid")).filter(pl.col("user").is_in(queries))
         assert fold.answers is not None
         seen = chosen.join(fold.seen.filter(pl.col("back") < RECENT), on="query").sort("query", "back", descending=True)
         history = seen.join(named, on="item", how="left", maintain_order="left").group_by("user").agg(history="name")
@@ -98,42 +106,9 @@ def mark(fold: Fold, lists: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return marked, scored.with_columns(pl.col("score").fill_null(0))
 
 
-def score(fold: Fold, lists: pl.DataFrame) -> tuple[float, float]:
-    """Weighted MRR@5 of lists (query, item, score), and its standard error."""
-    scored = mark(fold, lists)[1]
-    each = scored["score"].to_numpy()
-    return Scored(each, scored["weight"].to_numpy()).weigh(each)
-
-
-def score_lists(way: Climb, lists: pl.DataFrame, *made_by: Result[Any]) -> Scored:
-    """Lists (query, item, score), and how many answers they hold."""
-    marked, scored = mark(way.fold.value, lists)
-    listed = marked.join(way.users, on="query", maintain_order="left").select(
-        "item", "score", query="user", answer=pl.col("label") > 0
-    )
-    recall = float(marked["label"].sum()) / max(scored.height, 1)
-    named = scored.with_columns(query=pl.col("user").cast(pl.String))
-    return record(way, named, recall, listed, made_by)
-
-
-def record(
-    way: Climb, queries: pl.DataFrame, recall: float, listed: pl.DataFrame, made_by: Iterable[Result[Any]]
-) -> Scored:
-    """A method by its validation queries in the fold's order: query (the user), score, weight; ``listed``: query, item,
-    score, answer, of which the first five are shown. Beside the score: the share of all articles that some list shows,
-    and how far apart the articles of a list are.
-    """
-    first = listed.sort("query", "score", "item", descending=[False, True, False]).with_columns(
-        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("query")
-    )
-    seen = first.filter(pl.col("rank") <= CUTOFF)
-    shown = seen.join(name_articles(way.articles.value), on="item", how="left", maintain_order="left")
-    more: dict[str, float | None] = {"recall": recall, "coverage": coverage(seen, way.articles.value.height, CUTOFF)}
-    if way.content is not None:
-        vectors = reranking.take_unit_vectors(way.content.value, seen["item"].to_numpy())
-        more["distance"] = reranking.intra_list_distance(seen["query"].rle_id().to_numpy(), vectors)
-    lists = Lists(queries["query"], rank_right(listed), shown.select("query", "rank", item="name", answer="answer"))
-    return Scored(queries["score"].to_numpy(), queries["weight"].to_numpy(), more, lists, [*made_by])
+def name_users(queries: pl.DataFrame) -> pl.DataFrame:
+    """query, user (its name)."""
+    return queries.select("query", user=pl.col("user").cast(pl.String))
 
 
 def name_articles(articles: pl.DataFrame) -> pl.DataFrame:

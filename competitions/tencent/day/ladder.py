@@ -1,18 +1,20 @@
 """The ladder of baselines: from popularity to the generative answer, each step on the same hold-out.
 
-make ladder-tencent    make rung-tencent RUNG=als    or    python -m competitions ladder tencent --only als
+    make ladder-tencent    make rung-tencent RUNG=als    or    python -m competitions ladder tencent --only als
+
+Every method answers with the ten best ads of each query.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.day.methods import families
-from common.day.methods.ladder import Ladder, Lists, Rung, Scored
+from common.day.methods.ladder import Bench, Ladder, Rung
+from common.day.methods.scored import Scored, gather_lists
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
@@ -38,46 +40,32 @@ from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK
 
 METRIC = "Score"
-BASE = "popularity"  # which methods that stand alone build on
+BASE, KERNEL = "popularity", "kernel"  # which methods that stand alone build on; whose vectors are rounded off
 MOST_EVENTS = 20_000_000  # of a factorisation
 SHOWN, RECENT = 5, 6  # ads of an answer; events of a history
 
 
-class Rule(NamedTuple):
-    """A step that a rule of one page answers: key, family, the function to read, how many embeddings it needs, its
-    formula where that is not the family's.
-    """
-
-    key: str
-    family: str
-    code: Callable[..., object]
-    embeddings: int = 0
-    formula: str = ""
-
-
-LATE_FORMULA = "score = sum over embeddings of (cosine - mean) / deviation"
-KERNEL_FORMULA = "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
-RULES = {
-    plain_rules.POPULARITY: Rule(BASE, families.POPULARITY, plain_rules.count_events),
-    plain_rules.AROUND: Rule("popularity-now", families.POPULARITY, plain_rules.count_around),
-    plain_rules.TRANSITIONS: Rule("transitions", families.NEIGHBOURS, count_neighbours),
-    plain_rules.COUNTS: Rule("counts", families.NEIGHBOURS, count_neighbours),
-    plain_rules.ALS: Rule("als", families.FACTORS, factorise),
-    plain_rules.LINEAR: Rule("linear", families.LINEAR, fit_regression),
-    plain_rules.LANGUAGE: Rule("language-model", families.LANGUAGE, plain_rules.score_interests, 1),
-    plain_rules.NEAREST: Rule("early-fusion", families.CONTENT, plain_rules.score_mean, 1),
-    plain_rules.LATE: Rule("late-fusion", families.CONTENT, plain_rules.fuse_late, 2, LATE_FORMULA),
-    plain_rules.KERNEL: Rule("kernel", families.CONTENT, plain_rules.score_interests, 1, KERNEL_FORMULA),
+# Steps that a rule of one page answers: key, name, family, the function to read.
+RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
+    (BASE, plain_rules.POPULARITY, families.POPULARITY, plain_rules.count_events),
+    ("popularity-now", plain_rules.AROUND, families.POPULARITY, plain_rules.count_around),
+    ("transitions", plain_rules.TRANSITIONS, families.NEIGHBOURS, count_neighbours),
+    ("counts", plain_rules.COUNTS, families.NEIGHBOURS, count_neighbours),
+    ("als", plain_rules.ALS, families.FACTORS, factorise),
+    ("linear", plain_rules.LINEAR, families.LINEAR, fit_regression),
+    ("language-model", plain_rules.LANGUAGE, families.LANGUAGE, plain_rules.score_interests),
+    ("early-fusion", plain_rules.NEAREST, families.CONTENT, plain_rules.score_mean),
+    ("late-fusion", plain_rules.LATE, families.CONTENT, plain_rules.fuse_late),
+    (KERNEL, plain_rules.KERNEL, families.CONTENT, plain_rules.score_interests),
+)
+FORMULAS = {  # where it is not the family's
+    "late-fusion": "score = sum over embeddings of (cosine - mean) / deviation",
+    KERNEL: "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)",
 }
 
 
-@dataclass(frozen=True)
-class Climb:
-    """What the steps begin with; each part is made when the first of them needs it."""
-
-    files: RawFiles
-    config: TencentConfig
-    run: Run
+class TencentBench(Bench[RawFiles, TencentConfig]):
+    """The log with its hold-out, and the embeddings where a method needs them."""
 
     @cached_property
     def folds(self) -> Folds:
@@ -94,20 +82,25 @@ class Climb:
         """The embeddings."""
         return collect([*self.ready.contents.values()])
 
+    def read_contents(self, needed: bool) -> Result[list[Content]] | list[Content]:
+        """The embeddings; without a look at them none where a method needs none."""
+        return collect([*self.ready.contents.values()]) if needed else []
+
     @property
     def given(self) -> list[Result[Any]]:
-        """What every step begins with."""
+        """What every method begins with."""
         return [self.folds.corpus, self.folds.valid, self.folds.plan]
 
-    def record(self, top: TopK, *made_by: Result[Any]) -> Scored:
-        """A method by its answer of the hold-out."""
+    def record(self, answer: TopK | tuple[TopK, dict[str, float]]) -> Scored:
+        """A method by its answer of the hold-out, which may bring further columns."""
+        top, own = answer if isinstance(answer, tuple) else (answer, {})
         fold, host = self.folds.valid.value, self.config.host
         scores, ranks = metrics.evaluate(fold, top, host), metrics.rank_targets(fold, top)
-        more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
+        more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")} | own
         lists = self.list_first(top, ranks)
-        return Scored(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, lists, made_by)
+        return Scored(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, lists)
 
-    def list_first(self, top: TopK, ranks: Int64s) -> Lists:
+    def list_first(self, top: TopK, ranks: Int64s) -> pl.DataFrame:
         """The first ads of every answer; one that shows fewer is shorter."""
         fold, ads = self.folds.valid.value, top.rows[:, :SHOWN]
         assert fold.target is not None
@@ -119,7 +112,7 @@ class Climb:
             "answer": (ads == fold.target[:, None]).ravel(),
         }
         ranked = pl.DataFrame({"query": queries, "rank": ranks}).filter(pl.col("rank") > 0)
-        return Lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
+        return gather_lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
 
     def describe(self, queries: Sequence[str]) -> pl.DataFrame:
         """The last events and the target of some queries in words: query, history, answer."""
@@ -151,39 +144,34 @@ def name_ads(catalogue: Catalogue, rows: Int64s) -> pl.Series:
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:
     """Score with its error; beside it hit rate and NDCG at 10, seen and unseen targets apart."""
-    way = Climb(files, config, run)
-    rungs = [*list_plain(way), *list_quantised(way), *list_networks(way), *list_ranked(way)]
-    title = "Tencent: the next ad, on the hold-out"
-    return Ladder(run, title, METRIC, files, rungs, lambda: way.given, way.describe)
+    rungs = [*list_plain(), *list_quantised(), *list_networks(), *list_ranked()]
+    return Ladder("Tencent: the next ad, on the hold-out", METRIC, TencentBench(files, config, run), rungs)
 
 
-def list_plain(way: Climb) -> Iterator[Rung]:
+def list_plain() -> Iterator[Rung]:
     """Steps that a rule of one page answers."""
-    for name, rule in RULES.items():
-        measure, lacks = partial(measure_rule, way, name), partial(lack_of, way, name)
-        yield Rung(rule.key, name, rule.family, measure, rule.code, BASE, rule.formula, lacks)
+    for key, name, family, code in RULES:
+        yield Rung(key, name, family, answer_by_rule, code, (key, name), BASE, FORMULAS.get(key, ""), lack_of)
 
 
-def measure_rule(way: Climb, name: str) -> Scored:
-    """A rule; one without content reads no embedding."""
-    folds = way.folds
-    contents: Result[list[Content]] | list[Content] = way.contents if RULES[name].embeddings else []
-    inputs = folds.corpus, contents, folds.valid, name, way.config.seed
-    answer = way.run.step(plain_rules.answer_by_rule, *inputs, name=f"ladder.{RULES[name].key}")
-    return way.record(answer.value, answer)
+def answer_by_rule(bench: TencentBench, key: str, name: str) -> Result[TopK]:
+    """A rule."""
+    folds, contents = bench.folds, bench.read_contents(name in plain_rules.CONTENT_RULES)
+    inputs = folds.corpus, contents, folds.valid, name, bench.config.seed
+    return bench.run.step(plain_rules.answer_by_rule, *inputs, name=f"ladder.{key}")
 
 
-def lack_of(way: Climb, name: str) -> str | None:
+def lack_of(bench: TencentBench, key: str, name: str) -> str | None:
     """Why a rule cannot answer these files; None where it can."""
-    needed = RULES[name].embeddings
-    if needed:
-        embeddings = name_embeddings(way.files, way.config)  # without a look into them
+    if name in plain_rules.CONTENT_RULES:
+        needed = 2 if name == plain_rules.LATE else 1
+        embeddings = name_embeddings(bench.files, bench.config)  # without a look into them
         found = sum(plain_rules.goes_by(name, embedding) for embedding in embeddings)
         of = " of texts" if name == plain_rules.LANGUAGE else ""
         return f"it needs {needed} embedding(s){of}, these files have {found}" if found < needed else None
-    corpus = way.folds.corpus.value
+    corpus = bench.folds.corpus.value
     ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
-    if name == plain_rules.AROUND and not way.folds.plan.value.times:
+    if name == plain_rules.AROUND and not bench.folds.plan.value.times:
         return "the events of these files have no times"
     if name == plain_rules.LINEAR and ads > MOST_ITEMS:
         return f"it inverts a table of ads x ads: {MOST_ITEMS:,} ads at most, these files have {ads:,}"
@@ -192,65 +180,63 @@ def lack_of(way: Climb, name: str) -> str | None:
     return None
 
 
-def list_quantised(way: Climb) -> Iterator[Rung]:
+def list_quantised() -> Iterator[Rung]:
     """The kernel's vectors in fewer bits."""
     for key, bits in BITS.items():
-        title, below = f"kernel, vectors of {bits} bits a number", RULES[plain_rules.KERNEL].key
-        measure, lacks = partial(measure_bits, way, key), partial(lack_of, way, plain_rules.KERNEL)
-        yield Rung(key, title, families.QUANTISATION, measure, answer_in_bits, below, lacks=lacks)
+        title, family = f"kernel, vectors of {bits} bits a number", families.QUANTISATION
+        yield Rung(key, title, family, quantise, answer_in_bits, (key,), KERNEL, lacks=lack_vectors)
 
 
-def measure_bits(way: Climb, key: str) -> Scored:
+def lack_vectors(bench: TencentBench, *_: object) -> str | None:
+    """Why there are no vectors to round off; None where there are."""
+    return lack_of(bench, KERNEL, plain_rules.KERNEL)
+
+
+def quantise(bench: TencentBench, key: str) -> Result[tuple[TopK, dict[str, float]]]:
     """The kernel in so many bits, with what its vectors take."""
-    ready = way.ready
-    answer = way.run.step(answer_in_bits, ready.corpus, way.contents, ready.valid, BITS[key], name=f"ladder.{key}")
-    top, costs = answer.value
-    scored = way.record(top, answer)
-    return replace(scored, more={**scored.more, **costs})
+    inputs = bench.folds.corpus, bench.read_contents(True), bench.folds.valid, BITS[key]
+    return bench.run.step(answer_in_bits, *inputs, name=f"ladder.{key}")
 
 
-def list_networks(way: Climb) -> Iterator[Rung]:
+def list_networks() -> Iterator[Rung]:
     """Sequence models; the last is asked a second time, for semantic ids."""
     for name, rung in SEQUENCE_RUNGS.items():
         below = None if name == WITH_CONTENT else BASE
-        yield Rung(rung.key, name, families.SEQUENCE, partial(measure_network, way, name), rung.build, below)
-    yield Rung("generative", GENERATIVE, families.GENERATIVE, partial(generate, way), answer_generatively)
+        yield Rung(rung.key, name, families.SEQUENCE, answer_by_network, rung.build, (name,), below)
+    yield Rung("generative", GENERATIVE, families.GENERATIVE, generate, answer_generatively)
 
 
-def fit_network(way: Climb, name: str) -> Result[SequenceTable]:
-    """A network; one on ids alone reads no embedding."""
-    folds, content = way.folds, SEQUENCE_RUNGS[name].settings.content
-    contents: Result[list[Content]] | list[Content] = way.contents if content else []
-    inputs = folds.corpus, contents, folds.valid, name, way.config.model_seed
-    return way.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
+def fit_network(bench: TencentBench, name: str) -> Result[SequenceTable]:
+    """A network."""
+    folds, contents = bench.folds, bench.read_contents(SEQUENCE_RUNGS[name].settings.content)
+    inputs = folds.corpus, contents, folds.valid, name, bench.config.model_seed
+    return bench.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
 
 
-def measure_network(way: Climb, name: str) -> Scored:
+def answer_by_network(bench: TencentBench, name: str) -> Result[TopK]:
     """The answer of a sequence model."""
-    folds, fitted = way.folds, fit_network(way, name)
-    answer = way.run.step(answer_rung, folds.corpus, folds.valid, fitted, name, name=f"ladder.{name}.answer")
-    return way.record(answer.value, answer)
+    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, name), name
+    return bench.run.step(answer_rung, *inputs, name=f"ladder.{name}.answer")
 
 
-def generate(way: Climb) -> Scored:
+def generate(bench: TencentBench) -> Result[TopK]:
     """The answer of the same network by semantic ids."""
-    folds, fitted = way.folds, fit_network(way, WITH_CONTENT)
-    inputs = folds.corpus, folds.valid, fitted, WITH_CONTENT, way.config.model_seed
-    answer = way.run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}")
-    return way.record(answer.value, answer)
+    fitted, seed = fit_network(bench, WITH_CONTENT), bench.config.model_seed
+    inputs = bench.folds.corpus, bench.folds.valid, fitted, WITH_CONTENT, seed
+    return bench.run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}")
 
 
-def list_ranked(way: Climb) -> Iterator[Rung]:
+def list_ranked() -> Iterator[Rung]:
     """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
     title = "first search: all channels, weighted"
-    yield Rung("retrieval", title, families.RETRIEVAL, partial(measure_pipeline, way, False), Search, BASE)
-    yield Rung("ranker", "+ ranker", families.BOOSTING, partial(measure_pipeline, way, True), ranking.fit)
+    yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
+    yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
 
 
-def measure_pipeline(way: Climb, ranked: bool) -> Scored:
+def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:
     """The pipeline's answer, or that of its first search, for which no list is described and no tree fitted."""
-    ready, config, run = way.ready, way.config, way.run
+    ready, config, run = bench.ready, bench.config, bench.run
     fusion = fuse(ready, ready.earlier[:1], config, run, "valid")
     name, earlier = ("valid", ready.earlier) if ranked else ("retrieval", [])
-    answers = rank(ready, ready.valid, earlier, config, run, name, fusion).answers
-    return way.record(answers.value.best, answers)
+    best: Result[TopK] = rank(ready, ready.valid, earlier, config, run, name, fusion).answers.field("best")
+    return best

@@ -8,12 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-import numpy as np
 import polars as pl
 import pytest
 from msgspec import structs
 
-from common.day.methods.ladder import Rung, Scored
+from common.day.methods.ladder import Rung
 from common.day.record_schema import RunRecord, Submission, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
@@ -144,20 +143,21 @@ def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_m
 class FakeLadder:
     """A ladder that was climbed before."""
 
-    metric, describe = "score", None
+    metric = "score"
 
     def __init__(self, run: Any, rows: list[dict[str, Any]]) -> None:
-        self.run, self.rows = run, rows
+        words = pl.DataFrame({"query": ["u1"], "history": ["x; y"], "answer": ["x"]})
+        self.bench, self.rows = SimpleNamespace(run=run, describe=lambda queries: words), rows
 
     def find(self, key: str) -> Rung:
         """The one rung."""
         if key != "als":
             raise UserError(f"There is no step {key!r}.")
-        return Rung("als", "factors", "f", lambda: Scored(np.zeros(0)), Rung.place, formula="u . v")
+        return Rung("als", "factors", "f", lambda bench: None, Rung.place, formula="u . v")
 
     def climb(self, only: str | None = None) -> list[dict[str, Any]]:
         """The rows."""
-        self.run.write_json("ladder.json", {"rows": self.rows})
+        self.bench.run.write_json("ladder.json", {"rows": self.rows})
         return [row for row in self.rows if only in (None, row["rung"])]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -9,14 +10,14 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.methods.ladder import Scored
+from common.day.methods.scored import Scored
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
-from competitions.flight.day.ladder import PRICE, RULES, record, score_by_rule
+from competitions.flight.day.ladder import PRICE, RULES, Answer, FlightBench, score_by_rule
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.lab.peers import Peer
 from competitions.flight.metrics import LARGE
@@ -40,19 +41,17 @@ def load() -> FlightConfig:
 
 
 class Runner:
-    """A run that keeps nothing, but its steps and the rows of its table."""
+    """A run that keeps nothing but the names and arguments of its steps."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = self.cache = folder
         self.steps: list[tuple[str, tuple[Any, ...]]] = []
-        self.timings: list[StepRecord] = []
-        self.written: dict[str, Any] = {}
 
     def warn(self, notes: Any) -> None:
         """Searches drawn at random depart at any time."""
 
     def write_json(self, name: str, data: Any) -> None:
-        self.written[name] = data
+        """Nothing is written."""
 
     def list_costs(self, results: Any) -> dict[str, StepRecord]:
         """Nothing is known of what a result was made by."""
@@ -61,22 +60,15 @@ class Runner:
     def step(self, function: Callable[..., Any], *args: Any, name: str = "") -> Result[Any]:
         given = tuple(arg.value if isinstance(arg, Result) else arg for arg in args)
         self.steps.append((name or function.__name__, given))
-        self.timings.append(StepRecord(name=self.steps[-1][0], seconds=len(self.steps), peak_mib=1.0))
         return as_result(function(*given))
 
 
 class Climbed(NamedTuple):
-    """The rows of a climb, what each rung's scores came to, its steps, its sessions."""
+    """The rows of a climb, what each rung scored, the sessions."""
 
     rows: list[dict[str, Any]]
     measured: list[Scored]
-    run: Runner
     train: Searches
-
-    def row(self, rung: str) -> dict[str, Any]:
-        """The row of a rung."""
-        (found,) = [row for row in self.rows if row["rung"] == rung]
-        return found
 
 
 def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
@@ -85,30 +77,35 @@ def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDAr
     return np.nan_to_num(-valid.features[:, valid.names.index(PRICE)].astype(np.float64), nan=-1e9)
 
 
+def put_searches(patch: pytest.MonkeyPatch) -> Searches:
+    """Sixty searches to learn from, as if they were read."""
+    train, test = draw_searches(5, count=60, longest=14), draw_searches(6, count=5)
+    patch.setattr(pipeline, "learn_codes", lambda _: None)
+    patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
+    patch.setattr(pipeline, "refuse_shared", lambda *_: None)
+    return train
+
+
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
     """A whole climb on sixty searches in folds, with one peer that does what a rule does."""
-    train, test, measured = draw_searches(5, count=60, longest=14), draw_searches(6, count=5), []
-    run = Runner(tmp_path_factory.mktemp("ladder"))
+    run, measured, record = Runner(tmp_path_factory.mktemp("ladder")), list[Scored](), FlightBench.record
 
-    def measure(data: TrainingData, scores: NDArray[np.float64], searches: NDArray[np.int64]) -> Scored:
-        measured.append(record(data, scores, searches))
+    def measure(bench: FlightBench, answer: Answer) -> Scored:
+        measured.append(record(bench, answer))
         return measured[-1]
 
     with pytest.MonkeyPatch.context() as patch:
+        train = put_searches(patch)
         patch.setattr(plan, "FOLDS", 2)
-        patch.setattr(pipeline, "learn_codes", lambda _: None)
-        patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
-        patch.setattr(pipeline, "refuse_shared", lambda *_: None)
         patch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
-        patch.setattr(ladder, "record", measure)
+        patch.setattr(FlightBench, "record", measure)
         rows = ladder.make_ladder(FILES, load(), cast(Run, run)).climb()
-        yield Climbed(rows, measured, run, train)
+        yield Climbed(rows, measured, train)
 
 
 def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
-        "random",
         *(key for key, _, _, _ in RULES),
         "peer",
         *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")),
@@ -145,30 +142,27 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
     data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
-    scored = record(data, np.concatenate([first, first, last, first]), np.arange(9))
+    bench = FlightBench(FILES, load(), cast(Run, None))
+    split = as_result(SimpleNamespace(searches=np.arange(9)))
+    bench.__dict__["sessions"] = SimpleNamespace(split=split)
+    scored = bench.record(Answer(data, np.concatenate([first, first, last, first])))
     assert scored.each.tolist() == [0.5, 1.0]
     assert scored.lists is not None
-    shown = [("3", 1, "option 0, 0", True), ("3", 2, "option 1, 0", False), ("3", 3, "option 2, 0", False)]
-    assert scored.lists.shown.filter(query="3").rows() == shown
-    assert scored.lists.queries.to_list() == ["3", "8"]
-    assert scored.lists.ranks.sort("query").rows() == [("3", 1), ("8", 1)]  # of the first repeat
+    shown = ["* option 0, 0", "option 1, 0", "option 2, 0"]
+    assert scored.lists.rows() == [("3", 1, shown), ("8", 1, shown)]  # of the first repeat
 
 
 def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, train, test = Runner(tmp_path), draw_searches(5, count=60, longest=14), draw_searches(6, count=5)
-    monkeypatch.setattr(pipeline, "learn_codes", lambda _: None)
-    monkeypatch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
-    monkeypatch.setattr(pipeline, "refuse_shared", lambda *_: None)
+    run, train = Runner(tmp_path), put_searches(monkeypatch)
     made = ladder.make_ladder(FILES, load(), cast(Run, run))
     (row,) = made.climb("cheapest")
     assert row["score"] > 0
     steps = dict(run.steps)
     assert not [name for name in steps if name.startswith("fit.")]
     assert steps["train.features"][3] == ["core"]
-    assert made.describe is not None
-    (words,) = made.describe([str(train.sessions.drop_nulls("booked")["session"][0])]).rows(named=True)
+    (words,) = made.bench.describe([str(train.sessions.drop_nulls("booked")["session"][0])]).rows(named=True)
     assert "options" in words["history"]
     assert words["answer"].startswith("option ")
 

@@ -13,11 +13,11 @@ from common.learning.split import Fold
 from competitions.news.competition import COMPETITION
 from competitions.news.config import BLOCKS
 from competitions.news.day import ladder
-from competitions.news.day.ladder import group_channels, list_rungs
+from competitions.news.day.ladder import group_channels, list_pipelines
 from competitions.news.lab.als import fit_factors, list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
 from competitions.news.lab.plots import draw_channels, draw_map
-from competitions.news.lab.scoring import Climb, score_lists
+from competitions.news.lab.scoring import NewsBench
 from tests.results import as_result
 from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
@@ -43,23 +43,23 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
 
 def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     config = COMPETITION.load_config([])
-    rungs = list(list_rungs(config))
-    counts = [(len(c.recall.channels), len(c.rank.blocks)) for _, _, _, c in rungs]
+    rungs = list(list_pipelines(config))
+    settings = [rung.args[0] for rung in rungs]
+    counts = [(len(each.recall.channels), len(each.rank.blocks)) for each in settings]
     assert counts == sorted(counts)
     groups = group_channels(config.recall.channels)
     assert counts[0] == (len(next(iter(groups.values()))), 1)
     assert counts[-1] == (len(config.recall.channels), 3)
     assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
-    last = rungs[-1][3]
-    assert set(last.recall.channels) == set(config.recall.channels)
-    assert set(last.rank.blocks) == set(BLOCKS)
-    assert [title for _, title, _, _ in rungs[:2]] == [
+    assert set(settings[-1].recall.channels) == set(config.recall.channels)
+    assert set(settings[-1].rank.blocks) == set(BLOCKS)
+    assert [rung.title for rung in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
     assert [key for key, _ in groups][:3] == ["lightgbm", "lightgbm-covisits", "lightgbm-transitions"]
-    assert len({key for key, _, _, _ in rungs}) == len(rungs) == len(groups) + 2
-    assert rungs[-1][0] == ladder.LAST
+    assert len({rung.key for rung in rungs}) == len(rungs) == len(groups) + 2
+    assert rungs[-1].key == ladder.LAST
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:
@@ -69,8 +69,9 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
         schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64},
     )
     articles = pl.DataFrame({"item": [5, 10, 11, 12], "category": [1, 2, 3, 4]}, schema_overrides={"item": pl.Int32})
-    way = make_way(fold, articles)
-    scored = score_lists(way, lists)
+    bench = NewsBench(SimpleNamespace(embeddings=None), COMPETITION.load_config([]), None)  # type: ignore[arg-type]
+    bench.__dict__.update(fold=as_result(fold), articles=as_result(articles))  # as if they were read
+    scored = bench.record(lists)
     each, weights = np.array([1, 0.5, 0, 0]), np.array([1, 2, 3, 4])  # the tie counts against the answer
     score, error = scored.weigh(scored.each)
     assert score == pytest.approx(2 / 10)
@@ -79,21 +80,13 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
     assert scored.weights is not None
     assert (scored.each.tolist(), scored.weights.tolist()) == (each.tolist(), weights.tolist())
     assert scored.lists is not None
-    assert scored.lists.queries.to_list() == ["900", "901", "902", "903"]
-    assert scored.lists.ranks.sort("query").rows() == [("900", 1), ("901", 2)]
-    assert scored.lists.shown.filter(query="900").rows() == [
-        ("900", 1, "10 (category 2)", True),
-        ("900", 2, "5 (category 1)", False),
+    assert scored.lists.drop_nulls("rank").rows() == [
+        ("900", 1, ["* 10 (category 2)", "5 (category 1)"]),
+        ("901", 2, ["5 (category 1)", "* 11 (category 3)"]),
     ]
-    described = way.describe(["901"])
+    assert scored.lists["query"].to_list() == ["900", "901", "902", "903"]
+    described = bench.describe(["901"])
     assert described.select("query", "answer").rows() == [("901", "11 (category 3)")]
-
-
-def make_way(fold: Fold, articles: pl.DataFrame) -> Climb:
-    """What the steps begin with, as if it were read."""
-    way = Climb(SimpleNamespace(embeddings=None), COMPETITION.load_config([]), None)  # type: ignore[arg-type]
-    way.__dict__.update(fold=as_result(fold), articles=as_result(articles))
-    return way
 
 
 def test_the_steps_are_declared_without_a_file() -> None:

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.day.ladder import RULES, Climb, lack_of, make_ladder
+from competitions.tencent.day.ladder import RULES, TencentBench, lack_of, make_ladder
 from competitions.tencent.lab.plain_rules import AROUND, CONTENT_RULES, KERNEL, NEAREST, POPULARITY
 
 
@@ -11,13 +11,14 @@ def test_rules_that_the_files_do_not_allow_say_why() -> None:
     def rules(ads: int, events: int, *embeddings: str, times: bool = True) -> list[str]:
         sizes = SimpleNamespace(catalogue=SimpleNamespace(oid=range(ads)), train=SimpleNamespace(item=range(events)))
         files = SimpleNamespace(embeddings=dict.fromkeys(embeddings))
-        way = Climb(files, COMPETITION.load_config([]), None)  # type: ignore[arg-type]
+        bench = TencentBench(files, COMPETITION.load_config([]), None)  # type: ignore[arg-type]
         plan, corpus = SimpleNamespace(value=SimpleNamespace(times=times)), SimpleNamespace(value=sizes)
-        way.__dict__["folds"] = SimpleNamespace(plan=plan, corpus=corpus)
-        return [name for name in RULES if lack_of(way, name) is None]
+        bench.__dict__["folds"] = SimpleNamespace(plan=plan, corpus=corpus)
+        return [name for key, name, _, _ in RULES if lack_of(bench, key, name) is None]
 
-    plain = [name for name in RULES if name not in CONTENT_RULES]
-    assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == [*RULES]
+    every = [name for _, name, _, _ in RULES]
+    plain = [name for name in every if name not in CONTENT_RULES]
+    assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == every
     assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text, nothing to fuse
     assert AROUND not in rules(20_000, 20_000_000, times=False)
     assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts"]
