@@ -30,7 +30,6 @@ from common.engine.step_key import Keys
 from common.engine.stored_entry import StepRecord
 
 CONNECT_S = 10.0
-VISIBLE_S = 60.0  # a folder over a network may show late what another machine wrote
 POLL_S = 0.02
 HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
@@ -68,11 +67,9 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
     store = Store(cache)
     try:
         _require_workers(client)
-        # The folder of a draft, which is there as long as this run, is the mark by which a worker knows the store.
-        with store.draft() as draft:
-            cluster = Cluster(client, store, draft.name)
-            yield cluster
-            cluster.wait()
+        cluster = Cluster(client, store)
+        yield cluster
+        cluster.wait()
     finally:
         client.close(timeout=CONNECT_S)
 
@@ -106,11 +103,10 @@ def _require_workers(client: Any) -> None:
 class Cluster:
     """The steps that are under way on a cluster."""
 
-    def __init__(self, client: Any, store: Store, mark: str) -> None:
-        """``client`` is a ``distributed.Client``; ``mark``: a folder in the store that only this run has."""
+    def __init__(self, client: Any, store: Store) -> None:
+        """``client`` is a ``distributed.Client``."""
         self._client = client
         self._store = store
-        self._mark = mark
         self._tasks: dict[Path, Task] = {}  # by the entry that is being made
 
     def is_pending(self, step: Step) -> bool:
@@ -124,8 +120,8 @@ class Cluster:
             return False
         before = {self._entry(each) for each in given if isinstance(each, Step) and self.is_pending(each)}
         folder = self._store.folder
-        sent = Sent(folder, self._mark, step.name, pickle.dumps(detach(step, folder), protocol=5))
-        key = f"{step.name}-{step.key}{self._mark}"
+        sent = Sent(folder, step.name, pickle.dumps(detach(step, folder), protocol=5))
+        key = f"{step.name}-{step.key}-{self._client.id}"  # of this run: another may keep its results elsewhere
         future = self._client.submit(compute_sent, sent, *(self._tasks[entry].future for entry in before), key=key)
         self._tasks[self._entry(step)] = Task(step, note, future)
         return True
@@ -155,28 +151,20 @@ class Cluster:
                 f"Every worker that began {task.step.name} was lost (see their logs; the cause is often memory):"
                 f" start fewer on a machine. {KEPT}"
             ) from error
-        if error is None and (record := self._find(task.step)):
+        os.listdir(self._store.folder)  # to open a folder asks its server anew, where it is one over a network
+        if error is None and (record := self._store.find(task.step.name, task.step.key)):
             task.note(record, f"  on {future.result()}")
-        else:  # what it takes, or has made, was pruned or damaged meanwhile; any other error comes again here
+        else:  # what it takes, or has made, cannot be seen here or was damaged; any other error comes again here
             task.note(task.step.compute(self._store), "")
-
-    def _find(self, step: Step) -> StepRecord | None:
-        """The record of what a worker has kept, as soon as it can be seen here."""
-        until = time.monotonic() + VISIBLE_S
-        while not self._entry(step).exists() and time.monotonic() < until:
-            os.listdir(self._store.folder)  # to open a folder asks its server anew
-            time.sleep(POLL_S)
-        return self._store.find(step.name, step.key)
 
     def _entry(self, step: Step) -> Path:
         return self._store.path(step.name, step.key)
 
 
 class Sent(NamedTuple):
-    """What a worker is given: the store's folder, the mark in it, a step by name and pickled."""
+    """What a worker is given: the store's folder, a step by name and pickled."""
 
     folder: Path
-    mark: str
     name: str
     step: bytes
 
@@ -216,18 +204,13 @@ def answer() -> None:
 def compute_sent(sent: Sent, *_: object) -> str:
     """Compute a step unless its result is kept; behind it stand the tasks before it. Returns the name of this worker.
 
-    Raises ``UserError`` where this worker would compute several steps at once, in another store or by other code.
+    Raises ``UserError`` where this worker would compute several steps at once, or by other code.
     """
     import distributed
 
     worker, keys = distributed.get_worker(), open_keys()
     if worker.state.nthreads != 1:
         raise UserError(f"The Dask worker {worker.name} computes several steps at once: start it with --nthreads 1.")
-    if not (sent.folder / sent.mark).is_dir():
-        raise UserError(
-            f"The Dask worker {worker.name} does not share {sent.folder} with the machine that runs the pipeline:"
-            " start it in the project's folder, the build folder on a disk that all machines share."
-        )
     try:
         step: Step | None = pickle.loads(sent.step)
     except (ImportError, AttributeError):  # a module or a function that is not there

@@ -14,7 +14,7 @@ import ast
 import importlib.util
 import symtable
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class SourceTree:
         for statement in ast.parse(self._snapshot(name)).body:
             for bound in _bound_names(statement):
                 module.bindings.setdefault(bound, []).append(statement)
-            for node in _inner_imports(statement):
+            for node in [] if isinstance(statement, Definition) else ast.walk(statement):  # inside an if or a try, too
                 for bound, _, _ in _imports(node, module.package):
                     module.bindings.setdefault(bound, []).append(node)
         return module
@@ -172,9 +172,10 @@ def _source_paths(name: str) -> list[Path]:
 
 
 def _analyse(statement: ast.stmt, package: str) -> Use:
-    bare = _Strip().visit(ast.parse(ast.unparse(statement))).body[0]
+    bare = ast.parse(ast.unparse(statement)).body[0]  # a copy
+    _strip(bare)
     text = ast.unparse(ast.fix_missing_locations(bare))
-    names = _global_names(text) | _annotation_names(bare)
+    names = _global_names(text)
     inside = [node for node in ast.walk(bare) if isinstance(node, ast.Import | ast.ImportFrom)]
     local = {name: (target, path) for node in inside for name, target, path in _imports(node, package)}
     chains = set(_chains(bare))
@@ -182,8 +183,8 @@ def _analyse(statement: ast.stmt, package: str) -> Use:
     return Use(text, {chain for chain in chains if chain[0] in names}, imported)
 
 
-def _imports(statement: ast.stmt, package: str) -> Iterator[tuple[str, str, Chain]]:
-    """(bound name, module, attribute path) of each name that an import statement binds."""
+def _imports(statement: ast.AST, package: str) -> Iterator[tuple[str, str, Chain]]:
+    """(bound name, module, attribute path) of each name that an import statement binds; none of any other node."""
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             top = alias.name.partition(".")[0]
@@ -194,17 +195,6 @@ def _imports(statement: ast.stmt, package: str) -> Iterator[tuple[str, str, Chai
         target = ".".join(part for part in (base, statement.module) if part)
         for alias in statement.names:
             yield alias.asname or alias.name, target, (alias.name,)
-
-
-def _inner_imports(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """The import statements run at module level: the statement itself, or those inside an if, a try or a with."""
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        yield statement
-    elif not isinstance(statement, Definition):
-        for child in ast.iter_child_nodes(statement):
-            for inner in child.body if isinstance(child, ast.ExceptHandler) else [child]:
-                if isinstance(inner, ast.stmt):
-                    yield from _inner_imports(inner)
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:
@@ -256,40 +246,16 @@ def _global_names(text: str) -> set[str]:
     return names
 
 
-def _annotation_names(statement: ast.AST) -> set[str]:
-    """The names in the annotations of classes, which some Python versions keep in scopes of their own."""
-    notes: Iterable[ast.expr] = (n.annotation for n in ast.walk(statement) if isinstance(n, ast.AnnAssign))
-    return {name.id for note in notes for name in ast.walk(note) if isinstance(name, ast.Name)}
-
-
-class _Strip(ast.NodeTransformer):
-    """Take out docstrings, and the annotations of undecorated functions and of their variables."""
-
-    _in_function = False
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Strip a function."""
-        self._visit_inside(node, is_function=True)
-        if not node.decorator_list:
-            node.returns = None
-            for argument in ast.walk(node.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Strip a class; its annotations are its fields, so they stay."""
-        self._visit_inside(node, is_function=False)
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Strip a variable of a function; its annotation is never evaluated."""
-        self.generic_visit(node)
-        return ast.Assign([node.target], node.value) if self._in_function and node.value else node
-
-    def _visit_inside(self, node: ast.FunctionDef | ast.ClassDef, is_function: bool) -> None:
-        outside, self._in_function = self._in_function, is_function
-        self.generic_visit(node)
-        self._in_function = outside
-        if ast.get_docstring(node, clean=False) is not None:
+def _strip(statement: ast.AST) -> None:
+    """Take out docstrings, and the annotations of undecorated functions and of the variables of any function."""
+    for node in ast.walk(statement):
+        if isinstance(node, Definition) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if not node.decorator_list:
+                node.returns = None
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.AnnAssign):
+                    inner.annotation = ast.Constant(None)
+                elif isinstance(inner, ast.arg) and not node.decorator_list:
+                    inner.annotation = None

@@ -23,7 +23,6 @@ from common.engine.setting_text import list_choices, parse_value
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
-KEY = re.compile(r"[\w-]+")
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
 FILE_NAME = re.compile("data|valid|test|machines|task|config|.*(file|filename|_dir|_path|model)")  # read or written
 SHOWN = 80  # characters of what a person typed
@@ -70,13 +69,6 @@ def load(
 
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
-    try:
-        return _load(schema, files, overrides, check)
-    except RecursionError as error:
-        raise UserError("The settings have too many nested tables: remove some.") from error
-
-
-def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], check: Callable[[T], None]) -> T:
     merged: Table = {}
     origins: Origins = {}
     for position, file in enumerate(files):
@@ -89,8 +81,6 @@ def _load(schema: type[T], files: Sequence[Path], overrides: Sequence[str], chec
         else:
             _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
     _refuse_unknown(schema, schema, merged, origins)
-    if missing := [key for key, required in _keys(schema) if required and key not in origins]:
-        raise UserError(f"The configuration has no {', '.join(missing)}: add it to the first configuration file.")
     _refuse_mistyped(schema, merged, given, origins)
     try:
         config = msgspec.convert(merged, schema)
@@ -180,13 +170,10 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
 def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str = "") -> None:
     for name, value in table.items():
         key = prefix + name
-        if not KEY.fullmatch(name):
-            raise UserError(f"There is no key {_shorten(repr(key))} (from {origin}): a key is letters, digits and _.")
         origins[key] = origin
-        if isinstance(value, dict) and isinstance(into.get(name), dict):
-            _merge(into[name], value, origins, origin, f"{key}.")
-        elif isinstance(value, dict):
-            into[name] = {}
+        if isinstance(value, dict):
+            if not isinstance(into.get(name), dict):
+                into[name] = {}
             _merge(into[name], value, origins, origin, f"{key}.")
         else:
             into[name] = value
@@ -203,19 +190,18 @@ def _origin(origins: Origins, key: str, value: object) -> str:
     return origins[inside[-1] if inside else key]
 
 
-def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, bool]]:
-    """Every (dotted key, required) of the schema; a key inside an optional table is not required."""
-    for field in msgspec.structs.fields(schema):
-        nested = _nested(field.type)
+def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
+    """Every dotted key of the schema."""
+    for name, expected in _field_types(schema).items():
+        nested = _nested(expected)
         if nested is None:
-            yield prefix + field.name, field.required
-            continue
-        for key, required in _keys(nested, f"{prefix}{field.name}."):
-            yield key, required and field.required
+            yield prefix + name
+        else:
+            yield from _keys(nested, f"{prefix}{name}.")
 
 
 def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
-    known = [name for name, _ in _keys(schema)]
+    known = list(_keys(schema))
     last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
     near = max(last or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
     return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near}."

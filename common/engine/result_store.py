@@ -4,9 +4,9 @@ An entry ``<name>-<key[:16]>/`` holds ``value.pkl`` and, beside it, every frame 
 large array as a .npy file. Both are mapped into memory on loading: the pages belong to the file, so the system can take
 them back. (5 million rows of 12 columns on one core: written in 0.3 to 0.8 s and mapped in 0.01 s; as zstd parquet,
 written in 0.8 to 1.1 s and read in 1.0 s, for four fifths of the size.)
-``entry.json``, written last, says what the entry is, and the size and the digest of every file
-(``common.engine.stored_entry``). Loading an entry compares them, once a run. A pickle runs what is in it: a store that
-another user owns or may write is refused, and such an entry in it is computed again.
+``entry.json``, written last, says what the entry is, and the digest of every file (``common.engine.stored_entry``).
+Loading an entry compares them, once a run. A pickle runs what is in it: a store that another user owns or may write is
+refused, and such an entry in it is computed again.
 """
 
 import contextlib
@@ -32,7 +32,6 @@ from common.engine.stored_entry import (
     ENTRY,
     VALUE,
     DamagedEntryError,
-    Entry,
     StepRecord,
     find_digest,
     read_entry,
@@ -69,12 +68,15 @@ class Store:
         return self.folder / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', name)}-{key[:16]}"
 
     def find(self, name: str, key: str) -> StepRecord | None:
-        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one."""
+        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one.
+
+        Its files are compared when it is loaded.
+        """
         path = self.path(name, key)
         entry = read_entry(path)
-        if entry is None or entry.key != key or not _is_private(path, entry):
+        if entry is None or entry.key != key:
             if path.exists():
-                progress.say(f"  {name}: its kept result is damaged or of another version or user: computing it again")
+                progress.say(f"  {name}: its kept result is damaged or of another version: computing it again")
             self.remove(name, key)
             return None
         with contextlib.suppress(OSError):  # a store that cannot be written can still be read
@@ -95,16 +97,14 @@ class Store:
     def _verify(self, path: Path) -> None:
         """Compare the digest of every file of an entry that was not compared in its present state before."""
         entry = read_entry(path)
-        if entry is None:
-            raise DamagedEntryError(f"{path} has a missing file")
-        if not _is_private(path, entry):
-            raise DamagedEntryError(f"{path} belongs to another user, or others may write it")
-        for name, expected in entry.files.items():
+        if entry is None or not all(is_private(path / name) for name in ("", ENTRY, *entry.files)):
+            raise DamagedEntryError(f"{path} has a missing file, belongs to another user, or others may write it")
+        for name, digest in entry.files.items():
             file = path / name
             state = file.stat()
             stamp = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
             if self._sound.get(file) != stamp:
-                if find_digest(file) != expected.digest:
+                if find_digest(file) != digest:
                     raise DamagedEntryError(f"{file} was changed after it was written")
                 self._sound[file] = stamp
 
@@ -169,11 +169,6 @@ def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
 
 def _count_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
-
-
-def _is_private(path: Path, entry: Entry) -> bool:
-    """Whether the entry and all its files are this user's alone."""
-    return all(is_private(path / name) for name in ("", ENTRY, *entry.files))
 
 
 def _temporary(folder: Path) -> Path:

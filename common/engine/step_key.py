@@ -15,7 +15,6 @@ import inspect
 import os
 import sys
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,6 @@ class Keys:
         self.code = SourceTree(root)
         self.digests = Digests(cache / "digests.json")
         self._functions: dict[tuple[str, str], str] = {}
-        self._derived = weakref.WeakKeyDictionary[Result[Any], str]()
 
     def key(self, function: Callable[..., Any], args: Sequence[Any]) -> str:
         """The key of ``function(*args)``: 64 hexadecimal digits.
@@ -60,7 +58,7 @@ class Keys:
     def _list_parts(self, value: Any) -> Iterator[str]:
         """A value as strings: equal for equal values, different for different ones."""
         if isinstance(value, Result):
-            yield f"result {value.step.key if value.step else self._derived_key(value)}"
+            yield f"result {value.step.key if value.step else _hash(self._list_parts([value.make, value.args]))}"
         elif isinstance(value, Path):
             yield f"file {value.name} {self.digests.digest(value)}"
         elif isinstance(value, enum.Enum):
@@ -78,12 +76,6 @@ class Keys:
             yield from self._list_definition(value)
         else:
             yield from self._list_container(value)
-
-    def _derived_key(self, result: Result[Any]) -> str:
-        """Of what is kept nowhere: how it is made, and of what."""
-        if result not in self._derived:
-            self._derived[result] = _hash(self._list_parts([result.make, result.args]))
-        return self._derived[result]
 
     def _list_container(self, value: Any) -> Iterator[str]:
         if isinstance(value, list | tuple):

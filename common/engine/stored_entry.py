@@ -1,4 +1,4 @@
-"""What entry.json says of a kept result: its key, its cost, and the size and the digest of every file.
+"""What entry.json says of a kept result: its key, its cost, and the digest of every file.
 
 A disk may give back other bits than it was given. In a mapped array they would be other values, unnoticed; in a
 mapped frame they may end the process, since a library trusts its own format. blake2b goes through 0.4 to 0.9 GB/s on
@@ -28,19 +28,12 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     base_mib: float | None = None
 
 
-class StoredFile(msgspec.Struct, frozen=True, array_like=True):
-    """A file of an entry: its size in bytes, and the blake2b digest of its content."""
-
-    size: int
-    digest: str
-
-
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of entry.json: the full key, the cost, every other file."""
+    """The content of entry.json: the full key, the cost, the blake2b digest of every other file."""
 
     key: str
     record: StepRecord
-    files: dict[str, StoredFile]
+    files: dict[str, str]
 
 
 class DamagedEntryError(Exception):
@@ -49,22 +42,21 @@ class DamagedEntryError(Exception):
 
 def write_entry(folder: Path, key: str, record: StepRecord) -> None:
     """Describe the files of a folder in its entry.json."""
-    files = {file.name: StoredFile(file.stat().st_size, find_digest(file)) for file in folder.iterdir()}
+    files = {file.name: find_digest(file) for file in folder.iterdir()}
     (folder / ENTRY).write_bytes(msgspec.json.encode(Entry(key=key, record=record, files=files)))
     for name in (ENTRY, *files):
         (folder / name).chmod(0o600)
 
 
 def read_entry(path: Path) -> Entry | None:
-    """What entry.json says, unless it is not there, is damaged, does not name the value (a foreign file of that name
-    would be run), or a file has not the size that it says.
+    """What entry.json says, unless it is not there, is damaged or does not name the value: a foreign file of that name
+    would be run.
     """
     try:
         entry = msgspec.json.decode((path / ENTRY).read_bytes(), type=Entry)
-        whole = all((path / name).stat().st_size == file.size for name, file in entry.files.items())
     except (OSError, ValueError):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         return None
-    return entry if whole and VALUE in entry.files else None
+    return entry if VALUE in entry.files else None
 
 
 def find_digest(path: Path) -> str:

@@ -58,8 +58,6 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     title = f"{options.name}:{name}:{digest}:{fingerprint(task)}"
     study = open_study(storage, title, task, options.seed)
     say(f"  study {title} in {show_storage(options.storage, run.folder)}")
-    if task.rows:
-        say(f"  {name}: a trial trains on {task.rows}; the best settings are tested on all rows")
     today = judge_settings(task, task.current)
     say(f"  {name}: {describe_need(task, today)}")
     if done := count_finished(study):

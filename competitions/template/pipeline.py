@@ -18,7 +18,6 @@ from common.io.submission import Checked
 from common.learning.dataset import RankingDataset, pick_queries, to_matrix
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit
-from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.template import features, split, submission
 from competitions.template.config import MODEL, TemplateConfig
@@ -37,14 +36,13 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated: the ``early`` ranker, and the ``scores`` of the validation users."""
+    """What a run knows once it has validated; ``early``: the ranker that stopped by the validation users."""
 
     fold: Result[Fold]
     candidates: Result[pl.DataFrame]
     features: Result[pl.DataFrame]
     rows: Result[Labelled]
     early: Result[Ranker]
-    scores: Result[NDArray[np.float64]]
     test: Result[Fold]
 
 
@@ -66,8 +64,8 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     candidates, built = build_features(fold, config, run, "labelled")
     rows = step(gather_rows, fold, candidates, built)
     early = step(fit, make_recipe(config), rows.field("train"), rows.field("valid"), name="fit")
-    scores, test = step(score_valid, rows, early), step(split.list_queries, events, users, name="ask")
-    return Validated(fold, candidates, built, rows, early, scores, test)
+    test = step(split.list_queries, events, users, name="ask")
+    return Validated(fold, candidates, built, rows, early, test)
 
 
 def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
@@ -112,12 +110,6 @@ def make_rows(candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[
     """Candidates in the order of their queries, as a ranker takes them."""
     sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
     return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes)
-
-
-def score_valid(rows: Labelled, ranker: Ranker) -> NDArray[np.float64]:
-    """What each validation query earns: 1 / rank of the right answer, 0 where it is not among the first."""
-    valid = rows.valid
-    return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 
 
 def score_test(candidates: pl.DataFrame, features: pl.DataFrame, ranker: Ranker) -> pl.DataFrame:

@@ -10,7 +10,6 @@ MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
 SIMULATED, STANDIN, SAMPLE = "simulated data", "a stand-in, not the host's files", "a sample of the host's files"
 HOSTS, UNKNOWN = "the host's files", "files in the host's layout"  # unknown: nothing is known to compare them with
-UNSAID = "files that the record does not name"
 STANDIN_SIGNS = {MARKER: f"{MARKER} says so", TRUTH: f"{TRUTH} is among them"}
 
 
@@ -31,15 +30,13 @@ class Basis:
         return f"{self.kind} ({self.reason})" if self.reason else self.kind
 
 
-def find_basis(data: Mapping[str, Any] | None) -> Basis:
+def find_basis(data: Mapping[str, Any]) -> Basis:
     """Whose files these are, by what ``run.json`` keeps of them (``data``) and what lies in their folder.
 
     ``differs`` says in what they are not the host's, "" if in nothing, None where nothing is known of the host's.
     """
-    if not data or not ({"folder", "simulated"} <= data.keys() or data.get("simulated")):
-        return Basis(UNSAID)
-    raw = Path(data.get("folder", ""))
-    if data["simulated"] is not False or (raw / REPORT).exists():
+    raw = Path(data["folder"])
+    if data["simulated"] or (raw / REPORT).exists():
         return Basis(SIMULATED)
     if data.get("sample"):
         return Basis(SAMPLE, "without queries")

@@ -1,7 +1,6 @@
 """Tuning one ranker of a competition: the parameters of its library, under their own names, on given folds."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,15 @@ Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the scor
 Judge = Callable[[Mapping[str, Any], int], Scores]  # parameters, fit -> the score of each unseen query
 
 
-@dataclass(frozen=True)
-class Folds:
-    """What a study learns from and is judged by: (training, validation) rows; ``rows``: how many of all, in words."""
-
-    pairs: list[tuple[RankingDataset, RankingDataset]]
-    rows: str
+Folds = list[tuple[RankingDataset, RankingDataset]]  # the rows that a trial learns from, and those it is judged by
 
 
-def thin_folds(whole: Sequence[tuple[RankingDataset, RankingDataset]], most: int = MOST_ROWS) -> Folds:
-    """Folds of at most so many rows each: a study of many cheap trials finds more than one of few whole ones.
+def thin_folds(whole: Folds) -> Folds:
+    """Folds of at most ``MOST_ROWS`` rows: a study of many cheap trials finds more than one of few whole ones.
 
     Its best settings are judged on all rows.
     """
-    pairs = [(thin_rows(train, most), thin_queries(valid, most)) for train, valid in whole]
-    kept, there = (max(len(train.labels) for train, _ in folds) for folds in (pairs, whole))
-    return Folds(pairs, f"{kept:,} of {there:,} rows in a fold" if kept < there else f"all {there:,} rows")
+    return [(thin_rows(train, MOST_ROWS), thin_queries(valid, MOST_ROWS)) for train, valid in whole]
 
 
 def thin_rows(rows: RankingDataset, most: int) -> RankingDataset:

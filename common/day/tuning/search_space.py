@@ -71,7 +71,6 @@ RANKERS: Mapping[str, Space] = {
         "depth": IntDistribution(3, 8),
         "l2_leaf_reg": FloatDistribution(0.3, 100.0, log=True),
     },
-    "logit": {"l2": FloatDistribution(1e-4, 1.0, log=True)},
 }
 # What the libraries take where a parameter is not given.
 DEFAULTS: Mapping[str, Any] = {
@@ -87,5 +86,4 @@ DEFAULTS: Mapping[str, Any] = {
     "reg_lambda": 1.0,
     "depth": 6,
     "l2_leaf_reg": 3.0,
-    "l2": 1e-4,
 }

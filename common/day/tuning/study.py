@@ -90,7 +90,7 @@ def open_study(storage: BaseStorage, name: str, task: Task, seed: int) -> Study:
 
 def fingerprint(task: Task) -> str:
     """Six digits for what a study is about: another space, another metric or other settings today, another study."""
-    identity = repr((sorted(task.space.items()), task.metric, task.folds, task.rows, sorted(task.current.items())))
+    identity = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
     return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
 
 

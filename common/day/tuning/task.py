@@ -42,8 +42,7 @@ class Task:
 
     ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score of each query of fold
     0 .. folds - 1 of the study. ``judge(settings, fit)``: the same of the split that the study does not see, by one of
-    several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None. ``rows``: what the
-    study learns from in place of all rows, in words.
+    several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Task:
     score: Callable[[Settings, int], Scores]
     judge: Callable[[Settings, int], Scores]
     weights: Scores | None = None
-    rows: str = ""
 
 
 @dataclass(frozen=True)

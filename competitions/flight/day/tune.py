@@ -40,7 +40,7 @@ def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Tas
     """The task of a name, on cached features."""
     prepared = prepare(files, config, run)
     folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds").value
-    task = tune_ranker(
+    return tune_ranker(
         name,
         f"rank.{name}",
         prepared.plan.parameters[name],
@@ -49,7 +49,6 @@ def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Tas
         partial(_score_fold, name, config, prepared, folds),
         partial(_score_unseen, name, config, prepared, run),
     )
-    return replace(task, rows=folds.rows)
 
 
 def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
@@ -71,7 +70,7 @@ def cut_train(data: TrainingData, train: Searches) -> Folds:
 def _score_fold(
     name: str, config: FlightConfig, prepared: Prepared, folds: Folds, parameters: Parameters, fold: int
 ) -> Scores:
-    train, valid = folds.pairs[fold]
+    train, valid = folds[fold]
     ranker = fit(replace(_make_recipe(name, prepared, config, parameters), seeds=1), train, valid)
     return score_likelihood(score_rows(valid.names, valid.features, [ranker])[:, 0], valid)
 

@@ -44,11 +44,9 @@ def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -
     if name == COMPLETION:
         parameters, metric = config.completion.parameters, "s of the right video"
         judges = study.score_completion, study.judge_completion
-        task = tune_ranker("lightgbm", "completion.parameters", parameters, metric, study.folds, *judges)
-    else:
-        parameters, judges = config.watch.lightgbm_softmax, (study.score_watch, study.judge_watch)
-        task = tune_ranker(name, f"watch.{name}", parameters, "log likelihood", study.folds, *judges)
-    return replace(task, rows=study.describe_rows())
+        return tune_ranker("lightgbm", "completion.parameters", parameters, metric, study.folds, *judges)
+    parameters, judges = config.watch.lightgbm_softmax, (study.score_watch, study.judge_watch)
+    return tune_ranker(name, f"watch.{name}", parameters, "log likelihood", study.folds, *judges)
 
 
 class Study:
@@ -71,11 +69,6 @@ class Study:
         days = [self.labelled[other] for other in self.labelled if other < day] or [self.labelled[day]]
         rows = np.cumsum([len(one.rows.labels) for one in reversed(days)])
         return days[-max(int((rows <= MOST_ROWS).sum()), 1) :]
-
-    def describe_rows(self) -> str:
-        """What a trial learns from, in words, going by the last fold."""
-        there = max(len(self.labelled) - len(self.valid) - 1, 1)
-        return f"the last {len(self.before(self.folds - 1))} of {there} days"
 
     def score_completion(self, parameters: Parameters, fold: int) -> Floats:
         """s of the right videos of a day, answered by what these parameters make of the days before it."""

@@ -39,7 +39,7 @@ def make_task(name: str, files: reader.RawFiles, config: NewsConfig, run: Run) -
     folds = run.step(cut_train, ready.rows, labelled.inputs.fold, labelled.candidates, name="tune.folds").value
     score, judge = partial(_score, config, folds), partial(_judge, config, ready, run)
     task = tune_ranker(name, f"rank.{name}", config.rank.lightgbm_lambdarank, f"MRR@{CUTOFF}", FOLDS, score, judge)
-    return replace(task, weights=ready.rows.value.weights, rows=folds.rows)
+    return replace(task, weights=ready.rows.value.weights)
 
 
 def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Folds:
@@ -51,7 +51,7 @@ def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Folds
 
 
 def _score(config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
-    train, valid = folds.pairs[fold]
+    train, valid = folds[fold]
     ranker = fit(make_recipe(config.rank, config.model_seed, parameters), train, valid)
     return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats, Ints
 from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
@@ -27,7 +28,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
         queries=asked.select(
             query=pl.col("user").cast(pl.String),
             fold=pl.lit("validation users"),
-            score=pl.Series(outcome.scores.value),
+            score=pl.Series(earn(ranks)),
             events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
         ),
         cutoff=CUTOFF,
@@ -37,11 +38,16 @@ def list_validation(outcome: Validated) -> ValidationTable:
         rivals=lambda: score_rivals(
             outcome.rows.value.valid,
             {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None},
-            lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
+            earn,
             CUTOFF,
         ),
         candidates=lambda: list_candidates(outcome),
     )
+
+
+def earn(ranks: Ints) -> Floats:
+    """1 / the rank of each right item, 0 where it is not among the first."""
+    return np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0)
 
 
 def list_candidates(outcome: Validated) -> Candidates:

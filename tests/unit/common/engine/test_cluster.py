@@ -83,6 +83,8 @@ class Future:
 class Client:
     """One worker, in this process."""
 
+    id = "client"
+
     def __init__(self) -> None:
         self.sent: dict[str, int] = {}  # the bytes of each task
         self.before: dict[str, int] = {}  # how many tasks it waits for
@@ -109,8 +111,7 @@ def run(tmp_path: Path, worker: SimpleNamespace) -> Run:
 
 def start(folder: Path, root: Path = PROJECT_ROOT) -> Run:
     made = Run(folder / "run", folder / "cache", root=root)
-    (folder / "cache" / "mark").mkdir(exist_ok=True)
-    made.cluster = Cluster(Client(), Store(folder / "cache"), "mark")
+    made.cluster = Cluster(Client(), Store(folder / "cache"))
     return made
 
 
@@ -229,7 +230,7 @@ def test_a_worker_that_imported_a_file_before_it_was_edited(
 
 def test_a_worker_without_the_function(run: Run) -> None:
     with pytest.raises(UserError, match="has a different gone"):
-        compute_sent(Sent(run.cache, "mark", "gone", b"cnowhere\ngone\n."))
+        compute_sent(Sent(run.cache, "gone", b"cnowhere\ngone\n."))
 
 
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,9 +95,6 @@ def test_override_values(base: Path, override: str, value: object) -> None:
         ("recall=3", ["recall in", "--set recall=3", "expected table, got int"]),
         ("board=C", ["board", "--set board=C", "one of 'A', 'B'"]),
         ("seed", ["--set seed is not of the form key=value"]),
-        ("recall" + ".x" * 3000 + "=1", ["too many"]),
-        ("seed=" + "[" * 3000, ["too many"]),
-        ("recall.dec ay=1", ["no key 'recall.dec ay'", "--set recall.dec ay=1"]),
     ],
 )
 def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, words: list[str]) -> None:
@@ -111,7 +108,7 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
     ("files", "sentence"),
     [
         ({}, r"config\.toml cannot be read"),
-        ({"config": "[recall]\ndecay = 1.0"}, "has no seed"),
+        ({"config": "[recall]\ndecay = 1.0"}, "breaks a rule: .*missing required field `seed`"),
         ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
         (
             {"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"},
@@ -121,8 +118,6 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
             {"config": "seed = 1", "tuned": "[recall]\nwindow = 1"},
             r"no key recall\.window \(from .*tuned\.toml\).* recall\.window_days",
         ),
-        ({"config": "seed = 1", "tuned": '"a.b" = 1'}, r"no key 'a\.b' \(from .*tuned\.toml\)"),
-        ({"config": "seed = 1", "tuned": '[recall]\n"\\n" = 1'}, r"no key 'recall\.\\n' \(from .*tuned\.toml\)"),
     ],
 )
 def test_an_error_names_the_file_that_gave_the_value(tmp_path: Path, files: dict[str, str], sentence: str) -> None:
