@@ -136,10 +136,9 @@ def name_ads(catalogue: Catalogue, rows: Int64s) -> pl.Series:
     first = (features > 0).argmax(1)
     value = np.take_along_axis(features, first[:, None], 1)[:, 0]
     names = pl.Series(schema.ITEM_FEATURES).gather(first)
-    named = pl.format("ad {} ({}={})", pl.Series(catalogue.oid[rows]), names, pl.Series(value))
-    return pl.select(
-        pl.when(pl.Series(value > 0)).then(named).otherwise(pl.format("ad {}", pl.Series(catalogue.oid[rows])))
-    ).to_series()
+    ad = pl.format("ad {}", pl.Series(catalogue.oid[rows]))
+    named = pl.format("{} ({}={})", ad, names, pl.Series(value))
+    return pl.select(pl.when(pl.Series(value > 0)).then(named).otherwise(ad)).to_series()
 
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:

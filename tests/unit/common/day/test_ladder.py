@@ -5,7 +5,6 @@ import json
 import math
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +91,14 @@ def fail(*_: object) -> Any:
     raise AssertionError
 
 
-@dataclass(frozen=True)
-class Features:
-    price: Result[float]
-    age: Result[float]
-
-
 def climb(run: Run) -> list[Row]:
-    """Two methods, of which the second needs two features that are made first, and one that all begin with."""
+    """Two methods, of which the second needs a feature that is made first, beside the log with which all begin."""
     log = run.step(wait, 0.01, "log", name="log")
-    features = Features(price=run.step(wait, 0.02, "price", name="price"), age=run.step(wait, 0.02, "age", name="age"))
-    run.step(wait, 0.01, "other", name="other")
+    price = run.step(wait, 0.02, "price", name="price")
+    run.step(wait, 0.01, "age", name="age")
 
     def boost(bench: PlainBench) -> Result[Scored]:
-        fitted = run.step(add, collect([features.price, log]), run.step(wait, 0.04, "fit", name="fit"), name="boost")
+        fitted = run.step(add, collect([price, log]), run.step(wait, 0.04, "fit", name="fit"), name="boost")
         run.step(wait, 0.05, "test.score", name="test.score")
         return derive(put_score, [0.3, 0.1], {"rounds": 7}, fitted)
 
@@ -117,12 +110,12 @@ def climb(run: Run) -> list[Row]:
     return make_ladder(run, popular, boosted, given=(log,), metric="MRR@5").climb()
 
 
-def test_a_method_costs_the_steps_behind_its_result_each_once(tmp_path: Path) -> None:
+def test_a_method_costs_the_steps_behind_its_answer_each_once(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     rows = climb(run)
     cost = {step.name: step.seconds for step in run.timings if not step.kept}
     assert rows[0]["seconds"] == cost["count"] >= 0.03
-    # Not the log, with which all begin, the age, which it does not read, nor what nothing was made of.
+    # Not the log, with which all begin, nor what the answer was not made of.
     assert rows[1]["seconds"] == pytest.approx(cost["price"] + cost["fit"] + cost["boost"])
 
 

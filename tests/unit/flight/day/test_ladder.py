@@ -1,16 +1,16 @@
 """The ladder on a tiny log: its rungs in order, all on the same sessions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.methods.scored import Scored
+from common.day.methods.scored import LISTS
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from competitions.flight import pipeline, plan
@@ -63,14 +63,6 @@ class Runner:
         return as_result(function(*given))
 
 
-class Climbed(NamedTuple):
-    """The rows of a climb, what each rung scored, the sessions."""
-
-    rows: list[dict[str, Any]]
-    measured: list[Scored]
-    train: Searches
-
-
 def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
     """What the rule "cheapest" does, as a peer."""
     assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
@@ -86,26 +78,13 @@ def put_searches(patch: pytest.MonkeyPatch) -> Searches:
     return train
 
 
-@pytest.fixture(scope="module")
-def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
+def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole climb on sixty searches in folds, with one peer that does what a rule does."""
-    run, measured, record = Runner(tmp_path_factory.mktemp("ladder")), list[Scored](), FlightBench.record
-
-    def measure(bench: FlightBench, answer: Answer) -> Scored:
-        measured.append(record(bench, answer))
-        return measured[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        train = put_searches(patch)
-        patch.setattr(plan, "FOLDS", 2)
-        patch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
-        patch.setattr(FlightBench, "record", measure)
-        rows = ladder.make_ladder(FILES, load(), cast(Run, run)).climb()
-        yield Climbed(rows, measured, train)
-
-
-def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
-    assert [row["rung"] for row in climbed.rows] == [
+    train = put_searches(monkeypatch)
+    monkeypatch.setattr(plan, "FOLDS", 2)
+    monkeypatch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
+    rows = ladder.make_ladder(FILES, load(), cast(Run, Runner(tmp_path))).climb()
+    assert [row["rung"] for row in rows] == [
         *(key for key, _, _, _ in RULES),
         "peer",
         *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")),
@@ -114,17 +93,13 @@ def test_rules_peers_blocks_models_blend(climbed: Climbed) -> None:
         "blend",
     ]
     columns = ["rung", "title", "family", "score", "error", "HitRate@1", "HitRate@10"]
-    assert all(list(row)[: len(columns)] == columns for row in climbed.rows)
-    based = {row["rung"]: row["builds on"] for row in climbed.rows}
+    assert all(list(row)[: len(columns)] == columns for row in rows)
+    based = {row["rung"]: row["builds on"] for row in rows}
     alone = dict.fromkeys(list(based)[1:7], "random") | {"blend": "lightgbm_softmax"}
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
-
-
-def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
-    sessions = climbed.train.sessions
-    scored = sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
-    assert scored > 10
-    assert {len(each.each) for each in climbed.measured} == {scored}
+    judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
+    assert judged > 10
+    assert {pl.read_parquet(path).height for path in (tmp_path / LISTS).iterdir()} == {judged}
 
 
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
