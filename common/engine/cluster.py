@@ -120,9 +120,9 @@ class Cluster:
             return False
         before = {self._entry(each) for each in given if isinstance(each, Step) and self.is_pending(each)}
         folder = self._store.folder
-        sent = Sent(folder, step.name, pickle.dumps(detach(step, folder), protocol=5))
+        sent = folder, step.name, pickle.dumps(detach(step, folder), protocol=5)
         key = f"{step.name}-{step.key}-{self._client.id}"  # of this run: another may keep its results elsewhere
-        future = self._client.submit(compute_sent, sent, *(self._tasks[entry].future for entry in before), key=key)
+        future = self._client.submit(compute_sent, *sent, *(self._tasks[entry].future for entry in before), key=key)
         self._tasks[self._entry(step)] = Task(step, note, future)
         return True
 
@@ -161,14 +161,6 @@ class Cluster:
         return self._store.path(step.name, step.key)
 
 
-class Sent(NamedTuple):
-    """What a worker is given: the store's folder, a step by name and pickled."""
-
-    folder: Path
-    name: str
-    step: bytes
-
-
 def detach(step: Step, folder: Path) -> Step:
     """A step as it goes to a worker: each kept result among its arguments as the way to read it."""
 
@@ -201,8 +193,9 @@ def answer() -> None:
     """What a worker does that finds this module."""
 
 
-def compute_sent(sent: Sent, *_: object) -> str:
-    """Compute a step unless its result is kept; behind it stand the tasks before it. Returns the name of this worker.
+def compute_sent(folder: Path, name: str, sent: bytes, *_: object) -> str:
+    """Compute a step, pickled, unless its result is kept in a folder; behind it stand the tasks before it. Returns the
+    name of this worker.
 
     Raises ``UserError`` where this worker would compute several steps at once, or by other code.
     """
@@ -212,15 +205,15 @@ def compute_sent(sent: Sent, *_: object) -> str:
     if worker.state.nthreads != 1:
         raise UserError(f"The Dask worker {worker.name} computes several steps at once: start it with --nthreads 1.")
     try:
-        step: Step | None = pickle.loads(sent.step)
+        step: Step | None = pickle.loads(sent)
     except (ImportError, AttributeError):  # a module or a function that is not there
         step = None
     if step is None or keys.key(step.function, step.args) != step.key:
         raise UserError(
-            f"The Dask worker {worker.name} has a different {sent.name}: its revision of the project or its"
+            f"The Dask worker {worker.name} has a different {name}: its revision of the project or its"
             f" libraries differ. Update it to those of this machine and start it again. {KEPT}"
         )
-    store = open_store(sent.folder)
+    store = open_store(folder)
     try:
         if store.find(step.name, step.key) is None:
             step.compute(store)

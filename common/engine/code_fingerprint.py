@@ -132,9 +132,11 @@ class SourceTree:
         for statement in ast.parse(self._snapshot(name)).body:
             for bound in _bound_names(statement):
                 module.bindings.setdefault(bound, []).append(statement)
-            for node in [] if isinstance(statement, Definition) else ast.walk(statement):  # inside an if or a try, too
-                for bound, _, _ in _imports(node, module.package):
-                    module.bindings.setdefault(bound, []).append(node)
+            inside = [] if isinstance(statement, Definition) else ast.walk(statement)  # of an if or a try, too
+            for node in inside:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    for bound, _, _ in _imports(node, module.package):
+                        module.bindings.setdefault(bound, []).append(node)
         return module
 
     def _snapshot(self, name: str) -> str:
@@ -183,13 +185,13 @@ def _analyse(statement: ast.stmt, package: str) -> Use:
     return Use(text, {chain for chain in chains if chain[0] in names}, imported)
 
 
-def _imports(statement: ast.AST, package: str) -> Iterator[tuple[str, str, Chain]]:
-    """(bound name, module, attribute path) of each name that an import statement binds; none of any other node."""
+def _imports(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str, Chain]]:
+    """(bound name, module, attribute path) of each name that an import statement binds."""
     if isinstance(statement, ast.Import):
         for alias in statement.names:
             top = alias.name.partition(".")[0]
             yield (alias.asname, alias.name, ()) if alias.asname else (top, top, ())
-    elif isinstance(statement, ast.ImportFrom):
+    else:
         parents = package.split(".")
         base = ".".join(parents[: len(parents) - statement.level + 1]) if statement.level else ""
         target = ".".join(part for part in (base, statement.module) if part)

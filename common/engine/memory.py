@@ -5,7 +5,6 @@ it was measured at a few sizes, between which it is interpolated.
 """
 
 import contextlib
-import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,15 +56,12 @@ def find_room() -> tuple[float, str]:
 
 
 def _list_room() -> Iterator[tuple[float, str]]:
-    memory, system = psutil.Process().memory_info(), psutil.virtual_memory()
-    yield (system.available + psutil.swap_memory().free + memory.rss) / GIB, "the free memory"
+    own = psutil.Process().memory_info().rss
+    yield (psutil.virtual_memory().available + psutil.swap_memory().free + own) / GIB, "the free memory"
     for path in CONTROL_GROUPS:
         text = path.read_text().strip() if path.is_file() else "max"
         if text.isdigit():
             yield int(text) / GIB, "the container's limit"
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY:  # of addresses, of which libraries take some without memory
-        yield max(limit - memory.vms + memory.rss, 0) / GIB, "the limit of this process (ulimit -v)"
 
 
 def refuse_too_large(need: MemoryNeed, raw: Path | None, scale: float) -> None:

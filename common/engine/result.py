@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
 from common.engine import progress
-from common.engine.meter import Meter
 from common.engine.result_store import Store
 from common.engine.stored_entry import StepRecord
 
@@ -29,12 +28,8 @@ class Step:
     def compute(self, store: Store) -> StepRecord:
         """Keep its result with what it cost; nothing of it where the function or the disk fails."""
         values = replace_results(self.args, _read)
-        with store.draft() as draft:
-            with progress.running(self.name), Meter() as meter:
-                store.write(draft, self.function(*values))
-            record = StepRecord(name=self.name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
-            store.publish(draft, self.key, record)
-        return record
+        with progress.running(self.name):
+            return store.keep(self.name, self.key, lambda: self.function(*values))
 
 
 class Result(Generic[T_co]):
@@ -106,7 +101,7 @@ def list_leaves(argument: Any) -> Iterator[Any]:
         argument = [getattr(argument, name) for name in argument.__struct_fields__]
     elif dataclasses.is_dataclass(argument) and not isinstance(argument, Step | type):
         argument = [getattr(argument, field.name) for field in dataclasses.fields(argument)]
-    if isinstance(argument, list | tuple | set | frozenset):
+    if isinstance(argument, list | tuple):
         for item in argument:
             yield from list_leaves(item)
     else:

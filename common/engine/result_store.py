@@ -18,7 +18,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from common.engine import progress
 from common.engine.errors import UserError
+from common.engine.meter import Meter
 from common.engine.stored_entry import (
     ENTRY,
     VALUE,
@@ -38,7 +39,6 @@ from common.engine.stored_entry import (
     write_entry,
 )
 from common.io.ownership import is_private, make_private
-from common.io.tables import scan_ipc
 
 LARGE_ARRAY_BYTES = 1_000_000
 ABANDONED_S = 86_400  # longer than any step: what is being written for a day is of a run that was killed
@@ -108,31 +108,31 @@ class Store:
                     raise DamagedEntryError(f"{file} was changed after it was written")
                 self._sound[file] = stamp
 
-    @contextlib.contextmanager
-    def draft(self) -> Iterator[Path]:
-        """A temporary folder for one entry; gone at the end, whatever happens, unless it was published."""
-        temporary = _temporary(self.folder)
+    def keep(self, name: str, key: str, make: Callable[[], Any]) -> StepRecord:
+        """Keep what ``make`` returns, with what it costs to make and to write; nothing of it where that fails.
+        Where another run was first, its entry stays.
+
+        Raises ``UserError`` when the disk refuses, ``TypeError`` for a value that cannot be written.
+        """
+        draft = _temporary(self.folder)
         with writing(self.folder):
-            temporary.mkdir(mode=0o700)
+            draft.mkdir(mode=0o700)
         try:
-            yield temporary
+            with Meter() as meter:
+                value = make()
+                with writing(self.folder), (draft / VALUE).open("wb") as stream:
+                    _Pickler(stream, draft).dump(value)
+            record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
+            with writing(self.folder):
+                write_entry(draft, key, record)
+                try:
+                    draft.rename(self.path(name, key))
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+            return record
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def write(self, draft: Path, value: Any) -> None:
-        """Write a value to a draft. Raises ``UserError`` when the disk refuses, ``TypeError`` when it cannot."""
-        with writing(self.folder), (draft / VALUE).open("wb") as stream:
-            _Pickler(stream, draft).dump(value)
-
-    def publish(self, draft: Path, key: str, record: StepRecord) -> None:
-        """Make a draft visible under its key; where another run was first, its entry stays."""
-        with writing(self.folder):
-            write_entry(draft, key, record)
-            try:
-                draft.rename(self.path(record.name, key))
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -238,10 +238,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
 
 def map_frame(path: Path) -> pl.DataFrame:
     """A frame of ``write_frame``, mapped into memory."""
-    try:
-        with pa.memory_map(str(path)) as mapped:
-            frame = pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)
-    except pa.ArrowNotImplementedError:  # a type that only polars has, such as Int128
-        return scan_ipc(path).collect()
+    with pa.memory_map(str(path)) as mapped:
+        frame = pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -7,18 +7,29 @@ A shell takes quotes away, and make a second time. So words need none here: ``ra
 import tomllib
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import msgspec
+
 
 def parse_value(text: str, expected: object) -> Any:
     """The value of a setting of type ``expected`` (None: unknown), which is TOML or, without quotes, words."""
-    choices, item = list_choices(expected, inside=False), find_item(expected)
+    item = find_item(expected)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:  # no TOML
-        return text if item is None or text in choices else _parse_items(text, item)
-    if item is not None and not isinstance(value, list | dict) and value not in choices:
-        return [value if isinstance(value, str) else parse_value(text, item)]
+        value = text
     # a name such as 2017-10-01 or 7 is not a date or a number when the key holds text
-    return text if _is_text(expected) and not isinstance(value, str) else value
+    for candidate in (value, text):
+        if _fits(candidate, expected):
+            return candidate
+    return value if item is None or isinstance(value, list | dict) else _parse_items(text, item)
+
+
+def _fits(value: object, expected: object) -> bool:
+    try:
+        msgspec.convert(value, Any if expected is None else expected)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _parse_items(text: str, item: object) -> list[Any]:
@@ -39,18 +50,12 @@ def find_item(expected: object) -> object:
     return next((item for item in map(find_item, parts) if item is not None), None)
 
 
-def list_choices(expected: object, inside: bool = True) -> tuple[Any, ...]:
-    """The values that a type names one by one; ``inside``: those of a list's items as well."""
+def list_choices(expected: object) -> tuple[Any, ...]:
+    """The values that a type names one by one, or that the items of a list have."""
     origin = get_origin(expected)
     if origin is Literal:
         return get_args(expected)
-    if origin is None or origin is dict or (origin in (list, tuple) and not inside):
+    if origin is None or origin is dict:
         return ()
     parts = get_args(expected)[: 1 if origin is Annotated else None]
-    return tuple(choice for part in parts for choice in list_choices(part, inside))
-
-
-def _is_text(expected: object) -> bool:
-    if get_origin(expected) is Literal:
-        return all(isinstance(choice, str) for choice in get_args(expected))
-    return expected is str or (get_origin(expected) is Annotated and _is_text(get_args(expected)[0]))
+    return tuple(choice for part in parts for choice in list_choices(part))

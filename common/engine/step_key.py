@@ -12,7 +12,6 @@ import functools
 import hashlib
 import importlib.metadata
 import inspect
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ import numpy as np
 from common.engine.code_fingerprint import PROJECT_ROOT, SourceTree
 from common.engine.errors import UserError
 from common.engine.result import Result
+from common.io.submission import write_bytes
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
 DISTRIBUTIONS = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "yaml": "pyyaml"}  # where the import name is another
@@ -80,8 +80,6 @@ class Keys:
     def _list_container(self, value: Any) -> Iterator[str]:
         if isinstance(value, list | tuple):
             yield from self._list_all(f"{type(value).__name__} {len(value)}", value)
-        elif isinstance(value, set | frozenset):
-            yield f"{type(value).__name__} {sorted(_hash(self._list_parts(item)) for item in value)}"
         elif isinstance(value, dict):  # in its own order, which may decide the order of columns
             yield from self._list_all(f"dict {len(value)}", (part for item in value.items() for part in item))
         elif isinstance(value, msgspec.Struct):
@@ -142,17 +140,9 @@ class Digests:
         digest = _digest_file(path)
         if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > SETTLED_NS:
             self._known[name] = state.st_size, state.st_mtime_ns, state.st_ctime_ns, digest
-            self._write()
+            with contextlib.suppress(UserError):  # of a full disk, which is told where results are written
+                write_bytes(self.file, msgspec.json.encode(self._known))
         return digest
-
-    def _write(self) -> None:
-        temporary = self.file.with_name(f".{self.file.name}-{os.getpid()}")
-        try:
-            temporary.write_bytes(msgspec.json.encode(self._known))
-            os.replace(temporary, self.file)
-        except OSError:  # the digests are worked out again next time; a full disk is reported where results are written
-            with contextlib.suppress(OSError):  # where the cache cannot even be a folder
-                temporary.unlink(missing_ok=True)
 
 
 def function_name(function: Any) -> str:

@@ -7,7 +7,6 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, read_truth, refuse, write_csv
 from common.learning.split import Fold
-from competitions.template.features import count_items
 from competitions.template.io.reader import RawFiles, read_events, read_users
 
 LENGTH = 5
@@ -24,13 +23,9 @@ TRUTH_COLUMNS = {"user_id": pl.Int32, "item_id": pl.Int32}
 
 
 def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
-    """The submission frame: the best items of every user by score, then the popular ones."""
-    popular = count_items(fold.history).head(2 * LENGTH).select("item").with_row_index("rank")
-    padding = fold.queries.select("query").join(popular, how="cross")
-    padding = padding.select("query", "item", score=-1e9 - pl.col("rank").cast(pl.Float64))
-    both = pl.concat([scored.select("query", "item", "score"), padding])
-    best = both.sort("query", "score", "item", descending=[False, True, False])
-    lists = best.unique(["query", "item"], keep="first", maintain_order=True).group_by("query", maintain_order=True)
+    """The submission frame: the best items of every user by score."""
+    best = scored.sort("query", "score", "item", descending=[False, True, False])
+    lists = best.group_by("query", maintain_order=True)
     top = lists.agg(pl.col("item").head(LENGTH)).join(fold.queries.select("query", "user"), on="query")
     items = (pl.col("item").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(ITEMS))
     return top.select(pl.col("user").alias("user_id"), *items).sort("user_id")
@@ -39,7 +34,7 @@ def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
 def write_submission(lists: pl.DataFrame, path: Path) -> Path:
     """Write the lists."""
     if lists.null_count().sum_horizontal().item():
-        raise UserError(f"The log has fewer than {LENGTH} items; a submission needs {LENGTH}.")
+        raise UserError(f"A user has fewer than {LENGTH} candidates: raise candidates.popular, or get a larger log.")
     return write_csv(lists, path)
 
 

@@ -7,10 +7,9 @@ import numpy as np
 
 from common.day.tuning.search_space import DEFAULTS, space_of
 from common.day.tuning.task import Scores, Task
-from common.learning.dataset import RankingDataset, gather, pick_queries
+from common.learning.dataset import RankingDataset, pick_queries
 
 MOST_ROWS = 100_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
-LEAST_NEGATIVES = 20  # a query: fewer make another task of it, so that queries are left out instead
 Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the score of each of its queries
 Judge = Callable[[Mapping[str, Any], int], Scores]  # parameters, fit -> the score of each unseen query
 
@@ -23,25 +22,12 @@ def thin_folds(whole: Folds) -> Folds:
 
     Its best settings are judged on all rows.
     """
-    return [(thin_rows(train, MOST_ROWS), thin_queries(valid, MOST_ROWS)) for train, valid in whole]
+    return [(thin(train), thin(valid)) for train, valid in whole]
 
 
-def thin_rows(rows: RankingDataset, most: int) -> RankingDataset:
-    """At most about ``most`` rows to learn from: fewer negatives, then fewer queries; all features.
-
-    >>> rows = RankingDataset(("x",), np.zeros((90, 1), np.float32), np.eye(90)[0], np.array([60, 30]))
-    >>> [thin_rows(rows, most).group_sizes.tolist() for most in (90, 70, 20)]
-    [[60, 30], [35, 30], [21]]
-    """
-    if len(rows.labels) <= most:
-        return rows
-    negatives = max(most // len(rows.group_sizes) - 1, LEAST_NEGATIVES)
-    return thin_queries(gather([rows], negatives=negatives), most)
-
-
-def thin_queries(rows: RankingDataset, most: int) -> RankingDataset:
-    """Every second query, or third, .. of rows in the order of time: at most about ``most`` rows."""
-    every = -(-len(rows.labels) // most)
+def thin(rows: RankingDataset) -> RankingDataset:
+    """Every second query, or third, .. of rows in the order of time: at most about ``MOST_ROWS`` rows."""
+    every = -(-len(rows.labels) // MOST_ROWS)
     return rows if every <= 1 else pick_queries(rows, np.arange(len(rows.group_sizes)) % every == 0)
 
 

@@ -1,7 +1,7 @@
 """What `make tune-news` searches: the parameters of the ranker.
 
-Studies see the training queries only, in an expanding window by the time of their visible clicks, with fewer negatives
-where these are many; the validation queries judge the result, by the score of a run.
+Studies see the training queries only, in an expanding window by the time of their visible clicks, a share of them where
+these are many; the validation queries judge the result, by the score of a run.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ def list_values(name: str) -> dict[str, Any]:
             value = value[part] if value is not None else None
         return value
 
-    return {key: at(key) for key, _ in _keys(find_competition(name).config)}
+    return {key: at(key) for key in _keys(find_competition(name).config)}
 
 
 def is_word_list(value: object) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.engine import cluster as clusters
-from common.engine.cluster import Cluster, Sent, compute_sent, connect
+from common.engine.cluster import Cluster, compute_sent, connect
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
@@ -89,9 +89,11 @@ class Client:
         self.sent: dict[str, int] = {}  # the bytes of each task
         self.before: dict[str, int] = {}  # how many tasks it waits for
 
-    def submit(self, compute: Callable[..., str], sent: Sent, *before: Future, key: str) -> Future:
-        self.sent[sent.name], self.before[sent.name] = len(sent.step), len(before)
-        return Future(lambda: compute(sent, *before))
+    def submit(
+        self, compute: Callable[..., str], folder: Path, name: str, step: bytes, *before: Future, key: str
+    ) -> Future:
+        self.sent[name], self.before[name] = len(step), len(before)
+        return Future(lambda: compute(folder, name, step, *before))
 
 
 @pytest.fixture
@@ -230,7 +232,7 @@ def test_a_worker_that_imported_a_file_before_it_was_edited(
 
 def test_a_worker_without_the_function(run: Run) -> None:
     with pytest.raises(UserError, match="has a different gone"):
-        compute_sent(Sent(run.cache, "gone", b"cnowhere\ngone\n."))
+        compute_sent(run.cache, "gone", b"cnowhere\ngone\n.")
 
 
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import pytest
 from tests.dask_loopback import ROOT, Loopback, start_cluster
 
 LIMIT_S = 240
-STEPS = "tests/unit/common/engine/cluster_steps.py"
 RUN = (
     "from tests.unit.common.engine.cluster_steps import main; main()"  # as __main__ no worker would find its functions
 )
@@ -56,13 +54,6 @@ def wait_for_long(folder: Path, process: "subprocess.Popen[str]") -> list[int]:
     raise AssertionError(process.communicate())
 
 
-def copy_project(folder: Path) -> Path:
-    shutil.copytree(ROOT / "common", folder / "common", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / STEPS).parent.mkdir(parents=True)
-    shutil.copy(ROOT / STEPS, folder / STEPS)
-    return folder
-
-
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Loopback]:
     with start_cluster(tmp_path, 2) as started:
@@ -95,16 +86,6 @@ def test_a_step_that_ends_its_workers_is_named(tmp_path: Path, monkeypatch: pyte
         process = start(tmp_path, 60, started.address)
         os.kill(wait_for_long(tmp_path, process)[1], signal.SIGKILL)
         assert "Every worker that began long1 was lost" in refused(process)
-
-
-def test_a_worker_of_another_revision(tmp_path: Path) -> None:
-    here = copy_project(tmp_path / "here")
-    file = here / STEPS
-    file.write_text(file.read_text().replace("return number + 1", "return number + 100"))
-    with start_cluster(tmp_path, 1) as started:
-        sentence = refused(start(tmp_path, 1, started.address, here))
-        assert "worker 0 has a different begin: its revision of the project" in sentence
-    assert end(start(tmp_path, 1, "", here))[1] == ["first: 101", "sum: 203", "computed: add begin long0 long1"]
 
 
 def test_nobody_there_no_workers_and_a_worker_outside_the_project(tmp_path: Path) -> None:

@@ -67,10 +67,7 @@ def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("override", "value"),
     [
-        ("board=B", "B"),
-        ("label=two words", "two words"),
         ("label=2017-10-01", "2017-10-01"),
-        ('label="quoted"', "quoted"),
         ("label=a=b", "a=b"),
         (" limit = 5 ", 5),
         ("second.decay=1", Recall(decay=1.0)),

@@ -1,6 +1,5 @@
 """What a run will take, what there is, and the sentence where the one is more than the other."""
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -43,15 +42,6 @@ def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert find_room()[1] == limit
     version_2.write_text(f"{GIB // 64}\n")
     assert find_room() == (1 / 64, "the container's limit")
-
-
-def test_a_limit_of_addresses_counts_without_those_that_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = memory.psutil.Process().memory_info()
-    limit = held.vms + GIB // 64
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, resource.RLIM_INFINITY))
-    room, what = find_room()
-    assert room == pytest.approx(1 / 64 + held.rss / GIB, abs=0.05)
-    assert what == "the limit of this process (ulimit -v)"
 
 
 def test_raw_files_that_are_too_many_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,20 +19,14 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.engine.stored_entry import DamagedEntryError, StepRecord
+from common.engine.stored_entry import DamagedEntryError
 from common.simulation.writer import written_at_once
 
 KEY = "0123456789abcdef" * 4
 
 
-def record(name: str = "step") -> StepRecord:
-    return StepRecord(name=name, seconds=1.5, peak_mib=10.0)
-
-
 def save(store: Store, value: Any, key: str = KEY) -> Path:
-    with store.draft() as draft:
-        store.write(draft, value)
-        store.publish(draft, key, record())
+    store.keep("step", key, lambda: value)
     return store.path("step", key)
 
 
@@ -60,11 +54,10 @@ def test_frames_come_back_equal(tmp_path: Path) -> None:
             "c": pl.Series(["x", "y", "x"], dtype=pl.Categorical),
             "e": pl.Series(["x", "y", "x"], dtype=pl.Enum(["y", "x"])),
             "n": [None] * 3,
-            "w": pl.Series([1, 2, 3], dtype=pl.Int128),  # a type that Arrow has not
         }
     )
     chunks = pl.concat([frame, frame], rechunk=False)
-    for each in (frame, frame.drop("w"), frame.head(0), pl.DataFrame(), frame.slice(1, 1), chunks):
+    for each in (frame, frame.head(0), pl.DataFrame(), frame.slice(1, 1), chunks):
         back = round_trip(tmp_path / uuid.uuid4().hex, each)
         assert_frame_equal(back, each, categorical_as_str=False)
 
@@ -102,11 +95,9 @@ def test_large_values_are_mapped_arrays_read_only_and_a_lazy_frame_is_refused(tm
 
 def test_an_entry_is_found_only_once_published(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    with store.draft() as draft:
-        store.write(draft, 1)
-        assert store.find("step", KEY) is None
-        store.publish(draft, KEY, record())
-    assert store.find("step", KEY) == record()
+    record = store.keep("step", KEY, lambda: store.find("step", KEY))
+    assert store.load("step", KEY) is None
+    assert store.find("step", KEY) == record
     assert store.find("step", "f" * 64) is None
     assert store.find("step", KEY[:16] + "f" * 48) is None  # the same folder, another key
     assert store.path("fit a/b: LightGBM", KEY).name == f"fit_a_b_LightGBM-{KEY[:16]}"
@@ -114,10 +105,7 @@ def test_an_entry_is_found_only_once_published(tmp_path: Path) -> None:
 
 def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None:
     first, second = Store(tmp_path), Store(tmp_path)
-    with first.draft() as slow:
-        first.write(slow, "slow")
-        save(second, "fast")
-        first.publish(slow, KEY, record())
+    first.keep("step", KEY, lambda: f"slow, behind {save(second, 'fast').name}")
     assert first.load("step", KEY) == "fast"
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
 
@@ -148,7 +136,6 @@ def test_a_damaged_entry_is_said_to_be_that_and_cleared_away(
 
 
 KINDS: dict[str, Callable[[], Any]] = {
-    "frame that Arrow has not": lambda: pl.DataFrame({"w": pl.Series(range(50), dtype=pl.Int128)}),
     "plain values": lambda: {"a": [1, 2.5, "text"], "b": (None, True, b"bytes")},
     "several": lambda: [pl.DataFrame({"a": [1, 2]}), np.zeros(200_000), pl.DataFrame({"b": ["x"]})],
 }
@@ -218,7 +205,7 @@ def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp
         os.umask(before)
     assert not (tmp_path / "build").stat().st_mode & 0o077
     assert not store.folder.stat().st_mode & 0o077
-    assert Store(store.folder).find("step", KEY) == record()
+    assert Store(store.folder).find("step", KEY) is not None
     assert len(store.load("step", KEY)) == 1_000_000
 
 

@@ -12,12 +12,11 @@ from tests.unit.test_house import ROOT, SOURCE
 
 WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
     "csv": pl.DataFrame.write_csv,
-    "ipc": pl.DataFrame.write_ipc,
     "parquet": pl.DataFrame.write_parquet,
 }
 
 
-@pytest.mark.parametrize("name", ["read_csv", "scan_csv", "read_parquet", "scan_parquet", "scan_ipc"])
+@pytest.mark.parametrize("name", ["read_csv", "scan_csv", "read_parquet", "scan_parquet"])
 @pytest.mark.parametrize(("folder", "beside"), [("raw[12]", "raw1"), ("raw*", "raw1"), ("raw?", "raw1")])
 def test_a_file_in_a_folder_that_looks_like_a_pattern_is_the_one_that_is_read(
     tmp_path: Path, name: str, folder: str, beside: str

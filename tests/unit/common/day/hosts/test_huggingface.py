@@ -49,15 +49,6 @@ def test_only_the_files_that_fit_come_in(hub: Hub, raw: Path) -> None:
     assert [path.name for path in raw.parent.iterdir()] == ["raw"]
 
 
-def test_a_second_call_fetches_only_what_the_first_did_not_finish(hub: Hub, raw: Path) -> None:
-    huggingface.fetch("lab/clicks", PATTERNS, raw)
-    (raw / "seq" / "b.parquet").unlink()
-    hub.fetched.clear()
-    huggingface.fetch("lab/clicks", PATTERNS, raw)
-    assert read(raw) == FILES
-    assert hub.fetched == ["seq/b.parquet"]
-
-
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "GatedRepo"), (401, "RepoNotFound"), (404, "RepoNotFound"), (500, "")]
 )
