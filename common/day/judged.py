@@ -5,7 +5,7 @@ permutation importance, drift, learning curves, the funnel of right answers and 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,19 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.record_diagnostics import Diagnostics, Shuffled
 from common.day.record_schema import RECORD, QueryScores, Row, RunRecord, RunStart, read_record
 from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_queries
 from common.day.validation import Candidates, ValidationTable, describe_answers, list_lost
 from common.engine.run import Run
 from common.io.notes import Note
 from common.io.submission import Checked, write_csv, write_parquet
-from common.learning.adversarial_validation import Drift, find_drift, refer
+from common.learning.adversarial_validation import find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
 from common.learning.model_diagnostics import (
-    Calibration,
-    Importance,
     list_importance,
     permute,
     sample_queries,
@@ -53,7 +53,7 @@ class Insight:
     importance: Deferred | None
     given: Sequence[str] = ()
     drift: Deferred
-    curves: Sequence[Mapping[str, Any]] = ()
+    curves: Sequence[Curve] = ()
     calibration: Sequence[Calibration] = ()
 
 
@@ -91,7 +91,7 @@ def write_record(run: Run, start: RunStart, judged: Judged, truth: SimulatedTrut
     candidates = judged.candidates() if judged.candidates else None
     if candidates:
         write_parquet(label_items(candidates), run.folder / CANDIDATES)
-    insight = diagnose(judged, judged.insight, candidates, run) if judged.insight else {}
+    insight = diagnose(judged, judged.insight, candidates, run) if judged.insight else Diagnostics()
     tables = [*judged.tables, *(truth.tables if truth else ())]
     write_parquet(judged.queries, run.folder / QUERIES)
     if truth is not None:
@@ -99,12 +99,16 @@ def write_record(run: Run, start: RunStart, judged: Judged, truth: SimulatedTrut
     cv, expected = describe_queries(judged.queries), judged.expected
     if expected:
         cv.error, cv.why = expected["error"], expected["why"]
+    behind: QueryScores | None = None
+    if judged.behind is not None:
+        known = judged.queries.with_columns(score=judged.behind.fill_nan(None))
+        behind = describe_queries(known.drop_nulls("score"))
     content = {
         **structs.asdict(start),
         "metric": judged.metric,
         "meaning": judged.meaning,
         "cv": cv,
-        "behind": None if judged.behind is None else describe_behind(judged.queries, judged.behind),
+        "behind": behind,
         "rivals": list(judged.rivals()),
         "ranking": judged.ranking,
         "fits": list(judged.fits),
@@ -125,32 +129,25 @@ def write_record(run: Run, start: RunStart, judged: Judged, truth: SimulatedTrut
     return read_record(run.write_json(RECORD, content))
 
 
-def describe_behind(queries: pl.DataFrame, behind: pl.Series) -> QueryScores:
-    """``describe_queries`` of the share of other candidates that stand behind the right one, where that is known."""
-    known = queries.with_columns(score=behind.fill_nan(None)).drop_nulls("score")
-    return describe_queries(known)
-
-
 def label_items(candidates: Candidates) -> pl.DataFrame:
     """candidates.parquet: the items with their label, 1 for the right one."""
     items, data = candidates
     return items.select("query", "item", pl.Series("label", data.labels), pl.exclude("query", "item"))
 
 
-def diagnose(validation: ValidationTable, insight: Insight, candidates: Candidates | None, run: Run) -> Row:
+def diagnose(validation: ValidationTable, insight: Insight, candidates: Candidates | None, run: Run) -> Diagnostics:
     """Why the score is what it is, as a run's record has it; lost queries with their features are written beside it."""
-
     lost = list_lost(candidates, validation.cutoff) if candidates else pl.DataFrame()
     if lost.height:
         write_csv(lost, run.folder / LOST)
-    return {
-        "importance": run.step(*insight.importance, name="insight.importance").value if insight.importance else [],
-        "features": {"lost": LIKELIHOOD, "given": list(insight.given)},
-        "drift": run.step(*insight.drift, name="insight.drift").value,
-        "curves": insight.curves,
-        "answers": describe_answers(validation) | {"lost": lost.height},
-        **({"calibration": insight.calibration} if insight.calibration else {}),
-    }
+    return Diagnostics(
+        importance=run.step(*insight.importance, name="insight.importance").value if insight.importance else [],
+        features=Shuffled(LIKELIHOOD, list(insight.given)),
+        drift=run.step(*insight.drift, name="insight.drift").value,
+        curves=list(insight.curves),
+        answers=describe_answers(validation, lost.height),
+        calibration=list(insight.calibration),
+    )
 
 
 def measure_importance(

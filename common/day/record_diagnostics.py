@@ -2,7 +2,7 @@
 
 import msgspec
 
-Number = float | None
+from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 
 
 class Stage(msgspec.Struct):
@@ -43,66 +43,6 @@ class AnswerRecord(msgspec.Struct):
     ranks: list[RankCount] = []
     examples: list[ExampleQuery] = []
     lost: int = 0
-
-
-class Importance(msgspec.Struct):
-    """One feature: its share of the gain, what is lost when it is shuffled, the error of that; None: not known."""
-
-    feature: str
-    gain: Number = None
-    permutation: Number = None
-    error: Number = None
-
-
-class FeatureDrift(msgspec.Struct):
-    """One feature: AUC of it alone, its mean and share of missing values on either side; ``reference``: the AUC between
-    two times of the labelled data.
-    """
-
-    feature: str
-    auc: float
-    train: Number = None
-    test: Number = None
-    train_missing: Number = None
-    test_missing: Number = None
-    reference: Number = None
-
-
-class Drift(msgspec.Struct):
-    """How well a classifier separates the labelled rows from the test's; the ``reference``: two times, ``between`` in
-    words, of the labelled ones.
-    """
-
-    auc: float
-    rows: int
-    queries: int
-    features: list[FeatureDrift] = []
-    reference: Number = None
-    between: str = "two periods of the labelled rows"
-
-
-class Curve(msgspec.Struct):
-    """A model's metric on validation after each round; ``best``: the rounds that were kept."""
-
-    name: str
-    metric: str
-    values: list[Number]
-    best: int
-
-
-class Bin(msgspec.Struct):
-    """Rows of about the same prediction."""
-
-    predicted: float
-    observed: float
-    count: int
-
-
-class Calibration(msgspec.Struct):
-    """The bins of one kind of prediction, from low to high."""
-
-    title: str
-    bins: list[Bin]
 
 
 class Shuffled(msgspec.Struct):

@@ -89,14 +89,6 @@ class Stamp(msgspec.Struct, frozen=True):
     date: str
 
 
-class DataLabel(msgspec.Struct, frozen=True):
-    """The files that a table is of: their name in a key, the words of a make command, the simulator's version."""
-
-    name: str
-    words: list[str]
-    simulator: int | None
-
-
 class Data(msgspec.Struct, kw_only=True):
     """The raw files; see ``find_basis`` for what they are."""
 
@@ -126,8 +118,8 @@ class Submission(msgspec.Struct):
 
 class RunStart(msgspec.Struct, kw_only=True):
     """What is known of a run before it is judged. ``note``: what a person calls it; ``stamp``: version, machine and
-    load as it began; ``label``: how a page of figures names the files; ``overrides``: the settings that were typed;
-    ``until``: the stage after which it stopped, None for a whole run.
+    load as it began; ``overrides``: the settings that were typed; ``until``: the stage after which it stopped, None for
+    a whole run.
     """
 
     name: str
@@ -137,7 +129,6 @@ class RunStart(msgspec.Struct, kw_only=True):
     note: str | None = None
     started: str = ""
     stamp: Stamp | None = None
-    label: DataLabel | None = None
     code: Code = msgspec.field(default_factory=Code)
     threads: dict[str, int] = {}
     overrides: list[str] = []

@@ -179,35 +179,3 @@ def read_leaderboard(folder: Path) -> list[NotedScore]:
         return msgspec.json.decode(path.read_bytes(), type=list[NotedScore]) if path.exists() else []
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): remove it and record the score again.") from error
-
-
-def judge_agreement(runs: Sequence[ListedRun | DamagedRun]) -> list[Row]:
-    """How CV and leaderboard agree, by competition and data: one row for each that has two noted runs or more.
-
-    ``shift``: mean of leaderboard - CV, and its spread; ``order``: Kendall's tau-b, the share of pairs of runs that
-    both put in the same order less that of pairs in the opposite one; None where one of the two does not vary.
-    """
-    groups: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for run in runs:
-        if isinstance(run, ListedRun) and run.leaderboard is not None:
-            pairs = groups.setdefault((run.record.name, name_files(run.record.data)), [])
-            pairs.append((run.record.cv.score, run.leaderboard))
-    return [_compute_agreement(name, data, pairs) for (name, data), pairs in groups.items() if len(pairs) > 1]
-
-
-def _compute_agreement(name: str, data: str, pairs: Sequence[tuple[float, float]]) -> Row:
-    import numpy as np  # takes longer to import than the ledger to list
-
-    cv, board = np.array(pairs).T
-    shift = board - cv
-    # Kendall's tau-b: pairs in the same order less those in the opposite one, over the root of the untied ones of both.
-    cv_order, board_order = np.sign(cv[:, None] - cv), np.sign(board[:, None] - board)
-    untied = float(np.sqrt((cv_order**2).sum() * (board_order**2).sum()))
-    return {
-        "competition": name,
-        "data": data,
-        "runs": len(pairs),
-        "shift": float(shift.mean()),
-        "spread": float(shift.std()),
-        "order": float((cv_order * board_order).sum()) / untied if untied else None,
-    }

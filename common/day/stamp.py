@@ -1,21 +1,17 @@
-"""The stamp of a figure: by which version, on which machine, beside what load, on which day, of which files.
+"""The stamp of a figure: by which version, on which machine, beside what load, on which day.
 
 Runs, ladders and labs leave it beside their figures; ``make figures-NAME`` writes pages from these.
 """
 
 import datetime
-import json
 import os
 import platform
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psutil
 
-from common.day.hosts import REPORT
-from common.day.record_schema import DataLabel as DataLabel
 from common.day.record_schema import Row
 from common.day.record_schema import Stamp as Stamp
 from common.engine.code_fingerprint import PROJECT_ROOT
@@ -25,7 +21,7 @@ from common.io.submission import write_bytes
 
 CPUINFO = Path("/proc/cpuinfo")
 FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
-STAMP, LABEL = "stamp", "label"  # their names in the JSON of a run and of a ladder
+STAMP, FOLDER = "stamp", "folder"  # in the JSON of a ladder: when it was climbed whole, of which raw files
 
 
 def make_stamp() -> Stamp:
@@ -53,23 +49,6 @@ def name_processor() -> str:
     return next(names, platform.machine()).replace("(R)", "").replace("(TM)", "")
 
 
-def label_data(folder: Path, default_scale: float) -> DataLabel | None:
-    """The files in a folder; None for simulated ones of another seed than 0, or whose report cannot be read."""
-    try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        seed, scale = report["seed"], report["scale"]
-    except OSError:
-        return DataLabel(folder.name, [f"RAW={folder.name}"], None)
-    except (ValueError, KeyError, TypeError):
-        return None
-    if seed != 0:
-        return None
-    law = folder.name.partition("-seed0-")[2]  # as HostFiles.simulated_folder names it
-    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={scale:g}"] if scale != default_scale else [])]
-    name = "/".join(["simulated", *([law] if law else []), f"{scale:g}"])
-    return DataLabel(name, words, report.get("version"))  # a competition that is being made may have none
-
-
 class Figure(msgspec.Struct):
     """A table, the ``command`` that makes it, and when it was made. ``simulator``: its version; None: of other files.
 
@@ -93,15 +72,10 @@ def read_figures(path: Path) -> dict[str, Figure]:
 def keep_table(name: str, key: str, table: Figure) -> None:
     """Keep a table of the competition ``name`` below build/, where ``make figures-NAME`` looks for it."""
     path = BUILD / name / BENCHES / f"{key}.json"
-    write_bytes(path, msgspec.json.encode(table, enc_hook=unwrap_number))
+    write_bytes(path, msgspec.json.encode(table, enc_hook=lambda number: number.item()))  # one of numpy as Python's
 
 
-def unwrap_number(value: Any) -> Any:
-    """A number of numpy as Python's."""
-    return value.item()
-
-
-def stamp_ladder(path: Path, label: DataLabel | None, stamp: Stamp) -> None:
-    """Note in a ladder's JSON that it was climbed whole, of which files and when."""
+def stamp_ladder(path: Path, folder: Path, stamp: Stamp) -> None:
+    """Note in a ladder's JSON that it was climbed whole, of the raw files in which ``folder``, and when."""
     ladder: Row = msgspec.json.decode(path.read_bytes())
-    write_bytes(path, msgspec.json.encode(ladder | {STAMP: stamp, LABEL: label}))
+    write_bytes(path, msgspec.json.encode(ladder | {STAMP: stamp, FOLDER: str(folder)}))

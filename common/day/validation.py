@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.record_diagnostics import AnswerRecord, ExampleQuery, RankCount, Stage
 from common.day.record_schema import Row
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts
@@ -204,40 +205,36 @@ def count_within(ranks: Ranks, cutoff: int) -> int:
     return int(is_within(ranks, cutoff).sum())
 
 
-def describe_answers(validation: ValidationTable) -> Row:
-    """The part ``answers`` of a record's insight."""
+def describe_answers(validation: ValidationTable, lost: int) -> AnswerRecord:
+    """The part ``answers`` of a record's insight; ``lost``: the rows of ``list_lost``."""
     ranks, cutoff, before, repeats = validation.ranks, validation.cutoff, validation.before, validation.repeats
     missed = "not " + [stage for stage, _ in before if not stage.startswith("in the first")][-1]
     stages = [*before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
     stages += [("first", count_within(ranks, 1))] if cutoff > 1 else []
-    return {
-        "cutoff": cutoff,
-        "missed": missed,
-        "funnel": build_funnel([(stage, count / repeats) for stage, count in stages]),
-        "ranks": count_ranks(ranks, missed, repeats),
-        "examples": pick_examples(ranks, cutoff, validation.example),
-    }
+    funnel = build_funnel([(stage, count / repeats) for stage, count in stages])
+    examples = pick_examples(ranks, cutoff, validation.example)
+    return AnswerRecord(cutoff, missed, funnel, count_ranks(ranks, missed, repeats), examples, lost)
 
 
-def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Row]:
+def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Stage]:
     """One row per stage: its queries, their share of all, and how many are lost there.
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
 
     >>> rows = build_funnel([("all queries", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
-    >>> [(row["stage"], row["lost"]) for row in rows]
+    >>> [(row.stage, row.lost) for row in rows]
     [('all queries', 0), ('in the log', 0), ('retrieved', 1), ('first', 7)]
     """
     counts, whole = [count for _, count in stages], max(stages[0][1], 1)
     left, rows = counts[0], []
     for number, (name, count) in enumerate(stages):
         sieve = count >= max(counts[number:])
-        rows.append({"stage": name, "queries": count, "share": count / whole, "lost": left - count if sieve else 0})
+        rows.append(Stage(name, count, count / whole, left - count if sieve else 0))
         left = count if sieve else left
     return rows
 
 
-def count_ranks(ranks: Ranks, missed: str, repeats: int = 1) -> list[Row]:
+def count_ranks(ranks: Ranks, missed: str, repeats: int = 1) -> list[RankCount]:
     """How many right answers stand at each rank, in classes from the first on; then those that no list holds, if any,
     which are called ``missed``.
     """
@@ -251,10 +248,10 @@ def count_ranks(ranks: Ranks, missed: str, repeats: int = 1) -> list[Row]:
         rows.pop()
     rest = ((name, int((ranks == code).sum())) for name, code in (("further down", BEYOND), (missed, MISSED)))
     rows += [(name, count) for name, count in rest if count]
-    return [{"rank": name, "queries": count / repeats, "share": count / max(len(ranks), 1)} for name, count in rows]
+    return [RankCount(name, count / repeats, count / max(len(ranks), 1)) for name, count in rows]
 
 
-def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example]) -> list[Row]:
+def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example]) -> list[ExampleQuery]:
     """Some queries that were answered right and some that were not, evenly spread over all of each kind."""
     right = is_within(ranks, cutoff)
     rows = []
@@ -262,7 +259,7 @@ def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example])
         if not len(chosen):
             continue
         for query in np.unique(chosen[np.linspace(0, len(chosen) - 1, EXAMPLES + 2).round().astype(int)[1:-1]]):
-            example, rank = describe(int(query)), int(ranks[query])
-            row = {"kind": kind, "rank": rank if rank > 0 else None, **example._asdict()}
-            rows.append(row | {"listed": list(example.listed), "candidate": rank != MISSED})
+            (text, context, listed, answer), rank = describe(int(query)), int(ranks[query])
+            known = rank if rank > 0 else None
+            rows.append(ExampleQuery(kind, text, context, list(listed), answer, known, rank != MISSED))
     return rows

@@ -4,12 +4,12 @@ A model can only be as good on the test as the test is like what it was fitted o
 1: one row shows which side it is from.
 """
 
-from typing import NotRequired, TypedDict
-
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.diagnostics import Drift, FeatureDrift
 
 Sizes = NDArray[np.int32]
 FEWEST_ROWS = 50
@@ -30,37 +30,6 @@ PARAMETERS = {
 }
 
 
-class FeatureDrift(TypedDict):
-    """One feature: AUC of it alone, .5 to 1, and its mean and share of missing values on either side.
-
-    A mean is null where every value is missing.
-    """
-
-    feature: str
-    auc: float
-    train: float | None
-    test: float | None
-    train_missing: float
-    test_missing: float
-    reference: NotRequired[float]
-
-
-class Drift(TypedDict):
-    """AUC of the classifier, .5 or about that where nothing differs; the rows that it saw, and the queries of the side
-    with fewer: of few ones the AUC is chance; features, worst first.
-
-    ``reference``: the AUC ``between`` two times of the labelled data, and of each feature there: what the calendar
-    alone moves, and moves every day. Absent where no such pair was compared.
-    """
-
-    auc: float
-    rows: int
-    queries: int
-    features: list[FeatureDrift]
-    reference: NotRequired[float]
-    between: NotRequired[str]
-
-
 def find_drift(
     names: tuple[str, ...],
     train: Matrix,
@@ -79,7 +48,7 @@ def find_drift(
 
     >>> train, test = np.arange(60, dtype=np.float32)[:, None], np.arange(100, 160, dtype=np.float32)[:, None]
     >>> drift = find_drift(("age",), train, test)
-    >>> round(drift["auc"], 2), drift["features"][0]["train"], drift["features"][0]["test"]
+    >>> round(drift.auc, 2), drift.features[0].train, drift.features[0].test
     (1.0, 29.5, 129.5)
     """
     rng = np.random.default_rng(SEED)
@@ -91,7 +60,7 @@ def find_drift(
     halves = np.concatenate([sides[0][1], sides[1][1]])
     from_test = np.arange(len(features)) >= len(sides[0][0])
     drifts = [_compare(name, features[:, column], from_test) for column, name in enumerate(names)]
-    drifts.sort(key=lambda drift: (-drift["auc"], drift["feature"]))
+    drifts.sort(key=lambda drift: (-drift.auc, drift.feature))
     varying = [column for column in range(len(names)) if _varies(features[:, column])]
     auc = _cross_fit(features[:, varying], from_test, halves) if varying else 0.5
     fewer = min(queries for _, _, queries in sides)
@@ -104,18 +73,15 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
     A statistic of a day has one value for all rows of it, and separates any two days; that warns of nothing.
     ``reference`` should list every feature (``top``).
 
-    >>> drift = Drift(auc=0.9, rows=100, queries=50, features=[])
-    >>> refer(drift, Drift(auc=0.8, rows=100, queries=50, features=[]), "two halves")["reference"]
+    >>> drift = Drift(auc=0.9, rows=100, queries=50)
+    >>> refer(drift, Drift(auc=0.8, rows=100, queries=50), "two halves").reference
     0.8
     """
     if drift is None or reference is None:
         return drift
-    known = {row["feature"]: row["auc"] for row in reference["features"]}
-    features = [
-        FeatureDrift(**row, reference=known[row["feature"]]) if row["feature"] in known else row
-        for row in drift["features"]
-    ]
-    return Drift(**{**drift, "features": features, "reference": reference["auc"], "between": between})
+    known = {row.feature: row.auc for row in reference.features}
+    features = [structs.replace(row, reference=known.get(row.feature)) for row in drift.features]
+    return structs.replace(drift, features=features, reference=reference.auc, between=between)
 
 
 def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | None:
@@ -123,7 +89,7 @@ def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | No
 
     >>> features = np.arange(120, dtype=np.float32)[:, None]  # grows with time
     >>> rows = RankingDataset(("day",), features, np.zeros(120), np.ones(120, np.int32))
-    >>> round(compare_halves(rows, np.arange(120))["auc"], 2)
+    >>> round(compare_halves(rows, np.arange(120)).auc, 2)
     1.0
     """
     late = times >= np.median(times) if len(times) else np.zeros(0, bool)

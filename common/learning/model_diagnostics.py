@@ -1,81 +1,32 @@
 """What carries a fitted model: importance of its features, calibration of its predictions, its learning curves.
 
-Pure functions of arrays; what they return is plain and goes into a run's record as it is.
+Pure functions of arrays; what they return (``diagnostics``) goes into a run's record as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypedDict
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.diagnostics import Bin, Calibration, Curve, Importance
 from common.learning.gbdt import Ranker
 from common.learning.listwise_softmax import find_starts
 
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
-
-
-class Importance(TypedDict):
-    """One feature: its share of the gain, 0 to 1, and the metric lost without it; null where there is no such number.
-
-    A network knows no gain.
-    """
-
-    feature: str
-    gain: float | None
-    permutation: float | None
-    error: float | None
-
-
-class Bin(TypedDict):
-    """Rows of about the same prediction: mean prediction, mean of what came, number of rows."""
-
-    predicted: float
-    observed: float
-    count: int
-
-
-class Calibration(TypedDict):
-    """The bins of one kind of prediction, from low to high."""
-
-    title: str
-    bins: list[Bin]
-
-
-class Curve(TypedDict):
-    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept."""
-
-    name: str
-    metric: str
-    values: list[float]
-    best: int
-
-
-class Loss(NamedTuple):
-    """What the metric loses on average over queries, and the standard error of that."""
-
-    mean: float
-    error: float
+Loss = tuple[float, float]  # of the metric, on average over queries, and the standard error of that
 
 
 def list_importance(gains: Mapping[str, float | None], losses: Mapping[str, Loss]) -> list[Importance]:
     """Features with the share of the gain (``share_gains``), and what the metric loses without them (``permute``).
 
     >>> list_importance({"price": 0.75, "age": 0.25}, {})[0]
-    {'feature': 'price', 'gain': 0.75, 'permutation': None, 'error': None}
+    Importance(feature='price', gain=0.75, permutation=None, error=None)
     """
-    return [
-        Importance(
-            feature=name,
-            gain=gain,
-            permutation=losses[name].mean if name in losses else None,
-            error=losses[name].error if name in losses else None,
-        )
-        for name, gain in gains.items()
-    ]
+    return [Importance(name, gain, *losses.get(name, (None, None))) for name, gain in gains.items()]
 
 
 def share_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
@@ -104,17 +55,17 @@ def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[
     >>> rows = RankingDataset(("x", "noise"), np.eye(2, dtype=np.float32), np.array([1, 0]), np.array([2]))
     >>> hit = lambda scores, rows: np.array([float(rows.labels[scores.argmax()])])
     >>> permute(lambda features: features[:, 0], rows, hit, ["noise"])  # the score does not use it
-    {'noise': Loss(mean=0.0, error=0.0)}
+    {'noise': (0.0, 0.0)}
     """
     whole = metric(score(rows.features), rows)
     changed = rows.features.copy()
-    losses = {}
+    losses: dict[str, Loss] = {}
     for name in names:
         column = rows.names.index(name)
         values, rng = rows.features[:, column], np.random.default_rng([seed, column])
         changed[:, column] = _shuffle(values, rows.group_sizes, rng)
         lost = whole - metric(score(changed), rows)
-        losses[name] = Loss(float(lost.mean()), float(lost.std() / len(lost) ** 0.5))
+        losses[name] = float(lost.mean()), float(lost.std() / len(lost) ** 0.5)
         changed[:, column] = values
     return losses
 
@@ -143,10 +94,10 @@ def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -
     ``predicted`` and ``observed``: (n,), at least 0, say P(click) and the click; rows where either is missing are left
     out. Of bins with equally many rows nine in ten would hold next to no click, where one row in a hundred is clicked.
 
-    >>> for each in calibrate("P", np.array([0.1, 0.3, 0.1, 0.1, 0.6]), np.array([0, 1, 1, 0, 1]), bins=2)["bins"]:
+    >>> for each in calibrate("P", np.array([0.1, 0.3, 0.1, 0.1, 0.6]), np.array([0, 1, 1, 0, 1]), bins=2).bins:
     ...     print(each)
-    {'predicted': 0.15, 'observed': 0.5, 'count': 4}
-    {'predicted': 0.6, 'observed': 1.0, 'count': 1}
+    Bin(predicted=0.15, observed=0.5, count=4)
+    Bin(predicted=0.6, observed=1.0, count=1)
     """
     known = np.isfinite(predicted) & np.isfinite(observed)
     low_first = np.argsort(predicted[known], kind="stable")
@@ -188,7 +139,7 @@ def curves(fits: Mapping[str, Watched]) -> list[Curve]:
 
     >>> fits = {"a": Ranker("a", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}
     >>> curves(fits)
-    [{'name': 'xgboost', 'metric': 'mrr@5', 'values': [0.6, 0.7], 'best': 2}]
+    [Curve(name='xgboost', metric='mrr@5', values=[0.6, 0.7], best=2)]
     """
     return [
         Curve(name=name, metric=fit.metric, values=[float(value) for value in fit.curve], best=fit.rounds)

@@ -9,11 +9,12 @@ from common.engine.errors import UserError
 from competitions import NAMES, check_name
 from competitions.cli.options import BUILD, Build, Storage
 
+PORT = 8080  # on this machine
+
 
 def dashboard(
     name: Annotated[str | None, typer.Argument(help="The competition; default: the one tuned last.")] = None,
     storage: Storage = None,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8080,
     build: Build = BUILD,
 ) -> None:
     """Open optuna-dashboard on the studies: every trial and the importance of each parameter, also while they run."""
@@ -32,5 +33,5 @@ def dashboard(
         ) from error
     newest = max(journals, key=lambda path: path.stat().st_mtime, default=build)
     opened = open_storage(storage, newest.parent)
-    print(f"http://localhost:{port} shows the studies of {show_storage(storage, newest.parent)}; Ctrl-C ends it")
-    server.run_server(opened, host="localhost", port=port)
+    print(f"http://localhost:{PORT} shows the studies of {show_storage(storage, newest.parent)}; Ctrl-C ends it")
+    server.run_server(opened, host="localhost", port=PORT)

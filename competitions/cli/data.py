@@ -14,7 +14,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import find_competition, find_room
-from competitions.cli.options import BUILD, Name
+from competitions.cli.options import BUILD, Build, Name
 
 
 def data(
@@ -31,7 +31,9 @@ def data(
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
-        download(source, folder)
+        host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
+        say(f"Fetching {source.dataset} from {host} into {folder}")
+        client.fetch(source.dataset, fetched_paths(source), folder)
         checks = check_files(folder, source.layouts, source.list_read)
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
         listed = {row.file for row in checks}
@@ -50,9 +52,7 @@ def data(
 def submit(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="The run, a folder of build/NAME; default the newest.")] = None,
-    message: Annotated[str | None, typer.Option(help="The message shown with it; default run and score.")] = None,
-    raw: Annotated[Path | None, typer.Option(help="Folder with the host's files; default the run's.")] = None,
-    build: Annotated[Path, typer.Option(help="Where runs are.")] = BUILD,
+    build: Build = BUILD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, upload nothing.")] = False,
 ) -> None:
     """Check a run's submission again and upload it, or say where to upload it."""
@@ -64,10 +64,11 @@ def submit(
         print(f"{submission}: {source.upload}.")
         return
     competition = find_competition(name)
-    checked = competition.check(submission, competition.locate_known(raw or Path(record.data.folder)))
+    checked = competition.check(submission, competition.locate_known(Path(record.data.folder)))
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
     upload = kaggle.submit_command if dry_run else kaggle.submit
-    print(upload(source.dataset, submission, message or describe_run(record)))
+    parts = [f"{record.name} {record.run}", record.code.revision, f"CV {record.metric} {record.cv.score:.4f}"]
+    print(upload(source.dataset, submission, ", ".join(filter(None, parts))))
 
 
 def find_source(name: str) -> Source:
@@ -79,13 +80,6 @@ def find_source(name: str) -> Source:
 def fetched_paths(source: Source) -> list[str]:
     """The files, or patterns of files, that ``download`` brings."""
     return [spec.path for spec in source.layouts[0].files if spec.fetched]
-
-
-def download(source: Source, folder: Path) -> None:
-    """Download what is not there."""
-    host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
-    say(f"Fetching {source.dataset} from {host} into {folder}")
-    client.fetch(source.dataset, fetched_paths(source), folder)
 
 
 def print_steps(source: Source, folder: Path) -> None:
@@ -158,9 +152,3 @@ def describe_boards(record: RunRecord) -> str | None:
     source, raw = find_source(record.name), Path(record.data.folder)
     other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
     return other and f"It is for board {made}; use ARGS={source.board_setting}={other} for board {other}"
-
-
-def describe_run(record: RunRecord) -> str:
-    """What stands beside a submission: the run, its code and its score by cross-validation."""
-    parts = [f"{record.name} {record.run}", record.code.revision, f"CV {record.metric} {record.cv.score:.4f}"]
-    return ", ".join(filter(None, parts))

@@ -19,21 +19,21 @@ from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
 from common.day.judged import Judged, write_record
 from common.day.record_schema import RECORD, RunRecord, RunStart
+from common.day.report.page import write_report
 from common.day.revision import find_revision
 from common.day.run_record import describe_data
-from common.day.stamp import label_data, make_stamp
+from common.day.stamp import make_stamp
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.progress import say
 from common.engine.run import Run, prune
-from competitions import find_competition
+from competitions import ROOM, find_competition
 from competitions.cli.closing import show_end
 from competitions.cli.data import copy_submission, find_source
 from competitions.cli.fits import judge_fits
 from competitions.cli.options import CV, RunOptions
-from competitions.cli.report import write_page
 from competitions.cli.settings import Inputs, load_inputs
 
 KILLED_S = 3_600  # since a run without a record last wrote: no living one takes so long to judge its scores
@@ -70,7 +70,6 @@ def execute(options: RunOptions) -> None:
             note=options.note,
             started=started.isoformat(timespec="seconds"),
             stamp=stamp,
-            label=label_data(folder, competition.host.scale),
             code=find_revision(),
             threads=count_threads(),
             overrides=options.overrides,
@@ -81,7 +80,7 @@ def execute(options: RunOptions) -> None:
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(work.cache, inputs.config.keep_gib, started.timestamp())
-    write_page(work.folder)
+    write_report(work.folder, ROOM)
     show_end(record, work.folder, competition.queries, write_command() if record.until and not cv_only else None)
     say_further(record, work.folder, inputs, cv_only)
 

@@ -14,13 +14,13 @@ from common.day.difference import Difference, compute_difference, pair_scores
 from common.day.fit_noise import pool_variance
 from common.day.judged import Judged
 from common.day.record_schema import is_quick
+from common.day.report.page import ABLATION
 from common.day.run_record import describe_queries, digest_files
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run
 from competitions.cli.options import InputOptions
-from competitions.cli.report import ABLATION
 from competitions.cli.settings import Inputs, load_inputs
 
 FITS = 3  # where the settings do not ask for several
@@ -64,15 +64,15 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     means = scores.group_by("fold", "query").agg(pl.col("score").mean())
     queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
     queries = queries.select(first.queries.columns)
-    by_model = [{row.get("model"): row.get("score") for row in one.ranking} for one in fits]
+    by_model = [{row["model"]: row["score"] for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
     error = first.expected["error"] if first.expected else whole.error
     for row in first.ranking:
-        known = [score for one in by_model if (score := one.get(row.get("model"))) is not None]
-        score = sum(known) / len(known) if known else None
+        known = [one[row["model"]] for one in by_model if row["model"] in one]
+        score = sum(known) / len(known)
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
-        own = score is not None and math.isclose(score, whole.score, rel_tol=1e-9)
-        ranking.append(dict(row) | {"score": score} | ({"error": error} if own else {}))
+        own = math.isclose(score, whole.score, rel_tol=1e-9)
+        ranking.append({"model": row["model"], "score": score, "error": error if own else row["error"]})
     return replace(first, queries=queries, ranking=ranking)
 
 

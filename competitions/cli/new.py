@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,15 +12,14 @@ from competitions import NAMES
 
 def new(
     name: Annotated[str, typer.Argument(help="The new competition: small letters and digits, such as music25.")],
-    root: Annotated[Path, typer.Option(help="The checkout to write into.", show_default="this one")] = PROJECT_ROOT,
 ) -> None:
     """Write a new competition that runs: simulator, reader, split, ranker, submission, contract. Then change it."""
     from common.day.scaffold import make_competition
 
-    made = make_competition(root, name, NAMES)
+    made = make_competition(PROJECT_ROOT, name, NAMES)
     # A name of another length fills lines otherwise; without ruff the source is as right, and `make format` mends it.
     source = [str(path) for path in made if path.suffix == ".py" or (path / "__init__.py").exists()]
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *source], cwd=root, check=False)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *source], cwd=PROJECT_ROOT, check=False)
     for path in made:
         print(path)
     print(f"\nNext: make {name}; make test-{name}; competitions/{name}/README.md lists what to change, in order.")

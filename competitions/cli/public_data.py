@@ -25,7 +25,6 @@ def standin(
             "it; mgtv: KuaiRand-Pure; tencent: KuaiRand-Pure or -1K, or Beauty.txt or LastFM.txt of S3-Rec.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
     text: Annotated[
         Path | None,
         typer.Option(help="tencent: a table of item<TAB>text, from which an encoder computes an embedding."),
@@ -40,7 +39,7 @@ def standin(
         raise UserError(f"Name the folder of the public data set, make standin-{name} FROM=DIR: {public.HINT}.")
     if text is not None and "text" not in inspect.signature(public.convert).parameters:
         raise UserError(f"The items of {name}'s public set have no texts: leave --text out.")
-    folder = out or build / name / "standin"
+    folder = build / name / "standin"
     dataset = public.convert(source, folder, **({} if text is None else {"text": text}))
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")

@@ -76,7 +76,7 @@ def look(options: InputOptions) -> None:
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day.methods import ladder as ladders
-    from common.day.stamp import label_data, make_stamp, stamp_ladder
+    from common.day.stamp import make_stamp, stamp_ladder
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
@@ -93,7 +93,7 @@ def ladder(options: LadderOptions) -> None:
         show_card(made, rows[-1], options.name)
         return
     if not options.overrides:
-        stamp_ladder(run.folder / ladders.TABLE, label_data(inputs.folder, inputs.competition.host.scale), stamp)
+        stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
     title = f"Ladder, {made.metric} on validation. {ladders.CAPTION}"
     hidden = ("title", ladders.BEFORE, ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])

@@ -13,31 +13,27 @@ from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
 from competitions.cli.options import BUILD, Build, Name, RunName, TwoRuns
 
+SHOWN = 20  # runs in the terminal; the page has all
+
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Show at most this many, newest first.")] = 20,
     wide: Annotated[
         bool, typer.Option(help="Also oracle, rank on the board, data, code, memory and settings.")
     ] = False,
     build: Build = BUILD,
 ) -> None:
-    """Every finished run, newest first, and how CV and leaderboard agree."""
+    """Every finished run, newest first."""
     listed = registry.read_ledger(registry.find_runs(build, [check_name(name)] if name else NAMES))
     if not listed:
         print(f"No run in {build} yet: run `make {name or NAMES[0]}`.")
         return
-    rows = [registry.list_run(run, ROOM) for run in listed[:most]]
+    rows = [registry.list_run(run, ROOM) for run in listed[:SHOWN]]
     tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows]
     shown = tenths if wide else [narrow_row(row) for row in tenths]
     filled = {key for row in shown for key, value in row.items() if value is not None}
     shown = [{key: value for key, value in row.items() if key in filled} for row in shown]
     print_table(wide_console(), f"Runs, newest first ({len(shown)} of {len(listed)})", shown)
-    print_table(
-        wide_console(),
-        "How CV and leaderboard agree: shift = leaderboard - CV, order = Kendall's tau (1: the same order)",
-        registry.judge_agreement(listed),
-    )
     if not wide:
         print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
     from common.day.runs_page.page import write_runs  # after the table: it reads the scores of every query
@@ -106,14 +102,14 @@ def lb(
     build: Build = BUILD,
 ) -> None:
     """Record the leaderboard score of a run's submission, and show the known scores around it."""
-    from competitions.cli.report import write_page
+    from common.day.report.page import write_report
 
     folder = registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
     record = read_record(folder / RECORD)
     require_host_files(record, folder)
     registry.note_leaderboard(folder, score)
-    write_page(folder)
+    write_report(folder, ROOM)
     cv = record.cv
     print(f"{record.name}/{record.run}: CV {cv.score:.4f} +- {cv.error:.4f}, leaderboard {score:.4f}, recorded")
     board = find_board(record, ROOM / record.name)
@@ -123,6 +119,6 @@ def lb(
 
 def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:
     """Rewrite the report of a run, with newer studies and ladders."""
-    from competitions.cli.report import write_page
+    from common.day.report.page import write_report
 
-    print(f"Report: {write_page(registry.find_run(build, NAMES, run)).resolve().as_uri()}")
+    print(f"Report: {write_report(registry.find_run(build, NAMES, run), ROOM).resolve().as_uri()}")

@@ -22,7 +22,7 @@ from competitions.cli.options import BUILD, Build, Name
 if TYPE_CHECKING:
     from competitions.news.day.export import Export
 
-MOST = (1 << 31) - 1  # requests: what every library takes
+REQUESTS = 500  # that are timed
 SERVED = "news"  # one service shows how; the others would be written as this one
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
@@ -30,8 +30,6 @@ SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the
 def serve(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
-    raw: Annotated[Path | None, typer.Option(help="The run's raw files, if they have moved.")] = None,
-    requests: Annotated[int, typer.Option(min=1, max=MOST, help="Number of timed requests.")] = 500,
     http: Annotated[bool, typer.Option("--http", help="Run as an HTTP service instead, until Ctrl-C.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of --http on 127.0.0.1; 0: any free one.")] = 8000,
     build: Build = BUILD,
@@ -43,13 +41,13 @@ def serve(
 
     record = read_own_record(registry.find_run(build, [name], run or "last"), name)
     if not http:
-        exported = export_run(record, raw, build / name, requests)
+        exported = export_run(record, build / name, REQUESTS)
         console, row = wide_console(), news.measure(*exported)
         print_table(console, f"{len(exported.bodies)} requests, one at a time, then in batches", [row])
         print_table(console, "Over HTTP, with concurrent clients", news.measure_http(*exported))
         return
     with news.listen(port) as server:  # a taken port is told before the models are loaded
-        exported = export_run(record, raw, build / name, 1)
+        exported = export_run(record, build / name, 1)
         about = {"name": name, "run": record.run, "since": datetime.now(UTC).isoformat(timespec="seconds")}
         app, url = news.make_app(exported.service, about), "http://{}:{}".format(*server.getsockname())
         print(f"{name}/{record.run} answers at {url}, GET {news.HEALTH} shows its state; Ctrl-C ends it. Try")
@@ -59,15 +57,14 @@ def serve(
     print(f"Ended after {app.state.batches.answered} requests.")
 
 
-def export_run(record: RunRecord, raw_folder: Path | None, build: Path, requests: int) -> "Export":
+def export_run(record: RunRecord, build: Path, requests: int) -> "Export":
     """The service of a run, from its kept results; says which steps were computed again."""
-    from common.day.hosts.simulated import require_folder
     from common.engine.run import Run
     from competitions.news.day.export import export
 
-    competition, raw = find_competition(SERVED), None if raw_folder is None else require_folder(raw_folder)
+    competition = find_competition(SERVED)
     config = competition.read_config(record)
-    files = competition.locate(raw or Path(record.data.folder), config)
+    files = competition.locate(Path(record.data.folder), config)
     work = Run(build / SCRATCH, build / "cache")
     try:
         exported = export(files, config, work, requests)

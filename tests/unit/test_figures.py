@@ -2,16 +2,16 @@
 
 import doctest
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from common.day import stamp
-from common.day.stamp import FILE, DataLabel, Figure, Stamp, label_data, make_stamp, read_figures, stamp_ladder
+from common.day.stamp import FILE, Figure, Stamp, make_stamp, read_figures, stamp_ladder
 from common.engine.errors import UserError
 from competitions import NAMES
 from tests.benches.figures import __main__ as command
@@ -38,7 +38,6 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
         "cv": {"score": 0.25, "error": 0.01, "queries": 100},
         "metric": "MRR@5",
         "data": {"folder": str(raw), "simulated": True},
-        "label": msgspec.to_builtins(label_data(raw, SCALE)),
         "steps": [
             {"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0},
             {"name": "read", "seconds": 0.1, "peak_mib": 1},
@@ -105,7 +104,8 @@ def test_the_newest_run_counts_and_simulated_data_of_another_seed_do_not(tmp_pat
 
 
 def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "news", "20261129-000000-000", tmp_path / "globo-tenth", truth=None)
+    data = {"folder": str(tmp_path / "globo-tenth"), "simulated": False}
+    folder = write_run(tmp_path / "news", "20261129-000000-000", tmp_path, data=data, truth=None)
     (folder / "scores.json").write_text(json.dumps({"mrr@5": 0.11, "mrr@5_error": 0.004, "ndcg@5": 0.13}))
     whole = records.collect(tmp_path / "news")["run globo-tenth"]
     assert (whole.command, whole.simulator) == ("make news RAW=globo-tenth", None)
@@ -115,8 +115,10 @@ def test_real_files_are_named_by_their_folder_and_scored_by_what_score_kept(tmp_
 
 def test_scale_and_law_stand_in_the_key_and_in_the_command(tmp_path: Path) -> None:
     raw = write_simulated(tmp_path / "scale1-seed0-round2", scale=1.0)
-    label = label_data(raw, SCALE)
-    assert label == DataLabel("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
+    label = records.label_data(raw, write_run(tmp_path / "news", "a", raw), SCALE)
+    assert label == ("simulated/round2/1", ["LAW=round2", "SCALE=1"], 2)
+    os.utime(raw / "simulation.json", (4e9, 4e9))  # other files stand there since
+    assert records.label_data(raw, tmp_path / "news" / "a" / "run.json", SCALE) is None
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_a_simulation_without_a_version_has_a_name_and_a_damaged_report_none(
     tmp_path: Path, report: str, name: str | None
 ) -> None:
     (tmp_path / "simulation.json").write_text(report)
-    label = label_data(tmp_path, SCALE)
+    label = records.label_data(tmp_path, tmp_path / "simulation.json", SCALE)
     assert (label and label.name) == name
     assert label is None or label.simulator is None
 
@@ -139,7 +141,7 @@ def test_a_ladder_counts_once_it_was_climbed_whole(tmp_path: Path) -> None:
     row = {"rung": "als", "title": "ALS", "family": "x", "score": 0.1, "error": 0.01, "builds on": None, "seconds": 5.6}
     path.write_text(json.dumps({"rows": [row]}))
     assert records.collect(build) == {}
-    stamp_ladder(path, label_data(raw, SCALE), STAMP)
+    stamp_ladder(path, raw, STAMP)
     figure = records.collect(build)["ladder simulated/0.04"]
     assert figure.command == "make ladder-news"
     assert figure.rows == [{"rung": "als", "title": "ALS", "score": ".1000 ± .0100", "seconds": "6"}]
@@ -154,13 +156,14 @@ def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_truncated_ladder_is_passed_over_and_a_damaged_bench_is_one_sentence(tmp_path: Path) -> None:
+    build = tmp_path / "news"
     for folder, name in (("ladder", "ladder.json"), ("figures", "a.json")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / name).write_text('{"rows": [{"rung": "al')
+        (build / folder).mkdir(parents=True)
+        (build / folder / name).write_text('{"rows": [{"rung": "al')
     with pytest.raises(UserError, match=r"a\.json is damaged .* run its bench again"):
-        records.collect(tmp_path)
-    (tmp_path / "figures" / "a.json").unlink()
-    assert records.collect(tmp_path) == {}
+        records.collect(build)
+    (build / "figures" / "a.json").unlink()
+    assert records.collect(build) == {}
 
 
 def test_figures_come_back_as_they_were_kept_and_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:

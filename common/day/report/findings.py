@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-from common.day.record_diagnostics import Drift, FeatureDrift
 from common.day.record_schema import QueryScores, Row, RunRecord
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
+from common.learning.diagnostics import Drift, FeatureDrift
 
 APART = 2.0  # standard errors of a difference
 UNLIKELY = 0.01

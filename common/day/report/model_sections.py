@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.day.fit_noise import NORMAL_95
-from common.day.record_diagnostics import Bin, Calibration, Curve, Drift, Importance
 from common.day.record_schema import RunRecord
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Scale, make_plot, make_scale, shares, thin
 from common.day.report.findings import CALM, follows_from_calendar, judge_drift
+from common.learning.diagnostics import Bin, Calibration, Curve, Drift, Importance
 
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20

@@ -14,11 +14,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.board import Board
-from common.day.difference import Change
+from common.day.board import Board, find_board
+from common.day.difference import Change, find_change
 from common.day.fit_noise import NORMAL_95
-from common.day.record_schema import Row, RunRecord
-from common.day.registry import NotedScore
+from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record, read_studies
+from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
 from common.day.report.answer_sections import answers
@@ -28,6 +28,7 @@ from common.day.report.tuning_section import tuning
 from common.io.submission import write_bytes
 
 REPORT_PAGE = "report.html"
+ABLATION = Path("ablation", "ablation.json")  # below the competition's folder of the build
 # The one script of the page copies the run's command; by its digest the policy lets no other run.
 COPY = """for (const button of document.querySelectorAll("button")) button.onclick = () => {
   getSelection().selectAllChildren(button.previousElementSibling);
@@ -64,9 +65,22 @@ class Beside:
     studies: Sequence[Row] = ()
 
 
-def write_report(record: RunRecord, out: Path, beside: Beside) -> Path:
-    """Write ``report.html`` into the folder ``out`` and return its path. ``UserError`` when it cannot be written."""
-    return write_bytes(out / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
+def write_report(folder: Path, rooms: Path) -> Path:
+    """Write ``report.html`` of the run in ``folder`` from its record and what lies beside it, and return its path.
+    ``rooms``: the folder whose ``<name>/board.toml`` holds the known scores of a competition. ``UserError`` when it
+    cannot be written.
+    """
+    record, build = read_record(folder / RECORD), folder.parent
+    ladder, ablation = read_figures(build / "ladder" / "ladder.json") or {}, read_figures(build / ABLATION) or {}
+    beside = Beside(
+        change=find_change(folder),
+        leaderboard=read_leaderboard(folder),
+        board=find_board(record, rooms / record.name),
+        ablation=ablation["rows"] if ablation.get("question") == list(record.question) else (),
+        ladder=ladder if ladder.get("files") == record.data.digest else None,  # not the scores of other files
+        studies=read_studies(build),
+    )
+    return write_bytes(folder / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
 
 
 def build_page(record: RunRecord, beside: Beside) -> str:

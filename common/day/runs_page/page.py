@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from common.day.record_schema import read_studies
-from common.day.registry import DamagedRun, ListedRun, judge_agreement
+from common.day.registry import DamagedRun, ListedRun
 from common.day.report.page import POLICY, load_templates
-from common.day.report.tables import make_table
 from common.day.report.tuning_section import tuning
 from common.day.runs_page.history import describe_group
 from common.io.submission import write_bytes
@@ -34,7 +33,6 @@ def build_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> str:
             build=str(build),
             competitions=[describe_competition(build / name, listed) for name, listed in by_name.items()],
             damaged=["/".join(run.folder.parts[-2:]) for run in runs if isinstance(run, DamagedRun)],
-            agreement=make_table(judge_agreement(runs)),
         )
     )
 

@@ -16,8 +16,9 @@ from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
-from common.learning.adversarial_validation import Drift, compare_halves
+from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
+from common.learning.diagnostics import Drift
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves, share_gains
 from common.simulation.oracle import read_oracle

@@ -12,10 +12,10 @@ from common.day.judged import Insight, Judged, compare_rows, measure_drift, meas
 from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
-from common.learning.adversarial_validation import Drift
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
-from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
+from common.learning.diagnostics import Calibration, Drift
+from common.learning.model_diagnostics import calibrate, curves, share_gains
 from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig

@@ -12,8 +12,9 @@ from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
-from common.learning.adversarial_validation import Drift, compare_halves
+from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset
+from common.learning.diagnostics import Drift
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle

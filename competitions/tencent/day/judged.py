@@ -11,8 +11,9 @@ from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.progress import say
 from common.engine.run import collect
-from common.learning.adversarial_validation import Drift, find_drift, refer
+from common.learning.adversarial_validation import find_drift, refer
 from common.learning.dataset import Matrix
+from common.learning.diagnostics import Drift
 from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
 from common.time_units import HOUR_S

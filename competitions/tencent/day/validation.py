@@ -10,8 +10,8 @@ from common.day.judged import measure_importance
 from common.day.run_record import Row
 from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, ValidationTable, average_rivals
 from common.learning.dataset import RankingDataset
+from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
-from common.learning.model_diagnostics import Importance
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Int64s

@@ -17,26 +17,56 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from common.day.hosts import REPORT
 from common.day.record_schema import RECORD, SCORES, Row, RunRecord, read_figures, read_record
 from common.day.report.formatting import is_number, score, share, with_error
-from common.day.stamp import BENCHES, LABEL, STAMP, DataLabel, Figure, Stamp
+from common.day.stamp import BENCHES, FOLDER, STAMP, Figure, Stamp
 from common.engine.errors import UserError
 from common.engine.stored_entry import StepRecord
+from competitions import find_competition
 
 LEAST_SHARE = 0.03  # of a run's steps that have a row of their own
+
+
+class DataLabel(NamedTuple):
+    """The raw files that a table is of: their name in a key, the words of a make command, the simulator's version."""
+
+    name: str
+    words: list[str]
+    simulator: int | None
+
+
+def label_data(folder: Path, record: Path, default_scale: float) -> DataLabel | None:
+    """The raw files in a ``folder`` by which a ``record`` was made; None for simulated ones of another seed than 0,
+    whose report cannot be read, or that were simulated anew since.
+    """
+    path = folder / REPORT
+    if not path.exists():
+        return DataLabel(folder.name, [f"RAW={folder.name}"], None)
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        seed, scale, version = report["seed"], report["scale"], report.get("version")  # a new competition has none
+    except (ValueError, KeyError, TypeError):
+        return None
+    if seed != 0 or path.stat().st_mtime > record.stat().st_mtime:
+        return None
+    law = folder.name.partition("-seed0-")[2]  # as HostFiles.simulated_folder names it
+    words = [*([f"LAW={law}"] if law else []), *([f"SCALE={scale:g}"] if scale != default_scale else [])]
+    return DataLabel("/".join(["simulated", *([law] if law else []), f"{scale:g}"]), words, version)
 
 
 def collect(build: Path) -> dict[str, Figure]:
     """All tables that the records in ``build``, the folder of one competition, hold, by their keys."""
     figures: dict[str, Figure] = {}
+    scale = find_competition(build.name).host.scale
     for path in sorted(build.glob(f"*/{RECORD}")):
-        figures |= dict(list_run(path.parent))
+        figures |= dict(list_run(path.parent, scale))
     for path in sorted(build.glob("*/ladder.json")):
-        figures |= dict(list_ladder(path, build.name))
+        figures |= dict(list_ladder(path, build.name, scale))
     for path in sorted((build / BENCHES).glob("*.json")):
         try:
             kept = msgspec.json.decode(path.read_bytes(), type=Figure)
@@ -46,10 +76,14 @@ def collect(build: Path) -> dict[str, Figure]:
     return figures
 
 
-def list_run(folder: Path) -> Iterator[tuple[str, Figure]]:
-    """The tables of a whole run at default settings; nothing of another, or of one without a stamp."""
+def list_run(folder: Path, scale: float) -> Iterator[tuple[str, Figure]]:
+    """The tables of a whole run at default settings; nothing of another, or of one without a stamp. ``scale``: that of
+    simulated files where none is typed.
+    """
     record = read_record(folder / RECORD)
-    label, stamp = record.label, record.stamp
+    raw, stamp = Path(record.data.folder), record.stamp
+    # Simulated files that are gone are not taken for the host's.
+    label = label_data(raw, folder / RECORD, scale) if raw.exists() or not record.data.simulated else None
     if record.until or record.overrides or label is None or stamp is None:
         return
     scores = folder / SCORES
@@ -118,12 +152,13 @@ def group_steps(steps: Sequence[StepRecord]) -> list[Row]:
     ]
 
 
-def list_ladder(path: Path, name: str) -> Iterator[tuple[str, Figure]]:
+def list_ladder(path: Path, name: str, scale: float) -> Iterator[tuple[str, Figure]]:
     """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
     ladder = read_figures(path) or {}
-    if not (ladder.get(STAMP) and ladder.get(LABEL)):
+    raw = Path(ladder.get(FOLDER, ""))
+    label = label_data(raw, path, scale) if ladder.get(STAMP) and raw.is_dir() else None
+    if label is None:
         return
-    label = msgspec.convert(ladder[LABEL], DataLabel)
     left = ("family", "builds on", "before", "MiB beyond the start", "code")
     rows = [{column: value for column, value in row.items() if column not in left} for row in ladder["rows"]]
     for row in rows:

@@ -9,10 +9,10 @@ import pytest
 
 from common.day.fit_noise import FitNoise, widen_error
 from common.day.record_schema import read_figures
+from common.day.report.page import ABLATION
 from common.day.run_record import describe_queries, digest_files
 from competitions.cli.fits import ALL, Variant, list_differences, write_ablation
 from competitions.cli.options import InputOptions
-from competitions.cli.report import ABLATION
 from tests.unit.common.day.records import make_record
 
 

@@ -179,13 +179,6 @@ def test_a_folder_that_is_not_there_is_named_as_that(call: Call, verb: tuple[str
     assert_refused(call(word, "news", *rest, "--raw", "log.csv"), "RAW log.csv is a file")
 
 
-def test_a_number_that_no_library_takes_is_a_usage_error(call: Call) -> None:
-    code, out, err = call("serve", "news", "--requests", "12345678901234567890")
-    assert code == 2
-    assert "2147483647" in err
-    assert "Traceback" not in out + err
-
-
 # --- score ---
 
 

@@ -181,14 +181,14 @@ def test_the_newest_run_is_checked_and_handed_in(
     assert f"{path}: 3 rows, valid.\nSubmission ref: 77\nSuccessfully" in capsys.readouterr().out
 
 
-def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
+def test_a_run_may_be_named_and_a_dry_run_hands_in_nothing(
     kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data_verbs.submit("flight", "20260101-000000-000", message="mine", dry_run=True)
+    data_verbs.submit("flight", "20260101-000000-000", dry_run=True)
     assert kaggle.calls == []
     printed = capsys.readouterr().out.splitlines()[-1]
     path = "build/flight/20260101-000000-000/submission.parquet"
-    assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
+    assert f"kaggle competitions submit a-contest -f {path} -m 'flight 20260101-" in printed
 
 
 SIMULATED = r"20260102.*made from simulated data: to submit, run"

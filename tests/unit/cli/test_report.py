@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from competitions.cli.report import write_page
+import pytest
+
+from common.day.report.page import write_report
+from common.engine.errors import UserError
 from tests.unit.common.day import records
 
 
@@ -20,7 +23,7 @@ def test_a_report_draws_the_ladder_of_its_own_files_alone(tmp_path: Path) -> Non
         (ladder / "ladder.json").write_text(
             json.dumps({"title": "t", "metric": "MRR@5", "files": digest, "rows": rows})
         )
-        assert ("factors" in write_page(run).read_text()) == drawn
+        assert ("factors" in write_report(run, tmp_path).read_text()) == drawn
 
 
 def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
@@ -28,9 +31,9 @@ def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
     write_run(tmp_path, "2", [0.0, 0.0, 1.0, 0.0], digest="other files")
     last = write_run(tmp_path, "3", [0.5, 0.5, 1.0, 0.5], top=6)
     write_run(tmp_path, "4", [1.0, 1.0, 1.0, 1.0], top=7)
-    page = write_page(last).read_text()
+    page = write_report(last, tmp_path).read_text()
     assert "Against news/1 (top 5 -&gt; 6): +0.1250 ± " in page  # neither that of other files nor a later one
-    assert "Against" not in write_page(tmp_path / "news" / "1").read_text()
+    assert "Against" not in write_report(tmp_path / "news" / "1", tmp_path).read_text()
 
 
 def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
@@ -43,4 +46,18 @@ def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
         ("3", "make ablate-news"),
     ):
         path.write_text(json.dumps({"question": ["00ff", "MRR@5", queries, False], "rows": rows}))
-        assert said in write_page(run).read_text()
+        assert said in write_report(run, tmp_path).read_text()
+
+
+def test_a_report_is_written_anew_and_leaves_nothing_else_or_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "1", [0.0, 0.5])
+    known = {path.name for path in run.iterdir()}
+    path = write_report(run, tmp_path)
+    path.write_text("old")
+    assert write_report(run, tmp_path) == path == run / "report.html"
+    assert path.read_text() != "old"
+    assert {file.name for file in run.iterdir()} - known == {"report.html"}
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report(run, tmp_path)

@@ -191,7 +191,7 @@ def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: py
     out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
     assert out.splitlines()[-4:-2] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
     assert made[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
-    assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["label"]["name"] == "mine"
+    assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["folder"] == "mine"
 
 
 def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

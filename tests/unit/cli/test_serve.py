@@ -23,12 +23,6 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
             serve.serve("news", run, build=tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_named_before_anything_is_computed(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="RAW /nope does not exist"):
-        serve.export_run(make_record(), Path("/nope"), tmp_path / "build", 5)
-    assert not (tmp_path / "build").exists()
-
-
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = msgspec.to_builtins(COMPETITION.load_config([]))
     assert COMPETITION.read_config(make_record(config=whole, run="a")) == COMPETITION.load_config([])

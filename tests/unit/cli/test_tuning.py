@@ -131,10 +131,10 @@ def test_the_dashboard_opens_the_journal_that_was_written_last_or_says_how_to_ge
         served.append(([study.study_name for study in storage.get_all_studies()], port))
 
     monkeypatch.setitem(sys.modules, "optuna_dashboard", SimpleNamespace(run_server=run_server))
-    code, out, err = call("dashboard", "--port", "8181", "--build", tmp_path)
+    code, out, err = call("dashboard", "--build", tmp_path)
     assert code == 0, err
-    assert served == [(["toy:s"], 8181)]
-    assert re.search(r"http://localhost:8181 .*flight/tuning/journal\.log", out)
+    assert served == [(["toy:s"], 8080)]
+    assert re.search(r"http://localhost:8080 .*flight/tuning/journal\.log", out)
     code, _, err = call("dashboard", "news", "--build", tmp_path)
     assert code == 1
     assert "make tune-news" in err

@@ -27,6 +27,7 @@ def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> 
     quick = write_run(tmp_path, "2", QUICK, 0.2)
     write_run(tmp_path, "3", WHOLE, 0.9)
     after = write_run(tmp_path, "4", QUICK, 0.5)
+    write_run(tmp_path, "5", QUICK, 0.6)  # as like, and later
     assert describe_change(after).startswith(f"Against news/{quick.name} (nothing changed): +0.1000 ± ")
 
 

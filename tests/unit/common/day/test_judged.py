@@ -39,7 +39,7 @@ def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no
     other = fit_rows("lightgbm_softmax", parameters, draw_rows(1), None, 1, 0, 0)
 
     def lose(rows: RankingDataset, rankers: list[Ranker], *blend: Any) -> dict[str, float | None]:
-        return {row["feature"]: row["permutation"] for row in measure_importance(rows, rankers, 40, 150, *blend)}
+        return {row.feature: row.permutation for row in measure_importance(rows, rankers, 40, 150, *blend)}
 
     losses = lose(rows, [good])
     assert losses["planted"] is not None
@@ -58,12 +58,12 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     reference = compare_rows(rows, later, 1_000, len(rows.names))
     drift = drift_of(rows, test, reference, "two days", 1_000)
     assert drift is not None
-    worst = drift["features"][0]
-    assert (worst["feature"], worst["auc"], worst["reference"], drift["between"]) == ("calendar", 1.0, 1.0, "two days")
+    worst = drift.features[0]
+    assert (worst.feature, worst.auc, worst.reference, drift.between) == ("calendar", 1.0, 1.0, "two days")
     plain = drift_of(rows, draw_rows(4), None, "", 1_000)
     assert plain is not None
-    assert plain["auc"] < 0.65
-    assert "reference" not in plain
+    assert plain.auc < 0.65
+    assert plain.reference is None
 
 
 def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
@@ -85,12 +85,12 @@ def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     again = Run(tmp_path / "two", tmp_path / "cache", quiet=True)
     assert diagnose(table, insight, by_noise, again) == first
     assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
-    assert (first["importance"], first["drift"], "calibration" in first) == ([1, 2], 3, False)
-    assert [row["queries"] for row in first["answers"]["funnel"]] == [QUERIES, QUERIES]
-    assert first["answers"]["ranks"][0]["queries"] == QUERIES
+    assert (first.importance, first.drift, first.calibration) == ([1, 2], 3, [])
+    assert [row.queries for row in first.answers.funnel] == [QUERIES, QUERIES]
+    assert first.answers.ranks[0].queries == QUERIES
     lost = pl.read_csv(tmp_path / "one" / "lost.csv")
     behind = int((rank_answers(rows.features[:, 1], rows) > 1).sum())
-    assert lost.height == first["answers"]["lost"] == behind > QUERIES / 2
+    assert lost.height == first.answers.lost == behind > QUERIES / 2
     assert (lost["right: planted"] >= lost["first: planted"]).all()  # the right one has the highest
     assert (lost["right: noise"] < lost["first: noise"]).all()  # by which it is behind
     whole = rows.features[:, 1].reshape(QUERIES, SIZE)[lost["query"]]

@@ -21,10 +21,6 @@ def list_rows(folders: list[Path]) -> list[Row]:
     return [registry.list_run(run) for run in registry.read_ledger(folders)]
 
 
-def judge_agreement(folders: list[Path]) -> list[Row]:
-    return registry.judge_agreement(registry.read_ledger(folders))
-
-
 # --- the ledger ---
 
 
@@ -100,20 +96,6 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
         registry.read_leaderboard(folder)
     (row,) = list_rows([folder])
     assert row["settings"].startswith("DAMAGED: lb.json is damaged")
-
-
-def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: Make) -> None:
-    folders = [make(f"2026010{n}-1", [cv]) for n, cv in enumerate((0.1, 0.2, 0.3, 0.9, 0.8))]
-    for folder, score in zip(folders[:3], (0.05, 0.25, 0.2), strict=True):
-        registry.note_leaderboard(folder, score)
-    (row,) = judge_agreement(folders)
-    assert (row["competition"], row["runs"]) == ("news", 3)
-    assert row["shift"] == pytest.approx((-0.05 + 0.05 - 0.1) / 3)
-    assert row["order"] == pytest.approx(1 / 3)  # two pairs agree, one does not
-    assert judge_agreement(folders[2:]) == []
-    for folder in folders[3:]:
-        registry.note_leaderboard(folder, 0.5)
-    assert judge_agreement(folders[3:])[0]["order"] is None
 
 
 # --- compare ---

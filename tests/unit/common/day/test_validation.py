@@ -8,6 +8,7 @@ import pytest
 
 from common.arrays import Floats
 from common.day import validation
+from common.day.record_diagnostics import RankCount
 from common.day.validation import BEYOND, Example, ValidationTable
 from common.learning.dataset import RankingDataset
 
@@ -36,23 +37,23 @@ def test_the_rank_counts_what_is_at_least_as_good() -> None:
 
 def test_the_funnel_says_where_they_are_lost() -> None:
     known = stand([1, 1, 4, 9, 0, 0, 0, 2], [("asked", 8), ("retrieved", 5)])
-    made = validation.describe_answers(known)
-    rows = [(row["stage"], row["queries"], row["lost"]) for row in made["funnel"]]
+    made = validation.describe_answers(known, 0)
+    rows = [(row.stage, row.queries, row.lost) for row in made.funnel]
     assert rows == [("asked", 8, 0), ("retrieved", 5, 3), ("in the first 5", 4, 1), ("first", 2, 2)]
-    assert made["funnel"][1]["share"] == 5 / 8
-    assert made["ranks"][-1] == {"rank": "not retrieved", "queries": 3, "share": 3 / 8}  # in the words of the stage
-    twice = validation.describe_answers(dataclasses.replace(known, repeats=2))
-    assert [row["queries"] for row in twice["funnel"]] == [4, 2.5, 2, 1]  # a query that two fits rank counts once
-    assert sum(row["queries"] for row in twice["ranks"]) == 4
+    assert made.funnel[1].share == 5 / 8
+    assert made.ranks[-1] == RankCount("not retrieved", 3, 3 / 8)  # in the words of the stage
+    twice = validation.describe_answers(dataclasses.replace(known, repeats=2), 0)
+    assert [row.queries for row in twice.funnel] == [4, 2.5, 2, 1]  # a query that two fits rank counts once
+    assert sum(row.queries for row in twice.ranks) == 4
 
 
 def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:
     rows = validation.count_ranks(np.array([1, 1, 3, 4, 5, 7, 0]), "missed")
     expected = {"1": 2, "2": 0, "3": 1, "4-5": 2, "6-10": 1, "missed": 1}
-    assert {row["rank"]: row["queries"] for row in rows} == expected
-    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+    assert {row.rank: row.queries for row in rows} == expected
+    assert sum(row.share for row in rows) == pytest.approx(1.0)
     beyond = validation.count_ranks(np.array([1, BEYOND, 150]), "missed")
-    assert [row["rank"] for row in beyond][-2:] == ["over 100", "further down"]  # none is missed
+    assert [row.rank for row in beyond][-2:] == ["over 100", "further down"]  # none is missed
 
 
 def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
@@ -83,8 +84,8 @@ def test_the_right_one_is_ahead_of_half_by_chance_however_long_the_list() -> Non
 def test_examples_are_right_ones_and_wrong_ones() -> None:
     ranks = np.array([1] * 40 + [9] * 40 + [0] * 20)
     rows = validation.pick_examples(ranks, 5, lambda query: Example(str(query), "c", ["x", "y"], "x"))
-    assert [row["kind"] for row in rows] == ["right"] * 3 + ["wrong"] * 3
-    assert all(int(row["query"]) < 40 for row in rows[:3])
-    assert [row["rank"] for row in rows[3:]] == [9, 9, None]
-    assert [row["candidate"] for row in rows[3:]] == [True, True, False]
-    assert validation.pick_examples(np.array([1]), 5, lambda query: Example("0", "", [], ""))[0]["kind"] == "right"
+    assert [row.kind for row in rows] == ["right"] * 3 + ["wrong"] * 3
+    assert all(int(row.query) < 40 for row in rows[:3])
+    assert [row.rank for row in rows[3:]] == [9, 9, None]
+    assert [row.candidate for row in rows[3:]] == [True, True, False]
+    assert validation.pick_examples(np.array([1]), 5, lambda query: Example("0", "", [], ""))[0].kind == "right"

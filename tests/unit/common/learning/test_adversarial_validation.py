@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 
 from common.learning.adversarial_validation import compare_halves, feature_auc, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset
+from common.learning.diagnostics import Drift
 
 ROWS, COLUMNS = 400, 6
 NAMES = tuple(f"feature_{column}" for column in range(COLUMNS))
@@ -20,13 +22,13 @@ def test_planted_drift_comes_first() -> None:
     test[:, 5] += 0.7
     drift = find_drift(NAMES, train, test)
     assert drift is not None
-    assert drift["auc"] > 0.99
-    assert drift["rows"] == 2 * ROWS
-    assert [row["feature"] for row in drift["features"][:2]] == ["feature_3", "feature_5"]
-    worst = drift["features"][0]
-    assert worst["auc"] > 0.99
-    assert worst["train"] == pytest.approx(float(train[:, 3].mean()), abs=1e-5)
-    assert worst["test"] == pytest.approx(float(test[:, 3].mean()), abs=1e-5)
+    assert drift.auc > 0.99
+    assert drift.rows == 2 * ROWS
+    assert [row.feature for row in drift.features[:2]] == ["feature_3", "feature_5"]
+    worst = drift.features[0]
+    assert worst.auc > 0.99
+    assert worst.train == pytest.approx(float(train[:, 3].mean()), abs=1e-5)
+    assert worst.test == pytest.approx(float(test[:, 3].mean()), abs=1e-5)
 
 
 def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> None:
@@ -40,9 +42,10 @@ def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> 
     rows = RankingDataset(NAMES, train, np.zeros(ROWS, np.float32), np.full(queries, size, np.int32))
     drift = refer(find_drift(NAMES, train, test), compare_halves(rows, times), "two halves")
     assert drift is not None
-    assert drift["reference"] > 0.95
-    assert drift["between"] == "two halves"
-    references = {row["feature"]: row["reference"] for row in drift["features"]}
+    assert drift.reference is not None
+    assert drift.reference > 0.95
+    assert drift.between == "two halves"
+    references = {row.feature: row.reference or 0.0 for row in drift.features}
     assert references["feature_2"] > 0.95
     assert references["feature_4"] < 0.65
     alone = find_drift(NAMES, train, test)
@@ -57,9 +60,9 @@ def test_drift_in_how_two_features_go_together_is_seen_by_the_classifier_alone()
     drift = find_drift(NAMES, train, test)
     assert same is not None
     assert drift is not None
-    assert same["auc"] == pytest.approx(0.5, abs=0.06)
-    assert drift["auc"] > 0.65
-    assert all(row["auc"] < 0.56 for row in drift["features"])
+    assert same.auc == pytest.approx(0.5, abs=0.06)
+    assert drift.auc > 0.65
+    assert all(row.auc < 0.56 for row in drift.features)
 
 
 def test_rows_of_one_query_do_not_betray_their_side() -> None:
@@ -71,8 +74,8 @@ def test_rows_of_one_query_do_not_betray_their_side() -> None:
     together = find_drift(("own",), sides[0], sides[1], sizes, sizes)
     assert apart is not None
     assert together is not None
-    assert apart["auc"] > 0.8
-    assert together["auc"] < 0.65
+    assert apart.auc > 0.8
+    assert together.auc < 0.65
 
 
 def test_constant_empty_and_infinite_features() -> None:
@@ -81,14 +84,14 @@ def test_constant_empty_and_infinite_features() -> None:
     test[:, 2] = np.inf
     drift = find_drift(("constant", "empty", "gone"), train, test)
     assert drift is not None
-    assert drift["auc"] == 1.0
-    assert {tuple(row.values()) for row in drift["features"]} == {
+    assert drift.auc == 1.0
+    assert {astuple(row)[:6] for row in drift.features} == {
         # feature, AUC, mean in train and test, share missing in train and test
         ("constant", 0.5, 0.0, 0.0, 0.0, 0.0),
         ("empty", 0.5, None, None, 1.0, 1.0),
         ("gone", 1.0, 0.0, None, 0.0, 1.0),
     }
-    assert find_drift((), train[:, :0], test[:, :0]) == {"auc": 0.5, "rows": 170, "queries": 80, "features": []}
+    assert find_drift((), train[:, :0], test[:, :0]) == Drift(auc=0.5, rows=170, queries=80)
 
 
 def test_auc_of_a_feature_is_that_of_all_pairs() -> None:

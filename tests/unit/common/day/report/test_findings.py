@@ -60,9 +60,10 @@ def test_drift_that_any_two_days_have_is_no_alarm() -> None:
     record = calm()
     rows = [{"feature": "day", "auc": 0.99, "reference": 0.99}, {"feature": "age", "auc": 0.8, "reference": 0.6}]
     record["insight"]["drift"] = {"auc": 0.99, "rows": 9, "queries": 300, "features": rows, "reference": 0.97}
+    record["insight"]["drift"]["between"] = "two days"
     assert says(record) == ""
     assert explain(record) == (
-        "Train and test rows can be told apart (AUC .990), but so can two periods of the labelled rows (.970): some"
+        "Train and test rows can be told apart (AUC .990), but so can two days (.970): some"
         " features describe a period itself, so this says nothing of the test."
     )
     record["insight"]["drift"] |= {"reference": 0.9, "queries": 50}

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from common.day.difference import Change, Difference
-from common.day.report.page import Beside, build_page, write_report
-from common.engine.errors import UserError
+from common.day.report.page import Beside, build_page
 from tests.unit.common.day.report import report_record
 
 Record = dict[str, Any]
@@ -319,21 +318,3 @@ def test_the_page_asks_for_nothing() -> None:
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert policies == [f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"]
-
-
-# --- the file ---
-
-
-def test_write_report_replaces_the_page_and_leaves_nothing_else(tmp_path: Path) -> None:
-    record, beside = report_record.read(report_record.complete()), Beside(ladder=report_record.ladder())
-    path = write_report(report_record.read(report_record.bare()), tmp_path, Beside())
-    assert path == tmp_path / "report.html"
-    assert write_report(record, tmp_path, beside) == path
-    assert path.read_text(encoding="utf-8") == build_page(record, beside)
-    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        write_report(report_record.read(report_record.bare()), tmp_path / "file", Beside())
