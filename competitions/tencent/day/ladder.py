@@ -54,6 +54,7 @@ RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
     ("als", plain_rules.ALS, families.FACTORS, factorise),
     ("linear", plain_rules.LINEAR, families.LINEAR, fit_regression),
     ("language-model", plain_rules.LANGUAGE, families.LANGUAGE, plain_rules.score_interests),
+    ("one-embedding", plain_rules.ONE, families.CONTENT, plain_rules.score_mean),
     ("early-fusion", plain_rules.NEAREST, families.CONTENT, plain_rules.score_mean),
     ("late-fusion", plain_rules.LATE, families.CONTENT, plain_rules.fuse_late),
     (KERNEL, plain_rules.KERNEL, families.CONTENT, plain_rules.score_interests),
@@ -163,7 +164,7 @@ def answer_by_rule(bench: TencentBench, key: str, name: str) -> Result[TopK]:
 def lack_of(bench: TencentBench, key: str, name: str) -> str | None:
     """Why a rule cannot answer these files; None where it can."""
     if name in plain_rules.CONTENT_RULES:
-        needed = 2 if name == plain_rules.LATE else 1
+        needed = 2 if name in (plain_rules.ONE, plain_rules.LATE) else 1  # of one alone, early fusion is that one
         embeddings = name_embeddings(bench.files, bench.config)  # without a look into them
         found = sum(plain_rules.goes_by(name, embedding) for embedding in embeddings)
         of = " of texts" if name == plain_rules.LANGUAGE else ""

@@ -29,10 +29,11 @@ from competitions.tencent.top_k import TopK
 
 POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
 TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear: EASE's kin, closed form"
+ONE = "nearest by one embedding"
 NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
 KERNEL = "kernel x popularity around the query's time"
 LANGUAGE = "language model: nearest by text"
-CONTENT_RULES = (LANGUAGE, NEAREST, LATE, KERNEL)
+CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
@@ -126,6 +127,8 @@ def log_around(corpus: Corpus, fold: Fold) -> Score:
 def fit_content_rule(contents: Sequence[Tensor], corpus: Corpus, fold: Fold, name: str) -> Score:
     """A rule on embeddings, each float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
+    if name == ONE:
+        return lambda block: score_mean(contents[0], queries.take(block), rows)
     if name == LATE:
         return lambda block: fuse_late([score_mean(content, queries.take(block), rows) for content in contents])
     content = functional.normalize(torch.cat([*contents], 1), dim=1)

@@ -19,6 +19,7 @@ from competitions.tencent.lab.plain_rules import (
     KERNEL,
     LATE,
     NEAREST,
+    ONE,
     POPULARITY,
     Score,
     fit_content_rule,
@@ -73,6 +74,7 @@ def test_late_fusion_gives_each_embedding_one_vote_and_early_fusion_lets_the_lar
     one = fit([clear], NEAREST)(first)[0]
     assert one[ad_3] > one[ad_4]
     early = fit([clear, faint], NEAREST)(first)[0]
+    assert fit([clear, faint], ONE)(first)[0].tolist() == one.tolist()
     assert early[ad_3] > early[ad_4]
     late = fit([clear, faint], LATE)(first)[0]
     votes = [fit([each], NEAREST)(first)[0] for each in (clear, faint)]
