@@ -14,22 +14,15 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 T = TypeVar("T")
 LINE_S = 60.0  # seconds between the lines of a bar that cannot be drawn
 
 
 def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The items of ``iterable``, counted on a bar with the time left; give ``total`` where it has no length."""
+    """The items of ``iterable``, counted on a bar with rate and time left; give ``total`` where it has no length."""
     with _DISPLAY.task(label) as (progress, task):
         yield from (
             _report_lines(iterable, label, total) if progress is None else progress.track(iterable, total, task_id=task)
@@ -68,6 +61,17 @@ def _report_lines(iterable: Iterable[T], label: str, total: int | None) -> Itera
             speed, last_line = done / max(now - began, 1e-9), now
             left = f", {datetime.timedelta(seconds=int((total - done) / speed))} left" if total else ""
             say(f"  {label}: {done:,}{f'/{total:,}' if total else ''}, {speed:,.3g}/s{left}")
+
+
+class _Counts(ProgressColumn):
+    """Items done of all, items a second and time left, as far as they are known; nothing for a task without items."""
+
+    def render(self, task: Task) -> Text:
+        done = f"{task.completed:,.0f}/{task.total:,.0f}" if task.total else f"{task.completed:,.0f}"
+        parts = [done if task.completed or task.total else ""]
+        parts += [f"{task.speed:,.0f}/s"] if task.speed else []
+        parts += [f"{datetime.timedelta(seconds=int(task.time_remaining))} left"] if task.time_remaining else []
+        return Text("  ".join(parts))
 
 
 class _Display:
@@ -109,8 +113,7 @@ def _start() -> Progress:
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TaskProgressColumn(show_speed=True),  # the share that is done, or items a second where nobody knows of how many
-        TimeRemainingColumn(),
+        _Counts(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
