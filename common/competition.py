@@ -39,8 +39,8 @@ class Competition:
     be None).
     ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
-    ``describe(raw)`` compares simulated files with the documented ones. Without a simulator (``host.write``) neither it
-    nor ``score_truth`` is needed.
+    ``describe(raw)`` compares simulated files with the documented ones, where any figure of theirs is published.
+    ``score_truth`` is needed where there is a simulator (``host.write``).
     """
 
     name: str
@@ -59,7 +59,7 @@ class Competition:
     score: Callable[[Path, Path, Any], Mapping[str, float]]
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
-    describe: Callable[[Path], pl.DataFrame] = say_unsimulated
+    describe: Callable[[Path], pl.DataFrame] | None = None
 
     @property
     def tuned(self) -> Path:

@@ -52,8 +52,10 @@ def simulate(
     folder, simulation = competition.simulate(out, scale, seed, build)
     print(f"{folder}: {simulation.rows}")
     print(f"oracle {competition.metric} {simulation.oracle}")
-    if describe:
+    if describe and competition.describe:
         print_table(wide_console(), "Simulated against documented", competition.describe(folder).to_dicts())
+    elif describe:
+        print(f"Nothing is documented of {name}'s files to compare with: its declaration names no describe.")
 
 
 @takes(InputOptions)
