@@ -43,15 +43,24 @@ def test_brackets_are_text_and_a_file_gets_wide_lines(capsys: pytest.CaptureFixt
     assert all(name in lines[2] for name in wide)
 
 
-def test_on_a_narrow_console_cells_wrap_and_no_figure_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[dict[str, Any]] = [{"run": "news/2026-1", "score": 0.12345, "why": "word " * 12}]
-    print_table(Console(width=40, highlight=False), "Runs", rows)
-    out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 40
-    assert (out.count("0.1235"), out.count("word"), out.count("…")) == (1, 12, 0)
+def test_a_narrow_console_cuts_no_number_but_goes_on_below(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = {f"figure {number}": 0.12345 for number in range(11)}
+    rows: list[dict[str, Any]] = [{"run": f"news/2026-{n}", **numbers, "why": "word " * 12} for n in range(2)]
+    print_table(Console(width=80, highlight=False), "Runs", rows)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert sum(line.count("0.1235") for line in lines) == 22
+    assert not any("…" in line for line in lines)
+    assert sum(line.startswith(" run ") for line in lines) == 3  # in three parts, each with the runs' names
+    assert sum(line.startswith(" news/2026-1 ") for line in lines) == 3
+    assert " ".join(" ".join(lines).split()).count("word") == 24  # text wraps
 
 
 def test_a_column_that_only_a_later_row_has_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[dict[str, Any]] = [{"method": "ours"}, {"method": "peer", "less it": 0.25}]
     _, _, names, first, second = printed(capsys, "Peers", rows)
     assert (names.split(), first.split(), second.split()) == (["method", "less", "it"], ["ours"], ["peer", "0.2500"])
+
+
+def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:
+    return {"name": name, "seconds": seconds, "peak_mib": peak, "kept": kept}
