@@ -57,7 +57,14 @@ class Result(Generic[T_co]):
         return value
 
     def field(self, name: str) -> Any:
-        """An attribute of the value, as a Result; a type checker does not know its type."""
+        """An attribute of the value, as a Result; a type checker does not know its type.
+
+        Of a dataclass that is derived it is the result given for it, so that a step depends on that alone.
+        """
+        if self.step is None and dataclasses.is_dataclass(self.make):
+            given = dict(zip(inspect.signature(self.make).parameters, self.args, strict=False)).get(name)
+            if isinstance(given, Result):
+                return given
         return Result(getattr, (self, name))
 
 
