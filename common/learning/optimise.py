@@ -1,0 +1,82 @@
+"""One minimiser for all that is fitted by its gradient: scipy's L-BFGS-B, which says when it did not converge.
+
+Byrd, Lu, Nocedal and Zhu 1995, "A limited memory algorithm for bound constrained optimization". A loss should be a mean
+(over queries, sessions), so that the tolerances mean the same for every number of rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from common.arrays import Floats
+from common.engine.progress import say
+
+Bounds = Sequence[tuple[float | None, float | None]]  # of each number, None where it has none
+LOSS_TOLERANCE = 1e-10  # the relative gain of an iteration below which a fit ends
+GRADIENT_TOLERANCE = 1e-6  # the steepest slope, away from bounds, at which a fit ends
+# A line search that finds no better point where the slope is as small as this has reached the rounding of the loss.
+ROUNDING_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a fit ended: the numbers ``x``, their ``loss``, whether it ``converged``, and the library's ``message``."""
+
+    x: Floats
+    loss: float
+    converged: bool
+    iterations: int
+    message: str
+
+
+def minimise(
+    loss: Callable[[Floats], tuple[float, Floats]],
+    start: Floats,
+    what: str,
+    bounds: Bounds | None = None,
+    iterations: int = 1000,
+) -> Solution:
+    """The numbers within ``bounds`` of the smallest loss; ``loss`` gives its value and its gradient.
+
+    A fit of ``what`` that did not converge says so on the console. BLAS has one thread: it would round by their number.
+
+    >>> solution = minimise(lambda x: (float((x - 3) @ (x - 3)), 2 * (x - 3)), np.zeros(2), "x", [(0, 2), (None, None)])
+    >>> solution.x.round(4).tolist()
+    [2.0, 3.0]
+    """
+    if not len(start):
+        return Solution(start, loss(start)[0], True, 0, "nothing to fit")
+    from scipy.optimize import minimize  # here: it takes long to import
+
+    options = {
+        "maxiter": iterations,
+        "maxfun": 20 * iterations,
+        "ftol": LOSS_TOLERANCE,
+        "gtol": GRADIENT_TOLERANCE,
+    }
+    with threadpool_limits(1, "blas"):
+        result = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    slope = steepest_slope(result.x, result.jac, bounds)
+    out_of_iterations = result.status == 1
+    converged = bool(result.success) or (not out_of_iterations and slope <= ROUNDING_TOLERANCE)
+    converged = converged and bool(np.isfinite(result.fun) and np.isfinite(slope))
+    if not converged:
+        say(
+            f"  The fit of {what} did not converge after {result.nit} iterations (gradient {slope:.2g}): its weights"
+            " may be off."
+        )
+    return Solution(np.asarray(result.x), float(result.fun), converged, int(result.nit), str(result.message))
+
+
+def steepest_slope(x: Floats, gradient: Floats, bounds: Bounds | None = None) -> float:
+    """The largest slope of the loss along which it could still fall: none leads out of the bounds.
+
+    >>> steepest_slope(np.array([0.0, 1.0]), np.array([5.0, -0.5]), [(0, None), (0, None)])
+    0.5
+    """
+    lower, upper = np.full(len(x), -np.inf), np.full(len(x), np.inf)
+    for i, (least, most) in enumerate(bounds or ()):
+        lower[i], upper[i] = -np.inf if least is None else least, np.inf if most is None else most
+    return float(np.abs(np.clip(x - gradient, lower, upper) - x).max(initial=0.0))
