@@ -24,7 +24,7 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, RawFiles
 from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, make_plan
@@ -181,11 +181,12 @@ def rank(
     lists = [list_fold(ready, each, fusion, config, run) for each in earlier]
     ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
     tables = fit_tables(ready, fold, fusion, config, run)
+    pools = tables.field("pools")
     parts = [
-        step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, part, name=f"{name}.answer{part}")
-        for part in range(ranking.count_parts(fold.value))
+        step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, group, name=f"{name}.answer{group}")
+        for group in range(len(pools.value.rows))
     ]
-    answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
+    answers = step(ranking.join_answers, fold, pools, collect(parts), name=f"{name}.answer")
     return RankedFold(fold, tables, fusion, ranker, answers)
 
 
@@ -206,11 +207,12 @@ def fit_tables(
     step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
     catalogue = corpus.field("catalogue")
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
-    pool = step(choose_pool, history, catalogue, fold, settings.features.pool, name="pool")
+    # Of the values, so that what is fitted on a history is shared by folds of the same candidates.
+    pools = step(choose_pools, history, catalogue, fold, settings.features.pool, fusion.value.weights, name="pool")
     given = {
         "history": history,
         "catalogue": catalogue,
-        "candidates": pool.value,
+        "candidates": fold.value.candidates,
         "contents": collect([*ready.contents.values()]),
         "settings": config.sequence,
         "seed": config.model_seed,
@@ -221,9 +223,9 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    popularity = step(measure_popularity, history, catalogue, fold, pool, plan.times, name="popularity")
+    popularity = step(measure_popularity, history, catalogue, fold, pools, plan.times, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
-    return derive(FoldTables, catalogue, pool, popularity, collect(tables), lifts, fusion, plan.list_length)
+    return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)
 
 
 def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:

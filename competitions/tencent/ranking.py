@@ -6,6 +6,7 @@ add to it.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_features
+from competitions.tencent.features.popularity import Pools
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io.schema import TOP
@@ -30,7 +32,6 @@ from competitions.tencent.top_k import FoldAnswers, TopK
 T = TypeVar("T")
 
 BLOCK = 32  # queries whose features are held at once
-PART = 50_000  # queries
 WAYS = ("ranker", "first search")  # to answer, the submitted one first
 KIND = "lightgbm_softmax"
 FEWEST = 20  # lists, below which no trees are fitted
@@ -51,7 +52,7 @@ def each_block(work: Callable[[Int64s], T], queries: int, label: str) -> Iterato
         torch.set_num_threads(workers)
 
 
-def take_queries(corpus: Corpus, fold: Fold, rows: slice = slice(None)) -> Queries:
+def take_queries(corpus: Corpus, fold: Fold, rows: slice | Int64s = slice(None)) -> Queries:
     """The queries of a fold, some or all."""
     queries = Queries.of(fold, corpus.test if fold.target is None else corpus.train)
     return queries.take(np.arange(len(queries))[rows])
@@ -66,27 +67,34 @@ def list_candidates(
     that an unlikely one is the target more often than it is.
     """
     assert fold.target is not None
-    search, queries, target = Search(tables, settings), take_queries(corpus, fold), fold.target
-    draws = np.random.default_rng([seed, 23]).random((len(queries), tables.list_length), np.float32)
-
-    def list_block(rows: Int64s) -> RankingDataset | None:
-        candidates = search.retrieve(queries.take(rows))
-        hit = find_hits(candidates, target[rows])
-        retrieved = np.flatnonzero(hit.any(1))
-        if not len(retrieved):
-            return None
-        kept = choose_rows(candidates.scores, hit, draws[rows], settings.negatives)[retrieved]
-        chosen = candidates.take(retrieved, kept)
-        possible = np.isfinite(chosen.scores)
-        features, names = pair_features(tables, chosen, settings.blocks)
-        labels = find_hits(chosen, target[rows][retrieved])[possible].astype(np.float32)
-        return RankingDataset(names, features[possible], labels, possible.sum(1).astype(np.int32))
-
-    parts = [part for part in each_block(list_block, len(queries), "describing candidates") if part is not None]
+    parts, rng = list[RankingDataset](), np.random.default_rng([seed, 23])
+    for group, own in enumerate(tables.pools.split(fold.query_times)):
+        search, queries, target = Search(tables, settings, group), take_queries(corpus, fold, own), fold.target[own]
+        draws = rng.random((len(own), tables.list_length), np.float32)
+        list_block = partial(_list_block, search, queries, target, draws)
+        described = each_block(list_block, len(own), "describing candidates")
+        parts += [part for part in described if part is not None]
     if not parts:
         return None
     columns = zip(*((part.features, part.labels, part.group_sizes) for part in parts), strict=True)
     return RankingDataset(parts[0].names, *(np.concatenate(column) for column in columns))
+
+
+def _list_block(
+    search: Search, queries: Queries, target: Int64s, draws: Singles, rows: Int64s
+) -> RankingDataset | None:
+    """The lists of some queries of a group."""
+    candidates = search.retrieve(queries.take(rows))
+    hit = find_hits(candidates, target[rows])
+    retrieved = np.flatnonzero(hit.any(1))
+    if not len(retrieved):
+        return None
+    kept = choose_rows(candidates.scores, hit, draws[rows], search.settings.negatives)[retrieved]
+    chosen = candidates.take(retrieved, kept)
+    possible = np.isfinite(chosen.scores)
+    features, names = pair_features(search.tables, chosen, search.settings.blocks)
+    labels = find_hits(chosen, target[rows][retrieved])[possible].astype(np.float32)
+    return RankingDataset(names, features[possible], labels, possible.sum(1).astype(np.int32))
 
 
 def choose_rows(scores: Singles, hit: Bools, draws: Singles, negatives: int) -> Int64s:
@@ -122,18 +130,13 @@ def fit(lists: Sequence[RankingDataset | None], settings: FitSettings, seed: int
     return gbdt.fit(recipe, parts)
 
 
-def count_parts(fold: Fold) -> int:
-    """The answer is a step for each part of so many queries, so that hours of work survive a kill."""
-    return -(-len(fold.users) // PART)
-
-
 def answer(
-    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: gbdt.Ranker | None, settings: FeatureSettings, part: int
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: gbdt.Ranker | None, settings: FeatureSettings, group: int
 ) -> FoldAnswers:
-    """The ten best candidates of one part's queries."""
-    rows = slice(part * PART, (part + 1) * PART)
-    target = None if fold.target is None else fold.target[rows]
-    return answer_queries(Search(tables, settings), take_queries(corpus, fold, rows), ranker, target)
+    """The ten best candidates of the queries of one group: a step each, so that hours of work survive a kill."""
+    own = tables.pools.split(fold.query_times)[group]
+    target = None if fold.target is None else fold.target[own]
+    return answer_queries(Search(tables, settings, group), take_queries(corpus, fold, own), ranker, target)
 
 
 def answer_queries(search: Search, queries: Queries, ranker: gbdt.Ranker | None, target: Int64s | None) -> FoldAnswers:
@@ -172,10 +175,10 @@ def score_features(ranker: gbdt.Ranker, features: Matrix) -> Singles:
     return gbdt.predict(ranker, features).astype(np.float32)
 
 
-def join_answers(parts: Sequence[FoldAnswers]) -> FoldAnswers:
-    """The answers of all parts; of no query where there is none."""
-    if not parts:
-        return FoldAnswers({name: TopK.empty(0, TOP) for name in WAYS}, np.empty(0, np.int64))
+def join_answers(fold: Fold, pools: Pools, parts: Sequence[FoldAnswers]) -> FoldAnswers:
+    """The answers of all groups in the order of the queries."""
+    order = np.argsort(np.concatenate(pools.split(fold.query_times)))
+    joined = {name: TopK.join([part.ways[name] for part in parts]) for name in WAYS}
+    ways = {name: TopK(CatalogueRows(top.rows[order]), top.scores[order]) for name, top in joined.items()}
     ranks = [part.retrieval_rank for part in parts if part.retrieval_rank is not None]
-    ways = {name: TopK.join([part.ways[name] for part in parts]) for name in WAYS}
-    return FoldAnswers(ways, np.concatenate(ranks) if ranks else None)
+    return FoldAnswers(ways, np.concatenate(ranks)[order] if ranks else None)

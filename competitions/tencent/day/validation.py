@@ -41,6 +41,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
     assert fold.target is not None
     assert fold.unseen is not None
     ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
+    tables = outcome.early.tables.value
     return ValidationTable(
         queries=pl.DataFrame(
             {
@@ -57,6 +58,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("all queries", len(fold.users)),
             ("shown in the log before", int((~fold.unseen).sum())),
             ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
+            ("in the pool at the time of the query", tables.pools.count_inside(fold.query_times, fold.target)),
             ("retrieved by the first search", int(retrieved.sum())),
         ],
         example=lambda query: show_user(outcome, query),
@@ -79,17 +81,19 @@ def list_candidates(
 ) -> Candidates:
     """The rows of the first ``LISTED`` queries of a fold, see ``list_first``."""
     assert fold.target is not None
-    search, part = Search(tables, settings), slice(0, LISTED)
+    part = slice(0, LISTED)
     users, target, names, parts = take_queries(corpus, fold, part), fold.target[part], tuple[str, ...](), []
-    for rows in blocks(len(users), BLOCK):
-        retrieved = search.retrieve(users.take(rows))
-        possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
-        features, names = pair_features(tables, retrieved, settings.blocks)
-        scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
-        marks = retrieved.item, find_hits(retrieved, target[rows])
-        parts.append((possible.sum(1), *(column[possible] for column in (features, scores, *marks))))
-    sizes, features, scores, items, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-    owners = np.repeat(np.arange(len(sizes)), sizes)
+    for group, own in enumerate(tables.pools.split(users.time)):
+        search = Search(tables, settings, group)
+        for rows in (own[block] for block in blocks(len(own), BLOCK)):
+            retrieved = search.retrieve(users.take(rows))
+            possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
+            features, names = pair_features(tables, retrieved, settings.blocks)
+            scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
+            marks = retrieved.item, find_hits(retrieved, target[rows])
+            owners = np.repeat(rows, possible.sum(1))
+            parts.append((possible.sum(1), owners, *(column[possible] for column in (features, scores, *marks))))
+    sizes, owners, features, scores, items, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     listed = {
         "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
         "item": corpus.catalogue.oid[items],
@@ -132,16 +136,19 @@ def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
     (where times say nothing, of most events) that its user has not seen; 0 for a target that is not in the pool.
     """
     assert fold.target is not None
-    popularity, index_of_row = tables.popularity, number_rows(tables.pool, len(corpus.catalogue.oid))
-    columns = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
-    events = np.exp(popularity.table[:, :, columns].astype(np.float32)).sum(2)
-    rank = np.argsort(np.argsort(-events, 1, kind="stable"), 1) + 1  # [slots, pool]
-    slot, target = popularity.slots.find(fold.query_times), index_of_row[fold.target]
-    own = np.where(target >= 0, rank[slot, target], 0)
-    query, index = find_seen(fold.queries(corpus.train), index_of_row)
-    ahead = rank[slot[query], index] < own[query]
-    seen = np.unique(np.stack([query, index])[:, ahead], axis=1)[0]
-    return np.asarray(own - np.bincount(seen, minlength=len(own)))
+    ranks, histories = np.zeros(len(fold.users), np.int64), fold.queries(corpus.train)
+    for popularity, (own, pool) in zip(tables.popularity, tables.pools.pair(fold.query_times), strict=True):
+        index_of_row = number_rows(pool, len(corpus.catalogue.oid))
+        columns = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
+        events = np.exp(popularity.table[:, :, columns].astype(np.float32)).sum(2)
+        rank = np.argsort(np.argsort(-events, 1, kind="stable"), 1) + 1  # [slots, pool]
+        slot, target = popularity.slots.find(fold.query_times[own]), index_of_row[fold.target[own]]
+        of_target = np.where(target >= 0, rank[slot, target], 0)
+        query, index = find_seen(histories.take(own), index_of_row)
+        ahead = rank[slot[query], index] < of_target[query]
+        seen = np.unique(np.stack([query, index])[:, ahead], axis=1)[0]
+        ranks[own] = of_target - np.bincount(seen, minlength=len(own))
+    return ranks
 
 
 def show_user(outcome: Validated, query: int) -> Example:

@@ -154,8 +154,9 @@ def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 
 def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``popularity``."""
-    own = tables.popularity.of(candidates.queries.time, candidates.item)
-    return {name: own[:, :, at] for at, name in enumerate(tables.popularity.names)}
+    popularity = tables.popularity[candidates.group]
+    own = popularity.of(candidates.queries.time, candidates.item)
+    return {name: own[:, :, at] for at, name in enumerate(popularity.names)}
 
 
 def query_columns(tables: FoldTables, candidates: Candidates) -> Columns:

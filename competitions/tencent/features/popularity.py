@@ -6,9 +6,11 @@ Files that show what others did behind a user's own end may be used, and a host'
 ad that the user may be recommended: who has seen an ad is not recommended it. In the means by value they do count, in
 training as in the test; the target is hidden in both.
 
-Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory.
+Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory. Of many candidates only
+a ``Pool`` is searched: other ads run at other times, so that each group of query times has its own.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,8 +30,11 @@ EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to eac
 DAY = EDGES_H.index(24)
 FLOOR = 0.3  # events, below one
 SHRINK = 5.0  # ads that a value's mean is pulled to the mean by
-MOST_SLOTS, FEWEST_SLOTS = 128, 48
+MOST_SLOTS, FEWEST_SLOTS = 128, 32
 CELLS = 5_000_000  # slots x ads
+GROUPS = 6  # of query times, where not all candidates are searched
+GROUP_SLOTS = 8  # of a group, at which its pool is chosen
+GROUP_QUERIES = 125_000  # at most: what a group's queries are answered with is a step
 LONG_H = 2_000.0  # hours from which on an age is one class
 ALWAYS = "events in all"
 BY_VALUE = "{} within a day"
@@ -53,25 +58,58 @@ class Slots:
         return np.searchsorted(self.edges, query_times, side="right")
 
 
-def make_slots(query_times: Int64s, ads: int) -> Slots:
-    """Quantiles of these times, the more the fewer ``ads`` there are; one, at 0, of no query.
+def make_slots(query_times: Int64s, most: int) -> Slots:
+    """At most so many quantiles of these times; one, at 0, of no query.
 
-    >>> slots = make_slots(np.array([10, 10, 20, 90]), ads=100)
+    >>> slots = make_slots(np.array([10, 10, 20, 90]), most=128)
     >>> slots.times.tolist(), slots.queries.tolist(), slots.find(np.array([5, 15, 100])).tolist()
     ([10, 20, 90], [2, 1, 1], [0, 0, 2])
     """
     ordered = np.sort(query_times) if len(query_times) else np.zeros(1, np.int64)
-    count = min(int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS)), len(ordered))
+    count = min(most, len(ordered))
     edges = np.unique(ordered[np.arange(1, count) * len(ordered) // count])
     edges = edges[edges > ordered[0]]
     begins = np.concatenate([[0], np.searchsorted(ordered, edges), [len(ordered)]])
     return Slots(edges, ordered[(begins[:-1] + begins[1:] - 1) // 2], np.diff(begins))
 
 
+def count_slots(ads: int) -> int:
+    """How many slots the numbers of so many ads allow."""
+    return int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS))
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Groups of query times, and what is searched in each: group g begins at ``edges[g - 1]``; ``rows``: its
+    candidates, rows of the catalogue, ascending.
+    """
+
+    edges: Int64s
+    rows: tuple[CatalogueRows, ...]
+
+    def split(self, query_times: Int64s) -> list[Int64s]:
+        """The queries of each group, by their index.
+
+        >>> pools = Pools(np.array([20]), (CatalogueRows(np.array([1, 2])), CatalogueRows(np.array([2, 3]))))
+        >>> [queries.tolist() for queries in pools.split(np.array([25, 10, 20]))]
+        [[1], [0, 2]]
+        """
+        group = np.searchsorted(self.edges, query_times, side="right")
+        return [np.flatnonzero(group == at) for at in range(len(self.rows))]
+
+    def pair(self, query_times: Int64s) -> list[tuple[Int64s, CatalogueRows]]:
+        """The queries of each group with its candidates."""
+        return list(zip(self.split(query_times), self.rows, strict=True))
+
+    def count_inside(self, query_times: Int64s, target: Int64s) -> int:
+        """How many queries have their ``target``, a row of the catalogue, in the pool of their group."""
+        return sum(int(np.isin(target[own], pool).sum()) for own, pool in self.pair(query_times))
+
+
 @dataclass(frozen=True)
 class Popularity:
-    """``table`` float16 [slots, ads, len(names)]: of the ads of a ``pool``, rows of the catalogue, ascending, at the
-    time of each slot, see ``describe``.
+    """``table`` float16 [slots, ads, len(names)]: of the ads of a group's ``pool``, rows of the catalogue, ascending,
+    at the time of each slot, see ``describe``.
     """
 
     slots: Slots
@@ -104,22 +142,32 @@ class AdLog:
     """
 
     def __init__(self, history: Histories, catalogue: Catalogue, rows: CatalogueRows) -> None:
-        """Sort them: 21 bytes an event."""
+        """Sort them: 13 bytes an event."""
         events = history.events()
         events = events[np.argsort(history.sequences.time[events], kind="stable")]
-        time, item = history.sequences.time[events], history.sequences.item[events]
-        self.all_time, self.all_item = time, item
-        self.fields, self.rows = catalogue.fields, rows
-        index = number_rows(rows, len(catalogue.oid))[item]
+        self.all_time, self.all_item = history.sequences.time[events], history.sequences.item[events]
+        self.all_clicked = history.sequences.action[events] >= schema.CLICK
+        self.fields = catalogue.fields
+        self._take(rows)
+
+    def of(self, rows: CatalogueRows) -> "AdLog":
+        """The same of other ads, which are not sorted again."""
+        other = copy.copy(self)
+        other._take(rows)
+        return other
+
+    def _take(self, rows: CatalogueRows) -> None:
+        size = int(max(self.all_item.max(initial=0), rows.max(initial=0))) + 1
+        self.rows, index = rows, number_rows(rows, size)[self.all_item]
         own = index >= 0
-        clicked = history.sequences.action[events[own]] >= schema.CLICK
+        clicked, index, time = self.all_clicked[own], index[own], self.all_time[own]
         # Where all events are clicks, or none, clicks say the same again.
-        self.log = {"events": (time[own], index[own])}
+        self.log = {"events": (time, index)}
         if clicked.any() and not clicked.all():
-            self.log["clicks"] = time[own][clicked], index[own][clicked]
+            self.log["clicks"] = time[clicked], index[clicked]
         self.first, self.last = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
-        np.minimum.at(self.first, index[own], time[own])
-        np.maximum.at(self.last, index[own], time[own])
+        np.minimum.at(self.first, index, time)
+        np.maximum.at(self.last, index, time)
         counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in self.log.items()}
         self.total = {kind: count.astype(np.float64) for kind, count in counts.items()}
 
@@ -142,40 +190,53 @@ class AdLog:
         return rows.astype(np.int64), count.astype(np.float64)
 
 
-def choose_pool(history: Histories, catalogue: Catalogue, fold: Fold, most: int) -> CatalogueRows:
-    """At most so many candidates: those that get most of what the queries' times show, of unseen ones by their values.
+def choose_pools(history: Histories, catalogue: Catalogue, fold: Fold, most: int, weights: dict[str, float]) -> Pools:
+    """At most so many candidates for each group of query times: those that what is popular makes the likeliest targets.
 
-    An ad's share at a slot is its events within a day, and the mean of those of ads with its values, among all
-    candidates'.
+    By the fusion ``weights`` of the columns of popularity an ad's chance at a moment is the softmax of their sum.
     """
-    rows = fold.candidates
+    rows, queries = fold.candidates, len(fold.query_times)
+    groups = max(GROUPS if len(rows) > most else 1, -(-queries // GROUP_QUERIES))
+    slots = make_slots(fold.query_times, groups)
     if len(rows) <= most:
-        return rows
-    log, slots, worth = AdLog(history, catalogue, rows), make_slots(fold.query_times, len(rows)), np.zeros(len(rows))
-    for moment, queries in zip(slots.times, slots.queries, strict=True):
-        columns = describe(log, int(moment), list(log.log)[:1])
-        near = sum(np.exp(columns[f"events 24 h {side}"]) - FLOOR for side in ("before", "behind"))
-        by_value = [np.exp(columns[BY_VALUE.format(field.name)]) for field in log.fields]
-        share = near + np.mean(by_value or [np.full(len(rows), FLOOR)], 0)
-        worth += queries * share / share.sum()
-    return CatalogueRows(rows[np.sort(np.argpartition(-worth, most)[:most])])
+        return Pools(slots.edges, (rows,) * len(slots.times))
+    log, chosen = AdLog(history, catalogue, rows), []
+    for own in np.split(np.sort(fold.query_times), np.cumsum(slots.queries)[:-1]):
+        chance = np.zeros(len(rows))
+        within = make_slots(own, GROUP_SLOTS)
+        for moment, count in zip(within.times, within.queries, strict=True):
+            columns = describe(log, int(moment), list(log.log))
+            utility = np.sum([weights.get(name, 0.0) * column for name, column in columns.items()], 0)
+            share = np.exp(utility - utility.max())
+            chance += count * share / share.sum()
+        chosen.append(CatalogueRows(rows[np.sort(np.argpartition(-chance, most)[:most])]))
+    return Pools(slots.edges, tuple(chosen))
 
 
 def measure_popularity(
-    history: Histories, catalogue: Catalogue, fold: Fold, pool: CatalogueRows, times: bool
-) -> Popularity:
-    """The columns of the ads of a ``pool`` at the times of a fold's queries; without ``times`` only how many events an
-    ad has.
+    history: Histories, catalogue: Catalogue, fold: Fold, pools: Pools, times: bool
+) -> list[Popularity]:
+    """Of each group of queries the columns of its pool at their times; without ``times`` only how many events an ad
+    has.
     """
-    log = AdLog(history, catalogue, pool)
-    if not times:
-        counted = np.log1p(log.total["events"]).astype(np.float16)
-        slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(fold.users)]))
-        return Popularity(slots, pool, (ALWAYS,), counted[None, :, None])
-    slots = make_slots(fold.query_times, len(pool))
+    log = AdLog(history, catalogue, pools.rows[0])
+    describe_group = _describe_group if times else _count_group
+    return [describe_group(log.of(pool), fold.query_times[own]) for own, pool in pools.pair(fold.query_times)]
+
+
+def _count_group(log: AdLog, query_times: Int64s) -> Popularity:
+    """How many events each ad has, whatever the time."""
+    counted = np.log1p(log.total["events"]).astype(np.float16)
+    slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(query_times)]))
+    return Popularity(slots, log.rows, (ALWAYS,), counted[None, :, None])
+
+
+def _describe_group(log: AdLog, query_times: Int64s) -> Popularity:
+    """All that is known of each ad at the time of each slot."""
+    slots = make_slots(query_times, count_slots(len(log.rows)))
     described = [describe(log, int(moment), list(log.log)) for moment in slots.times]
     table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
-    return Popularity(slots, pool, tuple(described[0]), table)
+    return Popularity(slots, log.rows, tuple(described[0]), table)
 
 
 def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:

@@ -104,6 +104,18 @@ class Counts:
         """``neighbours`` and ``by_value`` as a query is multiplied with them."""
         return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
 
+    def narrow(self, candidates: CatalogueRows) -> "Counts":
+        """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
+        if self.targets is None or self.settings.to_attributes or len(self.targets) == len(candidates):
+            return self
+        rows, columns = self.neighbours.shape
+        kept = np.flatnonzero(np.isin(self.targets, candidates, assume_unique=True))
+        number = number_rows(kept, columns)[self.neighbours.indices]
+        inside = number >= 0
+        offsets = np.concatenate([[0], np.cumsum(inside)])[self.neighbours.indptr]
+        table = sp.csr_array((self.neighbours.data[inside], number[inside], offsets), (rows, len(kept)))
+        return replace(self, neighbours=table, targets=self.targets[kept])
+
 
 @dataclass(frozen=True)
 class CountTables:
@@ -114,8 +126,9 @@ class CountTables:
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``score_counts``. All tables go through the same attributes."""
         shared = next(iter(self.tables.values())).attributes[candidates]
+        own = {name: table.narrow(candidates) for name, table in self.tables.items()}
         return lambda block: {
-            name: score_counts(table, block.histories, candidates, shared) for name, table in self.tables.items()
+            name: score_counts(table, block.histories, candidates, shared) for name, table in own.items()
         }
 
 

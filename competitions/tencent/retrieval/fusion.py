@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from common.arrays import Singles
+from common.arrays import Floats, Singles
 from common.engine.progress import say, track
+from common.learning.optimise import minimise
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.fold_tables import FoldTables, Fusion
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search, scale_part
@@ -33,7 +33,7 @@ WIDTH_QUERIES = 150
 BLOCK = 32
 POPULAR = ("events 24 h before", "events 24 h behind", "events in all")  # what counts evenly before weights are learned
 DEFAULT_WIDTH = 12.0  # of a kernel
-STEPS, RIDGE = 15, 1e-3
+RIDGE = 1e-3
 LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
 Members = dict[str, tuple[str, ...]]  # the parts of each channel
 
@@ -79,32 +79,27 @@ class ChannelScores:
         return np.asarray(ahead < length)
 
 
-# Threads of a few small products wait for each other, thirty times as long on two busy cores; and BLAS would round by
-# their number.
-@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
-def fit_weights(scores: ChannelScores) -> Singles:
-    """The weights of the likeliest targets, none below 0: Newton's method on the log-likelihood with a small ridge."""
+def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
+    """The weights of the likeliest targets, none below 0, with a small ridge."""
     scale = scores.deviations() + 1e-6
     values = (scores.values - scores.values[:, :1]) / scale
     # A candidate that stands for n counts n times in the sum over all.
     offset = np.where(scores.possible, np.log(scores.stands_for), -np.inf).astype(np.float32)
-    weights, free = np.full(values.shape[2], 0.1), np.ones(values.shape[2], bool)
-    for _ in range(STEPS):
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
         utility = values @ weights.astype(np.float32) + offset
-        chance = np.exp(utility - utility.max(1, keepdims=True))
-        chance /= chance.sum(1, keepdims=True)
-        weighed = values * chance[:, :, None]
-        mean = weighed.sum(1)
-        second = weighed.reshape(-1, len(weights)).T @ values.reshape(-1, len(weights))
-        hessian = (second - mean.T @ mean) / len(values) + RIDGE * np.eye(len(weights))
-        gradient = -mean.mean(0) - RIDGE * weights
-        free = (weights > 0) | (gradient > 0)
-        step = np.zeros(len(weights))
-        step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
-        weights = np.maximum(weights + np.clip(step, -1.0, 1.0), 0.0)
-        if np.abs(step).max() < 1e-3:
-            break
-    return np.asarray(weights / scale, np.float32)
+        highest = utility.max(1, keepdims=True)
+        chance = np.exp(utility - highest)
+        total = chance.sum(1, keepdims=True)
+        chance /= total
+        gradient = np.einsum("qc,qcn->n", chance, values, optimize=True) / len(values)
+        # The target's own utility is 0: its values are what the others' are measured from.
+        likelihood = -(highest + np.log(total)).mean(dtype=np.float64)
+        return RIDGE / 2 * float(weights @ weights) - float(likelihood), gradient + RIDGE * weights
+
+    start = np.full(values.shape[2], 0.1)
+    solution = minimise(loss, start, what, [(0.0, None)] * len(start))
+    return np.asarray(solution.x / scale, np.float32)
 
 
 def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
@@ -165,52 +160,65 @@ def learn_fusion(
     ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
     """
     assert fold.target is not None
-    target = number_rows(tables.pool, len(corpus.catalogue.oid))[fold.target]
-    reachable = np.flatnonzero(target >= 0)
-    if len(reachable) < FEWEST:
-        return tables.fusion
+    reachable = [own[np.isin(fold.target[own], pool)] for own, pool in tables.pools.pair(fold.query_times)]
     rng = np.random.default_rng([seed, 17])
-    chosen = rng.permutation(reachable)[:QUERIES]  # in no order: halves of them are judged by each other
-    queries, target = Queries.of(fold, corpus.train).take(chosen), target[chosen]
+    chosen = rng.permutation(np.sort(np.concatenate(reachable)))[:QUERIES]
+    if len(chosen) < FEWEST:
+        return tables.fusion
+    queries, target = Queries.of(fold, corpus.train).take(chosen), fold.target[chosen]
     channels = {name: find_channel(name) for name in tables.tables}
     widths = {
         name: choose_width(tables, settings, channel, queries, target, rng)
         for name, channel in channels.items()
         if channel.widths
     }
-    scores = collect_scores(Search(tables.with_widths(widths), settings), queries, target, rng)
+    scores = collect_scores(tables.with_widths(widths), settings, queries, target, rng)
     members = {name: tuple(part for part in channels[name].parts if part in scores.names) for name in channels}
     fusion = choose_channels(scores, members, widths, tables.list_length, keep)
     say_fusion(fusion)
     return fusion
 
 
-def collect_scores(search: Search, queries: Queries, target: Int64s, rng: np.random.Generator) -> ChannelScores:
-    """What every channel, and every fused column of popularity, says of each query's ``target``, an index in the pool,
-    of the candidates that the search puts first, and of a draw of the others.
+def collect_scores(
+    tables: FoldTables, settings: FeatureSettings, queries: Queries, target: Int64s, rng: np.random.Generator
+) -> ChannelScores:
+    """What every channel, and every fused column of popularity, says of each query's ``target``, a row of the
+    catalogue, of the candidates that the search puts first, and of a draw of the others; group by group.
     """
     names: tuple[str, ...] = ()
     values, stands_for = [], []
-    popularity = search.tables.popularity
-    with torch.inference_mode():
-        for rows in track(list(blocks(len(target), BLOCK)), "learning fusion weights"):
-            own = queries.take(rows)
-            total, parts = search.popular[torch.from_numpy(popularity.slots.find(own.time))], {}
-            seen = search.find_seen(own.histories)
-            for channel, scores in search.score(search.block(own), seen):
-                for name, each in scores.items():
-                    parts[name] = scale_part(channel, name, each).numpy()
-                    total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
-            total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
-            sampled, weight = sample_candidates(total.numpy(), target[rows], rng)
-            names = (*parts, *popularity.fused)
-            scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]
-            popular = popularity.of(own.time, CatalogueRows(search.pool[sampled]), popularity.fused)
-            values.append(np.concatenate([np.stack(scored, 2), popular], 2) if scored else popular)
+    for group, own in enumerate(tables.pools.split(queries.time)):
+        search = Search(tables, settings, group)
+        index, part = search.index_of_row[target[own]].astype(np.int64), queries.take(own)
+        for rows in track(list(blocks(len(own), BLOCK)), "learning fusion weights"):
+            names, described, weight = _collect_block(search, part.take(rows), index[rows], rng)
+            values.append(described)
             stands_for.append(weight)
     weights = np.concatenate(stands_for)
-    possible = weights > 0
-    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popularity.fused)
+    possible, popular = weights > 0, tables.popularity[0].fused
+    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popular)
+
+
+@torch.inference_mode()
+def _collect_block(
+    search: Search, queries: Queries, target: Int64s, rng: np.random.Generator
+) -> tuple[tuple[str, ...], Singles, Singles]:
+    """The names, the values and how many candidates each stands for, of some queries of a group; ``target``: an index
+    in its pool.
+    """
+    popularity = search.popularity
+    total, parts = search.popular[torch.from_numpy(popularity.slots.find(queries.time))], dict[str, Singles]()
+    seen = search.find_seen(queries.histories)
+    for channel, scores in search.score(search.block(queries), seen):
+        for name, each in scores.items():
+            parts[name] = scale_part(channel, name, each).numpy()
+            total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
+    total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
+    sampled, weight = sample_candidates(total.numpy(), target, rng)
+    scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]
+    popular = popularity.of(queries.time, CatalogueRows(search.pool[sampled]), popularity.fused)
+    values = np.concatenate([np.stack(scored, 2), popular], 2) if scored else popular
+    return (*parts, *popularity.fused), values, weight
 
 
 def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
@@ -249,8 +257,10 @@ def choose_width(
     state = rng.bit_generator.state
     for width in channel.widths:
         rng.bit_generator.state = state  # the same candidates for all widths
-        scores = collect_scores(Search(alone.with_widths({channel.name: width}), settings), part, own, rng)
-        best = max(best, (float(log_likelihoods(scores, fit_weights(scores)).mean()), width))
+        scores = collect_scores(alone.with_widths({channel.name: width}), settings, part, own, rng)
+        best = max(
+            best, (float(log_likelihoods(scores, fit_weights(scores, f"the width of {channel.name}")).mean()), width)
+        )
     return best[1]
 
 

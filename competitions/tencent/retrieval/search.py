@@ -53,12 +53,14 @@ class Queries:
 class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
-    ``queries``, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the ads; ``scores`` of
+    ``queries``, of one ``group`` of times, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the
+    ads; ``scores`` of
     retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score;
     ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``.
     """
 
     queries: Queries
+    group: int
     history: WeightedHistories
     item: CatalogueRows
     scores: Singles
@@ -70,6 +72,7 @@ class Candidates:
         """Of some queries, by their index, the candidates ``kept`` int64 [rows, any], by their index in the list."""
         return Candidates(
             queries=self.queries.take(rows),
+            group=self.group,
             history=take(self.history, rows),
             item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
             scores=np.take_along_axis(self.scores[rows], kept, 1),
@@ -82,17 +85,18 @@ class Candidates:
 
 
 class Search:
-    """The channels of a fold, prepared for its pool: made once, for any number of queries."""
+    """The channels of a fold, prepared for the pool of a group of query times: made once, for any number of queries."""
 
-    def __init__(self, tables: FoldTables, settings: FeatureSettings) -> None:
+    def __init__(self, tables: FoldTables, settings: FeatureSettings, group: int = 0) -> None:
         """Prepare the channels that have a table."""
-        self.tables, self.settings, self.pool = tables, settings, tables.pool
+        self.tables, self.settings, self.group = tables, settings, group
+        self.pool, self.popularity = tables.pools.rows[group], tables.popularity[group]
         fusion = tables.fusion
         self.channels: list[tuple[Channel, Scorer]] = [
             (find_channel(name), table.prepare(self.pool, fusion.widths.get(name, 0.0)))
             for name, table in tables.tables.items()
         ]
-        self.popular = torch.from_numpy(tables.popularity.add_up(fusion.weights))
+        self.popular = torch.from_numpy(self.popularity.add_up(fusion.weights))
         self.index_of_row = number_rows(self.pool, len(tables.catalogue.oid))
 
     def block(self, queries: Queries) -> QueryBlock:
@@ -119,7 +123,7 @@ class Search:
     def retrieve(self, queries: Queries) -> Candidates:
         """The best of the pool for each query. Seen ads have the score -inf."""
         block, seen = self.block(queries), self.find_seen(queries.histories)
-        slot = self.tables.popularity.slots.find(queries.time)
+        slot = self.popularity.slots.find(queries.time)
         total, described = self.popular[torch.from_numpy(slot)], []
         for channel, scores in self.score(block, seen):
             for name, each in scores.items():
@@ -132,6 +136,7 @@ class Search:
         retrieved = best.indices.numpy()
         return Candidates(
             queries=queries,
+            group=self.group,
             history=block.weighted,
             item=CatalogueRows(self.pool[retrieved]),
             scores=best.values.numpy(),

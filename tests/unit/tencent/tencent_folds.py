@@ -10,7 +10,7 @@ import numpy as np
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table
 from competitions.tencent.retrieval.content import Content
@@ -50,20 +50,21 @@ def fit_fold(
 ) -> FoldTables:
     """What is fitted on a fold's history, with even weights."""
     history, catalogue = fold.history(corpus.train), corpus.catalogue
-    pool = choose_pool(history, catalogue, fold, settings.pool)
     prepared = {content.name: content for content in contents}
     named = {name: find_channel(name) for name in name_channels(channels, prepared)}
-    given = {"history": history, "catalogue": catalogue, "candidates": pool, "contents": [*contents]}
+    given = {"history": history, "catalogue": catalogue, "candidates": fold.candidates, "contents": [*contents]}
     tables: dict[str, Table] = {
         name: prepared[name] if name in prepared else fit_channel(channel, settings=SEQUENCE, seed=0, **given)
         for name, channel in named.items()
     }
+    fusion = weigh_evenly(named)
+    pools = choose_pools(history, catalogue, fold, settings.pool, fusion.weights)
     return FoldTables(
         catalogue=catalogue,
-        pool=pool,
-        popularity=measure_popularity(history, catalogue, fold, pool, times),
+        pools=pools,
+        popularity=measure_popularity(history, catalogue, fold, pools, times),
         tables=tables,
         lifts=fit_lifts(history, catalogue),
-        fusion=weigh_evenly(named),
+        fusion=fusion,
         list_length=list_length,
     )
