@@ -68,10 +68,12 @@ class FitSettings(Settings, frozen=True):
 class RankerSettings(Settings, frozen=True):
     """Retrieval and ranker. ``channels``: what candidates are retrieved by, "auto" for what the files allow.
     ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
+    ``counted``: the events of which the channel ``counts`` counts pairs, "auto": all of them where they are few.
     """
 
     channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
+    counted: Literal["auto", "events", "clicks"]
     features: FeatureSettings
     fit: FitSettings
 

@@ -208,12 +208,15 @@ def fit_tables(
     catalogue = corpus.field("catalogue")
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
     # Of the values, so that what is fitted on a history is shared by folds of the same candidates.
-    pools = step(choose_pools, history, catalogue, fold, settings.features.pool, fusion.value.weights, name="pool")
+    most, weights = settings.features.pool, fusion.value.weights
+    pools = step(choose_pools, history, catalogue, fold, most, weights, plan.kinds, name="pool")
     given = {
         "history": history,
         "catalogue": catalogue,
         "candidates": fold.value.candidates,
         "contents": collect([*ready.contents.values()]),
+        "counted": plan.counted,
+        "exposures": plan.exposures,
         "settings": config.sequence,
         "seed": config.model_seed,
     }
@@ -223,7 +226,7 @@ def fit_tables(
         tables[name] = ready.contents.get(name) or step(
             fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
         )
-    popularity = step(measure_popularity, history, catalogue, fold, pools, plan.times, name="popularity")
+    popularity = step(measure_popularity, history, catalogue, fold, pools, plan.kinds, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
     return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)
 

@@ -12,10 +12,12 @@ from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknow
 from common.time_units import DAY_S
 from competitions.tencent.config import SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Sequences
+from competitions.tencent.features import popularity
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval import content, sequence
+from competitions.tencent.retrieval import content, counts, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
+from competitions.tencent.sequences import whole
 from competitions.tencent.split import Rewind, find_reference
 
 EARLIER = {"days": 2, "clicks": 1}  # folds
@@ -28,15 +30,25 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 
 @dataclass(frozen=True)
 class Plan:
-    """What is held out (``rewind``); whether ``times`` say more than the order; ``channels`` of retrieval, the
+    """What is held out (``rewind``); whether ``times`` say more than the order; whether there are ``exposures`` beside
+    the clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the
     ``list_length`` that it returns; what was decided, and why.
+
+    Decided once, of the whole log: a fold that chose for itself would give the ranker other columns.
     """
 
     rewind: Rewind
     times: bool
+    exposures: bool
+    counted: str
     channels: tuple[str, ...]
     list_length: int
     decisions: tuple[Decision, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What popularity counts in windows of time; nothing where times say nothing."""
+        return (popularity.EVENTS, *[popularity.CLICKS] * self.exposures) if self.times else ()
 
 
 def check_names(config: TencentConfig) -> None:
@@ -53,6 +65,12 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     decisions = [Decision("actions of the targets", "given" if actions else "not given", why)]
     times, why = decide_times(corpus.train)
     decisions.append(Decision("times", "used" if times else "not used", why))
+    clicks = corpus.train.action >= schema.CLICK
+    exposures = bool(clicks.any() and not clicks.all())
+    why = f"{clicks.mean():.0%} of the events are clicks" if len(clicks) else "no events"
+    decisions.append(Decision("clicks and exposures", "counted apart" if exposures else "counted alike", why))
+    counted, why = decide_counted(corpus.train, config.ranker.counted)
+    decisions.append(Decision("ranker.counted", counted, why))
     rewind, why = decide_rewind(corpus.train, times, actions, config.split)
     decisions.append(Decision("split.kind", rewind.kind, why))
     # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
@@ -63,6 +81,8 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     return Plan(
         rewind=rewind,
         times=times,
+        exposures=exposures,
+        counted=counted,
         channels=chosen,
         list_length=length,
         decisions=tuple(decisions),
@@ -75,6 +95,14 @@ def decide_times(train: Sequences) -> tuple[bool, str]:
     if share >= ORDER_ONLY:
         return False, f"{share:.0%} of the gaps between events are equal: times only give the order"
     return True, f"times differ: the most common gap between events is {share:.0%} of all gaps"
+
+
+def decide_counted(train: Sequences, given: str) -> tuple[str, str]:
+    """All events in pairs where that takes seconds, else clicks alone."""
+    if given != AUTO:
+        return given, "set"
+    pairs = counts.count_pairs(whole(train))
+    return counts.choose_counts(pairs), f"{pairs:,} pairs of events: all are counted up to {counts.AFFORDABLE_PAIRS:,}"
 
 
 def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSettings) -> tuple[Rewind, str]:

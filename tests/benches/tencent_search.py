@@ -23,7 +23,7 @@ from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.features.popularity import choose_pool, measure_popularity
+from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import BLOCK, take_queries
@@ -56,11 +56,11 @@ def open_search(scale: float) -> tuple[Search, Queries]:
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())
     fold = build_test_fold(log, log, candidates, None)
     history = fold.history(log)
-    pool = choose_pool(history, catalogue, fold, CONFIG.ranker.features.pool)
+    pools = choose_pools(history, catalogue, fold, CONFIG.ranker.features.pool, {}, ())
     tables = FoldTables(
         catalogue=catalogue,
-        pool=pool,
-        popularity=measure_popularity(history, catalogue, fold, pool, times=False),
+        pools=pools,
+        popularity=measure_popularity(history, catalogue, fold, pools, ()),
         tables={"81": prepare_content(Embedding("81", vectors))},
         lifts=fit_lifts(history, catalogue),
         fusion=weigh_evenly({"81": of_embedding("81")}),

@@ -36,6 +36,7 @@ GROUPS = 6  # of query times, where not all candidates are searched
 GROUP_SLOTS = 8  # of a group, at which its pool is chosen
 GROUP_QUERIES = 125_000  # at most: what a group's queries are answered with is a step
 LONG_H = 2_000.0  # hours from which on an age is one class
+EVENTS, CLICKS = "events", "clicks"  # what windows count
 ALWAYS = "events in all"
 BY_VALUE = "{} within a day"
 # What retrieval weighs too, by the beginning of a column's name. A column of another name is the ranker's alone.
@@ -141,13 +142,15 @@ class AdLog:
     ``first``, ``last``: the seconds of the first and the last event of each of the ``rows``.
     """
 
-    def __init__(self, history: Histories, catalogue: Catalogue, rows: CatalogueRows) -> None:
-        """Sort them: 13 bytes an event."""
+    def __init__(
+        self, history: Histories, catalogue: Catalogue, rows: CatalogueRows, kinds: Sequence[str] = (EVENTS,)
+    ) -> None:
+        """Sort them: 13 bytes an event. ``kinds``: what is counted, some of ``EVENTS`` and ``CLICKS``."""
         events = history.events()
         events = events[np.argsort(history.sequences.time[events], kind="stable")]
         self.all_time, self.all_item = history.sequences.time[events], history.sequences.item[events]
         self.all_clicked = history.sequences.action[events] >= schema.CLICK
-        self.fields = catalogue.fields
+        self.fields, self.kinds = catalogue.fields, tuple(kinds)
         self._take(rows)
 
     def of(self, rows: CatalogueRows) -> "AdLog":
@@ -161,14 +164,12 @@ class AdLog:
         self.rows, index = rows, number_rows(rows, size)[self.all_item]
         own = index >= 0
         clicked, index, time = self.all_clicked[own], index[own], self.all_time[own]
-        # Where all events are clicks, or none, clicks say the same again.
-        self.log = {"events": (time, index)}
-        if clicked.any() and not clicked.all():
-            self.log["clicks"] = time[clicked], index[clicked]
+        both = {EVENTS: (time, index), CLICKS: (time[clicked], index[clicked])}
+        self.log = {kind: both[kind] for kind in self.kinds}
         self.first, self.last = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
         np.minimum.at(self.first, index, time)
         np.maximum.at(self.last, index, time)
-        counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in self.log.items()}
+        counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in both.items()}
         self.total = {kind: count.astype(np.float64) for kind, count in counts.items()}
 
     def count_windows(self, moment: int, kind: str) -> tuple[Floats, Floats]:
@@ -190,7 +191,9 @@ class AdLog:
         return rows.astype(np.int64), count.astype(np.float64)
 
 
-def choose_pools(history: Histories, catalogue: Catalogue, fold: Fold, most: int, weights: dict[str, float]) -> Pools:
+def choose_pools(
+    history: Histories, catalogue: Catalogue, fold: Fold, most: int, weights: dict[str, float], kinds: Sequence[str]
+) -> Pools:
     """At most so many candidates for each group of query times: those that what is popular makes the likeliest targets.
 
     By the fusion ``weights`` of the columns of popularity an ad's chance at a moment is the softmax of their sum.
@@ -200,12 +203,12 @@ def choose_pools(history: Histories, catalogue: Catalogue, fold: Fold, most: int
     slots = make_slots(fold.query_times, groups)
     if len(rows) <= most:
         return Pools(slots.edges, (rows,) * len(slots.times))
-    log, chosen = AdLog(history, catalogue, rows), []
+    log, chosen = AdLog(history, catalogue, rows, kinds or (EVENTS,)), []
     for own in np.split(np.sort(fold.query_times), np.cumsum(slots.queries)[:-1]):
         chance = np.zeros(len(rows))
         within = make_slots(own, GROUP_SLOTS)
         for moment, count in zip(within.times, within.queries, strict=True):
-            columns = describe(log, int(moment), list(log.log))
+            columns = describe(log, int(moment))
             utility = np.sum([weights.get(name, 0.0) * column for name, column in columns.items()], 0)
             share = np.exp(utility - utility.max())
             chance += count * share / share.sum()
@@ -214,19 +217,19 @@ def choose_pools(history: Histories, catalogue: Catalogue, fold: Fold, most: int
 
 
 def measure_popularity(
-    history: Histories, catalogue: Catalogue, fold: Fold, pools: Pools, times: bool
+    history: Histories, catalogue: Catalogue, fold: Fold, pools: Pools, kinds: Sequence[str]
 ) -> list[Popularity]:
-    """Of each group of queries the columns of its pool at their times; without ``times`` only how many events an ad
-    has.
+    """Of each group of queries the columns of its pool at their times. ``kinds``: what is counted in windows, none
+    where times say nothing: then only how many events an ad has.
     """
-    log = AdLog(history, catalogue, pools.rows[0])
-    describe_group = _describe_group if times else _count_group
+    log = AdLog(history, catalogue, pools.rows[0], kinds)
+    describe_group = _describe_group if kinds else _count_group
     return [describe_group(log.of(pool), fold.query_times[own]) for own, pool in pools.pair(fold.query_times)]
 
 
 def _count_group(log: AdLog, query_times: Int64s) -> Popularity:
     """How many events each ad has, whatever the time."""
-    counted = np.log1p(log.total["events"]).astype(np.float16)
+    counted = np.log1p(log.total[EVENTS]).astype(np.float16)
     slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(query_times)]))
     return Popularity(slots, log.rows, (ALWAYS,), counted[None, :, None])
 
@@ -234,24 +237,24 @@ def _count_group(log: AdLog, query_times: Int64s) -> Popularity:
 def _describe_group(log: AdLog, query_times: Int64s) -> Popularity:
     """All that is known of each ad at the time of each slot."""
     slots = make_slots(query_times, count_slots(len(log.rows)))
-    described = [describe(log, int(moment), list(log.log)) for moment in slots.times]
+    described = [describe(log, int(moment)) for moment in slots.times]
     table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
     return Popularity(slots, log.rows, tuple(described[0]), table)
 
 
-def describe(log: AdLog, moment: int, kinds: list[str]) -> dict[str, Floats]:
+def describe(log: AdLog, moment: int) -> dict[str, Floats]:
     """By name, a number an ad at a ``moment``: the logarithm of events and of clicks in windows before and behind it
     and in all; hours since its first event and to its last one; whether it has none; of each feature the mean events
     within a day of the ads that share its value.
     """
     columns: dict[str, Floats] = {}
-    for kind in kinds:
+    for kind in log.kinds:
         for side, counts in zip(("before", "behind"), log.count_windows(moment, kind), strict=True):
             columns |= {
                 f"{kind} {hours} h {side}": np.log(count + FLOOR) for hours, count in zip(EDGES_H, counts, strict=True)
             }
         columns[f"{kind} in all"] = np.log(log.total[kind] + FLOOR)
-    known = log.total["events"] > 0
+    known = log.total[EVENTS] > 0
     columns["age"] = np.where(known, squeeze((moment - log.first) / HOUR_S), 0.0)
     columns["runs on"] = np.where(known, squeeze((log.last - moment) / HOUR_S), 0.0)
     columns["unseen"] = (~known).astype(np.float64)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from common.arrays import Singles
 from common.learning.als import FactorSettings, factorise, find_users
 from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, make_slots
+from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, count_slots, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import rank_all
@@ -112,7 +112,7 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     ago.
     """
     log = AdLog(fold.history(corpus.train), corpus.catalogue, fold.candidates)
-    slots = make_slots(fold.query_times, len(fold.candidates))
+    slots = make_slots(fold.query_times, count_slots(len(fold.candidates)))
     windows = [np.sum(log.count_windows(int(moment), "events"), 0)[DAY] for moment in slots.times]
     counts, slot = torch.from_numpy(np.stack(windows).astype(np.float32)), slots.find(fold.query_times)
     return lambda block: counts[torch.from_numpy(slot[block])]

@@ -78,10 +78,17 @@ LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=
 CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1), LIFTED_COUNTS: LIFTED}
 
 
-def choose_counts(histories: Histories) -> dict[str, CountSettings]:
-    """The ranker's tables: of all events where that takes seconds, else of clicks alone."""
-    pairs = 2 * count_neighbour_pairs(histories.lengths, WHOLE.reach)  # either way
-    return RANKER_COUNTS if pairs <= AFFORDABLE_PAIRS else CLICK_COUNTS
+COUNTED = {"events": RANKER_COUNTS, "clicks": CLICK_COUNTS}
+
+
+def count_pairs(histories: Histories) -> int:
+    """How many pairs of events the tables of all events count, either way."""
+    return 2 * count_neighbour_pairs(histories.lengths, WHOLE.reach)
+
+
+def choose_counts(pairs: int) -> str:
+    """Which tables of ``COUNTED``: of all events where that takes seconds, else of clicks alone."""
+    return "events" if pairs <= AFFORDABLE_PAIRS else "clicks"
 
 
 @dataclass(frozen=True)
@@ -132,11 +139,11 @@ class CountTables:
         }
 
 
-def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> CountTables:
-    """Co-occurrence in these histories with the candidates, as the log allows it."""
-    chosen, attributes = choose_counts(history), attribute_matrix(catalogue)
-    counted = fit_all_counts(history, catalogue, attributes, tuple(chosen.values()), candidates)
-    return CountTables(dict(zip(chosen, counted, strict=True)))
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> CountTables:
+    """Co-occurrence in these histories with the candidates. ``counted``: see ``choose_counts``."""
+    settings = COUNTED[counted]
+    tables = fit_all_counts(history, catalogue, attribute_matrix(catalogue), tuple(settings.values()), candidates)
+    return CountTables(dict(zip(settings, tables, strict=True)))
 
 
 def fit_all_counts(

@@ -23,7 +23,6 @@ from common.arrays import Singles
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows, number_rows
-from competitions.tencent.io import schema
 from competitions.tencent.retrieval.attributes import attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, deviations
 from competitions.tencent.retrieval.sparse_history import (
@@ -69,12 +68,6 @@ CLICKED = RegressionSettings(reach=10, weights=CLICK_WEIGHTS)
 MOST_CLICKED = 4_000  # a second's work
 
 
-def choose_regression(histories: Histories) -> tuple[RegressionSettings, int]:
-    """Settings, and how many ads at most have coefficients: of clicks alone where they are the smaller part."""
-    clicks = histories.sequences.action[histories.events()] >= schema.CLICK
-    return (CLICKED, MOST_CLICKED) if len(clicks) and clicks.mean() < 0.5 else (RegressionSettings(), MOST_ITEMS)
-
-
 @dataclass(frozen=True)
 class Regression:
     """What an ad in the past adds to the score of another.
@@ -98,9 +91,9 @@ class Regression:
         return lambda block: {NAME: score_regression(self, block.histories, candidates, shared)}
 
 
-def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows) -> Regression:
-    """The regression of the events of these histories, as the log allows it."""
-    settings, most = choose_regression(history)
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, exposures: bool) -> Regression:
+    """The regression of the events of these histories, of clicks alone where the log has ``exposures``."""
+    settings, most = (CLICKED, MOST_CLICKED) if exposures else (RegressionSettings(), MOST_ITEMS)
     return fit_regression(history, catalogue, attribute_matrix(catalogue), settings, most, candidates)
 
 

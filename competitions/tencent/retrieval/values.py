@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.io import schema
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
@@ -87,11 +86,11 @@ class ValueTables:
         }
 
 
-def fit(history: Histories, catalogue: Catalogue) -> ValueTables:
-    """Co-occurrence of the values of features that have few; more of it where anything is shown only."""
+def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTables:
+    """Co-occurrence of the values of features that have few; more of it where the log has ``exposures``."""
     attributes = attribute_matrix(catalogue, PAIRED_VALUES)
     tables = {NAME: fit_value_counts(history, attributes, ValueSettings())}
-    if (history.sequences.action[history.events()] < schema.CLICK).any():
+    if exposures:
         tables[SHOWN] = fit_value_counts(history, attributes, BEHIND_SHOWN)
         tables[SAME] = ValueCounts(None, attributes, AGAIN)
     return ValueTables(tables)

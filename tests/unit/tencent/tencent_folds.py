@@ -50,19 +50,23 @@ def fit_fold(
 ) -> FoldTables:
     """What is fitted on a fold's history, with even weights."""
     history, catalogue = fold.history(corpus.train), corpus.catalogue
+    clicks = corpus.train.action >= 1
+    exposures = bool(clicks.any() and not clicks.all())
+    kinds = ("events", *["clicks"] * exposures) if times else ()
     prepared = {content.name: content for content in contents}
     named = {name: find_channel(name) for name in name_channels(channels, prepared)}
     given = {"history": history, "catalogue": catalogue, "candidates": fold.candidates, "contents": [*contents]}
+    given |= {"counted": "events", "exposures": exposures}
     tables: dict[str, Table] = {
         name: prepared[name] if name in prepared else fit_channel(channel, settings=SEQUENCE, seed=0, **given)
         for name, channel in named.items()
     }
     fusion = weigh_evenly(named)
-    pools = choose_pools(history, catalogue, fold, settings.pool, fusion.weights)
+    pools = choose_pools(history, catalogue, fold, settings.pool, fusion.weights, kinds)
     return FoldTables(
         catalogue=catalogue,
         pools=pools,
-        popularity=measure_popularity(history, catalogue, fold, pools, times),
+        popularity=measure_popularity(history, catalogue, fold, pools, kinds),
         tables=tables,
         lifts=fit_lifts(history, catalogue),
         fusion=fusion,
