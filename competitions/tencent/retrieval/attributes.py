@@ -1,10 +1,12 @@
 """What ads have in common: their feature values as a sparse matrix, through which scores are smoothed from ad to ad."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Int32s, Int64s
+from competitions.tencent.corpus import Catalogue, Field, Int64s
 from competitions.tencent.retrieval.sparse_history import Sparse
 
 POWER = 0.5
@@ -18,17 +20,23 @@ def attribute_matrix(catalogue: Catalogue, most_values: int = MOST_VALUES) -> Sp
     product with its transpose is the share of each attribute's ads. Missing and cold values are no attributes, and
     features of more than ``most_values`` values are left out.
     """
-    parts = [_one_feature(field.codes, field.size) for field in catalogue.fields if field.size <= most_values]
+    return stack_features(catalogue, [field for field in catalogue.fields if field.size <= most_values])
+
+
+def stack_features(catalogue: Catalogue, fields: Sequence[Field]) -> Sparse:
+    """The attributes of these features, see ``attribute_matrix``."""
+    parts = [one_feature(field) for field in fields]
     if not parts:
         return sp.csr_array((len(catalogue.oid), 0), dtype=np.float32)
     return sp.hstack(parts, format="csr", dtype=np.float32)
 
 
-def _one_feature(codes: Int32s, size: int) -> Sparse:
-    rows = np.flatnonzero((codes > 0) & (codes <= size))
-    values = codes[rows] - 1
-    weight = np.maximum(np.bincount(values, minlength=size), 1.0) ** -POWER
-    return sp.csr_array((weight[values].astype(np.float32), (rows, values)), (len(codes), size))
+def one_feature(field: Field) -> Sparse:
+    """The attributes of one feature, csr float32 [rows, its values]."""
+    rows = np.flatnonzero((field.codes > 0) & (field.codes <= field.size))
+    values = field.codes[rows] - 1
+    weight = np.maximum(np.bincount(values, minlength=field.size), 1.0) ** -POWER
+    return sp.csr_array((weight[values].astype(np.float32), (rows, values)), (len(field.codes), field.size))
 
 
 def smooth_scores(

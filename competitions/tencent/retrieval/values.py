@@ -6,15 +6,16 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Int64s
+from competitions.tencent.corpus import Catalogue, Field, Int32s, Int64s
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature, stack_features
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -28,7 +29,9 @@ from competitions.tencent.retrieval.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
-PAIRED_VALUES = 2_000  # a feature of more names nearly one ad each, and the table is values x values
+MANY, SAME_MANY = "values of many", "values of many again"  # of features of many values
+PAIRED_VALUES = 2_000  # of a feature, whose table has a cell for every pair of values; one of more has those that occur
+FEW = 20_000  # values, of which a query has a dense row
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
 
@@ -63,11 +66,12 @@ AGAIN = ValueSettings(fade=0.97, weights=ActionWeights(exposure=1.0, click=3.0, 
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """``table`` float32 [values, values]: the co-occurrence of a value (row) with another (column), None where each
-    speaks for itself alone; ``attributes`` csr [rows of the catalogue, values] as in ``attribute_matrix``.
+    """``table`` float32 [values, values], csr where there are many: the co-occurrence of a value (row) with another
+    (column), None where each speaks for itself alone; ``attributes`` csr [rows of the catalogue, values] as in
+    ``attribute_matrix``.
     """
 
-    table: Singles | None
+    table: Singles | Sparse | None
     attributes: Sparse
     settings: ValueSettings
 
@@ -79,20 +83,28 @@ class ValueTables:
     tables: dict[str, ValueCounts]
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``score_value_counts``. All tables have the same attributes."""
-        shared = next(iter(self.tables.values())).attributes[candidates]
+        """See ``score_value_counts``."""
+        own = {name: table.attributes[candidates] for name, table in self.tables.items()}
         return lambda block: {
-            name: score_value_counts(table, block.histories, candidates, shared) for name, table in self.tables.items()
+            name: score_value_counts(table, block.histories, candidates, own[name])
+            for name, table in self.tables.items()
         }
 
 
 def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTables:
-    """Co-occurrence of the values of features that have few; more of it where the log has ``exposures``."""
-    attributes = attribute_matrix(catalogue, PAIRED_VALUES)
-    tables = {NAME: fit_value_counts(history, attributes, ValueSettings())}
+    """Co-occurrence of the values of features: of those that have few with each other, of those that have many within
+    the feature; more of it where the log has ``exposures``.
+    """
+    few = attribute_matrix(catalogue, PAIRED_VALUES)
+    many = [field for field in catalogue.fields if field.size > PAIRED_VALUES]
+    tables = {NAME: fit_value_counts(history, few, ValueSettings())}
+    if many:
+        tables[MANY] = fit_sparse_counts(history, catalogue, many, ValueSettings())
     if exposures:
-        tables[SHOWN] = fit_value_counts(history, attributes, BEHIND_SHOWN)
-        tables[SAME] = ValueCounts(None, attributes, AGAIN)
+        tables[SHOWN] = fit_value_counts(history, few, BEHIND_SHOWN)
+        tables[SAME] = ValueCounts(None, few, AGAIN)
+        if many:
+            tables[SAME_MANY] = ValueCounts(None, stack_features(catalogue, many), AGAIN)
     return ValueTables(tables)
 
 
@@ -102,24 +114,52 @@ def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSe
     ``attributes``: ``attribute_matrix(catalogue, PAIRED_VALUES)``, that of features of few values; the table takes 4
     bytes a pair of values.
     """
-    log = flatten_log(histories, settings.weights)
-    if len(log.item) > MOST_EVENTS:
-        step = -(-len(log.item) // MOST_EVENTS)
-        log = flatten_log(histories.take(np.arange(0, len(histories), step)), settings.weights)
     table = np.zeros((attributes.shape[1],) * 2, np.float32)
-    lengths = np.diff(log.offsets)
-    for first, stop in split_by_cost(lengths, PART_EVENTS):
-        table += _count_part(log, np.arange(log.offsets[first], log.offsets[stop]), attributes, settings)
+    for part, pairs in count_event_pairs(histories, settings):
+        values = attributes[part]
+        table += (values.T @ (pairs @ values)).toarray()
     # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
     for sums, across in ((table.sum(1), (slice(None), None)), (table.sum(0), (None, slice(None)))):
         table /= np.where(sums > 0, sums, 1.0)[across] ** np.float32(settings.power)
     return ValueCounts(table, attributes, settings)
 
 
-def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSettings) -> Singles:
-    """The table of consecutive events, whole histories, float32 [values, values]."""
-    if not len(events):
-        return np.zeros((attributes.shape[1],) * 2, np.float32)
+def fit_sparse_counts(
+    histories: Histories, catalogue: Catalogue, fields: Sequence[Field], settings: ValueSettings
+) -> ValueCounts:
+    """The same of features of many values, each with the values of its own feature alone: as many cells as pairs
+    occur.
+    """
+    tables = [sp.csr_array((field.size,) * 2, dtype=np.float32) for field in fields]
+    attributes = [one_feature(field) for field in fields]
+    for part, pairs in count_event_pairs(histories, settings):
+        for at, own in enumerate(attributes):
+            values = own[part]
+            tables[at] = tables[at] + values.T @ (pairs @ values)
+    table = sp.csr_array(sp.block_diag(tables, format="csr", dtype=np.float32))
+    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    sums = (np.asarray(table.sum(1)).ravel()[rows], np.asarray(table.sum(0)).ravel()[table.indices])
+    for each in sums:
+        table.data /= np.where(each > 0, each, 1.0) ** np.float32(settings.power)
+    return ValueCounts(table, sp.hstack(attributes, format="csr", dtype=np.float32), settings)
+
+
+def count_event_pairs(histories: Histories, settings: ValueSettings) -> Iterator[tuple[Int32s, Sparse]]:
+    """The ads of some histories' events (rows of the catalogue, int32 [events]), and how much each pair of these
+    events counts, csr float32 [events, events]; of a long log evenly spaced histories.
+    """
+    log = flatten_log(histories, settings.weights)
+    if len(log.item) > MOST_EVENTS:
+        step = -(-len(log.item) // MOST_EVENTS)
+        log = flatten_log(histories.take(np.arange(0, len(histories), step)), settings.weights)
+    for first, stop in split_by_cost(np.diff(log.offsets), PART_EVENTS):
+        events = np.arange(log.offsets[first], log.offsets[stop])
+        if len(events):
+            yield log.item[events], _count_part(log, events, settings)
+
+
+def _count_part(log: Log, events: Int64s, settings: ValueSettings) -> Sparse:
+    """The pairs of consecutive events, whole histories."""
     sources, targets, weights = [], [], []
     for gap in range(1, settings.reach + 1):
         before, after = log.neighbours(events, gap)
@@ -132,10 +172,7 @@ def _count_part(log: Log, events: Int64s, attributes: Sparse, settings: ValueSet
         targets += [after, before]
         weights += [weight, weight * settings.backward]
     cells = (np.concatenate(sources) - events[0], np.concatenate(targets) - events[0])
-    pairs = sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
-    values = attributes[log.item[events]]
-    table: Singles = (values.T @ (pairs @ values)).toarray()
-    return table
+    return sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
 
 
 def score_value_counts(
@@ -146,9 +183,11 @@ def score_value_counts(
     """
     seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
     values = seen @ model.attributes
-    by_value = values.toarray() if model.table is None else values @ model.table
+    by_value = values if model.table is None else values @ model.table
+    if values.shape[1] <= FEW:
+        by_value = as_dense(by_value)  # nearly every value gets something
     own = model.attributes[candidates] if shared is None else shared
-    return np.ascontiguousarray((own @ by_value.T).T, np.float32)
+    return np.ascontiguousarray(as_dense(own @ by_value.T).T, np.float32)
 
 
-CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME), log_share))
+CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, MANY, SHOWN, SAME, SAME_MANY), log_share))
