@@ -29,7 +29,7 @@ from competitions.tencent.retrieval.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
-MANY, SAME_MANY = "values of many", "values of many again"  # of features of many values
+MANY, SHOWN_MANY, SAME_MANY = (f"{name}, of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, whose table has a cell for every pair of values; one of more has those that occur
 FEW = 20_000  # values, of which a query has a dense row
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
@@ -104,6 +104,7 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTable
         tables[SHOWN] = fit_value_counts(history, few, BEHIND_SHOWN)
         tables[SAME] = ValueCounts(None, few, AGAIN)
         if many:
+            tables[SHOWN_MANY] = fit_sparse_counts(history, catalogue, many, BEHIND_SHOWN)
             tables[SAME_MANY] = ValueCounts(None, stack_features(catalogue, many), AGAIN)
     return ValueTables(tables)
 
@@ -190,4 +191,4 @@ def score_value_counts(
     return np.ascontiguousarray(as_dense(own @ by_value.T).T, np.float32)
 
 
-CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, MANY, SHOWN, SAME, SAME_MANY), log_share))
+CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share))
