@@ -2,7 +2,7 @@
 
 The gaps of a user are tied together by the user's pace (a Gaussian copula), so that spans are spread as in the release;
 they run on the even clock (``topics.to_clock``). A user has a reference time, midnight of 24 May for most and later for
-others (``LATER``), as the clicks a day of the release tell. The reference time falls into a gap by its length. The
+others (``LATER``), as the clicks a day of the release show. The reference time falls into a gap by its length. The
 first click behind it is the target, and the history has the exposures before that: their number k has the probability
 
     P(k) proportional to (1 - share of clicks) ** k,    k = 0 .. events within ``MOST_WAIT`` of the reference time
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Floats, Ints
 from common.simulation.sampling import draw_columns
 from competitions.tencent.simulator.topics import (
     BAND_ENDS,
@@ -29,7 +29,6 @@ from competitions.tencent.simulator.topics import (
     SLOT,
     slot_of,
     to_clock,
-    to_even,
 )
 
 GAP_QUANTILES = (0.0, 0.0024, 0.02644, 0.25, 0.43649, 0.5, 0.75, 0.90043, 0.95, 0.99, 0.99595, 0.99965, 1.0)
@@ -37,36 +36,36 @@ GAP_QUANTILES = (0.0, 0.0024, 0.02644, 0.25, 0.43649, 0.5, 0.75, 0.90043, 0.95, 
 GAP_SECONDS = (0.5, 1.0, 80.0, 830.0, 4050.0, 7150.0, 42500.0, 84500.0, 133000.0, 350000.0, 590000.0, 2592000.0, 6e6)
 LOG_GAPS = np.log(GAP_SECONDS)
 PACE = 0.40  # correlation of a gap with the user's pace
-VISIT = 21_600  # seconds; a longer gap ends a visit
 MOST_DAYS = DAYS_BACK - 8
 
 # Share of the users whose reference time is later than so many days behind the common one.
 LATER_DAYS = (0.0, 0.93, 1.93, 2.93, 3.93, 4.93, 5.5, 5.93, 6.93, 7.93, 8.93, 10.0)
 LATER = (0.17, 0.166, 0.1325, 0.103, 0.0699, 0.0483, 0.0180, 0.0155, 0.0099, 0.005, 0.002, 0.0)
 MOST_WAIT, CLOSES = 7 * DAY, REFERENCE + 11 * DAY  # no target is later than ``WINDOW`` behind either
-TINY = 1e-300
 MOST_AFTER = 40  # events behind the reference time
 WINDOW = 2 * DAY
 REACH = WINDOW // SLOT + 1  # slots in which a target may lie
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """One entry a user. ``time`` (users, events): seconds, oldest first; ``asked``: the last so many are behind the
-    reference time. ``pace``: standard normal, high for long gaps. ``end``: the last event, ``opens``: the later of that
-    and the reference time, both in even seconds.
+class Ends:
+    """One entry a user. ``pace``: standard normal, high for long gaps. ``end``: the last event, ``opens``: the later of
+    that and the reference time, both in even seconds.
     """
 
-    time: Ints
-    asked: Ints
     pace: Floats
     end: Floats
     opens: Floats
 
+    @property
+    def first_slot(self) -> Ints:
+        """The first slot in which each user's target may lie."""
+        return slot_of(to_clock(self.opens).astype(np.int64))
 
-def make_timeline(clicks: Floats, events: int, everyone: bool, rng: np.random.Generator) -> Timeline:
-    """Draw so many events before the target of each user; ``clicks``: the users' shares of clicks. ``everyone`` has the
-    common reference time.
+
+def draw_times(clicks: Floats, events: int, everyone: bool, rng: np.random.Generator) -> tuple[Ints, Ints, Ends]:
+    """So many events before the target of each user, in seconds (users, events), oldest first; how many of them are
+    behind the reference time. ``clicks``: shares of clicks. ``everyone`` has the common reference time.
     """
     count = len(clicks)
     pace = rng.standard_normal(count)
@@ -83,13 +82,13 @@ def make_timeline(clicks: Floats, events: int, everyone: bool, rng: np.random.Ge
     backward = np.column_stack([before, gaps[:, -MOST_AFTER - 1 : 0 : -1]])
     offset[:, :-MOST_AFTER] = -np.cumsum(backward, axis=1)[:, ::-1]
     wait = np.minimum(MOST_WAIT, CLOSES - reference)
-    asked = _draw_asked(clicks, (offset[:, -MOST_AFTER:] <= wait[:, None]).sum(axis=1), rng)
-    even = reference[:, None] + np.take_along_axis(offset, asked[:, None] + np.arange(events), axis=1)
+    behind = _draw_behind(clicks, (offset[:, -MOST_AFTER:] <= wait[:, None]).sum(axis=1), rng)
+    even = reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(events), axis=1)
     time = np.maximum(np.floor(to_clock(even)).astype(np.int64), FIRST)
-    return Timeline(time, asked, pace, even[:, -1], np.maximum(even[:, -1], reference))
+    return time, behind, Ends(pace, even[:, -1], np.maximum(even[:, -1], reference))
 
 
-def _draw_asked(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
+def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
     """Exposures between the reference time and the target: a geometric number, at most ``most``."""
     log_stay = np.log1p(-clicks)
     at = rng.random(len(clicks)) * -np.expm1((most + 1) * log_stay)
@@ -108,38 +107,20 @@ def share_of_shorter(pace: Floats, gap: Floats) -> Floats:
     return np.asarray(ndtr((level - PACE * pace[:, None]) / (1.0 - PACE**2) ** 0.5))
 
 
-def draw_targets_times(timeline: Timeline, rng: np.random.Generator) -> Floats:
+def draw_target_times(ends: Ends, rng: np.random.Generator) -> Ints:
     """Seconds at which each user comes next, behind the reference time."""
-    reach = np.column_stack([timeline.opens, timeline.opens + WINDOW]) - timeline.end[:, None]
-    low, high = share_of_shorter(timeline.pace, reach).T
+    reach = np.column_stack([ends.opens, ends.opens + WINDOW]) - ends.end[:, None]
+    low, high = share_of_shorter(ends.pace, reach).T
     at = low + (high - low) * rng.random(len(low))
-    gap = _draw_gaps(timeline.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
-    return to_clock(timeline.end + np.clip(gap, reach[:, 0], reach[:, 1]))
+    gap = _draw_gaps(ends.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
+    return to_clock(ends.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
 
 
-def starts_visit(timeline: Timeline, time: Floats) -> Bools:
-    """Whether an event at this ``time`` [users] begins a new visit."""
-    return np.asarray(time > to_clock(timeline.end) + VISIT)
-
-
-def first_slot(timeline: Timeline) -> Ints:
-    """The first slot in which each user's target may lie."""
-    return slot_of(to_clock(timeline.opens).astype(np.int64))
-
-
-def slot_probabilities(timeline: Timeline) -> Floats:
-    """P(the user comes next in a slot), in the same visit and in a new one (users, 2, REACH), from ``first_slot`` on.
-
-    The law of ``draw_targets_times``, slot by slot.
-    """
-    starts = np.arange(1, REACH) + first_slot(timeline)[:, None]
+def slot_probabilities(ends: Ends) -> Floats:
+    """P(the user comes next in a slot) (users, REACH), from ``first_slot`` on: the law of ``draw_target_times``."""
+    starts = np.arange(1, REACH) + ends.first_slot[:, None]
     boundary = FIRST + starts // BANDS * DAY + BAND_ENDS[starts % BANDS]  # even seconds at which the slots begin
-    opens = timeline.opens[:, None]
+    opens = ends.opens[:, None]
     edges = np.column_stack([opens, np.clip(boundary, opens, opens + WINDOW), opens + WINDOW])
-    visit_end = to_even(to_clock(timeline.end) + VISIT)[:, None]
-    every, same = (
-        np.diff(share_of_shorter(timeline.pace, at - timeline.end[:, None]), axis=1)
-        for at in (edges, np.minimum(edges, np.maximum(visit_end, opens)))
-    )
-    total = every.sum(axis=1)[:, None, None]
-    return np.asarray(np.stack([same, every - same], axis=1) / np.maximum(total, TINY))
+    chance = np.diff(share_of_shorter(ends.pace, edges - ends.end[:, None]), axis=1)
+    return np.asarray(chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-300))
