@@ -28,7 +28,7 @@ SHARE, RUNS, EVENTS = np.array([0.78, 0.17, 0.05]), np.array([4, 20, 160, SLOTS]
 EVERGREEN, EVERGREEN_WEIGHT = len(RUNS) - 1, 0.02
 # Times shown: exp(LOG_SHOWN + BELOW * level), above the middle with a slope of BELOW + ABOVE; at most ``MOST_SHOWN`` of
 # an ad at scale 1, which falls with this power of the scale.
-LOG_SHOWN, BELOW, ABOVE, MOST_SHOWN, MOST_SLOPE = -1.3, 0.2, 2.4, 65_000.0, 0.8
+LOG_SHOWN, BELOW, ABOVE, MOST_SHOWN, MOST_SLOPE = -1.3, 0.2, 2.5, 65_000.0, 0.8
 POPULAR = {"style": 0.8, "advertiser": 0.4, "ad": 0.45}  # weights of the level; their squares sum to 1
 STYLES, CATEGORIES = 18, 42  # categories of a topic
 OWN_CATEGORY, NEW_PRODUCT = 0.6, 0.4  # chances: an ad is of its advertiser's category; begins the next product
@@ -102,7 +102,7 @@ def _draw(weight: Floats, count: int, rng: np.random.Generator) -> Codes:
     """So many indices by weight."""
     steps = np.cumsum(weight)
     drawn = np.searchsorted(steps, steps[-1] * rng.random(count), side="right")
-    return np.minimum(drawn, len(weight) - 1).astype(np.int32)
+    return np.asarray(np.minimum(drawn, len(weight) - 1), np.int32)
 
 
 def _volume() -> Floats:

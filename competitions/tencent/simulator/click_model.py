@@ -14,7 +14,7 @@ the probability
 
 ``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * hold *
 delta`` of the ad clicked last. A target is drawn until it is accepted, and is new to the user. A click of the
-history is one of ``DRAWS`` draws, by acceptance, which for an ad that the user has seen falls to a share ``SEEN``.
+history is one of ``DRAWS`` draws, by acceptance, and new to the user but for a share ``REPEATED`` of the clicks.
 
 Time: a session is a slot. A new one has a new topic, which follows that of the session before more often than by
 chance. What was clicked last has a ``hold`` that halves with every ``HALF_LIFE`` that the user went on browsing since;
@@ -41,8 +41,8 @@ CLICKED = (0.09, 0.32, 0.15, 0.20, 0.05, 0.19)
 SESSION_FROM = (0.45, 0.10, 0.45)  # a new session's topic: an interest, the topic clicked last, the one that follows
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
 HALF_LIFE = 129_600.0  # seconds
-DRAWS, TARGET_DRAWS = 8, 200
-SEEN = 0.1  # of the acceptance of what was seen is left
+DRAWS, SHOWN_DRAWS, TARGET_DRAWS = 8, 3, 200
+REPEATED = 0.0025  # of the clicks of a history, on an ad that the user was shown before
 # With one slope at every scale, a hundred times the ads would leave a third of the oracle's score, less than what was
 # earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
@@ -207,10 +207,12 @@ def acceptance_probability(x: Singles, slope: float) -> Singles:
 
 
 def _draw_shown(env: Environment, state: State, slot: Ints, past: Codes, rng: np.random.Generator) -> Ints:
-    """An ad that each user is shown; ``past`` (users, events): seen ads, for each of which another is drawn once."""
+    """An ad that each user is shown; ``past`` (users, events): seen ads, in whose stead another is drawn."""
     ad = propose_ads(env, state, slot, False, rng)[0]
-    rows = np.flatnonzero((past == ad[:, None]).any(axis=1))
-    ad[rows] = propose_ads(env, take(state, rows), slot[rows], False, rng)[0]
+    rows = np.arange(len(slot))
+    for _ in range(SHOWN_DRAWS - 1):
+        rows = rows[(past[rows] == ad[rows, None]).any(axis=1)]
+        ad[rows] = propose_ads(env, take(state, rows), slot[rows], False, rng)[0]
     return ad
 
 
@@ -220,9 +222,12 @@ def _draw_clicked(env: Environment, state: State, slot: Ints, past: Codes, rng: 
     ad, accepted = propose_ads(env, take(state, each), slot[each], True, rng)
     ad, accepted = ad.reshape(-1, DRAWS), accepted.reshape(-1, DRAWS)
     for draw in range(DRAWS):
-        accepted[(past == ad[:, draw, None]).any(axis=1), draw] *= SEEN
+        accepted[(past == ad[:, draw, None]).any(axis=1), draw] = 0.0
     chosen = draw_columns(np.cumsum(accepted, axis=1), rng.random(len(ad), np.float32))
-    return np.asarray(ad[np.arange(len(ad)), chosen])
+    clicked = ad[np.arange(len(ad)), chosen]
+    again = np.flatnonzero((rng.random(len(ad)) < REPEATED) & (past.shape[1] > 0))
+    clicked[again] = past[again, rng.integers(max(past.shape[1], 1), size=len(again))]
+    return clicked
 
 
 def _update_clicked(env: Environment, state: State, rows: Ints, ad: Ints, time: Ints, rng: np.random.Generator) -> None:

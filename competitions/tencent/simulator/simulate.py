@@ -21,13 +21,14 @@ from enum import StrEnum
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from common.arrays import Floats, Ints, join
+from common.arrays import Bools, Floats, Ints, join
 from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
@@ -68,7 +69,7 @@ class Batch:
 
     length: Ints
     segment: Ints
-    ad: Codes
+    item: Codes
     action: NDArray[np.int8]
     time: Ints
     targets: Targets
@@ -131,69 +132,69 @@ def simulate_users(env: Environment, seed: int, total: int, start: int) -> Batch
     return Batch(users.length, users.segment, ad, action, users.time[recorded], targets, actions, queries)
 
 
-def _simulate_events(
-    env: Environment, sizes: Sizes, seed: int
-) -> tuple[dict[str, NDArray[np.signedinteger]], list[Batch]]:
-    """The events of all users end to end, by column, and the batches without theirs."""
-    most, end, parts = sizes.users * LONGEST, 0, []
-    events = {"ad": np.empty(most, np.int32), "action": np.empty(most, np.int8), "time": np.empty(most, np.int32)}
-    starts = range(0, sizes.users, BATCH_USERS)
-    with ThreadPoolExecutor(THREADS) as pool:
-        batches = pool.map(partial(simulate_users, env, seed, sizes.users), starts)
-        for batch in track(batches, "Simulating users", len(starts)):
-            start, end = end, end + len(batch.ad)
-            for name, column in events.items():
-                column[start:end] = getattr(batch, name)
-            parts.append(replace(batch, ad=batch.ad[:0], action=batch.action[:0], time=batch.time[:0]))
-    return {name: column[:end] for name, column in events.items()}, parts
-
-
 def _write_all(folder: Path, env: Environment, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
     events, batches = _simulate_events(env, sizes, seed)
-    targets, action = (
-        join([batch.targets for batch in batches]),
-        np.concatenate([batch.target_action for batch in batches]),
-    )
     shown = np.zeros(len(env.ads), np.int64)
-    for start in range(0, len(events["ad"]), EVENTS):
-        shown += np.bincount(events["ad"][start : start + EVENTS], minlength=len(shown))
-    candidates = choose_candidates(shown > 0, targets.ad, np.random.default_rng([71, seed]))
+    for start in range(0, len(events["item"]), EVENTS):
+        shown += np.bincount(events["item"][start : start + EVENTS], minlength=len(shown))
+    targets = np.concatenate([batch.targets.ad for batch in batches])
+    candidates = choose_candidates(shown > 0, targets, np.random.default_rng([71, seed]))
     with running("Scoring the oracle"):
         queries = join_queries([batch.queries for batch in batches])
-        ranks = rank_targets(env, candidates, queries, sizes.users)
+        scores = summarise_ranks(rank_targets(env, candidates, queries, sizes.users))
     with running("Writing the files"):
-        length, segment = (
-            np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "segment")
-        )
-        listed = shown > 0
-        listed[candidates.ads] = True
-        items = np.flatnonzero(listed)
-        item = np.zeros(len(env.ads), np.int32)
-        item[items] = np.arange(len(items))
-        log = PublicLog(
-            name="simulated",
-            items=pl.Series(items),
-            events=pl.DataFrame(
-                {
-                    "user": np.repeat(np.arange(sizes.users, dtype=np.int32), length),
-                    "item": item[events.pop("ad")],
-                    **events,
-                }
-            ),
-            target=item[targets.ad].astype(np.int64),
-            candidates=item[candidates.ads].astype(np.int64),
-            attributes=draw_ad_features(env.ads, items, seed),
-            profiles=draw_profiles(segment, seed),
-            target_time=targets.time,
-            target_action=action if env.converts is not None else None,
-        )
+        log = _build_log(env, events, batches, (shown > 0, candidates.ads), seed)
         numbers = log.number()
         write_release(folder, log, numbers)
-        which = items[numbers.ads]
+        which = log.items.to_numpy()[numbers.ads]
         blocks = embed_ads(env.topics, env.ads, which, shown[which], seed)
         tables = chain.from_iterable(embedding_tables(numbers.oid[rows], vectors) for rows, vectors in blocks)
         write_tables(folder, {f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet": tables})
     rows = log.count(numbers)
-    if env.converts is not None:
-        rows["conversions in the truth"] = int((action == CONVERSION).sum())
-    return rows, summarise_ranks(ranks)
+    if log.target_action is not None:
+        rows["conversions in the truth"] = int((log.target_action == CONVERSION).sum())
+    return rows, scores
+
+
+def _simulate_events(env: Environment, sizes: Sizes, seed: int) -> tuple[dict[str, NDArray[Any]], list[Batch]]:
+    """The events of all users end to end (item: an ad), by column, and the batches without theirs."""
+    most, end, parts = sizes.users * LONGEST, 0, []
+    kinds = {"item": np.int32, "action": np.int8, "time": np.int32}  # 90 million events: times fit until 2038
+    events: dict[str, NDArray[Any]] = {name: np.empty(most, kind) for name, kind in kinds.items()}
+    starts = range(0, sizes.users, BATCH_USERS)
+    with ThreadPoolExecutor(THREADS) as pool:
+        batches = pool.map(partial(simulate_users, env, seed, sizes.users), starts)
+        for batch in track(batches, "Simulating users", len(starts)):
+            start, end = end, end + len(batch.item)
+            for name, column in events.items():
+                column[start:end] = getattr(batch, name)
+            none = np.empty(0, np.int32)
+            parts.append(replace(batch, item=none, action=none.astype(np.int8), time=none.astype(np.int64)))
+    return {name: column[:end] for name, column in events.items()}, parts
+
+
+def _build_log(
+    env: Environment, events: dict[str, NDArray[Any]], batches: list[Batch], listed: tuple[Bools, Ints], seed: int
+) -> PublicLog:
+    """The log of the ads that are ``listed``: shown (by ad), or candidates. The ads in ``events`` leave it."""
+    is_item, candidates = listed[0].copy(), listed[1]
+    is_item[candidates] = True
+    items = np.flatnonzero(is_item)
+    index = np.full(len(is_item), -1, np.int32)
+    index[items] = np.arange(len(items))
+    targets = join([batch.targets for batch in batches])
+    length, segment, action = (
+        np.concatenate([getattr(batch, name) for batch in batches]) for name in ("length", "segment", "target_action")
+    )
+    user = np.repeat(np.arange(len(length), dtype=np.int32), length)
+    return PublicLog(
+        name="simulated",
+        items=pl.Series(items),
+        events=pl.DataFrame({"user": user, "item": index[events.pop("item")], **events}),
+        target=index[targets.ad].astype(np.int64),
+        candidates=index[candidates].astype(np.int64),
+        attributes=draw_ad_features(env.ads, items, seed),
+        profiles=draw_profiles(segment, seed),
+        target_time=targets.time,
+        target_action=None if env.converts is None else action,
+    )

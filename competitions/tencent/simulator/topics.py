@@ -22,7 +22,9 @@ Codes = NDArray[np.int32]
 USERS, ITEMS, ADVERTISERS = 1_001_845, 4_783_154, 90_000
 LEAST_ADVERTISERS = 400
 GROUP_USERS = 600  # of a group of people that click the same ads
-WORLD_ITEMS = 2.6  # ads that exist for each that is shown to anybody
+# Ads that exist for each that is shown to anybody, at scale 1. A popular ad of a smaller world fills its topic, which
+# leaves more to the others: there are fewer of them, by this power.
+WORLD_ITEMS, GROWTH = 2.6, 0.085
 
 DAY, SLOT, BANDS = 86_400, 21_600, 4
 REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second
@@ -74,7 +76,7 @@ def sizes_at_scale(scale: float) -> Sizes:
     return Sizes(
         users=round(USERS * scale),
         groups=max(1, round(USERS * scale / GROUP_USERS)),
-        ads=round(WORLD_ITEMS * ITEMS * scale),
+        ads=round(WORLD_ITEMS * ITEMS * scale ** (1.0 + GROWTH)),
         advertisers=max(LEAST_ADVERTISERS, round(ADVERTISERS * scale)),
     )
 
