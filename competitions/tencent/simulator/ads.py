@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import draw_columns
-from competitions.tencent.simulator.topics import BANDS, DIMENSIONS, NOW, SLOTS, TOPICS, Codes, Sizes, Topics
+from competitions.tencent.simulator.topics import BANDS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Sizes, Topics
 
 # By kind: its share of the ads, the slots that it runs, its share of what is shown. Fitted to how the share of clicks
 # on ads that were not seen before a cut grows with the days behind it.
@@ -34,10 +34,9 @@ STYLES, CATEGORIES = 18, 42  # categories of a topic
 OWN_CATEGORY, NEW_PRODUCT = 0.6, 0.4  # chances: an ad is of its advertiser's category; begins the next product
 OFFSETS = {"advertiser": 0.7, "category": 0.5, "ad": 0.4}  # lengths, about
 SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
-# The days between a user's first event and last in the release, by quantile.
-SPAN_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
-SPAN_DAYS = (4.0, 9.0, 18.25, 26.72, 41.56, 74.57, 113.39, 206.98, 229.1)
-FADING = 4.0  # days behind the reference time after which 1 / e of what was shown is shown still; assumed
+# Days behind the reference time, and the share of the ads that are born before: as much as is shown in the release.
+BIRTH_DAYS = (-222, -150, -100, -75, -50, -40, -30, -20, -15, -10, -5, 0, 2, 4, 7, 10, 14)
+BORN = (0, 0.006, 0.018, 0.031, 0.067, 0.093, 0.148, 0.26, 0.357, 0.486, 0.653, 0.845, 0.908, 0.946, 0.977, 0.992, 1)
 
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
@@ -79,7 +78,8 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     size = np.exp(SIZE_SIGMA * rng.standard_normal(sizes.advertisers))
     size *= (topics.share / np.bincount(owner_topic, size))[owner_topic]
     advertiser = _draw(size, count, rng)
-    kind, birth = _draw(SHARE, count, rng), _draw(_volume(), count, rng)
+    kind, birth = _draw(SHARE, count, rng), np.interp(rng.random(count), BORN, BIRTH_DAYS)
+    birth = np.minimum((birth + DAYS_BACK) * BANDS, SLOTS - 1).astype(np.int32)
     advertiser[:TOPICS], kind[:TOPICS], birth[:TOPICS] = each, EVERGREEN, 0
     order = np.lexsort((birth, kind, owner_topic[advertiser]))
     advertiser, kind, birth = advertiser[order], kind[order], birth[order]
@@ -103,18 +103,6 @@ def _draw(weight: Floats, count: int, rng: np.random.Generator) -> Codes:
     steps = np.cumsum(weight)
     drawn = np.searchsorted(steps, steps[-1] * rng.random(count), side="right")
     return np.asarray(np.minimum(drawn, len(weight) - 1), np.int32)
-
-
-def _volume() -> Floats:
-    """How much is shown in each slot: it grows up to the reference time, from which on one user after another is
-    queried and shown no more.
-    """
-    spans = np.interp((np.arange(2000) + 0.5) / 2000, SPAN_QUANTILES, SPAN_DAYS)
-    back = (NOW - np.arange(SLOTS)) / BANDS
-    longer = np.append(np.cumsum((1.0 / spans)[::-1])[::-1], 0.0)
-    longer[-1] = longer[-2]  # the longest span sets how little is shown before
-    volume = longer[np.searchsorted(spans, np.maximum(back, 0.0))]
-    return np.asarray(volume * np.exp(np.minimum(back, 0.0) / FADING))
 
 
 def _draw_shown(style: Codes, advertiser: Codes, kind: Codes, most: float, rng: np.random.Generator) -> Floats:
@@ -185,7 +173,7 @@ def draw_favourites(ads: Ads, topics: Topics, groups: int, seed: int) -> Codes:
     favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
     for day in range(len(favourites)):
         slot = np.full(groups * FAVOURITES * MODEST, day * BANDS)
-        topic = topics.by_slot.draw(slot, rng.random(len(slot))) % TOPICS
+        topic = topics.by_band.draw(slot % BANDS, rng.random(len(slot))) % TOPICS
         drawn = draw_by_topic(ads, slot, topic, rng.random(len(slot))).reshape(groups, FAVOURITES, MODEST)
         fresh = np.take_along_axis(drawn, weight[drawn].argmin(axis=2)[:, :, None], axis=2)[:, :, 0]
         before = favourites[day - 1] if day else fresh

@@ -13,18 +13,19 @@ the probability
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
 ``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * hold *
-delta`` of the ad clicked last. A target is drawn until it is accepted, and is new to the user. A click of the
-history is one of ``DRAWS`` draws, by acceptance, and new to the user but for a share ``REPEATED`` of the clicks.
+delta`` of the ad clicked last. A target is drawn until it is accepted, and is new to the user. A click of the history
+is one of ``DRAWS`` draws, by acceptance, and new to the user but for a share ``REPEATED`` of the clicks.
 
-Time: a session is a slot. A new one has a new topic, which follows that of the session before more often than by
-chance. What was clicked last has a ``hold`` that halves with every ``HALF_LIFE`` that the user went on browsing since;
-where it has none, the interests take its place.
+Time: a session is a slot. A new one has a new topic, which follows that of the session before as often as not. What
+was clicked last has a ``hold`` that halves with every ``HALF_LIFE`` that the user went on browsing since; where it has
+none, the interests take its place.
 """
 
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats, Ints, Singles, take
 from common.simulation.sampling import draw_columns
@@ -32,13 +33,13 @@ from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ads import FAVOURITES, Ads, draw_by_topic, is_running
 from competitions.tencent.simulator.sessions import Ends, draw_target_times
 from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes, Topics, slot_of
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users
+from competitions.tencent.simulator.users import LONGEST, Users
 
 INTEREST, SESSION, LAST, NEXT, GROUP, BACKGROUND = range(6)
 SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
 # Favourites are always accepted: of the clicks about a fifth have this reason.
 CLICKED = (0.09, 0.32, 0.15, 0.20, 0.05, 0.19)
-SESSION_FROM = (0.45, 0.10, 0.45)  # a new session's topic: an interest, the topic clicked last, the one that follows
+SESSION_FOLLOWS = 0.5  # chance that a new session's topic follows that of the one before; else it is an interest
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
 HALF_LIFE = 129_600.0  # seconds
 DRAWS, SHOWN_DRAWS, TARGET_DRAWS = 8, 3, 200
@@ -47,23 +48,6 @@ REPEATED = 0.0025  # of the clicks of a history, on an ad that the user was show
 # earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
-ADOPT = 0.08  # chance that the topic of a click becomes one of the interests
-
-
-@dataclass
-class State:
-    """One entry a user; changes event by event. ``last``: the ad clicked last, -1 for none; ``topic``: its topic;
-    ``clicked_at``: its time in seconds; ``hold``: its hold on the next event. Group and taste stay.
-    """
-
-    group: Ints
-    taste: Singles
-    interest: Ints
-    session: Ints
-    topic: Ints
-    last: Ints
-    clicked_at: Ints
-    hold: Floats
 
 
 @dataclass(frozen=True)
@@ -79,81 +63,96 @@ class Environment:
     converts: Floats | None = None
 
 
-@dataclass(frozen=True)
-class Targets:
-    """One entry a user: ``ad``, what the user clicks first behind the reference time, its ``time`` in seconds, and how
-    many ``tries`` it took until one was accepted.
+@dataclass
+class State:
+    """One entry a user; changes event by event. ``last``: the ad clicked last, -1 for none; ``topic``: its topic;
+    ``clicked_at``: its time in seconds; ``hold``: its hold on the next event. Group, taste and interests stay.
     """
 
+    group: Ints
+    taste: Singles
+    interest: Ints
+    session: Ints
+    topic: Ints
+    last: Ints
+    clicked_at: Ints
+    hold: Floats
+
+
+@dataclass
+class Queries(State, Ends):
+    """One entry a user, behind all of its events: ``past`` (users, LONGEST) their ads, -1 before the first recorded
+    one, ``last_slot`` the slot of the last. ``ad``, ``time`` (seconds), ``action``: what the user clicks first behind
+    the reference time; ``tries``: how many it took until one was accepted.
+    """
+
+    past: Codes
+    last_slot: Ints
     ad: Ints
     time: Ints
     tries: Ints
+    action: NDArray[np.int8]
 
 
-def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, State]:
-    """The ads of every event (users, LONGEST), -1 before the first recorded one, and the state that they lead to."""
-    count, first = len(users.length), users.interest[:, 0]
+def browse(env: Environment, users: Users, ends: Ends, rng: np.random.Generator) -> Queries:
+    """The ads of every event, and the state that they lead to; targets are not drawn yet (-1)."""
+    count, first, none = len(users.length), users.interest[:, 0], np.full(len(users.length), -1)
     state = State(
-        group=users.group,
-        taste=users.taste,
-        interest=users.interest.copy(),
-        session=first.copy(),
-        topic=first.copy(),
-        last=np.full(count, -1),
-        clicked_at=np.zeros(count, np.int64),
-        hold=np.zeros(count),
+        users.group, users.taste, users.interest, first, first.copy(), none.copy(), none.copy(), np.zeros(count)
     )
     past = np.full((count, LONGEST), -1, np.int32)
-    slots, before = slot_of(users.time), np.full(count, -1)
+    slots, before = slot_of(users.time), none
     for at in range(LONGEST):
-        slot = slots[:, at]
+        slot, time = slots[:, at], users.time[:, at]
         state.session = choose_session(env, state, slot != before, slot, rng)
-        for is_click, draw in ((False, _draw_shown), (True, _draw_clicked)):
-            rows = np.flatnonzero((users.action[:, at] == CLICK) == is_click)
+        clicked = users.action[:, at] == CLICK
+        for rows, draw in ((np.flatnonzero(~clicked), _draw_shown), (np.flatnonzero(clicked), _draw_clicked)):
             past[rows, at] = draw(env, take(state, rows), slot[rows], past[rows, :at], rng)
-        _update_clicked(env, state, rows, past[rows, at].astype(np.int64), users.time[rows, at], rng)
-        state.hold = np.where(state.last >= 0, np.exp2(-(users.time[:, at] - state.clicked_at) / HALF_LIFE), 0.0)
+        state.last[rows], state.clicked_at[rows] = past[rows, at], time[rows]
+        state.topic[rows] = env.ads.topic[past[rows, at]]
+        state.hold = np.where(state.last >= 0, np.exp2(-(time - state.clicked_at) / HALF_LIFE), 0.0)
         before = slot
     past[~users.recorded] = -1
-    return past, state
+    action = np.full(count, CLICK, np.int8)
+    return Queries(
+        **vars(ends),
+        **vars(state),
+        past=past,
+        last_slot=before,
+        ad=none,
+        time=none.copy(),
+        tries=none + 1,
+        action=action,
+    )
 
 
-def draw_targets(
-    env: Environment, ends: Ends, last_slot: Ints, past: Codes, state: State, rng: np.random.Generator
-) -> Targets:
-    """What each user clicks next: the time and the ad are drawn anew as a whole until accepted, the last try stands.
-    ``last_slot``: that of each user's last event.
-    """
-    count = len(last_slot)
-    targets = Targets(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.int64))
-    rows = np.arange(count)
+def draw_targets(env: Environment, queries: Queries, rng: np.random.Generator) -> None:
+    """What each user clicks next: the time and the ad are drawn anew as a whole until accepted, the last try stands."""
+    rows = np.arange(len(queries.ad))
     for _ in range(TARGET_DRAWS):
-        now, time = take(state, rows), draw_target_times(take(ends, rows), rng)
+        now = take(queries, rows)
+        time = draw_target_times(now, rng)
         slot = slot_of(time)
-        now = replace(now, session=choose_session(env, now, slot != last_slot[rows], slot, rng))
+        now = replace(now, session=choose_session(env, now, slot != now.last_slot, slot, rng))
         ad, accepted = propose_ads(env, now, slot, True, rng)
-        targets.ad[rows], targets.time[rows] = ad, time
-        targets.tries[rows] += 1
-        rows = rows[(rng.random(len(rows)) >= accepted) | (past[rows] == ad[:, None]).any(axis=1)]
+        queries.ad[rows], queries.time[rows] = ad, time
+        queries.tries[rows] += 1
+        rows = rows[(rng.random(len(rows)) >= accepted) | (now.past == ad[:, None]).any(axis=1)]
         if not len(rows):
             break
-    return targets
 
 
 def choose_session(env: Environment, state: State, new: Bools, slot: Ints, rng: np.random.Generator) -> Ints:
     """The topic of each user's session, drawn where it is ``new``."""
-    rows = np.flatnonzero(new)
-    source = np.searchsorted(np.cumsum(SESSION_FROM), rng.random(len(rows)), side="right")
+    rows, topic = np.flatnonzero(new), state.session.copy()
     liked = draw_interest(env, state.interest[rows], slot[rows], rng)
-    following = env.topics.successor[state.session[rows]]
-    topic = state.session.copy()
-    topic[rows] = np.select([source == 0, source == 1], [liked, state.topic[rows]], following)
+    topic[rows] = np.where(rng.random(len(rows)) < SESSION_FOLLOWS, env.topics.successor[topic[rows]], liked)
     return topic
 
 
 def draw_interest(env: Environment, interest: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
     """One of the interests (users, INTERESTS) of each user."""
-    weight = INTEREST_WEIGHT * env.topics.rhythm[slot[:, None], interest]
+    weight = INTEREST_WEIGHT * env.topics.rhythm[slot[:, None] % BANDS, interest]
     drawn = draw_columns(np.cumsum(weight, axis=1), rng.random(len(slot), dtype=np.float32))
     return np.asarray(interest[np.arange(len(slot)), drawn])
 
@@ -173,26 +172,26 @@ def propose_ads(
     ad[rows] = env.favourites[slot[rows] // BANDS, state.group[rows], rng.integers(FAVOURITES, size=len(rows))]
     rows = rows[~is_running(env.ads, ad[rows], slot[rows])]
     ad[rows] = -1
-    topic = np.select(
-        [reason == SESSION, reason == NEXT], [state.session, env.topics.successor[state.topic]], state.topic
-    )
+    following = env.topics.successor[state.topic]
+    topic = np.select([reason == SESSION, reason == NEXT], [state.session, following], state.topic)
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero((reason == BACKGROUND) | ((reason == GROUP) & (ad < 0)))
-    topic[rows] = env.topics.by_slot.draw(slot[rows], rng.random(len(rows))) % TOPICS
+    topic[rows] = env.topics.by_band.draw(slot[rows] % BANDS, rng.random(len(rows))) % TOPICS
     rows = np.flatnonzero(ad < 0)
     ad[rows] = draw_by_topic(env.ads, slot[rows], topic[rows], rng.random(len(rows)))
     accepted = np.ones(count, np.float32)
     if is_click:
-        x = np.einsum("ij,ij->i", preference_direction(env, take(state, rows)), env.ads.delta[ad[rows]])
+        preference = preference_direction(env, state.taste[rows], state.last[rows], state.hold[rows])
+        x = np.einsum("ij,ij->i", preference, env.ads.delta[ad[rows]])
         accepted[rows] = acceptance_probability(x, env.slope)
     return ad, accepted
 
 
-def preference_direction(env: Environment, state: State) -> Singles:
+def preference_direction(env: Environment, taste: Singles, last: Ints, hold: Floats) -> Singles:
     """The vector of each user's preference (users, dimensions)."""
-    clicked = env.ads.delta[state.last] * state.hold[:, None].astype(np.float32)
-    return np.asarray(np.float32(TASTE_WEIGHT) * state.taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
+    clicked = env.ads.delta[last] * hold[:, None].astype(np.float32)
+    return np.asarray(np.float32(TASTE_WEIGHT) * taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
 
 
 def acceptance_slope(scale: float) -> float:
@@ -228,11 +227,3 @@ def _draw_clicked(env: Environment, state: State, slot: Ints, past: Codes, rng: 
     again = np.flatnonzero((rng.random(len(ad)) < REPEATED) & (past.shape[1] > 0))
     clicked[again] = past[again, rng.integers(max(past.shape[1], 1), size=len(again))]
     return clicked
-
-
-def _update_clicked(env: Environment, state: State, rows: Ints, ad: Ints, time: Ints, rng: np.random.Generator) -> None:
-    """Some users clicked: the ad is their last one, and may make its topic one of their interests."""
-    topic = env.ads.topic[ad].astype(np.int64)
-    state.last[rows], state.topic[rows], state.clicked_at[rows] = ad, topic, time
-    keep = (rng.random(len(rows)) < ADOPT) & (state.interest[rows] != topic[:, None]).all(axis=1)
-    state.interest[rows[keep], rng.integers(1, INTERESTS, size=int(keep.sum()))] = topic[keep]

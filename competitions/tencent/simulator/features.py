@@ -4,7 +4,7 @@
 118 and 119 are ever finer categories, 120 another cut of the finest, all wrong now and then. 116 is the style and 114
 the kind of campaign: on these popularity depends. 115 and 100 are the advertiser's goal and form, which say nothing
 else. The embedding is a linear image of the ad's position in interest space, with noise, at a length of its own.
-A feature of a user is that of its segment as often as not. Values and fill rates are the release's (``features.csv``).
+A feature of a user is that of its first interest as often as not. Values and fill rates are the release's.
 """
 
 from collections.abc import Iterator
@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.arrays import Bools, Ints, Singles
+from common.arrays import Ints, Singles
 from common.io.tables import read_csv
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.simulator.ads import CATEGORIES, Ads
-from competitions.tencent.simulator.topics import DIMENSIONS, SEGMENTS, TOPICS, Codes, Topics
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
 
 _TABLE = read_csv(Path(__file__).with_name("features.csv"), schema_overrides={"feature": pl.String})
 SIZES: dict[str, int] = dict(_TABLE.select("feature", "values").iter_rows())  # None: as many as there are
 FILLED: dict[str, float] = dict(_TABLE.select("feature", "filled").iter_rows())
 WRONG = 0.05  # of the ads whose categories are another's
 SHARED_ACCOUNT = 433  # every so many advertisers one uses its neighbour's account
-OF_SEGMENT = 0.5
+OF_INTEREST = 0.5
 
 EMBEDDING, EMBEDDED = "emb_81_32", 32
 NOISE = 0.12  # deviation by dimension, of an image whose length is about 1.6
 LENGTH, LENGTH_SIGMA = 6.0, 0.25
-LACKING_ONCE, LACKING_SLOPE, LACKING_MOST = 0.029, 0.009, 0.0625
+LACKING = 0.04  # of the ads
 BLOCK = 100_000  # ads embedded at once
 
 
@@ -62,32 +62,24 @@ def draw_ad_features(ads: Ads, which: Ints, seed: int) -> Codes:
     return table
 
 
-def draw_profiles(segment: Ints, seed: int) -> Codes:
-    """The features of users of these segments (users, 8), numbered from 0; -1 where one is missing."""
-    rng, table = np.random.default_rng([52, seed]), np.empty((len(segment), len(USER_FEATURES)), np.int32)
+def draw_profiles(interest: Ints, seed: int) -> Codes:
+    """The features of users of these first interests (users, 8), numbered from 0; -1 where one is missing."""
+    rng, table = np.random.default_rng([52, seed]), np.empty((len(interest), len(USER_FEATURES)), np.int32)
     for at, name in enumerate(USER_FEATURES):
-        usual, own = rng.integers(SIZES[name], size=SEGMENTS), rng.integers(SIZES[name], size=len(segment))
-        value = np.where(rng.random(len(segment)) < OF_SEGMENT, usual[segment], own)
-        table[:, at] = np.where(rng.random(len(segment)) < FILLED[name], value, -1)
+        usual, own = rng.integers(SIZES[name], size=TOPICS), rng.integers(SIZES[name], size=len(interest))
+        value = np.where(rng.random(len(interest)) < OF_INTEREST, usual[interest], own)
+        table[:, at] = np.where(rng.random(len(interest)) < FILLED[name], value, -1)
     return table
 
 
-def embed_ads(topics: Topics, ads: Ads, which: Ints, shown: Ints, seed: int) -> Iterator[tuple[Ints, Singles]]:
-    """Embeddings of some ads block by block: which of them (indices into ``which``), vectors; some ads have none.
-    ``shown``: events of each.
-    """
+def embed_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Iterator[tuple[Ints, Singles]]:
+    """Embeddings of some ads block by block: which of them (indices into ``which``), vectors; some ads have none."""
     mixed = np.random.default_rng([42, seed]).standard_normal((EMBEDDED, DIMENSIONS))
     image = np.linalg.qr(mixed)[0].T.astype(np.float32)  # the linear map from interest space
     for start in range(0, len(which), BLOCK):
         rng, rows = np.random.default_rng([63, seed, start]), np.arange(start, min(start + BLOCK, len(which)))
-        rows = rows[~_lack_embedding(shown[rows], rng)]
+        rows = rows[rng.random(len(rows)) >= LACKING]
         vectors = np.asarray((topics.center[ads.topic[which[rows]]] + ads.delta[which[rows]]) @ image, np.float32)
         vectors += np.float32(NOISE) * rng.standard_normal(vectors.shape, dtype=np.float32)
         vectors *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(rows), 1), dtype=np.float32))
         yield rows, vectors
-
-
-def _lack_embedding(shown: Ints, rng: np.random.Generator) -> Bools:
-    """Which ads have no embedding; those shown most lack it most often."""
-    chance = np.minimum(LACKING_ONCE + LACKING_SLOPE * np.log(np.maximum(shown, 1)), LACKING_MOST)
-    return np.asarray(rng.random(len(shown)) < chance)

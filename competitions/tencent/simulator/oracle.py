@@ -30,61 +30,15 @@ from common.arrays import Bools, Floats, Ints, Singles, join, take
 from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import CONVERSION, TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
+from competitions.tencent.simulator import click_model as choice
 from competitions.tencent.simulator.ads import FAVOURITES, is_running
 from competitions.tencent.simulator.candidates import Candidates
-from competitions.tencent.simulator.click_model import (
-    BACKGROUND,
-    CLICKED,
-    GROUP,
-    INTEREST,
-    INTEREST_WEIGHT,
-    LAST,
-    NEXT,
-    SESSION,
-    SESSION_FROM,
-    Environment,
-    State,
-    Targets,
-    acceptance_probability,
-    preference_direction,
-)
-from competitions.tencent.simulator.sessions import REACH, Ends, slot_probabilities
-from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes
-from competitions.tencent.simulator.users import INTERESTS
+from competitions.tencent.simulator.click_model import CLICKED, Environment, Queries
+from competitions.tencent.simulator.sessions import REACH, slot_probabilities
+from competitions.tencent.simulator.topics import BANDS, TOPICS
 
 TINY = 1e-30
 CELLS = 10_000_000  # users times candidates that are weighed at once
-
-
-@dataclass(frozen=True)
-class Queries:
-    """Users whom the oracle answers, one entry each: the slot of the last event, the ads shown (users, LONGEST), the
-    ``action`` of the target.
-    """
-
-    ends: Ends
-    last_slot: Ints
-    past: Codes
-    state: State
-    targets: Targets
-    action: NDArray[np.int8]
-
-    def take(self, rows: Ints) -> "Queries":
-        """Some of them."""
-        ends, state, targets = take(self.ends, rows), take(self.state, rows), take(self.targets, rows)
-        return Queries(ends, self.last_slot[rows], self.past[rows], state, targets, self.action[rows])
-
-
-def join_queries(parts: list[Queries]) -> Queries:
-    """End to end."""
-    return Queries(
-        join([part.ends for part in parts]),
-        np.concatenate([part.last_slot for part in parts]),
-        np.concatenate([part.past for part in parts]),
-        join([part.state for part in parts]),
-        join([part.targets for part in parts]),
-        np.concatenate([part.action for part in parts]),
-    )
 
 
 @dataclass(frozen=True)
@@ -102,16 +56,16 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
     whose targets may lie in the same slots bound the memory.
     """
     count, step = len(queries.action), max(CELLS // len(candidates.ads), 1)
-    first = queries.ends.first_slot
+    first = queries.first_slot
     order = np.argsort(first, kind="stable")
     together = np.split(order, np.flatnonzero(np.diff(first[order])) + 1)
     blocks = [rows[start : start + step] for rows in together for start in range(0, len(rows), step)]
     tried = np.zeros(len(candidates.ads))
     for rows in blocks:
-        block = queries.take(rows)
-        tried += block.targets.tries @ try_probabilities(env, candidates.ads, block).astype(np.float64)
+        block = take(queries, rows)
+        tried += block.tries @ try_probabilities(env, candidates.ads, block).astype(np.float64)
     raised = ((users or count) - 1) / max(count - 1, 1)  # to the number of all other users
-    parts = [_rank_block(env, candidates, queries.take(rows), (tried, raised)) for rows in blocks]
+    parts = [_rank_block(env, candidates, take(queries, rows), (tried, raised)) for rows in blocks]
     return take(join(parts), np.argsort(np.concatenate(blocks)))
 
 
@@ -119,17 +73,18 @@ def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
     """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads), for users whose
     ``first_slot`` is the same.
     """
-    slots = int(queries.ends.first_slot[0]) + np.arange(REACH)
-    arrival = slot_probabilities(queries.ends)
-    favourite, runs = find_favourites(env, queries.state.group, slots)
+    slots = int(queries.first_slot[0]) + np.arange(REACH)
+    arrival = slot_probabilities(queries)
+    favourite, runs = find_favourites(env, queries.group, slots)
     topic = topic_probabilities(env, queries, arrival, slots, 1.0 - runs.mean(axis=2).T)
     share = env.ads.weight[ads] * is_running(env.ads, ads, slots[:, None])
     share = (share / env.ads.mass[slots[:, None], env.ads.topic[ads], -1]).astype(np.float32)
     bounds = np.searchsorted(env.ads.topic[ads], np.arange(TOPICS + 1)).tolist()
-    chance = acceptance_probability(preference_direction(env, queries.state) @ env.ads.delta[ads].T, env.slope)
+    preference = choice.preference_direction(env, queries.taste, queries.last, queries.hold)
+    chance = choice.acceptance_probability(preference @ env.ads.delta[ads].T, env.slope)
     for at, (low, high) in enumerate(pairwise(bounds)):
         chance[:, low:high] *= topic[:, :, at] @ share[:, low:high]
-    proposed = CLICKED[GROUP] / FAVOURITES * arrival.T[:, :, None] * runs
+    proposed = CLICKED[choice.GROUP] / FAVOURITES * arrival.T[:, :, None] * runs
     column = find_columns(ads, favourite)
     slot, row, seat = np.nonzero(column >= 0)
     np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
@@ -155,22 +110,23 @@ def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slo
     """P(slot, topic) of a try, favourites left out (users, slots, topics). ``arrival``: P(slot) (users, slots);
     ``stopped``: the share of the favourites that do not run, of the same shape.
     """
-    state, successor, row = queries.state, env.topics.successor, np.arange(len(arrival))
-    new = (slots != queries.last_slot[:, None]).astype(np.float64) * CLICKED[
-        SESSION
-    ]  # a new session: its topic is open
-    hold = state.hold[:, None]
-    topic = ((CLICKED[BACKGROUND] + CLICKED[GROUP] * stopped) * arrival)[:, :, None] * env.topics.background[slots]
-    liked = INTEREST_WEIGHT * env.topics.rhythm[slots[:, None], state.interest[:, None, :]].astype(np.float64)
+    successor, row, hold = env.topics.successor, np.arange(len(arrival)), queries.hold[:, None]
+    # A session that goes on keeps its topic; a new one's is open.
+    new = CLICKED[choice.SESSION] * (slots != queries.last_slot[:, None])
+    background = (CLICKED[choice.BACKGROUND] + CLICKED[choice.GROUP] * stopped) * arrival
+    topic = background[:, :, None] * env.topics.background[slots % BANDS]
+    rhythm = env.topics.rhythm[slots[:, None] % BANDS, queries.interest[:, None, :]]
+    liked = (choice.INTEREST_WEIGHT * rhythm).astype(np.float64)
     liked /= liked.sum(axis=2, keepdims=True)
-    interest = CLICKED[INTEREST] + (CLICKED[LAST] + CLICKED[NEXT]) * (1.0 - hold) + new * SESSION_FROM[0]
-    for at in range(INTERESTS):
-        topic[row, :, state.interest[:, at]] += interest * arrival * liked[:, :, at]
+    interest = CLICKED[choice.INTEREST] + (CLICKED[choice.LAST] + CLICKED[choice.NEXT]) * (1.0 - hold)
+    interest = interest + new * (1.0 - choice.SESSION_FOLLOWS)
+    for at, column in enumerate(queries.interest.T):
+        topic[row, :, column] += interest * arrival * liked[:, :, at]
     for column, weight in (
-        (state.session, CLICKED[SESSION] - new),
-        (successor[state.session], new * SESSION_FROM[2]),
-        (state.topic, new * SESSION_FROM[1] + CLICKED[LAST] * hold),
-        (successor[state.topic], CLICKED[NEXT] * hold),
+        (queries.session, CLICKED[choice.SESSION] - new),
+        (successor[queries.session], new * choice.SESSION_FOLLOWS),
+        (queries.topic, CLICKED[choice.LAST] * hold),
+        (successor[queries.topic], CLICKED[choice.NEXT] * hold),
     ):
         topic[row, :, column] += weight * arrival
     return topic.astype(np.float32)
@@ -179,12 +135,12 @@ def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slo
 def _rank_block(env: Environment, candidates: Candidates, queries: Queries, tried: tuple[Floats, float]) -> OracleRanks:
     """``tried``: the sum of tries times chances by candidate, and the factor on it."""
     chance = try_probabilities(env, candidates.ads, queries).astype(np.float64)
-    others = tried[1] * np.maximum(tried[0] - queries.targets.tries[:, None] * chance, 0.0)
+    others = tried[1] * np.maximum(tried[0] - queries.tries[:, None] * chance, 0.0)
     chance /= np.maximum(1.0 - (1.0 - candidates.filled) * np.exp(-others), TINY)
     if env.converts is not None:
         converts = env.converts[env.ads.advertiser[candidates.ads]]
         chance *= np.where(queries.action[:, None] == CONVERSION, converts, 1.0 - converts)
-    own = chance[np.arange(len(chance)), find_columns(candidates.ads, queries.targets.ad)]
+    own = chance[np.arange(len(chance)), find_columns(candidates.ads, queries.ad)]
     best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
     best = best / chance.sum(axis=1, keepdims=True)
     return OracleRanks(

@@ -1,7 +1,7 @@
 """When users are about: the gaps between events, the reference time, and when each user's history ends.
 
-The gaps of a user are tied together by the user's pace (a Gaussian copula), so that spans are spread as in the release;
-they run on the even clock (``topics.to_clock``). A user has a reference time, midnight of 24 May for most and later for
+The gaps of a user are tied together by the user's pace (a Gaussian copula), so that spans are spread as in the release.
+A user has a reference time, midnight of 24 May for most and later for
 others (``LATER``), as the clicks a day of the release show. The reference time falls into a gap by its length. The
 first click behind it is the target, and the history has the exposures before that: their number k has the probability
 
@@ -19,21 +19,10 @@ from scipy.special import ndtr, ndtri
 
 from common.arrays import Floats, Ints
 from common.simulation.sampling import draw_columns
-from competitions.tencent.simulator.topics import (
-    BAND_ENDS,
-    BANDS,
-    DAY,
-    DAYS_BACK,
-    FIRST,
-    REFERENCE,
-    SLOT,
-    slot_of,
-    to_clock,
-)
+from competitions.tencent.simulator.topics import DAY, DAYS_BACK, FIRST, REFERENCE, SLOT, slot_of
 
 GAP_QUANTILES = (0.0, 0.0024, 0.02644, 0.25, 0.43649, 0.5, 0.75, 0.90043, 0.95, 0.99, 0.99595, 0.99965, 1.0)
-# On the even clock, fitted so that the gaps in seconds are the release's.
-GAP_SECONDS = (0.5, 1.0, 80.0, 830.0, 4050.0, 7150.0, 42500.0, 84500.0, 133000.0, 350000.0, 590000.0, 2592000.0, 6e6)
+GAP_SECONDS = (0.5, 1.0, 60.0, 732.0, 3600.0, 6449.0, 42078.0, 86267.0, 140454.0, 366449.0, 604800.0, 2592000.0, 6e6)
 LOG_GAPS = np.log(GAP_SECONDS)
 PACE = 0.40  # correlation of a gap with the user's pace
 MOST_DAYS = DAYS_BACK - 8
@@ -47,10 +36,10 @@ WINDOW = 2 * DAY
 REACH = WINDOW // SLOT + 1  # slots in which a target may lie
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ends:
     """One entry a user. ``pace``: standard normal, high for long gaps. ``end``: the last event, ``opens``: the later of
-    that and the reference time, both in even seconds.
+    that and the reference time, both in seconds.
     """
 
     pace: Floats
@@ -60,7 +49,7 @@ class Ends:
     @property
     def first_slot(self) -> Ints:
         """The first slot in which each user's target may lie."""
-        return slot_of(to_clock(self.opens).astype(np.int64))
+        return slot_of(self.opens.astype(np.int64))
 
 
 def draw_times(clicks: Floats, events: int, everyone: bool, rng: np.random.Generator) -> tuple[Ints, Ints, Ends]:
@@ -83,9 +72,9 @@ def draw_times(clicks: Floats, events: int, everyone: bool, rng: np.random.Gener
     offset[:, :-MOST_AFTER] = -np.cumsum(backward, axis=1)[:, ::-1]
     wait = np.minimum(MOST_WAIT, CLOSES - reference)
     behind = _draw_behind(clicks, (offset[:, -MOST_AFTER:] <= wait[:, None]).sum(axis=1), rng)
-    even = reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(events), axis=1)
-    time = np.maximum(np.floor(to_clock(even)).astype(np.int64), FIRST)
-    return time, behind, Ends(pace, even[:, -1], np.maximum(even[:, -1], reference))
+    time = reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(events), axis=1)
+    ends = Ends(pace, time[:, -1], np.maximum(time[:, -1], reference))
+    return np.maximum(np.floor(time).astype(np.int64), FIRST), behind, ends
 
 
 def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
@@ -96,13 +85,13 @@ def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
 
 
 def _draw_gaps(pace: Floats, at: Floats) -> Floats:
-    """Gaps in even seconds of users of this pace (users) at ``at`` (users, any number), uniform numbers."""
+    """Gaps in seconds of users of this pace (users) at ``at`` (users, any number), uniform numbers."""
     level = PACE * pace[:, None] + (1.0 - PACE**2) ** 0.5 * ndtri(at)
     return np.asarray(np.exp(np.interp(ndtr(level), GAP_QUANTILES, LOG_GAPS)))
 
 
 def share_of_shorter(pace: Floats, gap: Floats) -> Floats:
-    """P(a gap is at most ``gap`` even seconds) of users of this ``pace`` (users); ``gap`` (users, any number)."""
+    """P(a gap is at most ``gap`` seconds) of users of this ``pace`` (users); ``gap`` (users, any number)."""
     level = ndtri(np.interp(np.log(np.maximum(gap, 1e-9)), LOG_GAPS, GAP_QUANTILES))
     return np.asarray(ndtr((level - PACE * pace[:, None]) / (1.0 - PACE**2) ** 0.5))
 
@@ -113,13 +102,12 @@ def draw_target_times(ends: Ends, rng: np.random.Generator) -> Ints:
     low, high = share_of_shorter(ends.pace, reach).T
     at = low + (high - low) * rng.random(len(low))
     gap = _draw_gaps(ends.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
-    return to_clock(ends.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
+    return np.asarray(ends.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
 
 
 def slot_probabilities(ends: Ends) -> Floats:
     """P(the user comes next in a slot) (users, REACH), from ``first_slot`` on: the law of ``draw_target_times``."""
-    starts = np.arange(1, REACH) + ends.first_slot[:, None]
-    boundary = FIRST + starts // BANDS * DAY + BAND_ENDS[starts % BANDS]  # even seconds at which the slots begin
+    boundary = FIRST + SLOT * (np.arange(1, REACH) + ends.first_slot[:, None])
     opens = ends.opens[:, None]
     edges = np.column_stack([opens, np.clip(boundary, opens, opens + WINDOW), opens + WINDOW])
     chance = np.diff(share_of_shorter(ends.pace, edges - ends.end[:, None]), axis=1)

@@ -1,9 +1,8 @@
 """The users: what they like, when they are about, how many events they have and which of these are clicks.
 
-A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
-in the ads' interest space. It also belongs to a group, which favours the same ads (``ads.draw_favourites``) and has
-nothing to do with the segment nor with any feature. Every user gets ``LONGEST`` events; those before the first
-recorded one only lead up to it.
+A user has four interests, drawn as topics are popular, and a taste: a direction in the ads' interest space. It also
+belongs to a group, which favours the same ads (``ads.draw_favourites``) and has nothing to do with the interests. Every
+user gets ``LONGEST`` events; those before the first recorded one only lead up to it.
 """
 
 from dataclasses import dataclass
@@ -14,29 +13,26 @@ from numpy.typing import NDArray
 from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
 from competitions.tencent.simulator.sessions import Ends, draw_times
-from competitions.tencent.simulator.topics import DIMENSIONS, SEGMENTS, TOPICS, Topics
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Topics
 
-LONGEST = 100
-LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
-LENGTHS = (10.0, 11.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 101.0)
+LONGEST, INTERESTS = 100, 4
+LENGTH_QUANTILES = (0.0, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
+LENGTHS = (10.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 101.0)
 # Beta distribution of a user's share of clicks up to the reference time, fitted to the release's clicks a user.
 CLICKS, OTHERS = 2.9, 25.0
 ROUND2_OTHERS = 47.1  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
-INTERESTS = 4
 
 
 @dataclass(frozen=True)
 class Users:
     """One entry a user. ``time`` (seconds) and ``action`` are (users, LONGEST), oldest first; the last ``length`` are
-    recorded. ``interest`` (users, INTERESTS): topics when the events begin; ``taste`` (users, dimensions): unit
-    directions.
+    recorded. ``interest`` (users, INTERESTS): topics; ``taste`` (users, dimensions): unit directions.
     """
 
     length: Ints
     time: Ints
     action: NDArray[np.int8]
-    segment: Ints
     group: Ints
     interest: Ints
     taste: Singles
@@ -52,20 +48,13 @@ def make_users(
 ) -> tuple[Users, Ends]:
     """Draw ``count`` users of ``groups`` groups, and how each history ends."""
     length = np.minimum(np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64), LONGEST)
-    segment = rng.integers(SEGMENTS, size=count)
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
+    taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     clicks = rng.beta(CLICKS, ROUND2_OTHERS if round_two else OTHERS, count)
     time, behind, ends = draw_times(clicks, LONGEST, round_two, rng)
-    users = Users(
-        length=length,
-        time=time,
-        action=_draw_actions(clicks, behind, rng),
-        segment=segment,
-        group=rng.integers(groups, size=count),
-        interest=topics.by_segment.draw(segment[:, None], rng.random((count, INTERESTS))) % TOPICS,
-        taste=taste / np.linalg.norm(taste, axis=1, keepdims=True),
-    )
-    return users, ends
+    interest = rng.choice(TOPICS, (count, INTERESTS), p=topics.share)
+    action = _draw_actions(clicks, behind, rng)
+    return Users(length, time, action, rng.integers(groups, size=count), interest, taste), ends
 
 
 def _draw_actions(clicks: Floats, behind: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
