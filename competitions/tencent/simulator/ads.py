@@ -78,8 +78,8 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     size = np.exp(SIZE_SIGMA * rng.standard_normal(sizes.advertisers))
     size *= (topics.share / np.bincount(owner_topic, size))[owner_topic]
     advertiser = _draw(size, count, rng)
-    kind, birth = _draw(SHARE, count, rng), np.interp(rng.random(count), BORN, BIRTH_DAYS)
-    birth = np.minimum((birth + DAYS_BACK) * BANDS, SLOTS - 1).astype(np.int32)
+    kind, born = _draw(SHARE, count, rng), np.interp(rng.random(count), BORN, BIRTH_DAYS)
+    birth = np.minimum((born + DAYS_BACK) * BANDS, SLOTS - 1).astype(np.int32)
     advertiser[:TOPICS], kind[:TOPICS], birth[:TOPICS] = each, EVERGREEN, 0
     order = np.lexsort((birth, kind, owner_topic[advertiser]))
     advertiser, kind, birth = advertiser[order], kind[order], birth[order]
