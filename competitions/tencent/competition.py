@@ -16,8 +16,7 @@ from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.plan import check_names
 from competitions.tencent.simulator.calibration import describe
-from competitions.tencent.simulator.conversions import Law
-from competitions.tencent.simulator.simulate import simulate
+from competitions.tencent.simulator.simulate import Law, simulate
 
 
 def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:

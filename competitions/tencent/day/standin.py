@@ -22,9 +22,10 @@ from common.day.hosts.public import PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import read_bytes
+from common.time_units import DAY_S
 from competitions.tencent.day.standin_kuairand import HINT as KUAIRAND_HINT
 from competitions.tencent.day.standin_kuairand import find_folder, read_kuairand
-from competitions.tencent.day.standin_release import PublicLog, write_release
+from competitions.tencent.day.standin_release import Codes, PublicLog, write_release, write_tables
 from competitions.tencent.day.standin_text import (
     Encoder,
     embedding_tables,
@@ -35,8 +36,6 @@ from competitions.tencent.day.standin_text import (
 )
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
-from competitions.tencent.simulator import writer
-from competitions.tencent.simulator.topics import DAY, Codes
 
 SETS = ("Beauty", "LastFM")
 SET_HINT = (
@@ -74,7 +73,7 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
             name = f"{schema.RELEASE_EMBEDDINGS}/{name_embedding(vectors.shape[1])}_parquet"
             oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
-            writer.write_tables(folder, {name: embedding_tables(oids, vectors)})
+            write_tables(folder, {name: embedding_tables(oids, vectors)})
     return dataset
 
 
@@ -100,7 +99,7 @@ def read_log(path: Path) -> PublicLog:
         "user",
         item=items.search_sorted(events["item"]).cast(pl.Int64),
         action=pl.lit(CLICK),
-        time=LAST_S - DAY * days_back,
+        time=LAST_S - DAY_S * days_back,
     )
     return PublicLog(
         name=path.name,

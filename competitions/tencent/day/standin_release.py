@@ -1,21 +1,54 @@
-"""A public log in the release layout, with host-like numbers that say nothing of the source's order."""
+"""A log in the release layout, with the host's kinds of numbers, which say nothing of the source's order.
 
+An ad that stands in a history is known: it has a re-id from 1, and the values of its features have codes. A candidate
+that nobody saw has its original id alone, and values that no known ad has are cold: they have no code. Files are
+written batch by batch, so that memory does not grow.
+"""
+
+import json
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from common.arrays import Ints
 from common.day.hosts.public import TRUTH
 from competitions.tencent.io import schema
-from competitions.tencent.io.schema import USER_FEATURES
-from competitions.tencent.simulator import writer
-from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, list_ads, number_ads
-from competitions.tencent.simulator.topics import Codes
-from competitions.tencent.simulator.users import Profile
+from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
+
+Codes = NDArray[np.int32]
 
 SEED = 0  # of the numbers: sets number items by first appearance, which would give targets away
+FIRST_OID, FIRST_VALUE, FIRST_USER_VALUE = 20_000_000_000, 1_000_000_000, 3_000_000_000
+SPREAD = 3  # original ids are taken from a range that is so many times as long
+PART = "train-00000-of-00001.parquet"
+ROWS = 100_000  # of a table written at once
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Entry r of ``ads``, ``oid`` and ``code`` is the item of re-id r + 1; behind the known ones the unseen ones.
+
+    ``row`` by item: its entry, -1 for none. ``code`` (ads, 13): 0 missing, 1..size, -1 cold. ``values``: by feature,
+    the original value of every code from 1. ``candidates``: rows in retrieval order; ``original`` (candidates, 13):
+    their original values, 0 where one is missing.
+    """
+
+    ads: Ints
+    known: int
+    row: Codes
+    oid: Ints
+    code: Codes
+    values: dict[str, Ints]
+    candidates: Ints
+    original: Ints
 
 
 @dataclass(frozen=True)
@@ -24,7 +57,8 @@ class PublicLog:
 
     ``events``: user, item, action, time (seconds), by user, oldest first: what may be seen. ``target``: an item by
     user, -1 for none. ``candidates``: items, ascending. ``attributes`` (items, 13) and ``profiles`` (users, 8): codes
-    from 0 in the order of ``schema``, -1 for none.
+    from 0 in the order of ``schema``, -1 for none. ``target_time`` (seconds) and ``target_action`` by user: None where
+    they are not known; the host says the actions (round 2).
     """
 
     name: str
@@ -34,12 +68,28 @@ class PublicLog:
     candidates: Ints
     attributes: Codes
     profiles: Codes
+    target_time: Ints | None = None
+    target_action: NDArray[np.int8] | None = None
 
     def number(self) -> Numbers:
-        """The host-like numbers of its items."""
-        shown = np.bincount(self.events["item"], minlength=len(self.items))
-        ads, known = list_ads(shown, self.candidates, SEED)
-        return number_ads(ads, known, self.candidates, self.attributes[ads], len(self.items), SEED)
+        """The host-like numbers of its items: original ids and values are drawn without regard to anything."""
+        rng = np.random.default_rng([61, SEED])
+        shown = np.zeros(len(self.items), bool)
+        shown[self.events["item"].to_numpy()] = True
+        known, unseen = rng.permutation(np.flatnonzero(shown)), self.candidates[~shown[self.candidates]]
+        ads = np.append(known, rng.permutation(unseen))
+        row = np.full(len(self.items), -1, np.int32)
+        row[ads] = np.arange(len(ads))
+        candidates = row[rng.permutation(self.candidates)].astype(np.int64)
+        code = np.empty((len(ads), len(ITEM_FEATURES)), np.int32)
+        original, values = np.empty((len(candidates), len(ITEM_FEATURES)), np.int64), {}
+        for at, name in enumerate(ITEM_FEATURES):
+            column = self.attributes[ads, at]
+            code[:, at], value, values[name] = _number_values(column, len(known), rng)
+            original[:, at] = value[column[candidates]]
+        return Numbers(
+            ads, len(known), row, FIRST_OID + draw_distinct(len(ads), rng), code, values, candidates, original
+        )
 
     def count(self, numbers: Numbers) -> dict[str, int]:
         """How large its parts are."""
@@ -51,6 +101,25 @@ class PublicLog:
             "unseen candidates": int((numbers.candidates >= numbers.known).sum()),
             "truth": int((self.target >= 0).sum()),
         }
+
+
+def draw_distinct(count: int, rng: np.random.Generator) -> Ints:
+    """Different numbers below ``SPREAD * count``, in a random order."""
+    steps = rng.integers(1, SPREAD + 1, count)
+    return rng.permutation(np.cumsum(steps) - 1)
+
+
+def _number_values(column: Codes, known: int, rng: np.random.Generator) -> tuple[Codes, Ints, Ints]:
+    """Codes of a column; the original value of every value in it, 0 behind them; that of every code from 1."""
+    size = int(column.max(initial=-1)) + 1
+    original = FIRST_VALUE + draw_distinct(size, rng)
+    is_used = np.zeros(size, bool)
+    is_used[column[:known][column[:known] >= 0]] = True
+    used = rng.permutation(np.flatnonzero(is_used))
+    code = np.full(size + 1, -1, np.int32)
+    code[used] = np.arange(1, len(used) + 1)
+    code[-1] = 0
+    return code[column], np.append(original, 0), original[used]
 
 
 def encode_columns(keys: pl.Series, table: pl.DataFrame, columns: dict[str, str], fields: tuple[str, ...]) -> Codes:
@@ -71,31 +140,116 @@ def encode_columns(keys: pl.Series, table: pl.DataFrame, columns: dict[str, str]
 
 def write_release(folder: Path, log: PublicLog, numbers: Numbers) -> None:
     """Write the release layout and the truth. Users are numbered anew, without regard to the order of the source."""
-    users = len(log.target)
-    order = np.random.default_rng([80, SEED]).permutation(users)  # by re-id less one, the user
-    rids = pl.Series(np.argsort(order))
-    events = log.events.with_columns(rids.gather(log.events["user"]).alias("user")).sort("user", maintain_order=True)
-    profiles = dict(zip(USER_FEATURES, log.profiles[order].T, strict=True))
+    rng = np.random.default_rng([80, SEED])
+    order = rng.permutation(len(log.target))  # by re-id less one, the user
+    names = [f"user_{1 + number:08d}" for number in draw_distinct(len(order), rng).tolist()]
     tables = {
-        schema.RELEASE_SEQUENCES: [
-            writer.sequence_table(
-                0,
-                np.bincount(events["user"], minlength=users),
-                numbers.row[events["item"]],
-                events["action"].cast(pl.Int8).to_numpy(),
-                events["time"].to_numpy(),
-            )
-        ],
-        schema.RELEASE_ITEMS: writer.item_tables(numbers),
-        schema.RELEASE_USERS: [
-            writer.user_table(
-                0, {name: Profile(code[:, None] + 1, (code >= 0).astype(np.int64)) for name, code in profiles.items()}
-            )
-        ],
-        schema.RELEASE_CANDIDATES: [writer.candidate_table(numbers)],
+        schema.RELEASE_SEQUENCES: _sequence_tables(log, numbers, order),
+        schema.RELEASE_ITEMS: _item_tables(numbers),
+        schema.RELEASE_USERS: [_user_table(log.profiles[order])],
+        schema.RELEASE_CANDIDATES: [_candidate_table(numbers)],
     }
-    writer.write_tables(folder, tables)
-    names = writer.name_users(users, SEED)
-    values = {name: FIRST_USER_VALUE + np.arange(code.max(initial=-1) + 1) for name, code in profiles.items()}
-    writer.write_indexer(folder / schema.INDEXER, numbers, names, values)
-    writer.write_truth(folder / TRUTH, numbers, names, log.target[order])
+    write_tables(folder, tables)
+    _write_indexer(folder / schema.INDEXER, log, numbers, names)
+    _write_truth(folder, log, numbers, order, names)
+
+
+def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None:
+    """Write folders of the release layout; tables become row groups of one file."""
+    for name, groups in tables.items():
+        (folder / name).mkdir(parents=True)
+        writer = None
+        for table in groups:
+            writer = writer or pq.ParquetWriter(folder / name / PART, table.schema)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+
+
+def _sequence_tables(log: PublicLog, numbers: Numbers, order: Ints) -> Iterator[pa.Table]:
+    lengths = np.bincount(log.events["user"].to_numpy(), minlength=len(order))
+    first = np.cumsum(lengths) - lengths
+    item, action, time = (log.events[name].to_numpy() for name in ("item", "action", "time"))
+    for start in range(0, len(order), ROWS):
+        users = order[start : start + ROWS]
+        many = lengths[users]
+        at = np.repeat(first[users] - np.cumsum(many) + many, many) + np.arange(many.sum())
+        columns = [
+            pa.array(numbers.row[item[at]].astype(np.int64) + 1),
+            pa.array(action[at].astype(np.int32), mask=action[at] == NULL_ACTION),
+            pa.array(time[at].astype(np.int64)),
+        ]
+        events = pa.StructArray.from_arrays(columns, ["item_id", "action_type", "timestamp"])
+        lists = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(many)).astype(np.int32)), events)
+        yield pa.table({"user_id": pa.array(start + 1 + np.arange(len(users))), "seq": lists})
+
+
+def _user_table(profiles: Codes) -> pa.Table:
+    """The features of all users, codes from 1; lists are of one value."""
+    columns = {"user_id": pa.array(1 + np.arange(len(profiles)))}
+    for name, code in zip(USER_FEATURES, profiles.T.astype(np.int64), strict=True):
+        missing = code < 0
+        columns[name] = pa.array(code + 1, mask=missing)
+        if name in USER_LISTS:
+            offsets = np.append(0, np.cumsum(~missing)).astype(np.int32)
+            columns[name] = pa.ListArray.from_arrays(offsets, pa.array(code[~missing] + 1), mask=pa.array(missing))
+    return pa.table(columns)
+
+
+def _item_tables(numbers: Numbers) -> Iterator[pa.Table]:
+    """The features of known ads by re-id."""
+    for start in range(0, numbers.known, ROWS):
+        code = numbers.code[start : min(start + ROWS, numbers.known)].astype(np.int64)
+        columns = {name: pa.array(code[:, at], mask=code[:, at] == 0) for at, name in enumerate(ITEM_FEATURES)}
+        yield pa.table({"item_id": pa.array(start + 1 + np.arange(len(code))), **columns})
+
+
+def _candidate_table(numbers: Numbers) -> pa.Table:
+    """Candidates by retrieval id; a missing feature is no null, but a struct without a value."""
+    at = numbers.candidates
+    columns = {"item_id": pa.array(numbers.oid[at]), "retrieval_id": pa.array(np.arange(len(at), dtype=np.int32))}
+    for feature, name in enumerate(ITEM_FEATURES):
+        code = numbers.code[at, feature]
+        value = pl.Series(np.where(code < 0, numbers.original[:, feature], code)).cast(pl.String)
+        fields = [
+            pa.array((code < 0).astype(np.int64)),
+            value.set(pl.Series(code == 0), None).to_arrow().cast(pa.string()),
+        ]
+        columns[name] = pa.StructArray.from_arrays(fields, ["cold_start", "feature_value"])
+    return pa.table(columns)
+
+
+def _write_indexer(path: Path, log: PublicLog, numbers: Numbers, names: list[str]) -> None:
+    """Re-ids of items and users, codes of feature values, each from 1 in the order given."""
+    items, users = _number_from_one(numbers.oid[: numbers.known].tolist()), _number_from_one(names)
+    values = {name: _number_from_one(drawn.tolist()) for name, drawn in numbers.values.items()}
+    values[CREATIVE] = dict(items)
+    for name, code in zip(USER_FEATURES, log.profiles.T, strict=True):
+        values[name] = _number_from_one(range(FIRST_USER_VALUE, FIRST_USER_VALUE + int(code.max(initial=-1)) + 1))
+    with path.open("wb") as file:
+        pickle.dump({"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}}, file, protocol=4)
+
+
+def _number_from_one(keys: Sequence[Any]) -> dict[Any, int]:
+    """Keys in their order, numbered as the host numbers: 0 is padding."""
+    return dict(zip(keys, range(1, len(keys) + 1), strict=True))
+
+
+def _write_truth(folder: Path, log: PublicLog, numbers: Numbers, order: Ints, names: list[str]) -> None:
+    """truth.csv: a row for each user with a target, with what else is known of it; where actions are, the host's file
+    of them. ``user_id`` is the re-id.
+    """
+    rids = np.flatnonzero(log.target[order] >= 0)
+    users = order[rids]
+    truth = {
+        "user_id": rids + 1,
+        "user": [names[rid] for rid in rids.tolist()],
+        "creative_id": numbers.oid[numbers.row[log.target[users]]],
+    }
+    for name, known in (("action", log.target_action), ("timestamp", log.target_time)):
+        if known is not None:
+            truth[name] = known[users]
+    pl.DataFrame(truth).write_csv(folder / TRUTH)
+    if log.target_action is not None:
+        actions = dict(zip(names, log.target_action[order].tolist(), strict=True))
+        (folder / schema.USER_ACTIONS).write_text(json.dumps(actions), encoding="utf-8")

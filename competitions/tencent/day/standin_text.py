@@ -19,7 +19,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say, track
 from common.io.column import Column
 from common.io.csv import CsvFile
-from competitions.tencent.simulator.writer import ROWS
+from competitions.tencent.day.standin_release import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
 ITEM, TEXT = "item", "text"

@@ -97,6 +97,9 @@ def _locate_release(folder: Path) -> RawFiles:
         if not files[role]:
             raise UserError(f"no parquet file is in {folder / name}{hint_where(folder / name)}; {WHERE}")
     files["indexer"] = (_require(folder, schema.INDEXER, (".",)),)
+    actions = folder / schema.USER_ACTIONS  # in no release so far: round 2 stands in the competition layout
+    if actions.is_file():
+        files["actions"] = (actions,)
     return RawFiles("release", files, _find_embeddings(folder))
 
 

@@ -16,7 +16,7 @@ from common.simulation.writer import read_report
 from competitions.tencent.corpus import Corpus, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES
-from competitions.tencent.simulator.ad_features import EMBEDDING
+from competitions.tencent.simulator.features import EMBEDDING
 from competitions.tencent.simulator.topics import DAY
 from competitions.tencent.simulator.users import LONGEST
 

@@ -1,8 +1,9 @@
-"""The candidates: the ads that users click first behind their reference times, and others that run at those times.
+"""The candidates: the ads that users click first behind their reference times, and others of the whole corpus.
 
-The targets come first, as the host's do. They are filled up by weight, ads that are shown in some history and ads that
-are not apart, so that the share of unseen candidates is the release's. So an ad that is seldom shown is a candidate
-most likely because somebody clicked it; the oracle counts that in (``filled``).
+As the host says, 40 % of the candidates are targets and the rest are drawn from the corpus, evenly: most of them do
+not run any longer. Ads that are shown in some history and ads that are not are drawn apart, so that the share of
+unseen candidates is the release's. So an ad that still runs is a candidate most likely because somebody clicked it;
+the oracle counts that in (``filled``).
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Bools, Floats, Ints
-from competitions.tencent.simulator.ad_inventory import AdInventory
-from competitions.tencent.simulator.ads import RUNS
-from competitions.tencent.simulator.click_model import Targets
-from competitions.tencent.simulator.topics import SLOTS, UNSEEN_CANDIDATES, slot_of
+
+TARGETS = 0.4
+UNSEEN = 148_971 / 660_000
+LEAST = 400  # candidates of the smallest worlds
 
 
 @dataclass(frozen=True)
@@ -24,25 +25,17 @@ class Candidates:
     filled: Floats
 
 
-def choose_candidates(
-    inventory: AdInventory, seen: Bools, targets: Targets, count: int, rng: np.random.Generator
-) -> Candidates:
-    """``count`` candidates: all targets and ads to fill up; ``seen`` by ad. Other counts where there are fewer ads, or
-    more targets.
-    """
-    ads = inventory.ads
-    busy = np.append(0, np.cumsum(np.bincount(slot_of(targets.time), minlength=SLOTS)))
-    weight = ads.weight * (busy[np.minimum(ads.birth + RUNS[ads.campaign], SLOTS)] - busy[ads.birth])
-    is_target = np.zeros(len(ads), bool)
-    is_target[targets.ad] = True
-    chosen, filled = is_target.copy(), np.zeros(len(ads))
-    unseen = round(count * UNSEEN_CANDIDATES)
+def choose_candidates(seen: Bools, targets: Ints, rng: np.random.Generator) -> Candidates:
+    """All ``targets`` and ads to fill up; ``seen`` by ad. Fewer where there are fewer ads."""
+    is_target = np.zeros(len(seen), bool)
+    is_target[targets] = True
+    count = max(round(is_target.sum() / TARGETS), LEAST)
+    unseen = round(count * UNSEEN)
+    chosen, filled = is_target.copy(), np.zeros(len(seen))
     for kind, count_of_kind in ((~seen, unseen), (seen, count - unseen)):
-        free = np.flatnonzero(kind & (weight > 0) & ~is_target)
-        wait = rng.exponential(size=len(free)) / weight[free]
-        order = np.argsort(wait, kind="stable")[: max(count_of_kind - int((kind & is_target).sum()), 0)]
-        chosen[free[order]] = True
-        longest = wait[order[-1]] if len(order) else 0.0
-        filled[kind] = -np.expm1(-weight[kind] * longest)
+        free = np.flatnonzero(kind & ~is_target)
+        wanted = min(max(count_of_kind - int((kind & is_target).sum()), 0), len(free))
+        chosen[rng.choice(free, wanted, replace=False)] = True
+        filled[kind] = wanted / max(len(free), 1)
     every = np.flatnonzero(chosen)
     return Candidates(every, filled[every])
