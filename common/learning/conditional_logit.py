@@ -5,14 +5,14 @@ maximum likelihood with a ridge penalty. Training queries thinned by negatives d
 consistent (McFadden 1978, "Modelling the choice of residential location").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.dataset import Matrix, RankingDataset, count_kept
+from common.learning.dataset import Matrix, RankingDataset, count_kept, take_columns
 from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_likelihoods, softmax_gradients
 from common.learning.optimise import Bounds, Solution, minimise
 
@@ -55,12 +55,16 @@ def fit_standardiser(features: Matrix) -> Standardiser:
 
 @dataclass(frozen=True)
 class Logit(Standardiser):
-    """A fitted model: ``weights`` has one number for each column of the standardiser, in their order."""
+    """A fitted model: the ``names`` of the d features, and ``weights``, a number for each column of the standardiser,
+    in their order.
+    """
 
     weights: Floats
+    names: tuple[str, ...]
 
-    def predict(self, features: Matrix) -> NDArray[np.float64]:
-        """Utilities of rows (n, d): (n,)."""
+    def predict(self, names: Sequence[str], features: Matrix) -> NDArray[np.float64]:
+        """Utilities of rows (n, d): (n,). Other ``names`` than those of the fit are refused by a ``ColumnsError``."""
+        features = take_columns(names, features, self.names, None, "What the conditional logit is to score")
         utilities = np.empty(len(features))
         for start in range(0, len(features), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
@@ -84,7 +88,7 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
 
     >>> features, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
     >>> model = fit_logit(RankingDataset(("marked",), features, labels, np.full(4, 2, np.int32)), l2=0.0)
-    >>> marked, plain = model.predict(np.float32([[1], [0]]))
+    >>> marked, plain = model.predict(["marked"], np.float32([[1], [0]]))
     >>> round(float(marked - plain), 2)  # three of four queries choose the marked row: log(3 / 1)
     1.1
     """
@@ -98,7 +102,7 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
         matrix[filled : filled + len(design)] = design
         filled += len(design)
     fitted = fit_choices(matrix, train.group_sizes[answered], train.labels[kept], l2, "a conditional logit")
-    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x)
+    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x, train.names)
 
 
 def fit_choices(

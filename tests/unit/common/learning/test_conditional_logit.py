@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from common.learning.conditional_logit import CLIP, fit_choices, fit_logit
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import ColumnsError, RankingDataset
 
 Array = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() ->
     assert (model.valued.tolist(), model.flagged.tolist()) == ([1, 2], [])
     assert model.gain()[0] == 0
     np.testing.assert_array_equal(model.weights, plain.weights)
-    np.testing.assert_array_equal(model.predict(more.features), plain.predict(rows.features))
+    np.testing.assert_array_equal(model.predict(more.names, more.features), plain.predict(rows.names, rows.features))
 
 
 # --- missing and extreme values ---
@@ -151,7 +151,7 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
     assert model.valued.tolist() == [0, 1]
     assert model.flagged.tolist() == [0]
     known, mean, missing = model.predict(
-        np.array([[1 + model.centre[0], 0], [model.centre[0], 0], [np.nan, 0]], np.float32)
+        rows.names, np.array([[1 + model.centre[0], 0], [model.centre[0], 0], [np.nan, 0]], np.float32)
     )
     assert known - mean == pytest.approx(0.8, abs=0.1)
     assert missing - mean == pytest.approx(1.5, abs=0.15)
@@ -163,6 +163,14 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
 
 def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clipped() -> None:
     model = fit_logit(plant(50, [1.0], 23), 0.1)
-    utilities = model.predict(np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
+    utilities = model.predict(["x0"], np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
     assert utilities[:2].tolist() == [0, 0]
     np.testing.assert_allclose(utilities[2:], model.weights[0] * np.array([CLIP, -CLIP]), rtol=1e-6)
+
+
+def test_other_columns_than_those_of_the_fit_are_refused() -> None:
+    rows = plant(30, [1.0, -1.0], 3)
+    model = fit_logit(rows, 0.1)
+    for names in (("x0",), ("x1", "x0"), ("x0", "x1", "x2")):
+        with pytest.raises(ColumnsError, match=r"^What the conditional logit is to score has other columns"):
+            model.predict(names, rows.features[:, [0] * len(names)])
