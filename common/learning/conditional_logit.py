@@ -5,19 +5,19 @@ maximum likelihood with a ridge penalty. Training queries thinned by negatives d
 consistent (McFadden 1978, "Modelling the choice of residential location").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.learning.dataset import Matrix, RankingDataset
-from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
+from common.arrays import Floats
+from common.learning.dataset import Matrix, RankingDataset, count_kept, take_columns
+from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_likelihoods, softmax_gradients
+from common.learning.optimise import Bounds, Solution, minimise
 
 CLIP = 5.0
-ITERATIONS = 300
 CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
-Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,16 @@ def fit_standardiser(features: Matrix) -> Standardiser:
 
 @dataclass(frozen=True)
 class Logit(Standardiser):
-    """A fitted model: ``weights`` has one number for each column of the standardiser, in their order."""
+    """A fitted model: the ``names`` of the d features, and ``weights``, a number for each column of the standardiser,
+    in their order.
+    """
 
-    weights: Weights
+    weights: Floats
+    names: tuple[str, ...]
 
-    def predict(self, features: Matrix) -> NDArray[np.float64]:
-        """Utilities of rows (n, d): (n,)."""
+    def predict(self, names: Sequence[str], features: Matrix) -> NDArray[np.float64]:
+        """Utilities of rows (n, d): (n,). Other ``names`` than those of the fit are refused by a ``ColumnsError``."""
+        features = take_columns(names, features, self.names, None, "What the conditional logit is to score")
         utilities = np.empty(len(features))
         for start in range(0, len(features), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
@@ -84,69 +88,85 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
 
     >>> features, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
     >>> model = fit_logit(RankingDataset(("marked",), features, labels, np.full(4, 2, np.int32)), l2=0.0)
-    >>> marked, plain = model.predict(np.float32([[1], [0]]))
+    >>> marked, plain = model.predict(["marked"], np.float32([[1], [0]]))
     >>> round(float(marked - plain), 2)  # three of four queries choose the marked row: log(3 / 1)
     1.1
     """
-    from scipy.optimize import minimize  # here: it takes long to import
-
     columns = _choose_columns(train)
-    data = _Choices(train, columns)
-    weights = np.zeros(data.matrix.shape[1])
-    if data.matrix.size:
-        options = {"maxiter": ITERATIONS, "maxfun": 20 * ITERATIONS, "ftol": 1e-10, "gtol": 1e-6}
-        weights = minimize(data.loss, weights, (l2,), "L-BFGS-B", jac=True, options=options).x
-    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, weights)
+    answered = _find_answered(train.labels, train.group_sizes)
+    kept = np.repeat(answered, train.group_sizes)
+    matrix = np.empty((np.count_nonzero(kept), len(columns.valued) + len(columns.flagged)), np.float32)
+    filled = 0
+    for part in _slices(len(kept)):
+        design = columns.standardise(train.features[part][kept[part]])
+        matrix[filled : filled + len(design)] = design
+        filled += len(design)
+    fitted = fit_choices(matrix, train.group_sizes[answered], train.labels[kept], l2, "a conditional logit")
+    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x, train.names)
 
 
-class _Choices:
-    """The queries with a positive as a matrix of the columns that count, in chunks of whole queries."""
+def fit_choices(
+    rows: Matrix,
+    sizes: Sizes,
+    labels: Labels,
+    ridge: float,
+    what: str,
+    offset: NDArray[np.float32] | None = None,
+    bounds: Bounds | None = None,
+) -> Solution:
+    """The weights (d,) of the columns of ``rows`` (n, d) that minimise -mean log likelihood per query + ridge / 2 *
+    |weights|^2.
 
-    def __init__(self, rows: RankingDataset, columns: Standardiser) -> None:
-        answered = (
-            np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0
-            if len(rows.group_sizes)
-            else np.empty(0, bool)
-        )
-        kept = np.repeat(answered, rows.group_sizes)
-        self.labels = rows.labels[kept]
-        self.sizes = rows.group_sizes[answered]
-        width = len(columns.valued) + len(columns.flagged)
-        self.matrix: Matrix = np.empty((len(self.labels), width), np.float32)
-        filled = 0
-        for part in _slices(len(kept)):
-            design = columns.standardise(rows.features[part][kept[part]])
-            self.matrix[filled : filled + len(design)] = design
-            filled += len(design)
+    Columns should be of one scale. ``labels`` (n,): 1 for what was chosen; queries without any say nothing. ``offset``
+    (n,) is added to the utilities: the log of how many candidates a row stands for, -inf for one that could not be
+    chosen. ``what`` is fitted, for the sentence that says that it did not converge.
 
-    def parts(self) -> Iterator[tuple[Matrix, NDArray[np.float32], NDArray[np.int32]]]:
-        """Matrix, labels and sizes of some 1,000 rows at a time."""
-        ends = np.cumsum(self.sizes, dtype=np.int64)
-        # Behind every query in which a further thousand of rows is filled: a query stays whole, however long it is.
-        cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1
-        first = 0
-        for cut in cuts.tolist():
-            rows = slice(ends[first] - self.sizes[first], ends[cut - 1])
-            yield self.matrix[rows], self.labels[rows], self.sizes[first:cut]
-            first = cut
+    >>> rows, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
+    >>> offset = np.log(np.tile(np.float32([1, 3]), 4))  # the second row stands for three
+    >>> fit_choices(rows, np.full(4, 2, np.int32), labels, 0.0, "it", offset).x.round(2).tolist()  # log(3 / 1 * 3)
+    [2.2]
+    """
+    possible = np.ones(len(rows), bool) if offset is None else np.isfinite(offset)
+    kept = possible & np.repeat(_find_answered(labels * possible, sizes), sizes)
+    if not kept.all():
+        offset = None if offset is None else offset[kept]
+        rows, labels, sizes = rows[kept], labels[kept], count_kept(kept, sizes)
+        sizes = sizes[sizes > 0]
+    chunks = list(_cut_queries(sizes))
 
-    def loss(self, weights: Weights, l2: float) -> tuple[float, Weights]:
-        """The penalised loss and its gradient, in one pass over the matrix."""
+    def loss(weights: Floats) -> tuple[float, Floats]:
         total, gradient = 0.0, np.zeros(len(weights))
-        for matrix, labels, sizes in self.parts():
-            utilities = _utilities(matrix, weights)
-            total -= float(log_likelihoods(utilities, labels, sizes).sum())
-            gradient += softmax_gradients(utilities, labels, sizes)[0].astype(np.float32) @ matrix
-        queries = max(len(self.sizes), 1)
-        return total / queries + l2 / 2 * float(weights @ weights), gradient / queries + l2 * weights
+        for part, queries in chunks:
+            matrix = rows[part].astype(np.float64)  # the rounding of float32 products would stop the line search
+            utilities = matrix @ weights
+            if offset is not None:
+                utilities += offset[part]
+            total -= float(log_likelihoods(utilities, labels[part], sizes[queries]).sum())
+            gradient += softmax_gradients(utilities, labels[part], sizes[queries])[0] @ matrix
+        count = max(len(sizes), 1)
+        return total / count + ridge / 2 * float(weights @ weights), gradient / count + ridge * weights
+
+    return minimise(loss, np.zeros(rows.shape[1]), what, bounds)
 
 
-def _utilities(matrix: Matrix, weights: Weights) -> NDArray[np.float64]:
-    return np.asarray(matrix @ weights.astype(np.float32), dtype=np.float64)
+def _find_answered(labels: Labels, sizes: Sizes) -> NDArray[np.bool_]:
+    """The queries with a positive."""
+    return np.add.reduceat(labels, find_starts(sizes)) > 0 if len(sizes) else np.empty(0, bool)
 
 
-def _slices(rows: int) -> list[slice]:
-    return [slice(start, start + CHUNK_ROWS) for start in range(0, rows, CHUNK_ROWS)]
+def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:
+    """Rows and queries of some 1,000 rows at a time."""
+    ends = np.cumsum(sizes, dtype=np.int64)
+    # Behind every query in which a further thousand of rows is filled: a query stays whole, however long it is.
+    cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1
+    first = 0
+    for cut in cuts.tolist():
+        yield slice(ends[first] - sizes[first], ends[cut - 1]), slice(first, cut)
+        first = cut
+
+
+def _slices(count: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK_ROWS) for start in range(0, count, CHUNK_ROWS))
 
 
 def _choose_columns(train: RankingDataset) -> Standardiser:

@@ -8,8 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.engine.errors import UserError
+
 Matrix = NDArray[np.float32]
 COPIED_ROWS = 50_000
+LISTED = 10  # names of columns in a sentence, at most
 ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
 
 
@@ -47,6 +50,53 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
         raise TypeError(f"features must be numbers of at most 32 bits or floats; encode {', '.join(wrong)}")
     matrix: Matrix = frame.select(pl.all().cast(pl.Float32)).to_numpy(order="c")
     return matrix
+
+
+class ColumnsError(UserError, ValueError):
+    """Columns of other names, or in another order, than those that a model was fitted on, or other rows have."""
+
+
+def check_columns(expected: Sequence[str], names: Sequence[str], what: str) -> None:
+    """Refuse other names than ``expected`` by a ``ColumnsError``; ``what``: whose those are.
+
+    >>> check_columns(["price", "age"], ["age", "price"], "The ranker")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    common.learning.dataset.ColumnsError: The ranker has other columns: the same in another order, age, price in ...
+    """
+    if tuple(names) == tuple(expected):
+        return
+    missing, new = (
+        [name for name in one if name not in other] for one, other in ((expected, names), (names, expected))
+    )
+    same = next((i for i, pair in enumerate(zip(expected, names, strict=False)) if pair[0] != pair[1]), 0)
+    ordered = f"the same in another order, {_list_names(names[same:])} in place of {_list_names(expected[same:])}"
+    differing = f"missing here: {_list_names(missing)}; only here: {_list_names(new)}"
+    raise ColumnsError(
+        f"{what} has other columns: {differing if missing or new else ordered}. Features must give the same columns, in"
+        " the same order, for all rows."
+    )
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return (", ".join(names[:LISTED]) or "none") + more
+
+
+def take_columns(
+    names: Sequence[str], features: Matrix, expected: Sequence[str], blocks: Sequence[str] | None, what: str
+) -> Matrix:
+    """What a model takes of the ``features`` (n, d) with these ``names``, as its fit did: all of them, or those of its
+    ``blocks``; a ``ColumnsError`` where these are not the ``expected`` ones, those of the fit.
+
+    >>> take_columns(["user_age", "item_price"], np.float32([[30, 5]]), ["item_price"], ["item"], "The ranker").tolist()
+    [[5.0]]
+    """
+    columns = list(range(len(names))) if blocks is None else find_columns(names, blocks)
+    check_columns(expected, [names[column] for column in columns], what)
+    if features.shape[1] != len(names):
+        raise ColumnsError(f"{what} is given {features.shape[1]} columns under {len(names)} names.")
+    return features if len(columns) == len(names) else features[:, columns]
 
 
 def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
@@ -87,8 +137,9 @@ def gather(
 ) -> RankingDataset:
     """What a model learns from, as one data set: the rows of all parts, which have the same features.
 
-    Only the features of ``blocks``, the queries of at least ``min_size`` rows and, beside the positives of a query, at
-    most so many ``negatives``. Features are copied once, and not at all where a single part is taken as it is.
+    Parts whose columns differ are refused by a ``ColumnsError``. Only the features of ``blocks``, the queries of at
+    least ``min_size`` rows and, beside the positives of a query, at most so many ``negatives``. Features are copied
+    once, and not at all where a single part is taken as it is.
 
     >>> features, labels = np.arange(6, dtype=np.float32)[:, None], np.array([1, 0, 0, 0, 0, 1], np.float32)
     >>> rows = gather([RankingDataset(("x",), features, labels, np.array([1, 3, 2]))], min_size=2, negatives=2)
@@ -96,6 +147,8 @@ def gather(
     ([2, 2], [0.0, 0.0, 0.0, 1.0])
     """
     names, rng = parts[0].names, np.random.default_rng(seed)
+    for number, part in enumerate(parts[1:], 2):
+        check_columns(names, part.names, f"Part {number} of {len(parts)} of the rows")
     columns = list(range(len(names))) if blocks is None else find_columns(names, blocks)
     kept = []
     for part in parts:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.learning import fitters
-from common.learning.dataset import Matrix, RankingDataset, gather
+from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, take_columns
 from common.learning.fit_task import Fit, FitTask, PickledModel, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
@@ -33,6 +33,7 @@ class Ranker(PickledModel):
     """A fitted model with the rounds that it predicts by and each feature's ``gain``.
 
     ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
+    ``gain`` has the features in the order of the matrix, of the chosen ``blocks`` where the recipe chooses some.
     ``base_margin``: the feature that scores start from. ``others``: the fits by further seeds; scores are the mean.
     """
 
@@ -44,6 +45,7 @@ class Ranker(PickledModel):
     metric: str = ""
     base_margin: str | None = None
     others: tuple["Ranker", ...] = ()
+    blocks: tuple[str, ...] | None = None
 
 
 def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole: bool = False) -> Ranker:
@@ -54,9 +56,11 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
     """
     fitter = _find_fitter(recipe)
     data = _select(recipe, train, recipe.negatives)
+    held = _select(recipe, valid) if valid is not None and recipe.patience else None
+    if held is not None:
+        check_columns(data.names, held.names, f"The validation set of {recipe.kind}")
     if recipe.base_margin is not None and recipe.base_margin not in data.names:
         raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
-    held = _select(recipe, valid) if valid is not None and recipe.patience else None
     first, *others = [
         _fit_one(fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
         for number in range(recipe.seeds)
@@ -78,7 +82,8 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
     pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
-    return Ranker(task.recipe.kind, pickled, used, shares, curve, metric, task.recipe.base_margin)
+    recipe = task.recipe
+    return Ranker(recipe.kind, pickled, used, shares, curve, metric, recipe.base_margin, blocks=recipe.blocks)
 
 
 def explain_refusal(kind: str, error: Exception) -> UserError:
@@ -134,13 +139,18 @@ def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
     return families[family]
 
 
-def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
-    """Scores of rows, higher is better; comparable within a query only."""
-    members = [_predict_one(member, features) for member in (ranker, *ranker.others)]
+def predict(ranker: Ranker, names: Sequence[str], features: Matrix) -> NDArray[np.float64]:
+    """Scores of rows, higher is better; comparable within a query only. ``names``: of the columns of ``features``.
+
+    A ranker of all columns takes exactly those of its fit, in their order; one of chosen blocks takes these blocks'
+    columns, whatever stands beside them. Others are refused by a ``ColumnsError``.
+    """
+    own = take_columns(names, features, tuple(ranker.gain), ranker.blocks, f"What {ranker.kind} is to score")
+    members = [_predict_one(member, own) for member in (ranker, *ranker.others)]
     scores = members[0] if len(members) == 1 else np.mean(members, axis=0)
     if ranker.base_margin is None:
         return scores
-    return scores + read_margin(features, list(ranker.gain), ranker.base_margin)
+    return scores + read_margin(own, list(ranker.gain), ranker.base_margin)
 
 
 def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
@@ -155,10 +165,8 @@ def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
 
 
 def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
-    """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
+    """Each ranker's scores of the rows, see ``predict``: (rows, rankers)."""
     scores = np.empty((len(features), len(rankers)))
-    position = {name: i for i, name in enumerate(names)}
     for column, ranker in enumerate(rankers):
-        own = [position[name] for name in ranker.gain]
-        scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
+        scores[:, column] = predict(ranker, names, features)
     return scores

@@ -96,7 +96,7 @@ def make_recipe(settings: RankSettings, seed: int, parameters: Mapping[str, Any]
 
 def score_valid(labelled: Labelled, ranker: Ranker) -> NDArray[np.float64]:
     """The scores (rows,) of the validation rows, which the ranker was not fitted on."""
-    return predict(ranker, labelled.valid.features)
+    return predict(ranker, labelled.valid.names, labelled.valid.features)
 
 
 def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,8 +110,8 @@ def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.fl
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker) -> pl.DataFrame:
     """The score of every candidate: one row per (query, item, score); rows are put together a slice at a time."""
-    scores = np.empty(candidates.height)
+    scores, names = np.empty(candidates.height), feature_names(blocks)
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))
-        scores[part] = predict(ranker, assemble(blocks, part))
+        scores[part] = predict(ranker, names, assemble(blocks, part))
     return candidates.select("query", "item", score=pl.Series(scores))

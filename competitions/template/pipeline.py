@@ -114,4 +114,4 @@ def make_rows(candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[
 
 def score_test(candidates: pl.DataFrame, features: pl.DataFrame, ranker: Ranker) -> pl.DataFrame:
     """The test's candidates with their scores: query, item, score."""
-    return candidates.with_columns(score=pl.Series(predict(ranker, to_matrix(features))))
+    return candidates.with_columns(score=pl.Series(predict(ranker, features.columns, to_matrix(features))))

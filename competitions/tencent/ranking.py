@@ -15,7 +15,7 @@ import torch
 from common.arrays import Singles
 from common.engine.progress import track
 from common.learning import gbdt
-from common.learning.dataset import Matrix, RankingDataset
+from common.learning.dataset import Matrix, RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
@@ -74,10 +74,7 @@ def list_candidates(
         list_block = partial(_list_block, search, queries, target, draws)
         described = each_block(list_block, len(own), "describing candidates")
         parts += [part for part in described if part is not None]
-    if not parts:
-        return None
-    columns = zip(*((part.features, part.labels, part.group_sizes) for part in parts), strict=True)
-    return RankingDataset(parts[0].names, *(np.concatenate(column) for column in columns))
+    return join_datasets(parts) if parts else None
 
 
 def _list_block(
@@ -165,14 +162,14 @@ def score_candidates(ranker: gbdt.Ranker | None, search: Search, candidates: Can
     """
     if ranker is None:
         return candidates.scores
-    features = pair_features(search.tables, candidates, search.settings.blocks)[0]
-    scores = score_features(ranker, features.reshape(-1, features.shape[2])).reshape(candidates.scores.shape)
+    features, names = pair_features(search.tables, candidates, search.settings.blocks)
+    scores = score_features(ranker, names, features.reshape(-1, features.shape[2])).reshape(candidates.scores.shape)
     return np.where(np.isfinite(candidates.scores), scores, np.float32(-np.inf))
 
 
-def score_features(ranker: gbdt.Ranker, features: Matrix) -> Singles:
+def score_features(ranker: gbdt.Ranker, names: Sequence[str], features: Matrix) -> Singles:
     """The ranker's scores of rows of features."""
-    return gbdt.predict(ranker, features).astype(np.float32)
+    return gbdt.predict(ranker, names, features).astype(np.float32)
 
 
 def join_answers(fold: Fold, pools: Pools, parts: Sequence[FoldAnswers]) -> FoldAnswers:

@@ -60,7 +60,7 @@ def score_untuned_lightgbm(train: RankingDataset, valid: RankingDataset, seed: i
 
 def score_logit(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """Conditional logit with an l2 of 0.03; the seed has nothing to decide. Scores (n,): the rows' utilities."""
-    return fit_logit(train, LOGIT_L2).predict(valid.features)
+    return fit_logit(train, LOGIT_L2).predict(valid.names, valid.features)
 
 
 def score_lightgbm_softmax(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:

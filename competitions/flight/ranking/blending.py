@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.dataset import Matrix
+from common.learning.dataset import ColumnsError, Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
@@ -96,9 +96,11 @@ def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
     >>> mix_scores(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32)).round(3).tolist()
     [0.225, 0.775]
     """
+    if scores.shape[1] != len(blend.weights):
+        raise ColumnsError(f"The blend is of {len(blend.weights)} models, the scores are of {scores.shape[1]}.")
     mixed = np.zeros(len(scores))
-    for model, (temperature, weight) in enumerate(zip(blend.temperatures, blend.weights, strict=True)):
-        mixed += softmax_within(scores[:, model] * temperature, sizes) * weight
+    for own, temperature, weight in zip(scores.T, blend.temperatures, blend.weights, strict=True):
+        mixed += softmax_within(own * temperature, sizes) * weight
     return mixed
 
 

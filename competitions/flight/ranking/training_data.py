@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, to_matrix
+from common.learning.dataset import Matrix, RankingDataset, check_columns, join_datasets, pick_queries, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_features
@@ -132,7 +132,8 @@ def _build_rows(
         if not (learns | judged)[first:last].any():
             continue
         frame = build_features(searches, first, last, selection.snapshots.assigned, selection.history, blocks)
-        names, matrix = tuple(frame.columns), to_matrix(frame)
+        names, matrix = names or tuple(frame.columns), to_matrix(frame)
+        check_columns(names, frame.columns, f"The slice from session {first} on")
         options = take_options(searches.options, sessions, first, last)
         marked = mark_options(options, sessions, sample.negatives, rng)
         owner = marked["session"].to_numpy()

@@ -112,7 +112,7 @@ def explain(outcome: Outcome) -> Insight:
 
 def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
     """The calibrated utilities (rows,) of the ranker's scores."""
-    return blend.predict(scores.astype(np.float32))
+    return blend.predict((MODEL,), scores.astype(np.float32))
 
 
 def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.conditional_logit import Standardiser, fit_standardiser
-from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks
+from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks, take_columns
 from common.learning.determinism import deterministic_torch
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.profile import NAMES
@@ -143,6 +143,7 @@ class Network:
     weights: dict[str, NDArray[Any]]
     scale: Standardiser
     names: tuple[str, ...]
+    blocks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -190,17 +191,15 @@ def fit_network(
         network = NETWORKS[kind](shape)
         _train(network, data, settings, seed, kind)
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
-    return Network(kind, shape, weights, data.scale, data.rows.names)
+    return Network(kind, shape, weights, data.scale, data.rows.names, tuple(blocks))
 
 
 @torch.inference_mode()
 def score_network(day: NetworkDay, fields: FieldTables, network: Network, settings: DeepSettings) -> Floats:
     """Scores of the day's rows, (rows,); batches of slates, so that memory does not grow with the day."""
     rows = day.features.rows
-    columns = [rows.names.index(name) for name in network.names]
-    data = _Data(
-        replace(rows, names=network.names, features=rows.features[:, columns]), day.inputs, fields, network.scale
-    )
+    features = take_columns(rows.names, rows.features, network.names, network.blocks, "What the network is to score")
+    data = _Data(replace(rows, names=network.names, features=features), day.inputs, fields, network.scale)
     with deterministic_torch(0, settings.threads):
         model = NETWORKS[network.kind](network.shape)
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in network.weights.items()})

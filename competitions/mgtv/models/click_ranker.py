@@ -56,7 +56,7 @@ def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> Logit:
 
 def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:
     """P(the row is its list's answer), summing to 1 in each list."""
-    return softmax_within(blend.predict(scores.astype(np.float32)[:, None]), day.rows.group_sizes)
+    return softmax_within(blend.predict((MODEL,), scores.astype(np.float32)[:, None]), day.rows.group_sizes)
 
 
 def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> list[Floats]:

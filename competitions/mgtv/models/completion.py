@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.dataset import Matrix, find_columns
+from common.learning.dataset import Matrix, check_columns, find_columns, take_columns
 from common.learning.fit_task import PickledModel
 from common.learning.gbdt import explain_refusal
 from competitions.mgtv.config import CompletionSettings
@@ -69,11 +69,12 @@ class Plays:
 
 @dataclass(frozen=True)
 class Completion(PickledModel):
-    """A fitted model: bins, LightGBM's booster over them (pickled), the features that it takes, its rounds."""
+    """A fitted model: bins, LightGBM's booster over them (pickled), its features and their blocks, its rounds."""
 
     bins: Bins
     pickled: bytes | None
     names: tuple[str, ...]
+    blocks: tuple[str, ...]
     rounds: int
 
 
@@ -140,7 +141,9 @@ def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str]) -> Plays:
 
 
 def join_plays(parts: Sequence[Plays]) -> Plays:
-    """The plays of all parts, one after the other."""
+    """The plays of all parts, which have the same columns, one after the other."""
+    for part in parts:
+        check_columns(parts[0].names, part.names, "A day of plays")
     features, rates = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "rates"))
     return Plays(parts[0].names, features, rates)
 
@@ -175,14 +178,15 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
     """
     import lightgbm
 
-    bins, names = make_bins(train.rates, settings.bins), train.names
+    bins, names, blocks = make_bins(train.rates, settings.bins), train.names, tuple(settings.blocks)
     if len(bins.table) == 1:
-        return Completion(bins, None, names, 0)
+        return Completion(bins, None, names, blocks, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
     data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
     held: list[lightgbm.Dataset] = []
     callbacks: list[Any] = []
     if valid is not None:
+        check_columns(names, valid.names, "The plays of validation")
         held = [lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)]
         callbacks = [lightgbm.early_stopping(settings.patience, verbose=False)]
     try:
@@ -190,11 +194,17 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
     except lightgbm.basic.LightGBMError as error:
         raise explain_refusal("completion", error) from error
     pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
-    return Completion(bins, pickled, names, model.best_iteration if held else settings.rounds)
+    return Completion(bins, pickled, names, blocks, model.best_iteration if held else settings.rounds)
 
 
-def predict(completion: Completion, features: Matrix) -> Floats:
-    """Probabilities of the bins for rows (n, d): (n, bins)."""
+def predict(completion: Completion, names: Sequence[str], features: Matrix) -> Floats:
+    """Probabilities of the bins for rows (n, d) of these ``names``: (n, bins).
+
+    Of the model's blocks, other columns than those of its fit are refused by a ``ColumnsError``.
+    """
+    features = take_columns(
+        names, features, completion.names, completion.blocks, "What the completion model is to score"
+    )
     if completion.model is None:
         return np.ones((len(features), 1))
     probabilities = completion.model.predict(features, num_iteration=completion.rounds)

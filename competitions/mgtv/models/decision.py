@@ -42,11 +42,10 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
 
     A video without a duration has no completion rate: with ``no_duration`` "nothing" its reward is 0.
     """
-    columns = [day.rows.names.index(name) for name in model.names]
     parts = []
     for start in range(0, max(len(day.rates), 1), completion.SLICE_ROWS):
         rows = slice(start, start + completion.SLICE_ROWS)
-        probabilities = completion.predict(model, np.asarray(day.rows.features[rows][:, columns]))
+        probabilities = completion.predict(model, day.rows.names, np.asarray(day.rows.features[rows]))
         best = completion.best_answers(probabilities, model.bins)
         parts.append(np.stack([*best, *completion.mean_and_median(probabilities, model.bins)]))
     rate, expected, mean, median = np.hstack(parts)

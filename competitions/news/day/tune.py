@@ -53,7 +53,7 @@ def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Folds
 def _score(config: NewsConfig, folds: Folds, parameters: Parameters, fold: int) -> Scores:
     train, valid = folds[fold]
     ranker = fit(make_recipe(config.rank, config.model_seed, parameters), train, valid)
-    return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
+    return reciprocal_ranks(predict(ranker, valid.names, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 
 
 def _judge(config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters, number: int) -> Scores:

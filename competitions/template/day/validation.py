@@ -23,7 +23,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
     fold, data = outcome.fold.value, outcome.rows.value.valid
     assert fold.answers is not None
     asked = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
-    ranks = rank_answers(predict(outcome.early.value, data.features), data)
+    ranks = rank_answers(predict(outcome.early.value, data.names, data.features), data)
     return ValidationTable(
         queries=asked.select(
             query=pl.col("user").cast(pl.String),
@@ -55,7 +55,7 @@ def list_candidates(outcome: Validated) -> Candidates:
     data, users = outcome.rows.value.valid, outcome.fold.value.queries.filter(role="valid")
     named = users.select("query", user=pl.col("user").cast(pl.String))
     listed = outcome.candidates.value.join(named, on="query", maintain_order="left")
-    scores = pl.Series(BLEND, predict(outcome.early.value, data.features))
+    scores = pl.Series(BLEND, predict(outcome.early.value, data.names, data.features))
     return Candidates(listed.select("item", query="user").select("query", "item", scores), data)
 
 

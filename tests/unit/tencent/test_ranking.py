@@ -63,7 +63,7 @@ def draw_lists(queries: int, seed: int, strength: float = 6.0) -> RankingDataset
 
 
 def hit_rate(ranker: Ranker, lists: RankingDataset) -> float:
-    best = score_features(ranker, lists.features).reshape(-1, 10).argmax(1)
+    best = score_features(ranker, lists.names, lists.features).reshape(-1, 10).argmax(1)
     return float((best == lists.labels.reshape(-1, 10).argmax(1)).mean())
 
 
@@ -76,11 +76,14 @@ def test_trees_add_to_retrievals_score_what_a_planted_column_says() -> None:
     # Where the other columns are equal, the scores are retrieval's, which nobody has to learn.
     plain = np.zeros((5, 3), np.float32)
     plain[:, 0] = [3, 1, 0, -2, -9]
-    order = score_features(ranker, plain)
+    order = score_features(ranker, held.names, plain)
     assert np.diff(order).max() < 0
-    again = fit([draw_lists(300, 0), draw_lists(300, 1)], FIT, 0)
+    again, scores = (
+        fit([draw_lists(300, 0), draw_lists(300, 1)], FIT, 0),
+        score_features(ranker, held.names, held.features).tolist(),
+    )
     assert again is not None
-    assert score_features(again, held.features).tolist() == score_features(ranker, held.features).tolist()
+    assert score_features(again, held.names, held.features).tolist() == scores
 
 
 def test_of_few_lists_no_trees_are_fitted() -> None:

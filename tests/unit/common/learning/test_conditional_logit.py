@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning.conditional_logit import CLIP, fit_logit
-from common.learning.dataset import RankingDataset
+from common.learning.conditional_logit import CLIP, fit_choices, fit_logit
+from common.learning.dataset import ColumnsError, RankingDataset
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,65 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
     np.testing.assert_allclose(model.weights, best.x, atol=1e-3)
 
 
+def plant_candidates(
+    queries: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32], Array]:
+    """Rows, sizes, labels and offset as retrieval gives them: columns of counts with long tails, of which one speaks
+    against the answer and two say the same; the last rows of a query stand for hundreds; some rows are impossible.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(20, 60, queries).astype(np.int32)
+    rows = rng.pareto(2.0, size=(sizes.sum(), 6))
+    rows[:, 1] = rows[:, 0] + rng.normal(size=len(rows)) / 10
+    number = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    offset = np.where(number > 15, np.log(300.0), 0.0)
+    offset[rng.random(len(rows)) < 0.1] = -np.inf
+    chosen = choose(rows, rows @ [0.4, 0.3, 0.2, -0.3, 0.0, 0.8] + offset, sizes, seed + 1)
+    labels = chosen.labels.copy()
+    labels[: sizes[0]] = 0  # nothing is known of the first query's answer
+    return rows.astype(np.float32), sizes, labels, offset
+
+
+@pytest.mark.parametrize(("ridge", "lowest"), [(1e-3, 0.0), (1e-3, None), (0.3, 0.0)])
+def test_weights_of_channels_agree_with_another_optimiser_under_bounds_and_offsets(
+    ridge: float, lowest: float | None
+) -> None:
+    rows, sizes, labels, offset = plant_candidates(60, 30)
+    fitted = fit_choices(rows, sizes, labels, ridge, "it", offset.astype(np.float32), [(lowest, None)] * 6)
+    starts = (np.cumsum(sizes) - sizes)[1:]
+
+    def loss(weights: Array) -> float:
+        total = 0.0
+        for start, size in zip(starts, sizes[1:], strict=True):
+            utility = rows[start : start + size].astype(float) @ weights + offset[start : start + size]
+            total += np.log(np.exp(utility).sum()) - utility[labels[start : start + size] > 0][0]
+        return float(total / len(starts) + ridge / 2 * weights @ weights)
+
+    best = minimize(loss, np.full(6, 0.1), method="SLSQP", bounds=[(lowest, None)] * 6, options={"ftol": 1e-12})
+    assert fitted.converged
+    assert fitted.loss == pytest.approx(best.fun, abs=1e-7)
+    np.testing.assert_allclose(fitted.x, best.x, atol=2e-3)
+    assert (fitted.x[3] == 0) == (lowest == 0)
+
+
+def test_a_row_that_stands_for_many_is_as_good_as_so_many_rows() -> None:
+    rows, sizes = np.array([[1, 0], [0, 1], [0.5, 0]] * 40, np.float32), np.full(40, 3, np.int32)
+    labels = np.eye(3, dtype=np.float32)[np.arange(40) % 3].ravel()
+    offset = np.tile(np.log(np.array([1, 1, 5], np.float32)), 40)
+    repeated = np.repeat(rows.reshape(40, 3, 2), [1, 1, 5], axis=1).reshape(-1, 2)
+    first_of_each = np.zeros((40, 7), np.float32)
+    first_of_each[:, :3] = labels.reshape(40, 3)
+    few = fit_choices(rows, sizes, labels, 0.01, "it", offset)
+    many = fit_choices(repeated, np.full(40, 7, np.int32), first_of_each.ravel(), 0.01, "it")
+    np.testing.assert_allclose(few.x, many.x, atol=1e-4)
+
+
+def test_without_an_answer_no_column_weighs_anything() -> None:
+    rows, sizes = np.ones((4, 2), np.float32), np.full(2, 2, np.int32)
+    assert fit_choices(rows, sizes, np.zeros(4, np.float32), 0.1, "it").x.tolist() == [0, 0]
+    assert fit_choices(rows[:0], sizes[:0], np.zeros(0, np.float32), 0.1, "it").converged
+
+
 # --- what carries nothing ---
 
 
@@ -68,7 +127,7 @@ def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() ->
     assert (model.valued.tolist(), model.flagged.tolist()) == ([1, 2], [])
     assert model.gain()[0] == 0
     np.testing.assert_array_equal(model.weights, plain.weights)
-    np.testing.assert_array_equal(model.predict(more.features), plain.predict(rows.features))
+    np.testing.assert_array_equal(model.predict(more.names, more.features), plain.predict(rows.names, rows.features))
 
 
 # --- missing and extreme values ---
@@ -92,7 +151,7 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
     assert model.valued.tolist() == [0, 1]
     assert model.flagged.tolist() == [0]
     known, mean, missing = model.predict(
-        np.array([[1 + model.centre[0], 0], [model.centre[0], 0], [np.nan, 0]], np.float32)
+        rows.names, np.array([[1 + model.centre[0], 0], [model.centre[0], 0], [np.nan, 0]], np.float32)
     )
     assert known - mean == pytest.approx(0.8, abs=0.1)
     assert missing - mean == pytest.approx(1.5, abs=0.15)
@@ -104,6 +163,14 @@ def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
 
 def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clipped() -> None:
     model = fit_logit(plant(50, [1.0], 23), 0.1)
-    utilities = model.predict(np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
+    utilities = model.predict(["x0"], np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
     assert utilities[:2].tolist() == [0, 0]
     np.testing.assert_allclose(utilities[2:], model.weights[0] * np.array([CLIP, -CLIP]), rtol=1e-6)
+
+
+def test_other_columns_than_those_of_the_fit_are_refused() -> None:
+    rows = plant(30, [1.0, -1.0], 3)
+    model = fit_logit(rows, 0.1)
+    for names in (("x0",), ("x1", "x0"), ("x0", "x1", "x2")):
+        with pytest.raises(ColumnsError, match=r"^What the conditional logit is to score has other columns"):
+            model.predict(names, rows.features[:, [0] * len(names)])

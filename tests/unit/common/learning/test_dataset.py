@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from common.learning import dataset
-from common.learning.dataset import RankingDataset, cut_by_time, gather, pick_queries, to_matrix
+from common.learning.dataset import ColumnsError, RankingDataset, cut_by_time, gather, pick_queries, to_matrix
 
 NUMBERS = [pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -79,6 +79,21 @@ def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_o
     only = rows_of("a_1", "b_1")
     assert gather([only], ["b", "a"], min_size=2) is only
     assert len(gather([only], min_size=5).labels) == 0
+
+
+@pytest.mark.parametrize("names", [("a_1",), ("b_1", "a_1"), ("a_1", "b_1", "b_2")])
+@pytest.mark.parametrize("blocks", [None, ["a"]])
+def test_a_part_with_other_columns_is_refused(names: tuple[str, ...], blocks: list[str] | None) -> None:
+    """By number: another fold's columns would be learned from as if they were the first one's."""
+    whole = rows_of("a_1", "b_1")
+    with pytest.raises(ColumnsError, match=r"^Part 3 of 3 of the rows has other columns: "):
+        gather([whole, whole, rows_of(*names)], blocks)
+
+
+def test_of_many_columns_a_refusal_names_the_first() -> None:
+    names = tuple(f"a_{number}" for number in range(30))
+    with pytest.raises(ColumnsError, match=r"missing here: none; only here: a_0, a_1, .*, a_9 and 20 more\."):
+        gather([rows_of("b_1"), rows_of("b_1", *names)])
 
 
 def test_folds_by_time_learn_from_what_came_before_and_judge_each_later_query_once() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from common.engine.errors import UserError
 from common.learning import gbdt
-from common.learning.dataset import Matrix, RankingDataset
+from common.learning.dataset import ColumnsError, Matrix, RankingDataset
 from common.learning.fit_task import Recipe, read_curve
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
@@ -73,7 +73,7 @@ def early() -> dict[str, Ranker]:
 
 @pytest.mark.parametrize("kind", BOOSTED)
 def test_a_planted_signal_is_learned_and_survives_being_stored(kind: str, early: dict[str, Ranker]) -> None:
-    ranker, scores = early[kind], predict(early[kind], FRESH.features)
+    ranker, scores = early[kind], predict(early[kind], FRESH.names, FRESH.features)
     assert (scores.shape, scores.dtype) == ((len(FRESH.labels),), np.float64)
     assert mrr(scores, FRESH) > 0.9 * BEST > 1.8 * CHANCE
     assert mrr(-scores, FRESH) < CHANCE
@@ -84,8 +84,10 @@ def test_a_planted_signal_is_learned_and_survives_being_stored(kind: str, early:
     assert 1 <= ranker.rounds < 300 - 8
     assert ranker.rounds == int(np.argmax(ranker.curve)) + 1
     assert ranker.metric
-    np.testing.assert_array_equal(predict(ranker, FRESH.features[40:50]), scores[40:50])
-    np.testing.assert_array_equal(predict(pickle.loads(pickle.dumps(ranker, protocol=5)), FRESH.features), scores)
+    np.testing.assert_array_equal(predict(ranker, FRESH.names, FRESH.features[40:50]), scores[40:50])
+    np.testing.assert_array_equal(
+        predict(pickle.loads(pickle.dumps(ranker, protocol=5)), FRESH.names, FRESH.features), scores
+    )
 
 
 def test_a_kept_ranker_imports_its_library_when_it_first_predicts(tmp_path: Path) -> None:
@@ -98,14 +100,14 @@ import numpy as np
 from common.learning.gbdt import predict
 ranker = pickle.load(open("ranker.pkl", "rb"))
 print(ranker.rounds, len(ranker.gain), "lightgbm" in sys.modules)
-np.save("scores.npy", predict(ranker, np.load("features.npy")))
+np.save("scores.npy", predict(ranker, list(ranker.gain), np.load("features.npy")))
 """
     told = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.getcwd()}, check=True,
         capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert told.split() == [str(ranker.rounds), str(len(ranker.gain)), "False"]
-    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), predict(ranker, VALID.features))
+    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), predict(ranker, VALID.names, VALID.features))
 
 
 def count_trees(ranker: Ranker) -> int:
@@ -121,10 +123,10 @@ def count_trees(ranker: Ranker) -> int:
 def test_the_same_seed_gives_the_same_fit_and_the_rounds_kept_are_the_ones_that_score(
     kind: str, early: dict[str, Ranker]
 ) -> None:
-    scores = predict(early[kind], FRESH.features)
-    np.testing.assert_array_equal(predict(fitted(kind, VALID, 300), FRESH.features), scores)
+    scores = predict(early[kind], FRESH.names, FRESH.features)
+    np.testing.assert_array_equal(predict(fitted(kind, VALID, 300), FRESH.names, FRESH.features), scores)
     again = fitted(kind, None, early[kind].rounds, patience=0)
-    np.testing.assert_allclose(predict(again, FRESH.features), scores, rtol=1e-6)
+    np.testing.assert_allclose(predict(again, FRESH.names, FRESH.features), scores, rtol=1e-6)
     assert again.gain == pytest.approx(early[kind].gain)
 
 
@@ -141,7 +143,7 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
         ("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes
     )
     ranker = fit_rows(kind, SETTINGS[kind], rows, None, 20, 0, 1)
-    assert reciprocal_ranks(predict(ranker, rows.features), labels, sizes, 5).mean() > 0.8
+    assert reciprocal_ranks(predict(ranker, rows.names, rows.features), labels, sizes, 5).mean() > 0.8
     share = ranker.gain["size"] / ranker.gain["planted"]
     assert share < 0.1
 
@@ -175,9 +177,9 @@ def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
     features[rows, 0] = features[rows, 1]
     features[rows, 1] *= -1
     ranker = fit_rows(kind, SETTINGS[kind], replace(TRAIN, features=features, labels=labels), None, 30, 0, 5)
-    assert mrr(predict(ranker, FRESH.features), FRESH) > 0.85 * BEST
+    assert mrr(predict(ranker, FRESH.names, FRESH.features), FRESH) > 0.85 * BEST
     hushed = fit_rows(kind, SETTINGS[kind], replace(TRAIN, labels=np.zeros_like(labels)), None, 5, 0, 5)
-    assert np.ptp(predict(hushed, FRESH.features)) == 0
+    assert np.ptp(predict(hushed, FRESH.names, FRESH.features)) == 0
 
 
 # --- the cutoff of the early stop ---
@@ -222,14 +224,16 @@ def test_a_softmax_is_stopped_by_its_likelihood_where_the_recipe_says_so(kind: s
     assert 1 < stopped.rounds < 60
     assert fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **options).rounds != stopped.rounds
     again = fitted(kind, None, stopped.rounds)
-    np.testing.assert_allclose(predict(stopped, FRESH.features), predict(again, FRESH.features), rtol=1e-6)
+    np.testing.assert_allclose(
+        predict(stopped, FRESH.names, FRESH.features), predict(again, FRESH.names, FRESH.features), rtol=1e-6
+    )
 
 
 def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
     if ranker.kind.startswith("catboost"):
         return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=rounds))
     if ranker.kind.startswith("xgboost"):
-        return predict(shorten(ranker, rounds), features)
+        return predict(shorten(ranker, rounds), NAMES, features)
     return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=rounds))
 
 
@@ -246,21 +250,71 @@ def judge(kind: str, scores: np.ndarray, rows: RankingDataset, k: int) -> float:
 # --- scores of several rankers ---
 
 
-def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ranker's score weighs its own features by their position; nobody may get another's columns."""
+@pytest.fixture
+def adding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ranker's score weighs its features by their position: with other columns it would be another."""
 
     def add(ranker: Ranker, features: Matrix) -> np.ndarray:
-        assert features.shape[1] == len(ranker.gain)
         return np.asarray(features.astype(np.float64) @ np.arange(len(ranker.gain), 0, -1) ** 2)
 
-    monkeypatch.setattr(gbdt, "predict", add)
-    features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
-    fits = [Ranker("x", None, 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
-    assert score_rows("abc", features, fits).tolist() == [
-        [9 + 8 + 3, 4 * 3 + 1, 2],
-        [36 + 20 + 6, 4 * 6 + 4, 5],
-    ]
-    assert score_rows("abc", features[:0], fits).shape == (0, 3)
+    monkeypatch.setattr(gbdt, "_predict_one", add)
+
+
+def ranker_on(*names: str, blocks: tuple[str, ...] | None = None) -> Ranker:
+    return Ranker("trees", None, 1, dict.fromkeys(names, 0.0), blocks=blocks)
+
+
+COLUMNS = ("a_1", "b_1", "a_2")
+THREE = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+
+
+@pytest.mark.usefixtures("adding")
+def test_a_ranker_takes_the_columns_of_its_blocks_whatever_stands_beside_them() -> None:
+    fits = [ranker_on(*COLUMNS), ranker_on("a_1", "a_2", blocks=("a",)), ranker_on("b_1", blocks=("b",))]
+    expected = [[9 * 1 + 4 * 2 + 3, 4 * 1 + 3, 2], [9 * 4 + 4 * 5 + 6, 4 * 4 + 6, 5]]
+    assert score_rows(COLUMNS, THREE, fits).tolist() == expected
+    more = np.hstack([THREE[:, :1] + 7, THREE])
+    assert score_rows(("c_1", *COLUMNS), more, fits[1:]).tolist() == [row[1:] for row in expected]
+    assert score_rows(COLUMNS, THREE[:0], fits).shape == (0, 3)
+
+
+@pytest.mark.parametrize("blocks", [None, ("a", "b")])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a_1", "b_1"), r"missing here: a_2; only here: none\."),
+        (("a_1", "b_1", "a_2", "b_2"), r"missing here: none; only here: b_2\."),
+        (("a_1", "b_2", "a_2"), r"missing here: b_1; only here: b_2\."),
+        (("a_1", "a_2", "b_1"), r"the same in another order, a_2, b_1 in place of b_1, a_2\."),
+    ],
+)
+@pytest.mark.usefixtures("adding")
+def test_other_columns_are_refused_with_both_lists(
+    names: tuple[str, ...], said: str, blocks: tuple[str, ...] | None
+) -> None:
+    ranker, features = ranker_on(*COLUMNS, blocks=blocks), np.ones((2, len(names)), np.float32)
+    with pytest.raises(ColumnsError, match=f"^What trees is to score has other columns: {said} Features must"):
+        predict(ranker, names, features)
+    with pytest.raises(ColumnsError, match=said):
+        score_rows(names, features, [ranker])
+
+
+@pytest.mark.usefixtures("adding")
+def test_a_matrix_of_fewer_columns_than_names_is_refused() -> None:
+    with pytest.raises(ColumnsError, match="given 2 columns under 3 names"):
+        predict(ranker_on(*COLUMNS), COLUMNS, THREE[:, :2])
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_columns_in_another_order_are_refused_by_a_fitted_model(kind: str, early: dict[str, Ranker]) -> None:
+    with pytest.raises(ColumnsError, match="the same in another order"):
+        predict(early[kind], NAMES[::-1], FRESH.features[:, ::-1])
+
+
+def test_validation_rows_of_other_columns_are_refused_before_a_fit() -> None:
+    other = replace(VALID, names=NAMES[::-1], features=VALID.features[:, ::-1])
+    with pytest.raises(ColumnsError, match=r"^The validation set of xgboost has other columns"):
+        fit(Recipe("xgboost", SETTINGS["xgboost"], 3, 2, 0), TRAIN, other)
 
 
 # --- what scores start from ---
@@ -292,11 +346,9 @@ def test_a_prediction_is_the_start_and_what_the_trees_add(kind: str) -> None:
     rows = choose(60, 5)
     ranker = fit_margin(kind, rows, rounds=4, base_margin="utility")
     assert ranker.base_margin == "utility"
-    added = predict(replace(ranker, base_margin=None), rows.features)
-    np.testing.assert_allclose(predict(ranker, rows.features), rows.features[:, 0] + added, rtol=1e-6)
+    added = predict(replace(ranker, base_margin=None), rows.names, rows.features)
+    np.testing.assert_allclose(predict(ranker, rows.names, rows.features), rows.features[:, 0] + added, rtol=1e-6)
     assert np.ptp(added) > 0
-    columns = score_rows(("x", "noise", "utility"), np.column_stack([rows.labels, rows.features[:, ::-1]]), [ranker])
-    np.testing.assert_allclose(columns[:, 0], predict(ranker, rows.features), rtol=1e-6)
 
 
 # --- several seeds ---
@@ -305,9 +357,9 @@ def test_a_prediction_is_the_start_and_what_the_trees_add(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "catboost"])
 def test_scores_of_several_seeds_are_the_mean_of_the_seeds_that_follow(kind: str) -> None:
     several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 6, 0, 5, seeds=3)
-    alone = [predict(fitted(kind, None, 6, 0, seed), FRESH.features) for seed in (5, 6, 7)]
+    alone = [predict(fitted(kind, None, 6, 0, seed), FRESH.names, FRESH.features) for seed in (5, 6, 7)]
     assert len(several.others) == 2
-    np.testing.assert_allclose(predict(several, FRESH.features), np.mean(alone, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(predict(several, FRESH.names, FRESH.features), np.mean(alone, axis=0), rtol=1e-6)
     assert not np.array_equal(alone[0], alone[1])
 
 
@@ -316,7 +368,9 @@ def test_a_start_counts_once_whatever_the_seeds_and_a_refit_takes_the_rounds_of_
     assert fitted(kind, None, 3, 0).others == ()
     several = fit_margin(kind, rows, rounds=3, base_margin="utility", seeds=2)
     plain = replace(several, base_margin=None, others=(replace(several.others[0], base_margin=None),))
-    np.testing.assert_allclose(predict(several, rows.features), rows.features[:, 0] + predict(plain, rows.features))
+    np.testing.assert_allclose(
+        predict(several, rows.names, rows.features), rows.features[:, 0] + predict(plain, rows.names, rows.features)
+    )
     recipe = Recipe(kind, SETTINGS[kind], 60, 8, 5, seeds=2)
     early = fit(recipe, TRAIN, VALID)
     again = refit(recipe, early, [TRAIN, VALID])
@@ -342,17 +396,24 @@ def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early:
     assert whole.curve == pytest.approx(stopped.curve)
     best = shorten(whole, stopped.rounds)
     assert best.rounds == stopped.rounds
-    np.testing.assert_allclose(predict(best, FRESH.features), predict(stopped, FRESH.features), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        predict(best, FRESH.names, FRESH.features), predict(stopped, FRESH.names, FRESH.features), rtol=1e-6, atol=1e-7
+    )
     all_of_it = fitted(kind, None, whole.rounds, 0)
-    np.testing.assert_allclose(predict(whole, FRESH.features), predict(all_of_it, FRESH.features), rtol=1e-5, atol=1e-6)
-    assert not np.allclose(predict(whole, FRESH.features), predict(stopped, FRESH.features))
+    np.testing.assert_allclose(
+        predict(whole, FRESH.names, FRESH.features),
+        predict(all_of_it, FRESH.names, FRESH.features),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    assert not np.allclose(predict(whole, FRESH.names, FRESH.features), predict(stopped, FRESH.names, FRESH.features))
 
 
 @pytest.mark.parametrize("kind", SOFTMAX)
 def test_every_seed_is_shortened(kind: str) -> None:
     several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
-    shortened = predict(shorten(several, 4), FRESH.features)
-    np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
+    shortened = predict(shorten(several, 4), FRESH.names, FRESH.features)
+    np.testing.assert_allclose(shortened, predict(expected, FRESH.names, FRESH.features), rtol=1e-6, atol=1e-7)
 
 
 # --- what a library refuses ---

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import ColumnsError, RankingDataset
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
 from competitions.flight.ranking import blending
@@ -48,12 +48,17 @@ def test_the_best_score_of_a_session_gets_rank_one_in_the_order_of_the_files_row
     assert rank_options(shop(3, rows=[2, 1, 0]), [1.0, 1.0, 1.0]) == [3, 2, 1]  # ties by the position on the page
 
 
+def test_scores_of_another_number_of_models_are_refused() -> None:
+    with pytest.raises(ColumnsError, match=r"^The blend is of 2 models, the scores are of 3\.$"):
+        mix_scores(TWO, np.ones((2, 3)), np.array([2], np.int32))
+
+
 @settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 12), min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_ranks_are_a_permutation_in_every_session(sizes: list[int], seed: int) -> None:
     rng, total = np.random.default_rng(seed), sum(sizes)
     rows = rng.permutation(total)
-    scores = rng.integers(0, 4, (total, 3)).astype(np.float32)
+    scores = rng.integers(0, 4, (total, 2)).astype(np.float32)
     ranks = blending.rank_test(shop(*sizes, rows=rows.tolist()), scores, TWO).to_numpy()[rows]
     final = np.log(mix_scores(TWO, scores.astype(float), np.array(sizes, np.int32)))
     start = 0

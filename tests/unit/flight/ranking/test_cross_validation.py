@@ -91,9 +91,9 @@ def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
     scored: list[Sequence[float]] = []
     for fold, ranker, scores in zip(FOLDS, cross.rankers, cross.scores, strict=True):
         alone = fit(replace(recipe(kind), rounds=cross.rounds, patience=0), fold.train)
-        for rows_of, own in ((FRESH, predict(ranker, FRESH.features)), (fold.valid, scores)):
-            np.testing.assert_allclose(own, predict(alone, rows_of.features), rtol=1e-5, atol=1e-6)
-        scored.append(predict(ranker, FRESH.features))
+        for rows_of, own in ((FRESH, predict(ranker, FRESH.names, FRESH.features)), (fold.valid, scores)):
+            np.testing.assert_allclose(own, predict(alone, rows_of.names, rows_of.features), rtol=1e-5, atol=1e-6)
+        scored.append(predict(ranker, FRESH.names, FRESH.features))
     assert not np.allclose(*scored)
 
 
@@ -103,6 +103,6 @@ def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> N
     last = refit_all(given, CrossFit((), 6, (), (), ""), everything)
     assert (last.rounds, len(last.others)) == (6, 2)
     alone = [fit(replace(given, rounds=6, patience=0, seed=seed, seeds=1), everything) for seed in (3, 4, 5)]
-    scores = [predict(ranker, FRESH.features) for ranker in alone]
-    np.testing.assert_allclose(predict(last, FRESH.features), np.mean(scores, axis=0))
+    scores = [predict(ranker, FRESH.names, FRESH.features) for ranker in alone]
+    np.testing.assert_allclose(predict(last, FRESH.names, FRESH.features), np.mean(scores, axis=0))
     assert not np.allclose(scores[0], scores[1])

@@ -127,18 +127,18 @@ def test_the_folds_of_the_first_repeat_judge_alone() -> None:
 
 @pytest.fixture
 def adding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ranker's score weighs its own features by their column; nobody may get another's columns."""
+    """A ranker's score weighs its features by their position: with other columns it would be another."""
 
     def predict(ranker: Ranker, features: NDArray[np.float32]) -> Floats:
-        assert features.shape[1] == len(ranker.gain)
         weights = np.arange(len(ranker.gain), 0, -1) ** 2
         return np.asarray(np.nan_to_num(features).astype(np.float64) @ weights)
 
-    monkeypatch.setattr(gbdt, "predict", predict)
+    monkeypatch.setattr(gbdt, "_predict_one", predict)
 
 
-def ranker_on(names: Sequence[str]) -> Ranker:
-    return Ranker("x", None, 1, dict.fromkeys(names, 0.0))
+def ranker_on(names: Sequence[str], *blocks: str) -> Ranker:
+    own = [name for name in names if name.partition("_")[0] in blocks]
+    return Ranker("x", None, 1, dict.fromkeys(own, 0.0), blocks=blocks)
 
 
 @pytest.mark.usefixtures("adding")
@@ -146,7 +146,7 @@ def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest
     searches: Searches = draw_searches(3, count=20)
     nothing = History({}, {})
     frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["core", "public"])
-    fitted = [ranker_on(frame.columns), ranker_on(["public_price_rank"])]
+    fitted = [ranker_on(frame.columns, "core", "public"), ranker_on(frame.columns, "public")]
     expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rankers, "SLICE_ROWS", rows)

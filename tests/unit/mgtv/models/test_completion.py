@@ -1,10 +1,13 @@
 """The answer that earns most: against brute force, against closed forms, and the model of the bins."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 
 from common.engine.errors import UserError
+from common.learning.dataset import ColumnsError
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
@@ -16,6 +19,7 @@ from competitions.mgtv.models.completion import (
     fit,
     fit_early,
     gather_plays,
+    join_plays,
     make_bins,
     mean_and_median,
     predict,
@@ -122,6 +126,7 @@ def test_mean_and_median_of_a_distribution() -> None:
 
 # --- the model ---
 
+KEYS = ("video_key", "video_noise")
 PARAMETERS = {"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 20, "num_threads": 1}
 KEY = np.random.default_rng(5).integers(0, 3, 1500)
 FEATURES = np.column_stack([KEY, np.random.default_rng(6).random(1500)]).astype(np.float32)
@@ -133,7 +138,7 @@ def make_settings(rounds: int) -> CompletionSettings:
 
 
 def take(rows: slice) -> Plays:
-    return Plays(("key", "noise"), FEATURES[rows], RATES[rows])
+    return Plays(KEYS, FEATURES[rows], RATES[rows])
 
 
 def fitted(valid: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
@@ -142,12 +147,25 @@ def fitted(valid: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
 
 def test_a_planted_distribution_is_learned() -> None:
     model = fitted()
-    drawn = predict(model, np.array([[0, 0.5], [1, 0.5], [2, 0.5]], np.float32))
+    drawn = predict(model, KEYS, np.array([[0, 0.5], [1, 0.5], [2, 0.5]], np.float32))
     np.testing.assert_allclose(drawn.sum(axis=1), 1)
     answers, expected = best_answers(drawn, model.bins)
     np.testing.assert_allclose(answers, [0.11, 0.51, 1.01], atol=0.02)
     assert expected.min() > 0.8
-    assert model.names == ("key", "noise")
+    assert model.names == KEYS
+
+
+def test_the_columns_of_its_blocks_are_taken_and_others_refused() -> None:
+    model, rows = fitted(), np.array([[0, 0.5], [2, 0.5]], np.float32)
+    beside = predict(model, ("list_size", *KEYS), np.hstack([rows[:, :1] + 7, rows]))
+    np.testing.assert_array_equal(beside, predict(model, KEYS, rows))
+    for names in (KEYS[:1], KEYS[::-1], (*KEYS, "video_new")):
+        with pytest.raises(ColumnsError, match=r"^What the completion model is to score has other columns"):
+            predict(model, names, np.ones((2, len(names)), np.float32))
+    with pytest.raises(ColumnsError, match=r"^The plays of validation"):
+        fit(take(slice(1000)), replace(take(slice(1000, None)), names=KEYS[::-1]), make_settings(3), 1)
+    with pytest.raises(ColumnsError, match=r"^A day of plays"):
+        join_plays([take(slice(9)), replace(take(slice(9)), names=KEYS[:1])])
 
 
 # --- which plays it is fitted on, and for how many rounds ---
@@ -192,7 +210,7 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
 
     def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:
         calls.append((train, valid, settings, seed))
-        return Completion(make_bins(np.array([0.5]), 2, 10), None, ("video_a",), 9)
+        return Completion(make_bins(np.array([0.5]), 2, 10), None, ("video_a",), ("video",), 9)
 
     monkeypatch.setattr(completion, "fit", fit)
     fit_early(PLAYED, [day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0)], PLAY_SETTINGS, 8)
@@ -204,11 +222,11 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
     assert (valid.features[0].tolist(), valid.rates.tolist()) == ([401, pytest.approx(401.2)], [0.6, 0.2])
     assert len(valid.features) == 2
     assert (settings, seed) == (PLAY_SETTINGS, 8)
-    early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), 7)
+    early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), (), 7)
     refit(PLAYED, early, PLAY_SETTINGS, 8)
     assert calls[1][1] is None
     assert calls[1][2].rounds == 7
-    refit(PLAYED, Completion(early.bins, None, (), 0), PLAY_SETTINGS, 8)
+    refit(PLAYED, Completion(early.bins, None, (), (), 0), PLAY_SETTINGS, 8)
     assert calls[2][2].rounds == 1
 
 

@@ -51,7 +51,7 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
 def model() -> Completion:
     """Half of the plays end at 1/10, half at 1, whatever the features."""
     made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    return Completion(made, pickle.dumps(ConstantBooster([0.25, 0.75])), ("video_b",), 3)
+    return Completion(made, pickle.dumps(ConstantBooster([0.25, 0.75])), ("video_b",), ("video",), 3)
 
 
 class ConstantBooster:
@@ -67,7 +67,7 @@ class ConstantBooster:
         return np.asarray(self.probabilities + np.hstack([-moved, moved]))
 
 
-FEATURES = {"video_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
+FEATURES = {"device_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
 
 
 def test_a_row_is_worth_the_best_answer_for_its_own_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
