@@ -153,6 +153,8 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
     assert decided == {
         "actions of the targets": "not given",
         "times": "used",
+        "clicks and exposures": "counted apart",
+        "ranker.counted": "events",
         "split.kind": "days",
         "ranker.channels": "content, behaviour, counts, values, linear, sequence",
         "ranker.list_length": "40",

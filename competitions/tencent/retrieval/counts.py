@@ -113,7 +113,10 @@ class Counts:
 
     def narrow(self, candidates: CatalogueRows) -> "Counts":
         """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
-        if self.targets is None or self.settings.to_attributes or len(self.targets) == len(candidates):
+        settings = self.settings
+        if self.targets is None or settings.from_attributes or settings.to_attributes:
+            return self
+        if len(self.targets) == len(candidates):
             return self
         rows, columns = self.neighbours.shape
         kept = np.flatnonzero(np.isin(self.targets, candidates, assume_unique=True))

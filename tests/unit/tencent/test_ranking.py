@@ -2,6 +2,7 @@
 what answers where there are no trees.
 """
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,14 +13,17 @@ import pytest
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.tencent import ranking
+from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.features import pair_features
+from competitions.tencent.features import pair_features, popularity
 from competitions.tencent.features.pair_features import SEARCH_SCORE
+from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, build_test_fold
+from competitions.tencent.top_k import FoldAnswers
 from tests.unit.tencent.tencent_folds import fit_fold
 from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
@@ -145,9 +149,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(pl
             assert not set(way.rows[row].tolist()) & set(corpus.train.item[start:stop].tolist())
 
 
-def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_it(
-    planted: tuple[Corpus, Fold], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_it(planted: tuple[Corpus, Fold]) -> None:
     corpus, fold = planted
     settings = CONFIG.ranker.features
     tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=15)
@@ -160,11 +162,37 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
         listed = retrieved.item[row].tolist()
         assert rank == (listed.index(fold.target[row]) + 1 if fold.target[row] in listed else 0)  # type: ignore[index]
     assert 0 < (answers.known_rank > 0).sum() < USERS
-    monkeypatch.setattr(ranking, "PART", 40)
-    parts = [ranking.answer(corpus, fold, tables, None, settings, at) for at in range(ranking.count_parts(fold))]
-    joined = ranking.join_answers(parts)
-    assert (len(parts), joined.best.rows.tolist()) == (3, answers.best.rows.tolist())
-    assert joined.known_rank.tolist() == answers.known_rank.tolist()
+
+
+def join_all(corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings) -> FoldAnswers:
+    """What the pipeline does: the answers of each group, then of all."""
+    groups = range(len(tables.pools.rows))
+    parts = [ranking.answer(corpus, fold, tables, None, settings, group) for group in groups]
+    return ranking.join_answers(fold, tables.pools, parts)
+
+
+def test_answers_of_several_groups_are_in_the_order_of_the_queries(
+    planted: tuple[Corpus, Fold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, fold = planted
+    settings, queries = CONFIG.ranker.features, take_queries(corpus, fold)
+    monkeypatch.setattr(popularity, "GROUP_QUERIES", 40)
+    mixed = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
+    tables = fit_fold(corpus, [], mixed, settings, ("values",), list_length=15)
+    assert [len(own) for own in tables.pools.split(mixed.query_times)] == [30, 30, 30]
+    alike = dataclasses.replace(tables.fusion, weights={"values": 1.0})  # what is popular differs by the query's time
+    tables = dataclasses.replace(tables, fusion=alike)
+    answers = join_all(corpus, mixed, tables, settings)
+    whole = answer_queries(Search(tables, settings), queries, None, fold.target)
+    for name, top in whole.ways.items():
+        assert answers.ways[name].rows.tolist() == top.rows.tolist()
+        np.testing.assert_allclose(answers.ways[name].scores, top.scores, rtol=1e-5)
+    assert answers.known_rank.tolist() == whole.known_rank.tolist()
+    hidden = dataclasses.replace(mixed, target=None, unseen=None, target_action=None)
+    corpus = dataclasses.replace(corpus, test=corpus.train)
+    unknown = join_all(corpus, hidden, tables, settings)
+    assert unknown.retrieval_rank is None
+    assert unknown.best.rows.tolist() == answers.best.rows.tolist()
 
 
 def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +200,7 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     monkeypatch.setattr(ranking, "score_features", lambda *_: np.float32([1, 99, 2]))
     nothing: Any = None
     item = CatalogueRows(np.array([[5, 6, 7]]))
-    candidates = Candidates(nothing, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {})
+    candidates = Candidates(nothing, 0, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {})
     search: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
     assert ranking.score_candidates(nothing or object(), search, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 
@@ -184,8 +212,8 @@ def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
     )
     tables = fit_fold(corpus, [], empty, CONFIG.ranker.features, ("values",))
     assert list_candidates(corpus, empty, tables, CONFIG.ranker.features, 0) is None
-    assert ranking.count_parts(empty) == 0
-    assert ranking.join_answers([]).best.rows.shape == (0, 10)
+    answers = join_all(corpus, empty, tables, CONFIG.ranker.features)
+    assert (answers.best.rows.shape, answers.known_rank.shape) == ((0, 10), (0,))
 
 
 def test_the_queries_of_a_part_are_some_of_a_folds() -> None:

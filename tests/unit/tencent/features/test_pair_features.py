@@ -53,7 +53,7 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     nothing: Any = np.zeros((5, 7), np.int64)
     past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)
     ads, scores = rng.integers(1, 30, (5, 9)), np.zeros((5, 9), np.float32)
-    candidates = Candidates(nothing, past, CatalogueRows(ads), scores, nothing, scores, {})
+    candidates = Candidates(nothing, 0, past, CatalogueRows(ads), scores, nothing, scores, {})
     columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):

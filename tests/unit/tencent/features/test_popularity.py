@@ -1,22 +1,29 @@
 """Popularity at a query's time: windows beside a plain count; nothing of what the query's own user does next."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Catalogue, Corpus, Sequences
+from competitions.tencent.corpus import Catalogue, Corpus, Int64s, Sequences
 from competitions.tencent.features import popularity as popularity_module
 from competitions.tencent.features.popularity import (
+    CLICKS,
     EDGES_H,
+    EVENTS,
     FEWEST_SLOTS,
     FLOOR,
+    GROUPS,
     MOST_SLOTS,
     SHRINK,
     AdLog,
+    Pools,
     Popularity,
-    choose_pool,
+    choose_pools,
+    count_slots,
     describe,
     make_slots,
     measure_popularity,
@@ -25,13 +32,22 @@ from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking import answer_queries, take_queries
 from competitions.tencent.retrieval.search import Search
-from competitions.tencent.sequences import whole
+from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, rewind
 from tests.unit.tencent.tencent_folds import fit_fold
 from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences
 
 NOW = 2_000 * HOUR_S
+BOTH = (EVENTS, CLICKS)
+WEIGHTS = {"events 24 h before": 1.0, "events 24 h behind": 1.0, "100 within a day": 1.0}
 Event = tuple[int, int, int]
+
+
+def measure_all(log: Histories, catalogue: Catalogue, fold: Fold, kinds: Sequence[str] = BOTH) -> Popularity:
+    """Of all candidates, which are one group."""
+    pools = choose_pools(log, catalogue, fold, len(fold.candidates), {}, kinds)
+    (popularity,) = measure_popularity(log, catalogue, fold, pools, kinds)
+    return popularity
 
 
 def squeezed(hours: float) -> float:
@@ -49,9 +65,9 @@ def test_windows_are_those_of_a_plain_count(seed: int) -> None:
     rows = CatalogueRows(np.array([1, 3, 4, 7, 8, 12]))
     drawn = zip(rng.integers(1, 12, 300), rng.integers(-1, 3, 300), rng.integers(-160, 160, 300), strict=True)
     events = sorted(((int(ad), int(action), int(NOW + half * HOUR_S // 2)) for ad, action, half in drawn), key=last_of)
-    log = AdLog(whole(make_sequences(events[::2], events[1::2])), catalogue, rows)
+    log = AdLog(whole(make_sequences(events[::2], events[1::2])), catalogue, rows, BOTH)
     for moment in (NOW, NOW + 17 * HOUR_S // 2, NOW - 40 * HOUR_S, NOW + 1):
-        columns = describe(log, moment, list(log.log))
+        columns = describe(log, moment)
         near = {
             ad: sum(moment - 24 * HOUR_S <= time < moment + 24 * HOUR_S for own, _, time in events if own == ad)
             for ad in range(1, 13)
@@ -85,29 +101,34 @@ def last_of(event: Event) -> int:
 def test_retrieval_weighs_no_column_that_it_is_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2)], [(3, 1, 1)])
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
-    inputs = (whole(log), make_catalogue(11), fold, fold.candidates)
-    popularity = measure_popularity(*inputs, times=True)
+    inputs = (whole(log), make_catalogue(11), fold)
+    popularity = measure_all(*inputs)
     assert popularity.fused == popularity.names
     monkeypatch.setattr(
         popularity_module, "describe", lambda log, *rest: {"trend": log.rows / 2, **describe(log, *rest)}
     )
-    more = measure_popularity(*inputs, times=True)
+    more = measure_all(*inputs)
     assert (more.names, more.fused) == (("trend", *popularity.names), popularity.names)
     times, item = fold.query_times, CatalogueRows(np.array([[4, 3], [2, 5]]))
     assert more.of(times, item)[:, :, 0].tolist() == [[2, 1.5], [1, 2.5]]
     assert np.array_equal(more.of(times, item, more.fused), popularity.of(times, item))
 
 
+@pytest.mark.parametrize("kinds", [(EVENTS,), BOTH])
 @pytest.mark.parametrize("action", [0, 1])
-def test_where_all_events_are_clicks_or_none_they_are_not_counted_twice(action: int) -> None:
-    log = AdLog(whole(make_sequences([(1, action, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])))
-    assert [*log.log] == ["events"]
+def test_the_columns_are_those_of_the_plan_whatever_a_history_holds(action: int, kinds: tuple[str, ...]) -> None:
+    """Where the whole log has nothing but clicks, they are not counted twice."""
+    log = AdLog(whole(make_sequences([(1, action, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])), kinds)
+    columns = describe(log, 5)
+    assert {name.split()[0] for name in columns if name.startswith(BOTH)} == {*kinds}
+    if CLICKS in kinds:
+        assert columns["clicks in all"][0] == pytest.approx(np.log(action + FLOOR))
 
 
 def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2), (1, 0, 3)], [(3, 1, 1)])
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
-    popularity = measure_popularity(whole(log), make_catalogue(11), fold, fold.candidates, times=False)
+    popularity = measure_all(whole(log), make_catalogue(11), fold, ())
     assert popularity.names == ("events in all",)
     found = popularity.of(fold.query_times, CatalogueRows(np.array([[1, 2, 3, 4], [4, 3, 2, 1]])))
     assert found[:, :, 0] == pytest.approx(np.log1p([[2, 1, 1, 0], [0, 1, 1, 2]]), abs=1e-3)
@@ -119,7 +140,7 @@ def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
 @pytest.mark.parametrize(("ads", "most"), [(10, MOST_SLOTS), (10**9, FEWEST_SLOTS)])
 def test_a_query_is_described_at_about_its_own_time(ads: int, most: int) -> None:
     times = np.sort(np.random.default_rng(0).integers(0, 10**6, 3_000))
-    slots = make_slots(times, ads)
+    slots = make_slots(times, count_slots(ads))
     assert most - 2 <= len(slots.times) <= most
     assert slots.queries.sum() == len(times)
     slot = slots.find(times)
@@ -130,7 +151,7 @@ def test_a_query_is_described_at_about_its_own_time(ads: int, most: int) -> None
         assert time == own[(len(own) - 1) // 2]
 
 
-# --- the pool ---
+# --- the pools ---
 
 
 def test_what_lives_when_queries_are_asked_is_searched_and_new_ads_by_their_values() -> None:
@@ -145,12 +166,95 @@ def test_what_lives_when_queries_are_asked_is_searched_and_new_ads_by_their_valu
     log = make_sequences(*([event] for event in events), [(1, 1, NOW + 201 * HOUR_S)], [(1, 1, NOW + 401 * HOUR_S)])
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 43)), None)
     asked = replace(fold, query_times=np.array([NOW + 201 * HOUR_S, NOW + 401 * HOUR_S]))
-    assert choose_pool(whole(log), catalogue, asked, 42) is fold.candidates
-    assert {*choose_pool(whole(log), catalogue, asked, 21).tolist()} >= {*range(11, 31)}
-    pool = choose_pool(whole(log), catalogue, asked, 30).tolist()
-    assert pool == sorted(pool)
-    assert 41 in pool
-    assert 42 not in pool
+    uncut = choose_pools(whole(log), catalogue, asked, 42, WEIGHTS, BOTH)
+    assert ([*uncut.rows], uncut.edges.tolist()) == ([fold.candidates], [])
+    second, third = choose_pools(whole(log), catalogue, asked, 12, WEIGHTS, BOTH).rows
+    assert {*second.tolist()} >= {*range(11, 21)}
+    assert third.tolist() == [1, *range(21, 31), 41]  # ad 1 is clicked by who is asked
+    assert (np.diff(second) > 0).all()
+
+
+def plant_halves(queries: int) -> tuple[Sequences, Fold]:
+    """Ads 1 to 10 are shown in the first half of 800 hours, 11 to 20 in the second; the last users are asked from one
+    end of these to the other, each for an ad of the own half.
+    """
+    shown = [
+        [(ad, 0, NOW + hour * HOUR_S) for ad in range(1 + 10 * (hour >= 400), 11 + 10 * (hour >= 400))]
+        for hour in range(0, 800, 6)
+    ]
+    hours = np.random.default_rng(0).permutation(np.linspace(1, 799, queries)).astype(int)
+    log = make_sequences(*shown, *([(21, 1, NOW + int(hour) * HOUR_S)] for hour in hours))
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 23)), None)
+    users = np.arange(len(shown), len(log))
+    target = np.where(hours < 400, 1 + hours % 10, 11 + hours % 10)
+    queries_only = {"users": users, "query_ends": log.offsets[users + 1], "query_times": log.time[log.offsets[users]]}
+    return log, replace(fold, **queries_only, condition=fold.condition[users], target=target)
+
+
+def test_each_group_of_query_times_searches_the_ads_that_live_then() -> None:
+    log, fold = plant_halves(120)
+    assert fold.target is not None
+    pools = choose_pools(whole(log), make_catalogue(22), fold, 10, WEIGHTS, BOTH)
+    groups = pools.split(fold.query_times)
+    assert [len(own) for own in groups] == [20] * GROUPS
+    times = [fold.query_times[own] for own in groups]
+    assert all(one.max() < two.min() for one, two in pairwise(times))
+    assert [pool.tolist() for pool in pools.rows] == [[*range(1, 11)]] * 3 + [[*range(11, 21)]] * 3
+    assert pools.count_inside(fold.query_times, fold.target) == 120
+    # A pool of all times holds half of the targets.
+    one = Pools(np.empty(0, np.int64), pools.rows[:1])
+    assert one.count_inside(fold.query_times, fold.target) == 60
+    # The columns of a group are those of its own ads at its own times.
+    measured = measure_popularity(whole(log), make_catalogue(22), fold, pools, BOTH)
+    every = measure_all(whole(log), make_catalogue(22), fold)
+    for popularity, (own, pool) in zip(measured, pools.pair(fold.query_times), strict=True):
+        assert popularity.pool.tolist() == pool.tolist()
+        item, at = CatalogueRows(np.tile(pool, (len(own), 1))), fold.query_times[own]
+        assert popularity.of(at, item).tolist() == every.of(at, item).tolist()
+
+
+def test_what_popularity_weighs_decides_who_is_in_the_pool() -> None:
+    """One ad is much shown, another is much clicked."""
+    events = [[(1, 0, NOW)] * 9, [(2, 1, NOW)] * 5, [(3, 0, NOW)] * 2]
+    log = make_sequences(*events)
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
+    chosen = [
+        choose_pools(whole(log), make_catalogue(11), fold, 1, {f"{kind} 1 h before": 1.0}, BOTH).rows[0].tolist()
+        for kind in BOTH
+    ]
+    assert chosen == [[1], [2]]
+
+
+@pytest.mark.parametrize(("times", "groups"), [([NOW] * 30, 1), ([], 1), ([NOW, NOW + 1], 2), ([NOW], 1)])
+def test_queries_of_few_times_make_as_many_groups(times: list[int], groups: int) -> None:
+    log, fold = plant_halves(12)
+    asked = replace(fold, query_times=np.array(times, np.int64), target=np.ones(len(times), np.int64))
+    pools = choose_pools(whole(log), make_catalogue(22), asked, 5, WEIGHTS, BOTH)
+    assert [len(pool) for pool in pools.rows] == [5] * groups
+    assert np.sort(np.concatenate(pools.split(asked.query_times))).tolist() == [*range(len(times))]
+    measured = measure_popularity(whole(log), make_catalogue(22), asked, pools, BOTH)
+    assert [len(popularity.pool) for popularity in measured] == [5] * groups
+
+
+def test_of_all_candidates_so_many_queries_are_one_group_as_a_step_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, fold = plant_halves(120)
+    monkeypatch.setattr(popularity_module, "GROUP_QUERIES", 50)
+    pools = choose_pools(whole(log), make_catalogue(22), fold, 22, WEIGHTS, BOTH)
+    assert [pool.tolist() for pool in pools.rows] == [[*range(1, 23)]] * 3
+    assert [len(own) for own in pools.split(fold.query_times)] == [40] * 3
+
+
+def test_pools_by_hand() -> None:
+    """The second group begins at 20, the third at 30; of one time nobody asks."""
+    pools = Pools(np.array([20, 30]), tuple(CatalogueRows(np.array(rows)) for rows in ([1, 2], [2, 3], [4, 5])))
+    times: Int64s = np.array([35, 19, 30, 10, 31])
+    assert [own.tolist() for own in pools.split(times)] == [[1, 3], [], [0, 2, 4]]
+    assert [(own.tolist(), pool.tolist()) for own, pool in pools.pair(times)] == [
+        ([1, 3], [1, 2]),
+        ([], [2, 3]),
+        ([0, 2, 4], [4, 5]),
+    ]
+    assert pools.count_inside(times, np.array([4, 2, 3, 3, 5])) == 3  # 4, 2 and 5; 3 is in the pool of nobody
 
 
 # --- what may be known ---
@@ -190,7 +294,7 @@ def ask(log: Sequences, kind: str) -> tuple[Corpus, Fold]:
 def describe_own(corpus: Corpus, fold: Fold) -> dict[int, dict[str, float]]:
     """The columns of every ad at user 0's query."""
     history = fold.history(corpus.train)
-    popularity: Popularity = measure_popularity(history, corpus.catalogue, fold, fold.candidates, times=True)
+    popularity = measure_all(history, corpus.catalogue, fold)
     found = popularity.of(fold.query_times[[LATE]], CatalogueRows(np.arange(1, 31)[None]))[0]
     return {ad: dict(zip(popularity.names, found[ad - 1].tolist(), strict=True)) for ad in range(1, 31)}
 
@@ -213,7 +317,7 @@ def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(k
         tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
         search, queries = Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)
         found = answer_queries(search, queries, None, fold.target).best
-        answers.append((tables.popularity.table.tobytes(), found.rows.tolist(), found.scores.tolist()))
+        answers.append((tables.popularity[0].table.tobytes(), found.rows.tolist(), found.scores.tolist()))
     assert answers[0] == answers[1]
 
 

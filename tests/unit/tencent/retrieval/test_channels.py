@@ -74,6 +74,7 @@ def fit(channel: Channel, history: Histories) -> Table:
     if channel.name == CONTENT.name:
         return CONTENT
     given = {"history": history, "catalogue": CATALOGUE, "candidates": ROWS, "contents": [CONTENT]}
+    given |= {"counted": "events", "exposures": False}
     return fit_channel(channel, settings=SEQUENCE, seed=0, **given)
 
 

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import counts as cooccurrence
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.counts import (
-    CLICK_COUNTS,
-    RANKER_COUNTS,
+    AFFORDABLE_PAIRS,
+    CLICKED,
+    COUNTED,
+    LIFTED,
+    WHOLE,
     Counts,
     CountSettings,
     choose_counts,
+    count_pairs,
     fit_all_counts,
     score_counts,
 )
@@ -110,13 +115,28 @@ def test_a_lift_is_how_much_oftener_than_by_chance_and_never_below_zero() -> Non
     assert table[1, 1] == 0
 
 
-def test_of_a_long_log_clicks_alone_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])  # 6 pairs, either way
-    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 12)
-    assert choose_counts(histories) == RANKER_COUNTS
-    monkeypatch.setattr(cooccurrence, "AFFORDABLE_PAIRS", 11)
-    assert choose_counts(histories) == CLICK_COUNTS
+def test_of_a_long_log_clicks_alone_are_counted() -> None:
+    histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])
+    assert count_pairs(histories) == 12
+    catalogue, candidates = make_catalogue(6), CatalogueRows(np.arange(1, 7))
+    for counted, settings in COUNTED.items():
+        fitted = cooccurrence.fit(histories, catalogue, candidates, counted)
+        assert {name: table.settings for name, table in fitted.tables.items()} == settings
+    assert (choose_counts(AFFORDABLE_PAIRS), choose_counts(AFFORDABLE_PAIRS + 1)) == ("events", "clicks")
     np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
+
+
+@pytest.mark.parametrize("settings", [PLAIN_COUNTS, CLICKED, LIFTED, WHOLE, change(WHOLE, to_attributes=0.0)])
+def test_a_table_of_a_smaller_pool_gives_its_ads_the_same_scores(settings: CountSettings) -> None:
+    catalogue = make_catalogue(8, {0: [1, 1, 2, 2, 3, 0, 1, 2], 3: [4, 0, 4, 1, 1, 1, 2, 2]})
+    histories, candidates = draw_log(60, 8, seed=1), CatalogueRows(np.array([1, 2, 4, 5, 7, 8]))
+    (table,) = fit_all_counts(histories, catalogue, attribute_matrix(catalogue), (settings,), candidates)
+    every = score_counts(table, histories, candidates)
+    for pool in ([2, 5, 8], [4], [1, 2, 4, 5, 7, 8]):
+        scores = score_counts(table.narrow(CatalogueRows(np.array(pool))), histories, np.array(pool))
+        np.testing.assert_allclose(scores, every[:, np.isin(candidates, pool)], rtol=1e-6)
+    narrowed = table.narrow(CatalogueRows(np.array([2, 5, 8])))
+    assert narrowed.neighbours.shape[1] == (6 if settings.to_attributes or settings.from_attributes else 3)
 
 
 def test_histories_fade_and_end_at_their_last_events() -> None:

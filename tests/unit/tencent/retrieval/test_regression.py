@@ -5,12 +5,13 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import regression
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.regression import (
     Regression,
     RegressionSettings,
-    choose_regression,
+    fit,
     fit_regression,
     invert,
     score_regression,
@@ -88,12 +89,12 @@ def test_of_a_larger_catalogue_the_items_with_most_events_are_kept() -> None:
     assert not all_coefficients(model)[:, others].any()
 
 
-def test_of_a_log_of_exposures_clicks_alone_are_taken() -> None:
-    mostly_shown = write_log([1, 2, 3], [4, 5], action=[[1, 0, 0], [0, 2]])
-    settings, most = choose_regression(mostly_shown)
-    assert (settings.weights.exposure, settings.weights.click, most) == (0.0, 1.0, 4_000)
-    assert choose_regression(write_log([1, 2, 3], action=[[1, 0, 1]])) == (RegressionSettings(), 20_000)
-    assert choose_regression(write_log([])) == (RegressionSettings(), 20_000)
+def test_of_a_log_with_exposures_clicks_alone_are_taken() -> None:
+    shown, catalogue = write_log([1, 2, 3], [4, 5], action=[[1, 0, 2], [0, 1]]), make_catalogue(6)
+    rows = CatalogueRows(np.arange(1, 7))
+    assert fit(shown, catalogue, rows, exposures=False).kept.tolist() == [1, 2, 3, 4, 5]
+    assert fit(shown, catalogue, rows, exposures=True).kept.tolist() == [1, 3, 5]
+    assert not len(fit(write_log([]), catalogue, rows, exposures=True).kept)
 
 
 def test_a_matrix_without_an_inverse_is_refused_with_a_way_out() -> None:

@@ -72,7 +72,7 @@ def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
     shown = [(9, 0, 20), (10, 0, 30), *[(9, 0, 40), (10, 0, 50)] * 5]
     search, _ = make_search(shown, pool=2)
     assert search.pool.tolist() == [9, 10]
-    assert search.tables.popularity.table.shape[1] == 2
+    assert search.popularity.table.shape[1] == 2
 
 
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
@@ -81,15 +81,15 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
     monkeypatch.setattr(fusion_module, "FIRST", 3)
     monkeypatch.setattr(fusion_module, "DRAWN", 20)
     search, queries = make_search()
-    totals, target = [], np.array([3, 4])  # ads 4 and 5
+    totals, target = [], np.array([4, 5])
     for seed in range(200):
-        scores = collect_scores(search, queries, target, np.random.default_rng(seed))
+        scores = collect_scores(search.tables, SETTINGS, queries, target, np.random.default_rng(seed))
         totals.append((scores.stands_for * scores.possible).sum(1))
     assert np.mean(totals, 0) == pytest.approx([8, 8], abs=0.3)  # ten ads, of which each user has seen two
     assert scores.stands_for[scores.possible].min() < 1  # more are drawn than there are
-    assert scores.names == ("81", "81 now", *search.tables.popularity.names)
+    assert scores.names == ("81", "81 now", *search.popularity.names)
     retrieved = search.retrieve(queries)
     weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
-    for row, position in enumerate(target):
-        at = retrieved.item[row].tolist().index(search.pool[position])
+    for row, ad in enumerate(target):
+        at = retrieved.item[row].tolist().index(ad)
         assert scores.values[row, 0] @ weights == pytest.approx(retrieved.scores[row, at], abs=1e-3)

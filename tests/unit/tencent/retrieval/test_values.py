@@ -102,12 +102,12 @@ def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
 
 def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
     clicked, rows = write_log([1, 2], [3, 4]), CatalogueRows(np.array([2, 4]))
-    table = fit(clicked, OWN)
+    table = fit(clicked, OWN, exposures=False)
     assert [*table.tables] == ["values"]
     assert [*table.prepare(rows, 0.0)(make_block(clicked))] == ["values"]
     for action in (0, -1):  # one that the host does not give was shown
         shown = write_log([1, 2], [3, 4], action=[[action, 1], [1, 1]])
-        table = fit(shown, OWN)
+        table = fit(shown, OWN, exposures=True)
         assert table.tables["values again"].table is None
         queries = write_log([1], action=[[action]])
         scores = table.prepare(rows, 0.0)(make_block(queries))
