@@ -22,7 +22,7 @@ def standin(
         typer.Option(
             "--from",
             help="The public data set. news: Globo.com's clicks; flight: the package larch, its wheel or a folder with "
-            "it; mgtv: KuaiRand-Pure; tencent: KuaiRand-Pure or -1K, or Beauty.txt or LastFM.txt of S3-Rec.",
+            "it; mgtv: KuaiRand-Pure; tencent: Beauty.txt or LastFM.txt of S3-Rec.",
         ),
     ] = None,
     text: Annotated[

@@ -1,4 +1,10 @@
-"""Score = 0.31 x HitRate@10 + 0.69 x NDCG@10, with one right ad a query: NDCG = 1 / log2(rank + 1)."""
+"""Score = 0.31 x HitRate@10 + 0.69 x NDCG@10, with one right ad a query: NDCG = 1 / log2(rank + 1).
+
+Round 2 weighs hits by the action of the target. Two forms of it are printed. The Score here is sum(w x m) / sum(w) over
+all users, which is inferred: no file of the organiser computes it. The organiser's report (arXiv 2604.04976) divides
+within a user, sum(w x hit) / sum(w) over the user's own targets, and then takes the mean over users: with one target a
+user the weight drops out ("by user").
+"""
 
 from typing import Any
 
@@ -40,19 +46,28 @@ def weigh_scores(scores: Floats, weights: Floats) -> Floats:
 def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float]:
     """The metrics of queries whose right ad has these ranks (1..10, 0 where it is missing).
 
-    ``weights``: what each query counts for (round 2), sum(w x m) / sum(w). ``score_error``: the standard error.
+    ``weights``: what each query counts for (round 2), sum(w x m) / sum(w). ``score_error``: the standard error. Where
+    weights differ the means "by user" stand beside these: of the queries that count, all alike.
+
+    >>> scores = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))  # the conversion is right, the click is not
+    >>> round(scores["hit_rate@10"], 3), scores["hit_rate@10 by user"]
+    (0.714, 0.5)
     """
     weight = np.ones(len(ranks)) if weights is None else weights
     (hit, ndcg), score = hit_and_ndcg(ranks), score_answers(ranks)
     total = max(float(weight.sum()), 1e-12)
-    mean = float((weight * score).sum() / total)
-    return {
+    mean, counted = float((weight * score).sum() / total), weight > 0
+    means = {
         "score": mean,
         "score_error": float(np.sqrt((weight**2 * (score - mean) ** 2).sum()) / total),
         "hit_rate@10": float((weight * hit).sum() / total),
         "ndcg@10": float((weight * ndcg).sum() / total),
         "users": float(len(ranks)),
     }
+    if len(np.unique(weight[counted])) > 1:
+        alike = mean_scores(ranks[counted])
+        means |= {f"{name} by user": alike[name] for name in ("score", "hit_rate@10", "ndcg@10")}
+    return means
 
 
 def rank_targets(fold: Fold, top: TopK) -> Int64s:

@@ -32,7 +32,8 @@ METRIC = "score"
 MEANING = ".31 x hit rate + .69 x NDCG of ten ads: how often, and how high, the clicked ad is in the list"
 WHY = "users who click the same ad are right or wrong together"
 FURTHER = ", and the truth is one event later than the hold-out"
-DRIFT_QUERIES = 10_000
+SAMPLE = 10_000  # queries whose histories are compared; sampled before their events are gathered
+SAMPLED_LOG = 100_000  # users in whose events others are counted: nine million of the host's ninety
 DRIFTING = (
     *("events", "clicks", "click share", "distinct ads"),
     *("hours between the last two events", "hours of the last ten events", "hours of history"),
@@ -127,17 +128,20 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
 def measure_times(history: Histories, queries: Histories, times: Int64s, *, known: bool) -> dict[str, float]:
     """The spread of the query times in hours from their median, and the median events of others within an hour and
     within a day of one, on either side: what can be known of now. ``known``: whether the ``history`` holds the events
-    of the ``queries``' users as well.
+    of the ``queries``' users as well. Of a large log some queries and the events of some users are taken.
     """
     low, middle, high = np.quantile(times, (0.1, 0.5, 0.9)) / HOUR_S
     row = {"10 % of query times, h": float(low - middle), "90 % of query times, h": float(high - middle)}
-    log = np.sort(history.sequences.time[history.events()])
+    chosen, part = sample_rows(len(queries), SAMPLE), history.take(sample_rows(len(history), SAMPLED_LOG))
+    queries, times = queries.take(chosen), times[chosen]
+    log, share = np.sort(history.sequences.time[part.events()]), len(part) / max(len(history), 1)
     owner = np.repeat(np.arange(len(queries)), queries.lengths)
     ago = times[owner] - queries.sequences.time[queries.events()]
     for within, hours in AROUND_H.items():
         first, last = np.searchsorted(log, [times - hours * HOUR_S, times + hours * HOUR_S + 1])
         own = np.bincount(owner[ago <= hours * HOUR_S], minlength=len(queries)) if known else 0
-        row[OTHERS.format(within)] = float(np.median(last - first - own))
+        own = own * np.isin(queries.users, part.users)
+        row[OTHERS.format(within)] = float(np.median(last - first - own) / share)
     return row
 
 
@@ -185,13 +189,26 @@ def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fol
 
     Beside it those of an ``earlier`` fold against the held-out ones: a later cut sees more.
     """
-    held_out, tested = measure_histories(valid.queries(corpus.train)), measure_histories(test.queries(corpus.test))
-    drift = find_drift(DRIFTING, held_out, tested, most=DRIFT_QUERIES)
+
+    def measure_sample(queries: Histories) -> Matrix:
+        return measure_histories(queries.take(sample_rows(len(queries), SAMPLE)))
+
+    held_out, tested = measure_sample(valid.queries(corpus.train)), measure_sample(test.queries(corpus.test))
+    drift = find_drift(DRIFTING, held_out, tested, most=SAMPLE)
     if not earlier:
         return drift
-    before = measure_histories(earlier[0].queries(corpus.train))
-    reference = find_drift(DRIFTING, before, held_out, most=DRIFT_QUERIES, top=len(DRIFTING))
+    before = measure_sample(earlier[0].queries(corpus.train))
+    reference = find_drift(DRIFTING, before, held_out, most=SAMPLE, top=len(DRIFTING))
     return refer(drift, reference, "the hold-out and an earlier hold-out")
+
+
+def sample_rows(rows: int, most: int) -> Int64s:
+    """``most`` of so many rows, drawn evenly, in their order; all where there are no more.
+
+    >>> sample_rows(3, 5).tolist(), len(sample_rows(9, 5))
+    ([0, 1, 2], 5)
+    """
+    return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 def measure_histories(histories: Histories) -> Matrix:

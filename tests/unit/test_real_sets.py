@@ -1,0 +1,125 @@
+"""The bench of real data sets: which folders are sets, what is red, what is run again; no run is made here."""
+
+import doctest
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from common.day.revision import Code
+from common.engine.errors import UserError
+from tests.benches import real_sets
+from tests.benches.real_sets import Estimate, Figures, RealSet, Result
+
+SHOWN = "news/quarter         hold-out .2501 ± .0050  truth .2704 ± .0060  |  61 s, 118 s CPU, 2.0 GiB"
+
+
+def make_result(holdout: float = 0.2501, truth: float | None = 0.2704, fault: str = "", version: str = "aa") -> Result:
+    found = None if truth is None else Estimate(truth, 0.006)
+    cost = {"seconds": 61.2, "cpu_seconds": 118.4, "gib": 2.04}
+    error = Estimate(holdout, 0.005)
+    return Result(name="news/quarter", version=version, holdout=error, truth=found, fault=fault, **cost)
+
+
+LAST = Figures(version="0.20.0", holdout=Estimate(0.26), truth=Estimate(0.2813, 0.0055), seconds=80.0)
+
+
+def test_examples() -> None:
+    assert doctest.testmod(real_sets).failed == 0
+
+
+def test_a_score_two_errors_lower_is_red() -> None:
+    """The truth's error is the last release's, .0055; that release's hold-out has none, so that today's .005 counts."""
+    assert real_sets.find_reasons(make_result(), LAST) == []
+    assert real_sets.find_reasons(make_result(holdout=0.2499), LAST) == ["the hold-out's score fell"]
+    assert real_sets.find_reasons(make_result(truth=0.2702), LAST) == ["the truth's score fell"]
+    assert real_sets.find_reasons(make_result(holdout=0.9, truth=0.9), LAST) == []
+    assert real_sets.find_reasons(make_result(truth=None), LAST) == ["the truth's score fell"]
+    assert real_sets.find_reasons(make_result(0.01, 0.01), None) == []
+
+
+def test_a_failure_is_red_without_a_last_release() -> None:
+    assert real_sets.find_reasons(make_result(fault="error: no space left"), None) == ["error: no space left"]
+
+
+def test_a_line_has_today_beside_the_last_release() -> None:
+    last = "last (0.20.0): hold-out .2600  truth .2813 ± .0055, 80 s"
+    assert real_sets.write_line(make_result(), LAST, []) == f"{SHOWN}  |  {last}"
+    assert real_sets.write_line(make_result(), None, ["it fell"]) == f"{SHOWN}  |  RED: it fell"
+
+
+def test_what_a_revision_has_finished_is_not_run_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    for result in (make_result(version="old"), make_result(fault="killed")):
+        real_sets.append_result(path, result)
+    assert real_sets.read_results(path, "aa") == {}
+    path.write_bytes(path.read_bytes() + b'{"name": "news/qu')  # killed while it wrote
+    real_sets.append_result(path, make_result())
+    assert real_sets.read_results(path, "aa") == {"news/quarter": make_result()}
+
+
+def test_only_what_was_run_is_saved_as_a_release(tmp_path: Path) -> None:
+    path = tmp_path / "real_sets.json"
+    path.write_text(json.dumps({"news/host": {"version": "0.20.0", "truth": [0.29, 0.003]}}))
+    with pytest.raises(UserError, match="news/quarter failed"):
+        real_sets.save_release(path, [make_result(fault="killed")], "0.21.0")
+    real_sets.save_release(path, [make_result()], "0.21.0")
+    saved = real_sets.read_last(path)
+    assert saved["news/host"] == Figures(version="0.20.0", truth=Estimate(0.29, 0.003))
+    assert saved["news/quarter"].version == "0.21.0"
+    assert real_sets.find_reasons(make_result(), saved["news/quarter"]) == []
+    path.write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        real_sets.read_last(path)
+
+
+def test_layouts_that_share_a_truth_are_one_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tencent's two, its first; a folder that the reader refuses is none."""
+    readable = (tmp_path / "ads" / "release", tmp_path / "ads" / "competition", tmp_path / "clicks")
+    for file in ("release/seq/a.parquet", "competition/train/seq.jsonl", "truth.csv"):
+        touch(tmp_path / "ads" / file)
+    touch(tmp_path / "clicks" / "train_click_log.csv")
+    touch(tmp_path / "notes" / "other.csv")
+    monkeypatch.setattr(real_sets, "has_queries", lambda name, raw: raw in readable)
+    ads = RealSet("tencent/ads", "tencent", readable[0], tmp_path / "ads" / "truth.csv")
+    clicks = RealSet("news/clicks", "news", readable[2], None)
+    assert real_sets.find_sets(tmp_path) == [clicks, ads]
+    assert real_sets.choose_sets([clicks, ads], ["tencent/ads"], tmp_path) == [ads]
+    with pytest.raises(UserError, match="has no set news/host; it has news/clicks"):
+        real_sets.choose_sets([clicks], ["news/host"], tmp_path)
+    (tmp_path / "ads" / "truth.csv").unlink()
+    touch(tmp_path / "more" / "release" / "seq" / "a.parquet")
+    monkeypatch.setattr(real_sets, "has_queries", lambda name, raw: raw.name == "release")
+    with pytest.raises(UserError, match="rename one"):
+        real_sets.find_sets(tmp_path)
+
+
+def touch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_a_reader_that_refuses_a_folder_makes_it_no_set(tmp_path: Path) -> None:
+    touch(tmp_path / "train_click_log.csv")
+    assert not real_sets.has_queries("news", tmp_path)
+
+
+def test_a_command_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
+    fault, _ = real_sets.call(["no-such-verb"], tmp_path / "log.txt")
+    assert fault
+    assert fault == (tmp_path / "log.txt").read_text().strip().splitlines()[-1]
+    assert real_sets.call(["run", "--help"], tmp_path / "log.txt")[0] == ""
+
+
+def test_the_truth_is_the_metric_that_has_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    assert real_sets.read_truth(path) is None
+    path.write_text(json.dumps({"hit_rate@5": 0.4, "mrr@5": 0.3, "mrr@5_error": 0.01}))
+    assert real_sets.read_truth(path) == Estimate(0.3, 0.01)
+
+
+def test_a_revision_is_another_where_a_file_was_changed() -> None:
+    one, other = (Code("aa", True, {"common/a.py": digest}) for digest in ("1", "2"))
+    assert len({real_sets.name_revision(code) for code in (Code("aa"), one, other)}) == 3
+    assert os.sep not in real_sets.name_revision(one)
