@@ -133,7 +133,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(pl
     assert lists.labels.tolist() == lists.features[:, lists.names.index("told")].tolist()
     ranker = fit([lists], FIT, 0)
     answers = ranking.answer(corpus, fold, tables, ranker, settings, 0)
-    assert list(answers.ways) == ["ranker", "first search"]
+    assert list(answers.ways) == ["ranker", "first search", "popularity"]
     assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
     assert answers.known_rank.min() > 0
     history = fold.queries(corpus.train)
