@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from common.arrays import Floats
 from common.day.record_diagnostics import AnswerRecord, ExampleQuery, RankCount, Stage
 from common.day.record_schema import Row
+from common.learning.chain import Chain, Order, order_rows, score_rule
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts
-from common.learning.metrics import weighted_error, weighted_mean
+from common.learning.metrics import cluster_error, weighted_error, weighted_mean
 
 Ranks = NDArray[np.int64]
 MISSED, BEYOND = 0, -1
@@ -26,6 +27,7 @@ RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51
 EXAMPLES = 3  # of each kind
 LOST = 200  # queries that can be read with their features
 BLEND = "blend"
+RANDOM = "Random order"
 
 
 class Example(NamedTuple):
@@ -90,60 +92,61 @@ def rank_answers(scores: NDArray[np.floating], data: RankingDataset) -> Ranks:
 
 
 def rank_by(values: NDArray[np.floating], rows: RankingDataset) -> Ranks:
-    """The rank of each query's right row by falling ``values`` (n,), missing ones last; of equal rows the first is
-    before the others, as a plain rule would have it.
+    """The rank of each query's right row by falling ``values`` (n,), see ``order_rows``.
 
     >>> rows = RankingDataset(("x",), np.zeros((3, 1)), np.array([0, 1, 0]), np.array([3]))
     >>> rank_by(np.array([1.0, 1.0, np.nan]), rows).tolist()
     [2]
     """
-    order = np.lexsort((-np.nan_to_num(values, nan=-np.inf), rows.query_numbers))
-    position = np.empty(len(values))
-    position[order] = np.arange(len(values))
-    return rank_answers(-position, rows)
+    return rank_answers(order_rows(values, rows.query_numbers), rows)
 
 
 def score_rivals(
-    rows: RankingDataset,
-    orders: Mapping[str, tuple[str, float] | None],
-    earn: Callable[[Ranks], Floats],
-    cutoff: int,
-    weights: Floats | None = None,
+    rows: RankingDataset, orders: Mapping[str, Order], earn: Callable[[Ranks], Floats], cutoff: int
 ) -> list[Row]:
-    """What plain orders of the same candidates score: name, score, error; first a random one, by its expected value.
+    """What plain orders of the same candidates score: name, score, error; first a random one.
 
-    ``orders``: a feature and its sign, of which the highest is first, left out where there is no such feature; None: as
-    the rows stand. ``earn``: what each query earns by the rank of its right one, 0 behind ``cutoff``. ``weights``: of
-    the queries; those beyond the rows' have no candidates, and earn nothing.
+    ``orders``: left out where there is no such feature. ``earn``: what each query earns by the rank of its right one, 0
+    behind ``cutoff``.
 
     >>> rows = RankingDataset(("price",), np.array([[3], [2], [5], [9]]), np.array([0, 1, 1, 0]), np.array([2, 2]))
     >>> rivals = score_rivals(rows, {"cheapest": ("price", -1.0), "shown": None}, lambda ranks: (ranks == 1) / 1.0, 1)
     >>> [(row["name"], row["score"]) for row in rivals]
     [('Random order', 0.5), ('cheapest', 1.0), ('shown', 0.5)]
     """
-    sizes, chance = rows.group_sizes, np.zeros(len(rows.group_sizes))
-    shown = rank_by(np.zeros(len(rows.labels)), rows)
-    for rank in range(1, cutoff + 1):
-        chance += earn(np.where((shown > 0) & (sizes >= rank), rank, MISSED)) / np.maximum(sizes, 1)
-    earned = {"Random order": chance}
+    earned = {RANDOM: score_random(rows, earn, cutoff)}
     for name, order in orders.items():
-        if order is None:
-            earned[name] = earn(shown)
-        elif order[0] in rows.names:
-            earned[name] = earn(rank_by(order[1] * rows.features[:, rows.names.index(order[0])], rows))
-    return average_rivals(earned, weights)
+        if order is None or order[0] in rows.names:
+            earned[name] = earn(rank_answers(score_rule(rows, order), rows))
+    return average_rivals(earned, np.ones(len(rows.group_sizes)))
 
 
-def average_rivals(earned: Mapping[str, Floats], weights: Floats | None = None) -> list[Row]:
-    """Rows of name, score, error of what each query ``earned``."""
+def score_random(rows: RankingDataset, earn: Callable[[Ranks], Floats], cutoff: int) -> Floats:
+    """What each query earns by a random order, by its expected value; ``earn``, ``cutoff`` as in ``score_rivals``."""
+    sizes, chance = rows.group_sizes, np.zeros(len(rows.group_sizes))
+    listed = rank_answers(np.zeros(len(rows.labels)), rows) > 0
+    for rank in range(1, cutoff + 1):
+        chance += earn(np.where(listed & (sizes >= rank), rank, MISSED)) / np.maximum(sizes, 1)
+    return chance
+
+
+def list_rivals(chain: Chain, random: Floats, rules: Mapping[str, str]) -> list[Row]:
+    """What a ``random`` order scores, and those stages of the chain that are no model; ``rules``: what the report calls
+    each.
+    """
+    earned = {title: chain.scores[name] for name, title in rules.items() if name in chain.scores}
+    return average_rivals({RANDOM: random} | earned, chain.weights, chain.clusters)
+
+
+def average_rivals(
+    earned: Mapping[str, Floats], weights: Floats, clusters: NDArray[np.int64] | None = None
+) -> list[Row]:
+    """Rows of name, score, error of what each query ``earned``; those beyond the last value earn nothing."""
     found = []
-    for name, values in earned.items():
-        weight = np.ones(len(values)) if weights is None else weights
-        padded = np.pad(values, (0, len(weight) - len(values)))
-        if weight.any():
-            found.append(
-                {"name": name, "score": weighted_mean(padded, weight), "error": weighted_error(padded, weight)}
-            )
+    for name, values in earned.items() if weights.any() else ():
+        padded = np.pad(values, (0, len(weights) - len(values)))
+        error = weighted_error(padded, weights) if clusters is None else cluster_error(padded, weights, clusters)
+        found.append({"name": name, "score": weighted_mean(padded, weights), "error": error})
     return found
 
 

@@ -50,6 +50,19 @@ def weighted_error(value: Any, weight: Any) -> Any:
     return error if isinstance(error, pl.Expr) else float(error)
 
 
+def cluster_error(values: Floats, weights: Floats, clusters: NDArray[np.int64]) -> float:
+    """The standard error of ``weighted_mean`` where the queries of a cluster (the users who click one item, the twins
+    of a search) rise and fall together: Liang and Zeger 1986.
+
+    >>> values = np.array([0.0, 1.0, 0.0, 1.0])
+    >>> [round(cluster_error(values, np.ones(4), own), 2) for own in (np.arange(4), np.arange(4) % 2)]
+    [0.25, 0.35]
+    """
+    apart = (values - weighted_mean(values, weights)) * weights
+    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], apart)
+    return float(np.sqrt((sums**2).sum()) / weights.sum())
+
+
 def precision(k: int) -> pl.Expr:
     """Relevant items in the first k, divided by k (also where the list is shorter).
 

@@ -41,6 +41,9 @@ class SampleSettings(Settings, frozen=True):
 class RankSettings(Settings, frozen=True):
     """``models``: what is fitted and blended; ``patience`` 0: no early stop; ``seeds``: fits of each, averaged.
 
+    ``answer``: whose order is handed in, "auto": the blend's, unless that of a model, or of a plain rule
+    (ranking/submitted_order.py), is clearly better.
+
     ``blocks``: of features, or auto alone; +a and -b: those of auto with a and without b. Each model's parameters
     follow under its name, in its library's words; auto is decided by the size of the log.
     """
@@ -48,6 +51,7 @@ class RankSettings(Settings, frozen=True):
     models: tuple[str, ...]
     blocks: tuple[str, ...]
     seeds: Count | Literal["auto"]
+    answer: str
     sample: SampleSettings
     rounds: Count
     patience: NotNegativeInt | Literal["auto"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from common.arrays import Floats
 from common.engine.decisions import say_decisions
-from common.engine.run import Result, Run, collect
+from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
+from common.learning.chain import Chain
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import submission
@@ -34,6 +35,7 @@ from competitions.flight.ranking.rankers import (
     score_test,
     stack_scores,
 )
+from competitions.flight.ranking.submitted_order import RULES, judge_orders, order_test, order_test_by_rule
 from competitions.flight.ranking.training_data import TrainingData, build_histories, build_training_data
 from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
@@ -61,8 +63,8 @@ class Prepared(Sessions):
 class Validated(Prepared):
     """What a run knows once it has validated, read from disk on access.
 
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
-    what the sessions of the test look back on.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``chain``:
+    whether the blend's order is handed in. ``snapshots``: what the sessions of the test look back on.
     """
 
     files: RawFiles
@@ -70,6 +72,7 @@ class Validated(Prepared):
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
     blend: Result[Blend]
+    chain: Result[Chain]
     measured: Result[list[dict[str, float]]]
     snapshots: Result[Snapshots]
 
@@ -150,6 +153,9 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, split.field("searches"))
+    orders = list(recipes), scores, blend, split.field("searches"), config.rank.answer
+    chain = step(judge_orders, data, *orders, name="judge")
+    chain.value.say()
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     sessions = train.field("sessions"), test.field("sessions")
@@ -160,6 +166,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         crosses=crosses,
         scores=scores,
         blend=blend,
+        chain=chain,
         measured=step(measure_all, data, scores, blend, split.field("searches")),
         snapshots=step(take_test_snapshot, *sessions, split.field("cross_fitted"), period, name="ask_test"),
     )
@@ -182,7 +189,12 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     blocks = list_blocks(plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
-    ranks = step(rank_test, test, test_scores, judged.blend)
+    answer = judged.chain.value.answer
+    if answer in RULES:
+        submitted = step(order_test_by_rule, test, judged.snapshots, history, answer)
+    else:
+        submitted = derive(order_test, test, judged.names, test_scores, judged.blend, answer)
+    ranks = step(rank_test, test, submitted)
     paths = submission.write_submission(ranks.value, files.test, run.folder)
     return Outcome(
         **vars(judged),

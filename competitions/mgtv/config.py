@@ -59,7 +59,8 @@ class FeatureSettings(Settings, frozen=True):
 
 class WatchSettings(Settings, frozen=True):
     """The model of the choice, on the features of ``blocks``, "auto": WATCH_BLOCKS and your own. ``negatives``: of each
-    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``;
+    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``answer``: how
+    the video is picked, "auto": by the expected score, unless one of ``decision.find_stages`` is clearly better;
     ``lightgbm_softmax``: LightGBM's parameters.
     """
 
@@ -67,6 +68,7 @@ class WatchSettings(Settings, frozen=True):
     negatives: Count
     rounds: Count
     patience: Count
+    answer: str
     lightgbm_softmax: dict[str, Any]
 
 

@@ -17,6 +17,7 @@ from common.arrays import Floats
 from common.engine.decisions import Decision, say_decisions
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked, write_csv
+from common.learning.chain import Chain
 from common.learning.conditional_logit import Logit
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
@@ -94,7 +95,8 @@ class Validated:
     """What a run knows once it has validated; results are read from disk when needed.
 
     ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` the
-    probabilities, each day's as calibrated on the others; ``blend``: the calibration by all of them.
+    probabilities, each day's as calibrated on the others; ``blend``: the calibration by all of them; ``chain``: how the
+    video is picked.
     """
 
     files: reader.RawFiles
@@ -104,6 +106,7 @@ class Validated:
     valid: Sequence[Result[Predictions]]
     blend: Result[Logit]
     mixed: Result[list[Floats]]
+    chain: Result[Chain]
     measured: Result[metrics.Measured]
 
 
@@ -221,10 +224,10 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.field("scores") for day in valid])
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
+    chain = step(decision.judge_picks, collect(valid), mixed, config.watch.answer, name="judge")
+    chain.value.say()
     measured = step(metrics.measure, collect(valid), mixed, config.seed)
-    return Validated(
-        files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
-    )
+    return Validated(files, config, ready, early, valid, blend, mixed, chain, measured)
 
 
 def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
@@ -239,7 +242,8 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     fallback = step(decision.find_fallback, ready.sources.log, videos.field("frame"))
     final = refit_models(run, ready.labelled, config, judged.early)
     test = predict_day(run, config, "test", day, final)
-    answers = step(submission.answer, slates, test, judged.blend, fallback, ready.tables.codes)
+    codes, picked_by = ready.tables.codes, judged.chain.value.answer
+    answers = step(submission.answer, slates, test, judged.blend, fallback, codes, picked_by)
     path = write_csv(answers.value, run.folder / submission.FILE)
     return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
 

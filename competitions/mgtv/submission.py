@@ -23,7 +23,7 @@ from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
 from competitions.mgtv.io.tables import DEVICE, PAIR, read_table
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import mix
-from competitions.mgtv.models.decision import Predictions, decide
+from competitions.mgtv.models.decision import EXPECTED, Predictions, decide
 from competitions.mgtv.split import Slates
 
 TRUTH_COLUMNS = dict(zip(SUBMISSION_COLUMNS, (pl.String, pl.Int64, pl.Float64), strict=True))
@@ -47,10 +47,11 @@ def answer(
     blend: Logit,
     fallback: tuple[int, float],
     codes: reader.Codes,
+    picked_by: str = EXPECTED,
 ) -> pl.DataFrame:
     """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
     day, rewards = predictions.day, predictions.rewards
-    rows = decide(day, mix(blend, predictions.scores, day), rewards)
+    rows = decide(day, mix(blend, predictions.scores, day), rewards, picked_by)
     chosen = slates.rows[rows].select("query", "video", rate=pl.Series(rewards.rate[rows]))
     return build_submission(slates.queries, chosen, fallback, codes)
 

@@ -35,8 +35,9 @@ class RecallSettings(Settings, frozen=True):
 
 class RankSettings(Settings, frozen=True):
     """``blocks`` of features, "auto": all and your own (features.py); ["+a", "-b"]: these with a and without b.
-    ``negatives`` drawn per training query, or auto; ``seeds``: fits whose scores are averaged; the model's parameters
-    under LightGBM's own names.
+    ``negatives`` drawn per training query, or auto; ``seeds``: fits whose scores are averaged; ``answer``: whose order
+    is handed in, "auto": the ranker's, unless one of ``ranking.RULES`` is clearly better; the model's parameters under
+    LightGBM's own names.
     """
 
     blocks: list[str] | Literal["auto"]
@@ -44,6 +45,7 @@ class RankSettings(Settings, frozen=True):
     rounds: Count
     patience: Count
     seeds: Count
+    answer: str
     lightgbm_lambdarank: dict[str, Any]
 
 

@@ -14,8 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.engine.decisions import choose_names, say_decisions
-from common.engine.run import Result, Run, collect
+from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
+from common.learning.chain import Chain
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
@@ -75,14 +76,16 @@ class Prepared:
 class Validated:
     """What a run knows once it has validated; results are read from disk when used.
 
-    ``scores``: of the validation rows; ``reciprocal``: what each validation query earns by them.
+    ``scores``: of the validation rows by the ranker; ``chain``: whether its order is handed in, or that of a plain
+    rule; ``submitted``: the scores of the same rows by what is.
     """
 
     files: reader.RawFiles
     ready: Prepared
     early: Result[Ranker]
     scores: Result[NDArray[np.float64]]
-    reciprocal: Result[NDArray[np.float64]]
+    chain: Result[Chain]
+    submitted: Result[NDArray[np.float64]]
     recall: Result[pl.DataFrame]
 
 
@@ -192,9 +195,11 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     recipe = ranking.make_recipe(config.rank, config.model_seed)
     early = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
     scores = step(ranking.score_valid, rows, early)
-    reciprocal = step(ranking.rank_valid, rows, scores)
+    chain = step(ranking.judge_orders, rows, scores, config.rank.answer, name="judge")
+    chain.value.say()
+    submitted = derive(ranking.take_scores, rows, scores, chain.value.answer)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
-    return Validated(files, ready, early, scores, reciprocal, recall)
+    return Validated(files, ready, early, scores, chain, submitted, recall)
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
@@ -212,7 +217,7 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     inputs = FoldInputs("test", ready.test, ready.articles.field("frame"), ready.content)
     channels = retrieve(inputs, config.recall, run)
     test = build_candidates(inputs, channels, ready.fusion, config, run)
-    predictions = step(ranking.score_test, test.candidates, test.blocks, final)
+    predictions = step(ranking.score_test, test.candidates, test.blocks, final, validated.chain.value.answer)
     lists = step(submission.recommend, inputs.fold, predictions, ready.articles.field("frame"), name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
     return Outcome(**vars(validated), test=test, final=final, checked=submission.check_submission(path, files))

@@ -1,6 +1,6 @@
-"""From candidates and feature blocks to scores: training rows, fits, predictions, blend."""
+"""From candidates and feature blocks to scores: training rows, fits, predictions, and the plain rules beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.progress import track
+from common.learning.chain import Chain, judge_chain, order_rows, score_rule
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, predict
@@ -20,6 +21,12 @@ from competitions.news.features import Blocks, assemble, feature_names
 
 CHUNK_ROWS = 50_000  # whose features are put together at once: more leave the processor's cache, and take twice as long
 CUTOFF = 5  # of the competition's MRR
+RANKER = "ranker"
+# Orders of the candidates without a ranker, by a feature: the first that there is.
+RULES: Mapping[str, Sequence[tuple[str, float]]] = {
+    "popularity": (("channel_rank_popular_1h", -1.0), ("item_clicks_p1h", 1.0)),
+    "retrieval": (("channel_fusion", 1.0),),
+}
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,31 @@ def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.fl
     return np.pad(reciprocal, (0, len(labelled.weights) - len(reciprocal)))
 
 
-def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker) -> pl.DataFrame:
+def find_rules(names: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """The plain rules that these features allow."""
+    found = {rule: next((each for each in orders if each[0] in names), None) for rule, orders in RULES.items()}
+    return {rule: order for rule, order in found.items() if order}
+
+
+def judge_orders(labelled: Labelled, scores: NDArray[np.float64], answer: str) -> Chain:
+    """Whether the ranker's order of the validation rows is handed in, or that of a rule."""
+    rules = {name: score_rule(labelled.valid, order) for name, order in find_rules(labelled.valid.names).items()}
+    earned = {name: rank_valid(labelled, values) for name, values in ({RANKER: scores} | rules).items()}
+    return judge_chain(("rank.answer", answer), earned, labelled.weights)
+
+
+def take_scores(labelled: Labelled, scores: NDArray[np.float64], answer: str) -> NDArray[np.float64]:
+    """The scores of the validation rows by which they are handed in."""
+    return scores if answer == RANKER else score_rule(labelled.valid, find_rules(labelled.valid.names)[answer])
+
+
+def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker, answer: str = RANKER) -> pl.DataFrame:
     """The score of every candidate: one row per (query, item, score); rows are put together a slice at a time."""
+    if answer != RANKER:
+        name, sign = find_rules(feature_names(blocks))[answer]
+        values = next(block[name] for block in blocks.values() if name in block.columns).cast(pl.Float64)
+        scores = order_rows(sign * values.fill_null(np.nan).to_numpy(), candidates["query"].to_numpy())
+        return candidates.select("query", "item", score=pl.Series(scores))
     scores, names = np.empty(candidates.height), feature_names(blocks)
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))

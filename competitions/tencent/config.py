@@ -69,11 +69,13 @@ class RankerSettings(Settings, frozen=True):
     """Retrieval and ranker. ``channels``: what candidates are retrieved by, "auto" for what the files allow.
     ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
     ``counted``: the events of which the channel ``counts`` counts pairs, "auto": all of them where they are few.
+    ``answer``: which of ``ranking.WAYS`` is handed in, "auto": the ranker's, unless another is clearly better.
     """
 
     channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
     counted: Literal["auto", "events", "clicks"]
+    answer: str
     features: FeatureSettings
     fit: FitSettings
 

@@ -9,27 +9,14 @@ import math
 
 import numpy as np
 
-from common.arrays import Floats
 from common.engine.progress import say
+from common.learning.metrics import cluster_error
 from competitions.tencent import metrics
 from competitions.tencent.config import HostSettings
-from competitions.tencent.corpus import Int64s
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
 EVENT_STEP = 0.11  # of a Score, from one event to the next
-
-
-def error_by_ad(scores: Floats, target: Int64s) -> float:
-    """The standard error of a mean of ``scores`` whose queries with the same ``target`` rise and fall together (the
-    cluster-robust one: Liang and Zeger 1986).
-
-    >>> scores = np.array([0.0, 1.0, 0.0, 1.0])
-    >>> round(error_by_ad(scores, np.arange(4)), 2), round(error_by_ad(scores, np.arange(4) % 2), 2)
-    (0.25, 0.35)
-    """
-    sums = np.bincount(np.unique(target, return_inverse=True)[1], scores - scores.mean())
-    return float(np.sqrt((sums**2).sum()) / len(scores))
 
 
 def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict[str, float]:
@@ -40,7 +27,7 @@ def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict
     scores = metrics.score_queries(fold, top, host)
     if not len(scores):
         return {"score": 0.0, "error": 0.0, "error by ad": 0.0}
-    score, by_ad = float(scores.mean()), error_by_ad(scores, fold.target)
+    score, by_ad = float(scores.mean()), cluster_error(scores, np.ones(len(scores)), fold.target)
     further = EVENT_STEP * score if not times else 0.0
     return {"score": score, "error": math.hypot(by_ad, further), "error by ad": by_ad}
 

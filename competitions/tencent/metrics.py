@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.arrays import Floats
+from common.learning.chain import Chain, judge_chain
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.split import Fold
@@ -92,6 +93,12 @@ def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
 def evaluate_ways(fold: Fold, answers: FoldAnswers, host: HostSettings) -> dict[str, dict[str, Any]]:
     """The scores of each way to answer."""
     return {name: evaluate(fold, top, host) for name, top in answers.ways.items()}
+
+
+def judge_ways(fold: Fold, answers: FoldAnswers, host: HostSettings, answer: str) -> Chain:
+    """Which way to answer is handed in; users who click one ad are right or wrong together."""
+    scores = {name: score_answers(rank_targets(fold, top)) for name, top in answers.ways.items()}
+    return judge_chain(("ranker.answer", answer), scores, list_weights(fold, host), fold.target)
 
 
 def list_weights(fold: Fold, host: HostSettings) -> Floats:

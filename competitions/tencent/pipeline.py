@@ -17,6 +17,7 @@ from common.engine.decisions import AUTO, say_decisions
 from common.engine.progress import say
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
+from common.learning.chain import Chain
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.tencent import metrics, ranking, split, submission
@@ -66,14 +67,21 @@ class RankedFold:
     ranker: Result[Ranker | None]
     answers: Result[FoldAnswers]
 
+    def submit(self, way: str) -> "RankedFold":
+        """The same whose submitted answer is another ``way``'s."""
+        return dataclasses.replace(self, answers=derive(FoldAnswers.submit, self.answers, way))
+
 
 @dataclass(frozen=True)
 class Validated:
-    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out;
+    ``chain``: which way to answer is handed in.
+    """
 
     config: TencentConfig
     ready: Prepared
     early: RankedFold
+    chain: Result[Chain]
     measured: Result[dict[str, dict[str, Any]]]
 
 
@@ -92,10 +100,14 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     ready = prepare(files, config, run)
     # 3. Train on the earlier folds, answer the held-out queries.
     early = rank(ready, ready.valid, ready.earlier, config, run, "valid")
-    measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
+    answer, host = config.ranker.answer, config.host
+    chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, name="judge")
+    chain.value.say()
+    early = early.submit(chain.value.answer)
+    measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, host, name="measure")
     if len(ready.valid.value.users):
         say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, ready.plan.value.times))
-    return Validated(config, ready, early, measured)
+    return Validated(config, ready, early, chain, measured)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
@@ -104,6 +116,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     ready = validated.ready
     # 4. Train again, on the hold-out as well, and answer the organiser's queries.
     final = rank(ready, ready.test, [ready.valid, *ready.earlier], config, run, "test", validated.early.fusion)
+    final = final.submit(validated.chain.value.answer)
     # 5. Write the forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.answers, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)

@@ -1,7 +1,7 @@
 """The ranker: the lists of earlier folds, boosted trees fitted on these, the answers to a fold's queries.
 
 The trees start from retrieval's score and learn, by the softmax over a query's candidates, what the features of a pair
-add to it.
+add to it. Beside their answers stand retrieval's and a plain rule's: the hold-out says whether either is better.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +18,9 @@ from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
-from competitions.tencent.corpus import Bools, Corpus, Int64s
+from competitions.tencent.corpus import Bools, Corpus, Halves, Int64s
 from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_features
-from competitions.tencent.features.popularity import Pools
+from competitions.tencent.features.popularity import ALWAYS, Pools, Popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io.schema import TOP
@@ -32,7 +32,8 @@ from competitions.tencent.top_k import FoldAnswers, TopK
 T = TypeVar("T")
 
 BLOCK = 32  # queries whose features are held at once
-WAYS = ("ranker", "first search")  # to answer, the submitted one first
+WAYS = ("ranker", "first search", "popularity")  # to answer, the end of the chain first
+AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
 KIND = "lightgbm_softmax"
 FEWEST = 20  # lists, below which no trees are fitted
 
@@ -140,11 +141,12 @@ def answer_queries(search: Search, queries: Queries, ranker: gbdt.Ranker | None,
     """The ten best candidates of ``queries``, of ``target`` [queries], a row of the catalogue; None: nobody knows it.
     Features are held for one block of queries at a time.
     """
-    ranked, retrieved = TopK.empty(len(queries), TOP), TopK.empty(len(queries), TOP)
-    rank = np.zeros(len(queries), np.int64)
+    ranked, retrieved, popular = (TopK.empty(len(queries), TOP) for _ in WAYS)
+    rank, order = np.zeros(len(queries), np.int64), order_pool(search.popularity)
 
     def answer_block(rows: Int64s) -> None:
         candidates = search.retrieve(queries.take(rows))
+        popular.put(rows, *take_popular(search, order, queries.take(rows)))
         retrieved.put(rows, CatalogueRows(candidates.item[:, :TOP]), candidates.scores[:, :TOP])
         ranked.put(rows, candidates.item, score_candidates(ranker, search, candidates))
         if target is not None:
@@ -153,7 +155,32 @@ def answer_queries(search: Search, queries: Queries, ranker: gbdt.Ranker | None,
 
     for _ in each_block(answer_block, len(queries), "ranking"):
         pass
-    return FoldAnswers(dict(zip(WAYS, (ranked, retrieved), strict=True)), None if target is None else rank)
+    return FoldAnswers(dict(zip(WAYS, (ranked, retrieved, popular), strict=True)), None if target is None else rank)
+
+
+def order_pool(popularity: Popularity) -> Int64s:
+    """The ads of the pool, by their index, by falling events within a day of each slot's time; where times say nothing,
+    by all events: int64 [slots, ads].
+    """
+    return np.argsort(-count_events(popularity, popularity.table), 1, kind="stable")
+
+
+def count_events(popularity: Popularity, columns: Halves | Singles) -> Singles:
+    """Events within a day of a time, or all, from the ``columns`` of popularity [..., names]."""
+    chosen = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
+    return np.asarray(np.exp(columns[..., chosen].astype(np.float32)).sum(-1))
+
+
+def take_popular(search: Search, order: Int64s, queries: Queries) -> tuple[CatalogueRows, Singles]:
+    """The most popular ads at the time of each query, enough for ten that its user has not seen, and scores that fall
+    by their order, -inf for seen ones; ``order``: see ``order_pool``.
+    """
+    seen = np.zeros((len(queries), order.shape[1]), bool)
+    seen[search.find_seen(queries.histories)] = True
+    length = min(TOP + int(seen.sum(1).max(initial=0)), order.shape[1])
+    listed = order[search.popularity.slots.find(queries.time), :length]
+    scores = np.where(np.take_along_axis(seen, listed, 1), -np.inf, -np.arange(length)).astype(np.float32)
+    return CatalogueRows(search.pool[listed]), scores
 
 
 def score_candidates(ranker: gbdt.Ranker | None, search: Search, candidates: Candidates) -> Singles:

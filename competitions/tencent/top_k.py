@@ -57,6 +57,10 @@ class FoldAnswers:
         """The answer that is submitted."""
         return next(iter(self.ways.values()))
 
+    def submit(self, way: str) -> "FoldAnswers":
+        """The same with another way first."""
+        return FoldAnswers({way: self.ways[way]} | self.ways, self.retrieval_rank)
+
     @property
     def known_rank(self) -> Int64s:
         """``retrieval_rank`` of a fold with known targets."""

@@ -45,6 +45,7 @@ MODELS = ("lightgbm_softmax", "catboost_softmax")
 AFTER_FITS = {
     "stack_scores",
     "find_blend",
+    "judge",
     "measure_all",
     "score_test",
     "rank_test",

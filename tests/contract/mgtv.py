@@ -42,8 +42,8 @@ SMALL = (
 QUICK = ("watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
 LABELLED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
-AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
-AFTER_FITS |= {"insight.importance"}
+AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "judge", "measure", "answer"}
+AFTER_FITS |= {"test.score", "insight.importance"}
 EARLY = f"{VALID[0]}-{VALID[-1][3:]}"
 WATCH = {f"{EARLY}.fit.lightgbm_softmax", "refit.lightgbm_softmax"}
 FITS = {f"{EARLY}.fit.completion", "refit.completion", *WATCH}

@@ -20,7 +20,7 @@ SMALL = (
     "rank.patience=10",
     "recall.candidates=40",
 )
-AFTER_FITS = {"score_valid", "rank_valid", "score_test", "answer", "insight.importance"}
+AFTER_FITS = {"score_valid", "judge", "score_test", "answer", "insight.importance"}
 FITS = {"fit.lightgbm_lambdarank", "refit.lightgbm_lambdarank"}
 UTF8, HEADER, FIELDS = submission.RULES[:3]
 

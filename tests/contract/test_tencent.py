@@ -158,4 +158,5 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "split.kind": "days",
         "ranker.channels": "content, behaviour, counts, values, linear, sequence",
         "ranker.list_length": "40",
+        "ranker.answer": "ranker",
     }

@@ -89,7 +89,7 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
 
 def list_plan(outcome: Validated) -> list[dict[str, str]]:
     """What was left to the log, what it became and why: one row a setting."""
-    rows = list_decisions(outcome.plan.decisions)
+    rows = list_decisions([*outcome.plan.decisions, outcome.chain.value.decision])
     if outcome.choice.likelihoods:
         likelihoods = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
         why = f"log likelihood of a booking on validation: {likelihoods}"

@@ -14,20 +14,22 @@ from common.day.validation import (
     ValidationTable,
     count_within,
     is_within,
+    list_rivals,
     rank_answers,
     rows_of,
-    score_rivals,
+    score_random,
     share_behind,
 )
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Validated
-from competitions.flight.ranking.blending import Labels, blend_scores
+from competitions.flight.ranking.blending import Labels
+from competitions.flight.ranking.submitted_order import order_valid
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split, number_searches
 
 DAY_MINUTES, FIRST_PAGE = 1_440, 10
-FIRST_STAGE = "taste_total"  # the preferences that are estimated from other bookings
+RIVALS = {"cheapest": "The cheapest", "preferences": "First stage: preferences", "shown": "In the order shown"}
 
 
 def list_validation(outcome: Validated) -> ValidationTable:
@@ -42,7 +44,8 @@ def list_validation(outcome: Validated) -> ValidationTable:
     train = searches.sessions
     valid, numbers = data.valid, data.valid_sessions
     labels, sizes = valid.labels, valid.group_sizes
-    final = blend_scores(outcome.blend.value, outcome.scores.value, sizes)
+    stages = outcome.names, outcome.scores.value, outcome.blend.value
+    final = order_valid(valid, *stages, outcome.chain.value.answer)
     ranks, counted = rank_answers(final, valid), np.flatnonzero(sizes > LARGE)
     judged = train[numbers].select(
         "size",
@@ -71,7 +74,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
         ],
         example=lambda at: show_session(searches, int(numbers[counted[at]]), final[rows(at)], labels[rows(at)]),
         repeats=split.repeats,
-        rivals=lambda: list_rivals(outcome.data.value),
+        rivals=lambda: name_rivals(outcome),
         candidates=lambda: list_candidates(outcome, final),
     )
 
@@ -107,20 +110,11 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
     return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
 
 
-def list_rivals(data: TrainingData) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Row]:
     """What a random order scores, the cheapest first, and preferences before any ranker, or else the page's order."""
-    valid = data.valid
-    known = FIRST_STAGE in valid.names
-    stage = {"First stage: preferences": (FIRST_STAGE, 1.0)} if known else {"In the order shown": None}
-    once = np.zeros(len(valid.group_sizes))
-    once[np.unique(data.valid_sessions, return_index=True)[1]] = 1.0  # a session that several fits judge counts once
-    return score_rivals(
-        valid,
-        {"The cheapest": ("core_log_price", -1.0), **stage},
-        lambda ranks: is_within(ranks, CUTOFF).astype(np.float64),
-        CUTOFF,
-        (valid.group_sizes > LARGE) * once,
-    )
+    valid = outcome.data.value.valid
+    chance = score_random(valid, lambda ranks: is_within(ranks, CUTOFF).astype(np.float64), CUTOFF)
+    return list_rivals(outcome.chain.value, chance[valid.group_sizes > LARGE], RIVALS)
 
 
 def list_candidates(outcome: Validated, final: Floats) -> Candidates:

@@ -137,12 +137,12 @@ def _measure_columns(
     return [measure(np.ascontiguousarray(column), labels, sizes, searches) for column in columns]
 
 
-def rank_test(test: Searches, scores: Matrix, blend: Blend) -> pl.Series:
-    """The rank of every option within its session, 1 the best, in the order of the test file's rows.
+def rank_test(test: Searches, scores: Floats) -> pl.Series:
+    """The rank of every option within its session, 1 the best, in the order of the test file's rows; ``scores``
+    (options,) that are handed in.
 
     Equal scores go by the position on the page, so that a list is reproducible.
     """
-    blended = blend_scores(blend, scores.astype(np.float64), test.sessions["size"].to_numpy())
-    options = test.options.select("session", "row", score=pl.Series(blended))
+    options = test.options.select("session", "row", score=pl.Series(scores))
     rank = pl.col("score").rank("ordinal", descending=True).over("session").cast(pl.Int64)
     return options.select("row", selected=rank).sort("row")["selected"]

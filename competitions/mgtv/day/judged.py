@@ -57,7 +57,7 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
             "warnings": [text for text in (ready.tables.comments.value.warning,) if text],
             "rounds": {MODEL: ranker.rounds, "completion": outcome.early.completion.value.rounds},
             "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
-            "plan": list_decisions(ready.decisions),
+            "plan": list_decisions([*ready.decisions, outcome.chain.value.decision]),
             "board": outcome.files.board,
         },
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],

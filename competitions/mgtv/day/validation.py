@@ -13,31 +13,33 @@ from common.day.validation import (
     Example,
     ValidationTable,
     count_within,
+    list_rivals,
     rank_answers,
     rank_by,
     rows_of,
-    score_rivals,
+    score_random,
     share_behind,
 )
 from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.listwise_softmax import find_starts
-from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
-from competitions.mgtv.models.decision import expected_score
+from competitions.mgtv.models.decision import EXPECTED, order_videos
 from competitions.mgtv.pipeline import Validated
 
-EXPECTED = "expected score"  # what the answer goes by
 FIRST_FEW, LISTED = 3, 5
 SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")  # videos shown at most; the classes
-POPULARITY = f"video_own_click_{HALF_LIVES[-1]:g}d"
+RIVALS = {"popularity": "Popularity: smoothed click rate", "shown": "In the order shown"}
 
 
 def list_validation(outcome: Validated) -> ValidationTable:
-    """One row per device and validation day: the score of its answer, the video of the largest expected score."""
+    """One row per device and validation day: the score of its answer, as a rule the video of the largest expected
+    score.
+    """
     shown, slates = list_slates(outcome), cache(partial(list_slates, outcome))
-    data, videos = join_days(outcome), outcome.ready.tables.videos.value.frame
-    sizes, values, earned = data.group_sizes, shown[EXPECTED].to_numpy(), earn_first(shown, data)
+    data, videos, answer = join_days(outcome), outcome.ready.tables.videos.value.frame, outcome.chain.value.answer
+    sizes, values, earned = data.group_sizes, shown[answer].to_numpy(), earn_first(shown, data)
+    listed = list(dict.fromkeys(("query", "item", MODEL, BLEND, EXPECTED, answer)))
     ranks = rank_answers(values, data)
     return ValidationTable(
         queries=shown[find_starts(sizes)].select(
@@ -54,9 +56,9 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("among the videos shown", int((ranks > 0).sum())),
             (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
         ],
-        example=lambda number: show_slate(slates()[rows_of(sizes, number)], videos),
-        rivals=lambda: list_rivals(join_days(outcome), earned),
-        candidates=lambda: Candidates(slates().select("query", "item", MODEL, BLEND, EXPECTED), join_days(outcome)),
+        example=lambda number: show_slate(slates()[rows_of(sizes, number)], videos, answer),
+        rivals=lambda: name_rivals(outcome, earned),
+        candidates=lambda: Candidates(slates().select(*listed), join_days(outcome)),
     )
 
 
@@ -71,18 +73,18 @@ def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:
     return np.add.reduceat(scores * data.labels, find_starts(data.group_sizes))
 
 
-def list_rivals(data: RankingDataset, earned: Floats) -> list[Row]:
+def name_rivals(outcome: Validated, earned: Floats) -> list[Row]:
     """What the first video scores in a random order, by its click rate, as shown; with the run's own share."""
-    orders = {"Popularity: smoothed click rate": (POPULARITY, 1.0), "In the order shown": None}
-    return score_rivals(data, orders, lambda ranks: np.where(ranks == 1, earned, 0.0), 1)
+    chance = score_random(join_days(outcome), lambda ranks: np.where(ranks == 1, earned, 0.0), 1)
+    return list_rivals(outcome.chain.value, chance, RIVALS)
 
 
 def list_slates(outcome: Validated) -> pl.DataFrame:
     """One row per video shown to a device on a validation day: query (day and device), item (the video); the model's
-    score, ``blend``: P(watch), the expected score; the share that is answered, and the one that was watched (NaN: not
-    known); the video's code and its label.
+    score, ``blend``: P(watch), the expected score, and what the video is picked by; the share that is answered, and the
+    one that was watched (NaN: not known); the video's code and its label.
     """
-    codes, parts = outcome.ready.tables.codes.value, []
+    codes, picked_by, parts = outcome.ready.tables.codes.value, outcome.chain.value.answer, []
     for predicted, mixed in zip(outcome.valid, outcome.mixed.value, strict=True):
         part = predicted.value
         slate = outcome.ready.slates[part.day.day].value.rows
@@ -91,7 +93,7 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             "item": codes.videos["vid"].gather(slate["video"]),
             MODEL: part.scores,
             BLEND: mixed,
-            EXPECTED: expected_score(mixed, part.rewards),
+            **{stage: order_videos(part.day, mixed, part.rewards, stage) for stage in (EXPECTED, picked_by)},
             "answer": part.rewards.rate,
             "rate": part.day.rates.astype(np.float64),
             "video": slate["video"],
@@ -101,10 +103,10 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def show_slate(slate: pl.DataFrame, videos: pl.DataFrame) -> Example:
-    """One slate in words: the videos by expected score, the one that was watched, and how much of it."""
+def show_slate(slate: pl.DataFrame, videos: pl.DataFrame, answer: str) -> Example:
+    """One slate in words: the videos in the order handed in, the one that was watched, and how much of it."""
     right = slate[slate["label"].arg_max() or 0]
-    ordered = slate.sort(EXPECTED, descending=True, maintain_order=True)
+    ordered = slate.sort(answer, descending=True, maintain_order=True)
     listed = pl.concat([ordered.head(LISTED), right]).select("item", "video").rows()
     names = [name_video(vid, videos.row(code, named=True)) for vid, code in listed]
     day, _, device = slate["query"][0].partition("/")

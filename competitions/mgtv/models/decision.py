@@ -1,5 +1,6 @@
 """From P(watch) and the distribution of the completion rate to one video and one number a device."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.learning.chain import Chain, Order, judge_chain, score_rule
 from common.learning.listwise_softmax import find_starts
+from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion
@@ -16,6 +19,9 @@ from competitions.mgtv.models.dataset import DayFeatures
 FALLBACK_GRID = 200
 ANSWERS = ("p = 0", "p = 1", "mean", "median", "max E[s]")
 PICKS = ("random", "P(watch)", "P(watch) x E[s]")
+EXPECTED, WATCH = "expected score", "P(watch)"  # what the video is picked by, and the stage before it
+# Without a ranker: by the smoothed click rate of the video, or the first that is shown.
+RULES: dict[str, Order] = {"popularity": (f"video_own_click_{HALF_LIVES[-1]:g}d", 1.0), "shown": None}
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,35 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
     return ExpectedReward(rate, expected, mean, median)
 
 
-def decide(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward) -> NDArray[np.int64]:
-    """The row that is answered of each slate: that with the largest P(watch) * E[s]."""
-    return pick(expected_score(probabilities, rewards), day.rows.group_sizes)
+def decide(
+    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, answer: str = EXPECTED
+) -> NDArray[np.int64]:
+    """The row that is answered of each slate: that with the largest P(watch) * E[s], or the first of another order."""
+    return pick(order_videos(day, probabilities, rewards, answer), day.rows.group_sizes)
+
+
+def order_videos(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, answer: str) -> Floats:
+    """The values (rows,) whose largest is picked."""
+    if answer in RULES:
+        return score_rule(day.rows, RULES[answer])
+    return probabilities if answer == WATCH else expected_score(probabilities, rewards)
+
+
+def find_stages(names: Sequence[str]) -> list[str]:
+    """How a video can be picked with these features, the end of the chain first."""
+    return [EXPECTED, WATCH, *(rule for rule, order in RULES.items() if order is None or order[0] in names)]
+
+
+def judge_picks(valid: Sequence[Predictions], mixed: Sequence[Floats], answer: str) -> Chain:
+    """How the video is picked, by the scores of the ``valid`` days with the share that the run answers."""
+    scores = {}
+    for stage in find_stages(valid[0].day.rows.names):
+        parts = [
+            score_answers(part.day, decide(part.day, chances, part.rewards, stage), part.rewards.rate)[1]
+            for part, chances in zip(valid, mixed, strict=True)
+        ]
+        scores[stage] = np.concatenate(parts)
+    return judge_chain(("watch.answer", answer), scores)
 
 
 def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:

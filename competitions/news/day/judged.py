@@ -8,13 +8,14 @@ import polars as pl
 
 from common.day.hosts import TRUTH
 from common.day.judged import Insight, Judged, count_first, measure_drift, measure_importance
-from common.day.run_record import SimulatedTruth, describe_queries
+from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Drift
+from common.learning.metrics import weighted_error, weighted_mean
 from common.learning.model_diagnostics import curves, share_gains
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
@@ -24,7 +25,7 @@ from competitions.news.day.validation import FUSION, list_ranked, list_validatio
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
-from competitions.news.ranking import count_rows
+from competitions.news.ranking import RANKER, count_rows
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
@@ -36,13 +37,14 @@ GAINS_SHOWN = 30
 def judge(outcome: Validated, config: NewsConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     ready, recall = outcome.ready, outcome.recall.value
-    validation, plan = list_validation(outcome), list_decisions(ready.plan.decisions)
-    cv = describe_queries(validation.queries)
+    validation, chain = list_validation(outcome), outcome.chain.value
+    plan = list_decisions([*ready.plan.decisions, chain.decision])
+    ranked = chain.scores[RANKER], chain.weights
     return Judged(
         **vars(validation),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
+        ranking=[{"model": MODEL, "score": weighted_mean(*ranked), "error": weighted_error(*ranked)}],
         tables=[
             ("Settings decided from the data", plan),
             # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.

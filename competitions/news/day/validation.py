@@ -6,13 +6,23 @@ import numpy as np
 import polars as pl
 
 from common.day.run_record import Row
-from common.day.validation import BLEND, Candidates, Example, ValidationTable, is_within, rank_answers, score_rivals
+from common.day.validation import (
+    BLEND,
+    Candidates,
+    Example,
+    ValidationTable,
+    is_within,
+    list_rivals,
+    rank_answers,
+    score_random,
+)
 from common.learning.split import Fold
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.pipeline import Validated
-from competitions.news.ranking import CUTOFF, Labelled
+from competitions.news.ranking import CUTOFF
 
 FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
+RIVALS = {"popularity": "Popularity: clicks within an hour", "retrieval": "First stage: retrieval"}
 RECENT = 3  # clicks of a user that an example shows
 LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
 
@@ -24,9 +34,9 @@ def list_validation(outcome: Validated) -> ValidationTable:
     assert fold.answers is not None
     candidates = cache(partial(list_candidates, outcome))
     asked = list_ranked(fold, labelled.candidates.value)
-    queries = asked.with_columns(score=pl.Series(outcome.reciprocal.value)).sort("query")
+    queries = asked.with_columns(score=pl.Series(outcome.chain.value.earned)).sort("query")
     answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
-    ranks = rank_answers(outcome.scores.value, rows.valid)
+    ranks = rank_answers(outcome.submitted.value, rows.valid)
     before = [
         ("all queries", asked.height),
         ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
@@ -46,7 +56,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
         example=lambda at: show_list(
             asked.row(at, named=True), candidates().items, fold.seen, articles, answers["item"][at]
         ),
-        rivals=lambda: list_rivals(outcome.ready.rows.value),
+        rivals=lambda: name_rivals(outcome),
         candidates=candidates,
     )
 
@@ -56,7 +66,7 @@ def list_candidates(outcome: Validated) -> Candidates:
     labelled = outcome.ready.labelled
     named = labelled.inputs.fold.value.queries.filter(role="valid").select("query", user=pl.col("user").cast(pl.String))
     listed = labelled.candidates.value.join(named, on="query", maintain_order="left")
-    items = listed.select("item", query="user").select("query", "item", pl.Series(BLEND, outcome.scores.value))
+    items = listed.select("item", query="user").select("query", "item", pl.Series(BLEND, outcome.submitted.value))
     return Candidates(items, outcome.ready.rows.value.valid)
 
 
@@ -81,18 +91,14 @@ def last_day() -> pl.Expr:
     return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
 
 
-def list_rivals(labelled: Labelled) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Row]:
     """What a random order scores, the clicks within an hour of the user's last one, and what retrieval fused."""
-    data = labelled.valid
-    popular = ("channel_rank_popular_1h", -1.0), ("item_clicks_p1h", 1.0)  # the first that there is
-    order = next((each for each in popular if each[0] in data.names), popular[0])
-    return score_rivals(
-        data,
-        {"Popularity: clicks within an hour": order, "First stage: retrieval": (FUSION[0], 1.0)},
+    chance = score_random(
+        outcome.ready.rows.value.valid,
         lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
         CUTOFF,
-        labelled.weights,
     )
+    return list_rivals(outcome.chain.value, chance, RIVALS)
 
 
 def show_list(query: Row, items: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame, answer: int) -> Example:

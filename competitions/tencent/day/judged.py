@@ -54,7 +54,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
     asked = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
     say_folds(asked)
     expected = expect_score(valid, early.answers.value.best, outcome.config.host, plan.times)
-    best, decisions = next(iter(ways)), list_decisions(plan.decisions)
+    best, decisions = next(iter(ways)), list_decisions([*plan.decisions, outcome.chain.value.decision])
     ways[best] = ways[best] | {"score_error": expected["error"]}  # what is submitted: its error is the headline's
     whole = outcome if isinstance(outcome, Outcome) else None
     fits = {"validation": early} | ({"test": whole.final} if whole else {})

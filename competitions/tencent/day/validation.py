@@ -5,34 +5,29 @@ words.
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats
 from common.day.judged import measure_importance
 from common.day.run_record import Row
-from common.day.validation import BEYOND, BLEND, Candidates, Example, Ranks, ValidationTable, average_rivals
+from common.day.validation import BEYOND, BLEND, Candidates, Example, ValidationTable, list_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Catalogue, Corpus, Int64s
+from competitions.tencent.corpus import Catalogue, Corpus
 from competitions.tencent.features.pair_features import pair_features
-from competitions.tencent.features.popularity import ALWAYS
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import number_rows
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Validated
-from competitions.tencent.ranking import BLOCK, WAYS, find_hits, score_candidates, take_queries
+from competitions.tencent.ranking import BLOCK, WAYS, count_events, find_hits, score_candidates, take_queries
 from competitions.tencent.retrieval.search import Search
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import find_seen
 
 LISTED = 400  # users whose candidates and features every run makes anew: those of 2,000 take a gigabyte
 SHUFFLED_ROWS = 80_000  # of these, at most
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 FEATURES_SHOWN, RECENT = 3, 3
-AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
 
 
 def list_validation(outcome: Validated) -> ValidationTable:
@@ -62,7 +57,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
             ("retrieved by the first search", int(retrieved.sum())),
         ],
         example=lambda query: show_user(outcome, query),
-        rivals=lambda: list_rivals(outcome),
+        rivals=lambda: name_rivals(outcome),
         candidates=(lambda: list_first(outcome)) if len(fold.users) else None,
     )
 
@@ -73,13 +68,15 @@ def list_first(outcome: Validated) -> Candidates:
     """
     early, settings = outcome.early, outcome.config.ranker.features
     tables, ranker = early.tables.value, early.ranker.value
-    return list_candidates(outcome.ready.corpus.value, early.fold.value, tables, ranker, settings)
+    items, data = list_candidates(outcome.ready.corpus.value, early.fold.value, tables, ranker, settings)
+    submitted = outcome.chain.value.answer
+    return Candidates(items.select(pl.exclude(submitted), pl.col(submitted).alias(BLEND)), data)
 
 
 def list_candidates(
     corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker | None, settings: FeatureSettings
 ) -> Candidates:
-    """The rows of the first ``LISTED`` queries of a fold, see ``list_first``."""
+    """The rows of the first ``LISTED`` queries of a fold, see ``list_first``, with a score by each of ``WAYS``."""
     assert fold.target is not None
     part = slice(0, LISTED)
     users, target, names, parts = take_queries(corpus, fold, part), fold.target[part], tuple[str, ...](), []
@@ -89,7 +86,8 @@ def list_candidates(
             retrieved = search.retrieve(users.take(rows))
             possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
             features, names = pair_features(tables, retrieved, settings.blocks)
-            scores = np.stack([retrieved.scores, score_candidates(ranker, search, retrieved)], 2)
+            popular = count_events(search.popularity, search.popularity.of(retrieved.queries.time, retrieved.item))
+            scores = np.stack([score_candidates(ranker, search, retrieved), retrieved.scores, popular], 2)
             marks = retrieved.item, find_hits(retrieved, target[rows])
             owners = np.repeat(rows, possible.sum(1))
             parts.append((possible.sum(1), owners, *(column[possible] for column in (features, scores, *marks))))
@@ -97,8 +95,7 @@ def list_candidates(
     listed = {
         "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
         "item": corpus.catalogue.oid[items],
-        WAYS[1]: scores[:, 0],
-        BLEND: scores[:, 1],
+        **dict(zip(WAYS, scores.T, strict=True)),
     }
     data = RankingDataset(names, features, labels.astype(np.float32), sizes.astype(np.int32))
     return Candidates(pl.DataFrame(listed), data)
@@ -112,43 +109,17 @@ def measure_columns(
     return measure_importance(data, [ranker], LISTED, SHUFFLED_ROWS)
 
 
-def list_rivals(outcome: Validated) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Row]:
     """What a random order of the ads scores on the same users, the most frequent ones at the query's time, and the
     first search.
     """
-    corpus, fold, early = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early
+    fold = outcome.ready.valid.value
     assert fold.target is not None
-    weights = metrics.list_weights(fold, outcome.config.host)
-
-    def earn(ranks: Ranks) -> Floats:
-        return metrics.weigh_scores(metrics.score_answers(np.where(ranks <= TOP, ranks, 0)), weights)
-
-    listed = np.isin(fold.target, fold.candidates)
-    ranks = range(1, min(TOP, len(fold.candidates)) + 1)
-    chance = np.sum([earn(np.where(listed, rank, 0)) for rank in ranks], 0) / len(fold.candidates)
+    listed, ranks = np.isin(fold.target, fold.candidates), range(1, min(TOP, len(fold.candidates)) + 1)
+    chance = np.sum([metrics.score_answers(np.where(listed, rank, 0)) for rank in ranks], 0) / len(fold.candidates)
     popular = f"Popularity: events {'within a day of the query' if outcome.ready.plan.value.times else 'of an ad'}"
-    earned = {"Random order": chance, popular: earn(rank_popular(corpus, fold, early.tables.value))}
-    return average_rivals(earned | {"First stage: retrieval": earn(early.answers.value.known_rank)})
-
-
-def rank_popular(corpus: Corpus, fold: Fold, tables: FoldTables) -> Int64s:
-    """The target's rank where each query is answered with the ads of the pool of most events within a day of its time
-    (where times say nothing, of most events) that its user has not seen; 0 for a target that is not in the pool.
-    """
-    assert fold.target is not None
-    ranks, histories = np.zeros(len(fold.users), np.int64), fold.queries(corpus.train)
-    for popularity, (own, pool) in zip(tables.popularity, tables.pools.pair(fold.query_times), strict=True):
-        index_of_row = number_rows(pool, len(corpus.catalogue.oid))
-        columns = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
-        events = np.exp(popularity.table[:, :, columns].astype(np.float32)).sum(2)
-        rank = np.argsort(np.argsort(-events, 1, kind="stable"), 1) + 1  # [slots, pool]
-        slot, target = popularity.slots.find(fold.query_times[own]), index_of_row[fold.target[own]]
-        of_target = np.where(target >= 0, rank[slot, target], 0)
-        query, index = find_seen(histories.take(own), index_of_row)
-        ahead = rank[slot[query], index] < of_target[query]
-        seen = np.unique(np.stack([query, index])[:, ahead], axis=1)[0]
-        ranks[own] = of_target - np.bincount(seen, minlength=len(own))
-    return ranks
+    _, first, popularity = WAYS
+    return list_rivals(outcome.chain.value, chance, {popularity: popular, first: "First stage: retrieval"})
 
 
 def show_user(outcome: Validated, query: int) -> Example:

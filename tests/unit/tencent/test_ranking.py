@@ -140,7 +140,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(pl
     assert lists.labels.tolist() == lists.features[:, lists.names.index("told")].tolist()
     ranker = fit([lists], FIT, 0)
     answers = ranking.answer(corpus, fold, tables, ranker, settings, 0)
-    assert list(answers.ways) == ["ranker", "first search"]
+    assert list(answers.ways) == ["ranker", "first search", "popularity"]
     assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
     assert answers.known_rank.min() > 0
     history = fold.queries(corpus.train)
@@ -225,3 +225,19 @@ def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
     assert (part.action.tolist(), part.time.tolist()) == ([1, 2], [50, 60])
     assert part.histories.sequences is test
     assert [each.tolist() for each in blocks(5, 2)] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_seen(times: bool) -> None:
+    """By a plain loop over the events that the fold shows."""
+    corpus, fold = make_world()
+    tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("values",), list_length=ADS, times=times)
+    popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold), None, fold.target)
+    shown, log = fold.history(corpus.train).events(), corpus.train
+    slots = tables.popularity[0].slots
+    for query, (start, stop) in enumerate(zip(fold.history(log).starts, fold.query_ends, strict=True)):
+        moment = slots.times[slots.find(fold.query_times[query : query + 1])[0]]
+        near = shown[np.abs(log.time[shown] - moment) <= 24 * 3_600] if times else shown
+        counts = np.bincount(log.item[near], minlength=ADS + 1)
+        left = sorted({*range(1, ADS + 1)} - {*log.item[start:stop].tolist()}, key=lambda ad: (-counts[ad], ad))
+        assert popular.ways["popularity"].rows[query].tolist() == left[:10]

@@ -18,6 +18,7 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
+from competitions.flight.ranking.submitted_order import judge_orders
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import split_folds
 from tests.results import as_result
@@ -74,13 +75,15 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         folds.append(FoldData(rows, rows, np.array(order)))
         scores += [np.arange(size) * (1 if last else -1) for size, last in zip(own, last_is_best, strict=True)]
     data = TrainingData(folds[0].train, np.arange(3), tuple(folds))
+    columns = np.concatenate(scores)[:, None].astype(np.float64)
 
     outcome = stand(
         Path(),
         names=["one"],
         train=as_result(train),
         data=as_result(data),
-        scores=as_result(np.concatenate(scores)[:, None].astype(np.float64)),
+        scores=as_result(columns),
+        chain=as_result(judge_orders(data, ["one"], columns, ONE, np.arange(3), "auto")),
         blend=as_result(ONE),
         split=as_result(split_folds(train.sessions, 3, 2, 0)),
     )

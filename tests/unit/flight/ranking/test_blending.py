@@ -31,8 +31,12 @@ def shop(*sizes: int, rows: list[int] | None = None) -> Searches:
     return make_searches(*(search(*[option()] * size) for size in sizes), rows=rows)
 
 
+def blend(test: Searches, scores: NDArray[np.float32], how: Blend) -> Floats:
+    return blending.blend_scores(how, scores.astype(np.float64), test.sessions["size"].to_numpy())
+
+
 def rank_options(test: Searches, *own: list[float]) -> list[int]:
-    ranks = blending.rank_test(test, columns(*own), ONE if len(own) == 1 else TWO)
+    ranks = blending.rank_test(test, blend(test, columns(*own), ONE if len(own) == 1 else TWO))
     assert ranks.dtype == pl.Int64
     return ranks.to_list()
 
@@ -59,7 +63,8 @@ def test_ranks_are_a_permutation_in_every_session(sizes: list[int], seed: int) -
     rng, total = np.random.default_rng(seed), sum(sizes)
     rows = rng.permutation(total)
     scores = rng.integers(0, 4, (total, 2)).astype(np.float32)
-    ranks = blending.rank_test(shop(*sizes, rows=rows.tolist()), scores, TWO).to_numpy()[rows]
+    test = shop(*sizes, rows=rows.tolist())
+    ranks = blending.rank_test(test, blend(test, scores, TWO)).to_numpy()[rows]
     final = np.log(mix_scores(TWO, scores.astype(float), np.array(sizes, np.int32)))
     start = 0
     for size in sizes:

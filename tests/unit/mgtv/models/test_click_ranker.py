@@ -58,7 +58,7 @@ def hit_rate(day: DayFeatures, scores: Floats) -> float:
 
 def make(**changes: Any) -> Recipe:
     """The recipe of a small fit on the two blocks that do not tell the answer."""
-    plain: dict[str, Any] = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8}
+    plain: dict[str, Any] = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "answer": "auto"}
     return make_recipe(WatchSettings(**plain | {"lightgbm_softmax": PARAMETERS} | changes), 1)
 
 

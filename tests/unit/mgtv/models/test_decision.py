@@ -14,9 +14,12 @@ from competitions.mgtv.models.decision import (
     ANSWERS,
     PICKS,
     ExpectedReward,
+    Predictions,
     climb,
+    decide,
     expect_rewards,
     find_fallback,
+    judge_picks,
     pick,
     score_answers,
 )
@@ -43,6 +46,24 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
         expected.append(start + own.index(max(own)))
         start += int(length)
     assert pick(worth, lengths).tolist() == expected
+
+
+def test_a_plain_rule_picks_where_the_models_know_less() -> None:
+    """Two hundred slates of five, whose answer has the highest click rate in nine of ten; the models draw lots."""
+    rng = np.random.default_rng(0)
+    answers = rng.integers(0, 5, 200)
+    clicks = rng.random((200, 5))
+    clicks[np.arange(180), answers[:180]] = 2.0
+    day = make_day([5] * 200, answers.tolist(), {"video_own_click_14d": clicks.ravel()})
+    even, lots = np.full(1_000, 0.5), rng.random(1_000)
+    rewards = ExpectedReward(np.ones(1_000), even, even, even)
+    chain = judge_picks([Predictions(day, lots, rewards)], [lots], "auto")
+    assert chain.answer == "popularity"
+    assert decide(day, lots, rewards, chain.answer).tolist() == (5 * np.arange(200) + clicks.argmax(1)).tolist()
+    assert chain.earned.tolist() == (clicks.argmax(1) == answers).tolist()
+    assert decide(day, lots, rewards).tolist() == pick(lots, day.rows.group_sizes).tolist()
+    sure = np.where(day.rows.labels > 0, 0.9, 0.1)
+    assert judge_picks([Predictions(day, sure, rewards)], [sure], "auto").answer == "expected score"
 
 
 # --- what a row would earn ---

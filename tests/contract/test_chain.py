@@ -1,0 +1,66 @@
+"""The hold-out judges the chain: a last stage that knows nothing is not handed in, and the run says so."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.learning import gbdt
+from common.learning.dataset import Matrix
+from competitions.mgtv.models import decision
+from tests.conftest import Call
+from tests.contract.contract import Contract, Finished, refusal, solve, words
+from tests.contract.flight import FLIGHT
+from tests.contract.mgtv import MGTV
+from tests.contract.news import NEWS
+from tests.contract.tencent import TENCENT
+
+ONLY = (NEWS, FLIGHT, MGTV, TENCENT)
+SETTINGS = {"news": "rank.answer", "flight": "rank.answer", "mgtv": "watch.answer", "tencent": "ranker.answer"}
+LAST = {"news": "ranker", "flight": "blend", "mgtv": "expected score", "tencent": "ranker"}
+
+
+def find_decision(finished: Finished, contract: Contract) -> dict[str, Any]:
+    (row,) = [row for row in finished.summary["plan"] if row["setting"] == SETTINGS[contract.name]]
+    return dict(row)
+
+
+def draw_scores(ranker: gbdt.Ranker, features: Matrix) -> np.ndarray:
+    return np.random.default_rng(len(features)).normal(size=len(features)) * 1e3
+
+
+def turn_round(probabilities: np.ndarray, rewards: decision.ExpectedReward) -> np.ndarray:
+    return np.asarray(-probabilities * rewards.expected)
+
+
+# MGTV's planted rules know nothing either; there the last stage is below the one before it.
+BROKEN = {"mgtv": (decision, "expected_score", turn_round)}
+
+
+def test_the_better_order_of_a_plain_rule_is_handed_in(
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_decision(finished, contract)["value"] == LAST[contract.name]
+    with monkeypatch.context() as patch:
+        patch.setattr(*BROKEN.get(contract.name, (gbdt, "_predict_one", draw_scores)))
+        code, out, err = call(*words(contract, finished.raw, tmp_path / "build"))
+    assert code == 0, out + err
+    (made,) = tmp_path.glob("build/*/*/run.json")
+    fallen = Finished(finished.raw, finished.truth, tmp_path / "build", made.parent)
+    row = find_decision(fallen, contract)
+    assert row["value"] != LAST[contract.name]
+    assert err.count(f"  {row['why']}\n") == 1
+    assert f'The {LAST[contract.name]} is below "{row["value"]}" on the hold-out by ' in row["why"]
+    # A sound run that is told to hand in that order writes the same file, and records the same score.
+    setting = f'{SETTINGS[contract.name]}="{row["value"]}"'
+    chosen = solve(call, contract, finished.raw, finished.build, setting)
+    for mine, same in zip(fallen.submissions, chosen.submissions, strict=True):
+        assert mine.read_bytes() == same.read_bytes()
+    assert fallen.record["cv"] == chosen.record["cv"]
+
+
+def test_an_order_that_the_run_does_not_have_is_refused(contract: Contract, finished: Finished, call: Call) -> None:
+    line = words(contract, finished.raw, finished.build, f"{SETTINGS[contract.name]}=coin")
+    said = refusal(call(*line))
+    assert f'{SETTINGS[contract.name]}: this run has no "coin"; choose among "auto", "{LAST[contract.name]}"' in said
