@@ -29,7 +29,7 @@ from competitions.tencent.retrieval.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
-MANY, SHOWN_MANY, SAME_MANY = (f"{name}, of many" for name in (NAME, SHOWN, SAME))  # of features of many values
+MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, whose table has a cell for every pair of values; one of more has those that occur
 FEW = 20_000  # values, of which a query has a dense row
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
