@@ -11,7 +11,7 @@ from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
 from competitions.flight.plan import check_names, list_blocks
 from competitions.flight.simulator.calibration import describe
-from competitions.flight.simulator.simulate import simulate
+from competitions.flight.simulator.simulate import VERSION, simulate
 from competitions.flight.submission import check_submission, score_submission
 
 # Peaks of whole runs, see FIGURES.md.
@@ -22,7 +22,13 @@ COMPETITION = Competition(
     folder=Path(__file__).parent,
     config=FlightConfig,
     host=HostFiles(
-        Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate, need=NEED
+        Path("data/flight/raw"),
+        "*.parquet",
+        "Kaggle's files (aeroclub-recsys-2025)",
+        0.05,
+        simulate,
+        need=NEED,
+        version=VERSION,
     ),
     metric=METRIC,
     queries="searches of more than 10 options",

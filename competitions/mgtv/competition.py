@@ -11,7 +11,7 @@ from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.plan import check_names, list_blocks
 from competitions.mgtv.simulator.calibration import describe
-from competitions.mgtv.simulator.simulate import simulate
+from competitions.mgtv.simulator.simulate import VERSION, simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
 
@@ -27,7 +27,9 @@ COMPETITION = Competition(
     name="mgtv",
     folder=Path(__file__).parent,
     config=MgtvConfig,
-    host=HostFiles(Path("data/mgtv/raw"), "**/vid_info*", "the host's folders", 0.02, simulate, need=NEED),
+    host=HostFiles(
+        Path("data/mgtv/raw"), "**/vid_info*", "the host's folders", 0.02, simulate, need=NEED, version=VERSION
+    ),
     metric=METRIC,
     queries="devices and days",
     locate=locate,

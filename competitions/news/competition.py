@@ -12,7 +12,7 @@ from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
 from competitions.news.plan import check_names, list_blocks
 from competitions.news.simulator.calibration import describe
-from competitions.news.simulator.simulate import simulate
+from competitions.news.simulator.simulate import VERSION, simulate
 
 
 def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
@@ -33,7 +33,15 @@ COMPETITION = Competition(
     name="news",
     folder=Path(__file__).parent,
     config=NewsConfig,
-    host=HostFiles(Path("data/news/raw"), "**/*.csv*", "Tianchi's files (entrance 531842)", 0.04, simulate, need=NEED),
+    host=HostFiles(
+        Path("data/news/raw"),
+        "**/*.csv*",
+        "Tianchi's files (entrance 531842)",
+        0.04,
+        simulate,
+        need=NEED,
+        version=VERSION,
+    ),
     metric=METRIC,
     queries="validation users",
     locate=locate,

@@ -16,7 +16,7 @@ from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.plan import check_names
 from competitions.tencent.simulator.calibration import describe
-from competitions.tencent.simulator.simulate import Law, simulate
+from competitions.tencent.simulator.simulate import VERSION, Law, simulate
 
 
 def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
@@ -52,7 +52,9 @@ COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, need=NEED),
+    host=HostFiles(
+        Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, need=NEED, version=VERSION
+    ),
     metric=METRIC,
     queries="users",
     locate=locate,

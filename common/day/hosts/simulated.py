@@ -10,7 +10,7 @@ from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, refuse_too_large
 from common.engine.progress import say
 from common.simulation.oracle import find_oracle
-from common.simulation.writer import LARGEST
+from common.simulation.writer import LARGEST, read_report
 
 Writer: TypeAlias = Callable[[Path, float, int], object]
 
@@ -32,6 +32,7 @@ class HostFiles:
     laws: Mapping[str, Writer] = field(default_factory=dict)
     law: str = ""
     need: MemoryNeed | None = None
+    version: int = 0
 
     def under_law(self, law: str | None) -> "HostFiles":
         """The same with the simulator of this law; None chooses none. ``UserError`` names the laws that there are."""
@@ -79,9 +80,14 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition, put {host.files} into "
         f"{host.folder}, see data/README.md."
     )
-    if find_oracle(simulated) is None:
+    if find_oracle(simulated) is None or host.version != find_version(simulated, host.version):
         write(simulated, size, seed)
     return simulated
+
+
+def find_version(simulated: Path, version: int) -> int:
+    """The version of the simulator that wrote a set; the present one where none is stated."""
+    return int(read_report(simulated).get("version", version)) if version else version
 
 
 def require_simulator(host: HostFiles) -> Writer:
