@@ -15,7 +15,7 @@ from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.features import popularity
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
-from competitions.tencent.retrieval import content, counts, sequence
+from competitions.tencent.retrieval import content, counts, covisits, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Rewind, find_reference
@@ -74,7 +74,7 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     rewind, why = decide_rewind(corpus.train, times, actions, config.split)
     decisions.append(Decision("split.kind", rewind.kind, why))
     # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
-    chosen, why = decide_channels(corpus, embeddings, len(rewind.queries) + 1, config)
+    chosen, why = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
     decisions.append(Decision("ranker.channels", ", ".join(chosen), why))
     length, why = decide_list_length(len(corpus.candidates), config.ranker.list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
@@ -148,17 +148,20 @@ def steady_share(train: Sequences) -> float:
     return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
 
 
-def decide_channels(corpus: Corpus, embeddings: int, folds: int, config: TencentConfig) -> tuple[tuple[str, ...], str]:
-    """All that the files allow, the sequence channel where its fits take no more than ``MOST_SECONDS``: fusion weights,
-    learned on the log, settle how much each counts for, and which leave again. ``folds``: how many histories they are
-    fitted on.
+def decide_channels(
+    corpus: Corpus, embeddings: int, times: bool, folds: int, config: TencentConfig
+) -> tuple[tuple[str, ...], str]:
+    """All that the files allow, ``covisits`` where ``times`` say more than the order, the sequence channel where its
+    fits take no more than ``MOST_SECONDS``: fusion weights, learned on the log, settle how much each counts for, and
+    which leave again. ``folds``: how many histories they are fitted on.
     """
     given, ads = config.ranker.channels, len(corpus.catalogue.oid)
     if not isinstance(given, str):
         return tuple(given), "set"
     why = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads: all channels they allow, with learned"
     why += " weights"
-    chosen = [name for name in CHANNELS if embeddings or name != content.CHANNEL.name]
+    missing = {content.CHANNEL.name: not embeddings, covisits.NAME: not times}
+    chosen = [name for name in CHANNELS if not missing.get(name)]
     seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, config.sequence)
     if seconds > MOST_SECONDS:
         chosen.remove(sequence.SEQUENCE)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from competitions.tencent.retrieval import behaviour, content, counts, regression, sequence, values
+from competitions.tencent.retrieval import behaviour, content, counts, covisits, regression, sequence, values
 from competitions.tencent.retrieval.channel import Channel
 
 CHANNELS: dict[str, Channel] = {
@@ -11,6 +11,7 @@ CHANNELS: dict[str, Channel] = {
         content.CHANNEL,
         behaviour.CHANNEL,
         counts.CHANNEL,
+        covisits.CHANNEL,
         values.CHANNEL,
         regression.CHANNEL,
         sequence.CHANNEL,

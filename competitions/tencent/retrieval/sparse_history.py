@@ -46,10 +46,15 @@ class Log:
 
     def neighbours(self, events: Int64s, gap: int) -> tuple[Int64s, Int64s]:
         """Of these events those that have another ``gap`` events later (earlier, where negative), and that one."""
-        others = events + gap
+        inside = self.has_neighbour(events, gap)
+        return events[inside], events[inside] + gap
+
+    def has_neighbour(self, events: Int64s, gap: int) -> Bools:
+        """Which of these events have another of their history ``gap`` events later (earlier, where negative)."""
         owner = self.owner[events]
-        inside = (others < self.offsets[owner + 1]) if gap > 0 else (others >= self.offsets[owner])
-        return events[inside], others[inside]
+        return np.asarray(
+            (events + gap < self.offsets[owner + 1]) if gap > 0 else (events + gap >= self.offsets[owner])
+        )
 
 
 def weight_actions(action: Int8s, weights: ActionWeights) -> Singles:

@@ -102,15 +102,17 @@ def test_queries_say_their_action_where_the_hosts_do() -> None:
 
 def test_all_that_the_files_allow_is_weighed() -> None:
     tables = tuple(name for name in CHANNELS if name != "content")
-    assert decide_channels(make_corpus(VARIED, 12), 2, 4, CONFIG)[0] == ("content", *tables)
-    assert decide_channels(make_corpus(VARIED, 12), 0, 4, CONFIG)[0] == tables
+    assert decide_channels(make_corpus(VARIED, 12), 2, True, 4, CONFIG)[0] == ("content", *tables)
+    assert decide_channels(make_corpus(VARIED, 12), 0, True, 4, CONFIG)[0] == tables
+    untimed = decide_channels(make_corpus(VARIED, 12), 0, False, 4, CONFIG)[0]
+    assert untimed == tuple(name for name in tables if name != "covisits")
     counts = load_settings("ranker.channels=counts")
-    assert decide_channels(make_corpus(VARIED, 12), 1, 4, counts) == (("counts",), "set")
+    assert decide_channels(make_corpus(VARIED, 12), 1, True, 4, counts) == (("counts",), "set")
 
 
 def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequence, "estimate_seconds", lambda events, ads, settings: 20.0 * events)
-    chosen, why = decide_channels(make_corpus(VARIED, 12), 0, 6, CONFIG)  # 6 x 100 s
+    chosen, why = decide_channels(make_corpus(VARIED, 12), 0, True, 6, CONFIG)  # 6 x 100 s
     assert "sequence" not in chosen
     assert why.endswith("sequence would need about 10 minutes")
 

@@ -1,0 +1,103 @@
+"""Co-visits at the query's time, against plain loops and on a log whose pairs change from day to day."""
+
+import numpy as np
+import pytest
+
+from competitions.tencent.corpus import Sequences
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.retrieval import covisits
+from competitions.tencent.retrieval.covisits import BACKWARD, FADE, NAME, REACH, SOURCES, closeness, fit
+from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS
+from competitions.tencent.sequences import Histories, whole
+from tests.unit.tencent.tencent_folds import make_block
+from tests.unit.tencent.tencent_log import draw_log, make_catalogue
+
+ITEMS = 9
+ROWS = CatalogueRows(np.array([2, 3, 5, 8, 9]))
+WEIGHTS = {"clicks": CLICK_WEIGHTS, "events": RANKER_WEIGHTS}
+
+
+def draw_timed_log(seed: int) -> Histories:
+    """Users of 1 to 12 events of any action, minutes to days apart."""
+    log, rng = draw_log(60, ITEMS, seed).sequences, np.random.default_rng(seed)
+    steps = np.exp(rng.uniform(3, 11, len(log.time))).astype(np.int64)
+    begins = rng.integers(0, 9 * 86_400, len(log))
+    time = np.concatenate(
+        [begin + np.cumsum(part) for begin, part in zip(begins, np.split(steps, log.offsets[1:-1]), strict=True)]
+    )
+    return whole(Sequences(log.offsets, log.item, log.action, time))
+
+
+def score(history: Histories, queries: Histories, counted: str) -> np.ndarray:
+    table = fit(history, make_catalogue(ITEMS), counted)
+    return table.prepare(ROWS, 0.0)(make_block(queries, events=20))[NAME]
+
+
+def score_by_loops(history: Histories, queries: Histories, counted: str) -> np.ndarray:
+    """The docstring of ``score_block``, read aloud."""
+    log, table = history.sequences, np.zeros((len(queries), ITEMS + 1))
+    weights = WEIGHTS[counted]
+    value = {-1: weights.null, 0: weights.exposure, 1: weights.click, 2: weights.conversion}
+    parts = [
+        [at for at in range(*log.offsets[user : user + 2]) if value[int(log.action[at])]] for user in range(len(log))
+    ]
+    for query, (user, stop) in enumerate(zip(queries.users, queries.ends, strict=True)):
+        past = list(range(log.offsets[user], stop))[::-1]
+        for back, source in enumerate(past[:SOURCES]):
+            end = log.time[past[0]]
+            for part in parts:
+                for first, visit in enumerate(part):
+                    if log.item[visit] != log.item[source]:
+                        continue
+                    for second, other in enumerate(part):
+                        gap = second - first
+                        if 0 < abs(gap) <= REACH:
+                            table[query, log.item[other]] += (
+                                FADE**back
+                                * closeness(end - log.time[source])
+                                * closeness(log.time[visit] - end)
+                                * closeness(log.time[other] - log.time[visit])
+                                * (BACKWARD if gap < 0 else 1.0)
+                                / abs(gap)
+                                * value[int(log.action[other])]
+                            )
+    return table[:, ROWS]
+
+
+@pytest.mark.parametrize("counted", ["events", "clicks"])
+def test_scores_are_those_of_plain_loops(counted: str) -> None:
+    history = draw_timed_log(3)
+    queries = history.take(np.arange(20))
+    np.testing.assert_allclose(score(history, queries, counted), score_by_loops(history, queries, counted), rtol=1e-5)
+
+
+def two_days() -> Histories:
+    """Thirty users click ad 3 a minute behind ad 1 on one day, thirty ad 5 ten days on; two of ad 1 alone, of either
+    day, are asked.
+    """
+    item = np.array([1, 3] * 30 + [1, 5] * 30 + [1, 1])
+    time = np.concatenate([np.arange(60) * 60, 864_000 + np.arange(60) * 60, [1_800], [865_800]])
+    return whole(Sequences(np.append(np.arange(0, 121, 2), [121, 122]), item, np.ones(122, np.int8), time))
+
+
+def test_what_followed_at_the_time_of_the_query_comes_first() -> None:
+    history = two_days()
+    early, late = score(history, history.take(np.array([60, 61])), "events")[:, [1, 2]]
+    assert early[0] > 100 * early[1]
+    assert late[1] > 100 * late[0]
+
+
+def test_the_visits_nearest_in_time_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covisits, "VISITS", 2)
+    history = two_days()
+    table = fit(history, make_catalogue(ITEMS), "events")
+    source, visit = table.find_visits(np.array([1, 7]), np.array([865_810] * 2))
+    assert source.tolist() == [0] * 4  # nobody has seen ad 7
+    assert sorted(table.time[visit].tolist()) == [865_800, 865_800, 865_920, 866_040]  # the first of them: who asks
+    assert (table.log.item[visit] == 1).all()
+
+
+def test_who_saw_nothing_of_a_known_ad_has_no_score() -> None:
+    history = two_days()
+    empty = Histories(history.sequences, np.array([0]), history.sequences.offsets[:1])
+    assert not score(history, empty, "events").any()
