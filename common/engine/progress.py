@@ -6,6 +6,7 @@ Hence what is our own here: a ``Progress`` is made with the first task and dropp
 """
 
 import contextlib
+import contextvars
 import datetime
 import sys
 import threading
@@ -44,6 +45,25 @@ def say_once(line: str) -> None:
     if line not in _SAID:
         _SAID.add(line)
         say(line)
+
+
+def warn(line: str) -> None:
+    """``say`` it, and have the record of the step that is computed keep it: what is kept says nothing again."""
+    warnings = _WARNINGS.get()
+    if warnings is not None:
+        warnings.append(line)
+    say(f"  {line}")
+
+
+@contextlib.contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """What the block warns of, in the thread that it runs in."""
+    warnings: list[str] = []
+    token = _WARNINGS.set(warnings)
+    try:
+        yield warnings
+    finally:
+        _WARNINGS.reset(token)
 
 
 def set_quiet(quiet: bool) -> None:
@@ -125,3 +145,4 @@ def _start() -> Progress:
 
 _DISPLAY = _Display()
 _SAID: set[str] = set()
+_WARNINGS: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("warnings", default=None)

@@ -118,11 +118,17 @@ class Store:
         with writing(self.folder):
             draft.mkdir(mode=0o700)
         try:
-            with Meter() as meter:
+            with Meter() as meter, progress.collect_warnings() as warnings:
                 value = make()
                 with writing(self.folder), (draft / VALUE).open("wb") as stream:
                     _Pickler(stream, draft).dump(value)
-            record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib, base_mib=meter.base_mib)
+            record = StepRecord(
+                name=name,
+                seconds=meter.seconds,
+                peak_mib=meter.peak_mib,
+                base_mib=meter.base_mib,
+                warnings=tuple(warnings),
+            )
             with writing(self.folder):
                 write_entry(draft, key, record)
                 try:

@@ -193,6 +193,8 @@ class Run:
 
     def _note(self, record: StepRecord, where: str = "") -> None:
         self.timings.append(record)
+        said = [Note(f"step {record.name}", warning, 0) for warning in record.warnings]
+        self.notes += [note for note in said if note not in self.notes]
         if not record.kept:
             progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB{where}")
 

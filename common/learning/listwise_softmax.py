@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.engine.progress import warn
+
 Scores = NDArray[np.float64]
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
@@ -125,4 +127,6 @@ def _fit_temperature(scores: Scores, labels: Labels, sizes: Sizes) -> float:
         return -float(log_likelihoods(centred * (np.exp(exponent) / spread), labels, sizes).mean())
 
     best = minimize_scalar(loss, bounds=np.log(SCALES), method="bounded", options={"xatol": 1e-4})
+    if not best.success:
+        warn(f"The fit of a temperature did not converge after {best.nfev} evaluations: it may be off.")
     return float(np.exp(best.x)) / spread

@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.arrays import Floats
-from common.engine.progress import say
+from common.engine.progress import warn
 
 Bounds = Sequence[tuple[float | None, float | None]]  # of each number, None where it has none
 LOSS_TOLERANCE = 1e-10  # the relative gain of an iteration below which a fit ends
@@ -40,7 +40,8 @@ def minimise(
 ) -> Solution:
     """The numbers within ``bounds`` of the smallest loss; ``loss`` gives its value and its gradient.
 
-    A fit of ``what`` that did not converge says so on the console. BLAS has one thread: it would round by their number.
+    A fit of ``what`` that did not converge says so, on the console and in the run's record. BLAS has one thread: it
+    would round by their number.
 
     >>> solution = minimise(lambda x: (float((x - 3) @ (x - 3)), 2 * (x - 3)), np.zeros(2), "x", [(0, 2), (None, None)])
     >>> solution.x.round(4).tolist()
@@ -63,11 +64,16 @@ def minimise(
     converged = bool(result.success) or (not out_of_iterations and slope <= ROUNDING_TOLERANCE)
     converged = converged and bool(np.isfinite(result.fun) and np.isfinite(slope))
     if not converged:
-        say(
-            f"  The fit of {what} did not converge after {result.nit} iterations (gradient {slope:.2g}): its weights"
-            " may be off."
-        )
+        warn_unconverged(what, result.nit, slope)
     return Solution(np.asarray(result.x), float(result.fun), converged, int(result.nit), str(result.message))
+
+
+def warn_unconverged(what: str, iterations: int, slope: float) -> None:
+    """Say that the fit of ``what`` ended before its optimum, where the loss still had this slope."""
+    warn(
+        f"The fit of {what} did not converge after {iterations} iterations (gradient {slope:.2g}): its weights may be"
+        " off."
+    )
 
 
 def steepest_slope(x: Floats, gradient: Floats, bounds: Bounds | None = None) -> float:

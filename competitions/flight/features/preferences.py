@@ -21,15 +21,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.engine.progress import track
+from common.engine.progress import track, warn
+from common.learning.conditional_logit import fit_choices
 from common.learning.dataset import Matrix
 from competitions.flight.features.option_attributes import LEGS
 from competitions.flight.split import Snapshots
 
 SAMPLED = 30  # options beside the booked one, drawn evenly: a logit stays consistent (McFadden 1978)
 FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
-EVERYBODY_RIDGE, STEPS, LONGEST_STEP = 1.0, 10, 2.0
+EVERYBODY_RIDGE, STEPS, LONGEST_STEP, SETTLED = 1.0, 10, 2.0, 1e-3
 CHUNK = 2048  # sessions at a time
+CHECKED = 4000  # bookings, by which it is judged whether a level's steps were enough
+LEAST_GAIN = 2e-3  # nats a booking that more steps may leave
 LONG_MINUTES = 720  # beyond, more minutes do not matter
 Mask = NDArray[np.bool_]
 
@@ -135,6 +138,7 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
+    fitted: dict[str, tuple[Matrix, Mask, Floats, NDArray[np.int64], Floats]] = {}
     everybody, by_time = np.zeros(len(NAMES)), not snapshots.assigned["until"].null_count()
     for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
@@ -150,12 +154,18 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
             group, groups = _group(bookings, level.key)
             deviations = fit_deviations(x, present, weights, group, level)
             tables[name].append(_to_table(snapshot, groups, deviations))
+            fitted[name] = x, present, weights, group, deviations
             weights = weights + take_deviations(deviations, group)
+    for name, last in fitted.items():
+        check_deviations(name, *last)
     return {name: pl.concat(frames) for name, frames in tables.items()}
 
 
 def fit_weights(x: Matrix, present: Mask, weights: Floats) -> Floats:
-    """Everybody's weights (k,) from bookings, by Newton's method from given ones, which stay where there are none."""
+    """Everybody's weights (k,) from bookings, by Newton's method from given ones, which stay where there are none.
+
+    Where its steps do not settle, by the common conditional logit, from 0.
+    """
     for _ in range(STEPS if len(x) else 0):
         slope, curvature = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
         for part in _chunks(len(x)):
@@ -164,9 +174,14 @@ def fit_weights(x: Matrix, present: Mask, weights: Floats) -> Floats:
             curvature += information.sum(axis=0, dtype=np.float64)
         step = np.linalg.solve(curvature, slope)
         weights = weights + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        if np.abs(step).max() < 1e-3:
-            break
-    return weights
+        if np.abs(step).max() < SETTLED:
+            return weights
+    if not len(x):
+        return weights
+    booked = np.zeros(present.shape, np.float32)
+    booked[:, 0] = 1
+    sizes, ridge = present.sum(axis=1).astype(np.int32), EVERYBODY_RIDGE / len(x)  # of the mean over the bookings
+    return fit_choices(x[present], sizes, booked[present], ridge, "everybody's preferences").x
 
 
 def fit_deviations(x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
@@ -174,16 +189,44 @@ def fit_deviations(x: Matrix, present: Mask, weights: Floats, group: NDArray[np.
 
     ``group`` (n,) numbers the groups from 0; -1 belongs to none.
     """
-    k = x.shape[2]
-    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    deviations = np.zeros((len(starts), k))
-    for _ in range(level.steps if len(order) else 0):
-        gradient, information = compute_gradients(x, present, weights + take_deviations(deviations, group))
-        curvature = np.add.reduceat(information[order], starts) + level.ridge * np.eye(k)
-        slope = np.add.reduceat(gradient[order], starts) - level.ridge * deviations
-        deviations = deviations + np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+    deviations = np.zeros((group.max(initial=-1) + 1, x.shape[2]))
+    for _ in range(level.steps):
+        deviations = deviations + take_step(x, present, weights, group, level, deviations)[0]
     return deviations
+
+
+def take_step(
+    x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level, deviations: Floats
+) -> tuple[Floats, Floats]:
+    """Newton's next step of each group from its deviation (groups, k), and the nats that it should gain (groups,): half
+    the Newton decrement.
+    """
+    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
+    if not len(order):
+        return deviations, np.empty(0)
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    gradient, information = compute_gradients(x, present, weights + take_deviations(deviations, group))
+    curvature = np.add.reduceat(information[order], starts) + level.ridge * np.eye(x.shape[2])
+    slope = np.add.reduceat(gradient[order], starts) - level.ridge * deviations
+    step = np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+    return np.asarray(step), np.asarray((slope * step).sum(axis=1) / 2)
+
+
+def check_deviations(
+    name: str, x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], deviations: Floats
+) -> None:
+    """Say where the steps of a level left much of the likelihood, by its first groups, of ``CHECKED`` bookings."""
+    sizes = np.cumsum(np.bincount(group[group >= 0], minlength=len(deviations)))
+    some = max(int((sizes <= CHECKED).sum()), 1)
+    rows = np.flatnonzero((group >= 0) & (group < some))
+    if not len(rows):
+        return
+    gains = take_step(x[rows], present[rows], weights[rows], group[rows], LEVELS[name], deviations[:some])[1]
+    if (gain := float(gains.sum()) / len(rows)) > LEAST_GAIN:
+        steps = LEVELS[name].steps
+        warn(
+            f"The preferences by {name} did not converge: more than {steps} steps would gain {gain:.2g} nats a booking."
+        )
 
 
 def take_deviations(deviations: Floats, group: NDArray[np.int64]) -> Floats:

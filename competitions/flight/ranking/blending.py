@@ -10,6 +10,7 @@ from common.arrays import Floats
 from common.learning.dataset import ColumnsError, Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
+from common.learning.optimise import minimise
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.ranking.training_data import TrainingData
@@ -17,7 +18,6 @@ from competitions.flight.split import Numbers, number_searches
 
 FLOOR = 1e-12  # of a probability
 MIN_ERRORS = 2.0
-ITERATIONS, TOLERANCE = 500, 1e-6  # of the weights
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 
@@ -74,19 +74,20 @@ def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
 def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
     """The weights (models,) of the mixture that gives the booked options the highest likelihood.
 
-    Found by expectation maximisation (Dempster, Laird and Rubin 1977). The likelihood is concave in the weights of a
-    mixture, so that it climbs to the only maximum.
+    The likelihood is concave in them. Found with no bound on their sum, which at the optimum of the penalised
+    likelihood, mean log(mixture) - sum, is 1: a mixture t times as large gains log(t) and loses t - 1.
     """
     known = np.maximum(softmax_within(scores * temperatures, sizes)[labels > 0], FLOOR)
-    weights = np.full(scores.shape[1], 1 / scores.shape[1])
-    for _ in range(ITERATIONS if len(known) else 0):
-        shares = known * weights
-        moved = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-        done = np.abs(moved - weights).max() < TOLERANCE
-        weights = moved
-        if done:
-            break
-    return np.asarray(weights)
+    even = np.full(scores.shape[1], 1 / scores.shape[1])
+    if not len(known):
+        return even
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        mixed = np.maximum(known @ weights, FLOOR)
+        return float(weights.sum() - np.log(mixed).mean()), 1 - (known / mixed[:, None]).mean(axis=0)
+
+    weights = minimise(loss, even, "the weights of the blend", [(0.0, None)] * len(even)).x
+    return np.asarray(weights / weights.sum())
 
 
 def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.report.charts import Dot, Figure, Line, make_plot
+from common.learning.optimise import minimise
 from competitions.mgtv.models.dataset import DayFeatures
 
 Calibrator = Callable[[Floats], Floats]
@@ -37,10 +38,16 @@ def logit(probabilities: Floats) -> Floats:
 
 def fit_platt(probabilities: Floats, labels: Floats) -> Calibrator:
     """1 / (1 + exp(-(a x logit + b))), with a and b of the largest likelihood."""
-    from sklearn.linear_model import LogisticRegression
+    score = logit(probabilities)
+    design, sign = np.column_stack([score, np.ones(len(score))]), np.where(labels > 0, 1.0, -1.0)
 
-    model = LogisticRegression(C=np.inf).fit(logit(probabilities)[:, None], labels > 0)
-    return lambda others: np.asarray(model.predict_proba(logit(others)[:, None])[:, 1])
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        utility = sign * (design @ weights)
+        wrong = sign * np.exp(-np.logaddexp(0, utility))  # 1 - the probability of what happened
+        return float(np.logaddexp(0, -utility).mean()), -(wrong @ design) / len(design)
+
+    a, b = minimise(loss, np.array([1.0, 0.0]), "Platt's calibration").x
+    return lambda others: np.asarray(1 / (1 + np.exp(-(a * logit(others) + b))))
 
 
 def fit_isotonic(probabilities: Floats, labels: Floats) -> Calibrator:

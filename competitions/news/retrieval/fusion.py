@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.listwise_softmax import TINY, softmax_within
+from common.learning.conditional_logit import fit_choices
+from common.learning.dataset import Matrix
 from common.learning.split import Fold
 from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
@@ -141,29 +141,18 @@ def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, s
     ``LEARN_QUERIES`` of those whose answer a channel names. A conditional logit over the union, whose features are
     the channels' votes (CONSTANT + 1) / (CONSTANT + rank). Without any such answer every weight is 1.
     """
-    from scipy.optimize import minimize  # here: it takes long to import
-
     votes, labels, sizes = gather_votes(channels, answers, seed)
     if not len(sizes):
         return dict.fromkeys(channels, 1.0)
-
-    right, named = labels > 0, votes.T.tocsr()
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        chances = softmax_within(votes @ weights, sizes)
-        likelihood = float(np.log(np.maximum(chances[right], TINY)).sum())
-        penalty = RIDGE * len(sizes) * weights
-        return float(penalty @ weights) / 2 - likelihood, named @ (chances - labels) + penalty
-
-    start = np.ones(votes.shape[1])
-    solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start)).x
+    bounds = [(0.0, None)] * votes.shape[1]
+    solution = fit_choices(votes, sizes, labels, RIDGE, "the votes of the channels", bounds=bounds).x
     scale = solution.mean() or 1.0
     return {name: float(weight / scale) for name, weight in zip(channels, solution, strict=True)}
 
 
 def gather_votes(
     channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, seed: int
-) -> tuple[sp.csr_array, NDArray[np.float32], NDArray[np.int32]]:
+) -> tuple[Matrix, NDArray[np.float32], NDArray[np.int32]]:
     """The union of the channels of some queries: votes (rows, channels), labels (rows,), rows of each query."""
     right = np.sort(pack_pairs(answers["query"].to_numpy(), answers["item"].to_numpy()))
     named = [pack_pairs(channel["query"].to_numpy(), channel["item"].to_numpy()) for channel in channels.values()]
@@ -177,4 +166,6 @@ def gather_votes(
     channel = np.repeat(np.arange(len(lists)), [len(each.items) for each in lists])
     labels = (lookup_rows(right, pairs) >= 0).astype(np.float32)
     sizes = np.bincount(np.searchsorted(drawn, pairs >> 32), minlength=len(drawn)).astype(np.int32)
-    return sp.csr_array((votes, (row, channel)), (len(pairs), len(lists))), labels, sizes
+    rows = np.zeros((len(pairs), len(lists)), np.float32)
+    rows[row, channel] = votes  # a list names an item once
+    return rows, labels, sizes

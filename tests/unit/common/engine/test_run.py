@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine import progress
 from common.engine.errors import UserError
 from common.engine.run import Run, collect, prune
 from common.io.notes import Note
@@ -54,6 +55,11 @@ def fill(mebibytes: int) -> None:
     filled = np.ones(mebibytes * 2**17)
     time.sleep(0.2)  # for the sampler to see it
     del filled
+
+
+def fit_badly(start: float) -> float:
+    progress.warn(f"The fit from {start} did not converge.")
+    return start
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +221,14 @@ def test_what_disagrees_in_the_files_is_said_once_and_kept(tmp_path: Path, capsy
         run.warn([note])
         assert run.notes == [note]
     assert capsys.readouterr().err == "  CHECK test.csv: time: 400 days earlier (used as it is)\n"
+
+
+def test_a_warning_is_said_once_and_recorded_by_every_run_that_uses_the_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, said in (("one", 1), ("two", 0)):
+        run = Run(tmp_path / folder, tmp_path / "cache")
+        assert run.step(fit_badly, 1.5).value == run.step(fit_badly, 1.5).value == 1.5
+        assert run.notes == [Note("step fit_badly", "The fit from 1.5 did not converge.", 0)]
+        assert capsys.readouterr().err.count("  The fit from 1.5 did not converge.\n") == said
+    assert Run(tmp_path / "three", tmp_path / "cache").notes == []

@@ -165,6 +165,16 @@ def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
     assert np.corrcoef(weights, true)[0, 1] > 0.97
 
 
+def test_where_newtons_steps_do_not_settle_the_common_solver_takes_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choices, _ = drawn(4, count=300)
+    weights = fit_weights(choices.x, choices.present, np.zeros(K))
+    monkeypatch.setattr(preferences, "STEPS", 1)
+    assert fit_weights(choices.x, choices.present, np.zeros(K)) == pytest.approx(weights, abs=2e-3)
+    assert capsys.readouterr().err == ""
+
+
 def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preferences, "FITTED", 12)
     early, late, only = buy(2, 30), buy(0, 12, first=9), buy(0, 12)
@@ -189,6 +199,43 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
             own = own + np.linalg.solve(bend, slope)
             assert fitted[number] == pytest.approx(own, abs=1e-4)
     assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
+
+
+def bookings_of_groups() -> tuple[Choices, NDArray[np.float64], NDArray[np.int64]]:
+    """Bookings, the weights of all, and the groups: of each group the tastes differ from these."""
+    choices, true = drawn(6, count=400)
+    return choices, np.broadcast_to(0.6 * true, (400, K)), np.arange(400) % 8
+
+
+def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds() -> None:
+    choices, weights, group = bookings_of_groups()
+    for level in LEVELS.values():
+        deviations = fit_deviations(choices.x, choices.present, weights, group, level)
+        for number in range(8):
+            rows = group == number
+            x, present = choices.x[rows], choices.present[rows]
+
+            def loss(own: NDArray[np.float64], x: Any = x, present: Any = present, ridge: float = level.ridge) -> float:
+                utility = np.where(present, x @ (weights[0] + own), -np.inf)
+                logs = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
+                return float(logs.sum() + ridge / 2 * own @ own)
+
+            best = minimize(loss, np.zeros(K), method="BFGS")
+            at_zero, reached = loss(np.zeros(K)), loss(deviations[number])
+            assert at_zero - reached > 0.95 * (at_zero - best.fun) > 0.5
+
+
+def test_a_level_of_too_few_steps_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    choices, weights, group = bookings_of_groups()
+    for steps, ridge, said in ((1, 0.5, 1), (6, 0.5, 0)):
+        monkeypatch.setitem(preferences.LEVELS, "company", Level(("company",), ridge, steps))
+        deviations = fit_deviations(choices.x, choices.present, weights, group, LEVELS["company"])
+        for count in (preferences.CHECKED, 30):
+            monkeypatch.setattr(preferences, "CHECKED", count)
+            preferences.check_deviations("company", choices.x, choices.present, weights, group, deviations)
+            sentence = f"The preferences by company did not converge: more than {steps} steps would gain"
+            assert capsys.readouterr().err.count(sentence) == said
+    preferences.check_deviations("company", choices.x, choices.present, weights, np.full(400, -1), np.empty((0, K)))
 
 
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from common.learning.dataset import ColumnsError, RankingDataset
+from common.learning.listwise_softmax import softmax_within
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
 from competitions.flight.ranking import blending
@@ -132,6 +134,32 @@ def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
     labels = np.array([1, 0, 1, 0, 1, 0], np.float32)
     weights = blending.fit_weights(np.ones(2), scores, labels, np.array([2, 2, 2], np.int32))
     np.testing.assert_allclose(weights, [2 / 3, 1 / 3], atol=1e-4)
+
+
+def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:
+    """Three models, of which two say nearly the same and one says the opposite: the likelihood has a long ridge, on
+    which expectation maximisation would crawl.
+    """
+    rng = np.random.default_rng(7)
+    first, second = rng.normal(size=(2, 12 * 400))
+    booked = (first + 0.5 * second + rng.gumbel(size=first.shape)).reshape(-1, 12).argmax(axis=1)
+    labels = np.eye(12, dtype=np.float32)[booked].ravel()
+    scores = np.column_stack([1.5 * first, 1.5 * first + 0.05 * second, second, -first])
+    sizes = np.full(400, 12, np.int32)
+    known = np.column_stack([softmax_within(column, sizes)[labels > 0] for column in scores.T])
+    weights = blending.fit_weights(np.ones(4), scores, labels, sizes)
+    whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1}
+    best = minimize(
+        lambda weights: -np.log(known @ weights).mean(),
+        np.full(4, 0.25),
+        method="SLSQP",
+        bounds=[(1e-9, 1)] * 4,
+        constraints=[whole],
+        options={"ftol": 1e-13},
+    )
+    assert weights.sum() == pytest.approx(1)
+    assert -np.log(known @ weights).mean() == pytest.approx(best.fun, abs=1e-7)
+    assert weights[3] == pytest.approx(0, abs=1e-3)
 
 
 # --- what is measured ---
