@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from common.day.hosts import TRUTH
 from common.simulation.calibration import Measures, calibrate, quantiles
 from common.simulation.writer import read_report
-from competitions.tencent.corpus import Corpus, Sequences, Users
+from common.time_units import DAY_S, HOUR_S
+from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.io import reader
-from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES
-from competitions.tencent.simulator.features import EMBEDDING
-from competitions.tencent.simulator.topics import DAY
+from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION
 from competitions.tencent.simulator.users import LONGEST
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -26,24 +26,11 @@ MANY_VALUED = ("102", "121", "122")
 LENGTH, CLICKS, NULLS, SPAN, SHOWN, GAP = (
     pl.col(name) for name in ("length", "clicks", "nulls", "span", "shown", "gap")
 )
-ACTION, EMBEDDED, IS_UNSEEN = (pl.col(name) for name in ("action", "embedded", "unseen"))
+ACTION, IS_UNSEEN, DAY, BEFORE = (pl.col(name) for name in ("action", "unseen", "day", "before"))
 KNOWN = ACTION.filter(ACTION != NULL_ACTION)
 CUT = 1_747_621_423  # a second that public reports cut the log at
-CUT_DAYS, UNSEEN_DAYS = (
-    15,
-    11,
-)  # of 24 hours from ``CUT`` on, whose clicks, and clicks on ads new by then, are published
-
-
-def share_between(value: pl.Expr, low: int, high: int) -> pl.Expr:
-    """The share of the rows with ``low <= value < high``."""
-    return value.is_between(low, high, "left").mean()
-
-
-def top_items(percent: int) -> pl.Expr:
-    """The share of the events that the most shown ``percent`` of the items have, one item at least."""
-    return SHOWN.top_k((pl.len() * percent // 100).clip(1)).sum() / SHOWN.sum()
-
+CUT_DAYS, UNSEEN_DAYS = 15, 11  # of 24 hours from ``CUT`` on, whose clicks, and clicks on new ads, are published
+FIRST_DAYS = 2.6  # behind ``CUT``, in which a user's first click is published by how often its ad was shown before
 
 USER_MEASURES = {
     "users": pl.len(),
@@ -55,58 +42,58 @@ USER_MEASURES = {
     "users without a click": (CLICKS == 0).mean(),
     "clicks of a user, mean": CLICKS.mean(),
     **quantiles("clicks of a user", CLICKS, (25, 50, 75, 90, 95, 99)),
-    **quantiles("click share", CLICKS / LENGTH, (25, 50, 75, 90, 95, 99)),
     "span in days, mean": SPAN.mean(),
     **quantiles("span in days", SPAN, (25, 50, 75, 90, 95, 99)),
 }
-ACTION_MEASURES = {
+EVENT_MEASURES = {
     "null actions": (ACTION == NULL_ACTION).mean(),
     "exposures": (ACTION == EXPOSURE).mean(),
     "clicks": (ACTION == CLICK).mean(),
     "exposures, of known actions": (KNOWN == EXPOSURE).mean(),
     "clicks, of known actions": (KNOWN == CLICK).mean(),
     "conversions, of known actions": (KNOWN == CONVERSION).mean(),
+    "clicks on ads of the user's history": (~pl.col("pair").is_first_distinct()).filter(ACTION == CLICK).mean(),
 }
 GAP_MEASURES = {
     **quantiles("gap in seconds", GAP, (25, 50, 75, 90, 95, 99)),
-    "gaps of 0 s": (GAP == 0).mean(),
-    "gaps of below 1 min": share_between(GAP, 1, 60),
-    "gaps of 1-59 min": share_between(GAP, 60, 3600),
-    "gaps of 1-23 h": share_between(GAP, 3600, DAY),
-    "gaps of 1-6 d": share_between(GAP, DAY, 7 * DAY),
-    "gaps of 7-29 d": share_between(GAP, 7 * DAY, 30 * DAY),
-    "gaps of 30 d or more": (GAP >= 30 * DAY).mean(),
+    "gaps of 1-59 min": GAP.is_between(60, HOUR_S, "left").mean(),
+    "gaps of 1-23 h": GAP.is_between(HOUR_S, DAY_S, "left").mean(),
+    "gaps of 1-6 d": GAP.is_between(DAY_S, 7 * DAY_S, "left").mean(),
 }
 ITEM_MEASURES = {
     "items": pl.len(),
     "events of an item, mean": SHOWN.mean(),
     "items of 1 events": (SHOWN == 1).mean(),
-    "items of 2-5 events": share_between(SHOWN, 2, 6),
-    "items of 6-10 events": share_between(SHOWN, 6, 11),
-    "items of 11-100 events": share_between(SHOWN, 11, 101),
+    "items of 2-5 events": SHOWN.is_between(2, 5).mean(),
+    "items of 6-10 events": SHOWN.is_between(6, 10).mean(),
+    "items of 11-100 events": SHOWN.is_between(11, 100).mean(),
     "items of over 100 events": (SHOWN > 100).mean(),
-    **{f"events of the top {percent} %": top_items(percent) for percent in (1, 5, 10, 20)},
-    **quantiles("clicks of an item", CLICKS, (50, 75, 90, 95, 99)),
+    # The share of the events that the most shown items have, one item at least.
+    **{f"events of the top {n} %": SHOWN.top_k((pl.len() * n // 100).clip(1)).sum() / SHOWN.sum() for n in (1, 10)},
+    "items that are clicked": (CLICKS > 0).mean(),
+    "clicks of a clicked item": CLICKS.filter(CLICKS > 0).mean(),
     **{f"items with {name}": (pl.col(name) > 0).mean() for name in ITEM_FEATURES},
     **{f"values of {name} an item": pl.col(f"values of {name}").first() / pl.len() for name in MANY_VALUED},
-    "items with embedding 81": EMBEDDED.mean(),
-    "items of one event with embedding 81": EMBEDDED.filter(SHOWN == 1).mean(),
-    "items of 23 events or more with embedding 81": EMBEDDED.filter(SHOWN >= 23).mean(),
 }
 CANDIDATE_MEASURES = {
     "candidates": pl.len(),
     "unseen candidates": IS_UNSEEN.mean(),
+    "targets among the candidates": pl.col("targets").first() / pl.len(),
     **{f"cold among unseen candidates, {name}": pl.col(name).filter(IS_UNSEEN).mean() for name in MANY_VALUED},
-    "unseen candidates with embedding 81": EMBEDDED.filter(IS_UNSEEN).mean(),
 }
-PROFILE_MEASURES = {f"users with {name}": (pl.col(name) > 0).mean() for name in USER_FEATURES}
-DAY_OF_CLICK = pl.col("click")
+FIRST = BEFORE.filter(pl.col("is_first"))
+HEAD, MIDDLE = pl.col("head").first(), pl.col("middle").first()
 CUT_MEASURES = {
-    **{f"clicks of the fifteen days, day {day}": DAY_OF_CLICK.eq(day).mean() for day in range(CUT_DAYS)},
+    **{f"clicks of the fifteen days, day {day}": DAY.eq(day).mean() for day in range(CUT_DAYS)},
     **{
-        f"clicks on ads unseen before the cut, day {day}": IS_UNSEEN.filter(DAY_OF_CLICK.eq(day)).mean()
+        f"clicks on ads unseen before the cut, day {day}": BEFORE.filter(DAY.eq(day)).eq(0).mean()
         for day in range(UNSEEN_DAYS)
     },
+    "events of an ad before the cut, 90 %": HEAD,
+    "first clicks on head ads": (FIRST >= HEAD).mean(),
+    "first clicks on middle ads": ((FIRST > MIDDLE) & (FIRST < HEAD)).mean(),
+    "first clicks on tail ads": ((FIRST > 0) & (FIRST <= MIDDLE)).mean(),
+    "first clicks on unseen ads": (FIRST == 0).mean(),
 }
 
 
@@ -117,13 +104,10 @@ def describe(folder: Path) -> pl.DataFrame:
 
 
 def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Measures]]:
-    files = reader.locate(folder)
-    corpus = reader.read_corpus(files)
-    paths = files.embeddings[EMBEDDING]
-    vectors = reader.read_embedding(paths, corpus.catalogue, EMBEDDING).vectors
+    corpus = reader.read_corpus(reader.locate(folder))
+    targets = pl.scan_csv(folder / TRUTH).select(pl.col("creative_id").n_unique()).collect().item()
     yield from _list_event_parts(corpus.train)
-    yield from _list_item_parts(corpus, pl.Series((vectors != 0).any(axis=1)))
-    yield _frame_profiles(corpus.users), PROFILE_MEASURES
+    yield from _list_item_parts(corpus, targets)
     yield _frame_cut(corpus), CUT_MEASURES
 
 
@@ -131,43 +115,43 @@ def _list_event_parts(events: Sequences) -> Iterator[tuple[pl.LazyFrame, Measure
     """A row a user, a row an event, a row for each two events of a user that follow each other."""
     first = events.offsets[:-1]
     clicks, nulls = (np.add.reduceat(events.action == kind, first) for kind in (CLICK, NULL_ACTION))
-    span = (events.time[events.offsets[1:] - 1] - events.time[first]) / DAY
+    span = (events.time[events.offsets[1:] - 1] - events.time[first]) / DAY_S
     users = {"length": np.diff(events.offsets), "clicks": clicks, "nulls": nulls, "span": span}
     yield pl.LazyFrame(users), USER_MEASURES
-    yield pl.LazyFrame({"action": events.action}), ACTION_MEASURES
+    owner = np.repeat(np.arange(len(first)), np.diff(events.offsets))
+    pair = owner * (int(events.item.max()) + 1) + events.item
+    yield pl.LazyFrame({"action": events.action, "pair": pair}), EVENT_MEASURES
     inside = np.ones(len(events.time), bool)
     inside[first] = False
     yield pl.LazyFrame({"gap": np.diff(events.time, prepend=0)[inside]}), GAP_MEASURES
 
 
-def _list_item_parts(corpus: Corpus, embedded: pl.Series) -> Iterator[tuple[pl.LazyFrame, Measures]]:
-    """A row a known item, a row a candidate; ``embedded`` by row of the catalogue."""
+def _list_item_parts(corpus: Corpus, targets: int) -> Iterator[tuple[pl.LazyFrame, Measures]]:
+    """A row a known item, a row a candidate; ``targets``: how many different ones there are."""
     catalogue, train = corpus.catalogue, corpus.train
-    features = pl.DataFrame(catalogue.features, schema=list(ITEM_FEATURES)).with_columns(embedded=embedded)
+    features = pl.DataFrame(catalogue.features, schema=list(ITEM_FEATURES))
     sizes = dict(zip(ITEM_FEATURES, catalogue.sizes, strict=True))
     shown, clicked = (
         pl.Series(np.bincount(items, minlength=catalogue.known + 1)[1:])
         for items in (train.item, train.item[train.action == CLICK])
     )
     values = {f"values of {name}": sizes[name] for name in MANY_VALUED}
-    known = features[1 : catalogue.known + 1].with_columns(shown=shown, clicks=clicked, **values)
-    yield known.lazy(), ITEM_MEASURES
+    yield features[1 : catalogue.known + 1].with_columns(shown=shown, clicks=clicked, **values).lazy(), ITEM_MEASURES
     cold = [pl.col(name) > sizes[name] for name in MANY_VALUED]
     unseen = pl.Series(corpus.candidates > catalogue.known)
-    yield features[corpus.candidates].select(*cold, "embedded", unseen=unseen).lazy(), CANDIDATE_MEASURES
-
-
-def _frame_profiles(users: Users) -> pl.LazyFrame:
-    """A row a user, of each feature its first value."""
-    first = np.cumsum([0, *USER_FEATURES.values()])[:-1]
-    return pl.LazyFrame(users.features[:, first], schema=list(USER_FEATURES))
+    yield features[corpus.candidates].select(*cold, unseen=unseen, targets=targets).lazy(), CANDIDATE_MEASURES
 
 
 def _frame_cut(corpus: Corpus) -> pl.LazyFrame:
-    """A row a click of the days behind ``CUT``: the day, and whether its ad has no event before."""
+    """A row a click of the days behind ``CUT``: the day; events of its ad before; whether it is a user's first, early
+    enough to be counted. Events from which on an ad is of the head, up to which it is of the tail.
+    """
     train = corpus.train
-    seen = np.zeros(corpus.catalogue.known + 1, bool)
-    seen[train.item[train.time < CUT]] = True
-    days = (train.time - CUT) // DAY
-    kept = (train.action == CLICK) & (days >= 0) & (days < CUT_DAYS)
-    return pl.LazyFrame({"click": days[kept], "unseen": ~seen[train.item[kept]]})
+    shown = np.bincount(train.item[train.time < CUT], minlength=corpus.catalogue.known + 1)
+    middle, head = np.percentile(shown[shown > 0], [50, 90]) if shown.any() else (0, 0)
+    days = (train.time - CUT) / DAY_S
+    kept = np.flatnonzero((train.action == CLICK) & (days >= 0) & (days < CUT_DAYS))
+    owner = np.searchsorted(train.offsets, kept, side="right")
+    is_first = (np.diff(owner, prepend=-1) > 0) & (days[kept] < FIRST_DAYS)
+    columns = {"day": days[kept].astype(np.int64), "before": shown[train.item[kept]], "is_first": is_first}
+    return pl.LazyFrame(columns).with_columns(head=head, middle=middle)

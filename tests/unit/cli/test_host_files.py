@@ -9,7 +9,6 @@ from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_
 from competitions.cli.data import fetched_paths, find_source
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
-from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.day.standin import DAY, LAST_S, choose_positions, convert, read_attributes, read_sequences
+from common.time_units import DAY_S
+from competitions.tencent.day.standin import LAST_S, choose_positions, convert, read_attributes, read_sequences
 from competitions.tencent.io import reader, schema
 
 # Item 9 is only ever a target; 5 has no attributes.
@@ -53,7 +54,7 @@ def test_the_last_item_is_the_truth_and_the_others_are_the_history(converted: Pa
 def test_times_carry_order_only_and_the_reader_takes_it_without_a_note(converted: Path) -> None:
     for events in pl.read_parquet(converted / "seq/*.parquet")["seq"].to_list():
         times = [event["timestamp"] for event in events]
-        assert times == [LAST_S - DAY * left for left in range(len(times) - 1, -1, -1)]
+        assert times == [LAST_S - DAY_S * left for left in range(len(times) - 1, -1, -1)]
         assert {event["action_type"] for event in events} == {schema.CLICK}
     corpus = reader.read_corpus(reader.locate(converted))
     assert corpus.notes == ()

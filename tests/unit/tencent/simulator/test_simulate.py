@@ -1,8 +1,6 @@
-"""The Tencent simulator's files: both layouts, the same bytes again, marginals, ids and cold values, refusals."""
+"""The Tencent simulator's files: ids and cold values, embeddings and what fields say of ads, marginals."""
 
-import json
 import pickle
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +8,15 @@ import polars as pl
 import pytest
 
 from common.simulation.writer import Simulation
-from competitions.tencent.corpus import Corpus, Embedding
+from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
-from competitions.tencent.io.encoder import take_users
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import calibration, simulate
-from competitions.tencent.simulator.conversions import Law
-from competitions.tencent.simulator.jsonl_writer import write_competition
+from competitions.tencent.simulator.candidates import TARGETS
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
-from competitions.tencent.simulator.writer import write_release
 
-SCALE, SMALL, SEED = 0.003, 0.0005, 3
+SCALE, SEED = 0.003, 3
 
 
 @pytest.fixture(scope="module")
@@ -45,68 +40,13 @@ def measured(made: Simulation) -> dict[str, tuple[float, float | None]]:
     return {name: (value, known) for name, value, known, _ in table.iter_rows()}
 
 
-def read_embedding(folder: Path, corpus: Corpus) -> Embedding:
-    files = reader.locate(folder)
-    return reader.read_embedding(files.embeddings["emb_81_32"], corpus.catalogue, "emb_81_32")
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same small world in the layout of the competition and in that of the release."""
-
-    def write_both(folder: Path, numbers: Any, names: Any, batches: Any, blocks: Any, seed: int) -> None:
-        vectors = list(blocks)
-        write_competition(folder, numbers, names, batches, vectors, seed)
-        (folder / "release").mkdir()
-        write_release(folder / "release", numbers, names, batches, vectors, seed)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulate, "write_competition", write_both)
-        folder = simulate.simulate(tmp_path_factory.mktemp("pair") / "raw", SMALL, SEED, Law.ROUND2).folder
-    return folder, folder / "release"
-
-
-def test_both_layouts_hold_the_same_data(pair: tuple[Path, Path]) -> None:
-    lines, release = pair
-    one, two = (reader.read_corpus(reader.locate(folder)) for folder in (release, lines))
-    for part in ("train", "users", "catalogue"):
-        for name, values in vars(getattr(one, part)).items():
-            np.testing.assert_array_equal(values, getattr(getattr(two, part), name), f"{part}.{name}")
-    assert one.candidates.tolist() == two.candidates.tolist()
-    vectors = [read_embedding(folder, read).vectors for folder, read in ((release, one), (lines, two))]
-    np.testing.assert_array_equal(vectors[0], vectors[1])
-    # The test users are all users; their lines stand in another order.
-    names, others = two.test_users.names.tolist(), one.test_users.names.tolist()
-    assert names != others
-    assert sorted(names) == sorted(others)
-    order = np.array([others.index(name) for name in names])
-    ours = take_users(one.test, order)
-    for column in ("offsets", "item", "action", "time"):
-        np.testing.assert_array_equal(getattr(two.test, column), getattr(ours, column))
-
-
-def test_profile_rows_stand_anywhere_and_events_bear_their_features(pair: tuple[Path, Path]) -> None:
-    folder = pair[0] / "train"
-    table = json.loads((folder / "item_feat_dict.json").read_text())
-    shares = []
-    for at, text in enumerate((folder / "seq.jsonl").read_text().splitlines(), 1):
-        line = json.loads(text)
-        (profile,) = [number for number, row in enumerate(line) if row[1] is None]
-        assert {row[0] for row in line} == {at}
-        shares.append(profile / (len(line) - 1))
-        events = [row for row in line if row[1] is not None]
-        assert all(row[3] == table[str(row[1])] and row[3]["111"] == row[1] for row in events)
-        assert [row[5] for row in events] == sorted(row[5] for row in events)
-    assert 0.6 < np.mean([share == 1 for share in shares]) < 0.8
-    assert min(shares) < 0.1
-
-
 def test_the_report_counts_what_is_in_the_files(made: Simulation, corpus: Corpus) -> None:
     assert made.rows["users"] == len(corpus.train) == sizes_at_scale(SCALE).users
     assert made.rows["events"] == len(corpus.train.item)
     assert made.rows["items"] == corpus.catalogue.known
-    assert made.rows["candidates"] == len(corpus.candidates) == sizes_at_scale(SCALE).candidates
-    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.queries
+    truth = pl.read_csv(made.truth)
+    assert made.rows["candidates"] == len(corpus.candidates) == round(truth["creative_id"].n_unique() / TARGETS)
+    assert made.rows["truth"] == truth.height == made.oracle.queries
 
 
 def test_the_truth_is_a_candidate_that_the_user_has_not_seen(made: Simulation, corpus: Corpus) -> None:
@@ -171,26 +111,40 @@ def test_cold_values_are_those_that_the_indexer_lacks(made: Simulation, corpus: 
         assert value.equals(items[name], null_equal=True, check_names=False)
 
 
+def test_embeddings_and_fields_say_what_an_ad_is_about(made: Simulation, corpus: Corpus) -> None:
+    files = reader.locate(made.folder)
+    vectors = reader.read_embedding(files.embeddings["emb_81_32"], corpus.catalogue, "emb_81_32").vectors
+    has = np.flatnonzero((vectors != 0).any(axis=1))
+    assert len(has) / (len(vectors) - 1) == pytest.approx(0.96, abs=0.01)
+    rng = np.random.default_rng(0)
+    unit = vectors[has] / np.linalg.norm(vectors[has], axis=1, keepdims=True)
+    likeness = []
+    for name in ("101", "119", "122", "121"):
+        value = corpus.catalogue.features[has, ITEM_FEATURES.index(name)]
+        order = np.lexsort((rng.random(len(value)), value))
+        same = (np.diff(value[order]) == 0) & (value[order][1:] > 0)
+        likeness.append(float((unit[order][1:][same] * unit[order][:-1][same]).sum(axis=1).mean()))
+    # Finer values say more: of any two ads nothing, of a kind of topics something, of an advertiser most.
+    assert abs((unit[rng.permutation(len(unit))] * unit).sum(axis=1).mean()) < 0.05
+    assert 0.1 < likeness[0] < likeness[1] < likeness[2]
+
+
 def test_marginals_are_near_the_documented(measured: dict[str, tuple[float, float | None]]) -> None:
     # Small worlds have fewer items of one event and a shorter head; both come nearer to the release as they grow.
     by_width = {
-        0.01: ["exposures", "items with embedding 81"],
+        0.01: ["exposures", "targets among the candidates"],
         0.02: ["events", "length, mean", "unseen candidates"],
-        0.03: ["unseen candidates with embedding 81"],
         0.05: ["clicks", "gaps of 1-59 min", "gaps of 1-23 h", "clicks of a user, mean"],
-        0.1: ["users with a null action", "gap in seconds, 50 %", "gap in seconds, 90 %", "click share, 90 %"],
+        0.1: ["users with a null action", "gap in seconds, 50 %", "gap in seconds, 90 %"],
         0.12: ["span in days, mean"],
         0.15: ["null actions", "gaps of 1-6 d"],
-        0.2: ["events of the top 10 %"],
-        0.25: ["values of 121 an item"],
-        0.3: ["items", "items of 2-5 events"],
+        0.2: [f"clicks of the fifteen days, day {day}" for day in range(5)],
+        0.25: ["values of 121 an item", "items", "first clicks on unseen ads"],
+        0.3: ["items of 2-5 events", "events of the top 10 %", "first clicks on head ads"],
         0.35: [f"clicks on ads unseen before the cut, day {day}" for day in range(5)],
         0.4: ["cold among unseen candidates, 121"],
-        0.45: ["items of 1 events"],
     }
-    by_width[0.1] += [f"clicks of the fifteen days, day {day}" for day in range(5)]
     by_width[0.05] += [f"items with {name}" for name in ITEM_FEATURES]
-    by_width[0.1] += [f"users with {name}" for name in schema.USER_FEATURES]
     off = {}
     for width, name in ((width, name) for width, names in by_width.items() for name in names):
         value, known = measured[name]

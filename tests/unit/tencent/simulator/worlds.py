@@ -3,46 +3,46 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats, Ints
 from competitions.tencent.simulator import oracle, simulate
 from competitions.tencent.simulator.ads import RUNS
 from competitions.tencent.simulator.candidates import Candidates, choose_candidates
-from competitions.tencent.simulator.click_model import Environment, UserBatch, simulate_users
-from competitions.tencent.simulator.conversions import Law
+from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
+from competitions.tencent.simulator.simulate import Law
 from competitions.tencent.simulator.topics import sizes_at_scale
+from competitions.tencent.simulator.users import Users, make_users
 
 
 @dataclass(frozen=True)
 class World:
-    """A world after its histories. ``seen`` by ad: shown in one; ``actions`` by user: of the target."""
+    """A world after its histories. ``seen`` by ad: shown in one."""
 
     env: Environment
-    batch: UserBatch
+    users: Users
+    queries: Queries
     seen: Bools
     candidates: Candidates
-    actions: NDArray[np.int8]
 
-    def rank(self, batch: UserBatch | None = None, env: Environment | None = None) -> oracle.OracleRanks:
-        """The oracle's answers, to users of this ``batch`` as ``env`` has it."""
-        return oracle.rank_targets(env or self.env, self.candidates, batch or self.batch, self.actions)
+    def rank(self, queries: Queries | None = None, env: Environment | None = None) -> oracle.OracleRanks:
+        """The oracle's answers, to these ``queries`` as ``env`` has it."""
+        return oracle.rank_targets(env or self.env, self.candidates, queries or self.queries)
 
 
 def make_world(scale: float, seed: int, slope: float, law: Law = Law.ROUND1) -> World:
     """``slope``: that of the acceptance."""
-    sizes = sizes_at_scale(scale)
+    sizes, rng = sizes_at_scale(scale), np.random.default_rng(seed)
     env = replace(simulate.make_environment(sizes, scale, seed, law), slope=slope)
-    env, (batch,) = simulate.convert(env, [simulate_users(env, 0, sizes.users)])
-    seen = np.bincount(batch.past[batch.past >= 0], minlength=len(env.inventory.ads)) > 0
-    candidates = choose_candidates(env.inventory, seen, batch.targets, sizes.candidates, np.random.default_rng(2))
-    return World(env, batch, seen, candidates, simulate.draw_actions(env, [batch]))
+    users, ends = make_users(env.topics, sizes.users, sizes.groups, law is Law.ROUND2, rng)
+    queries = browse(env, users, ends, rng)
+    draw_targets(env, queries, rng)
+    seen = np.bincount(queries.past[queries.past >= 0], minlength=len(env.ads)) > 0
+    return World(env, users, queries, seen, choose_candidates(seen, queries.ad, rng))
 
 
 def runs_in(env: Environment, ad: Ints, slot: Ints) -> Bools:
     """Whether each ad runs in each slot, by the definition."""
-    ads = env.inventory.ads
-    return np.asarray((ads.birth[ad] <= slot) & (slot < ads.birth[ad] + RUNS[ads.campaign[ad]]))
+    return np.asarray((env.ads.birth[ad] <= slot) & (slot < env.ads.birth[ad] + RUNS[env.ads.kind[ad]]))
 
 
 def assert_near(observed: Floats, expected: Floats) -> None:
