@@ -122,22 +122,6 @@ def _number_values(column: Codes, known: int, rng: np.random.Generator) -> tuple
     return code[column], np.append(original, 0), original[used]
 
 
-def encode_columns(keys: pl.Series, table: pl.DataFrame, columns: dict[str, str], fields: tuple[str, ...]) -> Codes:
-    """Codes (keys, fields) of the columns that ``columns`` names by field, -1 where ``table`` has no value.
-
-    >>> table = pl.DataFrame({"video": [4, 9], "tag": ["b", None], "type": ["x", "y"]})
-    >>> encode_columns(pl.Series("video", [9, 4, 5]), table, {"100": "tag", "102": "type"}, ("100", "101", "102"))
-    array([[-1, -1,  1],
-           [ 0, -1,  0],
-           [-1, -1, -1]], dtype=int32)
-    """
-    joined = keys.to_frame().join(table, on=keys.name, how="left", maintain_order="left")
-    codes = np.full((len(keys), len(fields)), -1, np.int32)
-    for field, column in columns.items():
-        codes[:, fields.index(field)] = joined[column].rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1
-    return codes
-
-
 def write_release(folder: Path, log: PublicLog, numbers: Numbers) -> None:
     """Write the release layout and the truth. Users are numbered anew, without regard to the order of the source."""
     rng = np.random.default_rng([80, SEED])
