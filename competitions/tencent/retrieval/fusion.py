@@ -34,6 +34,7 @@ BLOCK = 32
 POPULAR = ("events 24 h before", "events 24 h behind", "events in all")  # what counts evenly before weights are learned
 DEFAULT_WIDTH = 12.0  # of a kernel
 RIDGE = 1e-3
+CONSTANT = 1e-5  # a standard deviation that is none
 LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
 Members = dict[str, tuple[str, ...]]  # the parts of each channel
 
@@ -80,8 +81,11 @@ class ChannelScores:
 
 
 def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
-    """The weights of the likeliest targets, none below 0, with a small ridge."""
-    scale = scores.deviations() + 1e-6
+    """The weights of the likeliest targets, none below 0, with a small ridge; 0 for a column that does not vary."""
+    scale = scores.deviations()
+    # Of a column without variation every weight is as likely; divided by nothing, it would decide where the column
+    # does vary: "unseen" in the organiser's fold alone, say.
+    scale = np.where(scale > CONSTANT, scale, np.float32(np.inf))
     values = (scores.values - scores.values[:, :1]) / scale
     # A candidate that stands for n counts n times in the sum over all.
     offset = np.where(scores.possible, np.log(scores.stands_for), -np.inf).astype(np.float32)

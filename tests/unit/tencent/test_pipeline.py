@@ -1,14 +1,24 @@
-"""Between the steps: lists that are short are filled up, what a submission is checked against, ways side by side."""
+"""Between the steps: lists that are short are filled up, what a submission is checked against, ways side by side; what
+the ranker gets of any fold.
+"""
+
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from competitions.tencent import metrics, split, submission
+from common.engine.run import Run, derive
+from competitions.tencent import metrics, pipeline, split, submission
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import CatalogueRows, Oids
+from competitions.tencent.plan import make_plan
+from competitions.tencent.retrieval import counts
+from competitions.tencent.retrieval.fusion import weigh_evenly
+from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(3, 1, 15)])
 TEST = make_sequences([(1, 0, 1)], [(9, 0, 2)])
@@ -78,3 +88,64 @@ def test_ways_are_measured_side_by_side() -> None:
     assert measured["words"]["unseen"] == 0.0
     assert measured["words"]["hit_rate@10"] == pytest.approx(1 / 3.5)
     assert measured["words"]["unseen_share"] == 0.5
+
+
+# --- the columns of a fold ---
+
+USERS, ADS = 40, 12
+# Users of even number click four times, are then shown ads, and click; the others are shown ads first.
+ACTIONS = [1, 1, 1, 1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 1, 1, 1, 0, 1]
+ENDS = {"clicks alone": (3, 0), "exposures alone": (0, 4), "both": (6, 6), "nearly all": (8, 8)}
+
+
+def draw_users() -> Corpus:
+    rng = np.random.default_rng(0)
+    return make_corpus(
+        make_sequences(
+            *(
+                [(int(ad), action, 3_600 * step + int(rng.integers(3_600))) for step, (ad, action) in enumerate(events)]
+                for events in (zip(rng.permutation(ADS) + 1, ACTIONS[user % 2], strict=False) for user in range(USERS))
+            )
+        ),
+        ADS,
+    )
+
+
+def end_at(corpus: Corpus, ends: tuple[int, int]) -> Fold:
+    """Of users of even and of odd number so many events are shown; who has any is asked for the next one, a click."""
+    log, shown = corpus.train, np.tile(ends, USERS // 2)
+    stop, users = log.offsets[:-1] + shown, np.flatnonzero(shown)
+    event = stop[users]
+    assert (log.action[event] == 1).all()
+    own = {
+        "users": users,
+        "query_ends": event,
+        "query_times": log.time[event - 1],
+        "condition": np.ones(len(users), int),
+    }
+    target = {"target": log.item[event].astype(np.int64), "unseen": np.zeros(len(users), bool)}
+    return Fold(stop, **own, candidates=corpus.candidates, **target, target_action=log.action[event])
+
+
+@pytest.mark.parametrize("counted", ["events", "clicks"])
+def test_the_ranker_gets_the_same_columns_of_every_fold(
+    counted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not its history has exposures, clicks, or more pairs than are counted: the whole log decides."""
+    shorter = counts.count_pairs(end_at(draw_users(), ENDS["nearly all"]).history(draw_users().train))
+    monkeypatch.setattr(counts, "AFFORDABLE_PAIRS", 10**6 if counted == "events" else shorter)
+    run, nothing = Run(tmp_path / "run", tmp_path / "cache", quiet=True), cast("Any", None)
+    corpus = run.step(draw_users)
+    plan = run.step(make_plan, corpus, 0, CONFIG)
+    ready = pipeline.Prepared(corpus, plan, nothing, nothing, [], {})
+    fusion = derive(weigh_evenly, {name: find_channel(name) for name in ("counts", "values", "linear")})
+    names = {}
+    for name, ends in ENDS.items():
+        fold = run.step(end_at, corpus, ends)
+        lists = pipeline.list_fold(ready, fold, fusion, CONFIG, run).value
+        assert lists is not None
+        assert lists.features.shape[1] == len(lists.names)
+        names[name] = lists.names
+    assert len({*names.values()}) == 1
+    of_counts = {"counts with features score"} if counted == "events" else {"lift of the ads score"}
+    assert {*names["both"]} >= of_counts | {"clicks 1 h before", "events 1 h behind", "values shown score"}

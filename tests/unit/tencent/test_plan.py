@@ -8,6 +8,7 @@ import pytest
 
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.corpus import Sequences
+from competitions.tencent.features.popularity import CLICKS, EVENTS
 from competitions.tencent.plan import (
     EARLIER,
     LONG,
@@ -20,7 +21,7 @@ from competitions.tencent.plan import (
     make_plan,
     steady_share,
 )
-from competitions.tencent.retrieval import sequence
+from competitions.tencent.retrieval import counts, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
 from competitions.tencent.split import Rewind
 from tests.unit.tencent.training_inputs import CONFIG, load_settings, make_corpus, make_sequences
@@ -91,6 +92,22 @@ def test_the_plan_leaves_nothing_to_decide_and_asks_days_and_clicks_as_often_as_
     plan = make_plan(make_corpus(STEADY, 12), 0, given)
     assert (plan.rewind.queries, plan.list_length) == ((25_000, 15_000, 15_000), 40)
     assert plan.channels == ("counts",)
+
+
+def test_what_channels_and_popularity_count_is_decided_by_the_whole_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = make_sequences([(1, 1, 0), (2, 0, 60), (3, 1, 90)])
+    for log, exposures, kinds in ((VARIED, False, (EVENTS,)), (shown, True, (EVENTS, CLICKS)), (STEADY, False, ())):
+        plan = make_plan(make_corpus(log, 12), 0, CONFIG)
+        assert (plan.exposures, plan.kinds) == (exposures, kinds)
+    pairs = 2 * (3 + 1)  # either way, of histories of three events and of two
+    for affordable, counted in ((pairs, "events"), (pairs - 1, "clicks")):
+        monkeypatch.setattr(counts, "AFFORDABLE_PAIRS", affordable)
+        plan = make_plan(make_corpus(VARIED, 12), 0, CONFIG)
+        (decision,) = [each for each in plan.decisions if each.setting == "ranker.counted"]
+        assert (plan.counted, decision.value) == (counted, counted)
+        assert decision.reason == f"8 pairs of events: all are counted up to {affordable}"
+        for given in ("events", "clicks"):
+            assert make_plan(make_corpus(VARIED, 12), 0, load_settings(f"ranker.counted={given}")).counted == given
 
 
 def test_queries_say_their_action_where_the_hosts_do() -> None:

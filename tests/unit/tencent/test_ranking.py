@@ -128,8 +128,22 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> tuple[Corpus, Fold]:
     return corpus, fold
 
 
-def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(planted: tuple[Corpus, Fold]) -> None:
+def join_all(
+    corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings, ranker: Ranker | None = None
+) -> FoldAnswers:
+    """What the pipeline does: the answers of each group, then of all."""
+    groups = range(len(tables.pools.rows))
+    parts = [ranking.answer(corpus, fold, tables, ranker, settings, group) for group in groups]
+    return ranking.join_answers(fold, tables.pools, parts)
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
+    planted: tuple[Corpus, Fold], groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus, fold = planted
+    monkeypatch.setattr(popularity, "GROUP_QUERIES", USERS // groups)
+    fold = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
     settings = msgspec.structs.replace(CONFIG.ranker.features, negatives=9)
     tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=ADS)
     lists = list_candidates(corpus, fold, tables, settings, 0)
@@ -139,7 +153,8 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(pl
     assert np.isfinite(lists.features[:, lists.names.index(SEARCH_SCORE)]).all()
     assert lists.labels.tolist() == lists.features[:, lists.names.index("told")].tolist()
     ranker = fit([lists], FIT, 0)
-    answers = ranking.answer(corpus, fold, tables, ranker, settings, 0)
+    answers = join_all(corpus, fold, tables, settings, ranker)
+    assert len(tables.pools.rows) == groups
     assert list(answers.ways) == ["ranker", "first search", "popularity"]
     assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
     assert answers.known_rank.min() > 0
@@ -164,13 +179,6 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
     assert 0 < (answers.known_rank > 0).sum() < USERS
 
 
-def join_all(corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings) -> FoldAnswers:
-    """What the pipeline does: the answers of each group, then of all."""
-    groups = range(len(tables.pools.rows))
-    parts = [ranking.answer(corpus, fold, tables, None, settings, group) for group in groups]
-    return ranking.join_answers(fold, tables.pools, parts)
-
-
 def test_answers_of_several_groups_are_in_the_order_of_the_queries(
     planted: tuple[Corpus, Fold], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +201,28 @@ def test_answers_of_several_groups_are_in_the_order_of_the_queries(
     unknown = join_all(corpus, hidden, tables, settings)
     assert unknown.retrieval_rank is None
     assert unknown.best.rows.tolist() == answers.best.rows.tolist()
+
+
+def test_a_cut_pool_leaves_the_order_of_its_ads_as_it_is() -> None:
+    """By one channel: without those that are not in the pool of the query's group the answers are those of all."""
+    corpus, fold = make_world()
+    spread = dataclasses.replace(fold, query_times=200 * np.random.default_rng(0).permutation(USERS))
+    answers, pools = [], []
+    for most in (ADS, 14):
+        settings = msgspec.structs.replace(CONFIG.ranker.features, pool=most)
+        tables = fit_fold(corpus, [], spread, settings, ("values",), list_length=ADS)
+        fusion = dataclasses.replace(tables.fusion, weights={"values": 1.0})
+        tables = dataclasses.replace(tables, fusion=fusion)
+        answers.append(join_all(corpus, spread, tables, settings))
+        pools.append(tables.pools)
+    assert len(pools[1].rows) == popularity.GROUPS
+    assert len({tuple(pool.tolist()) for pool in pools[1].rows}) > 1
+    every, cut = (each.ways["first search"].rows for each in answers)
+    for own, pool in pools[1].pair(spread.query_times):
+        for query in own:
+            listed = [ad for ad in every[query].tolist() if ad in pool]
+            assert cut[query, : len(listed)].tolist() == listed
+    assert pools[1].count_inside(spread.query_times, fold.target) == (answers[1].known_rank > 0).sum()  # type: ignore[arg-type]
 
 
 def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.MonkeyPatch) -> None:

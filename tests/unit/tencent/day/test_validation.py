@@ -1,0 +1,85 @@
+"""What the hold-out shows of queries in several groups of times, each with a pool of its own."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.day import validation
+from competitions.tencent.day.validation import list_candidates, list_validation
+from competitions.tencent.features.popularity import GROUPS
+from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.ranking import take_queries
+from competitions.tencent.retrieval.search import Search
+from competitions.tencent.split import Fold
+from tests.unit.tencent.features.test_popularity import plant_halves
+from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.test_ranking import join_all
+from tests.unit.tencent.training_inputs import CONFIG, make_corpus
+
+QUERIES, ADS = 120, 22
+SETTINGS = msgspec.structs.replace(CONFIG.ranker.features, pool=10)
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[Corpus, Fold, FoldTables]:
+    """Ads 1 to 10 live in the first half, 11 to 20 in the second; so do the targets, but for three."""
+    log, fold = plant_halves(QUERIES)
+    assert fold.target is not None
+    corpus, target = make_corpus(log, ADS), fold.target.copy()
+    target[:2] = np.where(target[:2] > 10, 1, 11)
+    target[2] = ADS
+    actions = np.ones(QUERIES, np.int8)
+    own = {"target": target, "unseen": target == ADS, "target_action": actions}
+    fold = replace(fold, **own, candidates=CatalogueRows(np.arange(1, 21)))
+    return corpus, fold, fit_fold(corpus, [], fold, SETTINGS, ("values",), list_length=8)
+
+
+def test_candidates_are_those_of_each_querys_own_group(
+    world: tuple[Corpus, Fold, FoldTables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, fold, tables = world
+    monkeypatch.setattr(validation, "LISTED", 50)
+    items, data = list_candidates(corpus, fold, tables, None, SETTINGS)
+    assert len(tables.pools.rows) == GROUPS
+    name = dict(zip(corpus.users.names[fold.users].astype(str).tolist(), range(QUERIES), strict=True))
+    queries = [name[query] for query in items["query"].unique(maintain_order=True)]
+    assert sorted(queries) == [*range(50)]
+    assert data.group_sizes.tolist() == items["query"].rle().struct.field("len").to_list()
+    starts = np.cumsum(data.group_sizes) - data.group_sizes
+    group = np.searchsorted(tables.pools.edges, fold.query_times, side="right")
+    target: Any = fold.target
+    for query, start, size in zip(queries, starts, data.group_sizes, strict=True):
+        search, rows = Search(tables, SETTINGS, int(group[query])), slice(start, start + size)
+        retrieved = search.retrieve(take_queries(corpus, fold, np.array([query])))
+        ads = retrieved.item[0]
+        assert items["item"][rows].to_list() == corpus.catalogue.oid[ads].tolist()
+        assert items["first search"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)
+        assert data.labels[rows].tolist() == (ads == target[query]).tolist()
+        popularity = search.popularity.of(fold.query_times[[query]], retrieved.item, ["events 24 h behind"])
+        column = data.features[rows, data.names.index("events 24 h behind")]
+        assert column.tolist() == popularity[0, :, 0].tolist()
+
+
+def test_the_funnel_says_how_many_targets_are_in_the_pool_of_their_time(
+    world: tuple[Corpus, Fold, FoldTables],
+) -> None:
+    corpus, fold, tables = world
+    answers = join_all(corpus, fold, tables, SETTINGS)
+    ready = SimpleNamespace(corpus=SimpleNamespace(value=corpus), valid=SimpleNamespace(value=fold))
+    early = SimpleNamespace(answers=SimpleNamespace(value=answers), tables=SimpleNamespace(value=tables))
+    outcome: Any = SimpleNamespace(ready=ready, early=early, config=CONFIG)
+    retrieved = int((answers.known_rank > 0).sum())
+    assert 60 < retrieved < QUERIES - 3
+    assert list_validation(outcome).before == [
+        ("all queries", QUERIES),
+        ("shown in the log before", QUERIES - 1),
+        ("among the candidates", QUERIES - 1),
+        ("in the pool at the time of the query", QUERIES - 3),
+        ("retrieved by the first search", retrieved),
+    ]
