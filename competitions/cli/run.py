@@ -31,7 +31,9 @@ from competitions.cli.options import (
 
 @takes(RunOptions)
 def run(options: RunOptions) -> None:
-    """Raw files to a checked submission, with a closing summary."""
+    """Raw files to a checked submission, with a closing summary. Exit code 3: the submission is checked and kept, but a
+    part of the report failed.
+    """
     from competitions.cli.execution import execute
 
     execute(options)
@@ -79,6 +81,7 @@ def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day.methods import ladder as ladders
     from common.day.stamp import make_stamp, stamp_ladder
+    from common.engine.lock import hold
     from common.engine.run import Run
     from competitions.cli.settings import load_inputs
 
@@ -90,7 +93,8 @@ def ladder(options: LadderOptions) -> None:
     build = options.build / options.name
     stamp, run = make_stamp(), Run(build / "ladder", build / "cache")
     made = room.make_ladder(inputs.files, inputs.config, run)
-    rows = made.climb(options.only)
+    with hold(run.folder):
+        rows = made.climb(options.only)
     if options.only is not None:
         show_card(made, rows[-1], options.name)
         return

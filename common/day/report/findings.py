@@ -33,6 +33,7 @@ class Finding(NamedTuple):
 def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> list[Finding]:
     """What is suspicious, the gravest kinds first."""
     return [
+        *map(Finding, record.failed),
         *_far_from_other_scores(record, leaderboard),
         *_uneven_folds(record.cv),
         *_blend_below_member(record),
