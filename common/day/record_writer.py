@@ -53,8 +53,8 @@ class RecordWriter:
             self._note_failure(key, title, error)
 
     def _note_failure(self, key: str, title: str, error: BaseException) -> None:
-        lines = str(error).strip().splitlines() or [""]
-        reason = lines[0] if isinstance(error, UserError) else f"{type(error).__name__}: {lines[0]}"
+        first = "".join(filter(str.isprintable, next(iter(str(error).strip().splitlines()), "")))
+        reason = first if isinstance(error, UserError) else f"{type(error).__name__}: {first}"
         kept = "the submission is checked and kept" if self.checked else "the score is kept"
         sentence = f"{title} failed: {reason[:REASON].rstrip('.: ')}; {kept}."
         path = self.run.folder / f"failed-{key}.txt"

@@ -24,10 +24,10 @@ from common.day.stamp import make_stamp
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError
-from common.engine.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
 from common.engine.meter import count_threads
 from common.engine.progress import say
 from common.engine.run import Run, prune
+from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
 from competitions import ROOM, find_competition
 from competitions.cli.closing import show_end
 from competitions.cli.data import copy_submission, find_source

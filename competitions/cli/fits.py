@@ -18,9 +18,9 @@ from common.day.report.page import ABLATION
 from common.day.run_record import describe_queries, digest_files
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.engine.lock import hold
 from common.engine.progress import say
 from common.engine.run import Run
+from common.io.lock import hold
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import Inputs, load_inputs
 

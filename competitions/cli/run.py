@@ -81,8 +81,8 @@ def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day.methods import ladder as ladders
     from common.day.stamp import make_stamp, stamp_ladder
-    from common.engine.lock import hold
     from common.engine.run import Run
+    from common.io.lock import hold
     from competitions.cli.settings import load_inputs
 
     room = find_room(options.name, "day.ladder")

@@ -22,9 +22,9 @@ from common.day.tuning.task import Task, Verdict, describe_need, judge_settings,
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.engine.lock import find_oldest_start, hold
 from common.engine.progress import say
 from common.engine.run import Run, prune
+from common.io.lock import find_oldest_start, hold
 from competitions import find_competition, find_room
 from competitions.cli.options import TuneOptions
 from competitions.cli.settings import load_inputs

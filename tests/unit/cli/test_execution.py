@@ -15,8 +15,8 @@ from common.day.hosts import REPORT
 from common.day.record_schema import RECORD, read_record
 from common.day.run_record import SimulatedTruth
 from common.engine.errors import UserError
-from common.engine.lock import hold
 from common.engine.run import Run
+from common.io.lock import hold
 from common.io.submission import Checked
 from competitions import NAMES
 from competitions.cli import execution
@@ -27,7 +27,7 @@ from tests.unit.common.day.test_run_record import QUERIES, make_judged
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from common.engine.lock import hold
+from common.io.lock import hold
 with hold(Path(sys.argv[1])):
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.engine.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
 from common.engine.result_store import Store, prune
+from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
 from tests.contract.contract import ROOT
 
 HOLD = """
 import sys
 from pathlib import Path
-from common.engine.lock import hold, keep
+from common.io.lock import hold, keep
 with hold(Path(sys.argv[1])):
     if sys.argv[2:]:
         keep(Path(sys.argv[1]))
