@@ -4,9 +4,9 @@ An entry ``<name>-<key[:16]>/`` holds ``value.pkl`` and, beside it, every frame 
 large array as a .npy file. Both are mapped into memory on loading: the pages belong to the file, so the system can take
 them back. (5 million rows of 12 columns on one core: written in 0.3 to 0.8 s and mapped in 0.01 s; as zstd parquet,
 written in 0.8 to 1.1 s and read in 1.0 s, for four fifths of the size.)
-``entry.json``, written last, says what the entry is, and the digest of every file (``common.engine.stored_entry``).
-Loading an entry compares them, once a run. A pickle runs what is in it: a store that another user owns or may write is
-refused, and such an entry in it is computed again.
+``entry.json``, written last, says what the entry is, and the size of every file (``common.engine.stored_entry``). A
+pickle runs what is in it: a store that another user owns or may write is refused, and such an entry in it is computed
+again.
 """
 
 import contextlib
@@ -34,7 +34,6 @@ from common.engine.stored_entry import (
     VALUE,
     DamagedEntryError,
     StepRecord,
-    find_digest,
     read_entry,
     write_entry,
 )
@@ -50,7 +49,6 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make the folder, and clear it of what killed runs left. Raises ``UserError`` when it cannot be written."""
         self.folder = folder
-        self._sound: dict[Path, tuple[int, ...]] = {}  # the state of files whose digest was compared, once a run
         with writing(folder):
             make_private(folder)
         if not is_private(folder):
@@ -68,10 +66,7 @@ class Store:
         return self.folder / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', name)}-{key[:16]}"
 
     def find(self, name: str, key: str) -> StepRecord | None:
-        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one.
-
-        Its files are compared when it is loaded.
-        """
+        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one."""
         path = self.path(name, key)
         entry = read_entry(path)
         if entry is None or entry.key != key:
@@ -86,27 +81,13 @@ class Store:
     def load(self, name: str, key: str) -> Any:
         """The value of an entry. Raises any ``Exception`` when its files are not what was written."""
         path = self.path(name, key)
-        self._verify(path)
+        _verify(path)
         with (path / VALUE).open("rb") as stream:
             return _Unpickler(stream, path).load()
 
     def remove(self, name: str, key: str) -> None:
         """Take an entry away; the rename comes first, so that no half-removed entry is ever read."""
         _remove(self.path(name, key), self.folder)
-
-    def _verify(self, path: Path) -> None:
-        """Compare the digest of every file of an entry that was not compared in its present state before."""
-        entry = read_entry(path)
-        if entry is None or not all(is_private(path / name) for name in ("", ENTRY, *entry.files)):
-            raise DamagedEntryError(f"{path} has a missing file, belongs to another user, or others may write it")
-        for name, digest in entry.files.items():
-            file = path / name
-            state = file.stat()
-            stamp = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-            if self._sound.get(file) != stamp:
-                if find_digest(file) != digest:
-                    raise DamagedEntryError(f"{file} was changed after it was written")
-                self._sound[file] = stamp
 
     def keep(self, name: str, key: str, make: Callable[[], Any]) -> StepRecord:
         """Keep what ``make`` returns, with what it costs to make and to write; nothing of it where that fails.
@@ -165,6 +146,16 @@ def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
             _remove(path, cache)
             removed += 1
     return removed
+
+
+def _verify(path: Path) -> None:
+    """Refuse an entry whose files are not those that were written, by this user."""
+    entry = read_entry(path)
+    if entry is None or not all(is_private(path / name) for name in ("", ENTRY, *entry.files)):
+        raise DamagedEntryError(f"{path} has a missing file, belongs to another user, or others may write it")
+    for name, size in entry.files.items():
+        if (path / name).stat().st_size != size:
+            raise DamagedEntryError(f"{path / name} was changed after it was written")
 
 
 def _count_bytes(folder: Path) -> int:

@@ -3,9 +3,7 @@
 import datetime
 import errno
 import os
-import re
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,39 +131,6 @@ def test_a_damaged_entry_is_said_to_be_that_and_cleared_away(
     assert store.find("step", KEY) is None
     assert "step: its kept result is damaged" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-KINDS: dict[str, Callable[[], Any]] = {
-    "plain values": lambda: {"a": [1, 2.5, "text"], "b": (None, True, b"bytes")},
-    "several": lambda: [pl.DataFrame({"a": [1, 2]}), np.zeros(200_000), pl.DataFrame({"b": ["x"]})],
-}
-
-
-def flip(file: Path, position: int, bit: int) -> bytes:
-    """Flip one bit of a file, its size and its time staying as they are; returns what the file held."""
-    state, before = file.stat(), file.read_bytes()
-    damaged = bytearray(before)
-    damaged[position] ^= 1 << bit
-    file.write_bytes(damaged)
-    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    return before
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_in_any_file_of_any_kind_of_entry_is_noticed_before_it_is_read(tmp_path: Path, kind: str) -> None:
-    path = save(Store(tmp_path), KINDS[kind]())
-    for file in sorted(file for file in path.iterdir() if file.name != "entry.json"):
-        size = file.stat().st_size
-        for position in (0, size // 2, size - 1):
-            before = flip(file, position, position % 8)
-            with pytest.raises(DamagedEntryError, match=re.escape(file.name)):
-                Store(tmp_path).load("step", KEY)
-            file.write_bytes(before)
-    store = Store(tmp_path)
-    store.load("step", KEY)
-    flip(path / "value.pkl", 5, 0)  # after it was loaded
-    with pytest.raises(DamagedEntryError):
-        store.load("step", KEY)
 
 
 @pytest.mark.parametrize("whose", ["another's", "everybody's"])
