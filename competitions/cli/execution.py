@@ -28,7 +28,7 @@ from common.engine.meter import count_threads
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
-from competitions import ROOM, find_competition
+from competitions import find_competition
 from competitions.cli.closing import show_end
 from competitions.cli.data import copy_submission, find_source
 from competitions.cli.fits import add_fits
@@ -108,7 +108,7 @@ def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
     with writer.part("copy", "The copy of the submission to upload"):
         copies = copy_submission(record, build)
     with writer.part("report", "The report page"):
-        write_report(folder, ROOM)
+        write_report(folder)
     with writer.part("summary", "The closing summary"):
         show_end(record, folder, competition.queries, write_command() if record.until and not cv_only else None)
         say_further(record, copies, inputs, cv_only)

@@ -105,7 +105,6 @@ def ladder(options: LadderOptions) -> None:
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
     if moved := ladders.list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")
-    print(f"\nTo add it to the report of the last run: make report-{options.name}")
 
 
 def show_card(made: Any, row: dict[str, Any], name: str) -> None:

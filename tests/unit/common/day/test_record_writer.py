@@ -90,7 +90,7 @@ def test_a_part_that_fails_is_one_sentence_and_all_others_stay(tmp_path: Path, p
         changed = {name for name in whole["insight"] if broken["insight"][name] != whole["insight"][name]}
         assert changed <= {"answers" if part == "candidates" else part}  # lost queries are candidates
     assert (tmp_path / "broken" / "candidates.parquet").exists() == (part != "candidates")
-    page = write_report(tmp_path / "broken", tmp_path).read_text()
+    page = write_report(tmp_path / "broken").read_text()
     assert "no such column; the submission is checked and kept" in page
 
 
