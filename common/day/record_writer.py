@@ -13,7 +13,7 @@ import polars as pl
 from msgspec import structs
 
 from common.day.judged import CANDIDATES, LIKELIHOOD, LOST, Judged, label_items
-from common.day.record_diagnostics import Shuffled
+from common.day.record_diagnostics import Diagnostics, Shuffled
 from common.day.record_schema import RECORD, Row, RunRecord, RunStart, read_record
 from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_queries
 from common.day.validation import describe_answers, list_lost
@@ -98,21 +98,23 @@ class RecordWriter:
 
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""
-        files = judged.submissions
+        files, insight = judged.submissions, judged.insight
+        features = Shuffled(LIKELIHOOD, list(insight.given)) if insight else Shuffled()
         self._content = {
             **structs.asdict(start),
             "metric": judged.metric,
             "meaning": judged.meaning,
             "submission": {"paths": [str(file.path) for file in files], "rows": files[0].rows if files else 0},
             "notes": [note.as_row() for note in self.run.notes],
-            "insight": {"features": Shuffled(LIKELIHOOD, list(judged.insight.given))} if judged.insight else {},
+            "insight": structs.asdict(Diagnostics(features=features)),
+            **{"truth": None, "behind": None, "rivals": [], "tables": [], "features": [], "summary": {}},  # until known
         }
         self.add_scores(judged)
 
     def add_truth(self, truth: SimulatedTruth) -> None:
         """The scores on the simulated truth, with truth.parquet beside them."""
         write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), self.run.folder / TRUTH)
-        tables = [*self._content.get("tables", ()), *list_tables(truth)]
+        tables = [*self._content["tables"], *list_tables(truth)]
         self.add(truth={name: getattr(truth, name) for name in TRUTH_FIGURES}, tables=tables)
 
     def add_evidence(self, judged: Judged) -> None:
@@ -122,7 +124,7 @@ class RecordWriter:
             details = judged.details()
             notes = [*self._content["notes"], *(note.as_row() for note in details.notes)]
             content = {"features": list(details.features), "summary": details.summary, "notes": notes}
-            self.add(**content, tables=[*list_tables(details), *self._content.get("tables", ())])
+            self.add(**content, tables=[*list_tables(details), *self._content["tables"]])
         with self.part("rivals", "The plain orders beside the score"):
             self.add(rivals=list(judged.rivals()))
             if judged.behind is not None:
