@@ -11,14 +11,13 @@ again.
 
 import contextlib
 import errno
-import math
 import os
 import pickle
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +36,12 @@ from common.engine.stored_entry import (
     read_entry,
     write_entry,
 )
+from common.io.files import writing
+from common.io.lock import find_oldest_start
 from common.io.ownership import is_private, make_private
 
 LARGE_ARRAY_BYTES = 1_000_000
-ABANDONED_S = 86_400  # longer than any step: what is being written for a day is of a run that was killed
+ABANDONED_S = 86_400  # for a worker of a cluster, which holds no folder: longer than its steps
 
 
 class Store:
@@ -56,9 +57,10 @@ class Store:
                 f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
                 " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
+        abandoned = min(time.time() - ABANDONED_S, find_oldest_start(folder.parent))
         for path in folder.glob(".tmp-*"):
             with contextlib.suppress(OSError):  # another run may be removing it too
-                if path.lstat().st_mtime < time.time() - ABANDONED_S:
+                if path.lstat().st_mtime < abandoned:
                     _delete(path)
 
     def path(self, name: str, key: str) -> Path:
@@ -116,24 +118,11 @@ class Store:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn what the disk refuses below ``folder`` into a ``UserError`` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)  # polars and numpy leave errno empty
-        raise UserError(
-            f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
-            " again: the steps that are finished are kept."
-        ) from error
-
-
-def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
+def prune(cache: Path, keep_gib: float) -> int:
     """Remove the least recently used entries until the rest fits into ``keep_gib``; returns the number removed. Those
-    that were used ``since`` a time stay: the next run goes on from them.
+    that were used since the oldest living run beside the cache began stay: it, or the next one, goes on from them.
     """
-    entries = []
+    since, entries = find_oldest_start(cache.parent), []
     for path in cache.iterdir():
         with contextlib.suppress(OSError):  # another run may be pruning too
             if (path / ENTRY).is_file():

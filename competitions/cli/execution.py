@@ -27,7 +27,7 @@ from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.progress import say
 from common.engine.run import Run, prune
-from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
+from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
 from competitions import find_competition
 from competitions.cli.closing import show_end
 from competitions.cli.data import copy_submission, find_source
@@ -100,7 +100,7 @@ def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
     if kept := sum(step.kept for step in writer.run.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     with writer.part("store", "The removal of old results"):
-        prune(writer.run.cache, inputs.config.keep_gib, find_oldest_start(build))
+        prune(writer.run.cache, inputs.config.keep_gib)
     with writer.part("record", "The record of the run"):
         writer.finish()
     record, copies = writer.record, list[Path]()

@@ -24,7 +24,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
-from common.io.lock import find_oldest_start, hold
+from common.io.lock import hold
 from competitions import find_competition, find_room
 from competitions.cli.options import TuneOptions
 from competitions.cli.settings import load_inputs
@@ -46,7 +46,7 @@ def tune_all(options: TuneOptions) -> None:
     for number, name in enumerate(names):
         with hold(build / "tuning"):
             verdicts.append(tune_one(options, name, storage, began, len(names) - number))
-        prune(build / "cache", inputs.config.keep_gib, find_oldest_start(build))
+        prune(build / "cache", inputs.config.keep_gib)
     show_studies(options, verdicts, time.monotonic() - began)
 
 
