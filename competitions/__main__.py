@@ -12,7 +12,7 @@ STOPPED = 130  # the exit code of a program that Ctrl-C ended, as a shell has it
 try:
     import typer
 
-    from common.engine.errors import UserError
+    from common.engine.errors import UserError, find_stop
     from competitions.cli import dashboard, data, new, public_data, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped before anything began.", file=sys.stderr)
@@ -34,13 +34,6 @@ def stoppable(verb: Callable[..., None]) -> Callable[..., None]:
             sys.exit(STOPPED)
 
     return call
-
-
-def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C behind an error: a library that is interrupted while it is imported fails in its own words."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)

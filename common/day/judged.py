@@ -1,27 +1,22 @@
 """One typed result of a run, the same in every competition.
 
-A competition fills a ``Judged`` from its pipeline's outcome (competitions/<name>/day/judged.py). The run's record,
-permutation importance, drift, learning curves, the funnel of right answers and calibration are functions of it.
+A competition fills a ``Judged`` from its pipeline's outcome (competitions/<name>/day/judged.py). The scores are there
+at once; what explains them is made when it is called, part by part (``common.day.record_writer``).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from msgspec import structs
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.record_diagnostics import Diagnostics, Shuffled
-from common.day.record_schema import RECORD, QueryScores, Row, RunRecord, RunStart, read_record
-from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_queries
-from common.day.validation import Candidates, ValidationTable, describe_answers, list_lost
-from common.engine.run import Run
+from common.day.record_schema import Row
+from common.day.validation import Candidates, ValidationTable
 from common.io.notes import Note
-from common.io.submission import Checked, write_csv, write_parquet
+from common.io.submission import Checked
 from common.learning.adversarial_validation import find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
@@ -39,7 +34,6 @@ Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it 
 CANDIDATES, LOST = "candidates.parquet", "lost.csv"
 LIKELIHOOD = "log likelihood"  # what a shuffled feature loses, of the right answer, in nats
 TOP = 15  # features that are shuffled
-TRUTH_FIGURES = ("score", "error", "oracle", "scores")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +47,20 @@ class Insight:
     importance: Deferred | None
     given: Sequence[str] = ()
     drift: Deferred
-    curves: Sequence[Curve] = ()
-    calibration: Sequence[Calibration] = ()
+    curves: Callable[[], Sequence[Curve]] = tuple
+    calibration: Callable[[], Sequence[Calibration]] = tuple
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What a competition tells beside its scores. ``tables``: (title, rows) of its own; ``notes``: of reading;
+    ``summary``: everything else that is worth keeping.
+    """
+
+    features: Sequence[str]
+    summary: Row
+    notes: Sequence[Note] = ()
+    tables: Sequence[tuple[str, Sequence[Row]]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,91 +69,24 @@ class Judged(ValidationTable):
 
     ``meaning``: the metric in a line. ``ranking``: the models side by side, as rows of model, score, error; the blend
     last. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of the
-    queries; ``why`` in words. ``tables``: (title, rows) of the competition's own. ``notes``: of reading. ``summary``:
-    everything else that is worth keeping. ``insight``: None where a run stopped after validation. ``fits``: the score
-    by every single fit, where ``queries`` has the mean of several.
+    queries; ``why`` in words. ``insight``: None where a run stopped after validation. ``fits``: the score by every
+    single fit, where ``queries`` has the mean of several.
     """
 
     metric: str
     meaning: str
     ranking: Sequence[Row]
-    features: Sequence[str]
-    summary: Row
     expected: Row | None = None
-    notes: Sequence[Note] = ()
-    tables: Sequence[tuple[str, Sequence[Row]]] = ()
     submissions: Sequence[Checked] = ()
-    insight: Insight | None = None
     fits: Sequence[float] = ()
-
-
-def write_record(run: Run, start: RunStart, judged: Judged, truth: SimulatedTruth | None, began: float) -> RunRecord:
-    """Write queries.parquet, candidates.parquet and run.json (a ``RunRecord``) into the run's folder.
-
-    Returns the record as it is read from there.
-
-    ``truth``: None but for simulated data. ``began``: by ``time.perf_counter``.
-    """
-    candidates = judged.candidates() if judged.candidates else None
-    if candidates:
-        write_parquet(label_items(candidates), run.folder / CANDIDATES)
-    insight = diagnose(judged, judged.insight, candidates, run) if judged.insight else Diagnostics()
-    tables = [*judged.tables, *(truth.tables if truth else ())]
-    write_parquet(judged.queries, run.folder / QUERIES)
-    if truth is not None:
-        write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
-    cv, expected = describe_queries(judged.queries), judged.expected
-    if expected:
-        cv.error, cv.why = expected["error"], expected["why"]
-    behind: QueryScores | None = None
-    if judged.behind is not None:
-        known = judged.queries.with_columns(score=judged.behind.fill_nan(None))
-        behind = describe_queries(known.drop_nulls("score"))
-    content = {
-        **structs.asdict(start),
-        "metric": judged.metric,
-        "meaning": judged.meaning,
-        "cv": cv,
-        "behind": behind,
-        "rivals": list(judged.rivals()),
-        "ranking": judged.ranking,
-        "fits": list(judged.fits),
-        "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
-        "notes": [note.as_row() for note in (*run.notes, *judged.notes)],
-        "tables": [{"title": title, "rows": rows} for title, rows in tables if rows],
-        "features": list(judged.features),
-        "insight": insight,
-        "steps": run.timings,
-        "wall_seconds": time.perf_counter() - began,
-        "peak_mib": max((step.peak_mib for step in run.timings), default=0.0),
-        "submission": {
-            "paths": [str(checked.path) for checked in judged.submissions],
-            "rows": judged.submissions[0].rows if judged.submissions else 0,
-        },
-        "summary": judged.summary,
-    }
-    return read_record(run.write_json(RECORD, content))
+    details: Callable[[], Details]
+    insight: Insight | None = None
 
 
 def label_items(candidates: Candidates) -> pl.DataFrame:
     """candidates.parquet: the items with their label, 1 for the right one."""
     items, data = candidates
     return items.select("query", "item", pl.Series("label", data.labels), pl.exclude("query", "item"))
-
-
-def diagnose(validation: ValidationTable, insight: Insight, candidates: Candidates | None, run: Run) -> Diagnostics:
-    """Why the score is what it is, as a run's record has it; lost queries with their features are written beside it."""
-    lost = list_lost(candidates, validation.cutoff) if candidates else pl.DataFrame()
-    if lost.height:
-        write_csv(lost, run.folder / LOST)
-    return Diagnostics(
-        importance=run.step(*insight.importance, name="insight.importance").value if insight.importance else [],
-        features=Shuffled(LIKELIHOOD, list(insight.given)),
-        drift=run.step(*insight.drift, name="insight.drift").value,
-        curves=list(insight.curves),
-        answers=describe_answers(validation, lost.height),
-        calibration=list(insight.calibration),
-    )
 
 
 def measure_importance(

@@ -138,7 +138,8 @@ class RunStart(msgspec.Struct, kw_only=True):
 
 class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     """run.json. ``meaning``: the metric in a line; ``fits``: the score of every single fit, where there are several;
-    ``behind``: the share of the other candidates that stand behind the right one.
+    ``behind``: the share of the other candidates that stand behind the right one; ``failed``: a sentence a part of the
+    report that failed.
     """
 
     metric: str
@@ -158,6 +159,7 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     peak_mib: float = 0.0
     submission: Submission = msgspec.field(default_factory=Submission)
     summary: Row = {}
+    failed: list[str] = []
 
     @property
     def basis(self) -> Basis:

@@ -1,4 +1,4 @@
-"""The one exception a user of the workspace is meant to read."""
+"""The one exception a user of the workspace is meant to read, and how one that stops a run is known."""
 
 
 class UserError(Exception):
@@ -6,3 +6,10 @@ class UserError(Exception):
 
     The command line prints the sentence and exits with 1; a traceback would be a bug.
     """
+
+
+def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C behind an error: a library that is interrupted while it is imported fails in its own words."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error

@@ -4,21 +4,20 @@ An entry ``<name>-<key[:16]>/`` holds ``value.pkl`` and, beside it, every frame 
 large array as a .npy file. Both are mapped into memory on loading: the pages belong to the file, so the system can take
 them back. (5 million rows of 12 columns on one core: written in 0.3 to 0.8 s and mapped in 0.01 s; as zstd parquet,
 written in 0.8 to 1.1 s and read in 1.0 s, for four fifths of the size.)
-``entry.json``, written last, says what the entry is, and the digest of every file (``common.engine.stored_entry``).
-Loading an entry compares them, once a run. A pickle runs what is in it: a store that another user owns or may write is
-refused, and such an entry in it is computed again.
+``entry.json``, written last, says what the entry is, and the size of every file (``common.engine.stored_entry``). A
+pickle runs what is in it: a store that another user owns or may write is refused, and such an entry in it is computed
+again.
 """
 
 import contextlib
 import errno
-import math
 import os
 import pickle
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,15 @@ from common.engine.stored_entry import (
     VALUE,
     DamagedEntryError,
     StepRecord,
-    find_digest,
     read_entry,
     write_entry,
 )
+from common.io.files import writing
+from common.io.lock import find_oldest_start
 from common.io.ownership import is_private, make_private
 
 LARGE_ARRAY_BYTES = 1_000_000
-ABANDONED_S = 86_400  # longer than any step: what is being written for a day is of a run that was killed
+ABANDONED_S = 86_400  # for a worker of a cluster, which holds no folder: longer than its steps
 
 
 class Store:
@@ -50,7 +50,6 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make the folder, and clear it of what killed runs left. Raises ``UserError`` when it cannot be written."""
         self.folder = folder
-        self._sound: dict[Path, tuple[int, ...]] = {}  # the state of files whose digest was compared, once a run
         with writing(folder):
             make_private(folder)
         if not is_private(folder):
@@ -58,9 +57,10 @@ class Store:
                 f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
                 " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
+        abandoned = min(time.time() - ABANDONED_S, find_oldest_start(folder.parent))
         for path in folder.glob(".tmp-*"):
             with contextlib.suppress(OSError):  # another run may be removing it too
-                if path.lstat().st_mtime < time.time() - ABANDONED_S:
+                if path.lstat().st_mtime < abandoned:
                     _delete(path)
 
     def path(self, name: str, key: str) -> Path:
@@ -68,10 +68,7 @@ class Store:
         return self.folder / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', name)}-{key[:16]}"
 
     def find(self, name: str, key: str) -> StepRecord | None:
-        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one.
-
-        Its files are compared when it is loaded.
-        """
+        """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one."""
         path = self.path(name, key)
         entry = read_entry(path)
         if entry is None or entry.key != key:
@@ -86,27 +83,13 @@ class Store:
     def load(self, name: str, key: str) -> Any:
         """The value of an entry. Raises any ``Exception`` when its files are not what was written."""
         path = self.path(name, key)
-        self._verify(path)
+        _verify(path)
         with (path / VALUE).open("rb") as stream:
             return _Unpickler(stream, path).load()
 
     def remove(self, name: str, key: str) -> None:
         """Take an entry away; the rename comes first, so that no half-removed entry is ever read."""
         _remove(self.path(name, key), self.folder)
-
-    def _verify(self, path: Path) -> None:
-        """Compare the digest of every file of an entry that was not compared in its present state before."""
-        entry = read_entry(path)
-        if entry is None or not all(is_private(path / name) for name in ("", ENTRY, *entry.files)):
-            raise DamagedEntryError(f"{path} has a missing file, belongs to another user, or others may write it")
-        for name, digest in entry.files.items():
-            file = path / name
-            state = file.stat()
-            stamp = state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-            if self._sound.get(file) != stamp:
-                if find_digest(file) != digest:
-                    raise DamagedEntryError(f"{file} was changed after it was written")
-                self._sound[file] = stamp
 
     def keep(self, name: str, key: str, make: Callable[[], Any]) -> StepRecord:
         """Keep what ``make`` returns, with what it costs to make and to write; nothing of it where that fails.
@@ -141,24 +124,11 @@ class Store:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn what the disk refuses below ``folder`` into a ``UserError`` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)  # polars and numpy leave errno empty
-        raise UserError(
-            f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
-            " again: the steps that are finished are kept."
-        ) from error
-
-
-def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
+def prune(cache: Path, keep_gib: float) -> int:
     """Remove the least recently used entries until the rest fits into ``keep_gib``; returns the number removed. Those
-    that were used ``since`` a time stay: the next run goes on from them.
+    that were used since the oldest living run beside the cache began stay: it, or the next one, goes on from them.
     """
-    entries = []
+    since, entries = find_oldest_start(cache.parent), []
     for path in cache.iterdir():
         with contextlib.suppress(OSError):  # another run may be pruning too
             if (path / ENTRY).is_file():
@@ -171,6 +141,16 @@ def prune(cache: Path, keep_gib: float, since: float = math.inf) -> int:
             _remove(path, cache)
             removed += 1
     return removed
+
+
+def _verify(path: Path) -> None:
+    """Refuse an entry whose files are not those that were written, by this user."""
+    entry = read_entry(path)
+    if entry is None or not all(is_private(path / name) for name in ("", ENTRY, *entry.files)):
+        raise DamagedEntryError(f"{path} has a missing file, belongs to another user, or others may write it")
+    for name, size in entry.files.items():
+        if (path / name).stat().st_size != size:
+            raise DamagedEntryError(f"{path / name} was changed after it was written")
 
 
 def _count_bytes(folder: Path) -> int:

@@ -24,9 +24,10 @@ from common.engine import progress
 from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.result import Result, Step, collect, derive, trace_steps
-from common.engine.result_store import Store, prune, writing
+from common.engine.result_store import Store, prune
 from common.engine.step_key import Keys, function_name
 from common.engine.stored_entry import StepRecord
+from common.io.files import writing
 from common.io.notes import Note
 from common.io.submission import write_bytes
 

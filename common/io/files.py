@@ -1,11 +1,14 @@
-"""What stands at a path where a file is expected, where the file may be instead, and what is packed in it."""
+"""What stands at a path where a file is expected, where the file may be instead, and what is packed in it; a folder
+that cannot be written."""
 
+import contextlib
 import gzip
 import io
 import itertools
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +21,19 @@ PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
 UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 UNREADABLE_ARCHIVE = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error)
 MOST_LISTED = 100  # entries of a folder that are looked at for what is missing
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses below ``folder`` into a ``UserError`` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)  # polars and numpy leave errno empty
+        raise UserError(
+            f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
+            " again: the steps that are finished are kept."
+        ) from error
 
 
 def refuse_folder(path: Path, advice: str) -> None:

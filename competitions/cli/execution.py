@@ -9,16 +9,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.hosts.verify import name_difference
-from common.day.judged import Judged, write_record
-from common.day.record_schema import RECORD, RunRecord, RunStart
+from common.day.record_schema import RECORD, Data, RunRecord, RunStart
+from common.day.record_writer import RecordWriter
 from common.day.report.page import write_report
 from common.day.revision import find_revision
 from common.day.run_record import describe_data
@@ -29,14 +27,15 @@ from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.progress import say
 from common.engine.run import Run, prune
-from competitions import ROOM, find_competition
+from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
+from competitions import find_competition
 from competitions.cli.closing import show_end
 from competitions.cli.data import copy_submission, find_source
-from competitions.cli.fits import judge_fits
+from competitions.cli.fits import add_fits
 from competitions.cli.options import CV, RunOptions
 from competitions.cli.settings import Inputs, load_inputs
 
-KILLED_S = 3_600  # since a run without a record last wrote: no living one takes so long to judge its scores
+INCOMPLETE = 3  # the exit code of a run whose submission is checked, or score is known, but whose report is not whole
 RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -52,74 +51,103 @@ def execute(options: RunOptions) -> None:
     cv_only = competition.explain_cv_only(inputs.files)
     until = CV if cv_only else options.until
     with open_run(build, started) as work:
-        outcome, judged = solve_and_judge(inputs, work, until, options.cluster)
-        # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
-        truth = competition.score_truth(outcome, folder) if simulated and not until else None
-        data = describe_data(
-            folder,
-            inputs.files,
-            work.cache,
-            sample=bool(cv_only),
-            differs=None if simulated else name_difference(folder, find_source(options.name).layouts),
-        )
-        start = RunStart(
-            name=options.name,
-            run=work.folder.name,
-            data=data,
-            config=msgspec.to_builtins(inputs.config),
-            note=options.note,
-            started=started.isoformat(timespec="seconds"),
-            stamp=stamp,
-            code=find_revision(),
-            threads=count_threads(),
-            overrides=options.overrides,
-            tuned=inputs.tuned,
-            until=until,
-        )
-        record = write_record(work, start, judged, truth, began)
-    if kept := sum(step.kept for step in work.timings):
+        writer = RecordWriter(work, checked=not until, began=began)
+        with contextlib.ExitStack() as cluster:
+            work.cluster = cluster.enter_context(connect(options.cluster, work.cache))
+            outcome = (competition.validate if until else competition.solve)(inputs.files, inputs.config, work)
+            if not until:
+                keep(work.folder)  # the submission is checked
+            with writer.part("score", "The score on validation"):
+                judged = competition.judge(outcome, inputs.config)
+                begin = RunStart(
+                    name=options.name,
+                    run=work.folder.name,
+                    data=describe_files(inputs, work.cache, sample=bool(cv_only)),
+                    config=msgspec.to_builtins(inputs.config),
+                    note=options.note,
+                    started=started.isoformat(timespec="seconds"),
+                    stamp=stamp,
+                    code=find_revision(),
+                    threads=count_threads(),
+                    overrides=options.overrides,
+                    tuned=inputs.tuned,
+                    until=until,
+                )
+                writer.begin(begin, judged)
+            if writer.record and inputs.config.fits > 1:
+                with writer.part("fits", "The further fits"):
+                    judged = add_fits(judged, inputs, work)
+                    writer.add_scores(judged)
+            with writer.part("cluster", "The end of the work on the cluster"):
+                cluster.close()
+        work.cluster = None  # what follows is made here
+        if writer.record:
+            # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
+            if simulated and not until:
+                with writer.part("truth", "The score on the simulated truth"):
+                    writer.add_truth(competition.score_truth(outcome, folder))
+            writer.add_evidence(judged)
+            show_run(writer, inputs, cv_only)
+    for sentence in writer.failed:
+        print(sentence, file=sys.stderr)
+    if writer.failed:
+        sys.exit(INCOMPLETE)
+
+
+def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
+    """What follows the record: room in the store, the page, the closing lines."""
+    folder, build, competition = writer.run.folder, writer.run.folder.parent, inputs.competition
+    if kept := sum(step.kept for step in writer.run.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
-    prune(work.cache, inputs.config.keep_gib, started.timestamp())
-    write_report(work.folder, ROOM)
-    show_end(record, work.folder, competition.queries, write_command() if record.until and not cv_only else None)
-    say_further(record, work.folder, inputs, cv_only)
+    with writer.part("store", "The removal of old results"):
+        prune(writer.run.cache, inputs.config.keep_gib)
+    with writer.part("record", "The record of the run"):
+        writer.finish()
+    record, copies = writer.record, list[Path]()
+    assert record
+    with writer.part("copy", "The copy of the submission to upload"):
+        copies = copy_submission(record, build)
+    with writer.part("report", "The report page"):
+        write_report(folder)
+    with writer.part("summary", "The closing summary"):
+        show_end(record, folder, competition.queries, write_command() if record.until and not cv_only else None)
+        say_further(record, copies, inputs, cv_only)
 
 
 @contextlib.contextmanager
 def open_run(build: Path, started: datetime.datetime) -> Iterator[Run]:
     """A run in a folder of its own below ``build``, named by its time to the millisecond, so that two runs have two.
 
-    The folder goes again where the run ends without a record, however it ends; so do those of runs that were killed.
+    The folder goes again where the run ends before its submission is checked and before its record, however it ends;
+    so do here those of runs that were killed.
     """
-    for path in build.glob("*"):
-        if RUN_NAME.fullmatch(path.name) and path.is_dir() and path.stat().st_mtime < time.time() - KILLED_S:
-            remove_unrecorded(path)
-    work = Run(build / started.strftime("%Y%m%d-%H%M%S-%f")[:-3], build / "cache")
-    try:
-        yield work
-    finally:
-        remove_unrecorded(work.folder)
+    for lock in build.glob(f"*/*{RUNNING}"):
+        if RUN_NAME.fullmatch(lock.parent.name) and is_dead(lock):
+            remove_unrecorded(lock.parent)
+    folder = build / started.strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    with hold(folder):
+        try:
+            yield Run(folder, build / "cache")
+        finally:
+            remove_unrecorded(folder)
 
 
 def remove_unrecorded(folder: Path) -> None:
-    """Remove the folder of a run that was ended before its record."""
-    if not (folder / RECORD).exists():
+    """Remove the folder of a run that was ended before there was anything to keep."""
+    if not ((folder / RECORD).exists() or is_kept(folder)):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def solve_and_judge(inputs: Inputs, work: Run, until: str | None, cluster: str | None) -> tuple[Any, Judged]:
-    """The pipeline's outcome, and what the run reports of it and of its further fits."""
-    solve = inputs.competition.validate if until else inputs.competition.solve
-    with connect(cluster, work.cache) as work.cluster:
-        outcome = solve(inputs.files, inputs.config, work)
-        judged, fits = judge_fits(outcome, inputs, work)
-    work.cluster = None  # what follows is made here
-    return outcome, replace(judged, fits=fits)
+def describe_files(inputs: Inputs, cache: Path, *, sample: bool) -> Data:
+    """The raw files of a run, and whether they are the host's."""
+    known = None if is_simulated(inputs.folder) else find_source(inputs.competition.name).layouts
+    differs = None if known is None else name_difference(inputs.folder, known)
+    return describe_data(inputs.folder, inputs.files, cache, sample=sample, differs=differs)
 
 
-def say_further(record: RunRecord, folder: Path, inputs: Inputs, cv_only: str | None) -> None:
+def say_further(record: RunRecord, copies: Sequence[Path], inputs: Inputs, cv_only: str | None) -> None:
     """Where the submission lies to be uploaded, why there is none, and whether settings are from other files."""
-    if copies := copy_submission(record, folder.parent):
+    if copies:
         print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
     if cv_only:
         print(f"Stopped after validation: {cv_only}")

@@ -20,6 +20,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run
+from common.io.lock import hold
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import Inputs, load_inputs
 
@@ -35,12 +36,12 @@ class Variant(NamedTuple):
     seconds: float
 
 
-def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[float]]:
-    """What a run reports of ``outcome``, each query's score the mean over all fits; the score of every single fit,
-    where there are several. The further ones validate only: they differ in ``fit_seed``, and the first is submitted.
+def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
+    """The ``first`` fit's report with each query's score the mean over all fits, and the score of every single one.
+
+    The further ones validate only: they differ in ``fit_seed``, and the first is submitted.
     """
-    competition, config = inputs.competition, inputs.config
-    fits = [competition.judge(outcome, config)]
+    competition, config, fits = inputs.competition, inputs.config, [first]
     others = [config.of_fit(number) for number in range(1, config.fits)]
     validated: Iterable[Any] = (_validate(another, inputs, work) for another in others)
     if work.cluster is not None:  # all are stated before the first is waited for
@@ -48,7 +49,7 @@ def judge_fits(outcome: Any, inputs: Inputs, work: Run) -> tuple[Judged, list[fl
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
         say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries).score:.4f}")
-    return average_fits(fits), [describe_queries(one.queries).score for one in fits if len(fits) > 1]
+    return average_fits(fits) if others else first
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
@@ -73,7 +74,8 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = math.isclose(score, whole.score, rel_tol=1e-9)
         ranking.append({"model": row["model"], "score": score, "error": error if own else row["error"]})
-    return replace(first, queries=queries, ranking=ranking)
+    single = [describe_queries(one.queries).score for one in fits]
+    return replace(first, queries=queries, ranking=ranking, fits=single)
 
 
 def ablate(options: InputOptions) -> None:
@@ -86,10 +88,11 @@ def ablate(options: InputOptions) -> None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
     setting, list_blocks = competition.blocks
     scored: dict[str, Variant] = {}
-    for name in (ALL, *list_blocks()):
-        left = [] if name == ALL else [f"{setting}=-{name}"]
-        say(f"{name}:" if name == ALL else f"without {name}:")
-        scored[name] = _score(inputs, [*options.settings, *left], options)
+    with hold(options.build / options.name / ABLATION.parent):
+        for name in (ALL, *list_blocks()):
+            left = [] if name == ALL else [f"{setting}=-{name}"]
+            say(f"{name}:" if name == ALL else f"without {name}:")
+            scored[name] = _score(inputs, [*options.settings, *left], options)
     fits, rows = scored[ALL].fits, list_differences(scored)
     title = f"{competition.metric} without each block of features, mean of {len(fits)} fits; {ALL}: "
     print_table(wide_console(), f"{title}{sum(fits) / len(fits):.4f}", rows)
@@ -115,8 +118,9 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> V
         config = competition.load_config([*overrides, f"fits={FITS}"], inputs.tuned)
     build = options.build / options.name
     work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
-    judged, fits = judge_fits(competition.validate(inputs.files, config, work), inputs, work)
-    return Variant(judged.queries, fits, time.monotonic() - began)
+    first = competition.judge(competition.validate(inputs.files, config, work), config)
+    judged = add_fits(first, inputs, work)
+    return Variant(judged.queries, list(judged.fits), time.monotonic() - began)
 
 
 def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:

@@ -31,7 +31,9 @@ from competitions.cli.options import (
 
 @takes(RunOptions)
 def run(options: RunOptions) -> None:
-    """Raw files to a checked submission, with a closing summary."""
+    """Raw files to a checked submission, with a closing summary. Exit code 3: the submission is checked and kept, but a
+    part of the report failed.
+    """
     from competitions.cli.execution import execute
 
     execute(options)
@@ -80,6 +82,7 @@ def ladder(options: LadderOptions) -> None:
     from common.day.methods import ladder as ladders
     from common.day.stamp import make_stamp, stamp_ladder
     from common.engine.run import Run
+    from common.io.lock import hold
     from competitions.cli.settings import load_inputs
 
     room = find_room(options.name, "day.ladder")
@@ -90,7 +93,8 @@ def ladder(options: LadderOptions) -> None:
     build = options.build / options.name
     stamp, run = make_stamp(), Run(build / "ladder", build / "cache")
     made = room.make_ladder(inputs.files, inputs.config, run)
-    rows = made.climb(options.only)
+    with hold(run.folder):
+        rows = made.climb(options.only)
     if options.only is not None:
         show_card(made, rows[-1], options.name)
         return
@@ -101,7 +105,6 @@ def ladder(options: LadderOptions) -> None:
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
     if moved := ladders.list_moved(rows):
         print("\nSince the last ladder of these files:", *moved, sep="\n  ")
-    print(f"\nTo add it to the report of the last run: make report-{options.name}")
 
 
 def show_card(made: Any, row: dict[str, Any], name: str) -> None:

@@ -109,7 +109,7 @@ def lb(
     record = read_record(folder / RECORD)
     require_host_files(record, folder)
     registry.note_leaderboard(folder, score)
-    write_report(folder, ROOM)
+    write_report(folder)
     cv = record.cv
     print(f"{record.name}/{record.run}: CV {cv.score:.4f} +- {cv.error:.4f}, leaderboard {score:.4f}, recorded")
     board = find_board(record, ROOM / record.name)
@@ -121,4 +121,4 @@ def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = 
     """Rewrite the report of a run, with newer studies and ladders."""
     from common.day.report.page import write_report
 
-    print(f"Report: {write_report(registry.find_run(build, NAMES, run), ROOM).resolve().as_uri()}")
+    print(f"Report: {write_report(registry.find_run(build, NAMES, run)).resolve().as_uri()}")

@@ -24,6 +24,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
+from common.io.lock import hold
 from competitions import find_competition, find_room
 from competitions.cli.options import TuneOptions
 from competitions.cli.settings import load_inputs
@@ -35,7 +36,7 @@ def tune_all(options: TuneOptions) -> None:
     """
     began = time.monotonic()
     storage = open_storage(options.storage, options.build / options.name / "tuning")
-    inputs = load_inputs(options)
+    inputs, build = load_inputs(options), options.build / options.name
     options = replace(options, raw=inputs.folder, scale=None, law=None)  # the files are chosen, and printed, once
     known: list[str] = find_room(options.name, "day.tune").list_tasks(inputs.config)
     for one in options.tasks or []:
@@ -43,7 +44,9 @@ def tune_all(options: TuneOptions) -> None:
             raise UserError(f"There is no {one} to tune in {options.name}: choose {', '.join(known)}.")
     names, verdicts = options.tasks or known, list[Verdict]()
     for number, name in enumerate(names):
-        verdicts.append(tune_one(options, name, storage, began, len(names) - number))
+        with hold(build / "tuning"):
+            verdicts.append(tune_one(options, name, storage, began, len(names) - number))
+        prune(build / "cache", inputs.config.keep_gib)
     show_studies(options, verdicts, time.monotonic() - began)
 
 
@@ -72,7 +75,6 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     if verdict.accepted:
         data = f"{'simulated ' * is_simulated(inputs.folder)}{digest}"
         write_tuned(inputs.competition.tuned, options.name, verdict, data)
-    prune(run.cache, inputs.config.keep_gib)
     say(f"  {name}: {verdict.before:.4f} -> {verdict.after:.4f}, {verdict.conclusion}")
     return verdict
 

@@ -46,9 +46,6 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     code, out, err = call("submit", contract.name, finished.folder.name, "--build", tmp_path, *dry)
     assert code == 0, err
     assert any(path.name in out for path in finished.submissions)
-    page = (tmp_path / run / "report.html").read_text()
-    assert "Rank on the leaderboard" in page
-    assert all(mark.name in page for mark in marks)
     show_end(read_record(tmp_path / run / RECORD), finished.folder, contract.competition.queries)
     assert "On the board (" in capsys.readouterr().out
 
@@ -78,7 +75,6 @@ def test_no_other_score_does(
     assert not (tmp_path / run / "lb.json").exists()
     assert call("report", run, "--build", tmp_path)[0] == 0
     page = html.unescape((tmp_path / run / "report.html").read_text())
-    assert "Rank on the leaderboard" not in page
     assert basis in page
     assert " rank " not in call("runs", contract.name, "--wide", "--build", tmp_path)[1]
     show_end(read_record(tmp_path / run / RECORD), finished.folder, contract.competition.queries)

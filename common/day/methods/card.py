@@ -28,12 +28,25 @@ from common.day.methods.scored import BEFORE_FILE, LISTS, Scored, read_lists
 from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates
-from common.day.report.score_sections import SHOWN_OF_LADDER
 from common.day.stamp import read_figures
 from common.io.submission import write_bytes
 
 KINDS = ("won", "lost", "drawn")
 CHOSEN = "One query of each kind, the first by the hash of its name, and so no extreme; * marks the right answer."
+SHOWN = (
+    KEY,
+    "title",
+    "family",
+    "score",
+    "error",
+    GAIN,
+    GAIN_ERROR,
+    FITS,
+    SECONDS,
+    MEMORY,
+    CODE,
+    BEFORE,
+)  # of a step's row
 HISTORY = 300  # letters of a history that are shown
 
 
@@ -122,7 +135,7 @@ def compare_with(row: Row, own: pl.DataFrame | None, below: pl.DataFrame | None)
 
 def list_columns(row: Row, base: Row | None) -> dict[str, str]:
     """The further columns of the table, each beside that of the method it builds on."""
-    named = {name: each for name, each in row.items() if name not in (*SHOWN_OF_LADDER, BEFORE) and is_number(each)}
+    named = {name: each for name, each in row.items() if name not in SHOWN and is_number(each)}
     others = {name: alone(base.get(name)) for name in named} if base else {}
     return {
         name: f"{alone(each)}{f' ({row[BASE]} {others[name]})' if others.get(name) else ''}"

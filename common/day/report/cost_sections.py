@@ -23,10 +23,19 @@ def steps(rows: Sequence[StepRecord]) -> dict[str, Any] | None:
     kept = [row.seconds for row in rows if row.kept]
     longest = sorted(rows, key=lambda row: row.seconds, reverse=True)[:STEPS_SHOWN]
     names = [f"{row.name}{' (kept)' * row.kept}" for row in longest]
-    pale = [row.kept for row in longest]
     columns = [
-        draw_seconds([row.seconds for row in longest], pale),
-        draw_mebibytes([row.peak_mib for row in longest], "memory", pale),
+        Column(
+            "time",
+            [Mark(row.seconds, text=numbers.seconds(row.seconds), pale=row.kept) for row in longest],
+            "bar",
+            unit=" s",
+        ),
+        Column(
+            "memory",
+            [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest],
+            "bar",
+            unit=" GiB",
+        ),
     ]
     return {
         "total": len(rows),
@@ -36,23 +45,6 @@ def steps(rows: Sequence[StepRecord]) -> dict[str, Any] | None:
         "shown": len(longest),
         "marks": MarkTable("step", names, columns),
     }
-
-
-def draw_seconds(values: Sequence[float | None], pale: Sequence[bool] = ()) -> Column:
-    """Times as bars, ``pale`` where they were spent in an earlier run."""
-    faint = pale or [False] * len(values)
-    marks = [Mark(one, text=numbers.seconds(one), pale=kept) for one, kept in zip(values, faint, strict=True)]
-    return Column("time", marks, "bar", unit=" s")
-
-
-def draw_mebibytes(values: Sequence[float | None], title: str, pale: Sequence[bool] = ()) -> Column:
-    """Memory as bars, drawn in GiB."""
-    faint = pale or [False] * len(values)
-    marks = [
-        Mark(None if one is None else one / 1024, text=numbers.mebibytes(one), pale=kept)
-        for one, kept in zip(values, faint, strict=True)
-    ]
-    return Column(title, marks, "bar", unit=" GiB")
 
 
 def run(record: RunRecord) -> dict[str, Any]:

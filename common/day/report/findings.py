@@ -33,6 +33,7 @@ class Finding(NamedTuple):
 def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> list[Finding]:
     """What is suspicious, the gravest kinds first."""
     return [
+        *map(Finding, record.failed),
         *_far_from_other_scores(record, leaderboard),
         *_uneven_folds(record.cv),
         *_blend_below_member(record),
@@ -58,18 +59,17 @@ def name_validation(cv: QueryScores) -> str:
 
 def _far_from_other_scores(record: RunRecord, leaderboard: Sequence[NotedScore]) -> Iterator[Finding]:
     cv = record.cv
-    others = [(entry.score, cv.error, "the leaderboard", "board") for entry in leaderboard]
+    others = [(entry.score, cv.error, "the leaderboard") for entry in leaderboard]
     if record.truth:
-        others.insert(0, (record.truth.score, record.truth.error, "the simulated truth", "truth"))
-    for reference, error, name, section in others:
+        others.insert(0, (record.truth.score, record.truth.error, "the simulated truth"))
+    for reference, error, name in others:
         both = (cv.error**2 + error**2) ** 0.5
         if abs(cv.score - reference) > APART * both:
             side = "above" if cv.score > reference else "below"
             yield Finding(
                 f"{name_validation(cv).capitalize()} ({numbers.score(cv.score)}) is {side} {name}"
                 f" ({numbers.score(reference)}) by {abs(cv.score - reference) / both:.1f} standard errors of the"
-                " difference.",
-                section,
+                " difference."
             )
 
 

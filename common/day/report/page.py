@@ -14,7 +14,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.board import Board, find_board
 from common.day.difference import Change, find_change
 from common.day.fit_noise import NORMAL_95
 from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record, read_studies
@@ -53,31 +52,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Beside:
-    """What lies beside a run: what it changed against an earlier one, the scores that were noted for it, the known ones
-    of its board, the rows of an ablation on its queries, the ladder of its files, the studies.
+    """What lies beside a run: what it changed against an earlier one, the scores that were noted for it, the rows of an
+    ablation on its queries, the studies.
     """
 
     change: Change | None = None
     leaderboard: Sequence[NotedScore] = ()
-    board: Board | None = None
     ablation: Sequence[Row] = ()
-    ladder: Row | None = None
     studies: Sequence[Row] = ()
 
 
-def write_report(folder: Path, rooms: Path) -> Path:
+def write_report(folder: Path) -> Path:
     """Write ``report.html`` of the run in ``folder`` from its record and what lies beside it, and return its path.
-    ``rooms``: the folder whose ``<name>/board.toml`` holds the known scores of a competition. ``UserError`` when it
-    cannot be written.
+    ``UserError`` when it cannot be written.
     """
     record, build = read_record(folder / RECORD), folder.parent
-    ladder, ablation = read_figures(build / "ladder" / "ladder.json") or {}, read_figures(build / ABLATION) or {}
+    ablation = read_figures(build / ABLATION) or {}
     beside = Beside(
         change=find_change(folder),
         leaderboard=read_leaderboard(folder),
-        board=find_board(record, rooms / record.name),
         ablation=ablation["rows"] if ablation.get("question") == list(record.question) else (),
-        ladder=ladder if ladder.get("files") == record.data.digest else None,  # not the scores of other files
         studies=read_studies(build),
     )
     return write_bytes(folder / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
@@ -91,9 +85,7 @@ def build_page(record: RunRecord, beside: Beside) -> str:
         Section("slices", "Slices", score_sections.slices(cv.slices, cv.score)),
         Section("answers", "Where right answers are lost", answers(insight.answers)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("board", "Rank on the leaderboard", score_sections.board(record, beside.board, beside.leaderboard)),
         Section("tables", "Tables", score_sections.tables(record.tables)),
-        Section("ladder", "Ladder", score_sections.ladder(beside.ladder)),
         Section("features", "Features", model_sections.features(record)),
         Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
         Section("curves", "Learning curves", model_sections.curves(insight.curves)),

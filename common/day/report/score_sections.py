@@ -1,21 +1,17 @@
-"""The parts of a report about the score: beside truth and ceiling, by fold and slice, models, ladder, tables."""
+"""The parts of a report about the score: beside truth and ceiling, by fold and slice, models, tables."""
 
 from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.board import Board
 from common.day.difference import Change
-from common.day.methods.ladder import CAPTION, CODE, FITS, GAIN, GAIN_ERROR, MEMORY
-from common.day.record_schema import FoldScore, Row, RunRecord, SliceScore, Table
+from common.day.record_schema import FoldScore, RunRecord, SliceScore, Table
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
-from common.day.report.cost_sections import draw_mebibytes, draw_seconds
 from common.day.report.findings import name_validation
 from common.day.report.tables import make_table
 
-SHOWN_OF_LADDER = ("rung", "title", "family", "score", "error", GAIN, GAIN_ERROR, FITS, "seconds", MEMORY, CODE)
 LEAST_QUERIES = 20  # of a score that is not drawn pale
 
 
@@ -40,21 +36,6 @@ def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[Not
     return MarkTable("", [name for name, _ in rows], [Column(record.metric, [mark for _, mark in rows])])
 
 
-def board(record: RunRecord, known: Board | None, leaderboard: Sequence[NotedScore]) -> dict[str, Any] | None:
-    """The known scores of the host's board, with this run's among them in their order."""
-    if known is None:
-        return None
-    own: list[tuple[float, float | None, str, str]] = [
-        (record.cv.score, record.cv.error, f"this run, {name_validation(record.cv)}", "")
-    ]
-    own += [(entry.score, None, f"this run, leaderboard {entry.when}", "") for entry in leaderboard]
-    rows = sorted([*own, *((one.score, None, one.name, one.source) for one in known.mark)], key=lambda row: -row[0])
-    marks = [Mark(score, error, numbers.with_error(score, error, 5), not source) for score, error, _, source in rows]
-    column = Column(record.metric, marks, reference=own[-1][0])
-    names, sources = [name for _, _, name, _ in rows], [source for *_, source in rows]
-    return {"title": known.title, "marks": MarkTable("mark", names, [column], sources)}
-
-
 def folds(rows: Sequence[FoldScore], whole: float) -> dict[str, Any] | None:
     """The score of each fold, and how far they lie apart; nothing of a single one, which is the whole."""
     scores = [row.score for row in rows if row.score is not None]
@@ -75,28 +56,6 @@ def models(record: RunRecord) -> MarkTable | None:
         return None
     column = Column(record.metric, [draw_score(row.score, row.error) for row in rows])
     return MarkTable("model", [row.model for row in rows], [column])
-
-
-def ladder(ladder: Row | None) -> dict[str, Any] | None:
-    """What each step scores and gains on the one it builds on, and its cost in time and memory; the rest in a table."""
-    rows = (ladder or {}).get("rows") or []
-    if ladder is None or not rows:
-        return None
-    scores = [draw_score(row.get("score"), row.get("error")) for row in rows]
-    columns = [Column(str(ladder.get("metric", "score")), scores)]
-    if gains := any(numbers.is_number(row.get(GAIN)) for row in rows):
-        columns.append(Column(GAIN, [draw_score(row.get(GAIN), row.get(GAIN_ERROR)) for row in rows], reference=0.0))
-    if any(numbers.is_number(row.get("seconds")) for row in rows):
-        columns.append(draw_seconds([row.get("seconds") for row in rows]))
-    if any(numbers.is_number(row.get(MEMORY)) for row in rows):
-        columns.append(draw_mebibytes([row.get(MEMORY) for row in rows], "memory beyond the start"))
-    names = [str(row.get("title") or row.get("rung") or "") for row in rows]
-    families = [f"{row.get('rung') or ''}: {row.get('family') or ''}" for row in rows]
-    extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
-    further = [{"step": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
-    marks = MarkTable("step", names, columns, details=families)
-    words = {"title": str(ladder.get("title") or ""), "caption": CAPTION if gains else ""}
-    return {**words, "marks": marks, "further": make_table(further)}
 
 
 def tables(known: Sequence[Table]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.day.judged import Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -18,7 +18,7 @@ from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
-from common.learning.diagnostics import Drift
+from common.learning.diagnostics import Calibration, Drift
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves, share_gains
 from common.simulation.oracle import read_oracle
@@ -49,14 +49,23 @@ Rates = Mapping[str, float]
 def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     models = dict(zip(outcome.rungs, outcome.measured.value, strict=True))
-    bookings, plan = count_bookings(outcome.split.value, outcome.snapshots.value), list_plan(outcome)
-    finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
-    gains = share_gains([ranker.value for ranker in finals])
     return Judged(
         **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
+        details=lambda: list_details(outcome, models),
+        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
+        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+    )
+
+
+def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
+    """What a run tells beside its score."""
+    bookings, plan = count_bookings(outcome.split.value, outcome.snapshots.value), list_plan(outcome)
+    finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
+    gains = share_gains([ranker.value for ranker in finals])
+    return Details(
         tables=[
             ("Settings decided from the data", plan),
             (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
@@ -69,8 +78,6 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
             "bookings": bookings,
             "gains": dict(list(gains.items())[:GAINS_SHOWN]),
         },
-        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
 
 
@@ -170,16 +177,21 @@ def explain(outcome: Outcome) -> Insight:
     reference = derive(compare_periods, folds, outcome.train)
     own = derive(drop_look_back, rows)
     first = derive(build_first, outcome.test, outcome.snapshots, outcome.history, own)
-    valid, blend = outcome.data.value.valid, outcome.blend.value
-    booked = np.exp(blend_scores(blend, outcome.scores.value, valid.group_sizes))
-    crosses = {name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
+    names = outcome.data.value.folds[-1].valid.names
     return Insight(
         importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
         drift=(measure_drift, own, first, reference, "earlier and later validation sessions"),
-        given=[name for name in rows.value.names if name.startswith("taste_")],  # a logit's utilities, before rankers
-        curves=curves(crosses),
-        calibration=[calibrate("P(booked)", booked, valid.labels.astype(np.float64))],
+        given=[name for name in names if name.startswith("taste_")],  # a logit's utilities, before rankers
+        curves=lambda: curves({name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}),
+        calibration=lambda: [calibrate_bookings(outcome)],
     )
+
+
+def calibrate_bookings(outcome: Validated) -> Calibration:
+    """P(booked) by the blend beside the share that was booked."""
+    valid = outcome.data.value.valid
+    booked = np.exp(blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes))
+    return calibrate("P(booked)", booked, valid.labels.astype(np.float64))
 
 
 def take_last(folds: Sequence[FoldData]) -> RankingDataset:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.hosts import TRUTH
-from common.day.judged import Insight, Judged, compare_rows, measure_drift, measure_importance
+from common.day.judged import Details, Insight, Judged, compare_rows, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -37,13 +37,23 @@ GAINS_SHOWN = 40
 
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    measured, ranker, ready = outcome.measured.value, outcome.early.ranker.value, outcome.ready
-    days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
+    final = outcome.measured.value.final
     return Judged(
         **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": MODEL, "score": measured.final["score"], "error": measured.final["error"]}],
+        ranking=[{"model": MODEL, "score": final["score"], "error": final["error"]}],
+        details=lambda: list_details(outcome),
+        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
+        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+    )
+
+
+def list_details(outcome: Validated) -> Details:
+    """What a run tells beside its score."""
+    measured, ranker, ready = outcome.measured.value, outcome.early.ranker.value, outcome.ready
+    days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
+    return Details(
         tables=[
             (
                 "The validation days: video by P(watch) x E[s], share by max E[s]",
@@ -60,8 +70,6 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
             "plan": list_decisions([*ready.decisions, outcome.chain.value.decision]),
             "board": outcome.files.board,
         },
-        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
 
 
@@ -105,8 +113,8 @@ def explain(outcome: Outcome) -> Insight:
     return Insight(
         importance=(measure_importance, valid, rankers, *SHUFFLED, mix, outcome.blend),
         drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
-        curves=curves({MODEL: outcome.early.ranker.value}),
-        calibration=calibrate_days(outcome),
+        curves=lambda: curves({MODEL: outcome.early.ranker.value}),
+        calibration=lambda: calibrate_days(outcome),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.day.judged import Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -36,15 +36,24 @@ GAINS_SHOWN = 30
 
 def judge(outcome: Validated, config: NewsConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    ready, recall = outcome.ready, outcome.recall.value
     validation, chain = list_validation(outcome), outcome.chain.value
-    plan = list_decisions([*ready.plan.decisions, chain.decision])
     ranked = chain.scores[RANKER], chain.weights
     return Judged(
         **vars(validation),
         metric=METRIC,
         meaning=MEANING,
         ranking=[{"model": MODEL, "score": weighted_mean(*ranked), "error": weighted_error(*ranked)}],
+        details=lambda: list_details(outcome),
+        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
+        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+    )
+
+
+def list_details(outcome: Validated) -> Details:
+    """What a run tells beside its score."""
+    ready, recall, chain = outcome.ready, outcome.recall.value, outcome.chain.value
+    plan = list_decisions([*ready.plan.decisions, chain.decision])
+    return Details(
         tables=[
             ("Settings decided from the data", plan),
             # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
@@ -58,8 +67,6 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
             "recall": recall.to_dicts(),
             "gains": dict(list(share_gains([outcome.early.value]).items())[:GAINS_SHOWN]),
         },
-        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
 
 
@@ -92,7 +99,7 @@ def explain(outcome: Outcome) -> Insight:
         importance=(measure_importance, valid, collect([early]), *SHUFFLED),
         drift=(measure_drift, valid, first, reference, "earlier and later validation users"),
         given=FUSION,
-        curves=curves({MODEL: early.value}),
+        curves=lambda: curves({MODEL: early.value}),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.day.judged import Insight, Judged, measure_drift, measure_importance
+from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
 from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
 from common.learning.dataset import RankingDataset
@@ -29,8 +29,7 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
         ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
-        features=tuple(outcome.features.value.columns),
-        summary={},
+        details=lambda: Details(features=outcome.features.value.columns, summary={}),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )
@@ -43,7 +42,7 @@ def explain(outcome: Outcome) -> Insight:
     return Insight(
         importance=(measure_importance, valid, collect([early])),
         drift=(measure_drift, valid, test, None, ""),
-        curves=curves({MODEL: early.value}),
+        curves=lambda: curves({MODEL: early.value}),
     )
 
 

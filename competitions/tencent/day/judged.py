@@ -1,12 +1,12 @@
 """What a finished Tencent run reports: scores by user, ways to answer, training, and why the score is so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from common.arrays import Floats
-from common.day.judged import Insight, Judged
+from common.day.judged import Details, Insight, Judged
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.progress import say
@@ -47,24 +47,36 @@ FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    ready, early, ways = outcome.ready, outcome.early, dict(outcome.measured.value)
-    corpus, valid, plan, ranker = ready.corpus.value, ready.valid.value, ready.plan.value, early.ranker.value
-    folds = {"hold-out": valid, "test": ready.test.value}
-    folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
-    asked = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
-    say_folds(asked)
-    expected = expect_score(valid, early.answers.value.best, outcome.config.host, plan.times)
-    best, decisions = next(iter(ways)), list_decisions([*plan.decisions, outcome.chain.value.decision])
+    valid, times, ways = outcome.ready.valid.value, outcome.ready.plan.value.times, dict(outcome.measured.value)
+    expected = expect_score(valid, outcome.early.answers.value.best, outcome.config.host, times)
+    best = next(iter(ways))
     ways[best] = ways[best] | {"score_error": expected["error"]}  # what is submitted: its error is the headline's
     whole = outcome if isinstance(outcome, Outcome) else None
-    fits = {"validation": early} | ({"test": whole.final} if whole else {})
-    recall = measure_recall(early.answers.value.known_rank)
     return Judged(
         **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        expected={"score": expected["score"], "error": expected["error"], "why": WHY if plan.times else WHY + FURTHER},
+        expected={"score": expected["score"], "error": expected["error"], "why": WHY if times else WHY + FURTHER},
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
+        details=lambda: list_details(outcome, ways),
+        submissions=whole.checked if whole else [],
+        insight=explain(whole) if whole and len(valid.users) else None,
+    )
+
+
+def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
+    """What a run tells beside its score; ``ways``: the scores of each way to answer."""
+    ready, early = outcome.ready, outcome.early
+    corpus, plan, ranker = ready.corpus.value, ready.plan.value, early.ranker.value
+    folds = {"hold-out": ready.valid.value, "test": ready.test.value}
+    folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
+    asked = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
+    say_folds(asked)
+    decisions = list_decisions([*plan.decisions, outcome.chain.value.decision])
+    whole = outcome if isinstance(outcome, Outcome) else None
+    fits = {"validation": early} | ({"test": whole.final} if whole else {})
+    recall = measure_recall(early.answers.value.known_rank)
+    return Details(
         tables=[
             ("Settings decided from the data", decisions),
             ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
@@ -75,7 +87,6 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         ],
         notes=corpus.notes,
         features=list(ranker.gain) if ranker else [],
-        submissions=whole.checked if whole else [],
         summary={
             "plan": decisions,
             "ways": outcome.measured.value,
@@ -84,7 +95,6 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
             "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
             **({"filled": whole.filled} if whole else {}),
         },
-        insight=explain(whole) if whole and len(valid.users) else None,
     )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.judged import Judged
+from common.day.judged import Details, Judged
 from common.engine.config import RunSettings
 from common.engine.run import Run
-from competitions.cli.fits import judge_fits
+from competitions.cli.fits import add_fits
 from competitions.cli.settings import Inputs
 
 SCORES = {7: [0.0, 1.0], 1007: [1.0, 1.0], 2007: [0.5, 0.0]}
@@ -29,27 +29,27 @@ def judge(outcome: int, config: RunSettings) -> Judged:
         {"model": "rule", "score": 0.3, "error": 0.2},
     ]
     asked: dict[str, Any] = {"queries": queries, "cutoff": 5, "ranks": np.ones(2), "before": (), "example": str}
-    own: dict[str, Any] = {"ranking": ranking, "features": (), "summary": {"seed": outcome}}
+    own: dict[str, Any] = {"ranking": ranking, "details": lambda: Details(features=(), summary={"seed": outcome})}
     return Judged(metric="MRR@5", meaning="", rivals=tuple, candidates=None, **asked, **own)
 
 
-def run_fits(tmp_path: Path, fits: int) -> tuple[Judged, list[float]]:
+def run_fits(tmp_path: Path, fits: int) -> Judged:
     competition: Any = SimpleNamespace(validate=validate, judge=judge)
     config = RunSettings(seed=7, fit_seed=0, fits=fits, keep_gib=1.0)
     inputs = Inputs(competition, config, tmp_path, None, False)
-    return judge_fits(7, inputs, Run(tmp_path / "run", tmp_path / "cache"))
+    return add_fits(judge(7, config), inputs, Run(tmp_path / "run", tmp_path / "cache"))
 
 
 def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    judged, fits = run_fits(tmp_path, 3)
+    judged = run_fits(tmp_path, 3)
     assert judged.queries["score"].to_list() == pytest.approx([0.5, 2 / 3])
     assert judged.queries.columns == ["query", "fold", "score", "slice"]
-    assert fits == pytest.approx([0.5, 1.0, 0.25])
+    assert judged.fits == pytest.approx([0.5, 1.0, 0.25])
     assert [row["score"] for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
     # The model that is the run's has the error of the queries' means, .5 and .667, as the headline has.
     assert judged.ranking[0]["error"] == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
     assert judged.ranking[1]["error"] == 0.2  # of another model than the one that is submitted: its own
-    assert judged.summary == {"seed": 7}  # all else is the first fit's, which is submitted
+    assert judged.details().summary == {"seed": 7}  # all else is the first fit's, which is submitted
     assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
 
 
@@ -68,12 +68,13 @@ def test_on_a_cluster_all_fits_are_stated_before_one_is_read(tmp_path: Path) -> 
     config = RunSettings(seed=7, fit_seed=0, fits=3, keep_gib=1.0)
     work = Run(tmp_path / "run", tmp_path / "cache")
     inputs = Inputs(cast(Any, SimpleNamespace(validate=note_validate, judge=note_judge)), config, tmp_path, None, False)
-    alone = judge_fits(7, inputs, work)[1]
+    first = note_judge(7, config)
+    alone = add_fits(first, inputs, work).fits
     work.cluster = cast(Any, object())
-    assert judge_fits(7, inputs, work)[1] == alone
-    assert calls == ["judge", *["validate", "judge"] * 2, "judge", *["validate"] * 2, *["judge"] * 2]
+    assert add_fits(first, inputs, work).fits == alone
+    assert calls == ["judge", *["validate", "judge"] * 2, *["validate"] * 2, *["judge"] * 2]
 
 
 def test_one_fit_has_no_spread(tmp_path: Path) -> None:
-    judged, fits = run_fits(tmp_path, 1)
-    assert (judged.queries["score"].to_list(), fits) == ([0.0, 1.0], [])
+    judged = run_fits(tmp_path, 1)
+    assert (judged.queries["score"].to_list(), judged.fits) == ([0.0, 1.0], ())

@@ -15,25 +15,14 @@ def write_run(build: Path, name: str, scores: list[float], digest: str = "00ff",
     return records.write_run(build / "news" / name, scores, data={"digest": digest}, config=config)
 
 
-def test_a_report_draws_the_ladder_of_its_own_files_alone(tmp_path: Path) -> None:
-    run, ladder = write_run(tmp_path, "1", [0.0, 0.5]), tmp_path / "news" / "ladder"
-    ladder.mkdir()
-    rows = [{"rung": "als", "title": "factors", "family": "f", "score": 0.25, "error": 0.01}]
-    for digest, drawn in (("00ff", True), ("other files", False), (None, False)):
-        (ladder / "ladder.json").write_text(
-            json.dumps({"title": "t", "metric": "MRR@5", "files": digest, "rows": rows})
-        )
-        assert ("factors" in write_report(run, tmp_path).read_text()) == drawn
-
-
 def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
     write_run(tmp_path, "1", [0.0, 0.5, 1.0, 0.5], top=5)
     write_run(tmp_path, "2", [0.0, 0.0, 1.0, 0.0], digest="other files")
     last = write_run(tmp_path, "3", [0.5, 0.5, 1.0, 0.5], top=6)
     write_run(tmp_path, "4", [1.0, 1.0, 1.0, 1.0], top=7)
-    page = write_report(last, tmp_path).read_text()
+    page = write_report(last).read_text()
     assert "Against news/1 (top 5 -&gt; 6): +0.1250 ± " in page  # neither that of other files nor a later one
-    assert "Against" not in write_report(tmp_path / "news" / "1", tmp_path).read_text()
+    assert "Against" not in write_report(tmp_path / "news" / "1").read_text()
 
 
 def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
@@ -46,18 +35,18 @@ def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
         ("3", "make ablate-news"),
     ):
         path.write_text(json.dumps({"question": ["00ff", "MRR@5", queries, False], "rows": rows}))
-        assert said in write_report(run, tmp_path).read_text()
+        assert said in write_report(run).read_text()
 
 
 def test_a_report_is_written_anew_and_leaves_nothing_else_or_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path, "1", [0.0, 0.5])
     known = {path.name for path in run.iterdir()}
-    path = write_report(run, tmp_path)
+    path = write_report(run)
     path.write_text("old")
-    assert write_report(run, tmp_path) == path == run / "report.html"
+    assert write_report(run) == path == run / "report.html"
     assert path.read_text() != "old"
     assert {file.name for file in run.iterdir()} - known == {"report.html"}
     path.unlink()
     path.mkdir()
     with pytest.raises(UserError, match="cannot be written"):
-        write_report(run, tmp_path)
+        write_report(run)

@@ -1,5 +1,6 @@
 """What a run reports of why its score is so: a planted feature, planted drift, steps that are kept."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.judged import Insight, compare_rows, count_first, diagnose, measure_importance
+from common.day.judged import Insight, compare_rows, count_first, measure_importance
 from common.day.judged import measure_drift as drift_of
-from common.day.validation import Candidates, Example, ValidationTable, rank_answers
+from common.day.record_diagnostics import Diagnostics
+from common.day.record_writer import RecordWriter
+from common.day.validation import Candidates, Example, rank_answers
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset
+from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
+from tests.unit.common.day.test_run_record import START, make_judged
 from tests.unit.rankers import fit_rows
 
 QUERIES, SIZE = 80, 5
@@ -66,26 +71,40 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     assert plain.reference is None
 
 
+def name_importance(feature: str) -> list[Importance]:
+    return [Importance(feature)]
+
+
+def find_no_drift() -> None:
+    return None
+
+
 def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     rows = draw_rows(5)
     names = [str(query) for query in rows.query_numbers]
     items = {"query": names, "item": np.arange(len(names)) % SIZE, "blend": rows.features[:, 1]}
     by_noise = Candidates(pl.DataFrame(items), rows)
-    table = ValidationTable(
-        queries=pl.DataFrame(),
+    judged = replace(
+        make_judged(Insight(importance=(name_importance, "planted"), drift=(find_no_drift,))),
         cutoff=1,
         ranks=rank_answers(rows.features[:, 0], rows),
         before=[("asked", QUERIES)],
         example=lambda query: Example(str(query), "", ["x"], "x"),
-        rivals=tuple,
         candidates=lambda: by_noise,
     )
-    insight = Insight(importance=(sorted, [2, 1]), drift=(len, "abc"))
-    first = diagnose(table, insight, by_noise, Run(tmp_path / "one", tmp_path / "cache", quiet=True))
-    again = Run(tmp_path / "two", tmp_path / "cache", quiet=True)
-    assert diagnose(table, insight, by_noise, again) == first
+
+    def explain(name: str) -> tuple[Run, Diagnostics]:
+        run = Run(tmp_path / name, tmp_path / "cache", quiet=True)
+        writer = RecordWriter(run, checked=True, began=0.0)
+        writer.begin(START, judged)
+        writer.add_evidence(judged)
+        assert writer.record
+        return run, writer.record.insight
+
+    (_, first), (again, second) = explain("one"), explain("two")
+    assert second == first
     assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
-    assert (first.importance, first.drift, first.calibration) == ([1, 2], 3, [])
+    assert (first.importance, first.drift, first.calibration) == ([Importance("planted")], None, [])
     assert [row.queries for row in first.answers.funnel] == [QUERIES, QUERIES]
     assert first.answers.ranks[0].queries == QUERIES
     lost = pl.read_csv(tmp_path / "one" / "lost.csv")

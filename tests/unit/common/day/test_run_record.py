@@ -10,10 +10,12 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from msgspec import structs
 
 from common.day import revision, run_record
-from common.day.judged import Insight, Judged, write_record
-from common.day.record_schema import RunRecord, RunStart, read_record
+from common.day.judged import Details, Insight, Judged
+from common.day.record_schema import Data, RunRecord, RunStart, read_record
+from common.day.record_writer import RecordWriter
 from common.day.validation import Candidates, Example
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -46,10 +48,14 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> RunRecord:
-    data = run_record.describe_data(at, files, run.cache)
-    start = RunStart(name="news", run=run.folder.name, data=data, config={"seed": 3}, overrides=["seed=3"])
-    judged = Judged(
+START = RunStart(
+    name="news", run="run-1", data=Data(folder="", simulated=True), config={"seed": 3}, overrides=["seed=3"]
+)
+
+
+def make_judged(insight: Insight | None = None) -> Judged:
+    details = Details(features=("f", "g"), summary={"own": 1}, tables=[("shown", [{"a": 1}]), ("empty", [])])
+    return Judged(
         metric="MRR@5",
         meaning="1 / rank",
         behind=pl.Series([1.0, 0.5, float("nan"), 0.0]),
@@ -61,14 +67,21 @@ def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Ru
         rivals=tuple,
         candidates=lambda: Candidates(pl.DataFrame({"query": ["a"], "item": [7], "blend": [0.5]}), ONE_ROW),
         ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
-        features=("f", "g"),
-        summary={"own": 1},
         expected={"score": 0.4, "error": 0.03, "why": "clicks are of one day"},
-        tables=[("shown", [{"a": 1}]), ("empty", [])],
+        details=lambda: details,
         submissions=[Checked(Path("s.csv"), 7, ())],
         insight=insight,
     )
-    return write_record(run, start, judged, None, time.perf_counter())
+
+
+def read(run: Run, at: Path, files: Files) -> RunRecord:
+    data = run_record.describe_data(at, files, run.cache)
+    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged()
+    writer.begin(structs.replace(START, data=data, run=run.folder.name), judged)
+    writer.add_evidence(judged)
+    writer.finish()
+    assert writer.record
+    return writer.record
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
-"""A run's record with every part of the report, that of another competition, the least one; a ladder and a study."""
+"""A run's record with every part of the report, that of another competition, the least one; a study."""
 
 import math
 from typing import Any
 
 import msgspec
 
-from common.day.board import Board
-from common.day.methods.ladder import BASE, GAIN, GAIN_ERROR, MEMORY
 from common.day.record_schema import RunRecord
 
 Record = dict[str, Any]
@@ -136,17 +134,6 @@ def answers() -> Record:
     }
 
 
-def board() -> Board:
-    """The known marks of a board."""
-    marks = [
-        ("3rd place", 0.2592, "its code"),
-        ("official baseline", 0.1, "the host"),
-        ("popularity", 0.0192, "a page"),
-    ]
-    named = [{"name": name, "score": score, "source": source} for name, score, source in marks]
-    return msgspec.convert({"title": "the host's board", "metric": "MRR@5", "mark": named}, Board)
-
-
 def news() -> Record:
     """Real clicks: no truth, one fold, one model."""
     fold = scored("fold", "validation users", 0.1174, 2955)
@@ -178,17 +165,6 @@ def calm() -> Record:
 def read(record: Record) -> RunRecord:
     """As a run.json is read."""
     return msgspec.convert(record, RunRecord)
-
-
-def ladder() -> Record:
-    """The rungs of mgtv."""
-    rungs = [("random", "rule", 0.260, 0.185, 0.1, 700.0), ("+ pair", "boosting", 0.514, 0.351, 8.9, 1302.0)]
-    rows = [
-        scored("rung", rung, score) | {"family": family, "seconds": seconds, MEMORY: memory, "hit_rate": hit}
-        for rung, family, hit, score, seconds, memory in rungs
-    ]
-    rows[1] |= {BASE: "random", GAIN: 0.166, GAIN_ERROR: 0.0021}
-    return {"title": "What each block is worth.", "metric": "score", "rows": rows}
 
 
 def study() -> Record:

@@ -28,7 +28,7 @@ IN_RECORD = {
     "steps": ("steps",),
     "notes": ("notes",),
 }
-ALL = [*IN_RECORD, "ladder", "features", "tuning", "settings", "run"]
+ALL = [*IN_RECORD, "features", "tuning", "settings", "run"]
 
 
 class Page(HTMLParser):
@@ -71,7 +71,7 @@ def build(record: Record | None = None, **beside: Any) -> Page:
 
 
 def whole(record: Record | None = None) -> Page:
-    return build(record, ladder=report_record.ladder(), studies=[report_record.study()])
+    return build(record, studies=[report_record.study()])
 
 
 # --- parts ---
@@ -98,13 +98,9 @@ def test_a_missing_part_leaves_no_heading_and_no_link(name: str) -> None:
     assert not page.broken
 
 
-def test_ladder_and_studies_are_there_when_given() -> None:
-    climbed = whole().texts["ladder"]
-    assert all(part in climbed for part in (".1660 ± .0021", "fits counted", "memory beyond the start"))
-    assert not {"ladder", "tuning"} & set(build().sections)
-    rows: Record = {"title": "t", "metric": "m", "rows": []}
-    empty = build(None, ladder=rows, studies=[{"study": "s", "metric": "m", "trials": []}])
-    assert not {"ladder", "tuning"} & set(empty.sections)
+def test_studies_are_there_when_given() -> None:
+    assert "tuning" not in build().sections
+    assert "tuning" not in build(studies=[{"study": "s", "metric": "m", "trials": []}]).sections
 
 
 def test_the_least_record_is_a_head_and_how_to_run_it_again() -> None:
@@ -120,11 +116,6 @@ def test_what_lies_beside_a_run_is_shown() -> None:
     head = build(None, change=change).texts["head"]
     assert "Earlier run" in head
     assert "Against mgtv/1 (rounds 5 -> 9): +1.0000 ± 2.0000 on 3 common queries" in head
-    board = build(report_record.news(), board=report_record.board()).texts["board"]
-    named = ["3rd place", "its code", "this run, validation", "official baseline", "popularity"]
-    positions = [board.find(name) for name in named]
-    assert -1 not in positions
-    assert positions == sorted(positions)
 
 
 # --- what it says ---
@@ -267,7 +258,7 @@ def test_a_number_that_is_missing_is_no_error() -> None:
     record["cv"]["folds"][0] = {"fold": "day 29", "score": None, "error": None, "queries": None}
     record["insight"]["importance"][0] |= {"gain": None, "permutation": None}
     record["insight"]["curves"][0]["values"] = [None, 0.1, 0.2]
-    page = build(record, ladder=report_record.ladder())
+    page = build(record)
     assert not page.broken
     assert "day 29" in page.texts["folds"]
     assert "nan" not in " ".join(page.texts.values()).lower().split()
@@ -288,25 +279,25 @@ def poison(value: Any) -> Any:
 
 
 def test_nothing_in_a_record_becomes_markup() -> None:
-    record, ladder, study = poison(report_record.complete()), poison(report_record.ladder()), report_record.study()
+    record, study = poison(report_record.complete()), report_record.study()
     record["config"][EVIL] = {EVIL: EVIL}
     record["tables"][0]["rows"][0][EVIL] = EVIL
     record["truth"]["scores"][EVIL] = 0.5
     record["notes"].append({EVIL: EVIL})
     study["importance"][EVIL] = 0.1
     study["trials"][0]["params"][EVIL] = EVIL
-    page, clean = build(record, ladder=ladder, studies=[poison(study)]), whole()
+    page, clean = build(record, studies=[poison(study)]), whole()
     assert not page.broken
     assert "img" not in {name for name, _ in page.elements}
     assert [name for name, _ in page.elements].count("script") == 1
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert {name for name, _ in page.elements} == {name for name, _ in clean.elements}
-    for part in ("features", "notes", "models", "folds", "tables", "settings", "tuning", "ladder", "drift", "steps"):
+    for part in ("features", "notes", "models", "folds", "tables", "settings", "tuning", "drift", "steps"):
         assert EVIL in page.texts[part], part
 
 
 def test_the_page_asks_for_nothing() -> None:
-    beside = Beside(ladder=report_record.ladder(), studies=[report_record.study()])
+    beside = Beside(studies=[report_record.study()])
     text = build_page(report_record.read(report_record.complete()), beside)
     page = Page(text)
     assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {n for n, _ in page.elements}

@@ -1,0 +1,177 @@
+"""What a run leaves, whatever fails: a checked submission and its record stay, nothing of what was never checked."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import polars as pl
+import pytest
+
+from common.day.hosts import REPORT
+from common.day.record_schema import RECORD, read_record
+from common.day.run_record import SimulatedTruth
+from common.engine.errors import UserError
+from common.engine.run import Run
+from common.io.lock import hold
+from common.io.submission import Checked
+from competitions import NAMES
+from competitions.cli import execution
+from tests.conftest import SIMULATED_REPORT, Call, replace_part
+from tests.contract.contract import ROOT
+from tests.unit.common.day.test_run_record import QUERIES, make_judged
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from common.io.lock import hold
+with hold(Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def fail(*_: object, **__: object) -> NoReturn:
+    raise ValueError("broken")
+
+
+def solve(files: Path, config: Any, run: Run) -> Checked:
+    run.folder.mkdir(exist_ok=True)
+    (run.folder / "submission.csv").write_text("1,2")
+    return Checked(run.folder / "submission.csv", 1, ())
+
+
+def stand(monkeypatch: pytest.MonkeyPatch, name: str = "news", **parts: Any) -> None:
+    """A pipeline that is done at once, on raw files that were simulated."""
+    Path("mine").mkdir(exist_ok=True)
+    (Path("mine") / REPORT).write_text(SIMULATED_REPORT)
+    truth = SimulatedTruth(0.5, 0.1, 0.9, {"MRR@5": 0.5}, QUERIES.select("query", "score"))
+    own: dict[str, Any] = {
+        "locate": lambda raw, config: raw,
+        "explain_cv_only": lambda files: None,
+        "validate": lambda files, config, run: None,
+        "solve": solve,
+        "judge": lambda outcome, config: replace(make_judged(), submissions=[outcome] if outcome else []),
+        "score_truth": lambda outcome, raw: truth,
+    }
+    replace_part(monkeypatch, name, **own | parts)
+
+
+def list_folders(name: str = "news") -> list[Path]:
+    return sorted(path for path in Path("build", name).iterdir() if execution.RUN_NAME.fullmatch(path.name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def stop(files: Path, config: Any, run: Run) -> NoReturn:
+        seen.append((files, config.seed))
+        solve(files, config, run)
+        raise UserError("stopped here")
+
+    stand(monkeypatch, name, solve=stop)
+    code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
+    assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
+    assert seen == [(Path("mine"), 9)]
+    assert {path.name for path in Path("build", name).iterdir()} == {"cache"}
+
+
+def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch)
+    killed, slow, checked = (Path("build", "news", f"20260101-00000{number}-000") for number in (1, 2, 3))
+    for folder, program in (
+        (killed, KILLED),
+        (checked, KILLED.replace("    os", "    keep(Path(sys.argv[1]))\n    os")),
+    ):
+        words = [sys.executable, "-c", program.replace("import hold", "import hold, keep"), str(folder.absolute())]
+        assert subprocess.run(words, cwd=ROOT, check=False).returncode < 0
+        (folder / "submission.csv").write_text("")
+    with hold(slow):
+        (slow / "submission.csv").write_text("")
+        for path in (*slow.iterdir(), slow, checked):
+            os.utime(path, (1, 1))
+        assert call("run", "news", "--raw", "mine")[0] == 0
+        assert (slow / "submission.csv").exists()
+    assert not killed.exists()
+    assert (checked / "submission.csv").exists()  # its process died when it was checked
+    (mine,) = set(list_folders()) - {slow, checked}
+    assert [path.name for path in mine.iterdir() if path.suffix not in (".json", ".csv", ".parquet", ".html")] == []
+
+
+BREAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    "fits": ("The further fits", lambda patch: patch.setattr(execution, "add_fits", fail)),
+    "truth": ("The score on the simulated truth", lambda patch: stand(patch, score_truth=fail)),
+    "store": ("The removal of old results", lambda patch: patch.setattr(execution, "prune", fail)),
+    "copy": (
+        "The copy of the submission to upload",
+        lambda patch: patch.setattr(execution, "copy_submission", fail),
+    ),
+    "report": ("The report page", lambda patch: patch.setattr(execution, "write_report", fail)),
+    "summary": ("The closing summary", lambda patch: patch.setattr(execution, "show_end", fail)),
+}
+
+
+@pytest.mark.parametrize("part", BREAKS)
+def test_what_fails_behind_the_record_is_one_sentence_and_exit_code_3(
+    part: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch)
+    title, break_part = BREAKS[part]
+    break_part(monkeypatch)
+    code, out, err = call("run", "news", "--raw", "mine", "--seeds", 2)
+    (folder,) = list_folders()
+    sentence = f"{title} failed: ValueError: broken; the submission is checked and kept."
+    sentence += f" Details: {folder / f'failed-{part}.txt'}"
+    assert (code, err.splitlines()[-1], err.count("broken")) == (3, sentence, 1)
+    assert ("Report: file:" in out) == (part != "summary")
+    record = read_record(folder / RECORD)
+    assert (record.failed, record.cv.score) == ([sentence], 0.375)
+    assert Path(record.submission.paths[0]).read_text() == "1,2"
+    assert "in fail" in (folder / f"failed-{part}.txt").read_text()
+    if part in ("report", "summary"):  # the page is written before the closing lines
+        assert call("report", "news/last")[0] == 0
+    assert "ValueError: broken" in (folder / "report.html").read_text()
+
+
+def test_where_the_score_itself_fails_the_submission_stays_also_beside_the_next_run(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch, judge=fail)
+    code, out, err = call("run", "news", "--raw", "mine")
+    (folder,) = list_folders()
+    assert (code, out) == (3, "")
+    assert err.splitlines()[-1].startswith("The score on validation failed: ValueError: broken; the submission is")
+    stand(monkeypatch)
+    assert call("run", "news", "--raw", "mine")[0] == 0
+    assert {path.name for path in folder.iterdir()} == {"submission.csv", "failed-score.txt"}
+
+
+def test_a_score_alone_that_fails_leaves_nothing_and_one_whose_report_fails_stays(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch, judge=fail)
+    with pytest.raises(ValueError, match="broken"):
+        call("run", "news", "--raw", "mine", "--until", "cv")
+    assert list_folders() == []
+    stand(monkeypatch)
+    monkeypatch.setattr(execution, "write_report", fail)
+    code, _, err = call("run", "news", "--raw", "mine", "--until", "cv")
+    assert (code, "the score is kept" in err) == (3, True)
+    assert read_record(list_folders()[0] / RECORD).until == "cv"
+
+
+def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    stand(monkeypatch)
+    monkeypatch.setattr(execution, "write_report", interrupt)
+    code, _, err = call("run", "news", "--raw", "mine")
+    assert (code, "Stopped" in err) == (130, True)
+    (folder,) = list_folders()
+    assert pl.read_parquet(folder / "queries.parquet").height == QUERIES.height

@@ -1,0 +1,145 @@
+"""A record that is there as soon as there is a score, and parts of it that may each fail alone."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+import pytest
+
+from common.day import record_writer
+from common.day.judged import Insight, Judged
+from common.day.record_schema import RECORD, RunRecord, read_record
+from common.day.record_writer import UNFINISHED, RecordWriter
+from common.day.report.page import write_report
+from common.engine.errors import UserError
+from common.engine.run import Run
+from common.learning.diagnostics import Calibration, Curve
+from tests.unit.common.day.test_judged import find_no_drift, name_importance
+from tests.unit.common.day.test_run_record import START, make_judged
+
+INSIGHT = Insight(
+    importance=(name_importance, "f"),
+    drift=(find_no_drift,),
+    curves=lambda: [Curve("m", "ndcg", [0.5, 0.6], 2)],
+    calibration=lambda: [Calibration("P", [])],
+)
+
+
+class PanicError(BaseException):
+    """As polars' own, which is no Exception."""
+
+
+def fail(*_: object) -> NoReturn:
+    raise ValueError("no such column\nand a second line")
+
+
+def panic(*_: object) -> NoReturn:
+    raise PanicError("index out of bounds")
+
+
+def break_insight(**parts: Any) -> Callable[[Judged], Judged]:
+    return lambda judged: replace(judged, insight=replace(INSIGHT, **parts))
+
+
+BREAKS: dict[str, Callable[[Judged], Judged]] = {
+    "details": lambda judged: replace(judged, details=fail),
+    "rivals": lambda judged: replace(judged, rivals=fail),
+    "candidates": lambda judged: replace(judged, candidates=fail),
+    "answers": lambda judged: replace(judged, example=fail),
+    "importance": break_insight(importance=(fail,)),
+    "drift": break_insight(drift=(fail,)),
+    "curves": break_insight(curves=fail),
+    "calibration": break_insight(calibration=fail),
+}
+
+
+def write(folder: Path, change: Callable[[Judged], Judged] = lambda judged: judged) -> tuple[RecordWriter, RunRecord]:
+    run = Run(folder, folder.parent / "cache", quiet=True)
+    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged(INSIGHT)
+    writer.begin(START, judged)
+    writer.add_evidence(change(judged))
+    writer.finish()
+    return writer, read_record(folder / RECORD)
+
+
+def plain(record: RunRecord) -> dict[str, Any]:
+    """What two records of the same run share: all but their costs."""
+    content: dict[str, Any] = msgspec.to_builtins(record)
+    return {name: content[name] for name in content if name not in ("steps", "wall_seconds", "peak_mib", "failed")}
+
+
+@pytest.mark.parametrize("part", BREAKS)
+def test_a_part_that_fails_is_one_sentence_and_all_others_stay(tmp_path: Path, part: str) -> None:
+    whole = plain(write(tmp_path / "whole")[1])
+    writer, record = write(tmp_path / "broken", BREAKS[part])
+    (sentence,) = record.failed
+    assert writer.failed == [sentence]
+    details = tmp_path / "broken" / f"failed-{part}.txt"
+    assert sentence.endswith(
+        f" failed: ValueError: no such column; the submission is checked and kept. Details: {details}"
+    )
+    assert "in fail\n" in details.read_text()
+    broken = plain(record)
+    names = {"details": {"features", "summary", "notes", "tables"}, "rivals": {"rivals", "behind"}}
+    lost = names.get(part, {"insight"})
+    assert {name for name in whole if broken[name] != whole[name]} <= lost
+    if lost == {"insight"}:
+        changed = {name for name in whole["insight"] if broken["insight"][name] != whole["insight"][name]}
+        assert changed <= {"answers" if part == "candidates" else part}  # lost queries are candidates
+    assert (tmp_path / "broken" / "candidates.parquet").exists() == (part != "candidates")
+    page = write_report(tmp_path / "broken").read_text()
+    assert "no such column; the submission is checked and kept" in page
+
+
+def test_a_run_that_is_killed_leaves_its_score_and_says_that_its_report_is_not_whole(tmp_path: Path) -> None:
+    seen: list[RunRecord] = []
+
+    def look() -> list[Curve]:
+        seen.append(read_record(tmp_path / "run" / RECORD))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "run", break_insight(curves=look))
+    assert (seen[0].cv.score, seen[0].submission.paths, seen[0].failed) == (0.375, ["s.csv"], [UNFINISHED])
+    assert read_record(tmp_path / "run" / RECORD).failed == [UNFINISHED]
+    assert write(tmp_path / "whole")[1].failed == []
+
+
+def test_a_panic_of_a_library_is_a_failed_part_too(tmp_path: Path) -> None:
+    (sentence,) = write(tmp_path / "run", break_insight(drift=(panic,)))[1].failed
+    assert sentence.startswith("The drift from train to test failed: PanicError: index out of bounds; ")
+
+
+@pytest.mark.parametrize("value", [object(), "no list of curves"])
+def test_what_cannot_be_recorded_is_a_failed_part_and_the_record_stays_whole(tmp_path: Path, value: object) -> None:
+    record = write(tmp_path / "run", break_insight(calibration=lambda: [value]))[1]
+    assert len(record.failed) == 1
+    assert [curve.name for curve in record.insight.curves] == ["m"]
+
+
+def test_a_full_disk_costs_the_parts_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise UserError("x cannot be written: No space left on device; free some space or name another folder")
+
+    monkeypatch.setattr(record_writer, "write_parquet", refuse)
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    writer = RecordWriter(run, checked=True, began=0.0)
+    monkeypatch.setattr(record_writer, "write_text", refuse)
+    with writer.part("score", "The score on validation"):
+        writer.begin(START, make_judged())
+    reason = "x cannot be written: No space left on device; free some space or name another folder"
+    assert writer.failed == [f"The score on validation failed: {reason}; the submission is checked and kept."]
+    assert writer.record is None
+
+
+def test_what_fails_before_there_is_anything_to_keep_is_raised(tmp_path: Path) -> None:
+    writer = RecordWriter(Run(tmp_path / "run", tmp_path / "cache", quiet=True), checked=False, began=0.0)
+    with pytest.raises(ValueError, match="no such column"), writer.part("score", "The score on validation"):
+        fail()
+    writer.begin(START, make_judged())
+    with writer.part("fits", "The further fits"):
+        fail()
+    assert writer.failed[0].startswith("The further fits failed: ValueError: no such column; the score is kept.")

@@ -1,0 +1,94 @@
+"""Whose process lives: held from the start to the end, released where it is killed, and never judged by its age."""
+
+import contextlib
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.engine.result_store import Store, prune
+from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
+from tests.contract.contract import ROOT
+
+HOLD = """
+import sys
+from pathlib import Path
+from common.io.lock import hold, keep
+with hold(Path(sys.argv[1])):
+    if sys.argv[2:]:
+        keep(Path(sys.argv[1]))
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def start_holder(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the folder until it is killed."""
+    command = [sys.executable, "-c", HOLD, str(folder), *words]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def find_lock(folder: Path) -> Path:
+    (lock,) = folder.iterdir()
+    return lock
+
+
+def test_a_killed_process_holds_nothing_and_a_living_one_its_folder_however_old(tmp_path: Path) -> None:
+    with start_holder(tmp_path / "run") as process:
+        lock = find_lock(tmp_path / "run")
+        os.utime(lock, (5, 5))
+        assert (lock.suffix, is_dead(lock), find_oldest_start(tmp_path)) == (RUNNING, False, 5)
+        process.kill()
+        process.wait()
+        assert (is_dead(lock), find_oldest_start(tmp_path)) == (True, math.inf)
+
+
+def test_what_is_kept_stays_so_when_the_process_is_killed_and_counts_as_living_before(tmp_path: Path) -> None:
+    with start_holder(tmp_path / "run", "keep") as process:
+        lock = find_lock(tmp_path / "run")
+        assert is_kept(tmp_path / "run")
+        assert find_oldest_start(tmp_path) == lock.stat().st_mtime
+        process.kill()
+        process.wait()
+    assert is_kept(tmp_path / "run")
+    assert find_oldest_start(tmp_path) == math.inf
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_nothing_is_left_of_a_lock_at_the_end(tmp_path: Path, kept: bool) -> None:
+    def end() -> None:
+        with hold(tmp_path / "run"):
+            if kept:
+                keep(tmp_path / "run")
+            raise ValueError("ends")
+
+    with pytest.raises(ValueError, match="ends"):
+        end()
+    assert list((tmp_path / "run").iterdir()) == []
+    assert not is_dead(tmp_path / "run" / f"1{RUNNING}")  # none is there
+
+
+def test_what_a_slow_run_has_used_is_not_pruned_beside_it(tmp_path: Path) -> None:
+    store, keys = Store(tmp_path / "cache"), ["a" * 64, "b" * 64]
+    for age, key in ((1_000, keys[0]), (3_000, keys[1])):
+        store.keep("step", key, lambda: np.zeros(10))
+        os.utime(store.path("step", key), (age, age))
+    with hold(tmp_path / "slow"), hold(tmp_path / "later"):
+        os.utime(find_lock(tmp_path / "slow"), (2_000, 2_000))
+        os.utime(find_lock(tmp_path / "later"), (4_000, 4_000))
+        assert prune(store.folder, 0) == 1
+    assert not store.path("step", keys[0]).exists()
+    assert prune(store.folder, 0) == 1
