@@ -45,7 +45,7 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     record = json.loads((folder / "run.json").read_text())
     submission = folder / "submission.csv"
     assert call("check", "tencent", submission, "--raw", raw)[0] == 0
-    expected, users = weighted_score(submission, raw / TRUTH, raw / "eval" / "user_action_type.json")
+    expected, users = weighted_score(submission, raw / TRUTH, raw / "user_action_type.json")
     assert min(users.values()) > 20
     code, out, err = call("score", "tencent", submission, "--truth", raw / TRUTH)
     assert (code, err) == (0, "")

@@ -1,8 +1,10 @@
 """What is known of each host's files fits what the readers look for; simulated sets have the names and columns."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
@@ -11,6 +13,10 @@ from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
+from tests.unit.tencent.tencent_files import BASE, World, write_competition, write_release
+
+Write = Callable[[Path, World], Path]
+TENCENT_WORLD = World(vectors={BASE + 7: np.ones(32), BASE + 8: np.ones(32)})
 
 
 def states(folder: Path, name: str) -> dict[str, str]:
@@ -68,13 +74,15 @@ def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:
     assert states(folder, "mgtv")["vid_info/vid_info_table.csv"] == MISSING
 
 
-@pytest.mark.parametrize("law", Law)
-def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, law: Law) -> None:
-    folder = simulate_tencent(tmp_path / "raw", 0.0005, 1, law).folder
+@pytest.mark.parametrize(
+    ("write", "sequences"), [(write_release, "seq/*.parquet"), (write_competition, "train/seq.jsonl")]
+)
+def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, write: Write, sequences: str) -> None:
+    folder = write(tmp_path / "raw", TENCENT_WORLD)
     assert faults(folder, "tencent") == []
     by_file = states(folder, "tencent")
     assert MISSING not in by_file.values()
-    assert by_file["seq/*.parquet" if law is Law.ROUND1 else "train/seq.jsonl"] in {OK, DIFFERS}
+    assert by_file[sequences] in {OK, DIFFERS}
 
 
 def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:
@@ -85,7 +93,7 @@ def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> Non
 
 
 def test_the_organisers_sample_passes_the_check(tmp_path: Path) -> None:
-    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, Law.ROUND2).folder
+    raw = write_competition(tmp_path / "raw", TENCENT_WORLD)
     shutil.rmtree(raw / "eval")
     inner = tmp_path / "outer" / "TencentGR_1k" / "TencentGR_1k"
     inner.parent.mkdir(parents=True)
