@@ -7,7 +7,7 @@ ad that the user may be recommended: who has seen an ad is not recommended it. I
 training as in the test; the target is hidden in both.
 
 Queries of about one time share a slot, so that the numbers of all ads and slots stay in memory. Of many candidates only
-a ``Pool`` is searched: other ads run at other times, so that each group of query times has its own.
+a pool is searched (``Pools``): other ads run at other times, so that each group of query times has its own.
 """
 
 import copy
@@ -196,13 +196,16 @@ def choose_pools(
 ) -> Pools:
     """At most so many candidates for each group of query times: those that what is popular makes the likeliest targets.
 
-    By the fusion ``weights`` of the columns of popularity an ad's chance at a moment is the softmax of their sum.
+    By the fusion ``weights`` of the columns of popularity an ad's chance at a moment is the softmax of their sum. Where
+    none of them has a weight, or times say nothing (no ``kinds``), those of most events.
     """
     rows, queries = fold.candidates, len(fold.query_times)
     groups = max(GROUPS if len(rows) > most else 1, -(-queries // GROUP_QUERIES))
     slots = make_slots(fold.query_times, groups)
     if len(rows) <= most:
         return Pools(slots.edges, (rows,) * len(slots.times))
+    if not kinds or not any(name.startswith(FUSED) for name in weights):
+        weights = {ALWAYS: 1.0}
     log, chosen = AdLog(history, catalogue, rows, kinds or (EVENTS,)), []
     for own in np.split(np.sort(fold.query_times), np.cumsum(slots.queries)[:-1]):
         chance = np.zeros(len(rows))

@@ -54,9 +54,8 @@ class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
     ``queries``, of one ``group`` of times, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the
-    ads; ``scores`` of
-    retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score;
-    ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``.
+    ads; ``scores`` of retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest
+    score; ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``.
     """
 
     queries: Queries

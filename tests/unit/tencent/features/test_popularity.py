@@ -209,6 +209,7 @@ def test_each_group_of_query_times_searches_the_ads_that_live_then() -> None:
     every = measure_all(whole(log), make_catalogue(22), fold)
     for popularity, (own, pool) in zip(measured, pools.pair(fold.query_times), strict=True):
         assert popularity.pool.tolist() == pool.tolist()
+        assert popularity.slots.queries.sum() == len(own)
         item, at = CatalogueRows(np.tile(pool, (len(own), 1))), fold.query_times[own]
         assert popularity.of(at, item).tolist() == every.of(at, item).tolist()
 
@@ -223,6 +224,20 @@ def test_what_popularity_weighs_decides_who_is_in_the_pool() -> None:
         for kind in BOTH
     ]
     assert chosen == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights"), [((), WEIGHTS), ((), {"values": 1.0}), (BOTH, {"values": 1.0}), (BOTH, {})]
+)
+def test_where_times_or_popularity_weigh_nothing_the_ads_of_most_events_are_searched(
+    kinds: tuple[str, ...], weights: dict[str, float]
+) -> None:
+    """Ads 5 and 9 have most events, the queries are asked when others have theirs."""
+    shown = [[(ad, 0, NOW + 100 * ad * HOUR_S)] * (20 if ad in (5, 9) else 3) for ad in range(1, 13)]
+    log = make_sequences(*shown)
+    fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 13)), None)
+    pools = choose_pools(whole(log), make_catalogue(12), fold, 2, weights, kinds)
+    assert [pool.tolist() for pool in pools.rows] == [[5, 9]] * GROUPS
 
 
 @pytest.mark.parametrize(("times", "groups"), [([NOW] * 30, 1), ([], 1), ([NOW, NOW + 1], 2), ([NOW], 1)])

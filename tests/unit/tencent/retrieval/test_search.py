@@ -1,19 +1,22 @@
 """Retrieval: several interests at once, popularity at the query's time, what was seen, the pool."""
 
 import dataclasses
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.fold_tables import Fusion
+from competitions.tencent.fold_tables import FoldTables, Fusion
+from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, collect_scores
+from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, ChannelScores, collect_scores, learn_fusion
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
+from tests.unit.tencent.features.test_popularity import plant_halves
 from tests.unit.tencent.tencent_folds import fit_fold
 from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
@@ -93,3 +96,37 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
     for row, ad in enumerate(target):
         at = retrieved.item[row].tolist().index(ad)
         assert scores.values[row, 0] @ weights == pytest.approx(retrieved.scores[row, at], abs=1e-3)
+
+
+def test_learning_takes_each_query_with_the_pool_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without targets that are not in it; of too few queries nothing is learned."""
+    log, fold = plant_halves(120)
+    assert fold.target is not None
+    target = np.where(np.arange(120) < 20, 21 - fold.target, fold.target)  # of the other half
+    fold = dataclasses.replace(fold, target=target, candidates=CatalogueRows(np.arange(1, 21)))
+    settings = msgspec.structs.replace(SETTINGS, pool=10)
+    tables = fit_fold(make_corpus(log, 22), [], fold, settings, ("values",))
+    learned = []
+
+    def collect(tables: FoldTables, *given: Any) -> ChannelScores:
+        learned.append(given[1:3])
+        return collect_scores(tables, *given)
+
+    monkeypatch.setattr(fusion_module, "collect_scores", collect)
+    assert learn_fusion(make_corpus(log, 22), fold, tables, settings, True, 0).rows
+    ((queries, target),) = learned
+    assert sorted(queries.histories.users) == fold.users[20:].tolist()
+    scores = collect_scores(tables, settings, queries, target, np.random.default_rng(0))
+    weights = np.array([tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
+    own_groups = tables.pools.split(queries.time)
+    for group, query, row in zip(
+        np.repeat(np.arange(len(own_groups)), [len(own) for own in own_groups]),
+        np.concatenate(own_groups),
+        scores.values,
+        strict=True,
+    ):
+        retrieved = Search(tables, settings, int(group)).retrieve(queries.take(np.array([query])))
+        at = retrieved.item[0].tolist().index(target[query])
+        assert row[0] @ weights == pytest.approx(retrieved.scores[0, at], abs=2e-2)
+    monkeypatch.setattr(fusion_module, "FEWEST", len(target) + 1)
+    assert learn_fusion(make_corpus(log, 22), fold, tables, settings, True, 0) is tables.fusion
