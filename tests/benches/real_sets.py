@@ -112,8 +112,8 @@ def run_sets(folder: Path, only: Sequence[str], save: str | None) -> int:
 
 
 def find_sets(folder: Path) -> list[RealSet]:
-    """The sets in ``folder`` and below. Of folders that share the truth above them, which are one set in several
-    layouts, the one counts whose layout its competition names first.
+    """The sets in ``folder`` and below. Of one set in several layouts the one counts that its competition names
+    first.
     """
     folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
     found: dict[str, RealSet] = {}
@@ -123,15 +123,19 @@ def find_sets(folder: Path) -> list[RealSet]:
                 if any(list_files(raw, sign) for sign in layout.signs) and has_queries(name, raw):
                     one = describe_set(name, raw.resolve())
                     first = found.setdefault(one.name, one)
-                    if first.raw != one.raw and (first.truth is None or first.truth != one.truth):
+                    if first.raw.parent != one.raw.parent:
                         raise UserError(f"{first.raw} and {one.raw} are both named {one.name}: rename one of them.")
     return list(found.values())
 
 
 def describe_set(competition: str, raw: Path) -> RealSet:
-    """The set of a raw folder, named by the folder that holds the truth, else by its own."""
-    home = next((path for path in (raw, raw.parent) if (path / TRUTH).exists()), None)
-    return RealSet(f"{competition}/{(home or raw).name}", competition, raw, home and home / TRUTH)
+    """The set of a raw folder, named by it; by the folder above where the truth lies there, or where the folder is
+    named by its layout: beauty/release.
+    """
+    layouts = {layout.name.rpartition(" ")[2] for layout in find_source(competition).layouts}
+    truth = next((path / TRUTH for path in (raw, raw.parent) if (path / TRUTH).exists()), None)
+    home = raw.parent if raw.name in layouts else truth.parent if truth else raw
+    return RealSet(f"{competition}/{home.name}", competition, raw, truth)
 
 
 def has_queries(name: str, raw: Path) -> bool:

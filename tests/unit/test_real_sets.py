@@ -74,7 +74,7 @@ def test_only_what_was_run_is_saved_as_a_release(tmp_path: Path) -> None:
         real_sets.read_last(path)
 
 
-def test_layouts_that_share_a_truth_are_one_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_in_several_layouts_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of tencent's two, its first; a folder that the reader refuses is none."""
     readable = (tmp_path / "ads" / "release", tmp_path / "ads" / "competition", tmp_path / "clicks")
     for file in ("release/seq/a.parquet", "competition/train/seq.jsonl", "truth.csv"):
@@ -89,7 +89,8 @@ def test_layouts_that_share_a_truth_are_one_set(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(UserError, match="has no set news/host; it has news/clicks"):
         real_sets.choose_sets([clicks], ["news/host"], tmp_path)
     (tmp_path / "ads" / "truth.csv").unlink()
-    touch(tmp_path / "more" / "release" / "seq" / "a.parquet")
+    assert real_sets.find_sets(tmp_path) == [clicks, ads._replace(truth=None)]
+    touch(tmp_path / "more" / "ads" / "release" / "seq" / "a.parquet")
     monkeypatch.setattr(real_sets, "has_queries", lambda name, raw: raw.name == "release")
     with pytest.raises(UserError, match="rename one"):
         real_sets.find_sets(tmp_path)
@@ -123,3 +124,27 @@ def test_a_revision_is_another_where_a_file_was_changed() -> None:
     one, other = (Code("aa", True, {"common/a.py": digest}) for digest in ("1", "2"))
     assert len({real_sets.name_revision(code) for code in (Code("aa"), one, other)}) == 3
     assert os.sep not in real_sets.name_revision(one)
+
+
+def test_a_fallen_set_ends_with_exit_code_one_and_is_not_run_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def measure(one: RealSet, build: Path, version: str) -> Result:
+        ran.append(one.name)
+        return make_result(version=version, truth=0.2)
+
+    touch(tmp_path / "raw" / "quarter" / "train_click_log.csv")
+    for name, value in {
+        "has_queries": lambda name, raw: (name, raw.name) == ("news", "quarter"),
+        "measure": measure,
+        "BUILD": tmp_path,
+        "LAST_RELEASE": tmp_path / "real_sets.json",
+    }.items():
+        monkeypatch.setattr(real_sets, name, value)
+    assert real_sets.run_sets(tmp_path / "raw", [], save="0.20.0") == 0  # no release before it
+    (tmp_path / "real_sets.json").write_text(json.dumps({"news/quarter": {"version": "0.20.0", "truth": [0.3, 0.006]}}))
+    assert real_sets.run_sets(tmp_path / "raw", ["news/quarter"], save=None) == 1
+    assert ran == ["news/quarter"]
+    assert "RED: the truth's score fell" in capsys.readouterr().out
