@@ -49,7 +49,7 @@ class Run:
     def __init__(self, folder: Path, cache: Path, *, quiet: bool = False, root: Path = PROJECT_ROOT) -> None:
         """Make both folders (``UserError`` where one cannot be written). The source below ``root`` is first-party.
 
-        The folder of the outputs goes again until there is one: a run that is killed before leaves none.
+        The folder goes again until there are outputs, unless it is held (``common.io.lock``).
 
         Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them how many are
         kept.
