@@ -93,7 +93,7 @@ class SequenceSettings(Settings, frozen=True):
     width: Count = 64
     blocks: Count = 1
     heads: Count = 2
-    length: Count = 50
+    length: Annotated[int, msgspec.Meta(ge=2, le=100_000)] = 50
     dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.2
     tokens: Count = 2_000_000
     passes: Count = 8

@@ -68,7 +68,8 @@ class SequenceTable:
 
     def encode(self, tower: QueryTower, histories: Histories, action: Int64s) -> Tensor:
         """See ``QueryTower.encode_last``; ``action`` int64 [histories]: of the event to predict."""
-        padded, target_action = pad(histories, self.settings.length), torch.from_numpy(action)
+        # One less than a window: behind the last event of one nothing is predicted, so that output is never trained.
+        padded, target_action = pad(histories, self.settings.length - 1), torch.from_numpy(action)
         events = Events.of(padded, target_action.device)
         return tower.encode_last(self.take(padded.item), events, target_action)
 
