@@ -17,7 +17,7 @@ from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_lik
 from common.learning.optimise import Bounds, Solution, minimise
 
 CLIP = 5.0
-CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
+CHUNK_ROWS = 4_096  # small enough for a chunk to stay in the processor's cache between its two products
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,9 @@ def _find_answered(labels: Labels, sizes: Sizes) -> NDArray[np.bool_]:
 
 
 def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:
-    """Rows and queries of some 1,000 rows at a time."""
+    """Rows and queries of some ``CHUNK_ROWS`` rows at a time."""
     ends = np.cumsum(sizes, dtype=np.int64)
-    # Behind every query in which a further thousand of rows is filled: a query stays whole, however long it is.
+    # Behind every query in which a further ``CHUNK_ROWS`` are filled: a query stays whole, however long it is.
     cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1
     first = 0
     for cut in cuts.tolist():

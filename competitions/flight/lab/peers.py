@@ -19,7 +19,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from common.learning.conditional_logit import fit_logit
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import RankingDataset, check_columns
 from common.learning.listwise_softmax import softmax_gradients
 
 Scores = NDArray[np.float64]
@@ -98,6 +98,7 @@ def score_public_xgboost(train: RankingDataset, valid: RankingDataset, seed: int
         "seed": seed,
         "verbosity": 0,
     }
+    _check(train, valid)
     data = xgboost.QuantileDMatrix(train.features, train.labels, qid=train.query_numbers, missing=np.nan)
     model = xgboost.train(settings, data, PUBLIC_ROUNDS)
     scores = model.inplace_predict(valid.features, predict_type="margin", missing=np.nan)
@@ -108,6 +109,7 @@ def score_public_catboost(train: RankingDataset, valid: RankingDataset, seed: in
     """CatBoost's YetiRank as in a public notebook: public leaderboard 0.4392. Scores (n,) of the valid rows."""
     settings = {"loss_function": "YetiRank", "depth": 6, "learning_rate": 0.1, "random_seed": seed}
     fixed = {"iterations": PUBLIC_ROUNDS, "verbose": False, "allow_writing_files": False}
+    _check(train, valid)
     model = catboost.CatBoost(fixed | settings)
     model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
     return np.asarray(model.predict(valid.features, prediction_type="RawFormulaVal"), dtype=np.float64)
@@ -134,7 +136,12 @@ def differentiate_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
 
 
 def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
+    _check(train, valid)
     fixed = {"deterministic": True, "force_row_wise": True, "verbose": -1}
     data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes)
     model = lightgbm.train(fixed | settings, data, rounds)
     return np.asarray(model.predict(valid.features, raw_score=True), dtype=np.float64)
+
+
+def _check(train: RankingDataset, valid: RankingDataset) -> None:
+    check_columns(train.names, valid.names, "What a peer is to score")

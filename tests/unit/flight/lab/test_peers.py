@@ -1,9 +1,11 @@
 """The plain peers on a planted signal: what each learns, and what it must not depend on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from common.learning.dataset import RankingDataset, take_blocks
+from common.learning.dataset import ColumnsError, RankingDataset, take_blocks
 from competitions.flight.lab import peers
 from competitions.flight.lab.peers import PEERS, Peer, Scores
 
@@ -56,3 +58,10 @@ def test_a_peer_finds_the_booked_row_of_queries_that_it_has_not_seen(peer: Peer)
     assert (scores.shape, scores.dtype) == (valid.labels.shape, np.float64)
     assert np.isfinite(scores).all()
     assert first_share(scores, valid) > 0.5  # by chance 0.12
+
+
+@each_peer
+def test_rows_of_other_columns_are_refused(peer: Peer) -> None:
+    train, valid = (take_blocks(draw(seed, 5), peer.blocks) for seed in (1, 2))
+    with pytest.raises(ColumnsError, match="the same in another order"):
+        peer.score(train, replace(valid, names=valid.names[::-1]), 0)
