@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from common.arrays import Floats
 from common.learning.dataset import Matrix, RankingDataset, count_kept, take_columns
 from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_likelihoods, softmax_gradients
-from common.learning.optimise import Bounds, Solution, minimise
+from common.optimise import Bounds, Solution, minimise
 
 CLIP = 5.0
 CHUNK_ROWS = 4_096  # small enough for a chunk to stay in the processor's cache between its two products

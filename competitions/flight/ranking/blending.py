@@ -10,7 +10,7 @@ from common.arrays import Floats
 from common.learning.dataset import ColumnsError, Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
-from common.learning.optimise import minimise
+from common.optimise import minimise
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.ranking.training_data import TrainingData

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.report.charts import Dot, Figure, Line, make_plot
-from common.learning.optimise import minimise
+from common.optimise import minimise
 from competitions.mgtv.models.dataset import DayFeatures
 
 Calibrator = Callable[[Floats], Floats]

@@ -15,7 +15,7 @@ import torch
 
 from common.arrays import Floats, Singles
 from common.engine.progress import say, track
-from common.learning.optimise import minimise
+from common.optimise import minimise
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.fold_tables import FoldTables, Fusion

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from common.learning import dataset
-from common.learning.dataset import ColumnsError, RankingDataset, cut_by_time, gather, pick_queries, to_matrix
+from common.learning.dataset import ColumnsError, RankingDataset, attach, cut_by_time, gather, pick_queries, to_matrix
 
 NUMBERS = [pl.Boolean, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -26,6 +26,18 @@ def test_what_is_not_a_small_number_is_refused_by_name(values: pl.Series) -> Non
     frame = pl.DataFrame({"long": [1, 2], "fine": [1.0, 2.0], "item_odd": values})
     with pytest.raises(TypeError, match=r"encode long \(Int64\), item_odd \("):
         to_matrix(frame)
+
+
+# --- guarded joins ---
+
+
+def test_attach_refuses_a_duplicate_key_on_the_right_and_a_shared_column() -> None:
+    once, twice = pl.DataFrame({"a": [1, 2], "c": [5, 6]}), pl.DataFrame({"a": [7, 7, 2], "b": [0, 1, 0]})
+    with pytest.raises(ValueError, match=r"duplicate key in \['a'\]"):  # of a key that no row on the left has
+        attach(once, twice, ["a"])
+    assert attach(twice, once, ["a"]).height == 3
+    with pytest.raises(ValueError, match=r"both frames have \['c'\]"):
+        attach(once, once, ["a"])
 
 
 # --- blocks ---

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.learning.optimise import minimise, steepest_slope
+from common.optimise import minimise, steepest_slope
 
 Array = NDArray[np.float64]
 

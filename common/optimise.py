@@ -64,16 +64,11 @@ def minimise(
     converged = bool(result.success) or (not out_of_iterations and slope <= ROUNDING_TOLERANCE)
     converged = converged and bool(np.isfinite(result.fun) and np.isfinite(slope))
     if not converged:
-        warn_unconverged(what, result.nit, slope)
+        warn(
+            f"The fit of {what} did not converge after {result.nit} iterations (gradient {slope:.2g}): its weights"
+            " may be off."
+        )
     return Solution(np.asarray(result.x), float(result.fun), converged, int(result.nit), str(result.message))
-
-
-def warn_unconverged(what: str, iterations: int, slope: float) -> None:
-    """Say that the fit of ``what`` ended before its optimum, where the loss still had this slope."""
-    warn(
-        f"The fit of {what} did not converge after {iterations} iterations (gradient {slope:.2g}): its weights may be"
-        " off."
-    )
 
 
 def steepest_slope(x: Floats, gradient: Floats, bounds: Bounds | None = None) -> float:
