@@ -187,8 +187,11 @@ def plant_halves(queries: int) -> tuple[Sequences, Fold]:
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 23)), None)
     users = np.arange(len(shown), len(log))
     target = np.where(hours < 400, 1 + hours % 10, 11 + hours % 10)
-    queries_only = {"users": users, "query_ends": log.offsets[users + 1], "query_times": log.time[log.offsets[users]]}
-    return log, replace(fold, **queries_only, condition=fold.condition[users], target=target)
+    last = log.offsets[users]
+    condition = fold.condition[users]
+    return log, replace(
+        fold, users=users, query_ends=last + 1, query_times=log.time[last], condition=condition, target=target
+    )
 
 
 def test_each_group_of_query_times_searches_the_ads_that_live_then() -> None:

@@ -105,8 +105,7 @@ def test_the_weights_are_those_of_the_optimum_whatever_the_columns(
     scores = draw_timed(seed)
     weights = fit_weights(scores)
     assert "did not converge" not in capsys.readouterr().err
-    of_deviations = weights.astype(float) * scores.deviations()
-    likelihood, gradient = likelihood_and_gradient(scores, of_deviations)
+    likelihood, gradient = likelihood_and_gradient(scores, weights.astype(float) * scores.deviations().astype(float))
     # Where a weight is above 0 the likelihood is level, where it is 0 it falls.
     assert 2 <= (weights > 0).sum() < len(weights)
     np.testing.assert_allclose(gradient[weights > 0], 0.0, atol=5e-4)
