@@ -215,20 +215,19 @@ def name_revision(code: Code) -> str:
 def find_reasons(now: Result, last: Figures | None) -> list[str]:
     """Why a line is red, in words; nothing where it is not."""
     reasons = [now.fault] if now.fault else []
-    if last and has_fallen(now.holdout, last.holdout):
-        reasons.append("the hold-out's score fell")
-    if last and has_fallen(now.truth, last.truth):
-        reasons.append("the truth's score fell")
+    if last:
+        pairs = {"hold-out": (now.holdout, last.holdout), "truth": (now.truth, last.truth)}
+        reasons += [f"the {name}'s score {fault}" for name, pair in pairs.items() if (fault := find_fault(*pair))]
     return reasons
 
 
-def has_fallen(now: Estimate | None, last: Estimate | None) -> bool:
-    """Whether a score is missing, or below the last release's by more than two of its errors (of today's where that
-    is not known). The two share their queries: the error of their difference is smaller than theirs.
+def find_fault(now: Estimate | None, last: Estimate | None) -> str:
+    """What is wrong with a score: it is missing, or below the last release's by more than two of its errors (of today's
+    where that is not known); "" for nothing. The two share their queries: the error of their difference is smaller.
     """
     if last is None or now is None:
-        return last is not None  # which today has lost
-    return last.score - now.score > FALLEN * (last.error or now.error or 0.0)
+        return "is missing" if last else ""
+    return "fell" if last.score - now.score > FALLEN * (last.error or now.error or 0.0) else ""
 
 
 def write_line(now: Result, last: Figures | None, reasons: Sequence[str]) -> str:

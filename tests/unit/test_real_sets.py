@@ -35,7 +35,7 @@ def test_a_score_two_errors_lower_is_red() -> None:
     assert real_sets.find_reasons(make_result(holdout=0.2499), LAST) == ["the hold-out's score fell"]
     assert real_sets.find_reasons(make_result(truth=0.2702), LAST) == ["the truth's score fell"]
     assert real_sets.find_reasons(make_result(holdout=0.9, truth=0.9), LAST) == []
-    assert real_sets.find_reasons(make_result(truth=None), LAST) == ["the truth's score fell"]
+    assert real_sets.find_reasons(make_result(truth=None), LAST) == ["the truth's score is missing"]
     assert real_sets.find_reasons(make_result(0.01, 0.01), None) == []
 
 
