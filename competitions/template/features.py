@@ -3,7 +3,7 @@
 import polars as pl
 
 from common.learning.cooccurrence import count_transitions
-from common.learning.features import attach
+from common.learning.dataset import attach
 from common.learning.split import Fold
 from common.time_units import HOUR_MS
 from competitions.template.config import CandidateSettings

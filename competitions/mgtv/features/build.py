@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from common.engine.errors import UserError
-from common.learning.features import attach
+from common.learning.dataset import attach
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.split import Slates
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from common.learning.cooccurrence import exact_sum
-from common.learning.features import attach
+from common.learning.dataset import attach
 
 COUNTED = ("comments", "sentiment", "offset_s", "length")
 

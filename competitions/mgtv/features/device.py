@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from common.learning.cooccurrence import exact_sum
-from common.learning.features import attach
+from common.learning.dataset import attach
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import (
     COUNTS,

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 
-from common.learning.features import attach
+from common.learning.dataset import attach
 from competitions.mgtv.features.build import spread
 from competitions.mgtv.split import Slates
 

@@ -7,7 +7,7 @@ one comes next.
 import polars as pl
 
 from common.learning.cooccurrence import FIXED_POINT, to_fixed_point
-from common.learning.features import attach
+from common.learning.dataset import attach
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import DEVICE_PRIOR, HALF_LIVES, decay_weight, weigh_events
 from competitions.mgtv.split import Slates

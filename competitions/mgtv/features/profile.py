@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from common.learning.features import attach
+from common.learning.dataset import attach
 from competitions.mgtv.split import Slates
 
 NAMES = ("f0", "f68", "f69", "f87")  # columns of names, whose numbers have no order
