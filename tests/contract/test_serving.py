@@ -7,6 +7,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.news.day.export import export
 from competitions.news.day.serve import measure
@@ -30,6 +31,16 @@ def test_a_service_answers_as_the_run_does(
     stranger = json.loads(exported.bodies[0])
     stranger["clicks"][0]["click_article_id"] = 2_000_000_000
     assert exported.service.answer([exported.service.parse(json.dumps(stranger).encode())])[0]["articles"]
+
+
+def test_an_order_that_no_ranker_made_is_not_served(
+    contract: Contract, finished: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = contract.competition.load_config(["seed=0", *contract.small, "rank.answer=popularity"], tuned=False)
+    files = contract.competition.locate(finished.raw, config)
+    run = Run(tmp_path_factory.mktemp("refused") / "again", finished.build / contract.name / "cache", quiet=True)
+    with pytest.raises(UserError, match=r'hands in the order of "popularity".* set rank\.answer=ranker\.$'):
+        export(files, config, run, COUNT)
 
 
 @pytest.mark.each_nightly

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.arrays import Floats
+from common.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.conditional_logit import Standardiser, fit_standardiser
 from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks, take_columns
-from common.learning.determinism import deterministic_torch
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.profile import NAMES
 from competitions.mgtv.lab.clicks import list_recent

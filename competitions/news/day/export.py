@@ -21,6 +21,7 @@ from competitions.news.io import reader
 from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
+from competitions.news.ranking import RANKER
 from competitions.news.retrieval.channels import ChannelTables, list_windows
 from competitions.news.retrieval.fresh import index_fresh
 from competitions.news.retrieval.lists import gather_histories
@@ -51,6 +52,10 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
     blocks = choose_names(config.rank.blocks, list_blocks())
     if own := sorted(EXTRA_BLOCKS.keys() & {*blocks}):
         raise UserError(f"The service does not support the block {own[0]}: add it in service.py, like the others.")
+    if (answer := outcome.chain.value.answer) != RANKER:
+        raise UserError(
+            f'The run hands in the order of "{answer}", and a service answers by the ranker: set rank.answer=ranker.'
+        )
     inputs = outcome.test.inputs
     content = None if inputs.content is None else inputs.content.value
     return NewsService(

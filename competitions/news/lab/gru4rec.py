@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.determinism import deterministic_torch
 from common.learning.split import Fold
 from competitions.news.arrays import lookup_rows
 

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy as cross_entropy
 
 from common.arrays import Singles
+from common.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.determinism import deterministic_torch
 from common.learning.metrics import weighted_error, weighted_mean
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io import schema

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from common.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.determinism import deterministic_torch
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower

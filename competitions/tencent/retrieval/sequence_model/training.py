@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from common.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.determinism import deterministic_torch
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
