@@ -119,12 +119,3 @@ def test_folds_by_time_learn_from_what_came_before_and_judge_each_later_query_on
     assert [sorted({*valid.features.ravel()}) for _, valid in folds] == [[50, 60], [70, 80, 90]]
     assert [len(valid.group_sizes) for _, valid in folds] == [3, 3]
     assert all((part.labels == part.features[:, 0]).all() for fold in folds for part in fold)
-
-
-def test_attach_refuses_a_duplicate_key_on_the_right_and_a_shared_column() -> None:
-    once, twice = pl.DataFrame({"a": [1, 2], "c": [5, 6]}), pl.DataFrame({"a": [7, 7, 2], "b": [0, 1, 0]})
-    with pytest.raises(ValueError, match=r"duplicate key in \['a'\]"):  # of a key that no row on the left has
-        attach(once, twice, ["a"])
-    assert attach(twice, once, ["a"]).height == 3
-    with pytest.raises(ValueError, match=r"both frames have \['c'\]"):
-        attach(once, once, ["a"])
