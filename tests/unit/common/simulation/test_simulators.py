@@ -21,8 +21,8 @@ DIGESTS = {
     "news": "1b77ce7d3d7a09ce",
     "flight": "3156a21cc0fe883e",
     "mgtv": "7a577c53a8f8aaa0",
-    "tencent": "50cb3fac464e9b21",
-    "tencent round2": "e847b928acfab9ec",
+    "tencent": "9abfd6d1f89628bf",
+    "tencent round2": "4177ec41d106b1e5",
     "template": "67d3a76527b7e662",
 }
 
