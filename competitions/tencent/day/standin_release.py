@@ -207,7 +207,7 @@ def _write_indexer(path: Path, log: PublicLog, numbers: Numbers, names: list[str
     """Re-ids of items and users, codes of feature values, each from 1 in the order given."""
     items, users = _number_from_one(numbers.oid[: numbers.known].tolist()), _number_from_one(names)
     values = {name: _number_from_one(drawn.tolist()) for name, drawn in numbers.values.items()}
-    values[CREATIVE] = dict(items)
+    values[CREATIVE] = items
     for name, code in zip(USER_FEATURES, log.profiles.T, strict=True):
         values[name] = _number_from_one(range(FIRST_USER_VALUE, FIRST_USER_VALUE + int(code.max(initial=-1)) + 1))
     with path.open("wb") as file:

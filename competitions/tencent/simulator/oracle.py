@@ -35,7 +35,7 @@ from competitions.tencent.simulator.ads import FAVOURITES, is_running
 from competitions.tencent.simulator.candidates import Candidates
 from competitions.tencent.simulator.click_model import CLICKED, Environment, Queries
 from competitions.tencent.simulator.sessions import REACH, slot_probabilities
-from competitions.tencent.simulator.topics import BANDS, TOPICS
+from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS
 
 TINY = 1e-30
 CELLS = 10_000_000  # users times candidates that are weighed at once
@@ -51,6 +51,17 @@ class OracleRanks:
     expected_ndcg: Floats
 
 
+@dataclass(frozen=True)
+class Others:
+    """What is expected of all users, by candidate: ``tried``, the sum of tries times chances of the users answered, and
+    the factor from them to all others; ``favoured``, the tries of all users that lead to it as a favourite.
+    """
+
+    tried: Floats
+    raised: float
+    favoured: Floats
+
+
 def rank_targets(env: Environment, candidates: Candidates, queries: Queries, users: int | None = None) -> OracleRanks:
     """Rank the candidates for the queries, drawn from so many ``users`` (by default they are all). Blocks of users
     whose targets may lie in the same slots bound the memory.
@@ -60,18 +71,42 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
     order = np.argsort(first, kind="stable")
     together = np.split(order, np.flatnonzero(np.diff(first[order])) + 1)
     blocks = [rows[start : start + step] for rows in together for start in range(0, len(rows), step)]
-    tried = np.zeros(len(candidates.ads))
+    tried, coming = np.zeros(len(candidates.ads)), np.zeros(SLOTS)
     for rows in blocks:
         block = take(queries, rows)
-        tried += block.tries @ try_probabilities(env, candidates.ads, block).astype(np.float64)
-    raised = ((users or count) - 1) / max(count - 1, 1)  # to the number of all other users
-    parts = [_rank_block(env, candidates, take(queries, rows), (tried, raised)) for rows in blocks]
+        tried += block.tries @ try_probabilities(env, candidates.ads, block, False).astype(np.float64)
+        coming[int(block.first_slot[0]) + np.arange(REACH)] += block.tries @ _favourite_arrival(env, block)
+    whole = users or count
+    others = Others(
+        tried, (whole - 1) / max(count - 1, 1), whole / count * _spread_favourites(env, candidates.ads, coming)
+    )
+    parts = [_rank_block(env, candidates, take(queries, rows), others) for rows in blocks]
     return take(join(parts), np.argsort(np.concatenate(blocks)))
 
 
-def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
+def _favourite_arrival(env: Environment, queries: Queries) -> Floats:
+    """P(slot) times the share of the running favourites that the user has not seen (users, REACH)."""
+    favourite, runs = find_favourites(env, queries.group, int(queries.first_slot[0]) + np.arange(REACH))
+    unseen = runs & ~(favourite[:, :, :, None] == queries.past[:, None, :]).any(axis=3)
+    return np.asarray(slot_probabilities(queries) * (unseen.sum(axis=2) / np.maximum(runs.sum(axis=2), 1)).T)
+
+
+def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
+    """How many tries lead to each ad as a favourite, where so many are ``coming`` in each slot, of any group: a sample
+    of the users has too few of one group.
+    """
+    total, groups = np.zeros(len(ads)), env.favourites.shape[1]
+    for slot in np.flatnonzero(coming).tolist():
+        favourite = env.favourites[slot // BANDS].astype(np.int64)
+        column = find_columns(ads, favourite)
+        kept = (column >= 0) & is_running(env.ads, favourite, slot)
+        total += coming[slot] / groups * np.bincount(column[kept], minlength=len(ads))
+    return total * CLICKED[choice.GROUP] / FAVOURITES
+
+
+def try_probabilities(env: Environment, ads: Ints, queries: Queries, favourites: bool = True) -> Singles:
     """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads), for users whose
-    ``first_slot`` is the same.
+    ``first_slot`` is the same; as a favourite too or not.
     """
     slots = int(queries.first_slot[0]) + np.arange(REACH)
     arrival = slot_probabilities(queries)
@@ -87,7 +122,8 @@ def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
     proposed = CLICKED[choice.GROUP] / FAVOURITES * arrival.T[:, :, None] * runs
     column = find_columns(ads, favourite)
     slot, row, seat = np.nonzero(column >= 0)
-    np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
+    if favourites:
+        np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
     row, event = np.nonzero(queries.past >= 0)  # what was shown is never the target
     column = find_columns(ads, queries.past[row, event])
     chance[row[column >= 0], column[column >= 0]] = 0.0
@@ -132,11 +168,14 @@ def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slo
     return topic.astype(np.float32)
 
 
-def _rank_block(env: Environment, candidates: Candidates, queries: Queries, tried: tuple[Floats, float]) -> OracleRanks:
-    """``tried``: the sum of tries times chances by candidate, and the factor on it."""
-    chance = try_probabilities(env, candidates.ads, queries).astype(np.float64)
-    others = tried[1] * np.maximum(tried[0] - queries.tries[:, None] * chance, 0.0)
-    chance /= np.maximum(1.0 - (1.0 - candidates.filled) * np.exp(-others), TINY)
+def _rank_block(env: Environment, candidates: Candidates, queries: Queries, others: Others) -> OracleRanks:
+    without, chance = (
+        try_probabilities(env, candidates.ads, queries, favourites).astype(np.float64) for favourites in (False, True)
+    )
+    tries = queries.tries[:, None]
+    expected = others.raised * np.maximum(others.tried - tries * without, 0.0)
+    expected += np.maximum(others.favoured - tries * (chance - without), 0.0)
+    chance /= np.maximum(1.0 - (1.0 - candidates.filled) * np.exp(-expected), TINY)
     if env.converts is not None:
         converts = env.converts[env.ads.advertiser[candidates.ads]]
         chance *= np.where(queries.action[:, None] == CONVERSION, converts, 1.0 - converts)

@@ -131,8 +131,8 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, seed: int) -> tuple
         scores = summarise_ranks(rank_targets(env, candidates, join(queries), sizes.users))
     with running("Writing the files"):
         parts.clear()
-        log = _build_log(env, pl.concat(events), users, (shown > 0, candidates), seed)
-        del events
+        log = _build_log(env, pl.concat(events, rechunk=True), users, (shown > 0, candidates), seed)
+        del events, batch  # 90 million rows at scale 1
         numbers = log.number()
         write_release(folder, log, numbers)
         which = log.items.to_numpy()[numbers.ads]

@@ -8,7 +8,7 @@ import pytest
 from common.arrays import Floats, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.metrics import score_answers
-from competitions.tencent.simulator import candidates, click_model, oracle
+from competitions.tencent.simulator import candidates, click_model, oracle, topics
 from competitions.tencent.simulator.ads import FAVOURITES, draw_by_topic, draw_favourites
 from competitions.tencent.simulator.click_model import CLICKED, Queries, draw_targets
 from competitions.tencent.simulator.sessions import slot_probabilities
@@ -102,19 +102,19 @@ def chance_by_definition(world: World, user: int) -> Floats:
         ]
         favourites = env.favourites[slot // BANDS, query.group[0]].astype(int)
         stopped = 1 - runs_in(env, favourites, np.full(FAVOURITES, slot)).mean()
-        topics = (CLICKED[5] + CLICKED[4] * stopped) * env.topics.background[slot % BANDS]
+        by_topic = (CLICKED[5] + CLICKED[4] * stopped) * env.topics.background[slot % BANDS]
         by_interest = CLICKED[0] + (CLICKED[2] + CLICKED[3]) * (1 - hold)
         if slot == slot_of(world.users.time[user, -1]):
-            topics[session] += CLICKED[1]
+            by_topic[session] += CLICKED[1]
         else:
             by_interest += CLICKED[1] * (1 - click_model.SESSION_FOLLOWS)
-            topics[successor[session]] += CLICKED[1] * click_model.SESSION_FOLLOWS
+            by_topic[successor[session]] += CLICKED[1] * click_model.SESSION_FOLLOWS
         for topic, weight in zip(interest, liked, strict=True):
-            topics[topic] += by_interest * weight / sum(liked)
-        topics[last_topic] += CLICKED[2] * hold
-        topics[successor[last_topic]] += CLICKED[3] * hold
+            by_topic[topic] += by_interest * weight / sum(liked)
+        by_topic[last_topic] += CLICKED[2] * hold
+        by_topic[successor[last_topic]] += CLICKED[3] * hold
         runs = runs_in(env, candidates, np.full(len(candidates), slot))
-        value = accepted * topics[ads.topic[candidates]] * ads.weight[candidates] * runs
+        value = accepted * by_topic[ads.topic[candidates]] * ads.weight[candidates] * runs
         value /= ads.mass[slot, ads.topic[candidates], -1]
         for favourite in favourites.tolist():
             value += CLICKED[4] / FAVOURITES * (candidates == favourite) * runs
@@ -179,6 +179,16 @@ def test_a_sample_of_the_users_has_the_score_of_all(world: World, ranks: oracle.
     whole, part = (oracle.summarise_ranks(one) for one in (take(ranks, rows), sample))
     assert part.queries == 800
     assert part.score == pytest.approx(whole.score, abs=0.03)
+
+
+def test_a_sample_that_has_few_users_of_a_group_expects_what_it_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "GROUP_USERS", 15)
+    world = make_world(SCALE, SEED, SLOPE)
+    rows = np.random.default_rng(7).permutation(len(world.queries.ad))[:200]  # one of each group
+    sample = oracle.rank_targets(world.env, world.candidates, take(world.queries, rows), len(world.queries.ad))
+    part = oracle.summarise_ranks(sample)
+    assert abs(part.score - part.expected) < 3 * part.error
+    assert part.expected == pytest.approx(oracle.summarise_ranks(world.rank()).expected, abs=0.04)
 
 
 def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: World) -> None:
