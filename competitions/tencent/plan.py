@@ -25,6 +25,7 @@ REFERENCE_SHARE = 0.5  # of the users with events but no click behind the refere
 QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
 MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread
+REWOUND_SHARE, FEW_USERS = 0.2, 1_000  # of the users a fold rewinds a click where times are used; never fewer
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
 
@@ -119,7 +120,9 @@ def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSett
     earlier = EARLIER[kind] if isinstance(given.earlier, str) else given.earlier
     queries = (given.queries, *[given.earlier_queries] * earlier)
     if kind == "clicks":
-        return Rewind(kind, queries, actions=actions), why
+        # What others do just then must be about as dense as in the test, where nobody's last click is hidden.
+        most = max(FEW_USERS, int(REWOUND_SHARE * len(train))) if times else max(queries)
+        return Rewind(kind, tuple(min(each, most) for each in queries), actions=actions), why
     reference = reference if share else int(train.time.max(initial=0)) + 1  # where days are asked for all the same
     moment = datetime.fromtimestamp(reference, UTC)
     why = f"{share:.0%} of the users have events but no click behind {moment:%Y-%m-%d %H:%M} UTC: the reference time"

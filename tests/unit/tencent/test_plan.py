@@ -11,6 +11,7 @@ from competitions.tencent.corpus import Sequences
 from competitions.tencent.features.popularity import CLICKS, EVENTS
 from competitions.tencent.plan import (
     EARLIER,
+    FEW_USERS,
     LONG,
     MANY,
     SHORT,
@@ -72,16 +73,24 @@ def test_some_are_asked_a_click_earlier_where_everybody_ends_elsewhere() -> None
     ends = np.random.default_rng(0).integers(0, 60 * DAY_S, 80).tolist()
     natural = make_sequences(*([(1, 1, end), (2, 1, end + 900), (3, 0, end + 7_200)] for end in ends))
     rewind, why = decide_rewind(natural, True, False, CONFIG.split)
-    assert rewind == Rewind("clicks", (25_000, 15_000))
+    assert rewind == Rewind("clicks", (FEW_USERS, FEW_USERS))
     assert why.endswith("some users are asked a click earlier")
     ordered = make_sequences(*([(1, 1, 0), (2, 0, DAY_S), (3, 0, 2 * DAY_S)] for _ in range(20)))  # placeholders
-    assert decide_rewind(ordered, False, False, CONFIG.split)[0].kind == "clicks"
+    assert decide_rewind(ordered, False, False, CONFIG.split)[0] == Rewind("clicks", (25_000, 15_000))
     forced = msgspec.structs.replace(CONFIG.split, kind="clicks")
-    assert decide_rewind(draw_users(), True, False, forced) == (Rewind("clicks", (25_000, 15_000)), "set")
+    assert decide_rewind(draw_users(), True, False, forced) == (Rewind("clicks", (FEW_USERS, FEW_USERS)), "set")
     # Where nobody has events behind the last click, days go back from the end of the log.
     clicks = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in ends))
     days = decide_rewind(clicks, True, False, msgspec.structs.replace(CONFIG.split, kind="days"))[0]
     assert (days.kind, days.reference) == ("days", clicks.time.max() + 1)
+
+
+def test_a_timed_log_stays_dense_around_the_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("competitions.tencent.plan.FEW_USERS", 10)
+    log = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in range(0, 100_000, 1_000)))
+    assert decide_rewind(log, True, False, CONFIG.split)[0].queries == (20, 20)  # of 100 users
+    few = msgspec.structs.replace(CONFIG.split, kind="clicks", queries=15)
+    assert decide_rewind(log, True, False, few)[0].queries == (15, 20)
 
 
 def test_the_plan_leaves_nothing_to_decide_and_asks_days_and_clicks_as_often_as_they_are_worth() -> None:
