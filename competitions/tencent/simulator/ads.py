@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
-from common.simulation.sampling import draw_columns
+from common.simulation.sampling import Pool, draw_columns, make_pool
 from competitions.tencent.simulator.topics import BANDS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Sizes, Topics
 
 # By kind: its share of the ads, the slots that it runs, its share of what is shown. Fitted to how the share of clicks
@@ -49,7 +49,9 @@ class Ads:
     ``delta`` (ads, dimensions).
 
     ``start`` (slots, topics, kinds): the first ad that runs; ``mass``, of the same shape: weights of those that run,
-    cumulative along the kinds; ``steps`` [ads + 1]: cumulative weights of the ads.
+    cumulative along the kinds; ``steps`` [ads + 1]: cumulative weights of the ads. ``background`` (slots, topics):
+    P(topic) among ads shown for no reason but popularity; ``by_slot``: the same to draw from, what is drawn leaves the
+    topic as the remainder by ``TOPICS``.
     """
 
     topic: Codes
@@ -64,6 +66,8 @@ class Ads:
     start: Codes
     mass: Floats
     steps: Floats
+    background: Floats
+    by_slot: Pool
 
     def __len__(self) -> int:
         """How many."""
@@ -94,8 +98,12 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     weight = _draw_shown(style, advertiser, kind, MOST_SHOWN * scale**MOST_SLOPE, rng) / RUNS[kind]
     weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
     product = _group_products(advertiser, birth, rng)
-    running = _find_running(topic, kind, birth, weight)
-    return Ads(topic, kind, birth, advertiser, product, category, style, weight, delta, *running)
+    start, mass, steps = _find_running(topic, kind, birth, weight)
+    background = mass[:, :, -1] * topics.rhythm[np.arange(SLOTS) % BANDS]
+    background /= background.sum(axis=1, keepdims=True)
+    by_slot = make_pool(np.repeat(np.arange(SLOTS), TOPICS), SLOTS, background.ravel())
+    traits = topic, kind, birth, advertiser, product, category, style
+    return Ads(*traits, weight, delta, start, mass, steps, background, by_slot)
 
 
 def _draw(weight: Floats, count: int, rng: np.random.Generator) -> Codes:
@@ -164,7 +172,7 @@ def draw_by_topic(ads: Ads, slot: Ints, topic: Ints, at: Floats) -> Ints:
     return np.asarray(np.maximum(np.minimum(drawn, len(ads) - 1), first))
 
 
-def draw_favourites(ads: Ads, topics: Topics, groups: int, seed: int) -> Codes:
+def draw_favourites(ads: Ads, groups: int, seed: int) -> Codes:
     """What no topic and no embedding says: the ads that each group of users favours on each day (days, groups,
     FAVOURITES). Each runs in the day's first slot, and gives way to another now and then, and when it stops.
     """
@@ -173,7 +181,7 @@ def draw_favourites(ads: Ads, topics: Topics, groups: int, seed: int) -> Codes:
     favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
     for day in range(len(favourites)):
         slot = np.full(groups * FAVOURITES * MODEST, day * BANDS)
-        topic = topics.by_band.draw(slot % BANDS, rng.random(len(slot))) % TOPICS
+        topic = ads.by_slot.draw(slot, rng.random(len(slot))) % TOPICS
         drawn = draw_by_topic(ads, slot, topic, rng.random(len(slot))).reshape(groups, FAVOURITES, MODEST)
         fresh = np.take_along_axis(drawn, weight[drawn].argmin(axis=2)[:, :, None], axis=2)[:, :, 0]
         before = favourites[day - 1] if day else fresh

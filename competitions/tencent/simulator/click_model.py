@@ -38,7 +38,7 @@ from competitions.tencent.simulator.users import LONGEST, Users
 INTEREST, SESSION, LAST, NEXT, GROUP, BACKGROUND = range(6)
 SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
 # Favourites are always accepted: of the clicks about a quarter have this reason.
-CLICKED = (0.09, 0.32, 0.15, 0.20, 0.07, 0.17)
+CLICKED = (0.09, 0.31, 0.14, 0.17, 0.06, 0.23)
 SESSION_FOLLOWS = 0.5  # chance that a new session's topic follows that of the one before; else it is an interest
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
 HALF_LIFE = 129_600.0  # seconds
@@ -177,7 +177,7 @@ def propose_ads(
     rows = np.flatnonzero(reason == INTEREST)
     topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero((reason == BACKGROUND) | ((reason == GROUP) & (ad < 0)))
-    topic[rows] = env.topics.by_band.draw(slot[rows] % BANDS, rng.random(len(rows))) % TOPICS
+    topic[rows] = env.ads.by_slot.draw(slot[rows], rng.random(len(rows))) % TOPICS
     rows = np.flatnonzero(ad < 0)
     ad[rows] = draw_by_topic(env.ads, slot[rows], topic[rows], rng.random(len(rows)))
     accepted = np.ones(count, np.float32)

@@ -150,7 +150,7 @@ def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slo
     # A session that goes on keeps its topic; a new one's is open.
     new = CLICKED[choice.SESSION] * (slots != queries.last_slot[:, None])
     background = (CLICKED[choice.BACKGROUND] + CLICKED[choice.GROUP] * stopped) * arrival
-    topic = background[:, :, None] * env.topics.background[slots % BANDS]
+    topic = background[:, :, None] * env.ads.background[slots]
     rhythm = env.topics.rhythm[slots[:, None] % BANDS, queries.interest[:, None, :]]
     liked = (choice.INTEREST_WEIGHT * rhythm).astype(np.float64)
     liked /= liked.sum(axis=2, keepdims=True)

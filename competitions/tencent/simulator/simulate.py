@@ -78,7 +78,7 @@ def make_environment(sizes: Sizes, scale: float, seed: int, law: Law) -> Environ
     """Draw what all users have in common."""
     topics = make_topics(seed)
     ads = make_ads(topics, sizes, scale, seed)
-    favourites = draw_favourites(ads, topics, sizes.groups, seed)
+    favourites = draw_favourites(ads, sizes.groups, seed)
     converts = _draw_conversion_rates(ads, seed) if law is Law.ROUND2 else None
     return Environment(topics, ads, favourites, acceptance_slope(scale), converts)
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints, Singles
-from common.simulation.sampling import Pool, make_pool
 
 Codes = NDArray[np.int32]
 
@@ -50,16 +49,13 @@ class Topics:
     """One entry a topic.
 
     ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (bands, topics): the
-    factor on interest in a band; ``background`` (bands, topics): P(topic) among ads shown for no reason but popularity;
-    ``by_band``: the same to draw from, what is drawn leaves the topic as the remainder by ``TOPICS``.
+    factor on interest in a band.
     """
 
     share: Floats
     center: Singles
     successor: Ints
     rhythm: Singles
-    background: Floats
-    by_band: Pool
 
 
 def sizes_at_scale(scale: float) -> Sizes:
@@ -87,7 +83,5 @@ def make_topics(seed: int) -> Topics:
     ring = rng.permutation(TOPICS)
     successor = np.empty(TOPICS, np.int64)
     successor[ring] = np.roll(ring, 1)
-    rhythm = np.exp(RHYTHM * rng.standard_normal((BANDS, TOPICS)))
-    background = share * rhythm / (share * rhythm).sum(axis=1, keepdims=True)
-    by_band = make_pool(np.repeat(np.arange(BANDS), TOPICS), BANDS, background.ravel())
-    return Topics(share, center, successor, rhythm.astype(np.float32), background, by_band)
+    rhythm = np.exp(RHYTHM * rng.standard_normal((BANDS, TOPICS))).astype(np.float32)
+    return Topics(share, center, successor, rhythm)

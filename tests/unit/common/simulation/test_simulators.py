@@ -21,8 +21,8 @@ DIGESTS = {
     "news": "1b77ce7d3d7a09ce",
     "flight": "3156a21cc0fe883e",
     "mgtv": "7a577c53a8f8aaa0",
-    "tencent": "9abfd6d1f89628bf",
-    "tencent round2": "4177ec41d106b1e5",
+    "tencent": "c6870f38fdcce022",
+    "tencent round2": "4d85eef2b4ef1ee4",
     "template": "67d3a76527b7e662",
 }
 

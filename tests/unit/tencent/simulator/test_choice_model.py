@@ -102,7 +102,7 @@ def chance_by_definition(world: World, user: int) -> Floats:
         ]
         favourites = env.favourites[slot // BANDS, query.group[0]].astype(int)
         stopped = 1 - runs_in(env, favourites, np.full(FAVOURITES, slot)).mean()
-        by_topic = (CLICKED[5] + CLICKED[4] * stopped) * env.topics.background[slot % BANDS]
+        by_topic = (CLICKED[5] + CLICKED[4] * stopped) * env.ads.background[slot]
         by_interest = CLICKED[0] + (CLICKED[2] + CLICKED[3]) * (1 - hold)
         if slot == slot_of(world.users.time[user, -1]):
             by_topic[session] += CLICKED[1]
@@ -201,7 +201,7 @@ def test_users_of_a_group_click_the_same_ads_whatever_these_are_about(world: Wor
     assert 0.4 > own.mean() > 0.1
     assert own.mean() > 3 * other.mean()
     # A group's favourites have nothing in common but the group: they share a topic as those of two groups do.
-    many = draw_favourites(ads, world.env.topics, 400, SEED)
+    many = draw_favourites(ads, 400, SEED)
     topic = ads.topic[many[-1:]]
     within, between = topic[:, :, 1:] == topic[:, :, :-1], np.roll(topic, 1, axis=1)[:, :, 1:] == topic[:, :, :-1]
     assert within.mean() < 1.5 * between.mean() + 0.02
