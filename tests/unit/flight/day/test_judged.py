@@ -47,7 +47,11 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
     outcome = stand(
-        tmp_path, test=as_result(test), test_scores=as_result(answers), blend=as_result(ONE), checked=checked
+        tmp_path,
+        test=as_result(test),
+        test_scores=as_result(answers),
+        blend=as_result(Blend((1.0, 1.0), (1.0, 0.0))),
+        checked=checked,
     )
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
