@@ -74,7 +74,7 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
     tried, coming = np.zeros(len(candidates.ads)), np.zeros(SLOTS)
     for rows in blocks:
         block = take(queries, rows)
-        tried += block.tries @ try_probabilities(env, candidates.ads, block, False).astype(np.float64)
+        tried += block.tries.astype(np.float32) @ _by_topic(env, candidates.ads, block)
         coming[int(block.first_slot[0]) + np.arange(REACH)] += block.tries @ _favourite_arrival(env, block)
     whole = users or count
     others = Others(
@@ -104,14 +104,18 @@ def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
     return total * CLICKED[choice.GROUP] / FAVOURITES
 
 
-def try_probabilities(env: Environment, ads: Ints, queries: Queries, favourites: bool = True) -> Singles:
+def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
     """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads), for users whose
-    ``first_slot`` is the same; as a favourite too or not.
+    ``first_slot`` is the same.
     """
+    return _add_favourites(env, ads, queries, _by_topic(env, ads, queries))
+
+
+def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
+    """The same by all reasons but the group."""
     slots = int(queries.first_slot[0]) + np.arange(REACH)
-    arrival = slot_probabilities(queries)
-    favourite, runs = find_favourites(env, queries.group, slots)
-    topic = topic_probabilities(env, queries, arrival, slots, 1.0 - runs.mean(axis=2).T)
+    stopped = 1.0 - find_favourites(env, queries.group, slots)[1].mean(axis=2).T
+    topic = topic_probabilities(env, queries, slot_probabilities(queries), slots, stopped)
     share = env.ads.weight[ads] * is_running(env.ads, ads, slots[:, None])
     share = (share / env.ads.mass[slots[:, None], env.ads.topic[ads], -1]).astype(np.float32)
     bounds = np.searchsorted(env.ads.topic[ads], np.arange(TOPICS + 1)).tolist()
@@ -119,12 +123,23 @@ def try_probabilities(env: Environment, ads: Ints, queries: Queries, favourites:
     chance = choice.acceptance_probability(preference @ env.ads.delta[ads].T, env.slope)
     for at, (low, high) in enumerate(pairwise(bounds)):
         chance[:, low:high] *= topic[:, :, at] @ share[:, low:high]
-    proposed = CLICKED[choice.GROUP] / FAVOURITES * arrival.T[:, :, None] * runs
+    return _leave_out_seen(ads, queries, chance)
+
+
+def _add_favourites(env: Environment, ads: Ints, queries: Queries, chance: Singles) -> Singles:
+    """``chance`` (users, ads) with that of a try for the group's sake."""
+    favourite, runs = find_favourites(env, queries.group, int(queries.first_slot[0]) + np.arange(REACH))
+    proposed = CLICKED[choice.GROUP] / FAVOURITES * slot_probabilities(queries).T[:, :, None] * runs
     column = find_columns(ads, favourite)
     slot, row, seat = np.nonzero(column >= 0)
-    if favourites:
-        np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
-    row, event = np.nonzero(queries.past >= 0)  # what was shown is never the target
+    chance = chance.copy()
+    np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
+    return _leave_out_seen(ads, queries, chance)
+
+
+def _leave_out_seen(ads: Ints, queries: Queries, chance: Singles) -> Singles:
+    """What was shown is never the target."""
+    row, event = np.nonzero(queries.past >= 0)
     column = find_columns(ads, queries.past[row, event])
     chance[row[column >= 0], column[column >= 0]] = 0.0
     return chance
@@ -169,19 +184,18 @@ def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slo
 
 
 def _rank_block(env: Environment, candidates: Candidates, queries: Queries, others: Others) -> OracleRanks:
-    without, chance = (
-        try_probabilities(env, candidates.ads, queries, favourites).astype(np.float64) for favourites in (False, True)
-    )
-    tries = queries.tries[:, None]
-    expected = others.raised * np.maximum(others.tried - tries * without, 0.0)
-    expected += np.maximum(others.favoured - tries * (chance - without), 0.0)
-    chance /= np.maximum(1.0 - (1.0 - candidates.filled) * np.exp(-expected), TINY)
+    tries = queries.tries[:, None].astype(np.float32)
+    by_topic = _by_topic(env, candidates.ads, queries)
+    chance = _add_favourites(env, candidates.ads, queries, by_topic)
+    expected = np.float32(others.raised) * np.maximum(others.tried.astype(np.float32) - tries * by_topic, 0.0)
+    expected += np.maximum(others.favoured.astype(np.float32) - tries * (chance - by_topic), 0.0)
+    chance /= np.maximum(1.0 - (1.0 - candidates.filled.astype(np.float32)) * np.exp(-expected), np.float32(TINY))
     if env.converts is not None:
-        converts = env.converts[env.ads.advertiser[candidates.ads]]
+        converts = env.converts[env.ads.advertiser[candidates.ads]].astype(np.float32)
         chance *= np.where(queries.action[:, None] == CONVERSION, converts, 1.0 - converts)
     own = chance[np.arange(len(chance)), find_columns(candidates.ads, queries.ad)]
     best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
-    best = best / chance.sum(axis=1, keepdims=True)
+    best = best / chance.sum(axis=1, keepdims=True, dtype=np.float64)
     return OracleRanks(
         rank=(chance >= own[:, None]).sum(axis=1),
         action=queries.action,

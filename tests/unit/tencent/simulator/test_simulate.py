@@ -140,9 +140,9 @@ def test_marginals_are_near_the_documented(measured: dict[str, tuple[float, floa
         0.15: ["null actions", "gaps of 1-6 d"],
         0.2: [f"clicks of the fifteen days, day {day}" for day in range(5)],
         0.25: ["values of 121 an item", "items", "first clicks on unseen ads"],
-        0.3: ["items of 2-5 events", "events of the top 10 %", "first clicks on head ads"],
+        0.3: ["items of 2-5 events", "events of the top 10 %"],
         0.35: [f"clicks on ads unseen before the cut, day {day}" for day in range(5)],
-        0.4: ["cold among unseen candidates, 121"],
+        0.4: ["first clicks on head ads", "cold among unseen candidates, 121"],
     }
     by_width[0.05] += [f"items with {name}" for name in ITEM_FEATURES]
     off = {}
