@@ -38,7 +38,7 @@ from competitions.tencent.simulator.sessions import REACH, slot_probabilities
 from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS
 
 TINY = 1e-30
-CELLS = 10_000_000  # users times candidates that are weighed at once
+CELLS = 30_000_000  # users times candidates that are weighed at once
 
 
 @dataclass(frozen=True)
