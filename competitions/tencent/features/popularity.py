@@ -187,8 +187,9 @@ class AdLog:
     def count_near(self, moment: int) -> tuple[Int64s, Floats]:
         """The rows of the catalogue with events within a day of a ``moment``, and how many."""
         low, high = np.searchsorted(self.all_time, [moment - 24 * HOUR_S, moment + 24 * HOUR_S])
-        rows, count = np.unique(self.all_item[low:high], return_counts=True)
-        return rows.astype(np.int64), count.astype(np.float64)
+        count = np.bincount(self.all_item[low:high])  # to sort ten million events takes a second, two hundred times
+        rows = np.flatnonzero(count)
+        return rows, count[rows].astype(np.float64)
 
 
 def choose_pools(
