@@ -53,9 +53,9 @@ class Impressions:
 
 def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
     """The earlier nine tenths of the time of train, at most ``MOST_ROWS`` of the latest, and the last tenth."""
-    train, catalogue, users = corpus.train, corpus.catalogue, corpus.users
+    train, catalogue = corpus.train, corpus.catalogue
     user = np.repeat(np.arange(len(train)), np.diff(train.offsets))
-    fields = np.concatenate([catalogue.features[train.item], users.features[user]], 1).astype(np.int64)
+    fields = catalogue.features[train.item].astype(np.int64)
     fields += np.cumsum([0, *(fields.max(0) + 1)[:-1]])
     clicked, converted = (train.action >= schema.CLICK), (train.action == schema.CONVERSION)
     rates = np.stack([rate_before(each, train.offsets, user) for each in (clicked, converted)], 1)
