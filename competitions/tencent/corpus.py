@@ -1,7 +1,7 @@
 """The tables that reading makes of either layout, and that everything behind it takes: plain arrays, mapped from disk.
 
 Nothing here holds an object per row. With E events, I items and U users: sequences take 13 bytes an event, the item
-table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 bytes.
+table 60 bytes an item, an embedding 2 bytes a dimension and item.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.float16]
 Bools = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.bytes_]  # of users, as the host gives them (``user_01343549``)
 
 
 class Field(NamedTuple):
@@ -96,19 +97,6 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class Users:
-    """The users of a ``Sequences``, in its order.
-
-    ``names`` are the host's (``user_01343549``), one fixed-width bytes array [users]. ``features`` int32 [users, 17]:
-    the columns of ``schema.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, the number of values in
-    the indexer + 1 is cold.
-    """
-
-    names: npt.NDArray[np.bytes_]
-    features: Int32s
-
-
-@dataclass(frozen=True)
 class Corpus:
     """Everything that was read.
 
@@ -120,9 +108,9 @@ class Corpus:
 
     catalogue: Catalogue
     train: Sequences
-    users: Users
+    users: Names
     test: Sequences
-    test_users: Users
+    test_users: Names
     candidates: CatalogueRows
     actions: Int8s | None
     notes: tuple[Note, ...]

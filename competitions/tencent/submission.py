@@ -74,7 +74,7 @@ class Expected:
 
 def list_expected(corpus: Corpus) -> Expected:
     """What a submission of these files is checked against."""
-    return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates]))
+    return Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
 
 
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
@@ -96,7 +96,7 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
     """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
     expected = list_expected(corpus)
-    paths = write_submissions(corpus.test_users.names, Oids(np.asarray(ads)), folder)
+    paths = write_submissions(corpus.test_users, Oids(np.asarray(ads)), folder)
     return [check_submission(path, expected) for path in paths]
 
 

@@ -21,7 +21,7 @@ from common.day.stamp import make_stamp
 from common.engine.console import print_table, wide_console
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
@@ -50,7 +50,7 @@ def open_search(scale: float) -> tuple[Search, Queries]:
     item = (ads * rng.random(offsets[-1]) ** 3).astype(np.int32) + 1
     clicks = (rng.random(len(item)) < 0.1).astype(np.int8)
     log = Sequences(offsets, item, clicks, np.sort(rng.integers(0, 10**6, len(item))))
-    names = Users(np.zeros(users, "S1"), np.zeros((users, 0), np.int32))
+    names = np.zeros(users, "S1")
     candidates = CatalogueRows(np.sort(rng.choice(ads, min(CANDIDATES, ads // 2), replace=False)) + 1)
     vectors = rng.normal(size=(ads + 1, DIMENSIONS)).astype(np.float16)
     corpus = Corpus(catalogue, log, names, log, names, candidates, None, ())

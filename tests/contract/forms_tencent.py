@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from competitions.tencent.competition import COMPETITION, explain_cv_only
-from competitions.tencent.corpus import Sequences, Users
+from competitions.tencent.corpus import Names, Sequences
 from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
 from tests.contract.tencent_faults import edit_users, on_folder, void
@@ -21,7 +21,6 @@ from tests.unit.tencent.tencent_files import EMBEDDING, write_lines, write_pickl
 
 Edit = Callable[[Path], None]
 TRAIN, EVAL = schema.TRAIN, schema.EVAL
-NO_PROFILE = "16 user without a profile row"  # the release says it of its folder
 VECTORS = f"{schema.EMBEDDINGS}/{EMBEDDING}"
 
 
@@ -43,10 +42,10 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     return frames | lay("test", corpus.test, corpus.test_users), notes
 
 
-def lay(side: str, sequences: Sequences, users: Users) -> dict[str, pl.DataFrame]:
+def lay(side: str, sequences: Sequences, users: Names) -> dict[str, pl.DataFrame]:
     """Users by name and their events, strangers left out."""
-    names = users.names.astype(str)
-    frame = pl.DataFrame({"user": names, "features": users.features})
+    names = users.astype(str)
+    frame = pl.DataFrame({"user": names})
     lengths = np.diff(sequences.offsets)
     columns = {"item": sequences.item, "action": sequences.action, "time": sequences.time}
     events = pl.DataFrame({"user": np.repeat(names, lengths), **columns})
@@ -220,5 +219,5 @@ FORMS: tuple[Form, ...] = (
     *list_forms("the evaluation folder", EVALUATED),
     *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
     *list_forms("a rule of this project: what is not read is said", UNREAD),
-    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE),
+    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}),
 )

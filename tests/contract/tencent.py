@@ -99,7 +99,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     known = np.flatnonzero(history.lengths > 0)
     frames = {"catalogue": pl.DataFrame(np.asarray(corpus.catalogue.features))}
     for name, shown in (("learned from", history.take(known)), ("asked", queries)):
-        names = corpus.users.names[shown.users].astype(str)
+        names = corpus.users[shown.users].astype(str)
         padded = dataclasses.asdict(pad(shown, 2 * LENGTH))
         frames |= {f"{name}: {part}": lay(values) for part, values in padded.items()}
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
@@ -108,7 +108,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
         before, lists = take(results, f"ask{at}"), described[at - 1]
         asked = before.queries(corpus.train)
         frames[f"fold {at}"] = pl.DataFrame(
-            {"user": corpus.users.names[asked.users].astype(str), "length": asked.lengths, "target": before.target}
+            {"user": corpus.users[asked.users].astype(str), "length": asked.lengths, "target": before.target}
         )
         frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.labels)}
     ranker = take(results, "valid.fit")
@@ -127,7 +127,7 @@ def find_answers(results: Results) -> pl.DataFrame:
     assert isinstance(corpus, Corpus)
     assert isinstance(fold, Fold)
     assert fold.target is not None
-    names = corpus.users.names[fold.users].astype(str)
+    names = corpus.users[fold.users].astype(str)
     return pl.DataFrame({"query": names, "item": corpus.catalogue.oid[fold.target]})
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
-from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.io.schema import ITEM_FEATURES
 
 LEAST = {"indexer": 100}  # MB
 DATA_SET = "TAAC2025/TencentGR-1M"
@@ -25,7 +25,6 @@ PATHS = {"release": RELEASE_FILES, "competition": TRAIN_FILES | TEST_FILES}
 RELEASE = (
     FileSpec(RELEASE_FILES["sequences"], files=10, rows=1_001_845, columns=("user_id", "seq")),
     FileSpec(RELEASE_FILES["items"], files=10, rows=4_783_154, columns=("item_id", *ITEM_FEATURES)),
-    FileSpec(RELEASE_FILES["users"], files=10, rows=1_001_845, columns=("user_id", *USER_FEATURES)),
     FileSpec(RELEASE_FILES["candidates"], files=1, rows=660_000, columns=("retrieval_id", *ITEM_FEATURES)),
     FileSpec(
         schema.INDEXER,

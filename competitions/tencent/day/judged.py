@@ -121,7 +121,7 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     count, when = len(queries), dict[str, float]()
     if times and count:
-        known = fold.target is not None or np.array_equal(corpus.users.names, corpus.test_users.names)
+        known = fold.target is not None or np.array_equal(corpus.users, corpus.test_users)
         when = measure_times(history, queries, fold.query_times, known=known)
     return {
         "fold": name,

@@ -19,7 +19,8 @@ from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Int64s, RawFiles
+from competitions.tencent.corpus import Int64s, RawFiles
+from competitions.tencent.day.validation import name_ad
 from competitions.tencent.io import schema
 from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.quantisation import BITS, answer_in_bits
@@ -54,14 +55,11 @@ RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
     ("als", plain_rules.ALS, families.FACTORS, factorise),
     ("linear", plain_rules.LINEAR, families.LINEAR, fit_regression),
     ("language-model", plain_rules.LANGUAGE, families.LANGUAGE, plain_rules.score_interests),
-    ("one-embedding", plain_rules.ONE, families.CONTENT, plain_rules.score_mean),
     ("early-fusion", plain_rules.NEAREST, families.CONTENT, plain_rules.score_mean),
-    ("late-fusion", plain_rules.LATE, families.CONTENT, plain_rules.fuse_late),
     (KERNEL, plain_rules.KERNEL, families.CONTENT, plain_rules.score_interests),
 )
 FORMULAS = {  # where it is not the family's
-    "late-fusion": "score = sum over embeddings of (cosine - mean) / deviation",
-    KERNEL: "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)",
+    KERNEL: "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
 }
 
 
@@ -103,13 +101,13 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
 
     def list_first(self, top: TopK, ranks: Int64s) -> pl.DataFrame:
         """The first ads of every answer; one that shows fewer is shorter."""
-        fold, ads = self.folds.valid.value, top.rows[:, :SHOWN]
+        catalogue, fold, ads = self.folds.corpus.value.catalogue, self.folds.valid.value, top.rows[:, :SHOWN]
         assert fold.target is not None
         queries = pl.select(pl.format("user {}", pl.Series(np.arange(len(ads))))).to_series()
         shown = {
             "query": queries.gather(np.repeat(np.arange(len(ads)), ads.shape[1])),
             "rank": np.tile(np.arange(1, ads.shape[1] + 1), len(ads)),
-            "item": name_ads(self.folds.corpus.value.catalogue, ads.ravel()),
+            "item": [name_ad(catalogue, ad) for ad in ads.ravel().tolist()],
             "answer": (ads == fold.target[:, None]).ravel(),
         }
         ranked = pl.DataFrame({"query": queries, "rank": ranks}).filter(pl.col("rank") > 0)
@@ -124,22 +122,11 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
             number = int(query.split()[1])
             events = np.arange(histories.starts[number], histories.ends[number])[-RECENT:]
             clicked = np.where(corpus.train.action[events] >= schema.CLICK, "clicked ", "")
-            ads = name_ads(corpus.catalogue, corpus.train.item[events].astype(np.int64))
+            ads = [name_ad(corpus.catalogue, ad) for ad in corpus.train.item[events].tolist()]
             history = "; ".join(f"{click}{ad}" for click, ad in zip(clicked, ads, strict=True))
-            answer = name_ads(corpus.catalogue, fold.target[number : number + 1])[0]
+            answer = name_ad(corpus.catalogue, int(fold.target[number]))
             words.append({"query": query, "history": history or "no event before", "answer": answer})
         return pl.DataFrame(words)
-
-
-def name_ads(catalogue: Catalogue, rows: Int64s) -> pl.Series:
-    """The original number of each of some ads, with its first known feature, which stands for a category."""
-    features = catalogue.features[rows]
-    first = (features > 0).argmax(1)
-    value = np.take_along_axis(features, first[:, None], 1)[:, 0]
-    names = pl.Series(schema.ITEM_FEATURES).gather(first)
-    ad = pl.format("ad {}", pl.Series(catalogue.oid[rows]))
-    named = pl.format("{} ({}={})", ad, names, pl.Series(value))
-    return pl.select(pl.when(pl.Series(value > 0)).then(named).otherwise(ad)).to_series()
 
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:
@@ -164,11 +151,9 @@ def answer_by_rule(bench: TencentBench, key: str, name: str) -> Result[TopK]:
 def lack_of(bench: TencentBench, key: str, name: str) -> str | None:
     """Why a rule cannot answer these files; None where it can."""
     if name in plain_rules.CONTENT_RULES:
-        needed = 2 if name in (plain_rules.ONE, plain_rules.LATE) else 1  # of one alone, early fusion is that one
-        embeddings = name_embeddings(bench.files, bench.config)  # without a look into them
-        found = sum(plain_rules.goes_by(name, embedding) for embedding in embeddings)
-        of = " of texts" if name == plain_rules.LANGUAGE else ""
-        return f"it needs {needed} embedding(s){of}, these files have {found}" if found < needed else None
+        if any(plain_rules.goes_by(name, each) for each in name_embeddings(bench.files, bench.config)):
+            return None
+        return f"these files have no embedding{' of texts' if name == plain_rules.LANGUAGE else ''}"
     corpus = bench.folds.corpus.value
     ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
     if name == plain_rules.AROUND and not bench.folds.plan.value.times:

@@ -22,7 +22,7 @@ from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import read_bytes
 from common.time_units import DAY_S
-from competitions.tencent.day.standin_release import Codes, PublicLog, write_release, write_tables
+from competitions.tencent.day.standin_release import WRITTEN, Codes, PublicLog, write_release, write_tables
 from competitions.tencent.day.standin_text import (
     Encoder,
     embedding_tables,
@@ -61,8 +61,7 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
     if texts is not None:
         rows["items with a text"] = texts.height
     dataset = PublicDataset(log.name, rows)
-    names = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_EMBEDDINGS, schema.INDEXER}
-    with dataset_folder(out, dataset, names) as folder:
+    with dataset_folder(out, dataset, WRITTEN) as folder:
         write_release(folder, log, numbers)
         if texts is not None:
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
@@ -88,7 +87,7 @@ def read_log(path: Path) -> PublicLog:
     items = events["item"].unique().sort()
     users = int(events["user"].n_unique())
     profiles = np.full((users, len(USER_FEATURES)), -1, np.int32)
-    profiles[:, list(USER_FEATURES).index(CONSTANT)] = 0
+    profiles[:, USER_FEATURES.index(CONSTANT)] = 0
     days_back = pl.col("position").max().over("user") - pl.col("position") - 1  # before the last that may be seen
     events = events.select(
         "user",

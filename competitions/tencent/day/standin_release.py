@@ -30,6 +30,7 @@ FIRST_OID, FIRST_VALUE, FIRST_USER_VALUE = 20_000_000_000, 1_000_000_000, 3_000_
 SPREAD = 3  # original ids are taken from a range that is so many times as long
 PART = "train-00000-of-00001.parquet"
 ROWS = 100_000  # of a table written at once
+WRITTEN = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_USERS, schema.RELEASE_EMBEDDINGS, schema.INDEXER}
 
 
 @dataclass(frozen=True)

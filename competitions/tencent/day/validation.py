@@ -40,7 +40,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
     return ValidationTable(
         queries=pl.DataFrame(
             {
-                "query": pl.Series(corpus.users.names[fold.users]).cast(pl.String),
+                "query": pl.Series(corpus.users[fold.users]).cast(pl.String),
                 "fold": pl.repeat("hold-out", len(fold.users), eager=True),
                 "score": metrics.score_queries(fold, answers.best, outcome.config.host),
                 "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
@@ -93,7 +93,7 @@ def list_candidates(
             parts.append((possible.sum(1), owners, *(column[possible] for column in (features, scores, *marks))))
     sizes, owners, features, scores, items, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     listed = {
-        "query": pl.Series(corpus.users.names[fold.users[part]]).cast(pl.String).gather(owners),
+        "query": pl.Series(corpus.users[fold.users[part]]).cast(pl.String).gather(owners),
         "item": corpus.catalogue.oid[items],
         **dict(zip(WAYS, scores.T, strict=True)),
     }
@@ -126,7 +126,7 @@ def show_user(outcome: Validated, query: int) -> Example:
     """One held-out user in words: the last clicks, the ten ads, the ad that was clicked."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
     assert fold.target is not None
-    histories, user = fold.queries(corpus.train), corpus.users.names[fold.users[query]].decode()
+    histories, user = fold.queries(corpus.train), corpus.users[fold.users[query]].decode()
     events = np.arange(histories.starts[query], histories.ends[query])
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)

@@ -23,21 +23,17 @@ from competitions.tencent.corpus import (
     Int8s,
     Int32s,
     Int64s,
+    Names,
     RawFiles,
     Sequences,
-    Users,
     find_rows,
 )
 from competitions.tencent.ids import Oids
-from competitions.tencent.io.indexer import Indexer, Names
-from competitions.tencent.io.schema import USER_FEATURES
+from competitions.tencent.io.indexer import Indexer
+from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.sequences import whole
 
 UNKNOWN = int(np.iinfo(np.int32).max)
-WIDTHS = tuple(USER_FEATURES.values())
-NO_PROFILE = "user without a profile row"
-SEVERAL_PROFILES = "user with several profile rows: the first is used"
-CUT = "user with a list that is longer than what is kept: cut"
 NO_EVENT = "user without an event"
 UNSORTED = "user with events out of time order: sorted"
 
@@ -46,17 +42,14 @@ UNSORTED = "user with events out of time order: sorted"
 class RawSequences:
     """One entry a line or row of the files, in their order; events of all users end to end, ``lengths`` of them each.
 
-    ``rid`` is 0 where the file gives a ``name``; where a line is empty both are missing. ``features`` int32 [users, 17]
-    are the host's numbers, of the first of ``profiles`` rows. ``item`` is a re-id, or beyond those of the indexer an
-    original id. ``new_oid`` has each of the latter at least once, in the order of the file, with its ``new_features``.
-    All are arrays, so that parts of a file join end to end.
+    ``rid`` is 0 where the file gives a ``name``; where a line is empty both are missing. ``item`` is a re-id, or beyond
+    those of the indexer an original id. ``new_oid`` has each of the latter at least once, in the order of the file,
+    with its ``new_features``. All are arrays, so that parts of a file join end to end. Features of users are not read:
+    nothing asks for them.
     """
 
     rid: Int64s
     name: Names
-    features: Int32s
-    is_cut: Bools
-    profiles: Int64s
     lengths: Int64s
     item: npt.NDArray[np.signedinteger]
     action: Int8s
@@ -108,11 +101,6 @@ class Source:
         first = f"{word or self.word} {_to_text(positions[0])}" if len(positions) else ""
         return (Note(self.path.name, what, len(positions), first),) if first else ()
 
-    def note_repeats(self, what: str, rows: Int64s) -> tuple[Note, ...]:
-        """A note of how many rows of a table replaced an earlier one; ``rows`` by re-id."""
-        again = int(np.maximum(rows - 1, 0).sum())
-        return (Note(self.path.name, f"row of {what} had one before", again, "the last is used"),) if again else ()
-
 
 def _to_text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
@@ -133,33 +121,17 @@ def clip(numbers: Int64s) -> Int32s:
     return np.minimum(numbers, UNKNOWN).astype(np.int32)
 
 
-def fill_table(blocks: Iterable[tuple[Int64s, Int32s]], known: int, columns: int) -> tuple[Int32s, Int64s]:
-    """Blocks of re-ids and their features as one table [known + 1, columns], and how many rows each re-id has."""
-    table, rows = np.zeros((known + 1, columns), np.int32), np.zeros(known + 1, np.int64)
+def fill_table(source: Source, blocks: Iterable[tuple[Int64s, Int32s]], known: int) -> tuple[Int32s, tuple[Note, ...]]:
+    """Blocks of the re-ids of items and their features as one table [known + 1, 13]; notes of items that come again, or
+    not at all.
+    """
+    table, rows = np.zeros((known + 1, len(ITEM_FEATURES)), np.int32), np.zeros(known + 1, np.int64)
     for rids, block in blocks:
         table[rids] = block
         np.add.at(rows, rids, 1)
-    return table, rows
-
-
-def pad_lists(columns: Sequence[tuple[Int32s, Int64s]]) -> tuple[Int32s, Bools]:
-    """Lists side by side in the columns that each user feature has, [rows, 17], and which rows were cut.
-
-    ``columns``: for each user feature the values of all rows end to end and how many each row has.
-    """
-    rows = len(columns[0][1])
-    table = np.zeros((rows, sum(WIDTHS)), np.int32)
-    is_cut = np.zeros(rows, np.bool_)
-    left = 0
-    for (flat, lengths), width in zip(columns, WIDTHS, strict=True):
-        # Each value's row and its position in the row's list, from the lengths alone.
-        row = np.repeat(np.arange(rows), lengths)
-        within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        kept = within < width
-        table[row[kept], left + within[kept]] = flat[kept]
-        is_cut |= lengths > width
-        left += width
-    return table, is_cut
+    missing, again = np.flatnonzero(rows[1:] == 0) + 1, int(np.maximum(rows - 1, 0).sum())
+    repeats = Note(source.path.name, "row of an item that had one before", again, "the last is used")
+    return table, (*source.note("item without features", missing, "item"), *[repeats] * (again > 0))
 
 
 def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> RawCandidates:
@@ -189,7 +161,7 @@ def build_catalogue(items: Int32s, indexer: Indexer, candidates: RawCandidates, 
 
 def encode_users(
     source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue
-) -> tuple[Users, Sequences, tuple[Note, ...]]:
+) -> tuple[Names, Sequences, tuple[Note, ...]]:
     """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled."""
     kept = raw.list_users()
     names = name_users(source, raw, indexer)
@@ -197,18 +169,9 @@ def encode_users(
     item[unseen] = catalogue.rows_of(Oids(raw.item[unseen].astype(np.int64)))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
     sequences, late = sort_events(Sequences(offsets, item, raw.action, raw.time))
-    settled = {
-        NO_PROFILE: kept[raw.profiles[kept] == 0],
-        SEVERAL_PROFILES: np.flatnonzero(raw.profiles > 1),
-        CUT: np.flatnonzero(raw.is_cut),
-        NO_EVENT: np.flatnonzero(raw.lengths == 0),
-        UNSORTED: late,
-    }
-    notes = tuple(note for what, users in settled.items() for note in source.note(what, users + 1))
-    features = encode(raw.features[kept], np.repeat(indexer.user_sizes, WIDTHS))
+    notes = (*source.note(NO_EVENT, np.flatnonzero(raw.lengths == 0) + 1), *source.note(UNSORTED, late + 1))
     # What is left out has no events, so that the others' stay where they are.
-    sequences = replace(sequences, offsets=np.append(offsets[kept], offsets[-1]))
-    return Users(names, features), sequences, notes
+    return names, replace(sequences, offsets=np.append(offsets[kept], offsets[-1])), notes
 
 
 def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
@@ -239,13 +202,13 @@ def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
     return names
 
 
-def select_training(users: Users, sequences: Sequences, indexer: Indexer) -> tuple[Users, Sequences]:
+def select_training(users: Names, sequences: Sequences, indexer: Indexer) -> tuple[Names, Sequences]:
     """The users with events, by re-id: those to train on."""
     kept = np.flatnonzero(np.diff(sequences.offsets))
-    order = kept[np.argsort(find_rows(users.names[kept], indexer.names), kind="stable")]
-    if np.array_equal(order, np.arange(len(users.names))):
+    order = kept[np.argsort(find_rows(users[kept], indexer.names), kind="stable")]
+    if np.array_equal(order, np.arange(len(users))):
         return users, sequences
-    return Users(users.names[order], users.features[order]), take_users(sequences, order)
+    return users[order], take_users(sequences, order)
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:

@@ -25,7 +25,7 @@ VECTORS = re.compile(r"part-[^.]*|.+\.(?:json|parquet|pkl)")
 TABLES = re.compile(r".+\.parquet")
 EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS)
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
-NOT_NEEDED = (schema.TRUTH, REPORT, MARKER, schema.OFFSETS, schema.PREDICT_OFFSETS)
+NOT_NEEDED = (schema.TRUTH, REPORT, MARKER, schema.OFFSETS, schema.PREDICT_OFFSETS, schema.RELEASE_USERS)
 MOST_NAMED = 3
 
 

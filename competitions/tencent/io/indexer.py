@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Int64s, Names
 from competitions.tencent.io.safe_pickle import brief, read_pickle, require_dict
-from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.io.schema import ITEM_FEATURES
 
-Names = npt.NDArray[np.bytes_]
 NAME_BYTES = 64  # the longest user name that is taken
 
 
@@ -24,14 +22,13 @@ NAME_BYTES = 64  # the longest user name that is taken
 class Indexer:
     """The original id of each item's re-id and the name of each user's, entry 0 being padding.
 
-    ``oid`` int64 [known + 1]; ``names`` fixed-width bytes [users + 1]; ``item_sizes`` and ``user_sizes``: how many
-    values each feature has, in the order of ``schema``.
+    ``oid`` int64 [known + 1]; ``names`` fixed-width bytes [users + 1]; ``item_sizes``: how many values each feature of
+    items has, in the order of ``schema``.
     """
 
     oid: Int64s
     names: Names
     item_sizes: tuple[int, ...]
-    user_sizes: tuple[int, ...]
 
     @property
     def known(self) -> int:
@@ -65,7 +62,6 @@ def read_indexer(path: Path) -> Indexer:
         np.concatenate([np.zeros(1, np.int64), oid]),
         np.concatenate([np.array([b""]), names]),
         tuple(map(count_values, ITEM_FEATURES)),
-        tuple(map(count_values, USER_FEATURES)),
     )
 
 

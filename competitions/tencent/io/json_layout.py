@@ -1,8 +1,8 @@
 """Read the competition layout as raw tables: JSON, a file of training users and one of test users.
 
 A line of those is a list of rows ``[user, item | null, user features | null, item features | null, action | null,
-seconds]``, an event each but for the profile row, which has no item and may stand anywhere. Items are re-ids; in
-predict files a number beyond the indexer is an original id.
+seconds]``, an event each but for the profile row, which has no item, may stand anywhere and is not read. Items are
+re-ids; in predict files a number beyond the indexer is an original id.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +16,9 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, RawFiles, find_rows
-from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip, pad_lists
-from competitions.tencent.io.indexer import NAME_BYTES, Indexer, Names, parse_id
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Names, RawFiles, find_rows
+from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip
+from competitions.tencent.io.indexer import NAME_BYTES, Indexer, parse_id
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
 from competitions.tencent.io.schema import (
     CLICK,
@@ -27,8 +27,6 @@ from competitions.tencent.io.schema import (
     ITEM_FEATURES,
     MAX_SECONDS,
     NULL_ACTION,
-    USER_FEATURES,
-    USER_LISTS,
 )
 
 LARGEST = 1 << 62  # id or value of a feature that is taken
@@ -37,16 +35,9 @@ ACTIONS = (EXPOSURE, CLICK, CONVERSION)
 ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 
 
-def _struct(name: str, kinds: dict[str, Any]) -> Any:
-    """A JSON object of features; further keys are skipped without being looked at."""
-    fields = [(f"f{key}", kind, msgspec.field(name=key, default=None)) for key, kind in kinds.items()]
-    return msgspec.defstruct(name, fields, gc=False)
-
-
-ItemFeatures: Any = _struct("ItemFeatures", {name: VALUE for name in ITEM_FEATURES})
-UserFeatures: Any = _struct(
-    "UserFeatures",
-    {name: VALUE | list[VALUE] if name in USER_LISTS else VALUE for name in USER_FEATURES},
+# A JSON object of features; further keys are skipped without being looked at.
+ItemFeatures: Any = msgspec.defstruct(
+    "ItemFeatures", [(f"f{key}", VALUE, msgspec.field(name=key, default=None)) for key in ITEM_FEATURES], gc=False
 )
 ITEMS: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures)
@@ -67,7 +58,7 @@ USER: Any = (
 ROW: Any = tuple[
     USER,
     Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None,
-    UserFeatures | None,
+    msgspec.Raw,  # the user's features, which nothing reads
     msgspec.Raw,  # looked at only where the item is unseen
     Annotated[int, msgspec.Meta(ge=0, le=2)] | None,
     Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)] | None,
@@ -84,17 +75,6 @@ def _to_numbers(values: Iterable[int | str | None]) -> Int32s:
 def item_numbers(items: Iterable[Any]) -> Int32s:
     """The values of ``ItemFeatures``, [items, 13]."""
     return _to_numbers(chain.from_iterable(map(msgspec.structs.astuple, items))).reshape(-1, len(ITEM_FEATURES))
-
-
-def user_numbers(users: Sequence[Any]) -> tuple[Int32s, Bools]:
-    """The values of ``UserFeatures``, [users, 17], and who has a list that is longer than its columns."""
-    columns = []
-    for name in USER_FEATURES:
-        values = [getattr(user, f"f{name}") for user in users]
-        lists = [value if type(value) is list else (value,) for value in values]
-        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-        columns.append((_to_numbers(chain.from_iterable(lists)), lengths))
-    return pad_lists(columns)
 
 
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
@@ -138,10 +118,10 @@ def parse_candidates(text: bytes) -> RawCandidates:
     )
 
 
-def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
+def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     """Read seq.jsonl or predict_seq.jsonl."""
     parse = partial(parse_users, items=indexer.known, users=indexer.users, unseen=role == "test_sequences")
-    return read_all_lines(files.files[role][0], parse), ()
+    return read_all_lines(files.files[role][0], parse)
 
 
 def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequences:
@@ -153,7 +133,7 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
         raise LineError(lines.index([]), "the list is empty, no row names the user")
     line = np.repeat(np.arange(len(lines)), np.fromiter(map(len, lines), np.int64, len(lines)))  # of each row
     columns: Any = zip(*chain.from_iterable(lines), strict=True) if len(line) else [()] * 6
-    user, item, profile, item_features, action, time = columns
+    user, item, _, item_features, action, time = columns
     owner = [rows[0][0] if rows else "" for rows in lines]
     _refuse(np.array(user, object) != np.array(owner, object)[line], line, "rows of different users in one line")
 
@@ -165,13 +145,9 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
     _refuse(is_event & time.is_null().to_numpy(), line, "an event without a time")
     items_of_rows = event.fill_null(0).to_numpy()
     new_oid, new_features = _parse_unseen(items_of_rows, item_features, line, items, unseen)
-    features, is_cut, profiles = _parse_profiles(profile, line, len(lines))
     return RawSequences(
         rid=rids,
         name=_parse_names(owner),
-        features=features,
-        is_cut=is_cut,
-        profiles=profiles,
         lengths=np.bincount(line[is_event], minlength=len(lines)),
         item=items_of_rows[is_event],
         action=pl.Series(action, dtype=pl.Int8).fill_null(NULL_ACTION).to_numpy()[is_event],
@@ -193,15 +169,6 @@ def _parse_names(users: Sequence[int | str]) -> Names:
         return np.array([b"", *("" if type(user) is int else user for user in users)], np.bytes_)[1:]
     except UnicodeEncodeError as error:
         raise LineError(users.index(error.object), f"{error.object!r} is not a user name") from error
-
-
-def _parse_profiles(profiles: Sequence[Any], line: Int64s, lines: int) -> tuple[Int32s, Bools, Int64s]:
-    """User features by line, whose first profile counts, which were cut, and how many profiles each line has."""
-    rows = np.fromiter((row for row, profile in enumerate(profiles) if profile is not None), np.int64)
-    by_line: list[Any] = [UserFeatures()] * lines
-    for row in rows[::-1].tolist():  # so that the first one stays
-        by_line[line[row]] = profiles[row]
-    return *user_numbers(by_line), np.bincount(line[rows], minlength=lines)
 
 
 def _parse_unseen(

@@ -17,25 +17,18 @@ import pyarrow.parquet as pq
 
 from common.arrays import join
 from common.engine.errors import UserError
-from common.io.notes import Note
 from competitions.tencent.corpus import Bools, Int32s, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import (
-    CUT,
     UNKNOWN,
-    WIDTHS,
     RawCandidates,
     RawSequences,
-    Source,
     clip,
-    fill_table,
-    pad_lists,
 )
 from competitions.tencent.io.indexer import Indexer
-from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES, USER_LISTS
+from competitions.tencent.io.schema import ITEM_FEATURES
 
 BATCH_ROWS = 1 << 16
-NUMBERS = pa.list_(pa.int64())
 EVENT = ("item_id", "action_type", "timestamp")
 EVENTS = pa.list_(pa.struct([(name, pa.int64()) for name in EVENT]))
 # A feature of a candidate: whether it is cold, its value. Older files call the flag is_str, and the id creative_id.
@@ -86,7 +79,7 @@ class Batch:
         """A column of whole numbers, ``missing`` where null."""
         return to_numpy(self.column(name, pa.int64()), missing)
 
-    def lists(self, name: str, kind: Any = NUMBERS) -> tuple[Any, Int64s]:
+    def lists(self, name: str, kind: Any) -> tuple[Any, Int64s]:
         """The elements of a column of lists end to end, and how many each row has."""
         column = self.column(name, kind)
         return column.flatten(), to_numpy(pc.list_value_length(column))
@@ -142,19 +135,10 @@ def read_batches(
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
     """Re-ids and features of item_feat/."""
     for batch in read_batches(files.files["items"], ("item_id", *ITEM_FEATURES)):
-        features = [_values(batch, name)[0] for name in ITEM_FEATURES]
-        yield batch.rids("item_id", indexer.known, "items"), np.stack(features, axis=1)
-
-
-def _values(batch: Batch, name: str) -> tuple[Int32s, Int64s]:
-    """The values of a feature end to end, and how many each row has."""
-    if name in USER_LISTS:
-        elements, lengths = batch.lists(name)
-        values = to_numpy(elements)
-    else:
-        values, lengths = batch.numbers(name), np.ones(batch.rows, np.int64)
-    batch.refuse_any(values < 0, f"feature {name} is negative", lengths)
-    return clip(values), lengths
+        features = np.stack([batch.numbers(name) for name in ITEM_FEATURES], axis=1)
+        for at, name in enumerate(ITEM_FEATURES):
+            batch.refuse_any(features[:, at] < 0, f"feature {name} is negative")
+        yield batch.rids("item_id", indexer.known, "items"), clip(features)
 
 
 def read_candidates(files: RawFiles) -> RawCandidates:
@@ -185,26 +169,12 @@ def _candidate_values(batch: Batch, name: str) -> Int32s:
     return clip(number.set(cold & value.is_not_null(), UNKNOWN).fill_null(0).to_numpy())
 
 
-def read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
-    """Read seq/, with the features of user_feat/, and what was settled in the latter."""
-    cut = []
-
-    def read_profiles() -> Iterator[tuple[Int64s, Int32s]]:
-        for batch in read_batches(files.files["users"], ("user_id", *USER_FEATURES)):
-            rids = batch.rids("user_id", indexer.users, "users")
-            features, is_cut = pad_lists([_values(batch, name) for name in USER_FEATURES])
-            cut.append(np.flatnonzero(is_cut) + batch.first + 1)
-            yield rids, features
-
-    features, rows = fill_table(read_profiles(), indexer.users, sum(WIDTHS))
-    source = Source.of(files, "users")
-    positions = np.concatenate([np.empty(0, np.int64), *cut])
-    notes = (*source.note(CUT, positions), *source.note_repeats("a user who", rows))
-    batches = read_batches(files.files[role], ("user_id", "seq"))
-    parts = [_parse_users(batch, indexer, features, rows) for batch in batches]
+def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
+    """Read seq/."""
+    parts = [_parse_users(batch, indexer) for batch in read_batches(files.files[role], ("user_id", "seq"))]
     if not parts:
         raise UserError(f"{files.files[role][0].parent} has no event; download it again")
-    return join(parts), notes
+    return join(parts)
 
 
 def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
@@ -213,7 +183,7 @@ def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
     return np.concatenate([[0], *(batch.rids("user_id", indexer.users, "users") for batch in batches)])[1:]
 
 
-def _parse_users(batch: Batch, indexer: Indexer, features: Int32s, profiles: Int64s) -> RawSequences:
+def _parse_users(batch: Batch, indexer: Indexer) -> RawSequences:
     rids = batch.rids("user_id", indexer.users, "users")
     events, lengths = batch.lists("seq", EVENTS)
     item, action, time = (to_numpy(column, -1) for column in events.flatten())
@@ -226,9 +196,6 @@ def _parse_users(batch: Batch, indexer: Indexer, features: Int32s, profiles: Int
     return RawSequences(
         rid=rids,
         name=np.zeros(len(rids), "S1"),
-        features=features[rids],
-        is_cut=np.zeros(len(rids), np.bool_),  # that is said of user_feat/
-        profiles=np.minimum(profiles[rids], 1),  # those that come again are said of user_feat/
         lengths=lengths,
         item=item.astype(np.int32),
         action=action.astype(np.int8),

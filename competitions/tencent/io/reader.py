@@ -1,6 +1,6 @@
 """Read and check the host's raw files: either layout becomes raw tables, and those become the same arrays.
 
-What a rule can settle (a profile that is missing, a list that is too long, events out of order) is counted in a
+What a rule can settle (an item without features, a user without an event, events out of order) is counted in a
 ``Note``; what would leave a row without its meaning is a ``UserError`` with the file and the line or row.
 """
 
@@ -13,14 +13,13 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.agreement import MOST, Dates, compare
 from common.io.notes import Note
-from competitions.tencent.corpus import Corpus, Int32s, Int64s, RawFiles
+from competitions.tencent.corpus import Corpus, Int32s, Int64s, Names, RawFiles
 from competitions.tencent.ids import CatalogueRows, Oids
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source, encode
 from competitions.tencent.io.folder import locate, note_unread
-from competitions.tencent.io.indexer import Indexer, Names, read_indexer
-from competitions.tencent.io.schema import ITEM_FEATURES
+from competitions.tencent.io.indexer import Indexer, read_indexer
 
 __all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
 
@@ -34,8 +33,8 @@ class Layout(Protocol):
     def read_candidates(self, files: RawFiles) -> RawCandidates:
         """All candidates."""
 
-    def read_users(self, files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
-        """All users of ``sequences`` or ``test_sequences``, and notes of the files of their features."""
+    def read_users(self, files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
+        """All users of ``sequences`` or ``test_sequences``."""
 
 
 UNSEEN_NOTE = "event of an item that is not in the indexer: kept with its original id"
@@ -48,17 +47,18 @@ def read_corpus(files: RawFiles) -> Corpus:
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
     indexer, layout = read_indexer(files.files["indexer"][0]), LAYOUTS[files.layout]
-    numbers, rows = encoder.fill_table(layout.read_items(files, indexer), indexer.known, len(ITEM_FEATURES))
-    items, item_source = encode(numbers, indexer.item_sizes), Source.of(files, "items")
+    blocks = layout.read_items(files, indexer)
+    numbers, item_notes = encoder.fill_table(Source.of(files, "items"), blocks, indexer.known)
+    items = encode(numbers, indexer.item_sizes)
     test_role = "test_sequences" if "test_sequences" in files.files else "sequences"
     raw = {role: _read_users(files, role, indexer) for role in dict.fromkeys(("sequences", test_role))}
     candidates = _read_candidates(files, indexer, items)
-    catalogue = encoder.build_catalogue(items, indexer, candidates, raw[test_role][0])
-    items_of_test = raw[test_role][0].item
-    encoded = {role: encoder.encode_users(Source.of(files, role), raw[role][0], indexer, catalogue) for role in raw}
+    catalogue = encoder.build_catalogue(items, indexer, candidates, raw[test_role])
+    items_of_test = raw[test_role].item
+    encoded = {role: encoder.encode_users(Source.of(files, role), raw[role], indexer, catalogue) for role in raw}
     users, train = encoder.select_training(*encoded["sequences"][:2], indexer)
     test_users, test, _ = encoded[test_role]
-    actions, action_notes = json_layout.read_actions(files, test_users.names, indexer)
+    actions, action_notes = json_layout.read_actions(files, test_users, indexer)
     return Corpus(
         catalogue=catalogue,
         train=train,
@@ -69,9 +69,8 @@ def read_corpus(files: RawFiles) -> Corpus:
         actions=actions,
         notes=(
             *note_unread(files),
-            *item_source.note("item without features", np.flatnonzero(rows[1:] == 0) + 1, "item"),
-            *item_source.note_repeats("an item that", rows),
-            *(note for role in raw for note in (*raw[role][1], *encoded[role][2])),
+            *item_notes,
+            *(note for role in raw for note in encoded[role][2]),
             *action_notes,
             *Source.of(files, test_role).note(UNSEEN_NOTE, items_of_test[items_of_test > indexer.known], "item"),
         ),
@@ -87,16 +86,16 @@ def read_expected(files: RawFiles) -> tuple[Names, Oids]:
         names = indexer.names[parquet_layout.read_rids(files, indexer)]
     else:
         role = "test_sequences" if files.has_queries else "sequences"
-        raw, _ = _read_users(files, role, indexer)
+        raw = _read_users(files, role, indexer)
         names = encoder.name_users(Source.of(files, role), raw, indexer)
     return names, Oids(_read_candidates(files, indexer, np.zeros((indexer.known + 1, 0), np.int32)).oid)
 
 
-def _read_users(files: RawFiles, role: str, indexer: Indexer) -> tuple[RawSequences, tuple[Note, ...]]:
-    raw, notes = LAYOUTS[files.layout].read_users(files, role, indexer)
+def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
+    raw = LAYOUTS[files.layout].read_users(files, role, indexer)
     if role == "sequences" and not len(raw.item):
         raise UserError(f"{Source.of(files, role).path} has no event; download it again")
-    return raw, notes
+    return raw
 
 
 def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCandidates:

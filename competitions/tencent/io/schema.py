@@ -3,8 +3,8 @@
 # Item features, each one value; 111 is the creative itself and stands in the competition layout only.
 ITEM_FEATURES = ("100", "101", "102", "112", "114", "115", "116", "117", "118", "119", "120", "121", "122")
 CREATIVE = "111"
-# User features and how many values of each are kept: the longest lists of the public release are of these lengths.
-USER_FEATURES = {"103": 1, "104": 1, "105": 1, "106": 8, "107": 1, "108": 2, "109": 1, "110": 2}
+# Features of users, of which some are lists: files hold them, and nothing reads them.
+USER_FEATURES = ("103", "104", "105", "106", "107", "108", "109", "110")
 USER_LISTS = ("106", "107", "108", "110")
 
 EXPOSURE, CLICK, CONVERSION, NULL_ACTION = 0, 1, 2, -1
@@ -37,7 +37,6 @@ RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
 RELEASE_FOLDERS = {
     "sequences": RELEASE_SEQUENCES,
     "items": RELEASE_ITEMS,
-    "users": RELEASE_USERS,
     "candidates": RELEASE_CANDIDATES,
 }
 

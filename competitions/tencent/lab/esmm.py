@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy as cross_entropy
 
-from common.arrays import Singles
+from common.arrays import Singles, take
 from common.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.metrics import weighted_error, weighted_mean
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io import schema
 
@@ -51,16 +50,12 @@ class Impressions:
     clicked: Singles
     converted: Singles
 
-    def take(self, rows: Int64s | slice) -> "Impressions":
-        """These rows."""
-        return Impressions(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
 
 def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
     """The earlier nine tenths of the time of train, at most ``MOST_ROWS`` of the latest, and the last tenth."""
-    train, catalogue, users = corpus.train, corpus.catalogue, corpus.users
+    train, catalogue = corpus.train, corpus.catalogue
     user = np.repeat(np.arange(len(train)), np.diff(train.offsets))
-    fields = np.concatenate([catalogue.features[train.item], users.features[user]], 1).astype(np.int64)
+    fields = catalogue.features[train.item].astype(np.int64)
     fields += np.cumsum([0, *(fields.max(0) + 1)[:-1]])
     clicked, converted = (train.action >= schema.CLICK), (train.action == schema.CONVERSION)
     rates = np.stack([rate_before(each, train.offsets, user) for each in (clicked, converted)], 1)
@@ -71,7 +66,7 @@ def list_impressions(corpus: Corpus) -> tuple[Impressions, Impressions]:
     later = known & (train.time >= np.quantile(train.time[known], 1.0 - JUDGED))
     earlier = np.flatnonzero(known & ~later)
     order = np.argsort(train.time[earlier], kind="stable")[-MOST_ROWS:]
-    return rows.take(earlier[order]), rows.take(np.flatnonzero(later))
+    return take(rows, earlier[order]), take(rows, later)
 
 
 def rate_before(happened: NDArray[np.bool_], offsets: Int64s, user: Int64s) -> NDArray[np.float64]:
@@ -126,7 +121,7 @@ def predict_conversions(train: Impressions, judged: Impressions, kind: str, seed
         return np.asarray(fit_heads(train, judged, joint_loss, seed).prod(1))
     if kind == ONE:
         return fit_heads(train, judged, conversion_loss, seed)[:, 1]
-    clicked = train.take(np.flatnonzero(train.clicked))
+    clicked = take(train, train.clicked > 0)
     conversions = fit_heads(clicked, judged, conversion_loss, seed)[:, 1]
     return conversions if kind == BIASED else fit_heads(train, judged, click_loss, seed)[:, 0] * conversions
 
@@ -140,7 +135,7 @@ def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) ->
         optimizer = torch.optim.Adam(model.parameters(), RATE)
         order = np.concatenate([rng.permutation(len(train.user)) for _ in range(EPOCHS)])
         for rows in track(np.array_split(order, EPOCHS * min(STEPS, len(train.user))), loss.__name__):
-            part = train.take(rows)
+            part = take(train, rows)
             codes, rates, clicked, converted = (
                 torch.from_numpy(np.ascontiguousarray(each))
                 for each in (part.codes, part.rates, part.clicked, part.converted)
@@ -157,15 +152,3 @@ def log_losses(converted: Singles, chances: NDArray[np.float64]) -> NDArray[np.f
     """Of each row: minus the log of the probability that was given to what came."""
     inside = np.clip(chances, LEAST, 1 - LEAST)
     return np.asarray(-np.log(np.where(converted > 0, inside, 1 - inside)))
-
-
-def average_by_user(values: NDArray[np.float64], user: Int64s) -> tuple[float, float]:
-    """The mean over rows, and its standard error over users: one user's rows are not independent.
-
-    >>> average_by_user(np.array([1.0, 1.0, 0.0, 2.0]), np.array([0, 0, 1, 1]))  # the means of both users are alike
-    (1.0, 0.0)
-    """
-    rows = np.bincount(user)
-    means = np.bincount(user, values)[rows > 0] / rows[rows > 0]
-    weights = rows[rows > 0].astype(np.float64)
-    return weighted_mean(means, weights), weighted_error(means, weights)

@@ -29,11 +29,10 @@ from competitions.tencent.top_k import TopK
 
 POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
 TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear: EASE's kin, closed form"
-ONE = "nearest by one embedding"
-NEAREST, LATE = "nearest, early fusion: embeddings side by side", "nearest, late fusion: scores added"
+NEAREST = "nearest, early fusion: embeddings side by side"
 KERNEL = "kernel x popularity around the query's time"
 LANGUAGE = "language model: nearest by text"
-CONTENT_RULES = (LANGUAGE, ONE, NEAREST, LATE, KERNEL)
+CONTENT_RULES = (LANGUAGE, NEAREST, KERNEL)
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
 # Where these differ from the ranker's tables: each was chosen for the rung alone.
@@ -60,8 +59,8 @@ Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [qu
 def answer_by_rule(corpus: Corpus, contents: Sequence[Content], fold: Fold, name: str, seed: int) -> TopK:
     """The answer of the rung of this ``name``. ``contents``: of which a content rule goes by one at least."""
     if name in CONTENT_RULES:
-        vectors = [stack_content([one]) for one in contents if goes_by(name, one.name)]
-        score = fit_content_rule(vectors, corpus, fold, name)
+        content = stack_content([one for one in contents if goes_by(name, one.name)])
+        score = fit_content_rule(content, corpus, fold, name)
     else:
         score = fit_rule(corpus, fold, name, seed)
     return rank_all(score, fold.queries(corpus.train), fold.candidates, TOP)
@@ -124,33 +123,15 @@ def log_around(corpus: Corpus, fold: Fold) -> Score:
     return lambda block: count(block).add_(FLOOR).log_()
 
 
-def fit_content_rule(contents: Sequence[Tensor], corpus: Corpus, fold: Fold, name: str) -> Score:
-    """A rule on embeddings, each float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> Score:
+    """A rule on the vectors of ads, float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
-    if name == ONE:
-        return lambda block: score_mean(contents[0], queries.take(block), rows)
-    if name == LATE:
-        return lambda block: fuse_late([score_mean(content, queries.take(block), rows) for content in contents])
-    content = functional.normalize(torch.cat([*contents], 1), dim=1)
     if name == LANGUAGE:
         return lambda block: score_interests(content, queries.take(block), rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda block: score_mean(content, queries.take(block), rows)
     popular = log_around(corpus, fold)
     return lambda block: score_interests(content, queries.take(block), rows) + popular(block)
-
-
-def fuse_late(scores: Sequence[Tensor]) -> Tensor:
-    """The sum of several scores [queries, candidates], each brought to deviation 1 within its query.
-
-    Early fusion puts the vectors side by side, so that the embedding of larger differences decides; here each has one
-    vote. ``retrieval/fusion.py`` learns how much each vote counts.
-
-    >>> fuse_late([torch.tensor([[0.0, 2.0]]), torch.tensor([[30.0, 10.0]])]).tolist()  # they contradict each other
-    [[0.0, 0.0]]
-    """
-    centred = [score - score.mean(1, keepdim=True) for score in scores]
-    return torch.stack([score / score.std(1, keepdim=True).clamp_min(1e-9) for score in centred]).sum(0)
 
 
 def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:

@@ -29,6 +29,7 @@ from common.arrays import Bools, Floats, join, take
 from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
+from competitions.tencent.day.standin_release import WRITTEN as RELEASE
 from competitions.tencent.day.standin_release import PublicLog, write_release, write_tables
 from competitions.tencent.day.standin_text import embedding_tables
 from competitions.tencent.io import schema
@@ -43,7 +44,7 @@ from competitions.tencent.simulator.users import make_users
 
 MOST_SCALE = 2.0
 VERSION = 5  # goes up when the same scale and seed give other files
-WRITTEN = {*schema.RELEASE_FOLDERS.values(), schema.RELEASE_EMBEDDINGS, schema.INDEXER, schema.USER_ACTIONS}
+WRITTEN = {*RELEASE, schema.USER_ACTIONS}
 BATCH_USERS, THREADS = 20_000, 2  # users simulated at once, and batches
 SCORED_USERS, SCORE_ALL_BELOW = 2_000, 20_000  # users whom the oracle answers where a world has more than the latter
 CONVERTED = 0.0252 / (0.0285 + 0.0252)  # of the clicks, in the 10M release

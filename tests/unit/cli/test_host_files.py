@@ -35,7 +35,6 @@ def test_only_what_is_read_is_fetched() -> None:
     assert fetched_paths(find_source("tencent")) == [
         "seq/*.parquet",
         "item_feat/*.parquet",
-        "user_feat/*.parquet",
         "candidate/*.parquet",
         "indexer.pkl",
         "mm_emb/emb_81_32_parquet/*.parquet",

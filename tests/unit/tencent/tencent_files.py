@@ -71,7 +71,7 @@ def row(user: User, item: int, action: int | None, seconds: int, features: Any =
     return [user, item, None, features, action, seconds]
 
 
-def profile(user: User, features: Any, seconds: int = 1) -> list[Any]:
+def profile(user: User, features: Any, seconds: int | None = 1) -> list[Any]:
     return [user, None, features, None, None, seconds]
 
 

@@ -18,7 +18,7 @@ from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
-from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences, make_users
+from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences, name_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(3, 1, 15)])
 TEST = make_sequences([(1, 0, 1)], [(9, 0, 2)])
@@ -28,7 +28,7 @@ ROWS = np.array([9, 3, 2, 1, 12, 5, 6, 7, 8, 10, 11, 4])  # of the candidates; 1
 @pytest.fixture
 def corpus() -> Corpus:
     candidates = CatalogueRows(np.sort(ROWS))
-    return Corpus(make_catalogue(10, 2), TRAIN, make_users(3), TEST, make_users(2, 1), candidates, None, ())
+    return Corpus(make_catalogue(10, 2), TRAIN, name_users(3), TEST, name_users(2), candidates, None, ())
 
 
 def top_by(rows: list[list[int]]) -> TopK:
@@ -60,7 +60,7 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
 
 def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
     expected = submission.list_expected(corpus)
-    assert expected.users.tolist() == corpus.test_users.names.tolist()
+    assert expected.users.tolist() == corpus.test_users.tolist()
     assert expected.candidates.tolist() == corpus.catalogue.oid[np.sort(ROWS)].tolist()
 
 

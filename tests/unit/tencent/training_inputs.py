@@ -7,7 +7,7 @@ import numpy as np
 from common.engine import config as configuration
 from competitions import tencent
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Names, Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.plan import check_names
@@ -41,18 +41,14 @@ def make_catalogue(items: int, unseen: int = 0, seed: int = 0) -> Catalogue:
     return Catalogue(oid, features, items, (3,) * len(schema.ITEM_FEATURES))
 
 
-def make_users(count: int, seed: int = 0) -> Users:
-    """Users with random features."""
-    rng = np.random.default_rng(seed)
-    width = sum(schema.USER_FEATURES.values())
-    names = np.array([f"user_{number:08d}" for number in range(count)], "S13")
-    return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32))
+def name_users(count: int) -> Names:
+    return np.array([f"user_{number:08d}" for number in range(count)], "S13")
 
 
 def make_corpus(log: Sequences, ads: int, test: Sequences | None = None, catalogue: Catalogue | None = None) -> Corpus:
     """Ads with random features, unless a ``catalogue`` is given, all of them candidates; the queries are the users of
     ``test``, else those of the ``log``.
     """
-    users, candidates = make_users(len(log)), CatalogueRows(np.arange(1, ads + 1))
-    queries, asked = (log, users) if test is None else (test, make_users(len(test)))
+    users, candidates = name_users(len(log)), CatalogueRows(np.arange(1, ads + 1))
+    queries, asked = (log, users) if test is None else (test, name_users(len(test)))
     return Corpus(catalogue or make_catalogue(ads), log, users, queries, asked, candidates, None, ())

@@ -19,7 +19,7 @@ from competitions.tencent.day.judged import (
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences, make_users
+from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences, name_users
 
 HOUR = 3_600
 TRAIN = make_sequences([(1, 1, 0), (2, 0, HOUR), (3, 1, 90)], [(2, 0, 30), (3, 0, 3 * HOUR), (4, 1, 95)], [(5, 1, 99)])
@@ -28,7 +28,7 @@ TRAIN = make_sequences([(1, 1, 0), (2, 0, HOUR), (3, 1, 90)], [(2, 0, 30), (3, 0
 def test_the_hold_out_by_hand() -> None:
     """The first two users are asked for their last event, at one and at three hours; the third has no history."""
     candidates, ends = CatalogueRows(np.array([1, 3, 4, 7])), np.array([2, 5, 6])
-    corpus = Corpus(make_catalogue(10), TRAIN, make_users(3), TRAIN, make_users(3), candidates, None, ())
+    corpus = Corpus(make_catalogue(10), TRAIN, name_users(3), TRAIN, name_users(3), candidates, None, ())
     clicks, unseen = np.array([1, 1]), np.array([False, True])
     times, users = np.array([HOUR, 3 * HOUR]), np.array([0, 1])
     fold = Fold(ends, users, ends[:2], times, candidates, clicks, np.array([3, 4]), unseen, clicks.astype(np.int8))

@@ -19,7 +19,7 @@ def test_rules_that_the_files_do_not_allow_say_why() -> None:
     every = [name for _, name, _, _ in RULES]
     plain = [name for name in every if name not in CONTENT_RULES]
     assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == every
-    assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text, nothing to fuse
+    assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text
     assert AROUND not in rules(20_000, 20_000_000, times=False)
     assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts"]
 

@@ -47,7 +47,7 @@ def test_candidates_are_those_of_each_querys_own_group(
     monkeypatch.setattr(validation, "LISTED", 50)
     items, data = list_candidates(corpus, fold, tables, None, SETTINGS)
     assert len(tables.pools.rows) == GROUPS
-    name = dict(zip(corpus.users.names[fold.users].astype(str).tolist(), range(QUERIES), strict=True))
+    name = dict(zip(corpus.users[fold.users].astype(str).tolist(), range(QUERIES), strict=True))
     queries = [name[query] for query in items["query"].unique(maintain_order=True)]
     assert sorted(queries) == [*range(50)]
     assert data.group_sizes.tolist() == items["query"].rle().struct.field("len").to_list()

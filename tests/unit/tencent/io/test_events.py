@@ -43,25 +43,13 @@ def refused(folder: Path, write: Write, *lines: Any) -> str:
 
 
 @pytest.mark.parametrize(("row", "seconds"), [(0, 10**9), (1, None), (2, 1), (3, 1)])
-def test_the_profile_row_stands_anywhere_and_its_time_is_not_looked_at(
-    tmp_path: Path, row: int, seconds: int | None
-) -> None:
+def test_a_profile_row_stands_anywhere_and_is_not_looked_at(tmp_path: Path, row: int, seconds: int | None) -> None:
     events = [A, B, C]
-    result = train(tmp_path, [*events[:row], [*PROFILE[:5], seconds], *events[row:]])
+    result = train(tmp_path, [*events[:row], profile(1, {"103": [-1]}, seconds), *events[row:], PROFILE])
     assert "user with events out of time order: sorted" not in counts(result)
     assert result.train.item.tolist() == [2, 1, 3]
     assert result.train.action.tolist() == [0, 1, -1]
     assert result.train.time.tolist() == [100, 200, 300]
-    assert result.users.features[0].tolist() == [5] + [0] * 16
-
-
-def test_several_profile_rows_and_none(tmp_path: Path) -> None:
-    result = train(tmp_path, [A, profile(1, {"104": 2}), B, PROFILE], [row(2, 1, 1, 5)])
-    assert result.users.features[0].tolist() == [0, 2] + [0] * 15
-    assert result.users.features[1].tolist() == [0] * 17
-    notes = counts(result)
-    assert notes["user with several profile rows: the first is used"] == (1, "line 1")
-    assert notes["user without a profile row"] == (1, "line 2")
 
 
 def test_events_out_of_order_are_sorted_stably(tmp_path: Path) -> None:
@@ -78,25 +66,15 @@ def test_users_without_events_are_dropped_to_learn_from_and_kept_to_answer(tmp_p
     write_train(tmp_path, [[], [PROFILE], [row(2, 1, 0, 5)], []])
     write_test(tmp_path, [[row(2, 1, 0, 5)], [PROFILE]])
     result = read(tmp_path)
-    assert result.users.names.tolist() == [b"user_00000002"]
+    assert result.users.tolist() == [b"user_00000002"]
     assert result.train.offsets.tolist() == [0, 1]
-    assert result.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert result.test_users.tolist() == [b"user_00000002", b"user_00000005"]
     assert result.test.offsets.tolist() == [0, 1, 1]
-    assert result.test_users.features[1, 0] == 5
     notes = [note for note in result.notes if note.what == "user without an event"]
     assert [(note.file, note.rows, note.done) for note in notes] == [
         (schema.SEQUENCES, 3, "line 1"),
         (schema.PREDICT_SEQUENCES, 1, "line 2"),
     ]
-
-
-def test_lists_of_user_features_are_cut_to_their_columns(tmp_path: Path) -> None:
-    features = {"106": [1, 2, 3, 4, 5, 6, 7, 8, 9], "107": [4, 5], "108": [], "110": 7, "105": 10, "109": None}
-    result = train(tmp_path, [A, profile(1, features)], [row(2, 1, 0, 5), profile(2, {"108": [3, "new"]})])
-    #                                         103 104 105 106                     107 108   109 110
-    assert result.users.features[0].tolist() == [0, 0, 10, 1, 2, 3, 4, 5, 6, 7, 8, 4, 0, 0, 0, 7, 0]
-    assert result.users.features[1, 12:14].tolist() == [3, 10]
-    assert counts(result)["user with a list that is longer than what is kept: cut"] == (1, "line 1")
 
 
 def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path: Path) -> None:
@@ -126,9 +104,9 @@ def test_users_by_name_and_strangers(tmp_path: Path) -> None:
     write_train(tmp_path, [[row("user_00000002", 1, 0, 5)], [A]])
     write_test(tmp_path, [[row("user_99999999", 1, 0, 5)], [row("user_00000005", 2, 0, 5)], [row(2, 3, 0, 5)]])
     result = read(tmp_path)
-    assert result.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+    assert result.users.tolist() == [b"user_00000005", b"user_00000002"]
     assert result.train.item.tolist() == [2, 1]
-    assert result.test_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
+    assert result.test_users.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
     assert result.test.item.tolist() == [1, 2, 3]
 
 
@@ -144,8 +122,6 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "no user": ([row(None, 2, 0, 100)], "Expected `int | str`, got `null`"),  # type: ignore[arg-type]
     "two users": ([A, row(2, 1, 0, 200)], "rows of different users in one line"),
     "odd name": ([row("ü", 2, 0, 100)], "'ü' is not a user name"),
-    "list for a value": ([A, profile(1, {"103": [1]})], "Expected `int | str | null`, got `array`"),
-    "negative value": ([A, profile(1, {"103": -1})], "Expected `int` >= 0"),
 }
 
 

@@ -24,7 +24,7 @@ def write_actions(folder: Path, actions: Any) -> Path:
 @pytest.mark.parametrize("users", [("user_00000005", "user_00000002"), ("1", "2")])
 def test_actions_of_round_two(tmp_path: Path, users: tuple[str, str]) -> None:
     corpus = read(write_actions(tmp_path, {users[0]: 2, users[1]: 1}))
-    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test_users.tolist() == [b"user_00000002", b"user_00000005"]
     assert corpus.actions is not None
     assert corpus.actions.dtype == np.int8
     assert corpus.actions.tolist() == [1, 2]

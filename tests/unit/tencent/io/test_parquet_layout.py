@@ -14,7 +14,6 @@ from tests.unit.tencent.tencent_files import (
     EMBEDDING,
     ITEMS,
     SEQ,
-    USERS,
     WORLD,
     counts,
     read,
@@ -34,9 +33,9 @@ def one(user: Any, *events: Any) -> dict[str, Any]:
 GOOD = one(1, EVENT)
 
 
-SEQUENCES, ITEM_TABLE, USER_TABLE = layouts.RELEASE_SEQUENCES, layouts.RELEASE_ITEMS, layouts.RELEASE_USERS
-SCHEMAS = {SEQUENCES: SEQ, ITEM_TABLE: ITEMS, USER_TABLE: USERS}
-SOUND = {SEQUENCES: GOOD, ITEM_TABLE: {"item_id": 2}, USER_TABLE: {"user_id": 2, "106": [1, 2, 3]}}
+SEQUENCES, ITEM_TABLE = layouts.RELEASE_SEQUENCES, layouts.RELEASE_ITEMS
+SCHEMAS = {SEQUENCES: SEQ, ITEM_TABLE: ITEMS}
+SOUND = {SEQUENCES: GOOD, ITEM_TABLE: {"item_id": 2}}
 
 
 @pytest.mark.parametrize(
@@ -53,9 +52,6 @@ SOUND = {SEQUENCES: GOOD, ITEM_TABLE: {"item_id": 2}, USER_TABLE: {"user_id": 2,
         (ITEM_TABLE, {"item_id": 4}, "item_id 4 is not one of the indexer's 3 items"),
         (ITEM_TABLE, {"item_id": None}, "no item_id"),
         (ITEM_TABLE, {"item_id": 1, "102": -3}, "feature 102 is negative"),
-        (USER_TABLE, {"user_id": 3}, "user_id 3 is not one of the indexer's 2 users"),
-        (USER_TABLE, {"user_id": 1, "104": -3}, "feature 104 is negative"),
-        (USER_TABLE, {"user_id": 1, "106": [1, -3]}, "feature 106 is negative"),
     ],
 )
 def test_a_row_that_is_refused(tmp_path: Path, name: str, row: dict[str, Any], reason: str) -> None:
@@ -80,7 +76,7 @@ def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     rows = [{"user_id": 2, "seq": None}, GOOD]
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, rows, SEQ)
     corpus = read(tmp_path)
-    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test_users.tolist() == [b"user_00000002", b"user_00000005"]
     assert corpus.test.offsets.tolist() == [0, 0, 1]
     assert corpus.train.offsets.tolist() == [0, 1]
     assert counts(corpus)["user without an event"] == (1, "row 1")
@@ -125,9 +121,7 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     events = {
         rid: tuple((1 + index % 3, index % 3, 9 - index) for index in range(rid % 4)) for rid in (3, 7, 1, 2, 4, 6, 5)
     }
-    world = replace(
-        WORLD, users=users, events=events, user_features={rid: {"106": [rid] * (rid % 4)} for rid in events}
-    )
+    world = replace(WORLD, users=users, events=events)
     write_release(tmp_path, world)
     expected = read(tmp_path)
     monkeypatch.setattr(parquet_layout, "BATCH_ROWS", rows)
@@ -139,7 +133,7 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     assert corpus.test.item.tolist() == expected.test.item.tolist()
     assert corpus.train.time.tolist() == expected.train.time.tolist()
     assert corpus.train.offsets.tolist() == expected.train.offsets.tolist()
-    assert corpus.test_users.names.tolist() == [users[rid - 1].encode() for rid in events]
+    assert corpus.test_users.tolist() == [users[rid - 1].encode() for rid in events]
     assert counts(corpus) == counts(expected)
     assert counts(corpus)["user without an event"] == (1, "row 5")
 
@@ -148,10 +142,6 @@ def test_rows_that_come_again_are_counted_and_the_last_counts(tmp_path: Path) ->
     write_release(tmp_path)
     items = [{"item_id": 1, "100": 2}, {"item_id": 2, "100": 3}, {"item_id": 3}, {"item_id": 1, "100": 4}]
     write_table(tmp_path, layouts.RELEASE_ITEMS, items, ITEMS)
-    users = [{"user_id": 1, "103": 2}, {"user_id": 1, "103": 3}, {"user_id": 2}]
-    write_table(tmp_path, layouts.RELEASE_USERS, users, USERS)
     corpus = read(tmp_path)
     assert corpus.catalogue.features[1:4, 0].tolist() == [4, 3, 0]
-    assert corpus.users.features[:, 0].tolist() == [3, 0]
     assert counts(corpus)["row of an item that had one before"] == (1, "the last is used")
-    assert counts(corpus)["row of a user who had one before"] == (1, "the last is used")

@@ -34,7 +34,7 @@ def test_what_is_asked_is_read_without_any_history_of_training(tmp_path: Path, l
         for path in files.files[role]:
             path.unlink()
     names, candidates = read_expected(files)
-    assert names.tolist() == corpus.test_users.names.tolist()
+    assert names.tolist() == corpus.test_users.tolist()
     assert sorted(candidates.tolist()) == sorted(corpus.catalogue.oid[corpus.candidates].tolist())
 
 
@@ -58,18 +58,14 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     assert train.item.tolist() == [2, 1, 3, 3]
     assert train.action.tolist() == [0, 1, -1, 2]
     assert train.time.tolist() == [100, 200, 300, 50]
-    assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
-    users = np.zeros((2, 17), np.int32)
-    users[0, [0, 3, 4]] = 5, 1, 2  # 103; 106 is the fourth of widths 1, 1, 1, 8, 1, 2, 1, 2
-    users[1, 14] = 3  # 109
-    np.testing.assert_array_equal(corpus.users.features, users)
+    assert corpus.users.tolist() == [b"user_00000005", b"user_00000002"]
     assert corpus.actions is None
     for sequences in (train, corpus.test):
         kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
         assert kinds == [np.int64, np.int32, np.int8, np.int64]
     assert catalogue.oid.dtype == np.int64
-    assert catalogue.features.dtype == corpus.users.features.dtype == np.int32
-    assert corpus.users.names.dtype.kind == corpus.test_users.names.dtype.kind == "S"
+    assert catalogue.features.dtype == np.int32
+    assert corpus.users.dtype.kind == corpus.test_users.dtype.kind == "S"
 
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
@@ -77,9 +73,9 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids_and_those_to_answe
     tmp_path: Path, layout_name: str
 ) -> None:
     corpus = read(LAYOUTS[layout_name](tmp_path, replace(WORLD, order=(2, 1))))
-    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test_users.tolist() == [b"user_00000002", b"user_00000005"]
     assert corpus.test.item.tolist() == [3, 2, 1, 3]
-    assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+    assert corpus.users.tolist() == [b"user_00000005", b"user_00000002"]
     assert corpus.train.item.tolist() == [2, 1, 3, 3]
 
 
@@ -87,7 +83,6 @@ def test_rules_are_counted_in_the_release_as_well(tmp_path: Path) -> None:
     world = replace(
         WORLD,
         item_features={1: {"100": 1}, 3: {"100": 12}},
-        user_features={1: {"103": 5, "104": 10, "108": [1, 2, 3]}},
         events={1: ((2, 0, 300), (1, 1, 200)), 2: ()},
     )
     corpus = read(write_release(tmp_path, world))
@@ -95,12 +90,10 @@ def test_rules_are_counted_in_the_release_as_well(tmp_path: Path) -> None:
     assert notes["item without features"] == (1, "item 2")
     assert notes["user without an event"] == (1, "row 2")
     assert notes["user with events out of time order: sorted"][0] == 1
-    assert notes["user with a list that is longer than what is kept: cut"][0] == 1
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2
     assert np.diff(corpus.test.offsets).min() == 0
-    assert corpus.users.features[0, 12:14].tolist() == [1, 2]
     assert corpus.catalogue.features[3, 0] == 10
 
 

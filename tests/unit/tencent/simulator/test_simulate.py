@@ -52,7 +52,7 @@ def test_the_report_counts_what_is_in_the_files(made: Simulation, corpus: Corpus
 def test_the_truth_is_a_candidate_that_the_user_has_not_seen(made: Simulation, corpus: Corpus) -> None:
     truth = pl.read_csv(made.truth)
     assert truth["user_id"].is_unique().all()
-    names = corpus.users.names[truth["user_id"].to_numpy() - 1]
+    names = corpus.users[truth["user_id"].to_numpy() - 1]
     assert [name.decode() for name in names.tolist()] == truth["user"].to_list()
     rows = corpus.catalogue.rows_of(Oids(truth["creative_id"].to_numpy()))
     assert np.isin(rows, corpus.candidates).all()
