@@ -1,76 +1,50 @@
 """Which feature value follows which: how much more often ads of one value are clicked next after ads of another."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Int64s
 from competitions.tencent.io import schema
+from competitions.tencent.retrieval.sparse_history import Sparse
 from competitions.tencent.sequences import Histories
 
 Codes = npt.NDArray[np.signedinteger]
+DIRECT_CODES = 10_000  # up to so many, a row of pairs is made dense; among many a pair is searched
 SHRINK = 20.0  # pairs that are added as chance would have them
-DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of a query's pairs
 
 
 @dataclass(frozen=True)
 class Lift:
-    """Pairs (a, b) of one feature's codes as sorted ``keys`` a x ``size`` + b, how often each was seen (``counts``),
-    how often a came first (``first``), the share of b among all (``share``), whether there is any (``known``).
+    """Of one feature's codes log of P(b | a) / P(b), shrunk to 0: ``never`` [codes], where a and b were never seen in
+    a row; ``more`` csr [codes, codes], what is added to it where they were. ``known``: whether a code was ever clicked
+    after another.
     """
 
-    size: int
-    keys: Int64s
-    counts: Int64s
-    first: Int64s
-    share: Singles
+    never: Singles
+    more: Sparse
     known: Bools
 
-    @cached_property
-    def pairs(self) -> tuple[Int32s, Singles]:
-        """b of each pair, and log of P(b | a) / P(b): P(b | a) = (count + SHRINK x share) / (first + SHRINK)."""
-        before, after = np.divmod(self.keys, self.size)
-        share = self.share[after]
-        lift = np.log((self.counts + SHRINK * share) / (self.first[before] + SHRINK) / share)
-        return after.astype(np.int32), lift.astype(np.float32)
-
     def of(self, before: Codes, after: Codes) -> Singles:
-        """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked:
-        of that nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
-        candidates].
+        """The lifts of ``after`` [queries, candidates] behind ``before`` [queries], float32 [queries, candidates]; 0
+        where a code is missing or ``after`` was never clicked: of that nothing is known.
 
-        Only the pairs that begin with ``before`` are looked at: they are few and lie side by side, where the keys of
-        all would not stay in the cache. Few codes are indices into a table, among many a pair is searched.
+        The rows of ``before`` are picked first: they are few, where all would not stay in the cache.
         """
-        before = before.astype(np.int64)
-        low = np.searchsorted(self.keys, before * self.size)
-        length = np.searchsorted(self.keys, (before + 1) * self.size) - low
-        row = np.repeat(np.arange(len(before)), length)
-        begins = np.cumsum(length) - length
-        chosen = np.arange(len(row)) - begins[row] + low[row]
-        code, lift = (column[chosen] for column in self.pairs)
-        # What never followed: (0 + SHRINK x share) / (first + SHRINK) / share.
-        never = np.log(SHRINK / (self.first[before] + SHRINK)).astype(np.float32)[:, None]
-        if self.size <= DIRECT_CODES:
-            table = np.repeat(never, self.size, 1)
-            table[row, code] = lift
-            lifts = np.take_along_axis(table, after, 1)
+        own, size = self.more[before], len(self.never)
+        if size <= DIRECT_CODES:
+            more = np.take_along_axis(own.toarray(), after, 1)
         else:
-            lifts = search_pairs(
-                row * self.size + code, lift, np.arange(len(before))[:, None] * self.size + after, never
-            )
+            row = np.repeat(np.arange(len(before)), np.diff(own.indptr))
+            keys = np.append(row * size + own.indices, len(before) * size)
+            wanted = np.arange(len(before))[:, None] * size + after
+            at = np.searchsorted(keys, wanted)
+            more = np.where(keys[at] == wanted, np.append(own.data, 0)[at], 0)
+        lifts = self.never[before][:, None] + more.astype(np.float32)
         return np.where((before > 0)[:, None] & self.known[after], lifts, np.float32(0.0))
-
-
-def search_pairs(keys: Int64s, values: Singles, wanted: Int64s, default: Singles) -> Singles:
-    """The values of the ``wanted`` among sorted ``keys``; the ``default``, of the same shape or a column, of others."""
-    if not len(keys):
-        return np.broadcast_to(default, wanted.shape)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, values[at], default)
 
 
 def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
@@ -94,6 +68,10 @@ def fit_lift(before: Int64s, after: Int64s, size: int) -> Lift:
     known = (before > 0) & (after > 0)
     before, after = before[known].astype(np.int64), after[known].astype(np.int64)
     keys, counts = np.unique(before * size + after, return_counts=True)
-    times = np.bincount(after, minlength=size)
+    times, first = np.bincount(after, minlength=size), np.bincount(before, minlength=size)
     share = (times + 0.5) / (len(after) + 0.5 * size)
-    return Lift(size, keys, counts, np.bincount(before, minlength=size), share, times > 0)
+    # P(b | a) = (count + SHRINK x share) / (first + SHRINK), of what never followed without the count.
+    source, target = np.divmod(keys, size)
+    more = np.log1p(counts / (SHRINK * share[target])).astype(np.float32)
+    never = np.log(SHRINK / (first + SHRINK)).astype(np.float32)
+    return Lift(never, sp.csr_array((more, (source, target)), (size, size)), times > 0)

@@ -1,7 +1,5 @@
 """What ads have in common: their feature values as a sparse matrix, through which scores are smoothed from ad to ad."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -20,12 +18,7 @@ def attribute_matrix(catalogue: Catalogue, most_values: int = MOST_VALUES) -> Sp
     product with its transpose is the share of each attribute's ads. Missing and cold values are no attributes, and
     features of more than ``most_values`` values are left out.
     """
-    return stack_features(catalogue, [field for field in catalogue.fields if field.size <= most_values])
-
-
-def stack_features(catalogue: Catalogue, fields: Sequence[Field]) -> Sparse:
-    """The attributes of these features, see ``attribute_matrix``."""
-    parts = [one_feature(field) for field in fields]
+    parts = [one_feature(field) for field in catalogue.fields if field.size <= most_values]
     if not parts:
         return sp.csr_array((len(catalogue.oid), 0), dtype=np.float32)
     return sp.hstack(parts, format="csr", dtype=np.float32)

@@ -13,10 +13,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Field, Int32s, Int64s
+from competitions.tencent.corpus import Catalogue, Int32s, Int64s
 from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature, stack_features
+from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
+from competitions.tencent.retrieval.counts import unpack_full
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
     ActionWeights,
@@ -30,7 +31,7 @@ from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
 MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
-PAIRED_VALUES = 2_000  # of a feature, whose table has a cell for every pair of values; one of more has those that occur
+PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
 FEW = 20_000  # values, of which a query has a dense row
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
@@ -66,7 +67,7 @@ AGAIN = ValueSettings(fade=0.97, weights=ActionWeights(exposure=1.0, click=3.0, 
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """``table`` float32 [values, values], csr where there are many: the co-occurrence of a value (row) with another
+    """``table`` float32 [values, values], csr unless it is full: the co-occurrence of a value (row) with another
     (column), None where each speaks for itself alone; ``attributes`` csr [rows of the catalogue, values] as in
     ``attribute_matrix``.
     """
@@ -95,54 +96,34 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTable
     """Co-occurrence of the values of features: of those that have few with each other, of those that have many within
     the feature; more of it where the log has ``exposures``.
     """
-    few = attribute_matrix(catalogue, PAIRED_VALUES)
-    many = [field for field in catalogue.fields if field.size > PAIRED_VALUES]
-    tables = {NAME: fit_value_counts(history, few, ValueSettings())}
-    if many:
-        tables[MANY] = fit_sparse_counts(history, catalogue, many, ValueSettings())
-    if exposures:
-        tables[SHOWN] = fit_value_counts(history, few, BEHIND_SHOWN)
-        tables[SAME] = ValueCounts(None, few, AGAIN)
-        if many:
-            tables[SHOWN_MANY] = fit_sparse_counts(history, catalogue, many, BEHIND_SHOWN)
-            tables[SAME_MANY] = ValueCounts(None, stack_features(catalogue, many), AGAIN)
+    many = [one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
+    groups = {(NAME, SHOWN, SAME): [attribute_matrix(catalogue, PAIRED_VALUES)]}
+    groups |= {(MANY, SHOWN_MANY, SAME_MANY): many} if many else {}
+    tables = {}
+    for (name, shown, same), own in groups.items():
+        tables[name] = fit_value_counts(history, own, ValueSettings())
+        if exposures:
+            tables[shown] = fit_value_counts(history, own, BEHIND_SHOWN)
+            tables[same] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
     return ValueTables(tables)
 
 
-def fit_value_counts(histories: Histories, attributes: Sparse, settings: ValueSettings) -> ValueCounts:
-    """Count the pairs of these histories.
-
-    ``attributes``: ``attribute_matrix(catalogue, PAIRED_VALUES)``, that of features of few values; the table takes 4
-    bytes a pair of values.
+def fit_value_counts(histories: Histories, groups: Sequence[Sparse], settings: ValueSettings) -> ValueCounts:
+    """Count the pairs of these histories. ``groups`` of attributes, each csr [rows of the catalogue, values]: a value
+    is counted with those of its own group alone, and a table has as many cells as pairs occur.
     """
-    table = np.zeros((attributes.shape[1],) * 2, np.float32)
+    tables = [sp.csr_array((group.shape[1],) * 2, dtype=np.float32) for group in groups]
     for part, pairs in count_event_pairs(histories, settings):
-        values = attributes[part]
-        table += (values.T @ (pairs @ values)).toarray()
-    # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
-    for sums, across in ((table.sum(1), (slice(None), None)), (table.sum(0), (None, slice(None)))):
-        table /= np.where(sums > 0, sums, 1.0)[across] ** np.float32(settings.power)
-    return ValueCounts(table, attributes, settings)
-
-
-def fit_sparse_counts(
-    histories: Histories, catalogue: Catalogue, fields: Sequence[Field], settings: ValueSettings
-) -> ValueCounts:
-    """The same of features of many values, each with the values of its own feature alone: as many cells as pairs
-    occur.
-    """
-    tables = [sp.csr_array((field.size,) * 2, dtype=np.float32) for field in fields]
-    attributes = [one_feature(field) for field in fields]
-    for part, pairs in count_event_pairs(histories, settings):
-        for at, own in enumerate(attributes):
-            values = own[part]
+        for at, group in enumerate(groups):
+            values = group[part]
             tables[at] = tables[at] + values.T @ (pairs @ values)
     table = sp.csr_array(sp.block_diag(tables, format="csr", dtype=np.float32))
     rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
     sums = (np.asarray(table.sum(1)).ravel()[rows], np.asarray(table.sum(0)).ravel()[table.indices])
     for each in sums:
         table.data /= np.where(each > 0, each, 1.0) ** np.float32(settings.power)
-    return ValueCounts(table, sp.hstack(attributes, format="csr", dtype=np.float32), settings)
+    return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
 
 
 def count_event_pairs(histories: Histories, settings: ValueSettings) -> Iterator[tuple[Int32s, Sparse]]:

@@ -23,11 +23,11 @@ CLICKS = make_sequences(
 
 def test_pairs_of_consecutive_clicks_are_counted() -> None:
     (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
-    assert lift.size == 5  # missing, three values, cold
-    assert dict(zip(lift.keys.tolist(), lift.counts.tolist(), strict=True)) == {1 * 5 + 3: 2, 3 * 5 + 2: 1}
-    assert lift.first.tolist() == [0, 2, 0, 1, 0]
-    assert lift.known.tolist() == [False, False, True, True, False]
-    np.testing.assert_allclose(lift.share, np.array([0.5, 0.5, 1.5, 2.5, 0.5]) / 5.5)
+    assert lift.known.tolist() == [False, False, True, True, False]  # missing, three values, cold
+    more = np.zeros((5, 5))
+    more[1, 3], more[3, 2] = np.log(1 + 2 / (20 * 2.5 / 5.5)), np.log(1 + 1 / (20 * 1.5 / 5.5))
+    np.testing.assert_allclose(lift.more.toarray(), more, rtol=1e-6)
+    np.testing.assert_allclose(lift.never, np.log(20 / (20 + np.array([0, 2, 0, 1, 0]))), rtol=1e-6)
 
 
 @pytest.mark.parametrize("direct", [0, lifts.DIRECT_CODES])  # pairs that are searched, and looked up

@@ -7,7 +7,7 @@ import pytest
 
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
-from competitions.tencent.retrieval.attributes import attribute_matrix
+from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix
 from competitions.tencent.retrieval.sparse_history import ActionWeights
 from competitions.tencent.retrieval.values import (
     AGAIN,
@@ -52,13 +52,13 @@ def test_values_are_counted_as_by_loops_in_parts_of_any_size(
     monkeypatch.setattr(value_counts, "PART_EVENTS", part_events)
     settings = ValueSettings(reach=3, gap_decay=0.7, backward=backward, power=0.4, weights=UNEVEN)
     histories, attributes = draw_log(60, 6, seed=3), attribute_matrix(CATALOGUE)
-    table = fit_value_counts(histories, attributes, settings).table
+    table = fit_value_counts(histories, [attributes], settings).table
     np.testing.assert_allclose(table, count_by_loops(histories, attributes.toarray(), settings), rtol=1e-4, atol=1e-7)
 
 
 def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
     catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
-    model = fit_value_counts(write_log([1, 2], [1, 5]), attribute_matrix(catalogue), PLAIN)
+    model = fit_value_counts(write_log([1, 2], [1, 5]), [attribute_matrix(catalogue)], PLAIN)
     scores = score_value_counts(model, write_log([3], [2]), np.array([6, 5, 4, 2]))  # 3 is like 1, nothing follows 2
     assert (scores[0] > 0).tolist() == [False, True, True, True]
     assert scores[0, 2] == scores[0, 3]
@@ -69,10 +69,8 @@ def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
 def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_counts, "MOST_EVENTS", 4)
     users, attributes = [[1, 2], [3, 4], [2, 5], [4, 1]], attribute_matrix(CATALOGUE)
-    np.testing.assert_array_equal(
-        fit_value_counts(write_log(*users), attributes, PLAIN).table,
-        fit_value_counts(write_log(*users[::2]), attributes, PLAIN).table,
-    )
+    tables = [fit_value_counts(write_log(*own), [attributes], PLAIN).table for own in (users, users[::2])]
+    np.testing.assert_array_equal(as_dense(tables[0]), as_dense(tables[1]))
 
 
 OWN = make_catalogue(4, {0: [1, 2, 3, 4]})  # each ad has a value of its own
@@ -81,7 +79,7 @@ OWN = make_catalogue(4, {0: [1, 2, 3, 4]})  # each ad has a value of its own
 def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> None:
     """Pairs (1, 2) of two users and (4, 2) have half the weight of a click; (2, 3) is a click behind a click."""
     log = write_log([1, 2, 3], [1, 4, 2], [2, 3], action=[[0, 1, 0], [0, 0, 1], [1, 1]])
-    model = fit_value_counts(log, attribute_matrix(OWN), BEHIND_SHOWN)
+    model = fit_value_counts(log, [attribute_matrix(OWN)], BEHIND_SHOWN)
     expected = np.zeros((4, 4))
     expected[0, 1], expected[3, 1], expected[1, 2] = 1 / np.sqrt(1.0 * 1.5), 0.5 / np.sqrt(0.5 * 1.5), 1.0
     np.testing.assert_allclose(model.table, expected, rtol=1e-6)
