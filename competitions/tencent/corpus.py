@@ -27,7 +27,7 @@ class Field(NamedTuple):
     """A feature of items: its name, the codes by row of the catalogue, the largest that the indexer has.
 
     What becomes of it: features/ (popularity by value, lifts, shares of the history), retrieval/attributes.py (the
-    channels counts, values and linear), and the item tower of the sequence channel.
+    channels counts and values), and the item tower of the sequence channel.
     """
 
     name: str

@@ -113,7 +113,7 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
     "settings",
     [
         ("split.kind=clicks",),
-        ('ranker.channels=["content","counts","linear"]',),
+        ('ranker.channels=["content","counts","values"]',),
     ],
     ids=" ".join,
 )

@@ -24,6 +24,7 @@ from competitions.tencent.day.validation import name_ad
 from competitions.tencent.io import schema
 from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.quantisation import BITS, answer_in_bits
+from competitions.tencent.lab.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.lab.rungs import (
     GENERATIVE,
     SEQUENCE_RUNGS,
@@ -35,7 +36,6 @@ from competitions.tencent.lab.rungs import (
 from competitions.tencent.pipeline import Folds, Prepared, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import count_neighbours
-from competitions.tencent.retrieval.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.retrieval.search import Search
 from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK

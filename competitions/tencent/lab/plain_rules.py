@@ -15,13 +15,13 @@ from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, count_sl
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import rank_all
+from competitions.tencent.lab.regression import fit_regression, score_regression
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import score_kernel
-from competitions.tencent.retrieval.regression import RegressionSettings, fit_regression, score_regression
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
@@ -47,7 +47,6 @@ TRANSITION_SETTINGS = replace(
     history=2,
     to_attributes=0.0,
 )
-REGRESSION = RegressionSettings(past_decay=0.5, future_decay=0.2, to_attributes=1.0)
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
@@ -91,12 +90,11 @@ def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
         return lambda block: torch.from_numpy(
             find_users(weight_histories(queries.take(block), ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
         )
-    attributes = attribute_matrix(catalogue)
     if name == LINEAR:
-        regression = fit_regression(history, catalogue, attributes, REGRESSION)
-        return lambda block: torch.from_numpy(score_regression(regression, queries.take(block), rows))
+        known, coefficients = fit_regression(history, ads)
+        return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    (counts,) = fit_all_counts(history, catalogue, attributes, (settings,))
+    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
 
 

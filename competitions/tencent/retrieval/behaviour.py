@@ -11,11 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue
+from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.ids import number_rows
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
-from competitions.tencent.retrieval.regression import choose_items
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
     Log,
@@ -51,6 +50,13 @@ def fit_item_vectors(histories: Histories, rows: int) -> Content:
 def fit(history: Histories, catalogue: Catalogue) -> Content:
     """Vectors of all ads from the events of these histories."""
     return fit_item_vectors(history, len(catalogue.oid))
+
+
+def choose_items(log: Log, rows: int, most: int) -> Int64s:
+    """The rows of the catalogue with events, ascending; of more than ``most`` those whose events weigh most."""
+    weight = np.bincount(log.item, log.weight, minlength=rows)
+    heaviest = np.argsort(-weight, kind="stable")[:most]  # of equals the first rows
+    return np.sort(heaviest[weight[heaviest] > 0])
 
 
 def average_audience(log: Log, vectors: Singles) -> Singles:

@@ -67,15 +67,6 @@ def log_share(scores: Singles) -> Singles:
     return shares
 
 
-def deviations(scores: Singles) -> Singles:
-    """Scores [queries, candidates] in standard deviations of the query's: those of a regression may be below 0.
-
-    >>> deviations(np.array([[0.0, 2.0, 4.0, 2.0]], np.float32)).astype(float).round(2).tolist()
-    [[0.0, 1.41, 2.83, 1.41]]
-    """
-    return np.asarray(scores / (scores.std(1, keepdims=True) + TINY))
-
-
 def compute_shares(scores: Singles, retrieved: Int64s) -> Singles:
     """Three features of the ``retrieved`` [queries, retrieved], indices of candidates, from the ``scores`` [queries,
     candidates], float32 [queries, retrieved, 3]: in standard deviations, the logarithm of the share of the best, the

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from competitions.tencent.retrieval import behaviour, content, counts, covisits, regression, sequence, values
+from competitions.tencent.retrieval import behaviour, content, counts, covisits, sequence, values
 from competitions.tencent.retrieval.channel import Channel
 
 CHANNELS: dict[str, Channel] = {
@@ -13,7 +13,6 @@ CHANNELS: dict[str, Channel] = {
         counts.CHANNEL,
         covisits.CHANNEL,
         values.CHANNEL,
-        regression.CHANNEL,
         sequence.CHANNEL,
     )
 }

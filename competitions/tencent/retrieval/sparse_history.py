@@ -126,22 +126,6 @@ def weight_histories(
     return matrix
 
 
-def pick_columns(matrix: Sparse, columns: Int64s) -> tuple[Sparse, Sparse]:
-    """These columns (ascending) of a csr matrix, numbered as they stand; and the matrix without them.
-
-    Costs what the matrix holds; scipy's own choice of columns costs its width as well.
-    """
-    number = np.searchsorted(columns, matrix.indices)
-    inside = number < len(columns)
-    inside[inside] = columns[number[inside]] == matrix.indices[inside]
-
-    def keep(entries: Bools, indices: Int64s, width: int) -> Sparse:
-        before = np.concatenate([[0], np.cumsum(entries)])
-        return sp.csr_array((matrix.data[entries], indices[entries], before[matrix.indptr]), (matrix.shape[0], width))
-
-    return keep(inside, number, len(columns)), keep(~inside, matrix.indices, matrix.shape[1])
-
-
 def split_by_cost(cost: Int64s, most: int) -> Iterator[tuple[int, int]]:
     """Ranges of consecutive indices whose costs add up to ``most`` at most, or that hold one index."""
     total = np.concatenate([[0], np.cumsum(cost)])

@@ -7,7 +7,6 @@ import numpy as np
 
 from competitions.tencent.corpus import Catalogue, Sequences
 from competitions.tencent.retrieval.counts import CountSettings
-from competitions.tencent.retrieval.regression import RegressionSettings
 from competitions.tencent.retrieval.sparse_history import ActionWeights
 from competitions.tencent.sequences import Histories, whole
 
@@ -23,16 +22,6 @@ PLAIN_COUNTS = CountSettings(
     history=0,
     fade=1.0,
     from_attributes=0.0,
-    to_attributes=0.0,
-    weights=EVEN,
-)
-PLAIN_LINEAR = RegressionSettings(
-    reach=50,
-    past_decay=0.8,
-    future_decay=0.6,
-    ridge=2.0,
-    prior=0.0,
-    fade=1.0,
     to_attributes=0.0,
     weights=EVEN,
 )

@@ -138,7 +138,7 @@ def test_the_ranker_gets_the_same_columns_of_every_fold(
     corpus = run.step(draw_users)
     plan = run.step(make_plan, corpus, 0, CONFIG)
     ready = pipeline.Prepared(corpus, plan, nothing, nothing, [], {})
-    fusion = derive(weigh_evenly, {name: find_channel(name) for name in ("counts", "values", "linear")})
+    fusion = derive(weigh_evenly, {name: find_channel(name) for name in ("counts", "values")})
     names = {}
     for name, ends in ENDS.items():
         fold = run.step(end_at, corpus, ends)

@@ -103,7 +103,7 @@ def test_chosen_candidates_are_described_as_among_all() -> None:
     fold = build_test_fold(log, log, corpus.candidates, None)
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16)
     content = prepare_content(Embedding("81", vectors))
-    tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values", "linear"))
+    tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values"))
     candidates = Search(tables, settings).retrieve(take_queries(corpus, fold))
     kept = np.array([[1, 4, 11], [2, 3, 5]])
     chosen = candidates.take(np.array([2, 0]), kept)

@@ -191,7 +191,7 @@ def test_before_anything_is_learned_all_count_alike() -> None:
     assert set(even.weights.values()) == {1.0}
     assert {*POPULAR} <= {*even.weights}
     assert even.widths == {"81": DEFAULT_WIDTH, "82": DEFAULT_WIDTH}
-    assert name_channels(["linear"], ["81"]) == ("linear",)
+    assert name_channels(["values"], ["81"]) == ("values",)
 
 
 @pytest.mark.parametrize("keep", [False, True])
