@@ -32,7 +32,7 @@ from competitions.tencent.day.standin_text import (
     read_texts,
 )
 from competitions.tencent.io import schema
-from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.io.schema import CLICK, ITEM_FEATURES
 
 SETS = ("Beauty", "LastFM")
 HINT = (
@@ -42,7 +42,6 @@ ATTRIBUTES = "{name}_item2attributes.json"
 WHOLE = re.compile(r"\+?[0-9]{1,18}")
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
 LAST_S = 1_748_390_400  # 2025-05-28 00:00 UTC: the last visible event of every user
-CONSTANT = "103"  # the one user feature that is filled: the sets say nothing of users
 ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
@@ -85,9 +84,6 @@ def read_log(path: Path) -> PublicLog:
     """Sequences as a log: each user's last item is the target, the others are clicks."""
     events = read_sequences(path)
     items = events["item"].unique().sort()
-    users = int(events["user"].n_unique())
-    profiles = np.full((users, len(USER_FEATURES)), -1, np.int32)
-    profiles[:, USER_FEATURES.index(CONSTANT)] = 0
     days_back = pl.col("position").max().over("user") - pl.col("position") - 1  # before the last that may be seen
     events = events.select(
         "user",
@@ -102,7 +98,6 @@ def read_log(path: Path) -> PublicLog:
         target=events.filter(pl.col("time") > LAST_S).sort("user")["item"].to_numpy(),
         candidates=np.arange(len(items)),
         attributes=read_attributes(path.parent / ATTRIBUTES.format(name=path.stem), items),
-        profiles=profiles,
     )
 
 

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from common.arrays import Ints
 from common.day.hosts.public import TRUTH
 from competitions.tencent.io import schema
-from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
+from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION
 
 Codes = NDArray[np.int32]
 
 SEED = 0  # of the numbers: sets number items by first appearance, which would give targets away
-FIRST_OID, FIRST_VALUE, FIRST_USER_VALUE = 20_000_000_000, 1_000_000_000, 3_000_000_000
+FIRST_OID, FIRST_VALUE = 20_000_000_000, 1_000_000_000
 SPREAD = 3  # original ids are taken from a range that is so many times as long
 PART = "train-00000-of-00001.parquet"
 ROWS = 100_000  # of a table written at once
@@ -57,9 +57,9 @@ class PublicLog:
     """Users and items are numbers from 0; ``items`` are the source's own numbers of the items.
 
     ``events``: user, item, action, time (seconds), by user, oldest first: what may be seen. ``target``: an item by
-    user, -1 for none. ``candidates``: items, ascending. ``attributes`` (items, 13) and ``profiles`` (users, 8): codes
-    from 0 in the order of ``schema``, -1 for none. ``target_time`` (seconds) and ``target_action`` by user: None where
-    they are not known; the host says the actions (round 2).
+    user, -1 for none. ``candidates``: items, ascending. ``attributes`` (items, 13): codes from 0 in the order of
+    ``schema``, -1 for none. ``target_time`` (seconds) and ``target_action`` by user: None where they are not known; the
+    host says the actions (round 2). The host's features of users are left out: nothing reads them.
     """
 
     name: str
@@ -68,7 +68,6 @@ class PublicLog:
     target: Ints
     candidates: Ints
     attributes: Codes
-    profiles: Codes
     target_time: Ints | None = None
     target_action: NDArray[np.int8] | None = None
 
@@ -131,7 +130,6 @@ def write_release(folder: Path, log: PublicLog, numbers: Numbers) -> None:
     tables = {
         schema.RELEASE_SEQUENCES: _sequence_tables(log, numbers, order),
         schema.RELEASE_ITEMS: _item_tables(numbers),
-        schema.RELEASE_USERS: [_user_table(log.profiles[order])],
         schema.RELEASE_CANDIDATES: [_candidate_table(numbers)],
     }
     write_tables(folder, tables)
@@ -169,18 +167,6 @@ def _sequence_tables(log: PublicLog, numbers: Numbers, order: Ints) -> Iterator[
         yield pa.table({"user_id": pa.array(start + 1 + np.arange(len(users))), "seq": lists})
 
 
-def _user_table(profiles: Codes) -> pa.Table:
-    """The features of all users, codes from 1; lists are of one value."""
-    columns = {"user_id": pa.array(1 + np.arange(len(profiles)))}
-    for name, code in zip(USER_FEATURES, profiles.T.astype(np.int64), strict=True):
-        missing = code < 0
-        columns[name] = pa.array(code + 1, mask=missing)
-        if name in USER_LISTS:
-            offsets = np.append(0, np.cumsum(~missing)).astype(np.int32)
-            columns[name] = pa.ListArray.from_arrays(offsets, pa.array(code[~missing] + 1), mask=pa.array(missing))
-    return pa.table(columns)
-
-
 def _item_tables(numbers: Numbers) -> Iterator[pa.Table]:
     """The features of known ads by re-id."""
     for start in range(0, numbers.known, ROWS):
@@ -209,8 +195,6 @@ def _write_indexer(path: Path, log: PublicLog, numbers: Numbers, names: list[str
     items, users = _number_from_one(numbers.oid[: numbers.known].tolist()), _number_from_one(names)
     values = {name: _number_from_one(drawn.tolist()) for name, drawn in numbers.values.items()}
     values[CREATIVE] = items
-    for name, code in zip(USER_FEATURES, log.profiles.T, strict=True):
-        values[name] = _number_from_one(range(FIRST_USER_VALUE, FIRST_USER_VALUE + int(code.max(initial=-1)) + 1))
     with path.open("wb") as file:
         pickle.dump({"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}}, file, protocol=4)
 

@@ -3,9 +3,6 @@
 # Item features, each one value; 111 is the creative itself and stands in the competition layout only.
 ITEM_FEATURES = ("100", "101", "102", "112", "114", "115", "116", "117", "118", "119", "120", "121", "122")
 CREATIVE = "111"
-# Features of users, of which some are lists: files hold them, and nothing reads them.
-USER_FEATURES = ("103", "104", "105", "106", "107", "108", "109", "110")
-USER_LISTS = ("106", "107", "108", "110")
 
 EXPOSURE, CLICK, CONVERSION, NULL_ACTION = 0, 1, 2, -1
 MAX_SECONDS = 1 << 40  # of a time
@@ -32,7 +29,8 @@ QUERY_FILES = {
 ACTION_FILE = (USER_ACTIONS, (EVAL, "."))
 
 # The release layout: a folder of parquet files each.
-RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "item_feat", "user_feat", "candidate"
+RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_CANDIDATES = "seq", "item_feat", "candidate"
+RELEASE_USERS = "user_feat"  # eight features of users, which nothing reads
 RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
 RELEASE_FOLDERS = {
     "sequences": RELEASE_SEQUENCES,

@@ -1,10 +1,10 @@
-"""The published features: thirteen values and embedding 81 of an ad, eight values of a user.
+"""The published features of an ad: thirteen values and embedding 81.
 
 102 and 122 name the advertiser's account and the advertiser, 121 the product. 112 and 101 are groups of topics; 117,
 118 and 119 are ever finer categories, 120 another cut of the finest, all wrong now and then. 116 is the style and 114
 the kind of campaign: on these popularity depends. 115 and 100 are the advertiser's goal and form, which say nothing
 else. The embedding is a linear image of the ad's position in interest space, with noise, at a length of its own.
-A feature of a user is that of its first interest as often as not. Values and fill rates are the release's.
+Values and fill rates are the release's.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import polars as pl
 
 from common.arrays import Ints, Singles
 from common.io.tables import read_csv
-from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator.ads import CATEGORIES, Ads
 from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
 
@@ -24,7 +24,6 @@ SIZES: dict[str, int] = dict(_TABLE.select("feature", "values").iter_rows())  # 
 FILLED: dict[str, float] = dict(_TABLE.select("feature", "filled").iter_rows())
 WRONG = 0.05  # of the ads whose categories are another's
 SHARED_ACCOUNT = 433  # every so many advertisers one uses its neighbour's account
-OF_INTEREST = 0.5
 
 EMBEDDING, EMBEDDED = "emb_81_32", 32
 NOISE = 0.12  # deviation by dimension, of an image whose length is about 1.6
@@ -59,16 +58,6 @@ def draw_ad_features(ads: Ads, which: Ints, seed: int) -> Codes:
     table = np.empty((len(which), len(ITEM_FEATURES)), np.int32)
     for at, name in enumerate(ITEM_FEATURES):
         table[:, at] = np.where(rng.random(len(which)) < FILLED[name], values[name], -1)
-    return table
-
-
-def draw_profiles(interest: Ints, seed: int) -> Codes:
-    """The features of users of these first interests (users, 8), numbered from 0; -1 where one is missing."""
-    rng, table = np.random.default_rng([52, seed]), np.empty((len(interest), len(USER_FEATURES)), np.int32)
-    for at, name in enumerate(USER_FEATURES):
-        usual, own = rng.integers(SIZES[name], size=TOPICS), rng.integers(SIZES[name], size=len(interest))
-        value = np.where(rng.random(len(interest)) < OF_INTEREST, usual[interest], own)
-        table[:, at] = np.where(rng.random(len(interest)) < FILLED[name], value, -1)
     return table
 
 

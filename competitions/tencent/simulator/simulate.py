@@ -37,7 +37,7 @@ from competitions.tencent.io.schema import CLICK, CONVERSION
 from competitions.tencent.simulator.ads import Ads, draw_favourites, make_ads
 from competitions.tencent.simulator.candidates import Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
-from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, draw_profiles, embed_ads
+from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import rank_targets, summarise_ranks
 from competitions.tencent.simulator.topics import Sizes, make_topics, sizes_at_scale
 from competitions.tencent.simulator.users import make_users
@@ -162,7 +162,6 @@ def _build_log(
         target=index[users["ad"].to_numpy()].astype(np.int64),
         candidates=index[candidates].astype(np.int64),
         attributes=draw_ad_features(env.ads, items, seed),
-        profiles=draw_profiles(users["interest"].to_numpy(), seed),
         target_time=users["time"].to_numpy(),
         target_action=None if env.converts is None else users["action"].to_numpy(),
     )

@@ -19,7 +19,8 @@ from competitions.tencent.io import schema as layouts
 
 BASE = 20_000_000_000
 SIZE = 9  # values of a feature in the indexer
-FEATURES = (*layouts.ITEM_FEATURES, *layouts.USER_FEATURES, layouts.CREATIVE)
+USER_FEATURES, USER_LISTS = tuple(map(str, range(103, 111))), ("106", "107", "108", "110")  # nothing reads them
+FEATURES = (*layouts.ITEM_FEATURES, *USER_FEATURES, layouts.CREATIVE)
 EMBEDDING = "emb_81_32"
 Event = tuple[int, int | None, int]  # item, action, seconds
 User = int | str  # a re-id, or a name that the indexer lacks
@@ -156,7 +157,7 @@ ITEMS = pa.schema([("item_id", pa.int64()), *((name, pa.int64()) for name in lay
 USERS = pa.schema(
     [
         ("user_id", pa.int64()),
-        *((name, pa.list_(pa.int64()) if name in layouts.USER_LISTS else pa.int64()) for name in layouts.USER_FEATURES),
+        *((name, pa.list_(pa.int64()) if name in USER_LISTS else pa.int64()) for name in USER_FEATURES),
     ]
 )
 
