@@ -86,13 +86,13 @@ def sample_candidates(
     fresh = min(max(fresh, 0), len(unseen))
     rest = min(max(total - len(chosen) - fresh, 0), len(seen))
     have = np.bincount(classes[chosen][classes[chosen] != NEVER], minlength=CLASSES)
-    wanted = np.maximum(mix.share * (rest + have.sum()) - have, 0.0)
-    drawn = [chosen, rng.choice(unseen, fresh, replace=False), _draw_by_class(seen, classes[seen], wanted, rest, rng)]
+    targets = np.maximum(mix.share * (rest + have.sum()) - have, 0.0)
+    drawn = [chosen, rng.choice(unseen, fresh, replace=False), _draw_by_class(seen, classes[seen], targets, rest, rng)]
     return CatalogueRows(np.sort(np.concatenate(drawn)).astype(np.int64))
 
 
-def _draw_by_class(values: Int64s, classes: Int64s, wanted: Floats, count: int, rng: np.random.Generator) -> Int64s:
-    """So many of the ``values``, of each class about as many as ``wanted``; where a class has fewer, more of the
+def _draw_by_class(values: Int64s, classes: Int64s, targets: Floats, count: int, rng: np.random.Generator) -> Int64s:
+    """So many of the ``values``, of each class about as many as ``targets``; where a class has fewer, more of the
     others, in proportion.
     """
     shuffled = rng.permutation(len(values))
@@ -100,5 +100,5 @@ def _draw_by_class(values: Int64s, classes: Int64s, wanted: Floats, count: int, 
     sizes = np.bincount(classes, minlength=CLASSES)
     rank = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # within its class
     with np.errstate(divide="ignore"):
-        turn = (rank + 0.5) / wanted[classes[order]]  # below 1: wanted; inf: of a class that nobody wants
+        turn = (rank + 0.5) / targets[classes[order]]  # below 1: drawn; inf: of a class that nobody wants
     return np.asarray(values[order[np.lexsort((rng.random(len(turn)), turn))[:count]]])

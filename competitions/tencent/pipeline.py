@@ -150,8 +150,8 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     plan = step(make_plan, corpus, len(name_embeddings(files, config)), config)
     say_decisions(plan.value.decisions)
 
-    train, asked, candidates, actions = (corpus.field(name) for name in ("train", "test", "candidates", "actions"))
-    test = step(split.build_test_fold, train, asked, candidates, actions, name="ask")
+    train, queries, candidates, actions = (corpus.field(name) for name in ("train", "test", "candidates", "actions"))
+    test = step(split.build_test_fold, train, queries, candidates, actions, name="ask")
     # The value, not the plan: what is decided otherwise of a channel, say, is another plan and the same fold.
     folds = step(split.rewind, train, test, plan.value.rewind, config.seed)
     split.say_folds(test.value, folds.value)
@@ -161,18 +161,18 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
 
 def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
     """All embeddings that are there, or those that ``host.embeddings`` names."""
-    wanted, names = config.host.embeddings, sorted(files.embeddings)
-    return names if isinstance(wanted, str) else [name for name in wanted if name in names]
+    named, names = config.host.embeddings, sorted(files.embeddings)
+    return names if isinstance(named, str) else [name for name in named if name in names]
 
 
 def say_unread(files: RawFiles, config: TencentConfig) -> None:
     """Say which embeddings the setting names that are not there, and the other way round."""
-    wanted, names = config.host.embeddings, sorted(files.embeddings)
-    if isinstance(wanted, str):
+    named, names = config.host.embeddings, sorted(files.embeddings)
+    if isinstance(named, str):
         return
-    for name in sorted(set(wanted) - set(names)):
+    for name in sorted(set(named) - set(names)):
         say(f"  {name} is not in the files; the content of an ad comes from the others")
-    for name in sorted(set(names) - set(wanted)):
+    for name in sorted(set(names) - set(named)):
         say(f"  {name} is not read: host.embeddings does not name it")
 
 

@@ -102,8 +102,8 @@ def choose_rows(scores: Singles, hit: Bools, draws: Singles, negatives: int) -> 
     order = draws[:, : scores.shape[1]].copy()
     order[hit] = -1.0
     order[~np.isfinite(scores)] = 2.0
-    wanted = min(negatives + 1, scores.shape[1])
-    return np.sort(np.argpartition(order, wanted - 1, 1)[:, :wanted], 1)
+    length = min(negatives + 1, scores.shape[1])
+    return np.sort(np.argpartition(order, length - 1, 1)[:, :length], 1)
 
 
 def find_hits(candidates: Candidates, target: Int64s) -> Bools:

@@ -70,8 +70,8 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
     corpus, plan, ranker = ready.corpus.value, ready.plan.value, early.ranker.value
     folds = {"hold-out": ready.valid.value, "test": ready.test.value}
     folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
-    asked = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
-    say_folds(asked)
+    questions = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
+    say_folds(questions)
     decisions = list_decisions([*plan.decisions, outcome.chain.value.decision])
     whole = outcome if isinstance(outcome, Outcome) else None
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
@@ -81,7 +81,7 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
             ("Settings decided from the data", decisions),
             ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
             ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What the hold-out asks beside what the test asks", asked),
+            ("What the hold-out asks beside what the test asks", questions),
             ("Training", [{"training": name, **measure_training(fit)} for name, fit in fits.items()]),
             ("Recall of the first search", [recall]),
         ],
@@ -90,7 +90,7 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
         summary={
             "plan": decisions,
             "ways": outcome.measured.value,
-            "folds": asked,
+            "folds": questions,
             "recall": recall,
             "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
             **({"filled": whole.filled} if whole else {}),

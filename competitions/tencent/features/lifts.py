@@ -13,7 +13,7 @@ from competitions.tencent.retrieval.sparse_history import Sparse
 from competitions.tencent.sequences import Histories
 
 Codes = npt.NDArray[np.signedinteger]
-DIRECT_CODES = 10_000  # up to so many, a row of pairs is made dense; among many a pair is searched
+DIRECT_CODES = 10_000  # up to so many, a code is an index into a dense row; among many it is searched
 SHRINK = 20.0  # pairs that are added as chance would have them
 
 
@@ -40,9 +40,9 @@ class Lift:
         else:
             row = np.repeat(np.arange(len(before)), np.diff(own.indptr))
             keys = np.append(row * size + own.indices, len(before) * size)
-            wanted = np.arange(len(before))[:, None] * size + after
-            at = np.searchsorted(keys, wanted)
-            more = np.where(keys[at] == wanted, np.append(own.data, 0)[at], 0)
+            pairs = np.arange(len(before))[:, None] * size + after
+            at = np.searchsorted(keys, pairs)
+            more = np.where(keys[at] == pairs, np.append(own.data, 0)[at], 0)
         lifts = self.never[before][:, None] + more.astype(np.float32)
         return np.where((before > 0)[:, None] & self.known[after], lifts, np.float32(0.0))
 

@@ -24,6 +24,7 @@ from torch.nn import functional
 from common.arrays import Singles
 from common.engine.decisions import choose_names
 from common.time_units import DAY_S, HOUR_S
+from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.content import Content, map_tensor
@@ -34,7 +35,6 @@ from competitions.tencent.retrieval.search import Candidates
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
-DIRECT_CODES = 10_000  # up to so many, a code is an index into the table of sums
 SEARCH_SCORE = "search score"
 Columns = dict[str, Singles]
 

@@ -79,11 +79,6 @@ class Batch:
         """A column of whole numbers, ``missing`` where null."""
         return to_numpy(self.column(name, pa.int64()), missing)
 
-    def lists(self, name: str, kind: Any) -> tuple[Any, Int64s]:
-        """The elements of a column of lists end to end, and how many each row has."""
-        column = self.column(name, kind)
-        return column.flatten(), to_numpy(pc.list_value_length(column))
-
     def rids(self, name: str, known: int, what: str) -> Int64s:
         """A column of re-ids, of which the indexer has 1..``known``."""
         rids = self.numbers(name, -1)
@@ -185,8 +180,9 @@ def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
 
 def _parse_users(batch: Batch, indexer: Indexer) -> RawSequences:
     rids = batch.rids("user_id", indexer.users, "users")
-    events, lengths = batch.lists("seq", EVENTS)
-    item, action, time = (to_numpy(column, -1) for column in events.flatten())
+    column = batch.column("seq", EVENTS)
+    lengths = to_numpy(pc.list_value_length(column))
+    item, action, time = (to_numpy(events, -1) for events in column.flatten().flatten())
     for wrong, reason in (
         ((item < 1) | (item > indexer.known), f"an item that is not one of the indexer's {indexer.known}"),
         ((time < 0) | (time > schema.MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
