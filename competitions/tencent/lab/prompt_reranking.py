@@ -11,9 +11,7 @@ ranker takes milliseconds. That is why such models re-rank few candidates, or te
 from collections.abc import Callable, Sequence
 
 Score = Callable[[list[str]], list[float]]
-QUESTION = (
-    "A customer bought, oldest first: {history}. Would the customer buy this next: {candidate}? Answer yes or no."
-)
+QUESTION = "A customer bought, oldest first: {history}. Would the customer buy {title} next? Answer yes or no."
 
 
 def rerank_by_prompt(history: Sequence[str], candidates: Sequence[str], score: Score) -> list[int]:
