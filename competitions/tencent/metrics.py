@@ -6,11 +6,13 @@ within a user, sum(w x hit) / sum(w) over the user's own targets, and then takes
 user the weight drops out ("by user").
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from common.arrays import Floats
+from common.engine.decisions import AUTO, Decision
 from common.learning.chain import Chain, judge_chain
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
@@ -18,6 +20,7 @@ from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
+FEWEST_LEARNED = 1_000  # queries, below which a ranker grows with each that it learns from
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
 
 
@@ -95,10 +98,19 @@ def evaluate_ways(fold: Fold, answers: FoldAnswers, host: HostSettings) -> dict[
     return {name: evaluate(fold, top, host) for name, top in answers.ways.items()}
 
 
-def judge_ways(fold: Fold, answers: FoldAnswers, host: HostSettings, answer: str) -> Chain:
-    """Which way to answer is handed in; users who click one ad are right or wrong together."""
+def judge_ways(fold: Fold, answers: FoldAnswers, host: HostSettings, answer: str, learned: int) -> Chain:
+    """Which way to answer is handed in; users who click one ad are right or wrong together.
+
+    ``learned``: the queries that the hold-out's ranker learned from. The test's learns from the hold-out as well: where
+    the one had few, it says little of the other, and the ranker stays.
+    """
     scores = {name: score_answers(rank_targets(fold, top)) for name, top in answers.ways.items()}
-    return judge_chain(("ranker.answer", answer), scores, list_weights(fold, host), fold.target)
+    chain = judge_chain(("ranker.answer", answer), scores, list_weights(fold, host), fold.target)
+    if answer != AUTO or learned >= FEWEST_LEARNED:
+        return chain
+    reason = f"the hold-out's ranker learned from {learned:,} queries, the test's from {learned + len(fold.users):,}"
+    reason += f": not judged below {FEWEST_LEARNED:,}"
+    return replace(chain, answer=chain.last, decision=Decision("ranker.answer", chain.last, reason))
 
 
 def list_weights(fold: Fold, host: HostSettings) -> Floats:

@@ -101,7 +101,8 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on the earlier folds, answer the held-out queries.
     early = rank(ready, ready.valid, ready.earlier, config, run, "valid")
     answer, host = config.ranker.answer, config.host
-    chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, name="judge")
+    learned = sum(len(fold.value.users) for fold in ready.earlier)
+    chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, learned, name="judge")
     chain.value.say()
     early = early.submit(chain.value.answer)
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, host, name="measure")

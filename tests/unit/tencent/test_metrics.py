@@ -3,7 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from competitions.tencent.metrics import mean_scores, target_ranks, weigh_scores
+from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.metrics import FEWEST_LEARNED, judge_ways, mean_scores, target_ranks, weigh_scores
+from competitions.tencent.split import Fold
+from competitions.tencent.top_k import FoldAnswers, TopK
+from tests.unit.tencent.training_inputs import CONFIG
 
 
 def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
@@ -40,3 +44,26 @@ def test_weighed_scores_have_the_weighted_mean() -> None:
     assert weigh_scores(np.array([1.0, 0.5]), np.array([2.5, 1.0])).mean() == pytest.approx(3.0 / 3.5)
     assert weigh_scores(np.array([1.0]), np.array([0.0])).tolist() == [0.0]
     assert weigh_scores(np.empty(0), np.empty(0)).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "learned", "chosen"),
+    [
+        ("auto", FEWEST_LEARNED, "popularity"),
+        ("auto", FEWEST_LEARNED - 1, "ranker"),
+        ("popularity", 0, "popularity"),
+    ],
+)
+def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
+    answer: str, learned: int, chosen: str
+) -> None:
+    """Sixty users whose ad the popular order has and the ranker's has not."""
+    target, zeros = np.arange(1, 61), np.zeros(60, np.int64)
+    no_ads, users = CatalogueRows(np.empty(0, np.int64)), np.arange(60)
+    fold = Fold(zeros, users, zeros, zeros, no_ads, zeros + 1, target, zeros > 0, np.ones(60, np.int8))
+    right = TopK(CatalogueRows(target[:, None]), np.ones((60, 1), np.float32))
+    ways = {"ranker": TopK(CatalogueRows(target[:, None] + 100), right.scores), "popularity": right}
+    chain = judge_ways(fold, FoldAnswers(ways), CONFIG.host, answer, learned)
+    assert (chain.answer, chain.decision.value) == (chosen, chosen)
+    if chosen == "ranker":
+        assert chain.decision.reason.startswith("the hold-out's ranker learned from 999 queries, the test's from 1,059")
