@@ -184,7 +184,8 @@ def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[F
         users = users if len(users) <= most else np.sort(rng.choice(users, most, replace=False))
         if len(users):
             later = take_history(train, visible)
-            candidates = _draw_candidates(later, ends, event[users], mix, reference, rng)
+            further = max(len(test.users) - len(users), 0)
+            candidates = _draw_candidates(later, ends, event[users], further, mix, reference, rng)
             folds.append(_build_fold(train, ends, users, candidates, how))
         visible = ends
     return folds
@@ -206,10 +207,17 @@ def _first_click(train: Sequences, moment: Int64s) -> Int64s:
 
 
 def _draw_candidates(
-    later: Histories, ends: Int64s, event: Int64s, mix: CandidateMix, reference: int, rng: np.random.Generator
+    later: Histories,
+    ends: Int64s,
+    event: Int64s,
+    further: int,
+    mix: CandidateMix,
+    reference: int,
+    rng: np.random.Generator,
 ) -> CatalogueRows:
     """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs; of what the
-    ``later`` fold shows alone.
+    ``later`` fold shows alone. ``further``: how many more users the organiser asks, whose targets are rivals too: the
+    ads of as many other hidden clicks stand for these.
     """
     train, hidden = later.sequences, np.zeros(len(later.sequences.item), bool)
     history = take_history(train, ends)
@@ -217,7 +225,9 @@ def _draw_candidates(
     hidden[history.events()] = False
     # Unseen rivals are those of the days of the question, not of all days that are hidden.
     hidden &= (train.time >= reference) & (train.time <= train.time[event].max(initial=reference))
-    target = train.item[event].astype(np.int64)
+    clicks = np.setdiff1d(np.flatnonzero(hidden & (train.action >= schema.CLICK)), event)
+    others = rng.choice(clicks, min(further, len(clicks)), replace=False)
+    target = train.item[np.concatenate([event, others])].astype(np.int64)
     return sample_candidates(history, target, hidden, mix, reference, rng)
 
 

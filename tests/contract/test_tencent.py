@@ -156,7 +156,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "clicks and exposures": "counted apart",
         "ranker.counted": "events",
         "split.kind": "days",
-        "ranker.channels": "content, behaviour, counts, values, linear, sequence",
+        "ranker.channels": "content, behaviour, counts, covisits, values, sequence",
         "ranker.list_length": "40",
         "ranker.answer": "ranker",
     }

@@ -13,6 +13,7 @@ from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
 from competitions.tencent.corpus import Sequences
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
+from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, rewind
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -233,3 +234,21 @@ def test_queries_have_the_action_that_the_host_says_of_a_user() -> None:
     test = make_sequences([(5, 0, 1)], [(6, 1, 1)])
     fold = build_test_fold(LOG, test, TWELVE, np.array([2, -1], np.int8))
     assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
+
+
+def test_what_further_users_would_click_are_rivals_too() -> None:
+    """The user is asked for ad 2; of what is hidden behind it ads 3 and 4 are clicked and ad 5 is shown only."""
+    log = make_sequences([(1, 1, 10), (2, 1, 20), (3, 1, 30), (5, 0, 35), (4, 1, 40)], [(6, 1, 15)])
+    ends, event = np.array([1, 6]), np.array([1])
+    mix = CandidateMix(count=1, unseen=1.0, rows=7, share=np.zeros(CLASSES))
+    drawn = [
+        split._draw_candidates(whole(log), ends, event, further, mix, 20, np.random.default_rng(0)).tolist()
+        for further in (0, 2, 99)
+    ]
+    assert drawn == [[2], [2], [2]]  # nothing is hidden as long as the day of the question
+    log = make_sequences([(1, 1, 10), (2, 1, 20), (3, 1, 20), (5, 0, 20), (4, 1, 20)], [(6, 1, 15)])
+    drawn = [
+        split._draw_candidates(whole(log), ends, event, further, mix, 20, np.random.default_rng(0)).tolist()
+        for further in (0, 2, 99)
+    ]
+    assert drawn == [[2], [2, 3, 4], [2, 3, 4]]
