@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
+from common.io.tables import scan_csv
 from common.simulation.calibration import Measures, calibrate, quantiles
 from common.simulation.writer import read_report
 from common.time_units import DAY_S, HOUR_S
@@ -105,7 +106,7 @@ def describe(folder: Path) -> pl.DataFrame:
 
 def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Measures]]:
     corpus = reader.read_corpus(reader.locate(folder))
-    targets = pl.scan_csv(folder / TRUTH).select(pl.col("creative_id").n_unique()).collect().item()
+    targets = scan_csv(folder / TRUTH).select(pl.col("creative_id").n_unique()).collect().item()
     yield from _list_event_parts(corpus.train)
     yield from _list_item_parts(corpus, targets)
     yield _frame_cut(corpus), CUT_MEASURES
