@@ -68,7 +68,7 @@ class WatchSettings(Settings, frozen=True):
     negatives: Count
     rounds: Count
     patience: Count
-    answer: str
+    answer: Literal["auto", "expected score", "P(watch)", "popularity", "shown"]
     lightgbm_softmax: dict[str, Any]
 
 

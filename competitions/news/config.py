@@ -45,7 +45,7 @@ class RankSettings(Settings, frozen=True):
     rounds: Count
     patience: Count
     seeds: Count
-    answer: str
+    answer: Literal["auto", "ranker", "popularity", "retrieval"]
     lightgbm_lambdarank: dict[str, Any]
 
 

@@ -75,7 +75,7 @@ class RankerSettings(Settings, frozen=True):
     channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
     counted: Literal["auto", "events", "clicks"]
-    answer: str
+    answer: Literal["auto", "ranker", "first search", "popularity"]
     features: FeatureSettings
     fit: FitSettings
 
