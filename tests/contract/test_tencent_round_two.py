@@ -49,7 +49,7 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     assert min(users.values()) > 20
     code, out, err = call("score", "tencent", submission, "--truth", raw / TRUTH)
     assert (code, err) == (0, "")
-    scores = {name: float(value) for name, value in (line.split() for line in out.splitlines())}
+    scores = {name: float(value) for name, value in (line.rsplit(maxsplit=1) for line in out.splitlines())}
     assert scores["score"] == pytest.approx(expected, abs=5e-5)
     assert record["truth"]["score"] == pytest.approx(expected)
     # The oracle's figure is of the same kind: above the run's, below what is possible.
