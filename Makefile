@@ -145,11 +145,11 @@ $(SITE)/installed: tests/benches/site/requirements.txt
 runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 	@$(RUN) runs $(ARGS)
 
-# compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last"; --ab: as an A/B test)
+# compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
 	@$(RUN) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
 
-# replay-NAME: ## The same as compare-NAME ARGS=--ab (same ARGS)
+# replay-NAME: ## The two runs as a live A/B test would see them (same ARGS)
 $(NAMES:%=replay-%): replay-%: $(VENV)/installed
 	@$(RUN) replay $* $(ARGS)
 

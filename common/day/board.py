@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.day.fit_noise import NORMAL_95
+from common.day.difference import NORMAL_95
 from common.day.record_schema import RunRecord
 from common.engine.errors import UserError
 

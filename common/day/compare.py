@@ -1,30 +1,26 @@
-"""Two runs side by side: settings, features, code, data, the score by slices; and what a live A/B test would see."""
+"""Two runs side by side: settings, features, code, data, the score by slices."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from common.day.change import list_changed_settings, list_first
 from common.day.difference import (
-    AFTER,
-    BEFORE,
-    EACH,
-    GAIN,
     Difference,
-    judge,
-    list_changed_settings,
-    list_first,
+    compute_difference,
+    measure_difference,
     pair_queries,
     pair_truth,
+    pool_variance,
     read_records,
 )
-from common.day.fit_noise import NORMAL_95
 from common.day.record_schema import Row, RunRecord
 from common.day.revision import list_differing
-from common.day.run_record import WEIGHT, group_slice, weigh_alike
-from common.engine.errors import UserError
-from common.learning.metrics import weighted_error, weighted_mean
+from common.day.run_record import NO_SLICE, WEIGHT, split_slice, weigh_alike
+from common.learning.metrics import weighted_mean
 
+BEFORE, AFTER, EACH = pl.col("before"), pl.col("after"), pl.col(WEIGHT)
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
 OUTCOMES = (
     WON,
@@ -35,24 +31,14 @@ OUTCOMES = (
     ((BEFORE <= 0) & (AFTER > 0)).sum().alias("only B"),
     ((BEFORE <= 0) & (AFTER <= 0)).sum().alias("neither"),
 )
-PAIRED = (
-    weighted_mean(BEFORE, EACH).alias("A"),
-    weighted_mean(AFTER, EACH).alias("B"),
-    weighted_mean(GAIN, EACH).alias("B - A"),
-    weighted_error(GAIN, EACH).alias("error"),
-    WON,
-    LOST,
-    pl.len().alias("queries"),
-)
 SETTINGS, DECISIONS = "Settings that differ", "Settings that the data decided otherwise (auto)"
 FEATURES, SCORES = "Features in only one run", "Scores"
 SLICES = (
-    "Common queries, by fold and slice; the errors do not include the noise of the fits; of twenty slices one differs"
-    " by two errors by chance alone"
+    "Common queries, by fold and slice; the errors do not include the noise of the fits; marked: more than chance makes"
+    " of so many slices"
 )
 OUTCOME = "Queries that B answers better (won), worse (lost) or the same (equal)"
 FEW = 20  # queries, of which a mean says nothing
-POWER_80 = 0.841621  # standard errors: the normal quantile of a power of 80 %
 
 
 class Comparison(NamedTuple):
@@ -68,21 +54,21 @@ class Comparison(NamedTuple):
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
-    (one, other), joined = read_records(first, second), pair_queries(first, second)
-    truth, folders = pair_truth(first, second), (first.parent, second.parent)
+    (one, other), joined, truth = read_records(first, second), pair_queries(first, second), pair_truth(first, second)
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
         DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
         FEATURES: list_changed_features(one, other),
         SCORES: list_scores(one, other),
-        SLICES: list_slices(weigh_alike(joined)),
+        SLICES: list_slices(joined),
         OUTCOME: joined.select(*OUTCOMES).to_dicts(),
     }
+    noise = pool_variance([one.fits, other.fits])
     return Comparison(
         list_warnings(one, other, joined.height),
         tables,
-        judge(joined, (one, other), folders),
-        None if truth is None else judge(truth, (one, other), folders, (1, 1)),
+        measure_difference(first, second),
+        None if truth is None else compute_difference(truth, noise),  # of the first fit alone, which is submitted
     )
 
 
@@ -91,15 +77,24 @@ def _read_decisions(record: RunRecord) -> Row:
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
-    """``PAIRED`` by fold and by value of every slice, of ``FEW`` queries or more. A slice that divides the queries as
-    the folds do, days in most logs, is not told twice.
+    """The paired scores by fold and by value of every slice, of ``FEW`` queries or more. A slice that divides the
+    queries as the folds do, days in most logs, is not told twice.
     """
-    names = [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
+    names = [name for name in joined.columns if name not in (*NO_SLICE, "before", "after")]
     names = [name for name in names if joined.select("fold", name).n_unique() > joined["fold"].n_unique()]
-    slices = [(name, group_slice(joined, name, PAIRED)) for name in ("fold", *names)]
-    return [
-        {"slice": f"{name}: {value}"} | row for name, rows in slices for value, row in rows if row["queries"] >= FEW
+    parts = [
+        (f"{name}: {value}", part)
+        for name in ("fold", *names)
+        for value, part in split_slice(joined, name)
+        if part.height >= FEW
     ]
+    rows = []
+    for label, part in parts:
+        (means,) = weigh_alike(part).select(A=weighted_mean(BEFORE, EACH), B=weighted_mean(AFTER, EACH)).to_dicts()
+        found = compute_difference(part, compared=len(parts))
+        marks = {"B - A": found.mean, "error": found.error, "": "*" if found.beyond else ""}
+        rows.append({"slice": label, **means, **marks, **part.select(WON, LOST, queries=pl.len()).row(0, named=True)})
+    return rows
 
 
 def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
@@ -148,59 +143,3 @@ def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
         names = [", ".join(f"{name} {count}" for name, count in run.threads.items()) for run in (one, other)]
         warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings
-
-
-# --- as a live test would see it ---
-
-
-def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[str]]:
-    """Two runs with their validation queries as the requests of a live test, a hash of a query sending it to one run: a
-    title with both scores; rows of B - A with its 95 % interval, where one run answers each request, as in a live test,
-    and where both do; what a live test needs, and the difference as everywhere.
-    """
-    pair, joined = read_records(first, second), weigh_alike(pair_queries(first, second))
-    difference, to_b = judge(joined, pair, (first.parent, second.parent)), pl.col("query").hash(0) % 2 == 1
-    one, other = (_measure(joined.filter(arm), score) for arm, score in ((~to_b, BEFORE), (to_b, AFTER)))
-    a, b = (_measure(joined, score) for score in (BEFORE, AFTER))
-    if min(one["requests"], other["requests"]) < 2:
-        raise UserError(f"{joined.height} request(s) are too few to split: each run needs at least 2.")
-    live = other["score"] - one["score"], (one["error"] ** 2 + other["error"] ** 2) ** 0.5
-    rows = [
-        {"answered by": way, "requests of A": to_one, "requests of B": to_other, "B - A": mean, "error": error}
-        | {"95 % from": mean - NORMAL_95 * error, "to": mean + NORMAL_95 * error}
-        for way, to_one, to_other, (mean, error) in (
-            ("one run", one["requests"], other["requests"], live),
-            ("both runs", joined.height, joined.height, difference[:2]),
-        )
-    ]
-    needed = describe_needed(difference, (a["error"] ** 2 + b["error"] ** 2) * joined.height)
-    title = f"{pair[0].metric} on {joined.height} requests: A {a['score']:.4f}, B {b['score']:.4f}"
-    return title, rows, [needed, f"B - A = {difference.sentence}"]
-
-
-def _measure(joined: pl.DataFrame, score: pl.Expr) -> Row:
-    mean, error = weighted_mean(score, EACH).alias("score"), weighted_error(score, EACH).alias("error")
-    return joined.select(pl.len().alias("requests"), mean, error).row(0, named=True)
-
-
-def describe_needed(difference: Difference, variance: float) -> str:
-    """How many requests a live test takes; ``variance``: of a request's score, the sum of both runs'."""
-    if not difference.changed or difference.repeat:
-        return "The two runs do not differ: a live test would find nothing."
-    mean, reach = difference.mean, NORMAL_95 * difference.error
-    least, most = abs(mean) + reach, abs(mean) - reach
-    high = f"{count_requests(most, variance):,.0f}" if most > 0 else "no limit"
-    return (
-        f"A live test needs about {count_requests(mean, variance):,.0f} requests to find {mean:+.4f} with a power of 80"
-        f" % ({count_requests(least, variance):,.0f} to {high} over the interval of both runs)."
-    )
-
-
-def count_requests(gain: float, variance: float) -> float:
-    """Requests, half of them to each run, of a two-sided test at the level of 5 % that finds a ``gain`` with a power of
-    80 %: 2 (z_level + z_power)^2 variance / gain^2.
-
-    >>> round(count_requests(0.1, 2))  # 7.8489 x 2 / 0.01 to each run
-    3140
-    """
-    return 2 * (NORMAL_95 + POWER_80) ** 2 * variance / gain**2 if gain else float("inf")

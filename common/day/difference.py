@@ -1,47 +1,43 @@
-"""The difference of two runs: its mean, its error and the words for it, and which earlier run a run is compared with.
+"""The difference of two runs on the same queries: its mean, its error and the words for it.
 
-Every place that says how two runs differ takes it from here: the last lines of a run, its report, ``compare``, the page
-of runs, ``ablate`` and ``tune``. Two scores of the same validation queries share most of their noise. So the difference
-is taken query by query: its standard error is that of the difference, not of two scores.
+Two scores of the same validation queries share most of their noise. So the difference is taken query by query: its
+standard error is that of the difference, not of two scores. Two runs that differ in one feature differ in chance as
+well: each fit draws rows and columns, and another draw moves the score. How far is known from a run whose models were
+fitted several times (``--seeds 3``), and is part of the error. Both follow from the pair alone.
 """
 
-import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import NamedTuple
 
 import polars as pl
 
-from common.day.fit_noise import (
-    CLEAR,
-    FITS,
-    FitNoise,
-    count_fits,
-    find_noise,
-    flatten,
-    read_runs,
-    smallest_gain,
-    widen_error,
-)
-from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.revision import list_differing
-from common.day.run_record import QUERIES, TRUTH, WEIGHT, weigh_alike
+from common.day.record_schema import RECORD, RunRecord, read_record
+from common.day.run_record import QUERIES, TRUTH, WEIGHT, number_clusters, weigh_alike
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
-from common.learning.metrics import weighted_error, weighted_mean
+from common.learning.metrics import cluster_error, weighted_mean
 
-BEFORE, AFTER = pl.col("before"), pl.col("after")
-GAIN, EACH = AFTER - BEFORE, pl.col(WEIGHT)
-SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value
+NORMAL_95 = 1.959964  # standard errors each way of a 95 % interval
+CLEAR = 2.0  # standard errors: a difference of so many is no chance
+
+
+class FitNoise(NamedTuple):
+    """The ``variance`` of the score of one fit, known by so many degrees of ``freedom``, from so many ``fits``."""
+
+    variance: float
+    freedom: int
+    fits: int = 0
 
 
 class Difference(NamedTuple):
     """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently.
 
-    ``fits``: the error counts the noise of the fits too, known by so many of them as of ``time`` (HH:MM); 0: it is that
-    of the queries alone. ``repeat``: where the two differ in nothing but chance, what is said instead of a judgement.
+    ``fits``: the error counts the noise of the fits too, known by so many of them; 0: it is that of the queries alone.
+    ``compared``: how many differences are told side by side: the more there are, the further one lies by chance.
     """
 
     mean: float
@@ -49,23 +45,24 @@ class Difference(NamedTuple):
     queries: int
     changed: int
     fits: int = 0
-    time: str = ""
-    repeat: str = ""
+    compared: int = 1
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it is more than its error explains."""
+        return self.changed > 0 and abs(self.mean) >= find_limit(self.compared) * self.error
 
     @property
     def clear(self) -> bool:
         """Whether chance, that of the fits too, would bring such a difference once in twenty times at most."""
-        known = self.fits > 0 and self.changed > 0 and not self.repeat
-        return known and abs(self.mean) >= CLEAR * self.error
+        return self.beyond and self.fits > 0
 
     @property
     def verdict(self) -> str:
         """In words. Nothing is clear where it is not known how far another fit moves the score."""
         if not self.changed:
             return "no query is scored differently"
-        if self.repeat:
-            return self.repeat.partition(":")[0]
-        if abs(self.mean) < CLEAR * self.error:
+        if not self.beyond:
             return "within the noise"
         if not self.fits:
             return "more than the noise of the queries, but that of the fits is not known"
@@ -76,160 +73,94 @@ class Difference(NamedTuple):
     def sentence(self) -> str:
         """The difference, its error and what is counted in it, the same words on every page."""
         on = f"on {self.queries:,} common queries, {self.changed:,} of them scored differently"
-        if self.repeat and self.changed:
-            return f"{self.mean:+.4f} {on}. {self.repeat}"
         what = f"{self.mean:+.4f} ± {self.error:.4f} {on}: {self.verdict}"
         known = f"{self.fits} fits known" if self.fits else "no fits known: a run with --seeds 3 tells their noise"
-        return f"{what} (as of {self.time}, {known})" if self.changed else what
+        return f"{what} ({known})" if self.changed else what
+
+
+def find_limit(compared: int) -> float:
+    """Standard errors beyond which one of so many differences lies by chance once in twenty times (Bonferroni).
+
+    >>> [round(find_limit(compared), 1) for compared in (1, 5, 20)]
+    [2.0, 2.6, 3.1]
+    """
+    return CLEAR * NormalDist().inv_cdf(1 - 0.025 / max(compared, 1)) / NORMAL_95
 
 
 def measure_difference(first: Path, second: Path) -> Difference:
     """B - A of two runs by their folders. ``UserError`` where they cannot be compared."""
-    return judge(pair_queries(first, second), read_records(first, second), (first.parent, second.parent))
-
-
-def judge(
-    joined: pl.DataFrame,
-    pair: tuple[RunRecord, RunRecord],
-    folders: Sequence[Path],
-    fits: tuple[int, int] | None = None,
-) -> Difference:
-    """The difference of the ``joined`` queries of two runs, the noise of their fits in its error as far as runs in
-    ``folders`` tell it by now.
-
-    ``fits``: how many each score is the mean of; by default those of the records. Runs that differ in chance alone are
-    not judged: the noise would be measured by the very difference.
-    """
-    noise, fits = find_noise(folders, pair), fits or (count_fits(pair[0]), count_fits(pair[1]))
-    repeated, time = name_repeat(*pair), f"{datetime.datetime.now():%H:%M}"
-    if repeated is None:
-        return compute_difference(joined, noise, fits)._replace(time=time)
-    plain = compute_difference(joined)
-    return plain._replace(time=time, repeat=describe_repeat(repeated, plain.error, noise, min(fits), time))
+    one, other = read_records(first, second)
+    fits = len(one.fits) or 1, len(other.fits) or 1
+    return compute_difference(pair_queries(first, second), pool_variance([one.fits, other.fits]), fits)
 
 
 def compute_difference(
-    joined: pl.DataFrame, noise: FitNoise | None = None, fits: tuple[int, int] = (1, 1)
+    joined: pl.DataFrame, noise: FitNoise | None = None, fits: tuple[int, int] = (1, 1), compared: int = 1
 ) -> Difference:
-    """The paired difference of queries with ``before``, ``after`` and, where they do not count alike, ``weight``; with
-    the ``noise`` of the fits in its error, each score being the mean of so many ``fits``.
+    """The paired difference of queries with ``before``, ``after`` and, where there are such columns, ``weight`` and
+    ``cluster``; with the ``noise`` of the fits in its error, each score being the mean of so many ``fits``.
     """
-    mean, error = weighted_mean(GAIN, EACH), weighted_error(GAIN, EACH)
-    figures = mean.alias("mean"), error.alias("error"), (GAIN != 0).sum().alias("changed")
-    (row,) = weigh_alike(joined).select(*figures).to_dicts()
-    plain = Difference(row["mean"], row["error"], joined.height, row["changed"])
+    joined = weigh_alike(joined)
+    gains, weights = (joined["after"] - joined["before"]).to_numpy(), joined[WEIGHT].to_numpy()
+    mean, error = weighted_mean(gains, weights), cluster_error(gains, weights, number_clusters(joined))
+    plain = Difference(mean, error, joined.height, int((gains != 0).sum()), compared=compared)
     if noise is None or not plain.changed:
         return plain
-    return plain._replace(error=widen_error(plain.error, noise, fits), fits=noise.fits)
+    return plain._replace(error=widen_error(error, noise, fits), fits=noise.fits)
 
 
-# --- runs that differ in chance alone ---
+# --- the noise of the fits ---
 
 
-def name_repeat(one: RunRecord, other: RunRecord) -> str | None:
-    """What differs between two runs of the same settings, features and code: the seed, with it the number of fits; None
-    where anything else does, or nothing.
+def pool_variance(groups: Iterable[Sequence[float]]) -> FitNoise | None:
+    """The variance within groups of scores that differ by the fit alone; None where no group has two.
+
+    >>> pool_variance([[1.0, 3.0], [5.0, 5.0, 5.0], [9.0]])  # squares of 2 and 0 over 1 and 2 degrees of freedom
+    FitNoise(variance=0.6666666666666666, freedom=3, fits=5)
     """
-    changed = {row["setting"] for row in list_changed_settings(one.config, other.config)}
-    if not changed or changed - set(FITS) or one.features != other.features:
-        return None
-    if list_differing(one.code, other.code) != []:
-        return None
-    return "the seed" + " and the number of fits" * ("fits" in changed)
+    known = [group for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in known)
+    means = [sum(group) / len(group) for group in known]
+    squares = sum((score - mean) ** 2 for group, mean in zip(known, means, strict=True) for score in group)
+    return FitNoise(squares / freedom, freedom, sum(map(len, known))) if freedom else None
 
 
-def describe_repeat(what: str, error: float, noise: FitNoise | None, fits: int, time: str) -> str:
-    """How far a fit moves the score, by all that is known, and which gain can be seen with so many ``fits`` a run;
-    ``error``: of the queries alone.
+def widen_error(error: float, noise: FitNoise, fits: tuple[float, float]) -> float:
+    """The error of a difference between the means of so many ``fits`` each, such that twice it bounds chance.
+
+    ``error``: that of the queries; ``fits`` may be infinite: of what no seed moves. The two variances add up
+    (Satterthwaite 1946, for the sum's degrees of freedom); where few fits are known the error grows as Student's
+    quantile does over the normal one. What a fit does to single queries is in both parts, so that the error is rather
+    too large than too small.
+
+    >>> round(widen_error(0.003, FitNoise(8e-6, 10_000), (1, 1)), 4)  # many fits known: the root of 9e-6 + 2 x 8e-6
+    0.005
+    >>> round(widen_error(0.003, FitNoise(8e-6, 2), (1, 1)), 4)  # three fits known
+    0.0066
     """
-    head = f"Nothing but {what} differs"
-    if noise is None:
-        return f"{head}: how far a fit moves this score is not known (as of {time})"
-    gain = smallest_gain(error, noise, fits)
-    return (
-        f"{head}: a fit moves this score by about ± {math.sqrt(noise.variance):.4f} (as of {time}, {noise.fits} fits"
-        f" known). A gain below {gain:.4f} cannot be seen with {fits} fit{'s' * (fits > 1)} a run; for half of it you"
-        f" need four times as many (--seeds {4 * fits})"
+    fitted = noise.variance * (1 / fits[0] + 1 / fits[1])
+    total = error**2 + fitted
+    if not fitted:
+        return error
+    return math.sqrt(total) * student_95(noise.freedom * (total / fitted) ** 2) / NORMAL_95
+
+
+def student_95(freedom: float) -> float:
+    """Student's quantile at .975, by Fisher's expansion (Abramowitz and Stegun 26.7.5): from two degrees of freedom on
+    within 1 %, at one 11 % low. SciPy, which has it exactly, takes longer to import than `compare` to answer.
+
+    >>> [round(student_95(freedom), 2) for freedom in (2, 4, 30)]  # 4.30, 2.78, 2.04
+    [4.27, 2.78, 2.04]
+    """
+    z = NORMAL_95
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
-
-
-# --- which run a run is compared with ---
-
-
-class Change(NamedTuple):
-    """The earlier ``run`` that a run is compared with, its record, in ``what`` they differ, and the ``difference``."""
-
-    run: Path
-    record: RunRecord
-    what: str
-    difference: Difference
-
-    @property
-    def sentence(self) -> str:
-        """All of it, the same words at the end of a run, in its report and on the page of runs."""
-        return f"Against {self.run.parent.name}/{self.run.name} ({self.what}): {self.difference.sentence}"
-
-
-def find_change(run: Path, partner: Path | None = None) -> Change | None:
-    """What a run changed against its ``partner``, by default that of ``find_partner``; None where there is none whose
-    queries can be read.
-    """
-    try:
-        partner = partner or find_partner(run)
-        if partner is None:
-            return None
-        one, other = read_records(partner, run)
-        return Change(partner, one, describe_change(one, other), measure_difference(partner, run))
-    except UserError:  # a damaged file
-        return None
-
-
-def find_partner(run: Path) -> Path | None:
-    """Of the runs before a run that ask the same, the one whose settings differ least, the newest of several; None
-    where none does.
-    """
-    own = read_record(run / RECORD)
-    alike = [
-        (folder, len(list_changed_settings(other.config, own.config)))
-        for folder, other in read_runs(run.parent)
-        if folder.name < run.name and other.question == own.question
-    ]
-    return min(alike, key=lambda each: each[1], default=(None, 0))[0]
-
-
-def describe_change(one: RunRecord, other: RunRecord) -> str:
-    """In which settings, features and code two runs differ, in a line: "rounds 5 -> 9; features +length"."""
-    added = [f"+{name}" for name in other.features if name not in set(one.features)]
-    removed = [f"-{name}" for name in one.features if name not in set(other.features)]
-    code = list_differing(one.code, other.code)
-    parts = {
-        "": [
-            f"{row['setting']} {shorten_value(row['A'])} -> {shorten_value(row['B'])}"
-            for row in list_changed_settings(one.config, other.config)
-        ],
-        "features ": added + removed if one.features and other.features else [],
-        "code of ": ["unlisted files"] if code is None else [Path(path).name for path in code],
-    }
-    return "; ".join(f"{kind}{list_first(names)}" for kind, names in parts.items() if names) or "nothing changed"
-
-
-def list_first(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
-def shorten_value(value: str) -> str:
-    """A setting's value in a sentence."""
-    value = value.replace(": ", ":")
-    return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
-
-
-def list_changed_settings(one: Row, other: Row) -> list[Row]:
-    """Every setting with another value, by its dotted key."""
-    before, after = dict(flatten(one)), dict(flatten(other))
-    absent = "(not set)"
-    rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
-    return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
+    return sum(term / freedom**power for power, term in enumerate(terms))
 
 
 # --- two runs, query by query ---

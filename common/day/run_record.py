@@ -8,21 +8,25 @@ holds the same of the test, where a simulation knows the truth.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
 from common.day.record_schema import Data, FoldScore, QueryScores, SliceScore
 from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
-from common.learning.metrics import weighted_error, weighted_mean
+from common.learning.metrics import cluster_error, weighted_mean
 
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
-WEIGHT = "weight"  # optional column: how much a query counts in every mean
+# Optional columns: how much a query counts in every mean; which queries rise and fall together (a shared item, a user).
+WEIGHT, CLUSTER = "weight", "cluster"
+NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER)
 
 
 @dataclass(frozen=True)
@@ -45,23 +49,41 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
     """Mean score with its standard error over all queries, by fold, and by value of every slice; a digest of which
     queries these are.
 
-    Weighted where there is a column ``weight``: of queries drawn otherwise than the test's.
+    Weighted where there is a column ``weight``: of queries drawn otherwise than the test's. The error counts that the
+    queries of a ``cluster`` rise and fall together.
     """
-    slices = [name for name in queries.columns if name not in ("query", "fold", "score", WEIGHT)]
-    digest, queries = digest_queries(queries), weigh_alike(queries)
-    (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
+    slices = [name for name in queries.columns if name not in NO_SLICE]
     return QueryScores(
-        score=whole["score"] or 0.0,  # None without a query
-        error=whole["error"] or 0.0,
-        queries=whole["queries"],
-        digest=digest,
-        folds=[FoldScore(fold=value, **row) for value, row in group_slice(queries, "fold", MEAN)],
+        **average_queries(queries),
+        digest=digest_queries(queries),
+        folds=[FoldScore(fold=value, **average_queries(part)) for value, part in split_slice(queries, "fold")],
         slices=[
-            SliceScore(slice=f"{name}: {value}", **row)
+            SliceScore(slice=f"{name}: {value}", **average_queries(part))
             for name in slices
-            for value, row in group_slice(queries, name, MEAN)
+            for value, part in split_slice(queries, name)
         ],
     )
+
+
+def average_queries(queries: pl.DataFrame) -> Row:
+    """Mean ``score``, its ``error``, and how many ``queries``; 0 of none."""
+    own = weigh_alike(queries)
+    scores, weights = (own[name].cast(pl.Float64).to_numpy() for name in ("score", WEIGHT))
+    if not weights.any():
+        return {"score": 0.0, "error": 0.0, "queries": queries.height}
+    clusters = number_clusters(queries)
+    return {
+        "score": weighted_mean(scores, weights),
+        "error": cluster_error(scores, weights, clusters),
+        "queries": queries.height,
+    }
+
+
+def number_clusters(queries: pl.DataFrame) -> NDArray[np.int64]:
+    """The number of each query's cluster; each its own where there is no such column."""
+    if CLUSTER not in queries.columns:
+        return np.arange(queries.height)
+    return queries[CLUSTER].rank("dense").cast(pl.Int64).to_numpy()
 
 
 def digest_queries(queries: pl.DataFrame) -> str:
@@ -75,17 +97,10 @@ def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
     return queries if WEIGHT in queries.columns else queries.with_columns(pl.lit(1.0).alias(WEIGHT))
 
 
-MEAN = (
-    weighted_mean(pl.col("score"), pl.col(WEIGHT)).alias("score"),
-    weighted_error(pl.col("score"), pl.col(WEIGHT)).alias("error"),
-    pl.len().alias("queries"),
-)
-
-
-def group_slice(queries: pl.DataFrame, name: str, figures: Iterable[pl.Expr]) -> list[tuple[str, Row]]:
-    """Each value of a slice in natural order, and the ``figures`` of its queries."""
-    rows = queries.drop_nulls(name).group_by(name).agg(*figures).to_dicts()
-    return [(str(row.pop(name)), row) for row in sorted(rows, key=lambda row: natural_key(row[name]))]
+def split_slice(queries: pl.DataFrame, name: str) -> list[tuple[str, pl.DataFrame]]:
+    """The queries of each value of a slice, in natural order."""
+    parts = queries.drop_nulls(name).partition_by(name, as_dict=True)
+    return [(str(value), part) for (value,), part in sorted(parts.items(), key=lambda each: natural_key(each[0][0]))]
 
 
 def describe_data(

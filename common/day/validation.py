@@ -54,8 +54,9 @@ class ValidationTable:
     """What validation asked, and how it was answered.
 
     ``queries``: one row per query: query and fold (text), score (what the query earns under the metric), ``weight``
-    where queries do not count alike, then any number of slices (text). ``behind``: by query ``share_behind``, where
-    lists are of many lengths, so that slices of short and of long ones can be compared.
+    where queries do not count alike, ``cluster`` where some rise and fall together, then any number of slices (text).
+    ``behind``: by query ``share_behind``, where lists are of many lengths, so that slices of short and of long ones can
+    be compared.
     ``ranks``: of the right answers in the lists that are handed in, of which the first ``cutoff`` count; ``before``:
     (stage, queries) of what comes before ranking, from all queries on; ``example``: a query by its index in ``ranks``,
     in words; ``repeats``: how often each query stands there, ranked by as many fits: it counts as one.

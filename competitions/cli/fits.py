@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from common.day.difference import Difference, compute_difference, pair_scores
-from common.day.fit_noise import pool_variance
+from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
 from common.day.judged import Judged
 from common.day.record_schema import is_quick
 from common.day.report.page import ABLATION
@@ -127,16 +126,16 @@ def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
     """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words,
     the seconds.
 
-    The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike.
+    The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike. Of many
+    blocks one seems to help by chance: a difference is clear where it is more than that.
     """
     noise = pool_variance([variant.fits for variant in scored.values()])
     whole, rows = scored[ALL], []
     for name, part in scored.items():
         if name == ALL:
             continue
-        difference = compute_difference(
-            pair_scores(part.queries, whole.queries), noise, (len(part.fits), len(whole.fits))
-        )
+        joined, fits = pair_scores(part.queries, whole.queries), (len(part.fits), len(whole.fits))
+        difference = compute_difference(joined, noise, fits, compared=len(scored) - 1)
         rows.append(
             {
                 "block": name,

@@ -1,6 +1,5 @@
 """The verbs that read what runs left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes a score."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,18 +55,12 @@ def narrow_row(row: Row) -> Row:
 
 def compare(
     two: TwoRuns = None,
-    ab: Annotated[
-        bool, typer.Option("--ab", help="As a live A/B test would see it, with the requests it needs.")
-    ] = False,
     build: Build = BUILD,
 ) -> None:
     """What changed from run A to run B: settings, features, and scores with the error of the difference."""
     from common.day import compare as comparing
 
     one, other = registry.find_pair(build, NAMES, two or [])
-    if ab:
-        show_live_test(one, other)
-        return
     comparison = comparing.compare(one, other)
     for letter, run in zip("AB", (one, other), strict=True):
         note = read_record(run / RECORD).note
@@ -82,14 +75,10 @@ def compare(
 
 
 def replay(name: Name, two: TwoRuns = None, build: Build = BUILD) -> None:
-    """The same as compare --ab: two runs as a live A/B test would see them."""
-    show_live_test(*registry.find_pair(build, [check_name(name)], two or [name]))
+    """Two runs as a live A/B test would see them, with the requests that it needs."""
+    from common.day.live_test import simulate_live_test
 
-
-def show_live_test(one: Path, other: Path) -> None:
-    """Print the difference of two runs as a live test would see it, and as measured on the same queries."""
-    from common.day.compare import simulate_live_test
-
+    one, other = registry.find_pair(build, [check_name(name)], two or [name])
     title, rows, lines = simulate_live_test(one, other)
     print(f"A = {one}\nB = {other}")
     print_table(wide_console(), title, rows)

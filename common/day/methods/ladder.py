@@ -23,7 +23,8 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from common.arrays import Floats
-from common.day.fit_noise import FitNoise, find_noise_of_files, widen_error
+from common.day.change import read_runs
+from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
 from common.day.methods.scored import LISTS, Scored, keep_lists
 from common.day.record_schema import FiguresFile, decode_file
@@ -135,7 +136,7 @@ class Ladder:
         chosen, run = self._choose(only), self.bench.run
         digest = digest_files(self.bench.files, run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
-        noise = find_noise_of_files(run.folder.parent, digest, self.metric)
+        noise = find_noise(run.folder.parent, digest, self.metric)
         if not known:  # lists of other files would stand beside these
             shutil.rmtree(run.folder / LISTS, ignore_errors=True)
         each: dict[str, Floats] = {}  # by key, what was scored before
@@ -182,7 +183,7 @@ class Ladder:
         gain = gain_error = counted = None
         if base:
             gain, gain_error = scored.weigh(scored.each - each[base.key])
-            gain_error, counted = count_fits(gain_error, noise, rung.family, base.family)
+            gain_error, counted = add_fit_noise(gain_error, noise, rung.family, base.family)
         say(f"  {rung.key}: {score:.4f}")
         if scored.lists is not None:
             keep_lists(run.folder / LISTS / f"{rung.key}.parquet", scored, scored.lists)
@@ -212,7 +213,15 @@ class Ladder:
         return list(last.get("rows") or []) if same else []
 
 
-def count_fits(error: float, noise: FitNoise | None, family: str, base: str) -> tuple[float, int | None]:
+def find_noise(folder: Path, digest: str, metric: str) -> FitNoise | None:
+    """The noise of the fits of all whole runs in a folder on these files, whatever their settings; None where no run
+    has several fits.
+    """
+    whole = (record for _, record in read_runs(folder) if record.data.digest == digest and not record.is_quick)
+    return pool_variance(record.fits for record in whole if record.metric.lower() == metric.lower())
+
+
+def add_fit_noise(error: float, noise: FitNoise | None, family: str, base: str) -> tuple[float, int | None]:
     """The error of a gain with the noise of both methods' fits, and how many fits that is known by: those of runs of
     the whole pipeline.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from common.day.fit_noise import flatten
+from common.day.change import flatten
 from common.day.record_schema import RunRecord
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable

@@ -14,8 +14,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.difference import Change, find_change
-from common.day.fit_noise import NORMAL_95
+from common.day.change import Change, find_change
+from common.day.difference import NORMAL_95
 from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record, read_studies
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import cost_sections, model_sections, score_sections

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import stdev
 from typing import Any
 
-from common.day.difference import Change
+from common.day.change import Change
 from common.day.record_schema import FoldScore, RunRecord, SliceScore, Table
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers

@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from common.day.difference import Difference, find_change
+from common.day.change import find_change
+from common.day.difference import Difference
 from common.day.registry import ListedRun, name_files
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
@@ -125,8 +126,6 @@ def draw_gain(gain: Difference | None) -> Mark:
         return Mark()
     if not gain.changed:
         return Mark(text="no query changed")
-    if gain.repeat:
-        return Mark(text=f"{gain.mean:+.4f}, by chance alone")
     text = f"{'+' if gain.mean > 0 else ''}{numbers.with_error(gain.mean, gain.error)}"
     return Mark(gain.mean, gain.error, text, pale=not gain.clear)
 

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from optuna import Study, Trial, TrialPruned
 from optuna.trial import TrialState
 
-from common.day.difference import Difference, compute_difference
-from common.day.fit_noise import pool_variance, smallest_gain
+from common.day.difference import CLEAR, Difference, compute_difference, pool_variance, widen_error
 from common.day.run_record import WEIGHT
 from common.day.tuning.search_space import Settings, Space, round_settings, suggest
 from common.engine.errors import UserError
@@ -164,7 +163,7 @@ def describe_need(task: Task, today: Scores) -> str:
     noise = pool_variance([means])
     # Two fits of the same settings differ by chance alone; that of two means of so many is smaller.
     apart = compute_difference(pair_fits(task, today[:1], today[1:2])).error / math.sqrt(FITS)
-    gain = 0.0 if noise is None else smallest_gain(apart, noise, FITS)
+    gain = 0.0 if noise is None else CLEAR * widen_error(apart, noise, (FITS, FITS))
     seen = f"a gain below about {gain:.4f} is within their noise" if gain else "another fit does not move this score"
     return (
         f"today's settings have {fmean(means):.4f} on {today.shape[1]:,} unseen queries"

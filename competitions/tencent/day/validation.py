@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from common.day.judged import measure_importance
-from common.day.run_record import Row
+from common.day.run_record import CLUSTER, Row
 from common.day.validation import BEYOND, BLEND, Candidates, Example, ValidationTable, list_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
@@ -43,6 +43,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
                 "query": pl.Series(corpus.users[fold.users]).cast(pl.String),
                 "fold": pl.repeat("hold-out", len(fold.users), eager=True),
                 "score": metrics.score_queries(fold, answers.best, outcome.config.host),
+                CLUSTER: fold.target,  # users who click the same ad are right or wrong together
                 "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
                 "history": np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, fold.queries(corpus.train).lengths)],
             }

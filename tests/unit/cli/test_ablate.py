@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.day.fit_noise import FitNoise, widen_error
+from common.day.difference import FitNoise, widen_error
 from common.day.record_schema import read_figures
 from common.day.report.page import ABLATION
 from common.day.run_record import describe_queries, digest_files

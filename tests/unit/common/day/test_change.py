@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.day.difference import find_change
+from common.day.change import find_change
 from tests.unit.common.day import records
 
 WHOLE: dict[str, Any] = {"rank": {"rounds": 300, "negatives": "auto"}}
@@ -65,4 +65,4 @@ def test_many_settings_are_counted(tmp_path: Path) -> None:
 def test_the_noise_of_the_fits_is_counted_where_a_run_was_fitted_by_several_seeds(tmp_path: Path) -> None:
     write_run(tmp_path, "1", QUICK, 0.4)
     said = describe_change(write_run(tmp_path, "2", WHOLE, 0.5, fits=[0.3, 0.5, 0.4]))
-    assert re.search(r": within the noise \(as of \d\d:\d\d, 3 fits known\)$", said)
+    assert re.search(r": within the noise \(3 fits known\)$", said)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.day.compare import count_requests, simulate_live_test
-from common.day.difference import find_change, measure_difference
-from common.day.fit_noise import FitNoise, smallest_gain
+from common.day.change import find_change
+from common.day.difference import measure_difference
+from common.day.live_test import count_requests, simulate_live_test
 from common.day.record_schema import read_record
 from common.engine.errors import UserError
 from competitions.cli import closing
@@ -19,7 +19,7 @@ from tests.unit.common.day.conftest import Make
 RNG = np.random.default_rng(0)
 BEFORE = RNG.random(40).round(2)
 AFTER = (BEFORE + RNG.normal(0.02, 0.1, 40)).round(2)
-PARTS = re.compile(r"([+-]\d\.\d{4}) ± (\d\.\d{4}) on (.*?) \(as of \d\d:\d\d, (.*?)\)")
+PARTS = re.compile(r"([+-]\d\.\d{4}) ± (\d\.\d{4}) on (.*?) \((\d+ fits known)\)")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     names, build = [f"news/{run.name}" for run in pair], tmp_path / "build"
     closing.show_end(read_record(other / "run.json"), other, "users")
     texts = {"the end of a run": capsys.readouterr().out}
-    for words in (["compare", *names], ["compare", *names, "--ab"], ["replay", "news", *names], ["compare", "news"]):
+    for words in (["compare", *names], ["replay", "news", *names], ["compare", "news"]):
         code, texts[" ".join(words)], err = call(*words, "--build", build)
         assert code == 0, err
     assert call("report", names[1], "--build", build)[0] == call("runs", "news", "--build", build)[0] == 0
@@ -53,53 +53,6 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     (parts,) = PARTS.findall(first.sentence)
     assert {place: found for place, found in told.items() if found != [parts]} == {}
     assert f"+{parts[0][2:]} ± {parts[1][1:]}" in (build / "runs.html").read_text()  # a column, without the zeros
-
-
-# --- nothing but the seed ---
-
-
-def test_runs_that_differ_in_the_seed_alone_are_not_judged(make: Make, call: Call, tmp_path: Path) -> None:
-    runs = [
-        make(f"2026010{at}-120000-000", scores, config={"seed": 0, "fit_seed": at})
-        for at, scores in enumerate([[0.1, 0.5, 0.3] * 9, [0.5, 0.5, 0.5] * 9])
-    ]
-    difference = measure_difference(*runs)
-    assert not difference.clear
-    assert difference.verdict == "Nothing but the seed differs"
-    # The two scores are .3 and .5: a deviation of .1414, known by one degree of freedom.
-    noise = FitNoise(0.02, 1, 2)
-    found = re.search(
-        r"about ± (\S+) \(as of .*, 2 fits known\)\. A gain below (\S+) cannot .* with 1 fit a run", difference.repeat
-    )
-    assert found is not None
-    assert float(found[1]) == pytest.approx(0.1414, abs=1e-4)
-    assert float(found[2]) == pytest.approx(smallest_gain(difference.error, noise, 1), abs=1e-4)
-    assert difference.repeat.endswith("for half of it you need four times as many (--seeds 4)")
-    for words in (["compare", "news"], ["replay", "news"]):
-        out = call(*words, "--build", tmp_path / "build")[1]
-        assert "+0.2000 on 27 common queries, 18 of them scored differently. Nothing but the seed differs" in out
-        assert "standard errors" not in out
-    assert "A live test needs" not in out
-    assert call("runs", "news", "--build", tmp_path / "build")[0] == 0
-    assert "+0.2000, by chance alone" in (tmp_path / "build" / "runs.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("changed", "what"),
-    [
-        ({"config": {"seed": 1, "fit_seed": 0}}, "the seed"),
-        ({"config": {"seed": 0, "fit_seed": 0, "fits": 3}, "fits": [0.2, 0.4, 0.3]}, "the seed and the number of fits"),
-        ({"config": {"seed": 0, "fit_seed": 1, "fits": 3}}, "the seed and the number of fits"),
-        ({"config": {"seed": 0, "fit_seed": 1, "rounds": 9}}, ""),
-        ({"config": {"seed": 0, "fit_seed": 1}, "features": ["g"]}, ""),
-        ({"config": {"seed": 0, "fit_seed": 1}, "code": {"revision": "9", "changed": False}}, ""),
-        ({"config": {"seed": 0, "fit_seed": 0}}, ""),
-    ],
-)
-def test_anything_else_that_differs_is_judged(make: Make, changed: dict[str, Any], what: str) -> None:
-    one = make("a-1", [0.1, 0.5, 0.3], config={"seed": 0, "fit_seed": 0})
-    repeat = measure_difference(one, make("a-2", [0.5, 0.5, 0.5], **changed)).repeat
-    assert repeat.startswith(f"Nothing but {what} differs") if what else repeat == ""
 
 
 # --- as a live test ---

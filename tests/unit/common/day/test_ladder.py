@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.fit_noise import FitNoise, widen_error
+from common.day.difference import FitNoise, widen_error
 from common.day.methods import families
 from common.day.methods.ladder import (
     BASE,

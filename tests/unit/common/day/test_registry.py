@@ -143,8 +143,8 @@ def test_a_slice_that_divides_the_queries_as_the_folds_do_is_not_told_twice(make
 def test_the_verdict_weighs_the_difference_by_its_error() -> None:
     verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.03, 0.05, -0.05)]
     assert verdicts == ["within the noise", "clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
-    known = Difference(0.05, 0.02, 10, 5, 3, "14:32")
-    assert known.sentence.endswith(": clear gain (2.5 standard errors) (as of 14:32, 3 fits known)")
+    known = Difference(0.05, 0.02, 10, 5, 3)
+    assert known.sentence.endswith(": clear gain (2.5 standard errors) (3 fits known)")
     unknown = Difference(-0.05, 0.02, 10, 5)  # where the fits' noise is not known nothing is clear
     assert unknown.verdict == "more than the noise of the queries, but that of the fits is not known"
     assert "no fits known: a run with --seeds 3 tells their noise" in unknown.sentence

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.day.difference import Change, Difference
+from common.day.change import Change
+from common.day.difference import Difference
 from common.day.report.page import Beside, build_page
 from tests.unit.common.day.report import report_record
 

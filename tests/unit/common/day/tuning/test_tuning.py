@@ -13,8 +13,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from common.day.difference import compute_difference
-from common.day.fit_noise import pool_variance
+from common.day.difference import compute_difference, pool_variance
 from common.day.tuning import study as studies
 from common.day.tuning.search_space import Settings
 from common.day.tuning.task import FITS, FOLDS, Scores, Task, Verdict, describe_need, judge_settings, judge_study
