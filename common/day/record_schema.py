@@ -1,5 +1,5 @@
-"""The files that runs, ladders and studies leave, in their types: run.json is a ``RunRecord``, written, read and shown
-by its attributes; a ladder's and a study's tables are read as plain rows.
+"""The files that runs and ladders leave, in their types: run.json is a ``RunRecord``, written, read and shown by its
+attributes; the tables of a ladder and of an ablation are read as plain rows.
 
 This code wrote them; what is damaged, of another make or of an earlier version is refused here.
 """
@@ -198,11 +198,9 @@ def read_record(path: Path) -> RunRecord:
 
 
 class FiguresFile(msgspec.Struct):
-    """ladder.json, or a study's JSON: what is read of it."""
+    """ladder.json, or ablation.json: what is read of it."""
 
     rows: Rows | None = None
-    trials: Rows | None = None
-    importance: Row | None = None
 
 
 def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
@@ -213,13 +211,8 @@ def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
 
 
 def read_figures(path: Path) -> Row | None:
-    """A ladder's or a study's figures; None where there are none that can be read."""
+    """A ladder's or an ablation's figures; None where there are none that can be read."""
     try:
         return decode_file(path.read_bytes(), FiguresFile)
     except (OSError, ValueError):
         return None
-
-
-def read_studies(folder: Path) -> Rows:
-    """The studies of tuning below a competition's folder of the build; a damaged file has none."""
-    return [study for path in sorted((folder / "tuning").glob("*.json")) if (study := read_figures(path))]

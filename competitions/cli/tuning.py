@@ -16,7 +16,6 @@ from common.day.tuning.study import (
     open_storage,
     open_study,
     show_storage,
-    write_study,
 )
 from common.day.tuning.task import Task, Verdict, describe_need, judge_settings, judge_study
 from common.day.tuning.tuned_config import write_tuned
@@ -71,7 +70,6 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
     fill(study, task, options.most_trials, seconds)
     verdict = judge_study(task, study, today)
-    write_study(study, task, run.folder / f"{name}.json")
     if verdict.accepted:
         data = f"{'simulated ' * is_simulated(inputs.folder)}{digest}"
         write_tuned(inputs.competition.tuned, options.name, verdict, data)

@@ -16,14 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from common.day.change import Change, find_change
 from common.day.difference import NORMAL_95
-from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record, read_studies
+from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
 from common.day.report.answer_sections import answers
 from common.day.report.findings import explain_calm, find_next_steps, find_problems, name_validation
 from common.day.report.tables import make_table
-from common.day.report.tuning_section import tuning
 from common.io.submission import write_bytes
 
 REPORT_PAGE = "report.html"
@@ -53,13 +52,12 @@ class Section:
 @dataclass(frozen=True)
 class Beside:
     """What lies beside a run: what it changed against an earlier one, the scores that were noted for it, the rows of an
-    ablation on its queries, the studies.
+    ablation on its queries.
     """
 
     change: Change | None = None
     leaderboard: Sequence[NotedScore] = ()
     ablation: Sequence[Row] = ()
-    studies: Sequence[Row] = ()
 
 
 def write_report(folder: Path) -> Path:
@@ -72,7 +70,6 @@ def write_report(folder: Path) -> Path:
         change=find_change(folder),
         leaderboard=read_leaderboard(folder),
         ablation=ablation["rows"] if ablation.get("question") == list(record.question) else (),
-        studies=read_studies(build),
     )
     return write_bytes(folder / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
 
@@ -90,7 +87,6 @@ def build_page(record: RunRecord, beside: Beside) -> str:
         Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
         Section("curves", "Learning curves", model_sections.curves(insight.curves)),
         Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
-        Section("tuning", "Tuning", tuning(beside.studies)),
         Section("steps", "Time and memory", cost_sections.steps(record.steps)),
         Section("notes", "Notes from reading", make_table(record.notes)),
         Section("settings", "Settings", cost_sections.settings(record)),

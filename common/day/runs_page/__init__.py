@@ -1,1 +1,1 @@
-"""One offline page of all runs: scores by date, what each change brought, the studies."""
+"""One offline page of all runs: scores by date, what each change brought."""

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.day.record_schema import read_studies
 from common.day.registry import DamagedRun, ListedRun
 from common.day.report.page import POLICY, load_templates
-from common.day.report.tuning_section import tuning
 from common.day.runs_page.history import describe_group
 from common.io.submission import write_bytes
 
@@ -38,12 +36,8 @@ def build_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> str:
 
 
 def describe_competition(folder: Path, runs: Sequence[ListedRun]) -> dict[str, Any]:
-    """The runs of a competition by their files, those of the newest run first, and its studies."""
+    """The runs of a competition by their files, those of the newest run first."""
     groups: dict[tuple[str, str, str, bool], list[ListedRun]] = {}
     for run in runs:
         groups.setdefault(run.record.question, []).append(run)
-    return {
-        "name": folder.name,
-        "groups": [describe_group(alike) for alike in groups.values()],
-        "studies": tuning(read_studies(folder)),
-    }
+    return {"name": folder.name, "groups": [describe_group(alike) for alike in groups.values()]}

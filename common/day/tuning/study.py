@@ -6,24 +6,20 @@ missing heartbeat tells the others.
 """
 
 import hashlib
-import json
 import logging
 import warnings
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
-from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from common.day.tuning.search_space import fits
-from common.day.tuning.task import FINISHED, FOLDS, WORKER, Task, run_trial
+from common.day.tuning.task import FINISHED, Task, run_trial
 from common.engine.errors import UserError
-from common.io.submission import write_text
 
 HEARTBEAT_S, GRACE_S, RETRIES = 15, 60, 3
 JOURNAL = "journal.log"
@@ -107,38 +103,3 @@ def fill(study: Study, task: Task, trials: int | None, seconds: float | None = N
 def count_finished(study: Study) -> int:
     """Trials with a score, whole or pruned."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
-
-
-def write_study(study: Study, task: Task, path: Path) -> Path:
-    """The study as plain JSON for the report: trials, importance of the parameters, today's value.
-
-    A trial's value is the mean over the folds that it saw, null where it saw none. Optuna's own is, of a pruned one,
-    its last part's.
-    """
-    trials = study.get_trials(deepcopy=False)
-    folds = [trial.user_attrs.get(FOLDS) for trial in trials]
-    today = (scores for trial, scores in zip(trials, folds, strict=True) if trial.params == task.current and scores)
-    record = {
-        "study": study.study_name,
-        "metric": task.metric,
-        "trials": [
-            {
-                "number": trial.number,
-                "state": trial.state.name,
-                "value": fmean(scores) if scores else None,
-                "params": trial.params,
-                "worker": trial.user_attrs.get(WORKER),
-            }
-            for trial, scores in zip(trials, folds, strict=True)
-        ],
-        "importance": measure_importance(study),
-        "current": next(map(fmean, today), None),
-    }
-    return write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def measure_importance(study: Study) -> dict[str, float]:
-    """The share of the scores' variance that each parameter explains (fANOVA); empty on too few trials."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    few = len(complete) < 4 or len({trial.value for trial in complete}) < 2
-    return {} if few else optuna.importance.get_param_importances(study)

@@ -1,4 +1,4 @@
-"""A run's record with every part of the report, that of another competition, the least one; a study."""
+"""A run's record with every part of the report, that of another competition, the least one."""
 
 import math
 from typing import Any
@@ -165,28 +165,3 @@ def calm() -> Record:
 def read(record: Record) -> RunRecord:
     """As a run.json is read."""
     return msgspec.convert(record, RunRecord)
-
-
-def study() -> Record:
-    """Forty trials, some cut short, one that failed badly."""
-    trials: list[Record] = [
-        {
-            "number": number,
-            "state": "PRUNED" if number % 5 == 3 else "COMPLETE",
-            "value": 0.339 + 0.022 * (1 - math.exp(-number / 9)) + 0.006 * math.sin(number * 2.3),
-            "params": {"watch.lightgbm_softmax.learning_rate": 0.05 + 0.003 * number, "watch.rounds": 100 + number},
-            "seconds": 14.0 + number % 7,
-            "worker": number % 2,
-        }
-        for number in range(40)
-    ]
-    trials[12]["value"] = 0.05
-    trials[20] |= {"state": "FAIL", "value": None}
-    return {
-        "study": "mgtv-watch",
-        "metric": "score",
-        "trials": trials,
-        "importance": {"watch.lightgbm_softmax.learning_rate": 0.73, "watch.rounds": 0.27},
-        "best": trials[39],
-        "current": 0.3619,
-    }

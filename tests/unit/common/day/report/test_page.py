@@ -29,7 +29,7 @@ IN_RECORD = {
     "steps": ("steps",),
     "notes": ("notes",),
 }
-ALL = [*IN_RECORD, "features", "tuning", "settings", "run"]
+ALL = [*IN_RECORD, "features", "settings", "run"]
 
 
 class Page(HTMLParser):
@@ -72,7 +72,7 @@ def build(record: Record | None = None, **beside: Any) -> Page:
 
 
 def whole(record: Record | None = None) -> Page:
-    return build(record, studies=[report_record.study()])
+    return build(record)
 
 
 # --- parts ---
@@ -97,11 +97,6 @@ def test_a_missing_part_leaves_no_heading_and_no_link(name: str) -> None:
     assert sorted(page.sections) == sorted(set(ALL) - {name})
     assert f"#{name}" not in page.links
     assert not page.broken
-
-
-def test_studies_are_there_when_given() -> None:
-    assert "tuning" not in build().sections
-    assert "tuning" not in build(studies=[{"study": "s", "metric": "m", "trials": []}]).sections
 
 
 def test_the_least_record_is_a_head_and_how_to_run_it_again() -> None:
@@ -237,13 +232,12 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         ["Tuned settings were used", 'features.blocks = ["video","device","pair","list"]', "softmax.num_leaves = 15"],
         [],
     ),
-    ("tuning", report_record.complete(), ["1 fail", "best score .3666", "1 very low trials"], []),
 ]
 
 
 @pytest.mark.parametrize(("part", "record", "there", "absent"), SAID)
 def test_each_part_says_what_its_record_holds(part: str, record: Record, there: list[str], absent: list[str]) -> None:
-    text = build(record, studies=[report_record.study()]).texts[part]
+    text = build(record).texts[part]
     positions = [text.find(words) for words in there]
     assert positions == sorted(positions)
     assert -1 not in positions
@@ -280,26 +274,23 @@ def poison(value: Any) -> Any:
 
 
 def test_nothing_in_a_record_becomes_markup() -> None:
-    record, study = poison(report_record.complete()), report_record.study()
+    record = poison(report_record.complete())
     record["config"][EVIL] = {EVIL: EVIL}
     record["tables"][0]["rows"][0][EVIL] = EVIL
     record["truth"]["scores"][EVIL] = 0.5
     record["notes"].append({EVIL: EVIL})
-    study["importance"][EVIL] = 0.1
-    study["trials"][0]["params"][EVIL] = EVIL
-    page, clean = build(record, studies=[poison(study)]), whole()
+    page, clean = build(record), whole()
     assert not page.broken
     assert "img" not in {name for name, _ in page.elements}
     assert [name for name, _ in page.elements].count("script") == 1
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert {name for name, _ in page.elements} == {name for name, _ in clean.elements}
-    for part in ("features", "notes", "models", "folds", "tables", "settings", "tuning", "drift", "steps"):
+    for part in ("features", "notes", "models", "folds", "tables", "settings", "drift", "steps"):
         assert EVIL in page.texts[part], part
 
 
 def test_the_page_asks_for_nothing() -> None:
-    beside = Beside(studies=[report_record.study()])
-    text = build_page(report_record.read(report_record.complete()), beside)
+    text = build_page(report_record.read(report_record.complete()), Beside())
     page = Page(text)
     assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {n for n, _ in page.elements}
     assert not [a for _, a in page.elements if {"src", "srcset", "data", "action", "xlink:href"} & a.keys()]

@@ -1,6 +1,5 @@
-"""The page of all runs: what stands on it, beside runs and studies written by hand."""
+"""The page of all runs: what stands on it, beside runs written by hand."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from common.day import registry
 from common.day.report.charts import Mark
 from common.day.runs_page.history import describe_group
-from common.day.runs_page.page import RUNS_PAGE, build_runs, write_runs
+from common.day.runs_page.page import RUNS_PAGE, build_runs
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 
@@ -110,19 +109,3 @@ def test_names_from_outside_are_text_and_nothing_is_requested(make: Make, call: 
     page = (build / RUNS_PAGE).read_text()
     assert "&lt;script&gt;" in page
     assert not re.search(r"<(script|link|img|iframe)\b|https?://", page)
-
-
-# --- studies ---
-
-
-def test_the_page_shows_the_studies(make: Make, tmp_path: Path) -> None:
-    make("20260101-120000-000", [0.5])
-    build = tmp_path / "build"
-    (build / "news" / "tuning").mkdir()
-    trials = [{"number": n, "value": 0.1 * n, "state": "COMPLETE", "params": {"rank.depth": n}} for n in range(3)]
-    study = {"study": "news:x", "metric": "MRR", "trials": trials}
-    (build / "news" / "tuning" / "x.json").write_text(json.dumps(study))
-    (build / "news" / "tuning" / "damaged.json").write_text("{")
-    page = write_runs(build, registry.read_ledger(registry.find_runs(build, ["news"]))).read_text()
-    assert "news: studies" in page
-    assert "3 trials (3 complete)" in page
