@@ -100,7 +100,7 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
 def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
     """The score, the truth and every model, side by side, where both runs have them."""
     sides = [
-        {"CV": run.cv, "simulated truth": run.truth} | {row.model: row for row in run.ranking} for run in (one, other)
+        {"CV": run.cv, "simulated truth": run.truth} | {row.name: row for row in run.ranking} for run in (one, other)
     ]
     rows = []
     for name, before in sides[0].items():

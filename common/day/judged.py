@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.record_schema import Row
+from common.day.record_schema import Row, Scored
 from common.day.validation import Candidates, ValidationTable
 from common.io.notes import Note
 from common.io.submission import Checked
@@ -67,15 +67,15 @@ class Details:
 class Judged(ValidationTable):
     """What a run reports, beside what validation asked and how that was answered.
 
-    ``meaning``: the metric in a line. ``ranking``: the models side by side, as rows of model, score, error; the blend
-    last. ``expected``: the score that the truth is expected to have, and its error, where that is not the one of the
-    queries; ``why`` in words. ``insight``: None where a run stopped after validation. ``fits``: the score by every
-    single fit, where ``queries`` has the mean of several.
+    ``meaning``: the metric in a line. ``ranking``: the models side by side, the blend last. ``expected``: the score
+    that the truth is expected to have, and its error, where that is not the one of the queries; ``why`` in words.
+    ``insight``: None where a run stopped after validation. ``fits``: the score by every single fit, where ``queries``
+    has the mean of several.
     """
 
     metric: str
     meaning: str
-    ranking: Sequence[Row]
+    ranking: Sequence[Scored]
     expected: Row | None = None
     submissions: Sequence[Checked] = ()
     fits: Sequence[float] = ()

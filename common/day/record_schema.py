@@ -23,36 +23,15 @@ Rows = list[Row]
 RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
 
 
-class Score(msgspec.Struct, kw_only=True):
-    """The mean over ``queries``, with its standard error; None where that is not known."""
+class Scored(msgspec.Struct):
+    """The mean over ``queries`` with its standard error, of a fold, a slice, a model or a plain order by its ``name``;
+    None where that is not known.
+    """
 
+    name: str
     score: Number = None
     error: Number = None
     queries: int | None = None
-
-
-class FoldScore(Score, kw_only=True):
-    """Of the queries of a fold."""
-
-    fold: str
-
-
-class SliceScore(Score, kw_only=True):
-    """Of the queries of a slice, as "group size: 5-9"."""
-
-    slice: str
-
-
-class ModelScore(Score, kw_only=True):
-    """Of one model."""
-
-    model: str
-
-
-class RivalScore(Score, kw_only=True):
-    """Of a plain order of the same candidates."""
-
-    name: str
 
 
 class QueryScores(msgspec.Struct, kw_only=True):
@@ -64,8 +43,8 @@ class QueryScores(msgspec.Struct, kw_only=True):
     error: float
     queries: int
     digest: str = ""
-    folds: list[FoldScore] = []
-    slices: list[SliceScore] = []
+    folds: list[Scored] = []
+    slices: list[Scored] = []
     why: str | None = None
 
 
@@ -146,8 +125,8 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     cv: QueryScores
     meaning: str = ""
     behind: QueryScores | None = None
-    rivals: list[RivalScore] = []
-    ranking: list[ModelScore] = []
+    rivals: list[Scored] = []
+    ranking: list[Scored] = []
     fits: list[float] = []
     truth: Truth | None = None
     notes: Rows = []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
-from common.day.record_schema import Data, FoldScore, QueryScores, SliceScore
+from common.day.record_schema import Data, QueryScores, Scored
 from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
 from common.learning.metrics import cluster_error, weighted_mean
@@ -56,9 +56,9 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
     return QueryScores(
         **average_queries(queries),
         digest=digest_queries(queries),
-        folds=[FoldScore(fold=value, **average_queries(part)) for value, part in split_slice(queries, "fold")],
+        folds=[Scored(value, **average_queries(part)) for value, part in split_slice(queries, "fold")],
         slices=[
-            SliceScore(slice=f"{name}: {value}", **average_queries(part))
+            Scored(f"{name}: {value}", **average_queries(part))
             for name in slices
             for value, part in split_slice(queries, name)
         ],

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.record_diagnostics import AnswerRecord, ExampleQuery, RankCount, Stage
-from common.day.record_schema import Row
+from common.day.record_schema import Scored
 from common.learning.chain import Chain, Order, order_rows, score_rule
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts
-from common.learning.metrics import cluster_error, weighted_error, weighted_mean
+from common.learning.metrics import cluster_error, weighted_mean
 
 Ranks = NDArray[np.int64]
 MISSED, BEYOND = 0, -1
@@ -71,7 +71,7 @@ class ValidationTable:
     before: Sequence[tuple[str, int]]
     example: Callable[[int], Example]
     repeats: int = 1
-    rivals: Callable[[], Sequence[Row]]
+    rivals: Callable[[], Sequence[Scored]]
     candidates: Callable[[], Candidates] | None
 
 
@@ -104,22 +104,23 @@ def rank_by(values: NDArray[np.floating], rows: RankingDataset) -> Ranks:
 
 def score_rivals(
     rows: RankingDataset, orders: Mapping[str, Order], earn: Callable[[Ranks], Floats], cutoff: int
-) -> list[Row]:
-    """What plain orders of the same candidates score: name, score, error; first a random one.
+) -> list[Scored]:
+    """What plain orders of the same candidates score; first a random one.
 
     ``orders``: left out where there is no such feature. ``earn``: what each query earns by the rank of its right one, 0
     behind ``cutoff``.
 
     >>> rows = RankingDataset(("price",), np.array([[3], [2], [5], [9]]), np.array([0, 1, 1, 0]), np.array([2, 2]))
     >>> rivals = score_rivals(rows, {"cheapest": ("price", -1.0), "shown": None}, lambda ranks: (ranks == 1) / 1.0, 1)
-    >>> [(row["name"], row["score"]) for row in rivals]
+    >>> [(rival.name, rival.score) for rival in rivals]
     [('Random order', 0.5), ('cheapest', 1.0), ('shown', 0.5)]
     """
     earned = {RANDOM: score_random(rows, earn, cutoff)}
     for name, order in orders.items():
         if order is None or order[0] in rows.names:
             earned[name] = earn(rank_answers(score_rule(rows, order), rows))
-    return average_rivals(earned, np.ones(len(rows.group_sizes)))
+    queries = len(rows.group_sizes)
+    return average_rivals(earned, np.ones(queries), np.arange(queries))
 
 
 def score_random(rows: RankingDataset, earn: Callable[[Ranks], Floats], cutoff: int) -> Floats:
@@ -131,7 +132,7 @@ def score_random(rows: RankingDataset, earn: Callable[[Ranks], Floats], cutoff: 
     return chance
 
 
-def list_rivals(chain: Chain, random: Floats, rules: Mapping[str, str]) -> list[Row]:
+def list_rivals(chain: Chain, random: Floats, rules: Mapping[str, str]) -> list[Scored]:
     """What a ``random`` order scores, and those stages of the chain that are no model; ``rules``: what the report calls
     each.
     """
@@ -139,16 +140,14 @@ def list_rivals(chain: Chain, random: Floats, rules: Mapping[str, str]) -> list[
     return average_rivals({RANDOM: random} | earned, chain.weights, chain.clusters)
 
 
-def average_rivals(
-    earned: Mapping[str, Floats], weights: Floats, clusters: NDArray[np.int64] | None = None
-) -> list[Row]:
-    """Rows of name, score, error of what each query ``earned``; those beyond the last value earn nothing."""
-    found = []
-    for name, values in earned.items() if weights.any() else ():
-        padded = np.pad(values, (0, len(weights) - len(values)))
-        error = weighted_error(padded, weights) if clusters is None else cluster_error(padded, weights, clusters)
-        found.append({"name": name, "score": weighted_mean(padded, weights), "error": error})
-    return found
+def average_rivals(earned: Mapping[str, Floats], weights: Floats, clusters: NDArray[np.int64]) -> list[Scored]:
+    """The scores of what each query ``earned``; those beyond the last value earn nothing."""
+    padded = {name: np.pad(values, (0, len(weights) - len(values))) for name, values in earned.items()}
+    return [
+        Scored(name, weighted_mean(values, weights), cluster_error(values, weights, clusters))
+        for name, values in padded.items()
+        if weights.any()
+    ]
 
 
 def share_behind(ranks: Ranks, sizes: NDArray[np.int32]) -> Floats:

@@ -19,7 +19,7 @@ def show_end(record: RunRecord, folder: Path, queries: str, on: str | None = Non
     from common.day.report.page import REPORT_PAGE  # `compare` needs no report
 
     cv, truth, metric = record.cv, record.truth, record.metric
-    models = [{"model": row.model, "score": row.score, "error": row.error} for row in record.ranking]
+    models = [{"model": row.name, "score": row.score, "error": row.error} for row in record.ranking]
     print_table(wide_console(), f"Models: {metric} on validation", models)
     print()
     if record.notes:

@@ -12,7 +12,7 @@ import polars as pl
 
 from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
 from common.day.judged import Judged
-from common.day.record_schema import is_quick
+from common.day.record_schema import Scored, is_quick
 from common.day.report.page import ABLATION
 from common.day.run_record import describe_queries, digest_files
 from common.engine.console import print_table, wide_console
@@ -64,15 +64,15 @@ def average_fits(fits: Sequence[Judged]) -> Judged:
     means = scores.group_by("fold", "query").agg(pl.col("score").mean())
     queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
     queries = queries.select(first.queries.columns)
-    by_model = [{row["model"]: row["score"] for row in one.ranking} for one in fits]
+    by_model = [{row.name: row.score or 0.0 for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
     error = first.expected["error"] if first.expected else whole.error
     for row in first.ranking:
-        known = [one[row["model"]] for one in by_model if row["model"] in one]
+        known = [one[row.name] for one in by_model if row.name in one]
         score = sum(known) / len(known)
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = math.isclose(score, whole.score, rel_tol=1e-9)
-        ranking.append({"model": row["model"], "score": score, "error": error if own else row["error"]})
+        ranking.append(Scored(row.name, score, error if own else row.error))
     single = [describe_queries(one.queries).score for one in fits]
     return replace(first, queries=queries, ranking=ranking, fits=single)
 

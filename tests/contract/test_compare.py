@@ -76,7 +76,7 @@ def test_a_study_judges_todays_settings_by_the_score_of_a_run(
     files = contract.competition.locate(finished.raw, config)
     work = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
     tasks = [space.make_task(name, files, config, work) for name in space.list_tasks(config)]
-    scores = {row["model"]: row["score"] for row in finished.record["ranking"]}
+    scores = {row["name"]: row["score"] for row in finished.record["ranking"]}
     for task in [one for one in tasks if one.metric == finished.record["metric"]]:
         judged = task.judge(task.current, 0)
         weights = np.ones(len(judged)) if task.weights is None else task.weights

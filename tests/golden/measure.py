@@ -106,7 +106,7 @@ def measure_news(folder: Path) -> Metrics:
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
     judged = news.COMPETITION.judge(outcome, config)
     truth = news.COMPETITION.score_truth(outcome, folder / "raw")
-    recall, cv = judged.details().summary["recall"], judged.ranking[0]["score"]
+    recall, cv = judged.details().summary["recall"], judged.ranking[0].score
     union = next(row for row in recall if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in recall}
     measured |= {f"union {name}": union[name] for name in ("recall@50", "recall@all")}

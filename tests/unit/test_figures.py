@@ -44,7 +44,7 @@ def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
         ],
         "overrides": [],
         "until": None,
-        "ranking": [{"model": "lightgbm", "score": 0.25, "error": 0.01}],
+        "ranking": [{"name": "lightgbm", "score": 0.25, "error": 0.01}],
         "truth": {"score": 0.3, "error": 0.01, "oracle": 0.4, "scores": {"mrr@5": 0.3, "mrr@5_error": 0.01}},
         "tables": [{"title": "Models on validation", "rows": [{"model": "a", "rounds": 1200}]}],
         "wall_seconds": 61.4,

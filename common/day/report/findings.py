@@ -53,7 +53,7 @@ def find_next_steps(record: RunRecord, ablation: Sequence[Row] = ()) -> list[Fin
 
 def name_validation(cv: QueryScores) -> str:
     """Cross-validation where there are folds, else validation: one hold-out is no cross."""
-    crossed = len(cv.folds) > 1 or any("folds" in fold.fold for fold in cv.folds)
+    crossed = len(cv.folds) > 1 or any("folds" in fold.name for fold in cv.folds)
     return "cross-validation" if crossed else "validation"
 
 
@@ -74,7 +74,7 @@ def _far_from_other_scores(record: RunRecord, leaderboard: Sequence[NotedScore])
 
 
 def _uneven_folds(cv: QueryScores) -> Iterator[Finding]:
-    rows = [(fold.score, fold.error, fold.fold) for fold in cv.folds if fold.score is not None and fold.error]
+    rows = [(fold.score, fold.error, fold.name) for fold in cv.folds if fold.score is not None and fold.error]
     if len(rows) < 2:
         return
     weights = [1 / error**2 for _, error, _ in rows]
@@ -94,7 +94,7 @@ def _uneven_folds(cv: QueryScores) -> Iterator[Finding]:
 
 
 def _blend_below_member(record: RunRecord) -> Iterator[Finding]:
-    rows = [(row.score, row.error, row.model) for row in record.ranking if row.score is not None]
+    rows = [(row.score, row.error, row.name) for row in record.ranking if row.score is not None]
     blends = [row for row in rows if row[2].startswith("blend")]
     members = [row for row in rows if row not in blends]
     if not blends or not members:
@@ -235,7 +235,7 @@ def _weakest_slice(record: RunRecord) -> Iterator[Finding]:
             f"{numbers.with_error(worst.score, worst.error)} on {counted}; all queries have"
             f" {numbers.score(whole.score)}. If it scored as they do, the whole would gain {numbers.score(gap * part)}."
         )
-    yield Finding(f"Study the slice {worst.slice}: {said}", "slices")
+    yield Finding(f"Study the slice {worst.name}: {said}", "slices")
 
 
 def _unfinished(record: RunRecord) -> Iterator[Finding]:

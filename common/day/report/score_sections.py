@@ -5,7 +5,7 @@ from statistics import stdev
 from typing import Any
 
 from common.day.change import Change
-from common.day.record_schema import FoldScore, RunRecord, SliceScore, Table
+from common.day.record_schema import RunRecord, Scored, Table
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
@@ -36,17 +36,17 @@ def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[Not
     return MarkTable("", [name for name, _ in rows], [Column(record.metric, [mark for _, mark in rows])])
 
 
-def folds(rows: Sequence[FoldScore], whole: float) -> dict[str, Any] | None:
+def folds(rows: Sequence[Scored], whole: float) -> dict[str, Any] | None:
     """The score of each fold, and how far they lie apart; nothing of a single one, which is the whole."""
     scores = [row.score for row in rows if row.score is not None]
     spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
-    marks = _draw_parts("fold", [row.fold for row in rows], rows, whole)
+    marks = _draw_parts("fold", rows, whole)
     return {"marks": marks, "spread": spread} if len(rows) > 1 else None
 
 
-def slices(rows: Sequence[SliceScore], whole: float) -> MarkTable | None:
+def slices(rows: Sequence[Scored], whole: float) -> MarkTable | None:
     """The score on parts of the queries."""
-    return _draw_parts("slice", [row.slice for row in rows], rows, whole) if rows else None
+    return _draw_parts("slice", rows, whole) if rows else None
 
 
 def models(record: RunRecord) -> MarkTable | None:
@@ -55,7 +55,7 @@ def models(record: RunRecord) -> MarkTable | None:
     if len({row.score for row in rows}) < 2:
         return None
     column = Column(record.metric, [draw_score(row.score, row.error) for row in rows])
-    return MarkTable("model", [row.model for row in rows], [column])
+    return MarkTable("model", [row.name for row in rows], [column])
 
 
 def tables(known: Sequence[Table]) -> list[dict[str, Any]]:
@@ -63,10 +63,11 @@ def tables(known: Sequence[Table]) -> list[dict[str, Any]]:
     return [{"title": table.title, "table": make_table(table.rows)} for table in known]
 
 
-def _draw_parts(title: str, names: Sequence[str], rows: Sequence[FoldScore | SliceScore], whole: float) -> MarkTable:
+def _draw_parts(title: str, rows: Sequence[Scored], whole: float) -> MarkTable:
     scores = [draw_score(row.score, row.error, row.queries) for row in rows]
     counts = [Mark(text=numbers.count(row.queries)) for row in rows]
-    return MarkTable(title, names, [Column("score", scores, reference=whole), Column("queries", counts, "plain")])
+    columns = [Column("score", scores, reference=whole), Column("queries", counts, "plain")]
+    return MarkTable(title, [row.name for row in rows], columns)
 
 
 def draw_score(score: float | None, error: float | None = None, queries: int | None = None) -> Mark:

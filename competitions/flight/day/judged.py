@@ -11,6 +11,7 @@ import polars as pl
 
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.record_schema import Scored
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -53,7 +54,7 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
         **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
+        ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],
         details=lambda: list_details(outcome, models),
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.record_schema import Scored
 from common.day.run_record import WEIGHT, Row
 from common.day.validation import (
     BLEND,
@@ -110,7 +111,7 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
     return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
 
 
-def name_rivals(outcome: Validated) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Scored]:
     """What a random order scores, the cheapest first, and preferences before any ranker, or else the page's order."""
     valid = outcome.data.value.valid
     chance = score_random(valid, lambda ranks: is_within(ranks, CUTOFF).astype(np.float64), CUTOFF)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.arrays import Floats
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, compare_rows, measure_drift, measure_importance
+from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -42,7 +43,7 @@ def judge(outcome: Validated, config: MgtvConfig) -> Judged:
         **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": MODEL, "score": final["score"], "error": final["error"]}],
+        ranking=[Scored(MODEL, final["score"], final["error"])],
         details=lambda: list_details(outcome),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
+from common.day.record_schema import Scored
 from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
@@ -73,7 +74,7 @@ def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:
     return np.add.reduceat(scores * data.labels, find_starts(data.group_sizes))
 
 
-def name_rivals(outcome: Validated, earned: Floats) -> list[Row]:
+def name_rivals(outcome: Validated, earned: Floats) -> list[Scored]:
     """What the first video scores in a random order, by its click rate, as shown; with the run's own share."""
     chance = score_random(join_days(outcome), lambda ranks: np.where(ranks == 1, earned, 0.0), 1)
     return list_rivals(outcome.chain.value, chance, RIVALS)

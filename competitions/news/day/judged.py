@@ -8,6 +8,7 @@ import polars as pl
 
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
@@ -42,7 +43,7 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
         **vars(validation),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[{"model": MODEL, "score": weighted_mean(*ranked), "error": weighted_error(*ranked)}],
+        ranking=[Scored(MODEL, weighted_mean(*ranked), weighted_error(*ranked))],
         details=lambda: list_details(outcome),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,

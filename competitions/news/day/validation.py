@@ -5,6 +5,7 @@ from functools import cache, partial
 import numpy as np
 import polars as pl
 
+from common.day.record_schema import Scored
 from common.day.run_record import Row
 from common.day.validation import (
     BLEND,
@@ -91,7 +92,7 @@ def last_day() -> pl.Expr:
     return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
 
 
-def name_rivals(outcome: Validated) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Scored]:
     """What a random order scores, the clicks within an hour of the user's last one, and what retrieval fused."""
     chance = score_random(
         outcome.ready.rows.value.valid,

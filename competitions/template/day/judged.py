@@ -7,6 +7,7 @@ import polars as pl
 
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
+from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth, describe_queries
 from common.engine.run import collect, derive
 from common.learning.dataset import RankingDataset
@@ -28,7 +29,7 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
         **vars(validation),
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
-        ranking=[{"model": MODEL, "score": cv.score, "error": cv.error}],
+        ranking=[Scored(MODEL, cv.score, cv.error)],
         details=lambda: Details(features=outcome.features.value.columns, summary={}),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,

@@ -7,6 +7,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.day.judged import Details, Insight, Judged
+from common.day.record_schema import Scored
 from common.day.run_record import Row, SimulatedTruth
 from common.engine.decisions import list_decisions
 from common.engine.progress import say
@@ -57,7 +58,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         metric=METRIC,
         meaning=MEANING,
         expected={"score": expected["score"], "error": expected["error"], "why": WHY if times else WHY + FURTHER},
-        ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
+        ranking=[Scored(name, row["score"], row["score_error"]) for name, row in ways.items()],
         details=lambda: list_details(outcome, ways),
         submissions=whole.checked if whole else [],
         insight=explain(whole) if whole and len(valid.users) else None,

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from common.day.judged import measure_importance
-from common.day.run_record import CLUSTER, Row
+from common.day.record_schema import Scored
+from common.day.run_record import CLUSTER
 from common.day.validation import BEYOND, BLEND, Candidates, Example, ValidationTable, list_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
@@ -110,7 +111,7 @@ def measure_columns(
     return measure_importance(data, [ranker], LISTED, SHUFFLED_ROWS)
 
 
-def name_rivals(outcome: Validated) -> list[Row]:
+def name_rivals(outcome: Validated) -> list[Scored]:
     """What a random order of the ads scores on the same users, the most frequent ones at the query's time, and the
     first search.
     """

@@ -91,7 +91,7 @@ def list_run(folder: Path, scale: float) -> Iterator[tuple[str, Figure]]:
     tables: dict[str, Sequence[Row]] = {
         "": [summarise_run(record, truth)],
         "steps": group_steps(record.steps),
-        "models": [{"model": row.model, "score": row.score, "error": row.error} for row in record.ranking],
+        "models": [{"model": row.name, "score": row.score, "error": row.error} for row in record.ranking],
         "truth": [choose_metrics(truth)] if truth else [],
         **{table.title: table.rows for table in record.tables},
     }

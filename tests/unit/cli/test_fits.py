@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from common.day.judged import Details, Judged
+from common.day.record_schema import Scored
 from common.engine.config import RunSettings
 from common.engine.run import Run
 from competitions.cli.fits import add_fits
@@ -25,8 +26,8 @@ def judge(outcome: int, config: RunSettings) -> Judged:
     assert config.seed == 7  # what is drawn stays as it is
     queries = pl.DataFrame({"query": ["a", "b"], "fold": "x", "score": SCORES[outcome], "slice": ["s", "t"]})
     ranking = [
-        {"model": "m", "score": sum(SCORES[outcome]) / 2, "error": 0.1},
-        {"model": "rule", "score": 0.3, "error": 0.2},
+        Scored("m", sum(SCORES[outcome]) / 2, 0.1),
+        Scored("rule", 0.3, 0.2),
     ]
     asked: dict[str, Any] = {"queries": queries, "cutoff": 5, "ranks": np.ones(2), "before": (), "example": str}
     own: dict[str, Any] = {"ranking": ranking, "details": lambda: Details(features=(), summary={"seed": outcome})}
@@ -45,10 +46,10 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
     assert judged.queries["score"].to_list() == pytest.approx([0.5, 2 / 3])
     assert judged.queries.columns == ["query", "fold", "score", "slice"]
     assert judged.fits == pytest.approx([0.5, 1.0, 0.25])
-    assert [row["score"] for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
+    assert [row.score for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
     # The model that is the run's has the error of the queries' means, .5 and .667, as the headline has.
-    assert judged.ranking[0]["error"] == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
-    assert judged.ranking[1]["error"] == 0.2  # of another model than the one that is submitted: its own
+    assert judged.ranking[0].error == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
+    assert judged.ranking[1].error == 0.2  # of another model than the one that is submitted: its own
     assert judged.details().summary == {"seed": 7}  # all else is the first fit's, which is submitted
     assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
 

@@ -21,7 +21,7 @@ def make_record(**changed: Any) -> RunRecord:
         "cv": {"score": 0.5, "error": 0.01, "queries": 4},
         "data": {"folder": "", "simulated": True, "digest": "abcdef"},
         "code": {"revision": "1234"},
-        "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
+        "ranking": [{"name": "m", "score": 0.1, "error": 0.01}],
         "features": ["f"],
         "wall_seconds": 12.0,
         "peak_mib": 2048.0,

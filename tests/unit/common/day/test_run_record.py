@@ -14,7 +14,7 @@ from msgspec import structs
 
 from common.day import revision, run_record
 from common.day.judged import Details, Insight, Judged
-from common.day.record_schema import Data, RunRecord, RunStart, read_record
+from common.day.record_schema import Data, RunRecord, RunStart, Scored, read_record
 from common.day.record_writer import RecordWriter
 from common.day.validation import Candidates, Example
 from common.engine.errors import UserError
@@ -66,7 +66,7 @@ def make_judged(insight: Insight | None = None) -> Judged:
         example=lambda _: Example("", "", [], ""),
         rivals=tuple,
         candidates=lambda: Candidates(pl.DataFrame({"query": ["a"], "item": [7], "blend": [0.5]}), ONE_ROW),
-        ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
+        ranking=[Scored("m", 0.1, 0.01)],
         expected={"score": 0.4, "error": 0.03, "why": "clicks are of one day"},
         details=lambda: details,
         submissions=[Checked(Path("s.csv"), 7, ())],
@@ -95,8 +95,8 @@ def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
     summary = run_record.describe_queries(QUERIES)
     assert (summary.score, summary.queries) == (0.375, 4)
     assert summary.error == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
-    folds = [(row.fold, row.score, row.queries) for row in summary.folds]
-    slices = [(row.slice, row.score, row.queries) for row in summary.slices]
+    folds = [(row.name, row.score, row.queries) for row in summary.folds]
+    slices = [(row.name, row.score, row.queries) for row in summary.slices]
     assert folds == [("day 1", 0, 1), ("day 2", 0.5, 3)]
     assert slices == [("kind: x", 0.5, 2), ("kind: y", 0, 1)]
     assert run_record.describe_queries(QUERIES.clear()).score == 0
@@ -108,7 +108,7 @@ def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
     mean = scores @ weights / 6
     assert (summary.score, summary.queries) == (pytest.approx(mean), 4)
     assert summary.error == pytest.approx(np.linalg.norm((scores - mean) * weights) / 6)
-    assert {row.slice.partition(":")[0] for row in summary.slices} == {"kind"}
+    assert {row.name.partition(":")[0] for row in summary.slices} == {"kind"}
     alike, plain = (run_record.describe_queries(queries) for queries in (QUERIES.with_columns(weight=7.0), QUERIES))
     assert (alike.score, alike.error) == pytest.approx((plain.score, plain.error))
 

@@ -66,11 +66,12 @@ def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
     def earn(ranks: validation.Ranks) -> Floats:
         return np.where((ranks > 0) & (ranks < 3), 1 / np.maximum(ranks, 1), 0.0)
 
-    found = {row["name"]: row["score"] for row in validation.score_rivals(rows, orders, earn, 2)}
+    found = {row.name: row.score for row in validation.score_rivals(rows, orders, earn, 2)}
     expected = {"Random order": (1.5 / 4 + 1.5 / 2) / 3, "lowest": 0.5, "highest": 0.5 / 3, "shown": 1 / 3}
     assert found == pytest.approx(expected)  # of equal rows the first stands first; a missing value is last
-    (weighted,) = validation.average_rivals({"lowest": np.array([1.0, 0.5, 0.0])}, np.array([2.0, 0.0, 1.0, 1.0]))
-    assert weighted["score"] == pytest.approx(0.5)  # the fourth query has no candidates, and counts
+    earned = {"lowest": np.array([1.0, 0.5, 0.0])}
+    (weighted,) = validation.average_rivals(earned, np.array([2.0, 0.0, 1.0, 1.0]), np.arange(4))
+    assert weighted.score == pytest.approx(0.5)  # the fourth query has no candidates, and counts
 
 
 def test_the_right_one_is_ahead_of_half_by_chance_however_long_the_list() -> None:

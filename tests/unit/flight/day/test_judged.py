@@ -101,9 +101,9 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
     random, shown = table.rivals()
-    assert random["score"] == pytest.approx((3 / 11 + 3 / 12) / 2)
-    assert random["error"] == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
-    assert (shown["name"], shown["score"]) == ("In the order shown", 1.0)
+    assert random.score == pytest.approx((3 / 11 + 3 / 12) / 2)
+    assert random.error == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
+    assert (shown.name, shown.score) == ("In the order shown", 1.0)
     # Ranks are of the sessions of more than ten options, as often as they are judged; candidates are of all.
     assert (table.ranks.tolist(), table.repeats) == ([1, 1, 1, 11], 2)
     assert table.behind is not None

@@ -17,8 +17,8 @@ FEATURES = {
 }
 
 
-def scored(part: str, name: str, score: float, queries: int | None = None) -> Record:
-    return {part: name, "score": score, "error": 0.0068, "queries": queries}
+def scored(name: str, score: float, queries: int | None = None) -> Record:
+    return {"name": name, "score": score, "error": 0.0068, "queries": queries}
 
 
 def complete() -> Record:
@@ -44,11 +44,11 @@ def complete() -> Record:
             "score": 0.3619,
             "error": 0.0048,
             "queries": 6598,
-            "folds": [scored("fold", "day 29", 0.3742, 3301), scored("fold", "day 30", 0.3496, 3297)],
-            "slices": [scored("slice", "2 to 4 videos", 0.4413, 2104), scored("slice", "without a past", 0.2011, 96)],
+            "folds": [scored("day 29", 0.3742, 3301), scored("day 30", 0.3496, 3297)],
+            "slices": [scored("2 to 4 videos", 0.4413, 2104), scored("without a past", 0.2011, 96)],
         },
         "ranking": [
-            scored("model", model, score)
+            scored(model, score)
             for model, score in (("blend", 0.3619), ("lightgbm_softmax", 0.3636), ("logit", 0.3517))
         ],
         "truth": {
@@ -136,13 +136,13 @@ def answers() -> Record:
 
 def news() -> Record:
     """Real clicks: no truth, one fold, one model."""
-    fold = scored("fold", "validation users", 0.1174, 2955)
+    fold = scored("validation users", 0.1174, 2955)
     return complete() | {
         "name": "news",
         "metric": "MRR@5",
         "data": {"folder": "data/news/raw", "simulated": False, "digest": "00ff", "files": 4, "bytes": 91_200_000},
         "cv": {"score": 0.1174, "error": 0.0049, "queries": 2955, "folds": [fold], "slices": []},
-        "ranking": [scored("model", "lightgbm_lambdarank", 0.1175)],
+        "ranking": [scored("lightgbm_lambdarank", 0.1175)],
         "truth": None,
         "notes": [],
     }
@@ -157,7 +157,7 @@ def bare() -> Record:
 
 def calm() -> Record:
     """Nothing in it is suspicious."""
-    folds = [{"fold": f"day {day}", "score": 0.3, "error": 0.014} for day in (1, 2)]
+    folds = [{"name": f"day {day}", "score": 0.3, "error": 0.014} for day in (1, 2)]
     cv = {"score": 0.3, "error": 0.01, "queries": 1000, "folds": folds}
     return bare() | {"cv": cv, "insight": {"importance": [], "curves": []}}
 

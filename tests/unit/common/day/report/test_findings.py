@@ -75,7 +75,7 @@ def test_drift_that_any_two_days_have_is_no_alarm() -> None:
 def test_a_blend_below_its_best_member_is_noted() -> None:
     record = calm()
     scores = {"lightgbm": 0.32, "logit": 0.29, "blend": 0.295, "blend, reranked": 0.308}
-    record["ranking"] = [{"model": model, "score": score, "error": 0.01} for model, score in scores.items()]
+    record["ranking"] = [{"name": model, "score": score, "error": 0.01} for model, score in scores.items()]
     text = says(record)
     assert "The blend, reranked (.3080) is below its best member, lightgbm (.3200), by .0120" in text
     record["ranking"][3]["score"] = 0.311  # within the error
@@ -134,7 +134,7 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
     assert advises(record) == []
     slices = [("by chance", 0.2, 0.045, 500), ("worst", 0.1, 0.01, 50), ("costs most", 0.2, 0.01, 200)]
     record["cv"]["slices"] = [
-        {"slice": name, "score": score, "error": error, "queries": queries} for name, score, error, queries in slices
+        {"name": name, "score": score, "error": error, "queries": queries} for name, score, error, queries in slices
     ]
     record["insight"]["curves"] = [
         {"name": "early", "metric": "m", "values": [0.1, 0.2, 0.1], "best": 2},
@@ -146,10 +146,10 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
         "Allow more rounds: the last one was the best (late).",
     ]
     # Of lists of many lengths the one that is ranked worst for its length, not the longest.
-    alike = [{"slice": "long", "score": 0.9, "error": 0.01, "queries": 200}]
+    alike = [{"name": "long", "score": 0.9, "error": 0.01, "queries": 200}]
     record["behind"] = {"score": 0.9, "error": 0.01, "queries": 1000, "slices": alike}
     assert "Study" not in advises(record)[0]
-    alike.append({"slice": "short", "score": 0.8, "error": 0.01, "queries": 100})
+    alike.append({"name": "short", "score": 0.8, "error": 0.01, "queries": 100})
     text = (
         "Study the slice short: the right answer is ahead of 80.0 % of the others there, and of 90.0 % in all queries"
     )
@@ -158,8 +158,8 @@ def test_the_slice_that_costs_most_is_named_and_fits_that_were_cut_off() -> None
 
 def test_a_slice_is_named_only_where_so_many_of_them_would_not_bring_it_by_chance() -> None:
     record = calm()
-    lowest = {"slice": "lowest", "score": 0.2, "error": 0.04, "queries": 100}  # 2.5 standard errors below
-    others = [{"slice": str(at), "score": 0.3, "error": 0.04, "queries": 100} for at in range(29)]
+    lowest = {"name": "lowest", "score": 0.2, "error": 0.04, "queries": 100}  # 2.5 standard errors below
+    others = [{"name": str(at), "score": 0.3, "error": 0.04, "queries": 100} for at in range(29)]
     record["cv"]["slices"] = [lowest]
     assert advises(record)[0].startswith("Study the slice lowest: .2000")
     record["cv"]["slices"] = [lowest, *others]

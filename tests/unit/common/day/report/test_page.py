@@ -133,7 +133,7 @@ def ranked_features() -> Record:
 
 def one_fold(name: str) -> Record:
     record = report_record.news()
-    return record | {"cv": record["cv"] | {"folds": [record["cv"]["folds"][0] | {"fold": name}]}}
+    return record | {"cv": record["cv"] | {"folds": [record["cv"]["folds"][0] | {"name": name}]}}
 
 
 STEPS = [
@@ -250,7 +250,7 @@ def test_only_the_right_one_is_marked() -> None:
 
 def test_a_number_that_is_missing_is_no_error() -> None:
     record = report_record.complete()
-    record["cv"]["folds"][0] = {"fold": "day 29", "score": None, "error": None, "queries": None}
+    record["cv"]["folds"][0] = {"name": "day 29", "score": None, "error": None, "queries": None}
     record["insight"]["importance"][0] |= {"gain": None, "permutation": None}
     record["insight"]["curves"][0]["values"] = [None, 0.1, 0.2]
     page = build(record)

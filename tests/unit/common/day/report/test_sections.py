@@ -1,6 +1,6 @@
 """How a report draws what carries the score."""
 
-from common.day.record_schema import FoldScore, SliceScore
+from common.day.record_schema import Scored
 from common.day.report.formatting import MINUS
 from common.day.report.model_sections import curves, features
 from common.day.report.score_sections import folds, slices
@@ -21,12 +21,12 @@ def test_curves_of_one_metric_have_one_scale() -> None:
 
 def test_small_slices_are_pale_and_a_single_fold_is_none() -> None:
     queries = {"1": 40, "2": 12, "3": 30, "4": None}
-    rows = [{"slice": f"day: {day}", "score": 0.1, "error": 0.02, "queries": count} for day, count in queries.items()]
-    drawn = slices([SliceScore(**row) for row in rows], 0.1)
+    rows = [{"name": f"day: {day}", "score": 0.1, "error": 0.02, "queries": count} for day, count in queries.items()]
+    drawn = slices([Scored(**row) for row in rows], 0.1)
     assert drawn is not None
     assert drawn.labels == [f"day: {day}" for day in queries]
     assert [mark.pale for mark in drawn.columns[0].marks] == [False, True, False, False]
-    assert folds([FoldScore(fold="day 1", score=0.1)], 0.1) is None
+    assert folds([Scored("day 1", 0.1)], 0.1) is None
 
 
 def test_what_moves_nothing_is_never_sure() -> None:

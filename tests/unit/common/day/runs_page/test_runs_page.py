@@ -26,7 +26,7 @@ def build_page(tmp_path: Path) -> str:
 @pytest.fixture
 def three(make: Make) -> list[Path]:
     """Three runs on the same four queries, newest first."""
-    cv: dict[str, Any] = {"folds": [], "queries": 4, "slices": [{"slice": "parity: even", "score": 0.5}], "error": 0.1}
+    cv: dict[str, Any] = {"folds": [], "queries": 4, "slices": [{"name": "parity: even", "score": 0.5}], "error": 0.1}
     changed = {"config": {"seed": 0, "rank": {"rounds": 9}}, "features": ["f", "g"]}
     return [
         make("20260103-120000-000", [0.0, 1.0, 0.0, 0.0], cv=cv | {"score": 0.25}, **changed),
