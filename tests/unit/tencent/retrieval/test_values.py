@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
@@ -12,6 +13,7 @@ from competitions.tencent.retrieval.sparse_history import ActionWeights
 from competitions.tencent.retrieval.values import (
     AGAIN,
     BEHIND_SHOWN,
+    PoolValues,
     ValueCounts,
     ValueSettings,
     fit,
@@ -112,3 +114,20 @@ def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
         assert [*scores] == ["values", "values shown", "values again"]
         assert (scores["values shown"][0] > 0).tolist() == [True, False]  # 2 was clicked behind 1, 4 was not
         assert not scores["values"].any()  # nobody clicked two
+
+
+@pytest.mark.parametrize("settings", [PLAIN, AGAIN])
+def test_a_pool_gets_of_its_own_values_what_it_gets_of_all(settings: ValueSettings) -> None:
+    """Whether the table of all values is multiplied, or that of the values that the pool's ads have."""
+    catalogue = make_catalogue(8, {0: [1, 1, 2, 2, 3, 0, 4, 5], 3: [4, 0, 4, 1, 1, 2, 3, 3]})
+    attributes, log = attribute_matrix(catalogue), draw_log(60, 8, seed=5)
+    fitted = fit_value_counts(log, [attributes], settings)
+    assert isinstance(fitted.table, np.ndarray)
+    pool, queries = CatalogueRows(np.array([2, 5, 6])), draw_log(9, 8, seed=6)
+    for table in (None, sp.csr_array(fitted.table)):
+        model = ValueCounts(table, attributes, settings)
+        scores = PoolValues.of(model, pool)(queries)
+        np.testing.assert_allclose(scores, score_value_counts(model, queries, pool), rtol=1e-5)
+        assert (scores.shape, scores.dtype) == ((9, 3), np.float32)
+        assert scores.flags.c_contiguous
+        assert scores.any()
