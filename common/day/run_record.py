@@ -6,7 +6,6 @@ two runs can be compared query by query: the difference of two scores is known f
 holds the same of the test, where a simulation knows the truth.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
 from common.day.record_schema import Data, QueryScores, Scored
 from common.day.record_schema import Row as Row
+from common.engine.walk import walk
 from common.io.natural_order import natural_key
 from common.learning.metrics import cluster_error, weighted_mean
 
@@ -137,14 +137,4 @@ def digest_files(files: object, cache: Path) -> str:
 
 def find_paths(value: object) -> Iterator[Path]:
     """Every path of a file inside dataclasses, lists, tuples and dictionaries."""
-    if isinstance(value, Path):
-        if value.is_file():
-            yield value
-    elif dataclasses.is_dataclass(value):
-        for part in dataclasses.fields(value):
-            yield from find_paths(getattr(value, part.name))
-    elif isinstance(value, dict):
-        yield from find_paths(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from find_paths(item)
+    return (leaf for leaf in walk(value) if isinstance(leaf, Path) and leaf.is_file())

@@ -12,7 +12,6 @@ How to start a cluster, and what fails how: competitions/BEYOND.md.
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import logging
 import os
@@ -137,7 +136,9 @@ class Cluster:
                 while not (done := [entry for entry, task in self._tasks.items() if task.future.done()]):
                     time.sleep(POLL_S)
             for entry in done:
-                self._finish(self._tasks.pop(entry))
+                # To finish one may wait for another here, which an input that has to be made again does.
+                if task := self._tasks.pop(entry, None):
+                    self._finish(task)
 
     def _finish(self, task: Task) -> None:
         future = task.future
@@ -168,9 +169,9 @@ def detach(step: Step, folder: Path) -> Step:
         if result.step is None:
             return Result(result.make, replace_results(result.args, replace))
         name, key = result.step.name, result.step.key
-        return Result(read_input, (folder, name, key), dataclasses.replace(result.step, args=()))
+        return Result(read_input, (folder, name, key), Step(name, key, result.step.function, ()))
 
-    return dataclasses.replace(step, args=replace_results(step.args, replace))
+    return Step(step.name, step.key, step.function, replace_results(step.args, replace))
 
 
 # --- On a worker ---

@@ -1,4 +1,4 @@
-"""TOML files and ``--set`` overrides -> one frozen struct; a wrong key or type is an error that names it.
+"""TOML files and ``--set`` overrides -> one frozen struct; a wrong key or value is an error that names it.
 
     config = load(NewsConfig, [here / "config.toml", here / "tuned.toml"], ["recall.decay=0.9"])
 
@@ -13,18 +13,19 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 import msgspec
 
 from common.engine.errors import UserError
-from common.engine.setting_text import list_choices, parse_value
+from common.engine.setting_text import parse_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
 FILE_NAME = re.compile("data|valid|test|machines|task|config|.*(file|filename|_dir|_path|model)")  # read or written
+UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
@@ -33,7 +34,6 @@ Seed = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
-Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 STRIDE = 1_000  # between the seeds of two fits: a recipe averages a few that follow one another
 
 
@@ -70,78 +70,65 @@ def load(
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
     merged: Table = {}
-    origins: Origins = {}
     for position, file in enumerate(files):
         if position == 0 or file.exists():
-            _merge(merged, _read(file), origins, str(file))
+            _merge(merged, _read(file))
     given = copy.deepcopy(merged)
     for override in overrides:
-        if override.startswith("@"):
-            _merge(merged, _read(Path(override[1:])), origins, override[1:])
-        else:
-            _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
-    _refuse_unknown(schema, schema, merged, origins)
-    _refuse_mistyped(schema, merged, given, origins)
+        is_file = override.startswith("@")
+        _merge(merged, _read(Path(override[1:])) if is_file else _parse_override(schema, override))
     try:
         config = msgspec.convert(merged, schema)
+        for key in _keys(schema):
+            if isinstance(table := _value_at(merged, key), dict):
+                before = _value_at(given, key)
+                _refuse_parameters(key, table, before if isinstance(before, dict) else {})
         check(config)
-    except ValueError as error:  # of a __post_init__, which msgspec wraps, or of the check
-        raise UserError(f"The configuration breaks a rule: {error.__cause__ or error}.") from error
+    except msgspec.ValidationError as error:
+        raise UserError(_describe(schema, merged, error)) from error
+    except ValueError as error:  # of the check
+        raise UserError(f"The configuration breaks a rule: {error}.") from error
     return config
 
 
-def _refuse_unknown(schema: type[msgspec.Struct], part: Any, table: Table, origins: Origins, prefix: str = "") -> None:
-    """Refuse the first key that ``part`` of the schema does not have, here or in a table below."""
-    types = _field_types(part)
-    for name, value in table.items():
-        key = prefix + name
-        if name not in types:
-            while isinstance(value, dict) and len(value) == 1:  # the table is as unknown as its only key
-                inner, value = next(iter(value.items()))
-                key = f"{key}.{inner}"
-            raise UserError(_describe_unknown(schema, key, _origin(origins, key, value)))
-        nested = _nested(types[name])
-        if nested and isinstance(value, dict):
-            _refuse_unknown(schema, nested, value, origins, f"{key}.")
+def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.ValidationError) -> str:
+    """What msgspec says, behind the key and its value; of an unknown key the nearest one that there is."""
+    problem, _, where = str(error).partition(" - at `$.")
+    where = where.removesuffix("`")
+    if error.__cause__ or problem.startswith("Object missing"):  # a __post_init__ refuses, or a field is not there
+        return f"The configuration breaks a rule: {error.__cause__ or error}."
+    if unknown := UNKNOWN.fullmatch(problem):
+        key = f"{where}.{unknown[1]}".lstrip(".")
+        return f"There is no key {_shorten(key)}; the nearest is {_find_nearest(schema, key)}."
+    key, bracket, index = where.partition("[")
+    if problem.startswith("Invalid enum value"):
+        problem = f"Expected one of {', '.join(map(repr, list_choices(_type_at(schema, key.split('.')))))}"
+    plain = f"{problem[:1].lower()}{problem[1:]}".replace("`", "").replace("object", "table")
+    at = f" at {bracket}{index}" if index else ""
+    return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {plain}{at}."
 
 
-def _refuse_mistyped(part: Any, table: Table, given: Table, origins: Origins, prefix: str = "") -> None:
-    """Refuse the first value that is not of its field's type; ``given``: the same table as the files have it."""
-    for name, value in table.items():
-        key, expected = prefix + name, _field_types(part)[name]
-        nested, before = _nested(expected), given.get(name)
-        below = before if isinstance(before, dict) else {}
-        if nested and isinstance(value, dict):
-            _refuse_mistyped(nested, value, below, origins, f"{key}.")
-            continue
-        try:
-            msgspec.convert(value, expected)
-        except msgspec.ValidationError as error:
-            problem, _, inside = str(error).partition(" - at `$")  # what is wrong, and where in the value
-            if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
-                problem = f"expected one of {', '.join(map(repr, choices))}"
-            problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
-            where = inside and f" at {inside.removesuffix('`')}"
-            origin = _origin(origins, key, value)
-            raise UserError(f"{key} in {origin} cannot be {_shorten(repr(value))}: {problem}{where}.") from error
-        if get_origin(expected) is dict:
-            _refuse_parameters(key, value, below, origins)
+def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
+    """The key, or the table of keys, whose name is most like this one; one that ends alike is preferred."""
+    keys = list(_keys(schema))
+    known = dict.fromkeys([*keys, *(name.rpartition(".")[0] for name in keys if "." in name)])
+    alike = [name for name in known if name.rpartition(".")[-1] == key.rpartition(".")[-1]]
+    return max(alike or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
 
 
-def _refuse_parameters(key: str, table: Table, given: Table, origins: Origins) -> None:
+def _refuse_parameters(key: str, table: Table, given: Table) -> None:
     """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a file or
     a machine; a table; anything but a number where the files, ``given``, have one.
     """
     for name, value in table.items():
-        where = f"{key}.{name} in {_origin(origins, f'{key}.{name}', value)}"
         if SEED_NAME.fullmatch(name):
-            raise UserError(f"{where} is refused: use the setting `seed` for the seed of the fits.")
+            raise UserError(f"{key}.{name} is refused: use the setting `seed` for the seed of the fits.")
         if FILE_NAME.fullmatch(name):
-            raise UserError(f"{where} is refused: a fit reads the rows of this run and writes no file of its own.")
+            raise UserError(f"{key}.{name} is refused: a fit reads the rows of this run and writes no file of its own.")
         is_number = isinstance(given.get(name), int | float)
         if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
             expected = "a number" if is_number else "no table"
-            raise UserError(f"{where} cannot be {_shorten(repr(value))}: expected {expected}.")
+            raise UserError(f"{key}.{name} cannot be {_shorten(repr(value))}: expected {expected}.")
 
 
 def _read(file: Path) -> Table:
@@ -167,14 +154,12 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     return table
 
 
-def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str = "") -> None:
+def _merge(into: Table, table: Table) -> None:
     for name, value in table.items():
-        key = prefix + name
-        origins[key] = origin
         if isinstance(value, dict):
             if not isinstance(into.get(name), dict):
                 into[name] = {}
-            _merge(into[name], value, origins, origin, f"{key}.")
+            _merge(into[name], value)
         else:
             into[name] = value
 
@@ -182,12 +167,6 @@ def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str
 def _shorten(text: str) -> str:
     """What was typed, as a sentence shows it."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _origin(origins: Origins, key: str, value: object) -> str:
-    """Where the value was given: that of the last key inside it when it is a table merged from several files."""
-    inside = [name for name in origins if name.startswith(f"{key}.")] if isinstance(value, dict) else []
-    return origins[inside[-1] if inside else key]
 
 
 def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
@@ -200,11 +179,12 @@ def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
             yield from _keys(nested, f"{prefix}{name}.")
 
 
-def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
-    known = list(_keys(schema))
-    last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    near = max(last or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
-    return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near}."
+def _value_at(table: Table, key: str) -> Any:
+    """The value of a dotted key; None where there is none."""
+    value: Any = table
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:
@@ -222,3 +202,10 @@ def _nested(expected: Any) -> type[msgspec.Struct] | None:
     choices = [choice for choice in get_args(expected) or (expected,) if choice is not type(None)]
     only = choices[0] if len(choices) == 1 else None
     return only if isinstance(only, type) and issubclass(only, msgspec.Struct) else None
+
+
+def list_choices(expected: object) -> tuple[Any, ...]:
+    """The values that a type names one by one, or that the items of a list have."""
+    if get_origin(expected) is Literal:
+        return get_args(expected)
+    return tuple(choice for part in get_args(expected) for choice in list_choices(part))

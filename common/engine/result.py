@@ -1,29 +1,29 @@
 """A step, and what it returned: a ``Result`` stands for a value on disk, or for what is made of such values."""
 
 import contextlib
-import dataclasses
 import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
 from common.engine import progress
 from common.engine.result_store import Store
 from common.engine.stored_entry import StepRecord
+from common.engine.walk import walk
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, eq=False)
 class Step:
     """A function and its arguments, under the key of what its result depends on."""
 
-    name: str
-    key: str
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
+    def __init__(self, name: str, key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Nothing is computed yet."""
+        self.name = name
+        self.key = key
+        self.function = function
+        self.args = args
 
     def compute(self, store: Store) -> StepRecord:
         """Keep its result with what it cost; nothing of it where the function or the disk fails."""
@@ -57,14 +57,7 @@ class Result(Generic[T_co]):
         return value
 
     def field(self, name: str) -> Any:
-        """An attribute of the value, as a Result; a type checker does not know its type.
-
-        Of a dataclass that is derived it is the result given for it, so that a step depends on that alone.
-        """
-        if self.step is None and dataclasses.is_dataclass(self.make):
-            given = dict(zip(inspect.signature(self.make).parameters, self.args, strict=False)).get(name)
-            if isinstance(given, Result):
-                return given
+        """An attribute of the value, as a Result; a type checker does not know its type."""
         return Result(getattr, (self, name))
 
 
@@ -100,19 +93,13 @@ def replace_results(argument: Any, replace: Callable[[Result[Any]], Any]) -> Any
 
 def list_leaves(argument: Any) -> Iterator[Any]:
     """What an argument holds at any depth: the steps of kept results, and other values that hold nothing further."""
-    if isinstance(argument, Result):
-        argument = argument.args if argument.step is None else argument.step
-    if isinstance(argument, dict):
-        argument = list(argument.values())
-    elif hasattr(argument, "__struct_fields__"):
-        argument = [getattr(argument, name) for name in argument.__struct_fields__]
-    elif dataclasses.is_dataclass(argument) and not isinstance(argument, Step | type):
-        argument = [getattr(argument, field.name) for field in dataclasses.fields(argument)]
-    if isinstance(argument, list | tuple):
-        for item in argument:
-            yield from list_leaves(item)
-    else:
-        yield argument
+    for leaf in walk(argument):
+        if not isinstance(leaf, Result):
+            yield leaf
+        elif leaf.step is not None:
+            yield leaf.step
+        else:
+            yield from list_leaves(leaf.args)
 
 
 def trace_steps(results: Iterable[Result[Any]]) -> dict[str, Step]:

@@ -5,7 +5,6 @@ the keys of the results that it is given, and the versions of the packages that 
 """
 
 import contextlib
-import dataclasses
 import datetime
 import enum
 import functools
@@ -24,6 +23,7 @@ import numpy as np
 from common.engine.code_fingerprint import PROJECT_ROOT, SourceTree
 from common.engine.errors import UserError
 from common.engine.result import Result
+from common.engine.walk import list_parts
 from common.io.submission import write_bytes
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
@@ -64,40 +64,19 @@ class Keys:
         elif isinstance(value, enum.Enum):
             yield from self._list_definition(type(value))
             yield f"member {value.name}"
-        elif value is None or isinstance(value, PLAIN):
-            yield f"{type(value).__name__} {value!r}"
-        elif isinstance(value, np.generic):
-            yield f"{value.dtype} {value.item()!r}"
-        elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
-            yield f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-        elif isinstance(value, functools.partial):
-            yield from self._list_parts([value.func, value.args, value.keywords])
+        elif (text := _describe_plain(value)) is not None:
+            yield text
+        elif (parts := list_parts(value)) is not None:  # a dictionary's in its own order: it may be that of columns
+            if type(value) not in (list, tuple, dict):
+                yield from self._list_definition(type(value))  # its methods and properties may be used
+            yield f"{type(value).__name__} {len(parts)}"
+            for part in parts:
+                yield from self._list_parts(part)
         elif callable(value):
             yield from self._list_definition(value)
         else:
-            yield from self._list_container(value)
-
-    def _list_container(self, value: Any) -> Iterator[str]:
-        if isinstance(value, list | tuple):
-            yield from self._list_all(f"{type(value).__name__} {len(value)}", value)
-        elif isinstance(value, dict):  # in its own order, which may decide the order of columns
-            yield from self._list_all(f"dict {len(value)}", (part for item in value.items() for part in item))
-        elif isinstance(value, msgspec.Struct):
-            yield from self._list_fields(value, value.__struct_fields__)
-        elif dataclasses.is_dataclass(value):
-            yield from self._list_fields(value, [field.name for field in dataclasses.fields(value)])
-        else:
             kind = type(value).__name__
             raise TypeError(f"a {kind} cannot enter a key: pass plain values, structs, paths or the Result of a step")
-
-    def _list_all(self, head: str, values: Any) -> Iterator[str]:
-        yield head
-        for value in values:
-            yield from self._list_parts(value)
-
-    def _list_fields(self, value: Any, names: Sequence[str]) -> Iterator[str]:
-        yield from self._list_definition(type(value))  # its methods and properties may be used
-        yield from self._list_all("fields", (part for name in names for part in (name, getattr(value, name))))
 
     def _list_definition(self, value: Any) -> Iterator[str]:
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
@@ -143,6 +122,17 @@ class Digests:
             with contextlib.suppress(UserError):  # of a full disk, which is told where results are written
                 write_bytes(self.file, msgspec.json.encode(self._known))
         return digest
+
+
+def _describe_plain(value: Any) -> str | None:
+    """A number, a text, a time or an array by its type and content; None for anything else."""
+    if value is None or isinstance(value, PLAIN):
+        return f"{type(value).__name__} {value!r}"
+    if isinstance(value, np.generic):
+        return f"{value.dtype} {value.item()!r}"
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    return None
 
 
 def function_name(function: Any) -> str:

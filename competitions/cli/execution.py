@@ -44,8 +44,7 @@ def execute(options: RunOptions) -> None:
     began, started, stamp = time.perf_counter(), datetime.datetime.now(), make_stamp()
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
-    if not options.any_memory:
-        check_memory(find_competition(options.name).host, options.raw, options.scale)
+    check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
     inputs, build = load_inputs(options), options.build / options.name
     competition, folder, simulated = inputs.competition, inputs.folder, is_simulated(inputs.folder)
     cv_only = competition.explain_cv_only(inputs.files)

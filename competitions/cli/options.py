@@ -108,7 +108,6 @@ class RunOptions(InputOptions):
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
     ] = None
-    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even if memory seems too small.")] = False
 
     @property
     def overrides(self) -> list[str]:

@@ -221,8 +221,9 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     # One fit for all of them: a fit for each, on all that lies before it, is worth nothing (LOG.md).
     ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), plan.valid)
     early = DayModels(ranker, fit_completion(run, labelled, config, plan.valid))
-    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
-    days, scores = collect([labelled[day] for day in plan.valid]), collect([day.field("scores") for day in valid])
+    own = {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in plan.valid}
+    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], own[day], early) for day in plan.valid]
+    days, scores = collect([labelled[day] for day in plan.valid]), collect(list(own.values()))
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
     chain = step(decision.judge_picks, collect(valid), mixed, config.watch.answer, name="judge")
     chain.value.say()
@@ -241,7 +242,8 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     day = build_day(run, "test", ready.sources, slates, outcome, config)
     fallback = step(decision.find_fallback, ready.sources.log, videos.field("frame"))
     final = refit_models(run, ready.labelled, config, judged.early)
-    test = predict_day(run, config, "test", day, final)
+    scores = step(click_ranker.score, day, final.ranker, name="test.score")
+    test = predict_day(run, config, "test", day, scores, final)
     codes, picked_by = ready.tables.codes, judged.chain.value.answer
     answers = step(submission.answer, slates, test, judged.blend, fallback, codes, picked_by)
     path = write_csv(answers.value, run.folder / submission.FILE)
@@ -283,9 +285,8 @@ def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels)
 
 
 def predict_day(
-    run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], models: DayModels
+    run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], scores: Result[Floats], models: DayModels
 ) -> Result[Predictions]:
     """The ranker's scores of a day's rows, and the expected reward of each row."""
-    scores = run.step(click_ranker.score, day, models.ranker, name=f"{name}.score")
     rewards = run.step(decision.expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
     return derive(Predictions, day, scores, rewards)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
-from common.engine.memory import MemoryNeed, refuse_too_large
+from common.engine.memory import MemoryNeed, warn_of_need
 from common.engine.progress import say
 from common.simulation.oracle import find_oracle
 from common.simulation.writer import LARGEST, read_report
@@ -57,11 +57,11 @@ class HostFiles:
 
 
 def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
-    """``UserError`` where the files that ``choose_files`` would take need more memory than there is."""
+    """A warning where the files that ``choose_files`` would take need more memory than there is."""
     folder, size = host.find_folder(folder, scale), host.scale if scale is None else scale
     # Of another scale the simulator says what is wrong with it.
     if host.need is not None and (folder or host.need.peaks[0][0] <= size <= LARGEST):
-        refuse_too_large(host.need, folder, size)
+        warn_of_need(host.need, folder, size)
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:

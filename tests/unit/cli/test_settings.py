@@ -76,7 +76,7 @@ def test_a_librarys_own_seed_and_what_is_no_number_are_refused(name: str, sectio
         assert "use the setting `seed` for the seed of the fits" in (refuse(name, f"{section}.{parameter}=3") or "")
     for parameter, value in list_values(name)[section].items():
         for wrong in ("{a=1}", *(("[3, 4]", "text") if isinstance(value, int | float) else ())):
-            assert f"{section}.{parameter} in" in (refuse(name, f"{section}.{parameter}={wrong}") or ""), wrong
+            assert f"{section}.{parameter} cannot be" in (refuse(name, f"{section}.{parameter}={wrong}") or ""), wrong
 
 
 def test_what_the_fit_of_the_completion_sets_itself_is_refused() -> None:

@@ -12,6 +12,7 @@ from common.engine.step_key import Keys
 HELPERS = '''
 """Helpers."""
 from functools import wraps
+from typing import NamedTuple
 
 LIMIT: int = 3
 TABLE = {}
@@ -40,6 +41,12 @@ class Scale(Base):
 
 class Named:
     pass
+
+class Span(NamedTuple):
+    first: int
+
+    def length(self):
+        return self.first
 
 class Unused:
     pass
@@ -181,3 +188,14 @@ def test_source_outside_the_root_counts_by_its_version_only(shop: Path) -> None:
     before = Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,))
     edit(shop, "steps", "2 * x", "3 * x")
     assert Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,)) == before
+
+
+def test_a_method_of_a_value_counts_whatever_kind_of_class_it_is_of(shop: Path) -> None:
+    def key_of_argument() -> str:
+        forget("shop")
+        helpers = importlib.import_module("shop.helpers")
+        return Keys(shop / "cache", shop).key(helpers.unrelated, (helpers.Span(1),))
+
+    before = key_of_argument()
+    edit(shop, "helpers", "return self.first", "return -self.first")
+    assert key_of_argument() != before

@@ -1,4 +1,4 @@
-"""Configuration: merging, overrides, and errors that name the key, its origin and what was expected."""
+"""Configuration: merging, overrides, and errors that name the key and what was expected."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -60,7 +60,7 @@ def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path
     with pytest.raises(UserError, match=r"absent\.toml cannot be read"):
         load(Config, [base], [f"@{tmp_path / 'absent.toml'}"])
     file.write_text("[recall]\nwindow = 9\n")
-    with pytest.raises(UserError, match=r"recall\.window.*short\.toml"):
+    with pytest.raises(UserError, match=r"no key recall\.window;"):
         load(Config, [base], [f"@{file}"])
 
 
@@ -81,16 +81,15 @@ def test_override_values(base: Path, override: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("recall.decya=1", ["recall.decya", "--set recall.decya=1", "nearest is recall.decay"]),
-        ("decay=1", ["no key decay ", "--set decay=1", "nearest is recall.decay"]),
-        ("recal.decay=1", ["no key recal.decay ", "nearest is recall.decay"]),
-        ("second.windowdays=1", ["second.windowdays", "nearest is second.window_days"]),
-        ("seed.deep=1", ["seed", "int", "--set seed.deep=1"]),
-        ("recall.window_days=0.5", ["recall.window_days", "--set recall.window_days=0.5", "int", "got float"]),
-        ("recall.decay=fast", ["recall.decay", "--set recall.decay=fast", "'fast'", "float", "got str"]),
-        ("recall.channels=[1]", ["recall.channels", "expected str, got int at [0]"]),
-        ("recall=3", ["recall in", "--set recall=3", "expected table, got int"]),
-        ("board=C", ["board", "--set board=C", "one of 'A', 'B'"]),
+        ("recall.decya=1", ["no key recall.decya;", "nearest is recall.decay."]),
+        ("decay=1", ["no key decay;", "nearest is recall.decay."]),
+        ("recal.decay=1", ["no key recal;", "nearest is recall."]),
+        ("second.windowdays=1", ["no key second.windowdays;", "nearest is second.window_days."]),
+        ("seed.deep=1", ["seed cannot be {'deep': 1}: expected int, got table."]),
+        ("recall.window_days=0.5", ["recall.window_days cannot be 0.5: expected int, got float."]),
+        ("recall.decay=fast", ["recall.decay cannot be 'fast': expected float, got str."]),
+        ("recall=3", ["recall cannot be 3: expected table, got int."]),
+        ("board=C", ["board cannot be 'C': expected one of 'A', 'B'."]),
         ("seed", ["--set seed is not of the form key=value"]),
     ],
 )
@@ -98,7 +97,7 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
     with pytest.raises(UserError) as error:
         load(Config, [base], [override])
     for word in words:
-        assert word.lower() in str(error.value).lower()
+        assert word in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -107,17 +106,15 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
         ({}, r"config\.toml cannot be read"),
         ({"config": "[recall]\ndecay = 1.0"}, "breaks a rule: .*missing required field `seed`"),
         ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
+        ({"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"}, "recall.window_days cannot be 'long'"),
         (
-            {"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"},
-            r"recall\.window_days in .*tuned\.toml .*expected int, got str",
+            {"config": "seed = 1\nrecall.channels = [1]"},
+            r"recall.channels cannot be \[1\]: expected str, got int at \[0\]",
         ),
-        (
-            {"config": "seed = 1", "tuned": "[recall]\nwindow = 1"},
-            r"no key recall\.window \(from .*tuned\.toml\).* recall\.window_days",
-        ),
+        ({"config": "seed = 1", "tuned": "[recall]\nwindow = 1"}, "no key recall.window; .* recall.window_days"),
     ],
 )
-def test_an_error_names_the_file_that_gave_the_value(tmp_path: Path, files: dict[str, str], sentence: str) -> None:
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, files: dict[str, str], sentence: str) -> None:
     for name, text in files.items():
         (tmp_path / f"{name}.toml").write_text(text)
     with pytest.raises(UserError, match=sentence):

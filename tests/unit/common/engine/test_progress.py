@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator
+import time
 
 import pytest
 
@@ -14,59 +14,52 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(autouse=True)
-def _loud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    progress.set_quiet(False)
-    yield
-    progress.set_quiet(False)
-
-
 def on(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Put the screen in place of stderr; from within the test, since pytest puts its own there after the fixtures."""
     monkeypatch.setattr(sys, "stderr", screen)
     return screen
 
 
-def test_bars_within_a_running_step_share_one_display(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_within_a_running_step_and_lines_above_them(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on(Terminal(), monkeypatch)
     with progress.running("a step"):
         pairs = [(a, b) for a in progress.track(range(2), "outer") for b in progress.track("xy", "inner")]
         progress.say("a line [between]")
     assert pairs == [(0, "x"), (0, "y"), (1, "x"), (1, "y")]
     shown = terminal.getvalue()
-    for text in ("a step", "outer", "inner", "a line [between]"):
+    for text in ("a step", "outer", "inner", "0/2", "a line [between]\n"):
         assert text in shown
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1  # one display: the cursor hidden and shown once
+    assert not shown.splitlines()[-1].strip("\r \x1b[A")  # nothing is left of the bars
 
 
-def test_a_display_ends_with_its_last_task_and_can_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_counts_nothing_shows_that_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on(Terminal(), monkeypatch)
+    monkeypatch.setattr(progress, "TICK_S", 0.001)
+    with progress.running("fit"):
+        while terminal.getvalue().count("fit 00:00") < 3:
+            time.sleep(0.001)
+
+
+def test_what_ends_early_leaves_no_bar_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on(Terminal(), monkeypatch)
     for number in progress.track(iter([1, 2, 3]), "left early", total=3):
         if number == 2:
             break
     with pytest.raises(ValueError, match="stop"), progress.running("failing"):
         raise ValueError("stop")
-    shown = terminal.getvalue()
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") > 0
     assert list(progress.track([1], "again")) == [1]
     assert "again" in terminal.getvalue()
+    assert not progress.tqdm._instances
 
 
 def test_nothing_is_drawn_when_quiet_or_not_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = on(Terminal(), monkeypatch)
-    progress.set_quiet(True)
-    with progress.running("step"):
-        assert list(progress.track(range(3), "bar")) == [0, 1, 2]
-        progress.say("line")
-    assert terminal.getvalue() == ""
-    progress.set_quiet(False)
-    plain = on(io.StringIO(), monkeypatch)
-    with progress.running("step"):
-        assert list(progress.track(range(3), "bar")) == [0, 1, 2]
-        progress.say("line")
-    assert plain.getvalue() == "line\n"
+    for screen, quiet, shown in ((Terminal(), True, ""), (io.StringIO(), False, "line\n")):
+        on(screen, monkeypatch)
+        progress.set_quiet(quiet)
+        with progress.running("step"):
+            assert list(progress.track(range(3), "bar")) == [0, 1, 2]
+            progress.say("line")
+        assert screen.getvalue() == shown
 
 
 def test_where_nothing_can_be_drawn_long_work_tells_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,13 +69,6 @@ def test_the_key_of_a_step_tells_what_its_input_is_made_of(tmp_path: Path) -> No
     assert run.step(give, derive(Pair, two, np.array([1, 2]))).step.key == keys[4]  # type: ignore[union-attr]
 
 
-def test_a_field_of_what_is_derived_depends_on_what_was_given_for_it_alone(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    two, three = run.step(give, 2), run.step(give, 3)
-    assert derive(Pair, two, three).field("right") is three
-    assert derive(Pair, two, 3).field("right").value == 3
-
-
 def test_the_steps_behind_a_result_are_found_through_all_that_is_made_of_others(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     two, three = run.step(give, 2, name="two"), run.step(give, 3, name="three")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -17,7 +16,6 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.engine.stored_entry import DamagedEntryError
 from common.io.lock import hold
 from common.simulation.writer import written_at_once
 
@@ -109,16 +107,17 @@ def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
 
 
-@pytest.mark.parametrize("file", ["entry.json", "value.pkl", "0.arrow"])
-@pytest.mark.parametrize("damage", ["cut", "deleted"])
-def test_an_entry_that_is_not_whole_is_never_loaded(tmp_path: Path, file: str, damage: str) -> None:
+@pytest.mark.parametrize("file", ["value.pkl", "0.arrow", "1.npy"])
+@pytest.mark.parametrize("kept", [0, 5, -1, None])
+def test_an_entry_that_is_not_whole_cannot_be_loaded(tmp_path: Path, file: str, kept: int | None) -> None:
+    """A library notices that a file was cut short, before it maps it."""
     store = Store(tmp_path)
-    path = save(store, pl.DataFrame({"a": [1]})) / file
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:-5])
-    else:
+    path = save(store, [pl.DataFrame({"a": [1]}), np.zeros(200_000)]) / file
+    if kept is None:
         path.unlink()
-    with pytest.raises(DamagedEntryError):
+    else:
+        path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(Exception):  # noqa: B017, PT011  whatever the library raises: the step is computed again
         store.load("step", KEY)
 
 
@@ -157,7 +156,7 @@ def test_an_entry_that_another_user_owns_or_may_write_is_not_loaded(
         monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
     else:
         (path / swapped).chmod(0o777)
-    with pytest.raises(DamagedEntryError, match="another user"):
+    with pytest.raises(PermissionError, match="another user"):
         store.load("step", KEY)
 
 
@@ -233,16 +232,6 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
     assert (tmp_path / "digests.json").exists()
     assert prune(tmp_path, 1.0) == 0
-
-
-def test_a_value_that_its_entry_does_not_name_is_never_read(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    entry = save(store, np.arange(3)) / "entry.json"
-    named = msgspec.json.decode(entry.read_bytes())
-    del named["files"]["value.pkl"]  # so that no digest of it is compared
-    entry.write_bytes(msgspec.json.encode(named))
-    assert store.find("step", KEY) is None
-    assert not entry.parent.exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
