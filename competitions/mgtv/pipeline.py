@@ -133,7 +133,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     test = step(reader.read_test, logs, codes)
     frames = collect([day.field("frame") for day in days])
     video_rows, profile_rows, comment_rows = (each.field("frame") for each in (videos, profiles, comments))
-    run.warn(step(compare_days, frames, video_rows, comment_rows).value)
+    run.warn(step(compare_days, frames, test.field("shown"), video_rows, comment_rows).value)
     measured = step(measure_files, files.days, frames, video_rows, profile_rows, comment_rows)
     config, decisions = settle(config, measured.value)
     say_decisions(decisions)
