@@ -149,7 +149,7 @@ def gather(
     blocks: Sequence[str] | None = None,
     min_size: int = 1,
     negatives: int | None = None,
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
 ) -> RankingDataset:
     """What a model learns from, as one data set: the rows of all parts, which have the same features.
 

@@ -42,12 +42,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class FitTask:
-    """A recipe and its data under way to a family's fitter; ``whole``: rounds beyond the best are kept."""
+    """A recipe and its data under way to a family's fitter; ``whole``: rounds beyond the best are kept. ``arrays``: the
+    features of ``train`` in several arrays, for a library that needs no copy of all; its own are then empty.
+    """
 
     recipe: Recipe
     train: RankingDataset
     valid: RankingDataset | None
     whole: bool = False
+    arrays: tuple[Matrix, ...] = ()
 
     def margin(self, rows: RankingDataset) -> NDArray[np.float64] | None:
         """What the scores of rows start from, None for nothing."""

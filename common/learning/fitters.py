@@ -37,7 +37,7 @@ def fit_lightgbm(task: FitTask) -> Fit:
     fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
     settings = {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
     data = lightgbm.Dataset(
-        train.features,
+        list(task.arrays) or train.features,
         train.labels,
         group=train.group_sizes,
         init_score=task.margin(train),

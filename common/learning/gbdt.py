@@ -55,14 +55,14 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
     family, for a base margin that is no feature of the rows, and where the library refuses a parameter or the rows.
     """
     fitter = _find_fitter(recipe)
-    data = _select(recipe, train, recipe.negatives)
+    data, arrays = _select_train(recipe, train)
     held = _select(recipe, valid) if valid is not None and recipe.patience else None
     if held is not None:
         check_columns(data.names, held.names, f"The validation set of {recipe.kind}")
     if recipe.base_margin is not None and recipe.base_margin not in data.names:
         raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
     first, *others = [
-        _fit_one(fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
+        _fit_one(fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole, arrays))
         for number in range(recipe.seeds)
     ]
     return replace(first, others=tuple(others))
@@ -74,10 +74,8 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
     except Exception as error:
         if type(error).__name__ not in LIBRARY_ERRORS:
             raise
-        if (
-            not len(task.train.features)
-            or not (np.fmax.reduce(task.train.features) > np.fmin.reduce(task.train.features)).any()
-        ):
+        some = [array for array in task.arrays or (task.train.features,) if len(array)]
+        if not some or not (np.fmax.reduce(some[0]) > np.fmin.reduce(some[0])).any():
             raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
@@ -112,6 +110,20 @@ def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> 
     fits = [early] if isinstance(early, Ranker) else early
     rounds = max(round(sum(ranker.rounds for ranker in fits) / len(fits)), 1)
     return fit(replace(recipe, rounds=rounds, patience=0), parts)
+
+
+def _select_train(recipe: Recipe, datasets: Datasets) -> tuple[RankingDataset, tuple[Matrix, ...]]:
+    """The rows to learn from, and their features as several arrays: LightGBM needs no copy of all of them as one."""
+    if isinstance(datasets, RankingDataset) or not recipe.kind.startswith("lightgbm") or recipe.base_margin is not None:
+        return _select(recipe, datasets, recipe.negatives), ()
+    rng = np.random.default_rng(recipe.seed)  # one for all parts, so that they are drawn as one data set is
+    first, *_ = parts = [
+        gather([part], recipe.blocks, recipe.min_group_size, recipe.negatives, rng) for part in datasets
+    ]
+    for number, part in enumerate(parts[1:], 2):
+        check_columns(first.names, part.names, f"Part {number} of {len(parts)} of the rows")
+    labels, sizes = (np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "group_sizes"))
+    return RankingDataset(first.names, first.features[:0], labels, sizes), tuple(part.features for part in parts)
 
 
 def _select(recipe: Recipe, datasets: Datasets, negatives: int | None = None) -> RankingDataset:

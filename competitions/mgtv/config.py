@@ -8,7 +8,8 @@ from common.engine.config import Count, NotNegative, RunSettings
 
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
 WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
-COMPLETION_BLOCKS = ("video", "device", "pair", "profile", "comment")
+# Nor profiles of an unknown date: one that was written behind a training day may hold what came of it.
+COMPLETION_BLOCKS = ("video", "device", "pair", "comment")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,8 +51,8 @@ class SplitSettings(Settings, frozen=True):
 
 
 class FeatureSettings(Settings, frozen=True):
-    """``blocks``: "auto" are all that the files have data for and those of your own (features/build.py); ["+a", "-b"]
-    these with a and without b.
+    """``blocks``: "auto" are all that a model takes and the files have data for, and those of your own
+    (features/build.py); ["+a", "-b"] these with a and without b.
     """
 
     blocks: tuple[str, ...] | Literal["auto"]

@@ -19,17 +19,18 @@ from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked, write_csv
 from common.learning.chain import Chain
 from common.learning.conditional_logit import Logit
+from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv import labels, metrics, split, submission
-from competitions.mgtv.config import FeatureSettings, MgtvConfig
+from competitions.mgtv.config import CompletionSettings, FeatureSettings, MgtvConfig
 from competitions.mgtv.features import build, comment, device, pair, profile, target_encoding, video
 from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.agreement import compare_days
 from competitions.mgtv.models import click_ranker, completion, decision
-from competitions.mgtv.models.completion import Completion
+from competitions.mgtv.models.completion import Completion, Plays
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
 from competitions.mgtv.plan import measure_files, settle
@@ -133,7 +134,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     test = step(reader.read_test, logs, codes)
     frames = collect([day.field("frame") for day in days])
     video_rows, profile_rows, comment_rows = (each.field("frame") for each in (videos, profiles, comments))
-    run.warn(step(compare_days, frames, video_rows, comment_rows).value)
+    run.warn(step(compare_days, frames, test.field("shown"), video_rows, comment_rows).value)
     measured = step(measure_files, files.days, frames, video_rows, profile_rows, comment_rows)
     config, decisions = settle(config, measured.value)
     say_decisions(decisions)
@@ -252,15 +253,28 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
     """Fit one model of P(watch) on the days before the validation days."""
-    train, held = ([day.field("rows") for day in days] for days in cut_days(labelled, valid))
-    return run.step(fit, recipe, collect(train), collect(held), name=f"{name_days(valid)}.fit.{recipe.kind}")
+    train, held = cut_days(labelled, valid)
+    rows, name = thin_days(train, recipe), f"{name_days(valid)}.fit.{recipe.kind}"
+    return run.step(fit, recipe, rows, collect([day.field("rows") for day in held]), name=name)
+
+
+def thin_days(days: Sequence[Result[DayFeatures]], recipe: Recipe) -> Result[list[RankingDataset]]:
+    """What a fit takes of each day, thinned as it is loaded: never are two whole days in memory."""
+    return collect([derive(click_ranker.thin, day.field("rows"), recipe) for day in days])
 
 
 def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> Result[Completion]:
     """Fit the completion model on the plays of the days before the validation days."""
-    train, held = cut_days(labelled, valid)
-    settings, name = config.completion, f"{name_days(valid)}.fit.completion"
-    return run.step(completion.fit_early, collect(train), collect(held), settings, config.model_seed, name=name)
+    settings, name, (train, held) = config.completion, f"{name_days(valid)}.fit.completion", cut_days(labelled, valid)
+    plays = list_plays(train, settings), list_plays(held, settings, answers=True)
+    return run.step(completion.fit_early, *plays, settings, config.model_seed, name=name)
+
+
+def list_plays(
+    days: Sequence[Result[DayFeatures]], settings: CompletionSettings, answers: bool = False
+) -> Result[list[Plays]]:
+    """The plays of each day, or of its answers alone, taken as it is loaded."""
+    return collect([derive(completion.take_plays, day, settings.blocks, answers) for day in days])
 
 
 def cut_days(labelled: Days, valid: Sequence[int]) -> tuple[list[Result[DayFeatures]], list[Result[DayFeatures]]]:
@@ -277,10 +291,10 @@ def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels)
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
     recipe = click_ranker.make_recipe(config.watch, config.model_seed)
-    rows = collect([day.field("rows") for day in days])
-    ranker = run.step(refit, recipe, early.ranker, rows, name=f"refit.{recipe.kind}")
+    ranker = run.step(refit, recipe, early.ranker, thin_days(days, recipe), name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
-    fitted = run.step(completion.refit, collect(days), early.completion, settings, config.model_seed, name=name)
+    plays = list_plays(days, settings)
+    fitted = run.step(completion.refit, plays, early.completion, settings, config.model_seed, name=name)
     return DayModels(ranker, fitted)
 
 

@@ -4,7 +4,7 @@ One step measures the files; what follows is printed and recorded. Whatever conf
 ``auto`` stays as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -85,11 +85,12 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
     replace = msgspec.structs.replace
     clip, clip_why = decide_clip(facts.looped, config.truth.clip)
     count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
-    blocks, blocks_why = decide_blocks(facts.empty, config.features.blocks)
-    watch, completion = (
-        tuple(block for block in choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS)) if block in blocks)
+    taken = [
+        choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS))
         for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
-    )
+    ]
+    blocks, blocks_why = decide_blocks(facts.empty, {*taken[0], *taken[1]}, config.features.blocks)
+    watch, completion = (tuple(block for block in names if block in blocks) for names in taken)
     for setting, left in {"features": blocks, "watch": watch, "completion": completion}.items():
         if not left:
             raise UserError(f"{setting}.blocks has no block that is built and has data in these files.")
@@ -124,9 +125,13 @@ def decide_train_days(lists: float, given: int | str) -> tuple[int, str]:
     return count, f"about {lists:,.0f} lists with a click per day"
 
 
-def decide_blocks(empty: Sequence[str], given: tuple[str, ...] | str) -> tuple[tuple[str, ...], str]:
-    """All blocks that there is anything for, or as set."""
-    chosen = choose_names(given, [block for block in list_blocks() if block not in empty])
+def decide_blocks(
+    empty: Sequence[str], taken: Collection[str], given: tuple[str, ...] | str
+) -> tuple[tuple[str, ...], str]:
+    """All blocks that there is anything for, and that a model takes, or as set."""
+    chosen = choose_names(given, [block for block in list_blocks() if block not in empty and block in taken])
     if not isinstance(given, str):
         return chosen, "set"
-    return chosen, f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"
+    why = f"no {' and no '.join(empty)} data among the files" if empty else "the files have data for each"
+    undated = "profile" not in {*empty, *taken}
+    return chosen, f"{why}; no model takes profiles, whose date is unknown (completion.blocks)" if undated else why

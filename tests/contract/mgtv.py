@@ -29,6 +29,7 @@ SMALL = (
     "watch.lightgbm_softmax.lambda_l2=1.0",
     "watch.lightgbm_softmax.max_bin=31",
     "watch.lightgbm_softmax.num_threads=1",
+    "completion.blocks=+profile",
     "completion.bins=6",
     "completion.rounds=20",
     "completion.patience=10",

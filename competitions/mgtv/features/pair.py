@@ -17,6 +17,9 @@ RATES = ("click", "finish")
 USED = ("shows", "clicks", "plays", "finished", "residual")  # of the counts
 RESIDUAL_LEVELS = ("collection", "channel", "type")
 FINISHED = 0.6  # of an episode, after which the next one is due
+# A trailer and a short bear the number of their episode: each kind of a collection's videos is numbered for itself.
+SERIES = ("collection", "intact")
+KIND = pl.col("intact").fill_null(-1)
 
 
 def describe_pairs(
@@ -82,18 +85,18 @@ def _describe_level(weighed: pl.DataFrame, rows: pl.DataFrame, above: pl.DataFra
 
 
 def _describe_episodes(history: DeviceHistory, rows: pl.DataFrame) -> pl.DataFrame:
-    """How the candidate stands to the last and to the latest episode of its collection that the device watched."""
-    watched = history.log.lazy().filter("clicked").drop_nulls(["collection", "serial"])
-    last = watched.group_by("device", "collection", maintain_order=True).agg(
+    """How the candidate stands to the last and to the latest episode, of its collection and kind, that was watched."""
+    watched = history.log.lazy().filter("clicked").drop_nulls(["collection", "serial"]).with_columns(KIND)
+    last = watched.group_by("device", *SERIES, maintain_order=True).agg(
         last_serial=pl.col("serial").last(),
         last_t=pl.col("t").last(),
         last_day=pl.col("day").last(),
         top_serial=pl.col("serial").max(),
         episodes=pl.col("video").n_unique(),
-        top_finished=pl.col("serial").filter(pl.col("t") >= FINISHED).max(),
+        last_finished=pl.col("serial").filter(pl.col("t") >= FINISHED).last(),
     )
-    joined = attach(rows.select("device", "collection", "serial"), last.collect(), ["device", "collection"])
-    gap, due = pl.col("serial") - pl.col("last_serial"), pl.col("serial") - pl.col("top_finished")
+    joined = attach(rows.select("device", "collection", KIND, "serial"), last.collect(), ["device", *SERIES])
+    gap, due = pl.col("serial") - pl.col("last_serial"), pl.col("serial") - pl.col("last_finished")
     return joined.select(
         pair_episode_gap=gap.cast(pl.Float32),
         pair_episode_next=(gap == 1).fill_null(False),

@@ -32,7 +32,7 @@ def _tag(half_life: float) -> str:
 
 
 def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
-    most = _of_collection(pl.col("serial").max())
+    most = _of_kind(pl.col("serial").max())
     return videos.select(
         video_duration=pl.col("duration"),
         video_type="type",
@@ -42,14 +42,14 @@ def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
         video_stype="stype",
         video_serial=pl.col("serial").cast(pl.Float32),
         video_serial_share=(pl.col("serial") / most.clip(lower_bound=1)).cast(pl.Float32),
-        video_episodes=_of_collection(pl.len()).cast(pl.Float32),
+        video_episodes=_of_kind(pl.len()).cast(pl.Float32),
         video_known=pl.col("known"),
     )
 
 
-def _of_collection(value: pl.Expr) -> pl.Expr:
-    """A value of the whole collection; null where there is none, which is no collection of its own."""
-    return pl.when(pl.col("collection").is_not_null()).then(value.over("collection"))
+def _of_kind(value: pl.Expr) -> pl.Expr:
+    """A value of the videos of a collection and kind, as a trailer is no episode; null without a collection."""
+    return pl.when(pl.col("collection").is_not_null()).then(value.over("collection", "intact"))
 
 
 def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
@@ -63,9 +63,9 @@ def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.Dat
         video_log_shows_yesterday=pl.col("shows").filter(pl.col("day") == day - 1).sum().log1p(),
         video_log_clicks_yesterday=pl.col("clicks").filter(pl.col("day") == day - 1).sum().log1p(),
     )
-    joined = attach(videos.select("video", "collection"), ages, ["video"])
-    newest = _of_collection(pl.col("video_age").min())
-    return joined.with_columns(video_newest_age=newest).drop("video", "collection")
+    joined = attach(videos.select("video", "collection", "intact"), ages, ["video"])
+    newest = _of_kind(pl.col("video_age").min())
+    return joined.with_columns(video_newest_age=newest).drop("video", "collection", "intact")
 
 
 def _describe_rates(

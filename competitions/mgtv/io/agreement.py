@@ -1,4 +1,4 @@
-"""Whether the logs of all days, and the table of videos, belong together, before anything is fitted on them."""
+"""Whether the logs of all days, the test and the table of videos belong together, before anything is fitted on them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +14,9 @@ from competitions.mgtv.io.videos import WORDS
 
 SAMPLE = 2_000  # rows of a day beside those of the others
 MEASURED = 20.0  # how far lengths and the seconds watched of them may lie apart
+# How far two shares of lists may lie apart, beside four standard errors of the test's.
+REORDERED, ERRORS = 0.1, 4.0
+RESORTED = 'used as it is; if the host sorted it, leave the position out: features.blocks=["-list"]'
 COPIED = {  # what the file of a log says, and which rows of a day are of it
     show_path: (pl.col("shown"), ("device", "video", "position")),
     click_path: (pl.col("clicked"), ("device", "video", "click_ms")),
@@ -21,9 +24,11 @@ COPIED = {  # what the file of a log says, and which rows of a day are of it
 }
 
 
-def compare_days(days: Sequence[pl.DataFrame], videos: pl.DataFrame, comments: pl.DataFrame) -> tuple[Note, ...]:
-    """What disagrees between a day's logs and those of the other days, the table of videos or the comments;
-    ``UserError`` for a log that is a copy of another day's.
+def compare_days(
+    days: Sequence[pl.DataFrame], test: pl.DataFrame, videos: pl.DataFrame, comments: pl.DataFrame
+) -> tuple[Note, ...]:
+    """What disagrees between a day's logs and those of the other days, what the ``test`` shows, the table of videos or
+    the comments; ``UserError`` for a log that is a copy of another day's.
     """
     refuse_copies(days)
     known = videos.filter("known")
@@ -40,7 +45,7 @@ def compare_days(days: Sequence[pl.DataFrame], videos: pl.DataFrame, comments: p
     for at, (sample, day) in enumerate(zip(samples, days, strict=True)):
         others = pl.concat([*samples[:at], *samples[at + 1 :]])
         notes += compare_day(sample, day, others)
-    return tuple(notes)
+    return (*notes, *compare_order(days, test))
 
 
 def refuse_copies(days: Sequence[pl.DataFrame]) -> None:
@@ -82,3 +87,39 @@ def compare_day(sample: pl.DataFrame, day: pl.DataFrame, others: pl.DataFrame) -
     clicked = day.filter("clicked")
     unseen = Share(f"click that {show} does not show", clicked.filter(~pl.col("shown")).height, clicked.height, 0.5)
     yield from note_shares(click, [unseen])
+
+
+def compare_order(days: Sequence[pl.DataFrame], test: pl.DataFrame) -> Iterator[Note]:
+    """Whether the lists of the test are in the order of the days' lists, which the features take for the shown order.
+
+    A host that sorted or shuffled one of the files has another share of lists whose last video has the larger vid, or
+    was shown less often than the first.
+    """
+    usual, tested = pl.concat([compare_ends(day.filter("shown")) for day in days]), compare_ends(test)
+    for name in usual.columns:
+        old, new = usual[name].drop_nulls(), tested[name].drop_nulls()
+        if min(len(old), len(new)) < FEWEST:
+            continue
+        before, after = float(old.mean()), float(new.mean())  # type: ignore[arg-type]
+        if abs(after - before) > REORDERED + ERRORS * 0.5 / len(new) ** 0.5:
+            what = f"in another order than the days': {name} than the first in {after:.0%} of them, there {before:.0%}"
+            yield Note("the lists of the test", what, len(new), RESORTED)
+
+
+def compare_ends(shown: pl.DataFrame) -> pl.DataFrame:
+    """One row a list of two videos and more: whether the last one has a larger vid, and is rarer (null: level).
+
+    ``shown``: device, video, sorted by device and position.
+
+    >>> compare_ends(pl.DataFrame({"device": [1, 1, 1, 2, 2, 3], "video": [7, 8, 9, 9, 5, 5]})).rows()
+    [(True, False), (False, None)]
+    """
+    rows = shown.select("device", "video", shows=pl.len().over("video"))
+    lists = rows.group_by("device", maintain_order=True).agg(
+        pl.all().first().name.prefix("first_"), pl.all().last().name.prefix("last_"), size=pl.len()
+    )
+    rarer = pl.col("last_shows") < pl.col("first_shows")
+    return lists.filter(pl.col("size") > 1).select(
+        (pl.col("last_video") > pl.col("first_video")).alias("the last vid is larger"),
+        pl.when(pl.col("last_shows") != pl.col("first_shows")).then(rarer).alias("the last video is rarer"),
+    )

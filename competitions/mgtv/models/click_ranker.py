@@ -6,7 +6,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.learning.conditional_logit import Logit, fit_logit
-from common.learning.dataset import RankingDataset, join_datasets
+from common.learning.dataset import RankingDataset, gather, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_within
@@ -34,6 +34,14 @@ def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
         min_group_size=MIN_SLATE,
         negatives=settings.negatives,
     )
+
+
+def thin(rows: RankingDataset, recipe: Recipe) -> RankingDataset:
+    """What a fit takes of a day: the features of the model's blocks, lists of two and more, of each some negatives.
+
+    A fit draws from what is thinned already, and so keeps all of it: days are held one by one before they are thinned.
+    """
+    return gather([rows], recipe.blocks, recipe.min_group_size, recipe.negatives, recipe.seed)
 
 
 def score(day: DayFeatures, ranker: Ranker) -> Floats:

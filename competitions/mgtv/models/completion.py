@@ -130,45 +130,30 @@ def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
     return mean, bins.means[np.minimum(middle, len(bins.means) - 1)]
 
 
-def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str]) -> Plays:
-    """The clicked rows with a known rate above 0, of the latest days, ``MOST_PLAYS`` at most."""
-    parts, left = [], MOST_PLAYS
-    for day in reversed(days):
-        rows = np.flatnonzero(day.clicked & (day.rates > 0))[-left:] if left else np.empty(0, np.int64)
-        parts.append(take_plays(day, rows, blocks))
-        left -= len(rows)
-    return join_plays(parts[::-1])
-
-
-def join_plays(parts: Sequence[Plays]) -> Plays:
-    """The plays of all parts, which have the same columns, one after the other."""
-    for part in parts:
-        check_columns(parts[0].names, part.names, "A day of plays")
-    features, rates = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "rates"))
-    return Plays(parts[0].names, features, rates)
-
-
-def take_plays(day: DayFeatures, rows: NDArray[np.int64], blocks: Sequence[str]) -> Plays:
-    """Some rows of a day, with the features of ``blocks``."""
+def take_plays(day: DayFeatures, blocks: Sequence[str], answers: bool = False) -> Plays:
+    """The clicked rows of a day with a known rate above 0, or of its ``answers`` alone; the features of ``blocks``."""
+    rows = np.flatnonzero(((day.rows.labels > 0) if answers else day.clicked) & (day.rates > 0))
     columns = find_columns(day.rows.names, blocks)
     names = tuple(day.rows.names[column] for column in columns)
     return Plays(names, np.asarray(day.rows.features[rows][:, columns]), day.rates[rows])
 
 
-def fit_early(
-    train: Sequence[DayFeatures], valid: Sequence[DayFeatures], settings: CompletionSettings, seed: int
-) -> Completion:
+def join_plays(days: Sequence[Plays]) -> Plays:
+    """The plays of all days, which have the same columns: of more than ``MOST_PLAYS`` the latest."""
+    for day in days:
+        check_columns(days[0].names, day.names, "A day of plays")
+    features, rates = (np.concatenate([getattr(day, name) for day in days]) for name in ("features", "rates"))
+    return Plays(days[0].names, features[-MOST_PLAYS:], rates[-MOST_PLAYS:])
+
+
+def fit_early(train: Sequence[Plays], valid: Sequence[Plays], settings: CompletionSettings, seed: int) -> Completion:
     """Fit on the plays of the training days; the answers' plays of the validation days stop it."""
-    answered = [np.flatnonzero((day.rows.labels > 0) & (day.rates > 0)) for day in valid]
-    held = [take_plays(day, rows, settings.blocks) for day, rows in zip(valid, answered, strict=True)]
-    plays = gather_plays(train, settings.blocks)
-    return fit(plays, join_plays(held), settings, seed)
+    return fit(join_plays(train), join_plays(valid), settings, seed)
 
 
-def refit(days: Sequence[DayFeatures], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
+def refit(days: Sequence[Plays], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
     """Fit on all days, for the rounds that the early stop found."""
-    plays = gather_plays(days, settings.blocks)
-    return fit(plays, None, msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
+    return fit(join_plays(days), None, msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
 
 
 def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:

@@ -34,7 +34,6 @@ TO_COME = 0.07  # of the videos, about, come out after the test day
 EPISODE_SHARE = 0.56  # of the videos; the others are about them
 TRAILERS = 0.25  # of what is about the episodes
 FRESH = 0.5  # of what is about complete programmes: comes out in these days
-BLANK_DURATION, ZERO_DURATION, UNLISTED = 0.005, 0.003, 0.02  # of the videos; the last of those of cold programmes
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Collections:
 
 @dataclass(frozen=True)
 class Videos:
-    """One entry a video: episodes first, programme by programme. ``duration`` in whole seconds is the true one."""
+    """One entry a video: episodes first, programme by programme. ``duration`` in whole seconds."""
 
     collection: Ints
     channel: Ints
@@ -59,10 +58,8 @@ class Videos:
     serial: Ints
     release: Ints  # day, below 1: before the log
     duration: Floats
-    recorded: Ints  # the duration in the table: -1 blank, 0 unknown as well
     quality: Floats
     code: Ints
-    listed: Bools  # stands in the table
 
 
 @dataclass(frozen=True)
@@ -163,19 +160,15 @@ def _make_videos(
     usual = np.clip(channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
     minutes = usual[collection] * np.exp(0.05 * rng.standard_normal(len(kind)))
     minutes = np.where(kind == FEATURE, np.clip(minutes, low, high), low + (high - low) * rng.random(len(kind)))
-    duration, lost = np.round(minutes * 60), rng.random(len(kind))
-    unknown = [lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION]
     return Videos(
         collection=collection,
         channel=channel[collection],
         kind=kind,
         serial=serial,
         release=np.where(kind == FEATURE, release, beside),
-        duration=duration,
-        recorded=np.select(unknown, [-1, 0], duration.astype(np.int64)),
+        duration=np.round(minutes * 60),
         quality=0.7 * quality[collection] + 0.7 * rng.standard_normal(len(kind)),
         code=10_000_000 + rng.permutation(20 * len(kind))[: len(kind)],
-        listed=(base[collection] > np.quantile(base, 0.3)) | (rng.random(len(kind)) >= UNLISTED),
     )
 
 

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from common.arrays import Floats, Ints
 from common.learning.listwise_softmax import softmax_within
-from competitions.mgtv.simulator.constants import channel_values, group_rows, kind_values
+from competitions.mgtv.simulator.constants import channel_values, kind_values
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 
 SHARPNESS = 1.15
@@ -89,7 +89,7 @@ def draw_clicks(state: SimulationState, slates: Slates, rng: np.random.Generator
     count = np.where(clicks, np.minimum(np.minimum(more, MOST_CLICKS), size), 0)
     # The largest k of U plus Gumbel noise are k draws without replacement (Yellott 1977).
     order = np.lexsort((-(value + rng.gumbel(size=len(value))), slates.owner))
-    owner = group_rows(np.append(0, np.cumsum(count)))
+    owner = np.repeat(np.arange(len(count)), count)
     rank = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
     row = order[slates.first[owner] + rank]
     return Clicks(row, rank, softmax_within(value, size.astype(np.int32)))

@@ -7,58 +7,39 @@ import numpy as np
 from scipy.special import expit
 from xlsxwriter import Workbook
 
-from common.arrays import Ints
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue, rate_day
 from competitions.mgtv.simulator.constants import DAYS, START
 
-BOOK_ROWS, MOST_BOOKS = 3000, 20
+BOOK_ROWS = 3000
 TONE = 1.3  # slope of the logit of a good word by quality
 NEUTRAL = 0.35  # of the comments
 GOOD = ("好看", "喜欢", "太棒了", "精彩", "感动", "笑死我了", "绝了")
 BAD = ("无聊", "难看", "失望", "尴尬", "太假了", "弃了", "拖沓")
-PLAIN = ("打卡", "第一", "来了", "有人吗", "几点更新", "前方高能", "二刷", "2025年的举手", "这是哪里", "哈哈哈")
-PHRASES = (BAD, GOOD, PLAIN)
+PLAIN = ("打卡", "第一", "来了", "有人吗", "几点更新", "前方高能", "哈哈哈")
 
 
 def write_comments(folder: Path, catalogue: Catalogue, rows: int, seed: int) -> int:
     """Write ``rows`` comments in workbooks of at most ``BOOK_ROWS``; the rows."""
     rng = np.random.default_rng([61, seed])
-    day = 1 + rng.integers(0, DAYS, rows)
-    video = _draw_videos(catalogue, day, rng)
+    daily = rng.multinomial(rows, np.full(DAYS, 1 / DAYS))
+    drawn = [rate_day(catalogue, day).pool.draw_any(rng.random(count)) for day, count in enumerate(daily, 1)]
+    video, day = np.concatenate(drawn), np.repeat(np.arange(DAYS), daily)
     good = rng.random(rows) < expit(TONE * catalogue.videos.quality[video])
     tone = np.where(rng.random(rows) < NEUTRAL, 2, np.where(good, 1, 0))
-    second = day * 86_400 - 1 - rng.integers(0, 16 * 3600, rows)  # from 8:00 to midnight
+    second = day * 86_400 + rng.integers(8 * 3600, 24 * 3600, rows)
     offset = np.round(rng.random(rows) * catalogue.videos.duration[video] * 1000).astype(np.int64)
-    times = (np.datetime64(START, "s") + second).astype(str)
-    columns: list[list[object]] = [
-        [*catalogue.videos.code[video].tolist()],
-        [*_phrase(tone, rng)],
-        [time.replace("T", " ") for time in times.tolist()],
+    columns = [
+        catalogue.videos.code[video].tolist(),
+        np.array([BAD, GOOD, PLAIN])[tone, rng.integers(0, len(GOOD), rows)].tolist(),
+        [str(moment).replace("T", " ") for moment in np.datetime64(START, "s") + second],
         offset.tolist(),
     ]
-    (folder / schema.COMMENTS).mkdir(parents=True, exist_ok=True)
-    books = min(MOST_BOOKS, -(-rows // BOOK_ROWS) + 1)
-    bounds = np.linspace(0, rows, books + 1).astype(int).tolist()
-    for number in range(books):
-        part = slice(bounds[number], bounds[number + 1])
-        _write_book(folder / schema.COMMENTS / f"{number + 1}.xlsx", [column[part] for column in columns])
+    (folder / schema.COMMENTS).mkdir(parents=True)
+    for number, start in enumerate(range(0, rows, BOOK_ROWS), 1):
+        part = [column[start : start + BOOK_ROWS] for column in columns]
+        _write_book(folder / schema.COMMENTS / f"{number}.xlsx", part)
     return rows
-
-
-def _draw_videos(catalogue: Catalogue, day: Ints, rng: np.random.Generator) -> Ints:
-    video = np.empty(len(day), np.int64)
-    for number in range(1, DAYS + 1):
-        rows = np.flatnonzero(day == number)
-        video[rows] = rate_day(catalogue, number).pool.draw_any(rng.random(len(rows)))
-    return video
-
-
-def _phrase(tone: Ints, rng: np.random.Generator) -> list[str]:
-    """A comment for each tone: 0 bad, 1 good, 2 plain."""
-    counts = np.array([len(words) for words in PHRASES])
-    at = (np.cumsum(counts) - counts)[tone] + rng.integers(0, counts[tone])
-    return [str(text) for text in np.concatenate(PHRASES)[at]]
 
 
 def _write_book(path: Path, columns: list[list[object]]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats
 from common.io.tables import read_csv
 
 Codes: TypeAlias = NDArray[np.int32]
@@ -26,8 +26,6 @@ DAYS = 30  # with a log; the day after is the test day
 TEST_DAY = DAYS + 1
 START = datetime(2025, 6, 1)  # assumed; day 1
 SIZE_MEAN_LOG, SIZE_SIGMA, MOST_SHOWN = 1.73, 0.95, 40  # a slate's length, before repeats are taken out
-
-
 # Assumed. By channel: share of the collections, and what its programmes are like: the median number of their episodes,
 # the share that is running, that is, releases ``at_once`` episodes ``every`` days in these days; ``heat`` lifts what is
 # shown, ``pull`` what is clicked, in logarithms; ``extras``: how much there is about them.
@@ -70,8 +68,3 @@ def channel_values(name: str) -> Floats:
 def kind_values(name: str) -> Floats:
     """A field of every kind."""
     return KINDS[name].cast(pl.Float64).to_numpy()
-
-
-def group_rows(first: Ints) -> Ints:
-    """By row the run it is in, for runs that ``first`` bounds (one entry more than runs)."""
-    return np.repeat(np.arange(len(first) - 1), np.diff(first))

@@ -1,8 +1,8 @@
 """The best possible answer, by the distributions themselves: which video, and which completion rate.
 
-A truth row is a device's first click where its duration is known. Given that, the first click is row j with the chance
-of ``click_model`` over the rows of known duration, and its t follows ``watch_time_model``. The oracle answers the row
-and the rate that maximise chance * E[s]; the rate is tried on a grid.
+A truth row is a device's first click. Given that there is one, it is row j with the chance of ``click_model``, and its
+t follows ``watch_time_model``. The oracle answers the row and the rate that maximise chance * E[s]; the rate is tried
+on a grid.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ from common.arrays import Bools, Floats, Ints, join
 from common.simulation.oracle import Oracle, summarise
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import group_rows
 from competitions.mgtv.simulator.slates import SimulationState, Slates
-from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_gains, part_weights
+from competitions.mgtv.simulator.watch_time_model import GRID, make_gains, part_weights
 
 BLOCK = 50_000  # rows whose answers are tried at once
 
@@ -30,54 +29,28 @@ class OracleScores:
     expected_hit: Floats
 
 
-@dataclass(frozen=True)
-class TruthRows:
-    """Of some slates those that have a truth row: the row clicked first, its t, whether they are given."""
-
-    slates: Ints
-    row: Ints
-    completion: Floats
-    given: Bools  # the shown rows stand in the host's file
-
-
-def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, truth: TruthRows) -> OracleScores:
-    """Answer the slates that have a truth row and score the answers."""
-    size = np.diff(slates.first)[truth.slates]
-    bounds = np.append(0, np.cumsum(size))
-    owner = group_rows(bounds)
-    row = np.arange(bounds[-1]) - bounds[:-1][owner] + slates.first[truth.slates][owner]
-    known = has_duration(state, slates.video[row])
-    chance = np.where(known, clicks.chance[row], 0.0)
-    chance /= np.add.reduceat(chance, bounds[:-1])[owner] if len(owner) else 1.0
-    expected, rates = best_rates(state, slates.row_device[row], slates.video[row], slates.next[row])
+def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: Ints, completion: Floats) -> OracleScores:
+    """Answer the slates of the truth's rows, of which ``row`` was clicked first and played to ``completion``."""
+    asked = slates.owner[row]
+    size = np.diff(slates.first)[asked]
+    owner, first = np.repeat(np.arange(len(size)), size), np.cumsum(size) - size
+    rows = np.arange(len(owner)) + (slates.first[asked] - first)[owner]
+    chance = clicks.chance[rows]
+    expected, rates = best_rates(state, slates.row_device[rows], slates.video[rows], slates.next[rows])
     value = chance * expected
-    order = np.lexsort((-value, owner))
-    chosen = order[bounds[:-1]]
-    hit = (row[chosen] == truth.row) & truth.given
-    return OracleScores(
-        hit=hit,
-        gain=score_rates(truth.completion, rates[chosen]) * hit,
-        expected=value[chosen] * truth.given,
-        expected_hit=chance[chosen] * truth.given,
-    )
-
-
-def has_duration(state: SimulationState, video: Ints) -> Bools:
-    """Whether the table has the duration."""
-    return np.asarray((state.catalogue.videos.recorded[video] > 0) & state.catalogue.videos.listed[video])
+    chosen = np.lexsort((-value, owner))[first]
+    hit = rows[chosen] == row
+    return OracleScores(hit, score_rates(completion, rates[chosen]) * hit, value[chosen], chance[chosen])
 
 
 def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> tuple[Floats, Floats]:
     """By row: E[s] of the best rate, and that rate."""
-    gains, expected, rates = make_gains(), np.empty(len(video)), np.empty(len(video))
-    weights, forms = part_weights(state, device, video, is_next), find_forms(state.catalogue, video)
-    for form in range(len(gains)):
-        rows = np.flatnonzero(forms == form)
-        for start in range(0, len(rows), BLOCK):
-            some = rows[start : start + BLOCK]
-            tried = weights[some] @ gains[form]
-            best = tried.argmax(axis=1)
-            expected[some], rates[some] = tried[np.arange(len(some)), best], GRID[best]
+    expected, rates = np.empty(len(video)), np.empty(len(video))
+    weights, gains = part_weights(state, device, video, is_next), make_gains()
+    for start in range(0, len(video), BLOCK):
+        some = slice(start, start + BLOCK)
+        tried = weights[some] @ gains
+        expected[some], rates[some] = tried.max(axis=1), GRID[tried.argmax(axis=1)]
     return expected, rates
 
 

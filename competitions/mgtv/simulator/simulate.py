@@ -8,6 +8,7 @@ influence each other: they are simulated in parts, day by day, so that memory do
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,11 @@ from common.engine.progress import track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, append_csv, check_request, write_simulation
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator import writer
-from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
+from competitions.mgtv.simulator.catalogue import Catalogue, make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import Clicks, draw_clicks
 from competitions.mgtv.simulator.comments import write_comments
-from competitions.mgtv.simulator.constants import DAYS, TEST_DAY, Sizes, measure_sizes
-from competitions.mgtv.simulator.oracle import TruthRows, has_duration, score_slates, summarise_scores
+from competitions.mgtv.simulator.constants import DAYS, FEATURE, KINDS, START, TEST_DAY, Sizes, measure_sizes
+from competitions.mgtv.simulator.oracle import score_slates, summarise_scores
 from competitions.mgtv.simulator.profiles import write_profiles
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
 from competitions.mgtv.simulator.users import (
@@ -36,15 +36,15 @@ from competitions.mgtv.simulator.users import (
     record_clicks,
     record_impressions,
 )
-from competitions.mgtv.simulator.watch_time_model import draw_completion, find_forms, part_weights
+from competitions.mgtv.simulator.watch_time_model import draw_completion, part_weights
 
-VERSION = 4  # goes up when the same scale and seed give other files
-OURS = {
-    *(Path(path).parts[0] for path in (schema.SHOWS, schema.CLICKS, schema.PLAYS, schema.VIDEOS, schema.PROFILES)),
-    *(Path(path.format(board="A")).parts[0] for path in (schema.COMMENTS, schema.ASKED, schema.SHOWN)),
-}
+VERSION = 5  # goes up when the same scale and seed give other files
+ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
+WRITTEN = (schema.SHOWS, schema.CLICKS, schema.PLAYS, schema.VIDEOS, schema.PROFILES, schema.COMMENTS, ASKED, SHOWN)
+OURS = {Path(path).parts[0] for path in WRITTEN}
 PART = 50_000  # devices simulated at once
-TEST_SHARE, UNSHOWN = 0.4, 0.005  # of the clickers of the test day; of these, without shown rows
+TEST_SHARE = 0.4  # of the clickers of the test day
+LAST_START_S, GAP_S = 80_000, 300  # a device's first click is before it; between two of its clicks
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -61,8 +61,7 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], O
     catalogue, users = make_catalogue(sizes, seed), make_users(sizes.devices, seed)
     rows = {
         "devices": sizes.devices,
-        "videos": writer.write_videos(folder, catalogue, seed),
-        "collections": sizes.collections,
+        "videos": write_videos(folder, catalogue, seed),
         "profiles": write_profiles(folder, users, seed),
         "comments": write_comments(folder, catalogue, sizes.comments, seed),
     }
@@ -71,24 +70,25 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], O
         write_day(folder, SimulationState(catalogue, users, history, rate_day(catalogue, day)), seed)
         for day in track(range(1, DAYS + 1), "Simulating days")
     ]
-    rows |= dict(zip(("impressions", "clicks", "plays"), np.sum(days, axis=0).tolist(), strict=True))
-    counts, oracle = write_test_day(
-        folder, SimulationState(catalogue, users, history, rate_day(catalogue, TEST_DAY)), seed
-    )
+    rows |= dict(zip(("impressions", "clicks"), np.sum(days, axis=0).tolist(), strict=True))
+    test = SimulationState(catalogue, users, history, rate_day(catalogue, TEST_DAY))
+    counts, oracle = write_test_day(folder, test, seed)
     return rows | counts, oracle
 
 
-def write_day(folder: Path, state: SimulationState, seed: int) -> tuple[int, int, int]:
-    """Write a day and remember it; the rows of its impressions, clicks and plays."""
+def write_day(folder: Path, state: SimulationState, seed: int) -> tuple[int, int]:
+    """Write a day and remember it; the rows of its impressions and clicks."""
     shown, frames, day = 0, [], state.popularity.day
     for devices, rng in draw_devices(state.users, day, seed):
-        slates, clicks, watched = simulate_day(state, devices, rng)
-        copies = writer.copy_shown(slates, clicks, rng)
-        shown += writer.write_slates(folder / schema.show_path(day), state, slates, copies)
-        frames.append(writer.frame_clicks(state, slates, clicks, watched, rng))
+        slates, _, watched = simulate_day(state, devices, rng)
+        append_csv(folder / schema.show_path(day), pair_rows(state, slates.row_device, slates.video))
+        shown += len(slates.video)
+        frames.append(frame_clicks(state, watched, rng))
         record_impressions(state.history, slates.row_device, slates.position, slates.video)
         record_clicks(state.catalogue, state.history, watched)
-    return shown, *writer.write_clicks(folder, day, pl.concat(frames))
+    clicks = pl.concat(frames)
+    write_clicks(folder, day, clicks)
+    return shown, clicks.height
 
 
 def draw_devices(users: Users, day: int, seed: int) -> Iterator[tuple[Ints, np.random.Generator]]:
@@ -100,33 +100,73 @@ def draw_devices(users: Users, day: int, seed: int) -> Iterator[tuple[Ints, np.r
 
 def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator) -> tuple[Slates, Clicks, Watched]:
     """A day of some devices: what they are shown, click and play, and what they will remember of it."""
-    catalogue = state.catalogue
     slates = draw_slates(state, devices, rng)
     clicks = draw_clicks(state, slates, rng)
     device, video = slates.row_device[clicks.row], slates.video[clicks.row]
     weights = part_weights(state, device, video, slates.next[clicks.row])
-    completion = draw_completion(weights, find_forms(catalogue, video), rng)
-    play = writer.log_plays(completion, catalogue.videos.duration[video], rng)
-    return slates, clicks, Watched(device, video, clicks.rank, completion, play, rng.random(len(video)))
+    return slates, clicks, Watched(device, video, clicks.rank, draw_completion(weights, rng), rng.random(len(video)))
 
 
 def write_test_day(folder: Path, state: SimulationState, seed: int) -> tuple[dict[str, int], Oracle]:
-    """Write the slates of the test day and the truth; the rows of the files, and the oracle."""
-    rows, scores = {"asked": 0, "shown": 0, "truth": 0}, []
+    """Write the test day's devices, their slates and the truth; the rows of the files, and the oracle."""
+    rows, scores = {"shown": 0, "truth": 0}, []
     for devices, rng in draw_devices(state.users, TEST_DAY, seed):
         slates, clicks, watched = simulate_day(state, devices, rng)
-        # First clicks come by slate, ascending.
-        first = np.flatnonzero(clicks.rank == 0)
-        first = first[rng.random(len(first)) < TEST_SHARE]
-        given = rng.random(len(first)) >= UNSHOWN
-        rows["asked"] += len(first)
-        rows["shown"] += writer.write_test(folder, state, slates, slates.owner[clicks.row[first]], given, rng)
-        video = watched.video[first]
-        completion = watched.play[first] / state.catalogue.videos.duration[video]
-        known = has_duration(state, video) & (completion > 0)
-        row, given, completion = clicks.row[first[known]], given[known], completion[known]
-        truth = writer.pair_rows(state, slates.row_device[row], slates.video[row])
+        first = np.flatnonzero((clicks.rank == 0) & (rng.random(len(clicks.rank)) < TEST_SHARE))
+        row, completion = clicks.row[first], watched.completion[first]
+        truth = pair_rows(state, watched.device[first], watched.video[first])
+        append_csv(folder / ASKED, truth.select("did"))
         append_csv(folder / TRUTH, truth.with_columns(completion_rate=pl.Series(completion)))
+        asked = np.isin(slates.owner, slates.owner[row])
+        shown = pair_rows(state, slates.row_device[asked], slates.video[asked])
+        append_csv(folder / SHOWN, shown)
+        rows["shown"] += shown.height
         rows["truth"] += len(row)
-        scores.append(score_slates(state, slates, clicks, TruthRows(slates.owner[row], row, completion, given)))
+        scores.append(score_slates(state, slates, clicks, row, completion))
     return rows, summarise_scores(scores)
+
+
+def frame_clicks(state: SimulationState, watched: Watched, rng: np.random.Generator) -> pl.DataFrame:
+    """One row a click of some devices: what the day's files have of it, once the day is whole and sorted by time."""
+    catalogue, start = state.catalogue, rng.integers(0, LAST_START_S, len(state.users.activity))
+    return pair_rows(state, watched.device, watched.video).with_columns(
+        item_cid=pl.Series(catalogue.collections.code[catalogue.videos.collection[watched.video]]),
+        second=pl.Series(start[watched.device] + GAP_S * watched.rank),
+        play_time=pl.Series(watched.completion * catalogue.videos.duration[watched.video]),
+    )
+
+
+def write_clicks(folder: Path, day: int, frame: pl.DataFrame) -> None:
+    """Write the clicks of a day, and what was played of them."""
+    time = pl.lit(START + timedelta(days=day - 1)) + pl.duration(seconds="second")
+    frame = frame.sort("second", "did").with_columns(click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
+    append_csv(folder / schema.click_path(day), frame.select("did", "vid", "item_cid", "click_time"))
+    append_csv(folder / schema.play_path(day), frame.select("did", "vid", "item_cid", "play_time"), float_precision=3)
+
+
+def pair_rows(state: SimulationState, device: Ints, video: Ints) -> pl.DataFrame:
+    """Columns did and vid."""
+    return pl.DataFrame({"did": state.users.did.gather(device), "vid": state.catalogue.videos.code[video]})
+
+
+def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
+    """Write the table of videos out by the log's end or the day after; its rows."""
+    videos, rng = catalogue.videos, np.random.default_rng([41, seed])
+    channel, kind = videos.channel, videos.kind
+    frame = pl.DataFrame(
+        {
+            "vid": videos.code,
+            "item_cid": catalogue.collections.code[videos.collection],
+            "item_type": np.where(kind == FEATURE, channel % 3, 3),
+            "item_duration": videos.duration.astype(np.int64),
+            "item_assetSource": 1 + rng.integers(0, 5, len(kind)),
+            "item_classify": 1 + channel,
+            "item_isIntact": KINDS["code"].to_numpy()[kind],
+            "item_serialno": videos.serial,
+            "sid": 1 + videos.collection,  # each programme is a series of its own
+            "stype": 1 + kind,
+        }
+    )
+    frame = frame.filter(pl.Series(videos.release <= TEST_DAY)).sort("vid")
+    append_csv(folder / schema.VIDEOS, frame)
+    return frame.height

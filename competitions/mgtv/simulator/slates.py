@@ -1,9 +1,9 @@
 """The slates of a day: what each active device is shown, in which order.
 
-A row of a slate is the next episode of a followed programme, another video of a programme that the device knows, one
-it clicked of late, one of a channel it likes, a hot one of any channel, or any at all (``SOURCES``); what a device
-lacks becomes a video of a channel it likes. Rows of one video are one row. The order follows a noisy estimate of the
-interest, so that the position carries a signal of its own; the click falls with it besides (see ``click_model``).
+A row of a slate is the next episode of a followed programme, a video of a programme that was clicked of late, the
+clicked video itself, one of a channel that the device likes, a hot one of any channel, or any at all (``SOURCES``);
+what a device lacks becomes a video of a channel it likes. Rows of one video are one row. The order follows a noisy
+estimate of the interest, so that the position is a signal; the click falls with it besides (see ``click_model``).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from competitions.mgtv.simulator.catalogue import Catalogue, DayPopularity
 from competitions.mgtv.simulator.constants import MOST_SHOWN, SIZE_MEAN_LOG, SIZE_SIGMA
 from competitions.mgtv.simulator.users import CLICKED, UserHistory, Users, draw_channels, next_videos
 
-# Next episode, known programme, clicked of late, liked channel, hot, any.
+# Next episode, programme clicked of late, clicked of late, liked channel, hot, any.
 SOURCES = np.array([0.26, 0.10, 0.14, 0.28, 0.18, 0.04])
 NEXT, KNOWN, AGAIN, LIKED, HOT, ANY = range(6)
 ESTIMATE_WEIGHTS = (0.45, 0.35, 0.8, 1.6)  # weights in the order of a slate: taste, heat, next episode, noise
@@ -75,10 +75,10 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     video = np.full(len(owner), -1)
     rows = np.flatnonzero(source == NEXT)
     video[rows] = following[owner[rows], slot[rows]]
-    rows = np.flatnonzero(source == KNOWN)
-    video[rows] = _draw_known(state, devices[owner[rows]], slot[rows], rng)
-    rows = np.flatnonzero(source == AGAIN)
+    rows = np.flatnonzero((source == AGAIN) | (source == KNOWN))
     video[rows] = state.history.clicked[devices[owner[rows]], rng.integers(0, CLICKED, len(rows))]
+    rows = np.flatnonzero((source == KNOWN) & (video >= 0))
+    video[rows] = catalogue.members.draw(catalogue.videos.collection[video[rows]], rng.random(len(rows)))
     rows = np.flatnonzero(source == HOT)
     video[rows] = popularity.pool.draw_any(rng.random(len(rows)))
     rows = np.flatnonzero(source == ANY)
@@ -90,16 +90,6 @@ def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: 
     channel = draw_channels(state.users, devices[owner[rows]], weight, rng)
     video[rows] = popularity.pool.draw(channel, rng.random(len(rows)))
     return video
-
-
-def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
-    """Any video of a followed programme, or else of the one clicked last; -1 where there is neither."""
-    catalogue, history = state.catalogue, state.history
-    clicked = history.clicked[device, (history.clicks[device] - 1) % CLICKED]
-    recent = np.where(clicked >= 0, catalogue.videos.collection[np.maximum(clicked, 0)], -1)
-    followed = history.follow[device, slot]
-    programme = np.where(followed >= 0, followed, recent)
-    return np.where(programme >= 0, catalogue.members.draw(np.maximum(programme, 0), rng.random(len(programme))), -1)
 
 
 def _estimate(state: SimulationState, device: Ints, video: Ints, is_next: Bools, rng: np.random.Generator) -> Floats:

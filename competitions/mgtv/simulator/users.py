@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from scipy.special import expit
 
 from common.arrays import Bools, Floats, Ints, Singles
@@ -20,8 +19,7 @@ from common.simulation.sampling import make_pool
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values
 
-RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
-WEEKEND = 1.15
+RATE, ACTIVITY = 0.1025, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 SLOTS, CLICKED, SHOWN = 4, 8, 16  # followed programmes, clicked and shown videos that a device remembers
 FINISHED = 0.6
 STARTED = 0.45  # chance that a slot is taken when the log begins
@@ -59,32 +57,25 @@ class Watched:
     video: Ints
     rank: Ints
     completion: Floats
-    play: Floats  # seconds, as the log has them: nan where there are none
     follow_draw: Floats  # uniform: below the chance, the device follows
 
 
 def make_users(devices: int, seed: int) -> Users:
     """Draw the devices."""
     rng = np.random.default_rng([21, seed])
+    digits = rng.bytes(16 * devices).hex()
     return Users(
-        did=_name(devices, rng),
+        did=pl.Series("did", [digits[at : at + 32] for at in range(0, len(digits), 32)]),
         activity=rng.standard_normal(devices, dtype=np.float32),
         patience=rng.standard_normal(devices, dtype=np.float32),
         taste=rng.standard_normal((devices, len(CHANNELS)), dtype=np.float32),
     )
 
 
-def _name(devices: int, rng: np.random.Generator) -> pl.Series:
-    """32 hexadecimal digits a device, without a loop over them."""
-    digits = rng.bytes(16 * devices).hex().encode()
-    array = pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), devices, [None, pa.py_buffer(digits)])
-    return pl.Series("did", array.cast(pa.binary()).cast(pa.string()))
-
-
 def list_active(users: Users, day: int, seed: int) -> Ints:
     """Devices that get a slate on a day."""
     rng = np.random.default_rng([22, seed, day])
-    rate = RATE * np.exp(ACTIVITY * users.activity) * (WEEKEND if day % 7 in (0, 1) else 1.0)
+    rate = RATE * np.exp(ACTIVITY * users.activity)
     return np.flatnonzero(rng.random(len(rate), dtype=np.float32) < -np.expm1(-rate))
 
 

@@ -11,23 +11,22 @@ the answer that maximises the expected score is far better than the mean.
 from functools import cache
 
 import numpy as np
+from scipy.special import softmax
 
 from common.arrays import Bools, Floats, Ints
-from common.learning.listwise_softmax import softmax_within
 from common.simulation.sampling import draw_columns
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.constants import FEATURE, kind_values
 from competitions.mgtv.simulator.slates import SimulationState
 
 # Intercept, by x, patience, next episode, quality, taste.
 ABANDON = (0.70, 0.50, -0.80, -0.7, -0.45, -0.25)
 COMPLETE = (0.55, -0.15, 0.70, 0.7, 0.45, 0.25)
-# By form (an episode; what is none) and part (abandoned, middle, completed): a, b, low, high of
+# Of an episode abandoned, given up, completed; then of a short or trailer: a, b, low, high of
 # low + (high - low) Beta(a, b).
 SHAPES = (
-    ((0.9, 11.0, 0.0, 1.0), (1.6, 1.8, 0.08, 0.85), (4.0, 2.0, 0.86, 0.98)),
-    ((1.3, 8.0, 0.0, 1.0), (2.0, 2.0, 0.1, 0.95), (2.0, 2.0, 0.97, 1.05)),
+    *((0.9, 11.0, 0.0, 1.0), (1.6, 1.8, 0.08, 0.85), (4.0, 2.0, 0.86, 0.98)),
+    *((1.3, 8.0, 0.0, 1.0), (2.0, 2.0, 0.1, 0.95), (2.0, 2.0, 0.97, 1.05)),
 )
 PARTS = 3
 GRID = np.arange(0, 1101) / 1000  # answers tried
@@ -35,7 +34,7 @@ NODES = 2000  # of the integral over t
 
 
 def part_weights(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> Floats:
-    """Shape (rows, 3): the weights of the parts for each row."""
+    """Shape (rows, 6): the weights of the ``SHAPES`` for each row, 0 for those of another kind."""
     videos, users = state.catalogue.videos, state.users
     kind = videos.kind[video]
     terms = np.column_stack(
@@ -51,28 +50,22 @@ def part_weights(state: SimulationState, device: Ints, video: Ints, is_next: Boo
     logits = np.zeros((len(video), PARTS))
     logits[:, 0] = terms @ np.array(ABANDON) + kind_values("abandon")[kind]
     logits[:, 2] = terms @ np.array(COMPLETE) + kind_values("complete")[kind]
-    weights = softmax_within(logits.ravel(), np.full(len(video), PARTS, np.int32))
-    return weights.reshape(-1, PARTS)
+    weights = softmax(logits, axis=1)
+    return np.hstack([np.where(own[:, None], weights, 0.0) for own in (kind == FEATURE, kind != FEATURE)])
 
 
-def find_forms(catalogue: Catalogue, video: Ints) -> Ints:
-    """The form of each video: its row of ``SHAPES``."""
-    return np.asarray(catalogue.videos.kind[video] != FEATURE, np.int64)
-
-
-def draw_completion(weights: Floats, form: Ints, rng: np.random.Generator) -> Floats:
+def draw_completion(weights: Floats, rng: np.random.Generator) -> Floats:
     """t of each row."""
-    part = draw_columns(np.cumsum(weights, axis=1), rng.random(len(weights)))
-    a, b, low, high = np.moveaxis(np.array(SHAPES)[form, part], -1, 0)
+    a, b, low, high = np.array(SHAPES)[draw_columns(np.cumsum(weights, axis=1), rng.random(len(weights)))].T
     return np.asarray(low + (high - low) * rng.beta(a, b))
 
 
 @cache
 def make_gains() -> Floats:
-    """The expected s by form, part and answer of ``GRID``, each part integrated over its quantiles."""
+    """The expected s by shape and answer of ``GRID``, each shape integrated over its quantiles."""
     from scipy.stats import beta  # here: it takes long to import
 
     levels = (np.arange(NODES) + 0.5) / NODES
-    a, b, low, high = np.moveaxis(np.array(SHAPES), -1, 0)[..., None]
+    a, b, low, high = np.array(SHAPES).T[..., None]
     nodes = low + (high - low) * beta.ppf(levels, a, b)
-    return np.stack([[score_rates(part[None], GRID[:, None]).mean(axis=1) for part in form] for form in nodes])
+    return np.stack([score_rates(shape[None], GRID[:, None]).mean(axis=1) for shape in nodes])

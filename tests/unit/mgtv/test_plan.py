@@ -79,8 +79,17 @@ def test_blocks_without_data_are_left_out_of_every_model() -> None:
     assert settled.features.blocks == settled.watch.blocks == ("video", "device", "pair", "list")
     assert settled.completion.blocks == ("video", "device", "pair")
     whole = settle()
-    assert (whole.features.blocks, whole.watch.blocks) == (BLOCKS, ("video", "device", "pair", "list", "comment"))
-    assert whole.completion.blocks == ("video", "device", "pair", "profile", "comment")
+    assert whole.features.blocks == whole.watch.blocks == ("video", "device", "pair", "list", "comment")
+    assert whole.completion.blocks == ("video", "device", "pair", "comment")
+
+
+def test_profiles_of_an_unknown_date_are_used_only_where_a_setting_says_so() -> None:
+    config = COMPETITION.load_config((), tuned=False)
+    assert "profiles, whose date is unknown" in plan.settle(config, FACTS)[1][-1].reason
+    assert "profiles" not in plan.settle(config, replace(FACTS, empty=("profile",)))[1][-1].reason
+    assert list_chosen("completion.blocks=+profile")[0] == BLOCKS
+    built, watch, completion = list_chosen("completion.blocks=+profile", "features.blocks=-list")
+    assert [("profile" in blocks) for blocks in (built, watch, completion)] == [True, False, True]
 
 
 def list_chosen(*settings: str) -> tuple[tuple[str, ...], ...]:

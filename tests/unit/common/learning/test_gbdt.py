@@ -14,7 +14,7 @@ import pytest
 
 from common.engine.errors import UserError
 from common.learning import gbdt
-from common.learning.dataset import ColumnsError, Matrix, RankingDataset
+from common.learning.dataset import ColumnsError, Matrix, RankingDataset, join_datasets
 from common.learning.fit_task import Recipe, read_curve
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
@@ -128,6 +128,17 @@ def test_the_same_seed_gives_the_same_fit_and_the_rounds_kept_are_the_ones_that_
     again = fitted(kind, None, early[kind].rounds, patience=0)
     np.testing.assert_allclose(predict(again, FRESH.names, FRESH.features), scores, rtol=1e-6)
     assert again.gain == pytest.approx(early[kind].gain)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax"])
+def test_several_data_sets_are_learned_from_as_one_is(kind: str) -> None:
+    parts = [plant(60, seed) for seed in (1, 2, 3)]
+    recipe = Recipe(kind, SETTINGS[kind], rounds=6, patience=0, seed=5, negatives=2, min_group_size=2)
+    apart, joined = (fit(recipe, rows) for rows in (parts, join_datasets(parts)))
+    one, other = (predict(ranker, parts[0].names, parts[0].features) for ranker in (apart, joined))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(ColumnsError, match=r"^Part 2 of 2 of the rows"):
+        fit(recipe, [parts[0], replace(parts[1], names=parts[1].names[::-1])])
 
 
 @pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "xgboost_softmax"])

@@ -94,6 +94,15 @@ def test_ages_by_hand() -> None:
     assert logs[3:] == [(None, None)] * 2
 
 
+def test_facts_of_a_series_are_of_videos_of_one_kind() -> None:
+    """Two episodes, the trailer of the fifth, and a video without a collection."""
+    videos = make_videos(collection=[0, 0, 0, None], serial=[1, 4, 5, 2], intact=[1, 1, 3, 1])
+    described = describe(make_log(*shows(2, 0, 1, 0), *shows(3, 2, 1, 0)), videos, 4)
+    assert described["video_episodes"].to_list() == [2, 2, 1, None]
+    assert described["video_serial_share"].to_list() == [0.25, 1, 1, None]
+    assert described["video_newest_age"].to_list() == [2, 2, 1, None]
+
+
 # --- devices ---
 
 LENGTHS = make_videos(duration=[10.0, 20.0, 1000.0, 2000.0, None])

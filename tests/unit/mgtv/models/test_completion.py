@@ -18,12 +18,12 @@ from competitions.mgtv.models.completion import (
     best_answers,
     fit,
     fit_early,
-    gather_plays,
     join_plays,
     make_bins,
     mean_and_median,
     predict,
     refit,
+    take_plays,
 )
 from competitions.mgtv.models.dataset import DayFeatures
 from tests.unit.mgtv.mgtv_world import Floats, make_day
@@ -195,14 +195,21 @@ PLAYED = [
 ]
 
 
-def test_plays_are_clicked_rows_with_a_known_rate_above_0() -> None:
-    plays = gather_plays(PLAYED, ["video", "pair"])
+def list_plays(*days: DayFeatures, answers: bool = False) -> list[Plays]:
+    return [take_plays(one, PLAY_SETTINGS.blocks, answers) for one in days]
+
+
+def test_plays_are_clicked_rows_with_a_known_rate_above_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    plays = join_plays(list_plays(*PLAYED))
     features = plays.features
     assert plays.names == ("video_a", "pair_c")
     assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
     assert features[:, 0].tolist() == [100, 103, 200, 202, 301, 302]
     np.testing.assert_allclose(features[:, 1], features[:, 0] + 0.2, rtol=1e-6)
     assert features.shape == (6, 2)
+    monkeypatch.setattr(completion, "MOST_PLAYS", 3)
+    latest = join_plays(list_plays(*PLAYED))
+    assert (latest.rates.tolist(), latest.features[:, 0].tolist()) == ([0.3, 0.9, 0.8], [202, 301, 302])
 
 
 def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +220,8 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
         return Completion(make_bins(np.array([0.5]), 2, 10), None, ("video_a",), ("video",), 9)
 
     monkeypatch.setattr(completion, "fit", fit)
-    fit_early(PLAYED, [day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0)], PLAY_SETTINGS, 8)
+    held = list_plays(day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0), answers=True)
+    fit_early(list_plays(*PLAYED), held, PLAY_SETTINGS, 8)
     train, valid, settings, seed = calls[0]
     assert train.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
     assert train.features.shape == (6, 2)
@@ -223,14 +231,14 @@ def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: p
     assert len(valid.features) == 2
     assert (settings, seed) == (PLAY_SETTINGS, 8)
     early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), (), 7)
-    refit(PLAYED, early, PLAY_SETTINGS, 8)
+    refit(list_plays(*PLAYED), early, PLAY_SETTINGS, 8)
     assert calls[1][1] is None
     assert calls[1][2].rounds == 7
-    refit(PLAYED, Completion(early.bins, None, (), (), 0), PLAY_SETTINGS, 8)
+    refit(list_plays(*PLAYED), Completion(early.bins, None, (), (), 0), PLAY_SETTINGS, 8)
     assert calls[2][2].rounds == 1
 
 
 def test_what_the_library_refuses_is_a_user_error() -> None:
     settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
     with pytest.raises(UserError, match="completion cannot be fitted: Unknown boosting type abc"):
-        fit_early([day(1, [0.5, 0.25, 0.1, 0.3])], [day(4, [0.7, 0.6, 0.4], answer=1)], settings, 8)
+        fit_early(list_plays(day(1, [0.5, 0.25, 0.1, 0.3])), list_plays(day(4, [0.7, 0.6, 0.4])), settings, 8)
